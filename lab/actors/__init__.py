@@ -1,0 +1,1 @@
+"""Programs that run in a node and speak JSON lines with the runner."""

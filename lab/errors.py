@@ -1,0 +1,103 @@
+"""Errors, each saying whose fault it is.
+
+::
+
+    LabError
+    ├─ ScenarioError        the file is wrong                      exit 2  (author)
+    ├─ HostNotCapable       this machine cannot do it              exit 3  (host)
+    ├─ LabFault             we failed to build or run it           exit 4  (lab)
+    └─ TeardownIncomplete   something was left behind              exit 5  (lab)
+
+A strategy that does not keep its client reachable is not an error: it is the verdict ``fail``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+EXIT_CLAIMS_HOLD = 0
+EXIT_CLAIM_BROKEN = 1
+EXIT_INTERRUPTED = 130
+
+
+class LabError(Exception):
+    """Base of all errors the lab reports; ``exit_code`` is what ``lab`` exits with."""
+
+    exit_code: ClassVar[int] = 4
+    side: ClassVar[str] = "lab"
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Problem:
+    """One thing wrong with a file.
+
+    Attributes:
+        file: as the user named it.
+        line: 1-based; 0 when the file as a whole is meant.
+        path: key path, ``matrix.strategy[2].interval``; empty for the whole file.
+        what: what is wrong, a clause without a full stop.
+        got: what was given, as written, shortened; empty when nothing was.
+        allowed: what is allowed, or what to do.
+    """
+
+    file: str
+    line: int
+    path: str
+    what: str
+    got: str = ""
+    allowed: str = ""
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}" if self.line else self.file
+        key = f" {self.path}" if self.path else ""
+        got = f", got {self.got}" if self.got else ""
+        allowed = f"; {self.allowed}" if self.allowed else ""
+        return f"{where}{key}: {self.what}{got}{allowed}"
+
+
+class ScenarioError(LabError):
+    """The scenario (or a file it names) is wrong; holds every problem, sorted by file and line."""
+
+    exit_code = 2
+    side = "scenario"
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = tuple(sorted(problems))
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class HostNotCapable(LabError):
+    """This machine lacks something; ``fix`` says how to mend it."""
+
+    exit_code = 3
+    side = "host"
+
+    def __init__(self, missing: str, *, fix: str) -> None:
+        self.missing = missing
+        self.fix = fix
+        super().__init__(f"{missing}; {fix}")
+
+
+class LabFault(LabError):
+    """The lab failed to build or run a cell: a bug of ours, or a machine in trouble.
+
+    Attributes:
+        operation: what was being done.
+        detail: what was seen (errno, exit status, last lines).
+    """
+
+    def __init__(self, operation: str, *, detail: str = "") -> None:
+        self.operation = operation
+        self.detail = detail
+        super().__init__(f"{operation}: {detail}" if detail else operation)
+
+
+class TeardownIncomplete(LabError):
+    """Something the lab made is still there; ``left`` names each thing and the command that removes it."""
+
+    exit_code = 5
+
+    def __init__(self, left: tuple[str, ...]) -> None:
+        self.left = left
+        super().__init__("left behind: " + "; ".join(left))

@@ -1,0 +1,188 @@
+"""What the parts of a scenario file say, besides topology, middlebox and mitigations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from lab.model.topology import Topology
+from lab.model.middlebox import Middlebox
+from lab.model.verdict import Cause, Verdict
+from lab.units import Percent, Seconds
+
+
+class Transport(str, Enum):
+    """SIP transport between client and server."""
+
+    UDP = "udp"
+    TCP = "tcp"
+    TLS = "tls"
+
+
+class NotifyRoute(str, Enum):
+    """How the server addresses an in-dialog NOTIFY."""
+
+    FLOW = "flow"
+    """Over the connection the SUBSCRIBE came in on (RFC 5626 §5.3, RFC 5923)."""
+    CONTACT = "contact"
+    """To the host and port of the subscriber's Contact, over an existing connection from there if there is one."""
+
+
+class Account(str, Enum):
+    """What the client sets up before it falls silent."""
+
+    SUBSCRIBE = "subscribe"
+    """A presence subscription and nothing else: the account of pjproject #4225."""
+    REGISTER = "register"
+    """A registration and a presence subscription."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Server:
+    """The scripted SIP server.
+
+    Attributes:
+        subscription_expires: what it grants at most (RFC 6665 §4.2.1.1), in the 200 and in NOTIFY.
+        registration_expires: what it grants at most (RFC 3261 §10.3).
+        notify_route: how NOTIFY is addressed.
+        answers_crlf: whether a double-CRLF ping gets its pong (RFC 5626 §3.5.1).
+    """
+
+    subscription_expires: Seconds = Seconds(
+        600
+    )  # pjsip's PJSIP_PRES_DEFAULT_EXPIRES, so the client's wish decides
+    registration_expires: Seconds = Seconds(300)  # pjsua's PJSUA_REG_INTERVAL
+    notify_route: NotifyRoute = NotifyRoute.FLOW
+    answers_crlf: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Client:
+    """The pjsip client: what its account does."""
+
+    account: Account = Account.SUBSCRIBE
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Strategy:
+    """A named list of mitigations; ``none`` is the empty list.
+
+    Attributes:
+        mitigations: instances of the classes in ``lab.mitigations`` (typed loosely: this layer does not know them).
+    """
+
+    name: str
+    mitigations: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ForgetFlows:
+    """Fault: a middlebox loses its table at once, as in a reboot that keeps its address."""
+
+    at: Seconds
+    node: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LinkDown:
+    """Fault: a link carries nothing for a while."""
+
+    at: Seconds
+    link: str
+    lasts: Seconds
+
+
+Fault = ForgetFlows | LinkDown
+"""Closed union; matched exhaustively wherever a fault is handled."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Probe:
+    """The server tries to reach the client with an in-dialog NOTIFY.
+
+    Attributes:
+        at: seconds after the client fell silent.
+        within: the client's 200 must be back within this time. 5 s: longer than ten times any round trip the lab
+            makes, shorter than Timer F (32 s, RFC 3261 §17.1.2.2).
+    """
+
+    at: Seconds
+    within: Seconds = Seconds(5)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Expectation:
+    """What makes a cell pass: the share of its probes that must be answered in time."""
+
+    delivered: Percent = Percent(100)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """The outcome the author expects of the cells it matches.
+
+    Attributes:
+        strategy, middlebox, transport: cell labels this claim speaks of; empty: any.
+        verdict: expected verdict.
+        cause: expected kind of cause of a ``fail``; None: any.
+        at: expected time of the cause; None: any.
+        within: tolerance of ``at``.
+    """
+
+    verdict: Verdict
+    strategy: tuple[str, ...] = ()
+    middlebox: tuple[str, ...] = ()
+    transport: tuple[str, ...] = ()
+    cause: Cause | None = None
+    at: Seconds | None = None
+    within: Seconds = Seconds(0.5)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cell:
+    """One concrete run: a scenario with every axis fixed. This is all a cell runner is told.
+
+    Attributes:
+        name: the axes' values joined by commas, file-name safe; ``none`` or ``hold-transport,silent-60s``.
+        axes: (axis, label) pairs in the scenario's order.
+        middleboxes: (node name, behaviour) for each middlebox node.
+        ends: end of the run, seconds after the client fell silent.
+        claim: None if the author claims nothing of this cell.
+    """
+
+    scenario: str
+    name: str
+    axes: tuple[tuple[str, str], ...]
+    seed: int
+    topology: Topology
+    middleboxes: tuple[tuple[str, Middlebox], ...]
+    transport: Transport
+    server: Server
+    client: Client
+    strategy: Strategy
+    faults: tuple[Fault, ...]
+    probes: tuple[Probe, ...]
+    expect: Expectation
+    ends: Seconds
+    claim: Claim | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scenario:
+    """A scenario file, expanded: its cells in matrix order (the last axis varies fastest).
+
+    Attributes:
+        file: the file's name as given.
+        text: the file's exact content.
+        why: the author's explanation.
+        source: the report or document it reproduces.
+    """
+
+    name: str
+    file: str
+    text: str
+    title: str
+    why: str
+    source: str
+    cells: tuple[Cell, ...]

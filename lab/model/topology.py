@@ -1,0 +1,78 @@
+"""Nodes and links; a middlebox is a node."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from ipaddress import IPv4Interface
+
+
+class Role(str, Enum):
+    """What a node is for."""
+
+    CLIENT = "client"
+    SERVER = "server"
+    ROUTER = "router"
+    MIDDLEBOX = "middlebox"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Node:
+    """One network stack.
+
+    Attributes:
+        name: at most 12 characters of ``[a-z0-9-]``, starting with a letter.
+        role: what it is for.
+        inside: for a middlebox, the link whose addresses it hides; empty otherwise.
+        outside: for a middlebox, the link whose address it shows; empty otherwise.
+    """
+
+    name: str
+    role: Role
+    inside: str = ""
+    outside: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Link:
+    """A point-to-point wire.
+
+    Attributes:
+        name: at most 8 characters of ``[a-z0-9-]``, so that interface names fit the kernel's 15 bytes.
+        ends: exactly two (node name, address with prefix) pairs in one subnet.
+    """
+
+    name: str
+    ends: tuple[tuple[str, IPv4Interface], ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Topology:
+    """A network: exactly one client, one server, any routers and middleboxes, connected, without loops."""
+
+    name: str
+    nodes: tuple[Node, ...]
+    links: tuple[Link, ...]
+
+    def node(self, name: str) -> Node:
+        """The node of that name (KeyError if there is none)."""
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        raise KeyError(name)
+
+    def only(self, role: Role) -> Node:
+        """The one node of a role that occurs once (client, server)."""
+        (node,) = (node for node in self.nodes if node.role is role)
+        return node
+
+    def address(self, node: str) -> IPv4Interface:
+        """The address of a node with one link (client, server)."""
+        (address,) = (address for link in self.links for end, address in link.ends if end == node)
+        return address
+
+    def access_link(self) -> Link:
+        """The link the client sits on: where the radio would be, so where cost is counted."""
+        client = self.only(Role.CLIENT).name
+        (link,) = (link for link in self.links if any(end == client for end, _ in link.ends))
+        return link

@@ -1,0 +1,72 @@
+"""Dataclasses to JSON and back, for cells crossing a process or machine boundary.
+
+Only what the model uses: dataclasses, enums, quantities, addresses, tuples, optionals, and unions of dataclasses, which
+carry their class in the key ``kind``. The data comes from the lab itself, so a mismatch is a lab fault, not a user's.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from enum import Enum
+from ipaddress import IPv4Interface
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def to_json(value: Any) -> Any:
+    """Turn a model value into what ``json.dumps`` takes; every dataclass becomes a mapping with its ``kind``."""
+    if dataclasses.is_dataclass(value):
+        fields = {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {"kind": type(value).__name__, **fields}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, IPv4Interface):
+        return str(value)
+    if isinstance(value, tuple):
+        return [to_json(item) for item in value]
+    return value
+
+
+def from_json(cls: type[T], data: Any, *, plugins: dict[str, type] | None = None) -> T:
+    """Rebuild a value of type ``cls``.
+
+    Args:
+        cls: the expected type.
+        data: what ``to_json`` gave.
+        plugins: classes by name for fields typed ``Any`` (mitigations).
+
+    Raises:
+        ValueError: the data does not have the shape of ``cls``.
+    """
+    return typing.cast(T, _read(cls, data, plugins or {}))
+
+
+def _read(expected: Any, data: Any, plugins: dict[str, type]) -> Any:
+    origin = typing.get_origin(expected)
+    arguments = typing.get_args(expected)
+    if expected is Any:
+        return _read(plugins[data["kind"]], data, plugins)
+    if origin in (typing.Union, types.UnionType):
+        if data is None:
+            return None
+        options = [option for option in arguments if option is not type(None)]
+        if len(options) > 1:
+            options = [option for option in options if option.__name__ == data["kind"]]
+        return _read(options[0], data, plugins)
+    if origin is tuple:
+        if len(arguments) == 2 and arguments[1] is Ellipsis:
+            return tuple(_read(arguments[0], item, plugins) for item in data)
+        return tuple(_read(argument, item, plugins) for argument, item in zip(arguments, data, strict=True))
+    if dataclasses.is_dataclass(expected) and isinstance(expected, type):
+        if not isinstance(data, dict) or data.get("kind") != expected.__name__:
+            raise ValueError(f"not a {expected.__name__}: {data!r}")
+        hints = typing.get_type_hints(expected)
+        return expected(
+            **{name: _read(hints[name], item, plugins) for name, item in data.items() if name != "kind"}
+        )
+    return expected(data)

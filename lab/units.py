@@ -1,0 +1,93 @@
+"""Quantities with their units, as scenarios write them: ``33 s``, ``40 ms``, ``2 h``, ``1 %``.
+
+A quantity is a ``float`` in its base unit, so arithmetic and JSON need nothing special. Pydantic validates these types
+through ``__get_pydantic_core_schema__``; it is imported only when a model asks for the schema, never by this module.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from pydantic_core import CoreSchema
+
+_QUANTITY = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([a-zA-Z/%]+)\s*$", re.ASCII)
+
+
+class Quantity(float):
+    """A non-negative number with a unit; subclasses name the units and the largest value."""
+
+    units: ClassVar[dict[str, float]]
+    largest: ClassVar[float]
+    example: ClassVar[str]
+
+    @classmethod
+    def parse(cls, text: object) -> Quantity:
+        """Read ``33 s``.
+
+        Raises:
+            ValueError: no unit, an unknown unit, not a number, or too large; the message says what is allowed.
+        """
+        if isinstance(text, cls):
+            return text
+        units = ", ".join(cls.units)
+        if not isinstance(text, str):
+            raise ValueError(f"needs a unit ({units}), such as `{cls.example}`")
+        match = _QUANTITY.match(text)
+        if match is None:
+            raise ValueError(f"a number and a unit ({units}), such as `{cls.example}`")
+        number, unit = match.groups()
+        if unit not in cls.units:
+            raise ValueError(f"unknown unit `{unit}`; one of {units}")
+        value = float(number) * cls.units[unit]
+        if value > cls.largest:
+            raise ValueError(f"at most {cls(cls.largest)}")
+        return cls(value)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> CoreSchema:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_plain_validator_function(
+            cls.parse,
+            serialization=core_schema.plain_serializer_function_ser_schema(str),
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:
+        pattern = rf"^\d+(\.\d+)? ?({'|'.join(cls.units)})$"
+        return {"type": "string", "pattern": pattern, "examples": [cls.example]}
+
+
+class Seconds(Quantity):
+    """A time span in seconds; at most 400 days, which no scenario needs and no timer overflows."""
+
+    units: ClassVar = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+    largest: ClassVar = 400 * 86400.0
+    example: ClassVar = "33 s"
+
+    def __str__(self) -> str:
+        return f"{float(self):g} s" if self >= 1 or self == 0 else f"{float(self) * 1000:g} ms"
+
+
+class Percent(Quantity):
+    """A share between 0 % and 100 %."""
+
+    units: ClassVar = {"%": 1.0}
+    largest: ClassVar = 100.0
+    example: ClassVar = "1 %"
+
+    def __str__(self) -> str:
+        return f"{float(self):g} %"
+
+
+class BitsPerSecond(Quantity):
+    """A rate in bits per second."""
+
+    units: ClassVar = {"bit/s": 1.0, "kbit/s": 1e3, "Mbit/s": 1e6}
+    largest: ClassVar = 1e10
+    example: ClassVar = "256 kbit/s"
+
+    def __str__(self) -> str:
+        return f"{float(self):g} bit/s"
