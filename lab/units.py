@@ -68,7 +68,7 @@ class Seconds(Quantity):
     example: ClassVar = "33 s"
 
     def __str__(self) -> str:
-        return f"{float(self):g} s" if self >= 1 or self == 0 else f"{float(self) * 1000:g} ms"
+        return f"{float(self):g} s" if float(self) >= 1 or not float(self) else f"{float(self) * 1000:g} ms"
 
 
 class Percent(Quantity):

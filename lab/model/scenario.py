@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from lab.model.topology import Topology
 from lab.model.middlebox import Middlebox
+from lab.model.topology import Topology
 from lab.model.verdict import Cause, Verdict
 from lab.units import Percent, Seconds
 
@@ -49,9 +49,7 @@ class Server:
         answers_crlf: whether a double-CRLF ping gets its pong (RFC 5626 §3.5.1).
     """
 
-    subscription_expires: Seconds = Seconds(
-        600
-    )  # pjsip's PJSIP_PRES_DEFAULT_EXPIRES, so the client's wish decides
+    subscription_expires: Seconds = Seconds(600)  # pjsip's PJSIP_PRES_DEFAULT_EXPIRES, so the client's wish decides
     registration_expires: Seconds = Seconds(300)  # pjsua's PJSUA_REG_INTERVAL
     notify_route: NotifyRoute = NotifyRoute.FLOW
     answers_crlf: bool = True

@@ -43,7 +43,7 @@ def from_json(cls: type[T], data: Any, *, plugins: dict[str, type] | None = None
     Raises:
         ValueError: the data does not have the shape of ``cls``.
     """
-    return typing.cast(T, _read(cls, data, plugins or {}))
+    return typing.cast("T", _read(cls, data, plugins or {}))
 
 
 def _read(expected: Any, data: Any, plugins: dict[str, type]) -> Any:
@@ -66,7 +66,5 @@ def _read(expected: Any, data: Any, plugins: dict[str, type]) -> Any:
         if not isinstance(data, dict) or data.get("kind") != expected.__name__:
             raise ValueError(f"not a {expected.__name__}: {data!r}")
         hints = typing.get_type_hints(expected)
-        return expected(
-            **{name: _read(hints[name], item, plugins) for name, item in data.items() if name != "kind"}
-        )
+        return expected(**{name: _read(hints[name], item, plugins) for name, item in data.items() if name != "kind"})
     return expected(data)
