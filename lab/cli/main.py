@@ -1,0 +1,76 @@
+"""The command ``lab``. Commands import what they need when they run: ``lab --help`` must not wait for heavy modules."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lab import __version__
+from lab.errors import EXIT_INTERRUPTED, LabError
+
+app = typer.Typer(
+    name="lab",
+    help="Run a real pjsip client behind an emulated NAT, let it fall silent, and see which keep-alive strategy keeps it"
+    " reachable, what it costs, and why the others fail.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback(invoke_without_command=True)
+def _lab(
+    *, version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False
+) -> None:
+    if version:
+        typer.echo(f"lab {__version__}")
+        raise typer.Exit
+
+
+@app.command("run")
+def run_command(
+    *,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Scenario files.", show_default=False)],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where run folders go.")] = Path("runs"),
+    json: Annotated[bool, typer.Option("--json", help="Print report.json on standard output.")] = False,
+    jobs: Annotated[int | None, typer.Option(metavar="N", min=1, help="Cells side by side at most [default: 32].")] = None,
+    only: Annotated[
+        list[str], typer.Option(metavar="AXIS=VALUE", help="Run only these cells, as in strategy=none; repeatable.")
+    ] = [],  # noqa: B006  (typer copies it)
+    seed: Annotated[int | None, typer.Option(min=0, help="Replace the scenario's seed.")] = None,
+) -> None:
+    """Run scenarios and report which strategies keep the client reachable.
+
+    Exit status: 0 all claims hold; 1 some do not; 2 a scenario is wrong; 3 this machine cannot do it; 4 the lab failed;
+    5 something was left behind; 130 interrupted.
+    """
+    from lab.cli.run import Options, run_files
+
+    raise typer.Exit(run_files(files, Options(out=out, json=json, jobs=jobs, only=tuple(only), seed=seed)))
+
+
+@app.command("clean")
+def clean_command() -> None:
+    """Undo what killed runs have left on this machine; touches only what their ledgers name."""
+    from lab import ledger
+
+    undone = ledger.clean()
+    for sentence in undone:
+        typer.echo(sentence)
+    if not undone:
+        typer.echo("nothing to clean")
+
+
+def run() -> None:
+    """Console entry point: errors become one clear report and an exit status."""
+    try:
+        app()
+    except LabError as error:
+        print(f"{error.side} error: {error}" if error.side != "scenario" else str(error), file=sys.stderr)  # noqa: T201
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)

@@ -1,0 +1,1 @@
+"""Runs the cells of a scenario side by side and keeps what they leave."""

@@ -1,0 +1,102 @@
+"""Runs cells in worlds on this machine, as many side by side as asked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from lab.errors import HostNotCapable, LabError, LabFault
+from lab.worlds.base import World
+
+Message = dict[str, Any]
+MakeWorld = Callable[[Callable[[Message], None], Callable[[LabError | None], None]], World]
+
+
+class Fleet:
+    """Some worlds and the cells waiting for them.
+
+    Args:
+        make_world: builds a world that reports to the two callbacks given.
+        worlds: how many worlds to start at most.
+        slots: how many cells run in one world at the same time.
+        on_message: sees all progress, ``ended`` included.
+    """
+
+    def __init__(
+        self, make_world: MakeWorld, *, worlds: int, slots: int, on_message: Callable[[Message], None]
+    ) -> None:
+        self._make_world = make_world
+        self._worlds = worlds
+        self._slots = slots
+        self._on_message = on_message
+        self._waiting: deque[Path] = deque()
+        self._running: dict[Path, int] = {}
+        self._errors: dict[Path, LabError] = {}
+        self._live: dict[int, World] = {}
+        self._finished = asyncio.Event()
+
+    async def run(self, folders: Sequence[Path]) -> dict[Path, LabError]:
+        """Run the cells in ``folders``; returns the errors of those that could not run to their end.
+
+        Whatever happens, cancellation included, all worlds are gone when this returns.
+        """
+        self._waiting.extend(folders)
+        try:
+            for number in range(min(self._worlds, len(folders))):
+                self._live[number] = self._make_world(
+                    lambda message, number=number: self._take(number, message),  # type: ignore[misc]
+                    lambda error, number=number: self._lose(number, error),  # type: ignore[misc]
+                )
+                await self._live[number].start()
+            await self._finished.wait()
+        finally:
+            stopping = list(self._live.values())
+            self._live.clear()
+            await asyncio.gather(*(world.stop() for world in stopping))
+        return self._errors
+
+    def _take(self, number: int, message: Message) -> None:
+        if message["ev"] == "error":
+            self._errors[Path(message["cell"])] = _error_from(message)
+        if message["ev"] == "ended":
+            folder = Path(message["cell"])
+            self._running.pop(folder, None)
+            if message["status"] != 0 and folder not in self._errors:
+                self._errors[folder] = LabFault("the cell's process ended early", detail=f"status {message['status']}")
+        if message["ev"] in ("up", "ended"):
+            self._fill(number)
+        self._on_message(message)
+
+    def _fill(self, number: int) -> None:
+        while self._waiting and sum(1 for world in self._running.values() if world == number) < self._slots:
+            folder = self._waiting.popleft()
+            self._running[folder] = number
+            self._live[number].run(folder)
+        if not self._waiting and not self._running:
+            self._finished.set()
+
+    def _lose(self, number: int, error: LabError | None) -> None:
+        """A world ended; its cells ended with it, and if it was the last, nobody runs those still waiting."""
+        if error is None:
+            return
+        self._live.pop(number, None)
+        lost = [folder for folder, world in self._running.items() if world == number]
+        if not self._live:
+            lost += self._waiting
+            self._waiting.clear()
+        for folder in lost:
+            self._running.pop(folder, None)
+            self._errors.setdefault(folder, error)
+            self._on_message({"ev": "ended", "cell": str(folder), "status": -1})
+        if not self._running and not self._waiting:
+            self._finished.set()
+
+
+def _error_from(message: Message) -> LabError:
+    """The error a cell said, as the exception it was."""
+    if message["side"] == "host":
+        return HostNotCapable(message["missing"], fix=message["fix"])
+    return LabFault(message["text"])

@@ -1,0 +1,94 @@
+"""Why a probe went unanswered: the oldest link of the chain that the record shows.
+
+Each finder looks for one mechanism that broke the server's flow to the client before the probe's deadline and was not
+mended by then. The oldest finding is the cause; the others are its consequences or came too late to matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lab.judge.sentinel import seen
+from lab.judge.story import Flow, Story
+from lab.model.outcome import CauseFound
+from lab.model.verdict import Cause
+
+MAPPING_END_MATTERS_S = 0.2
+"""A mapping that ends this soon after its client closed the connection ended because of that, not by itself."""
+
+
+def find(story: Story, *, sent: float, deadline: float) -> CauseFound:
+    """The cause of the failure of a probe sent at ``sent`` and unanswered at ``deadline`` (seconds of the record)."""
+    flow = story.subscription_flow(sent)
+    found = [*_aborted(story, deadline), *_faults(story, deadline)]
+    if flow is not None:
+        found += [*_client_closed(story, flow, deadline), *_mapping_lost(story, flow, sent)]
+    if not found:
+        return CauseFound(
+            kind=Cause.UNKNOWN, at_s=None, text=f"no answer to the probe at {sent:.1f} s; the record does not show why"
+        )
+    return min(found, key=lambda cause: cause.at_s if cause.at_s is not None else sent)
+
+
+def _aborted(story: Story, before: float) -> Iterator[CauseFound]:
+    for number, line in story.of("client", "aborted"):
+        if line["t"] <= before:
+            yield CauseFound(
+                kind=Cause.CLIENT_ABORTED,
+                at_s=line["t"],
+                text=f"client process ended by {line['how']} at {line['t']:.1f} s: {line['last']}",
+                evidence=(number,),
+            )
+
+
+def _faults(story: Story, before: float) -> Iterator[CauseFound]:
+    for number, line in story.of("runner", "fault"):
+        if line["t"] > before:
+            continue
+        if line["fault"] == "ForgetFlows":
+            yield CauseFound(
+                kind=Cause.MIDDLEBOX_LOST_TABLE,
+                at_s=line["t"],
+                text=f"middlebox {line['node']} lost its table at {line['t']:.1f} s",
+                evidence=(number,),
+            )
+        if line["fault"] == "LinkDown":
+            yield CauseFound(
+                kind=Cause.LINK_DOWN,
+                at_s=line["t"],
+                text=f"link {line['link']} went down at {line['t']:.1f} s",
+                evidence=(number,),
+            )
+
+
+def _client_closed(story: Story, flow: Flow, before: float) -> Iterator[CauseFound]:
+    ids = {line["id"] for _, line in story.of("client", "transport", state="connected", local=flow.inside)}
+    for number, line in story.of("client", "transport"):
+        if line["id"] not in ids or line["t"] > before or line["state"] == "connected":
+            continue
+        if line["reason"] == "idle-timer":
+            kind, text = Cause.CLIENT_IDLE_TIMER, f"client idle timer closed the transport at {line['t']:.1f} s"
+        else:
+            why = line["reason"] or line["state"]
+            kind, text = Cause.CLIENT_CLOSED, f"client's transport ended at {line['t']:.1f} s: {why}"
+        yield CauseFound(kind=kind, at_s=line["t"], text=text, evidence=(number,))
+        return
+
+
+def _mapping_lost(story: Story, flow: Flow, before: float) -> Iterator[CauseFound]:
+    lost = None
+    for number, line in story.of("middlebox", "mapping", inside=flow.inside):
+        if line["t"] > before:
+            continue
+        lost = (number, line) if line["state"] == "destroyed" else None
+    if lost is None:
+        return
+    number, line = lost
+    towards = "; ".join(text for text in (seen(story, "from-inside"), seen(story, "from-outside")) if text)
+    observed = f" (then: {towards})" if towards else ""
+    yield CauseFound(
+        kind=Cause.MIDDLEBOX_FORGOT,
+        at_s=line["t"],
+        text=f"middlebox {line['node']} forgot the flow at {line['t']:.1f} s{observed}",
+        evidence=(number,),
+    )

@@ -1,0 +1,78 @@
+"""What a cell delivered and cost, counted from its record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lab.judge.story import Line, Story
+from lab.model.outcome import CauseFound, Metrics, Outage
+from lab.model.scenario import Cell
+from lab.model.topology import Role
+
+PROBE_SHADOW_S = 1.0
+"""Traffic this soon after a probe counts as the probe's. Longer than any round trip without loss, delayed ACK included."""
+
+SENTINEL_PORT = 5099
+
+
+def measure(cell: Cell, story: Story, cause: CauseFound | None) -> Metrics:
+    """Count traffic, probes and outages of one cell."""
+    ends = story.ended() or float(cell.ends)
+    sent = [line["t"] for _, line in story.of("server", "probe", state="sent")]
+    answered = {line["probe"] for _, line in story.of("server", "probe", state="answered")}
+    packets = [line for line in _client_packets(cell, story) if 0 <= line["t"] <= ends and not _in_shadow(line, sent)]
+    client = cell.topology.only(Role.CLIENT).name
+    up = [line["bytes"] for line in packets if line["from"] == client]
+    down = [line["bytes"] for line in packets if line["from"] != client]
+    observed = ends - _covered(sent, ends)
+    per_hour = 3600 / observed if observed > 0 else 0.0
+    connects = sum(1 for _, line in story.of("client", "transport", state="connected") if 0 < line["t"] <= ends)
+    return Metrics(
+        probes=len(cell.probes),
+        delivered=len(answered),
+        outages=tuple(_outages(story, answered, cause)),
+        packets_up=len(up),
+        packets_down=len(down),
+        bytes_up=sum(up),
+        bytes_down=sum(down),
+        packets_per_hour=round(len(packets) * per_hour, 1),
+        bytes_per_hour=round((sum(up) + sum(down)) * per_hour, 1),
+        connects=connects,
+        observed_s=round(observed, 3),
+    )
+
+
+def _client_packets(cell: Cell, story: Story) -> Iterable[Line]:
+    for _, line in story.of("link", "packet", link=cell.topology.access_link().name):
+        ports = {line["src"].rpartition(":")[2], line["dst"].rpartition(":")[2]}
+        if str(SENTINEL_PORT) not in ports:
+            yield line
+
+
+def _in_shadow(line: Line, sent: list[float]) -> bool:
+    return any(t <= line["t"] < t + PROBE_SHADOW_S for t in sent)
+
+
+def _covered(sent: list[float], ends: float) -> float:
+    """Total time within ``PROBE_SHADOW_S`` after any probe, before the end."""
+    covered, reached = 0.0, 0.0
+    for t in sorted(sent):
+        start, stop = max(t, reached), min(t + PROBE_SHADOW_S, ends)
+        covered += max(0.0, stop - start)
+        reached = max(reached, stop)
+    return covered
+
+
+def _outages(story: Story, answered: set[str], cause: CauseFound | None) -> Iterable[Outage]:
+    began: float | None = None
+    for _, line in story.of("server", "probe", state="sent"):
+        if line["probe"] not in answered:
+            if began is None:
+                first_of_all = cause is not None and cause.at_s is not None and cause.at_s <= line["t"]
+                began = cause.at_s if first_of_all and cause is not None else line["t"]
+                cause = None
+        elif began is not None:
+            yield Outage(from_s=began, to_s=line["t"])
+            began = None
+    if began is not None:
+        yield Outage(from_s=began, to_s=None)

@@ -1,0 +1,81 @@
+"""Record → outcome: pure, so that a run from last year is judged like one of today."""
+
+from __future__ import annotations
+
+from lab.judge import causes, metrics, sentinel
+from lab.judge.story import Line, Story
+from lab.model.outcome import CauseFound, Outcome
+from lab.model.scenario import Cell
+from lab.model.verdict import Verdict
+
+
+def judge(cell: Cell, lines: list[Line]) -> Outcome:
+    """The outcome of a cell that ran to its end, or was cut short.
+
+    A cell passes if its expectation is met, fails if it is not, and is inconclusive if it did not run to its end, sent
+    fewer probes than the scenario has, or its middlebox did not do what the scenario says (the sentinel flows tell).
+    """
+    story = Story(lines)
+    doubt = _doubt(cell, story)
+    cause = None if doubt else _cause(cell, story)
+    measured = metrics.measure(cell, story, cause)
+    if doubt:
+        verdict = Verdict.INCONCLUSIVE
+    elif measured.delivered * 100 >= float(cell.expect.delivered) * measured.probes:
+        verdict, cause = Verdict.PASS, None
+    else:
+        verdict = Verdict.FAIL
+    claim_text = _differs(cell, verdict, cause)
+    return Outcome(
+        verdict=verdict,
+        cause=cause,
+        doubt=doubt,
+        metrics=measured,
+        claim_holds=None if cell.claim is None else not claim_text,
+        claim_text=claim_text,
+    )
+
+
+def _doubt(cell: Cell, story: Story) -> str:
+    if story.never_silent():
+        return "the client never got as far as falling silent" + _last_word(story)
+    if story.ended() is None:
+        return "the run was cut short"
+    sent = sum(1 for _ in story.of("server", "probe", state="sent"))
+    failed = sum(1 for _ in story.of("server", "probe", state="failed"))
+    answered = sum(1 for _ in story.of("server", "probe", state="answered"))
+    if answered + failed != len(cell.probes):
+        return f"{len(cell.probes)} probes were due, {sent} were sent and the fate of {answered + failed} is known"
+    return sentinel.doubt(cell, story)
+
+
+def _last_word(story: Story) -> str:
+    for _, line in story.of("client", "aborted"):
+        return f"; its process ended by {line['how']}: {line['last']}"
+    return ""
+
+
+def _cause(cell: Cell, story: Story) -> CauseFound | None:
+    """The cause of the first probe that failed."""
+    sent = {line["probe"]: line["t"] for _, line in story.of("server", "probe", state="sent")}
+    for _, line in story.of("server", "probe", state="failed"):
+        start = sent.get(line["probe"], line["t"])
+        return causes.find(story, sent=start, deadline=line["t"])
+    return None
+
+
+def _differs(cell: Cell, verdict: Verdict, cause: CauseFound | None) -> str:
+    """What differs from the claim; empty if nothing does or nothing was claimed."""
+    claim = cell.claim
+    if claim is None:
+        return ""
+    if verdict is not claim.verdict:
+        return f"claimed {claim.verdict.value}, seen {verdict.value}"
+    if claim.cause is not None and (cause is None or cause.kind is not claim.cause):
+        return f"claimed cause {claim.cause.value}, seen {cause.kind.value if cause else 'none'}"
+    if claim.at is not None:
+        at = cause.at_s if cause else None
+        if at is None or abs(at - float(claim.at)) > float(claim.within):
+            seen = "at no known time" if at is None else f"at {at:.2f} s"
+            return f"claimed at {claim.at} ± {claim.within}, seen {seen}"
+    return ""

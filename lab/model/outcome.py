@@ -1,0 +1,87 @@
+"""What a record is judged to show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lab.model.verdict import Cause, Verdict
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CauseFound:
+    """Why a client became unreachable: the oldest link of the chain that the record shows.
+
+    Attributes:
+        kind: which mechanism.
+        at_s: when, in seconds after the client fell silent; None where the mechanism has no moment.
+        text: one sentence for people, naming what was observed.
+        evidence: the record lines (0-based, in file order of ``record.read``) that show it, oldest first.
+    """
+
+    kind: Cause
+    at_s: float | None
+    text: str
+    evidence: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outage:
+    """A time in which the client could not be reached, as far as probes and the cause tell.
+
+    Attributes:
+        from_s: the cause's time, or the first unanswered probe's.
+        to_s: the next answered probe's time; None: until the end of the run.
+    """
+
+    from_s: float
+    to_s: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Metrics:
+    """What a cell cost and delivered.
+
+    Traffic is counted on the client's link from the start of the silence to the end of the run, IP level, without the
+    sentinel's, and without ``PROBE_SHADOW_S`` seconds after each probe (probes are the lab's traffic, not the strategy's);
+    the per-hour figures divide by the time that remains.
+
+    Attributes:
+        probes, delivered: number sent, number answered in time.
+        outages: in time order.
+        packets_up, packets_down, bytes_up, bytes_down: from and to the client.
+        packets_per_hour, bytes_per_hour: both directions together.
+        connects: connections the client made during the silence.
+        observed_s: the time the traffic figures cover.
+    """
+
+    probes: int
+    delivered: int
+    outages: tuple[Outage, ...]
+    packets_up: int
+    packets_down: int
+    bytes_up: int
+    bytes_down: int
+    packets_per_hour: float
+    bytes_per_hour: float
+    connects: int
+    observed_s: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """The result of one cell.
+
+    Attributes:
+        verdict: see `Verdict`.
+        cause: of a ``fail``; None otherwise.
+        doubt: why the verdict is ``inconclusive``; empty otherwise.
+        claim_holds: None where the author claims nothing.
+        claim_text: what differs from the claim; empty if it holds.
+    """
+
+    verdict: Verdict
+    cause: CauseFound | None
+    doubt: str
+    metrics: Metrics
+    claim_holds: bool | None
+    claim_text: str

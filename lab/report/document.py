@@ -1,0 +1,75 @@
+"""``report.json``: what a run found, for machines. Its shape is documented in docs/report.md and versioned here."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from lab import __version__
+from lab.errors import LabError
+from lab.model.outcome import CauseFound, Outcome
+from lab.model.scenario import Cell, Scenario
+
+FORMAT = 1
+
+
+def document(
+    scenario: Scenario, *, clock: str, seed: int, results: list[tuple[Cell, Outcome | LabError]], finished: bool
+) -> dict[str, Any]:
+    """The report as JSON values; a cell that could not run has an ``error`` and no verdict."""
+    return {
+        "format": FORMAT,
+        "lab": __version__,
+        "scenario": {"name": scenario.name, "file": scenario.file, "title": scenario.title, "source": scenario.source},
+        "clock": clock,
+        "seed": seed,
+        "finished": finished,
+        "cells": [_cell(cell, result) for cell, result in results],
+        "warnings": warnings(results),
+    }
+
+
+def warnings(results: list[tuple[Cell, Outcome | LabError]]) -> list[str]:
+    """What affects trust in the whole run."""
+    found = []
+    control = [result for cell, result in results if cell.strategy.name == "none" and isinstance(result, Outcome)]
+    if control and all(result.verdict.value == "pass" for result in control):
+        found.append("strategy `none` passes everywhere: this scenario shows no problem, so it proves no mitigation")
+    unclaimed = sum(1 for cell, _ in results if cell.claim is None)
+    if unclaimed:
+        found.append(f"{unclaimed} of {len(results)} cells carry no claim; they cannot make the run fail")
+    return found
+
+
+def _cell(cell: Cell, result: Outcome | LabError) -> dict[str, Any]:
+    shared = {"name": cell.name, "axes": dict(cell.axes), "folder": f"cells/{cell.name}"}
+    if isinstance(result, LabError):
+        return {**shared, "verdict": None, "error": {"side": result.side, "text": str(result)}}
+    return {
+        **shared,
+        "verdict": result.verdict.value,
+        "doubt": result.doubt,
+        "claim": _claim(cell, result),
+        "cause": _cause(result.cause),
+        "metrics": dataclasses.asdict(result.metrics),
+        "error": None,
+    }
+
+
+def _claim(cell: Cell, result: Outcome) -> dict[str, Any] | None:
+    if cell.claim is None:
+        return None
+    return {
+        "verdict": cell.claim.verdict.value,
+        "cause": cell.claim.cause.value if cell.claim.cause else None,
+        "at_s": float(cell.claim.at) if cell.claim.at is not None else None,
+        "within_s": float(cell.claim.within),
+        "holds": result.claim_holds,
+        "differs": result.claim_text,
+    }
+
+
+def _cause(cause: CauseFound | None) -> dict[str, Any] | None:
+    if cause is None:
+        return None
+    return {"kind": cause.kind.value, "at_s": cause.at_s, "text": cause.text, "evidence": list(cause.evidence)}

@@ -1,0 +1,116 @@
+"""The run on a terminal: a live row per cell while it runs, a table at the end. Colour only on a terminal."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from lab.errors import LabError
+from lab.model.outcome import Outcome
+from lab.model.scenario import Cell, Scenario
+from lab.model.verdict import Verdict
+
+STYLES = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.INCONCLUSIVE: "yellow"}
+MOST_ROWS = 30
+"""Rows shown live at most; the cells under way come first."""
+
+
+class Progress:
+    """What each cell is doing, told by progress messages.
+
+    Args:
+        cells: by the string of their folder, as messages name them.
+        clock: ``real``, where time left is counted between messages, or ``virtual``, where it jumps.
+    """
+
+    def __init__(self, console: Console, cells: dict[str, Cell], *, clock: str) -> None:
+        self._console = console
+        self._cells = cells
+        self._clock = clock
+        self._doing = dict.fromkeys(cells, "waiting")
+        self._silent_since: dict[str, float] = {}
+        self._time: dict[str, float] = {}
+        self._live = Live(get_renderable=self._table, console=console, refresh_per_second=4, transient=True)
+
+    def __enter__(self) -> Progress:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._console.is_terminal:
+            self._live.stop()
+
+    def take(self, message: dict[str, Any]) -> None:
+        """Show one progress message."""
+        cell = message.get("cell")
+        if cell not in self._cells:
+            return
+        event = message["ev"]
+        if event == "phase":
+            self._doing[cell] = message["phase"]
+            if message["phase"] == "silent":
+                self._silent_since[cell] = time.monotonic()
+        elif event == "probe":
+            fate = "answered" if message["delivered"] else "lost"
+            self._doing[cell] = f"probe at {message['t']:.0f} s {fate}"
+            self._time[cell] = message["t"]
+        elif event == "error":
+            self._doing[cell] = f"error: {message['text'].splitlines()[-1]}"
+        elif event == "ended":
+            self._doing[cell] = "done" if message["status"] == 0 else "did not finish"
+            if not self._console.is_terminal:
+                done = sum(1 for doing in self._doing.values() if doing in ("done", "did not finish"))
+                self._console.print(f"{done}/{len(self._cells)} {self._cells[cell].name}: {self._doing[cell]}")
+
+    def _left(self, cell: str) -> str:
+        if self._doing[cell] in ("done", "did not finish") or cell not in self._silent_since:
+            return ""
+        ends = float(self._cells[cell].ends)
+        passed = time.monotonic() - self._silent_since[cell] if self._clock == "real" else self._time.get(cell, 0.0)
+        return f"{max(0.0, ends - passed):.0f} s"
+
+    def _table(self) -> Table:
+        table = Table("cell", "doing", "left", box=None, pad_edge=False)
+        last = ("done", "did not finish", "waiting")
+        order = sorted(self._cells, key=lambda cell: last.index(self._doing[cell]) if self._doing[cell] in last else -1)
+        for cell in order[:MOST_ROWS]:
+            table.add_row(self._cells[cell].name, self._doing[cell], self._left(cell))
+        if len(order) > MOST_ROWS:
+            table.add_row(f"… and {len(order) - MOST_ROWS} more", "", "")
+        return table
+
+
+def show(console: Console, scenario: Scenario, results: list[tuple[Cell, Outcome | LabError]]) -> None:
+    """Print the final table: one row per cell."""
+    axes = [axis for axis, _ in results[0][0].axes] if results and results[0][0].axes else []
+    table = Table(*axes, "verdict", "probes", "why", "pkt/h", "bytes/h", "claim", title=scenario.title, title_justify="left")
+    for column in ("pkt/h", "bytes/h"):
+        table.columns[[str(each.header) for each in table.columns].index(column)].justify = "right"
+    for cell, result in results:
+        labels = [label for _, label in cell.axes]
+        if isinstance(result, LabError):
+            table.add_row(*labels, Text("error", "bold red"), "", str(result).splitlines()[0], "", "", "")
+            continue
+        measured = result.metrics
+        table.add_row(
+            *labels,
+            Text(result.verdict.value, STYLES[result.verdict]),
+            f"{measured.delivered}/{measured.probes}",
+            result.cause.text if result.cause else result.doubt,
+            f"{measured.packets_per_hour:,.0f}",
+            f"{measured.bytes_per_hour:,.0f}",
+            _claim(result),
+        )
+    console.print(table)
+
+
+def _claim(result: Outcome) -> Text:
+    if result.claim_holds is None:
+        return Text("none", "dim")
+    return Text("holds", "green") if result.claim_holds else Text(result.claim_text, "bold red")

@@ -1,0 +1,70 @@
+"""The program inside a world: imports everything once, then forks one process per cell it is told to run.
+
+Standard input carries requests, one JSON object per line: ``{"cell": "<cell folder>"}``. Standard output carries
+progress: ``{"ev": "up"}``, then what cells say of themselves (``lab.runner.cell``), and for each
+``{"ev": "ended", "cell": "<cell folder>", "status": <exit status, negative: signal>}``. End of input ends the world and
+every cell in it.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import selectors
+import signal
+import sys
+from pathlib import Path
+
+from lab.actors.channel import Lines
+from lab.runner import cell as cell_runner
+from lab.runner import progress
+
+
+def main() -> None:
+    """Serve requests until the input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is for `lab`, which then closes our input
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    gc.freeze()  # what is imported stays: do not let a collection touch (and copy) its pages in every fork
+    progress.say("up")
+    running: dict[int, tuple[int, str]] = {}  # pidfd -> (process id, cell folder)
+    lines = Lines()
+    with selectors.DefaultSelector() as selector:
+        selector.register(0, selectors.EVENT_READ)
+        while True:
+            for key, _ in selector.select():
+                if key.fd == 0:
+                    data = os.read(0, 65536)
+                    if not data:
+                        _kill_all([pid for pid, _ in running.values()])
+                        return
+                    for request in lines.feed(data):
+                        pid, pidfd = _fork_cell(Path(request["cell"]))
+                        running[pidfd] = (pid, request["cell"])
+                        selector.register(pidfd, selectors.EVENT_READ)
+                else:
+                    selector.unregister(key.fd)
+                    pid, folder = running.pop(key.fd)
+                    os.close(key.fd)
+                    _, status = os.waitpid(pid, 0)
+                    progress.say("ended", cell=folder, status=os.waitstatus_to_exitcode(status))
+
+
+def _fork_cell(folder: Path) -> tuple[int, int]:
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            devnull = os.open(os.devnull, os.O_RDONLY)
+            os.dup2(devnull, 0)
+            status = cell_runner.run(folder)
+        finally:
+            os._exit(status)
+    return pid, os.pidfd_open(pid)
+
+
+def _kill_all(pids: list[int]) -> None:
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    for pid in pids:
+        os.waitpid(pid, 0)

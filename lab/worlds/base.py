@@ -1,0 +1,113 @@
+"""A world: the kernel cells run in, seen from outside as a process that takes cell folders and says what happens."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lab.errors import HostNotCapable, LabError, LabFault
+from lab.ledger import Ledger
+
+Message = dict[str, Any]
+CONSOLE_LINES = 40
+STOP_WITHIN_S = 5.0
+
+
+class World:
+    """One process that runs cells; lines of JSON in and out.
+
+    Args:
+        argv: the program; its last descendant must die with it (PDEATHSIG, PID namespaces).
+        environment: its whole environment.
+        ledger: where the process is entered before anyone relies on it.
+        on_message: called for each line of progress.
+        on_end: called once with what went wrong when the process ends; None if it was told to.
+    """
+
+    def __init__(
+        self,
+        argv: list[str],
+        *,
+        environment: dict[str, str],
+        ledger: Ledger,
+        on_message: Callable[[Message], None],
+        on_end: Callable[[LabError | None], None],
+    ) -> None:
+        self._argv = argv
+        self._environment = environment
+        self._ledger = ledger
+        self._on_message = on_message
+        self._on_end = on_end
+        self._process: asyncio.subprocess.Process | None = None
+        self._stopping = False
+        self.console: deque[str] = deque(maxlen=CONSOLE_LINES)
+
+    async def start(self) -> None:
+        """Start the process; it says ``up`` when it can take cells."""
+        self._process = await asyncio.create_subprocess_exec(
+            *self._argv,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env=self._environment,
+            start_new_session=True,  # the terminal's Ctrl-C is ours to handle
+            limit=1 << 20,
+        )
+        self._ledger.enter_process(self._process.pid)
+        self._reader = asyncio.create_task(self._read())
+
+    def run(self, folder: Path) -> None:
+        """Tell the world to run the cell in ``folder``."""
+        assert self._process is not None and self._process.stdin is not None
+        self._process.stdin.write(json.dumps({"cell": str(folder)}).encode() + b"\n")
+
+    async def stop(self) -> None:
+        """End the world and all cells in it, and wait until it is gone.
+
+        The end of its input tells the crew to kill its cells and end; a world that does not obey within
+        ``STOP_WITHIN_S`` is killed, and everything in its namespaces with it.
+        """
+        if self._process is None or self._process.stdin is None:
+            return
+        self._stopping = True
+        self._process.stdin.close()
+        try:
+            await asyncio.wait_for(asyncio.shield(self._reader), STOP_WITHIN_S)
+        except asyncio.TimeoutError:
+            self._process.kill()
+            await self._reader
+        self._ledger.leave_process(self._process.pid)
+
+    async def _read(self) -> None:
+        assert self._process is not None and self._process.stdout is not None
+        refused: HostNotCapable | None = None
+        async for raw in self._process.stdout:
+            line = raw.decode("utf-8", "replace").strip()
+            message = _message(line)
+            if message is None:
+                self.console.append(line)
+            elif message["ev"] == "refused":
+                refused = HostNotCapable(message["missing"], fix=message["fix"])
+            else:
+                self._on_message(message)
+        status = await self._process.wait()
+        if self._stopping:
+            self._on_end(None)
+        else:
+            said = "\n".join(self.console)
+            self._on_end(refused or LabFault(f"the world ended by itself, status {status}", detail=said))
+
+
+def _message(line: str) -> Message | None:
+    """The message in a line; None for anything else (kernel messages, tracebacks)."""
+    if not line.startswith("{"):
+        return None
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return None
+    return message if isinstance(message, dict) and "ev" in message else None

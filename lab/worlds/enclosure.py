@@ -1,0 +1,99 @@
+"""Runs a program as init of fresh namespaces, so that whatever it makes ends with it.
+
+``python -m lab.worlds.enclosure PARENT module:function`` enters new mount, PID, network and IPC namespaces (and, for an
+ordinary user, a user namespace in which that user is root), and calls the function there as process 1. The kernel kills
+everything in a PID namespace with its init, and frees network namespaces with their last process: after any exit,
+``kill -9`` included, no process, link, rule or mount is left on the host.
+
+PARENT is the process id of the caller; the enclosure dies with it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import signal
+import sys
+from importlib import import_module
+from pathlib import Path
+
+from lab.errors import HostNotCapable
+
+CLONE_NEWNS = 0x00020000  # <linux/sched.h>
+CLONE_NEWIPC = 0x08000000
+CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
+PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_PRIVATE = 2, 4, 8, 16384, 1 << 18  # <linux/mount.h>
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def die_with(parent: int) -> None:
+    """Have the kernel kill this process when its parent dies; exit at once if that has happened already.
+
+    Call it after the last change of credentials: the kernel forgets the request then.
+    """
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def enter() -> None:
+    """Become init of fresh namespaces; the process that called waits outside and exits as init does.
+
+    Raises:
+        HostNotCapable: the kernel refuses the namespaces.
+    """
+    uid, gid = os.geteuid(), os.getegid()
+    flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC
+    if uid != 0:
+        flags |= CLONE_NEWUSER
+    if _libc.unshare(flags) != 0:
+        raise _refused("unshare")
+    if uid != 0:
+        Path("/proc/self/setgroups").write_text("deny")  # the kernel's condition for an unprivileged gid_map
+        Path("/proc/self/uid_map").write_text(f"0 {uid} 1")
+        Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
+    outside = os.getppid()
+    init = os.fork()
+    if init:
+        die_with(outside)
+        _, status = os.waitpid(init, 0)
+        os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+    die_with(0)  # the parent is outside this PID namespace, which shows as 0
+    if _libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None) != 0:
+        raise _refused("making mounts private")
+    if _libc.mount(b"proc", b"/proc", b"proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, None) != 0:
+        raise _refused("mounting /proc")
+
+
+def _refused(what: str) -> HostNotCapable:
+    code = ctypes.get_errno()
+    name = errno.errorcode.get(code, str(code))
+    return HostNotCapable(
+        f"the kernel refused {what} ({name})",
+        fix="run as root, or allow user namespaces: `sysctl -w user.max_user_namespaces=10000`"
+        " and, where they exist, `kernel.unprivileged_userns_clone=1`, `kernel.apparmor_restrict_unprivileged_userns=0`",
+    )
+
+
+def main(arguments: list[str]) -> None:
+    """Enter the namespaces and run the entry point; a refusal is one JSON line, as any of a world's errors."""
+    import json
+
+    parent, entry = arguments
+    die_with(int(parent))
+    try:
+        enter()
+    except HostNotCapable as refusal:
+        print(json.dumps({"ev": "refused", "missing": refusal.missing, "fix": refusal.fix}), flush=True)  # noqa: T201
+        os._exit(HostNotCapable.exit_code)
+    module, function = entry.split(":")
+    getattr(import_module(module), function)()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
