@@ -1,0 +1,57 @@
+# Sourced by scripts/demo and scripts/test: makes this checkout ready on a Debian 12 machine, as root or with sudo.
+# Says what it installs before it does; safe to repeat; does nothing where everything is in place.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+say() { printf '\033[2m%s\033[0m\n' "$*" >&2; }
+if [ ! -t 2 ] || [ -n "${NO_COLOR:-}" ]; then say() { printf '%s\n' "$*" >&2; }; fi
+die() { printf 'host error: %s\n' "$*" >&2; exit 3; }
+
+# Debian packages: $1 says what for, the rest are names.
+need_packages() {
+  local purpose=$1 missing=() name
+  shift
+  for name in "$@"; do
+    dpkg-query -W -f '${Status}' "$name" 2>/dev/null | grep -q 'ok installed' || missing+=("$name")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  say "installing Debian packages for $purpose: ${missing[*]}"
+  local as_root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || die "missing packages (${missing[*]}) and no sudo; as root: apt-get install ${missing[*]}"
+    as_root=(sudo)
+  fi
+  "${as_root[@]}" apt-get update -qq
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# The first Python from 3.10 to 3.12 that can make virtual environments; the system's own first, since every user can read it.
+find_python() {
+  local candidate
+  for candidate in /usr/bin/python3 python3.11 python3.12 python3.10 python3; do
+    if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null; then
+      command -v "$candidate"
+      return
+    fi
+  done
+  die "no Python 3.10, 3.11 or 3.12 with venv found; apt-get install python3 python3-venv"
+}
+
+# The virtual environment with exactly what a lock file ($1) names, and this checkout.
+need_environment() {
+  local lock=$1 python want
+  python=$(find_python)
+  want=$(cat "$lock" pyproject.toml | sha256sum | cut -d' ' -f1)
+  if [ "$(cat .venv/.installed 2>/dev/null)" = "$want" ] || { [ "$lock" = requirements.lock ] \
+    && [ "$(cat .venv/.installed 2>/dev/null)" = "$(cat requirements-dev.lock pyproject.toml | sha256sum | cut -d' ' -f1)" ]; }; then
+    return
+  fi
+  say "installing the Python packages of $lock into .venv"
+  [ -x .venv/bin/python ] || "$python" -m venv .venv
+  .venv/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r "$lock"
+  .venv/bin/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+  .venv/bin/python -m compileall -q lab
+  printf '%s\n' "$want" > .venv/.installed
+}
+
+RUN_PACKAGES=(ca-certificates libnftables1 python3 python3-venv)
