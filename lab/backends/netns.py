@@ -1,0 +1,140 @@
+"""Nodes as bare network namespaces; an actor is a fork of this process that moved into one.
+
+No exec: what the runner has imported, the actor has too, which in a virtual-time guest is most of an actor's start. So
+fork before anything runs that a fork would tear in two: event loops, threads.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import os
+import select
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NoReturn
+
+from lab.backends.base import Main
+from lab.errors import LabFault
+from lab.network import netns
+
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Process:
+    """An actor's process, leader of a session and process group of its own."""
+
+    def __init__(self, node: str, pid: int, sock: socket.socket) -> None:
+        self.node = node
+        self.pid = pid
+        self.sock = sock
+        self.ended = os.pidfd_open(pid)
+        self._status: int | None = None
+
+    def wait(self, within: float | None = None) -> int | None:
+        """The exit status (negative: ended by that signal) once it has ended; None if it has not within that time."""
+        if self._status is None:
+            poll = select.poll()
+            poll.register(self.ended, select.POLLIN)
+            if poll.poll(None if within is None else within * 1000):
+                self._status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+                os.close(self.ended)
+                self.sock.close()
+        return self._status
+
+    def kill(self) -> int:
+        """End it and whatever it started, wait for it, and return its exit status."""
+        if self._status is None:
+            # not waited for yet, so the number is still its own
+            try:
+                os.killpg(self.pid, signal.SIGKILL)
+            except ProcessLookupError:  # so young that it leads no group yet: it has started nothing either
+                os.kill(self.pid, signal.SIGKILL)
+        status = self.wait()
+        assert status is not None
+        return status
+
+
+class NetnsBackend:
+    """Processes in namespaces that ``lab.network.apply`` made."""
+
+    def __init__(self, namespaces: Mapping[str, int]) -> None:
+        self._namespaces = namespaces
+
+    def namespace(self, node: str) -> int:
+        """The descriptor of the node's network namespace; it stays the network's."""
+        return self._namespaces[node]
+
+    def spawn(self, node: str, main: Main, log: Path) -> Process:
+        """Fork an actor into a node.
+
+        It has standard input from nothing, standard output and error in ``log``, the channel, and no other descriptor;
+        SIGINT is the runner's business; if the runner dies, it dies.
+
+        Raises:
+            LabFault: no process could be made.
+        """
+        ours, theirs = socket.socketpair()
+        parent = os.getpid()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        try:
+            pid = os.fork()
+        except OSError as problem:
+            raise LabFault(f"start an actor in {node}", detail=str(problem)) from problem
+        if pid == 0:
+            _child(main, theirs, log, namespace=self._namespaces[node], parent=parent)
+        theirs.close()
+        return Process(node, pid, ours)
+
+
+def _child(main: Main, sock: socket.socket, log: Path, *, namespace: int, parent: int) -> NoReturn:
+    status = 1
+    try:
+        os.setsid()
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it died before it could be watched
+            os._exit(1)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        netns.enter(namespace)
+        _redirect(log)
+        _close_all_but(sock.fileno())
+        main(sock)
+        status = 0
+    except SystemExit as ended:
+        status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except BaseException:  # noqa: BLE001  (the child's last frame: the log is told, the parent gets the status)
+        traceback.print_exc()
+    finally:
+        # no atexit handlers, no destructors: they are the parent's
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _redirect(log: Path) -> None:
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    written = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for source, target in ((nothing, 0), (written, 1), (written, 2)):
+        os.dup2(source, target)
+    sys.stdout = os.fdopen(1, "w", buffering=1, encoding="utf-8", closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
+    faulthandler.enable(sys.stderr)  # an abort in a C library leaves a trace in the log
+
+
+def _close_all_but(kept: int) -> None:
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208  (numbers, not paths)
+        fd = int(name)
+        if fd > 2 and fd != kept:
+            try:
+                os.close(fd)
+            except OSError as problem:
+                if problem.errno != 9:  # EBADF: the listing's own descriptor
+                    raise

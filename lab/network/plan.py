@@ -1,0 +1,250 @@
+"""A topology as the list of kernel operations that build it. Pure: nothing here touches a kernel.
+
+    client — home NAT — internet — server
+
+Invariants: names, MAC addresses and interface numbers depend on the topology alone; every operation that can be refused
+by name or number is checked here, before the first one is carried out. All of it is undone by letting go of the
+namespaces (see ``lab.network.apply``), so no operation carries an undo of its own.
+
+Models: point-to-point links that lose what is sent on them without telling anyone. Neighbour entries are therefore
+permanent: with ARP at work a dead link becomes "no route to host" at the sender within seconds, which no wide-area path
+reports.
+
+Does not model: IPv6 (switched off in every node, so that its own chatter wakes nobody).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from itertools import groupby
+
+from lab.errors import LabFault
+from lab.model.middlebox import Middlebox
+from lab.model.topology import Link, Node, Role, Topology
+from lab.network.nft import conntrack_settings, rule_set
+
+INTERFACE_BYTES = 15  # IFNAMSIZ (linux/if.h) less the closing zero
+RESERVED = ("lo", "all", "default")  # what a namespace has already, and the names of net.ipv4.conf
+FIRST_INDEX = 101  # above every interface a kernel puts into a new namespace by itself
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MakeNamespace:
+    """A network stack of its own for a node."""
+
+    node: str
+
+    def __str__(self) -> str:
+        return "namespace"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LinkEnd:
+    """Where a veth pair ends. The interface is named after the link."""
+
+    node: str
+    interface: str
+    mac: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MakeLink:
+    """A veth pair whose two ends are made where they belong; both have the interface number ``index``."""
+
+    node: str
+    index: int
+    ends: tuple[LinkEnd, LinkEnd]
+
+    def __str__(self) -> str:
+        return f"link {self.index}: " + " — ".join(f"{end.node}/{end.interface} {end.mac}" for end in self.ends)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NoOffloads:
+    """Segments leave as they travel: no TSO, GSO, GRO, and checksums filled in."""
+
+    node: str
+    interface: str
+
+    def __str__(self) -> str:
+        return f"no offloads on {self.interface}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AddAddress:
+    """An address with its prefix."""
+
+    node: str
+    index: int
+    address: IPv4Interface
+
+    def __str__(self) -> str:
+        return f"address {self.address} on {self.index}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AddNeighbour:
+    """The other end's MAC address, for ever."""
+
+    node: str
+    index: int
+    address: IPv4Address
+    mac: str
+
+    def __str__(self) -> str:
+        return f"neighbour {self.address} is {self.mac} on {self.index}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SetUp:
+    """An interface comes up."""
+
+    node: str
+    index: int
+
+    def __str__(self) -> str:
+        return f"up {self.index}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AddRoute:
+    """A route through a neighbour."""
+
+    node: str
+    destination: IPv4Network
+    gateway: IPv4Address
+
+    def __str__(self) -> str:
+        return f"route {self.destination} through {self.gateway}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SetSysctl:
+    """A kernel setting of the node.
+
+    Attributes:
+        key: below ``/proc/sys``, with slashes.
+        optional: whether a kernel without it is as good.
+    """
+
+    node: str
+    key: str
+    value: int
+    optional: bool = False
+
+    def __str__(self) -> str:
+        return f"set {self.key} = {self.value}" + (" if there" if self.optional else "")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoadRules:
+    """An nft rule set, in one transaction. Loading it also brings conntrack, and with it conntrack's settings."""
+
+    node: str
+    rules: str
+
+    def __str__(self) -> str:
+        return "rules\n" + self.rules.rstrip().replace("\t", "    ")
+
+
+Operation = MakeNamespace | MakeLink | NoOffloads | AddAddress | AddNeighbour | SetUp | AddRoute | SetSysctl | LoadRules
+"""Closed union, in no particular order; each names the node it happens in."""
+
+
+def plan(topology: Topology, middleboxes: Mapping[str, Middlebox]) -> tuple[Operation, ...]:
+    """The operations that build a topology, in the order in which they must be done.
+
+    Args:
+        topology: connected, without loops.
+        middleboxes: the behaviour of each middlebox node, by its name.
+
+    Raises:
+        LabFault: a name the kernel would refuse, or a timeout conntrack cannot count.
+    """
+    return (
+        *(MakeNamespace(node=node.name) for node in topology.nodes),
+        *(op for node in topology.nodes for op in _settings(node)),
+        *(op for node in topology.nodes if node.role is Role.MIDDLEBOX for op in _nat(node, middleboxes[node.name])),
+        *(op for number, link in enumerate(topology.links) for op in _wire(link, FIRST_INDEX + number)),
+        *(SetUp(node=node.name, index=1) for node in topology.nodes),
+        *(op for node in topology.nodes for op in _routes(topology, node)),
+    )
+
+
+def render(operations: tuple[Operation, ...]) -> str:
+    """The plan as people read it: one operation a line, under the node it happens in."""
+    out: list[str] = []
+    for node, group in groupby(operations, key=lambda operation: operation.node):
+        out.append(node)
+        out += [f"    {line}" for operation in group for line in str(operation).splitlines()]
+    return "\n".join(out) + "\n"
+
+
+def interface(link: Link) -> str:
+    """The name of a link's interface, the same at both ends.
+
+    Raises:
+        LabFault: the kernel would refuse it.
+    """
+    if len(link.name.encode()) > INTERFACE_BYTES or link.name in RESERVED:
+        raise LabFault(f"plan link {link.name}", detail="not a possible interface name")
+    return link.name
+
+
+def mac(address: IPv4Address) -> str:
+    """A locally administered MAC address that can be read: ``02:00`` and the four bytes of the address."""
+    return ":".join(f"{byte:02x}" for byte in (2, 0, *address.packed))
+
+
+def _settings(node: Node) -> Iterator[Operation]:
+    for scope in ("all", "default"):
+        yield SetSysctl(node=node.name, key=f"net/ipv6/conf/{scope}/disable_ipv6", value=1, optional=True)
+    forwards = node.role in (Role.ROUTER, Role.MIDDLEBOX)
+    yield SetSysctl(node=node.name, key="net/ipv4/ip_forward", value=int(forwards))  # a new namespace copies the host's
+
+
+def _nat(node: Node, box: Middlebox) -> Iterator[Operation]:
+    yield LoadRules(node=node.name, rules=rule_set(box, inside=node.inside, outside=node.outside))
+    for key, value in conntrack_settings(box):
+        yield SetSysctl(node=node.name, key=f"net/netfilter/{key}", value=value)
+
+
+def _wire(link: Link, index: int) -> Iterator[Operation]:
+    name = interface(link)
+    near, far = (LinkEnd(node=node, interface=name, mac=mac(address.ip)) for node, address in link.ends)
+    yield MakeLink(node=near.node, index=index, ends=(near, far))
+    for (node, address), (_, other) in (link.ends, link.ends[::-1]):
+        yield NoOffloads(node=node, interface=name)
+        yield AddAddress(node=node, index=index, address=address)
+        yield SetUp(node=node, index=index)
+        yield AddNeighbour(node=node, index=index, address=other.ip, mac=mac(other.ip))
+
+
+def _routes(topology: Topology, node: Node) -> Iterator[Operation]:
+    links = [link for link in topology.links if any(end == node.name for end, _ in link.ends)]
+    if node.role in (Role.CLIENT, Role.SERVER):
+        for link in links:
+            yield AddRoute(node=node.name, destination=IPv4Network("0.0.0.0/0"), gateway=_far(link, node.name)[1].ip)
+        return
+    for link in links:
+        neighbour, address = _far(link, node.name)
+        for subnet in _beyond(topology, topology.node(neighbour), link):
+            yield AddRoute(node=node.name, destination=subnet, gateway=address.ip)
+
+
+def _beyond(topology: Topology, node: Node, came_by: Link) -> Iterator[IPv4Network]:
+    """The subnets behind ``node``, seen from ``came_by``; a middlebox hides its inside from its outside."""
+    if node.role is Role.MIDDLEBOX and came_by.name == node.outside:
+        return
+    for link in topology.links:
+        if link is not came_by and any(end == node.name for end, _ in link.ends):
+            neighbour, address = _far(link, node.name)
+            yield address.network
+            yield from _beyond(topology, topology.node(neighbour), link)
+
+
+def _far(link: Link, node: str) -> tuple[str, IPv4Interface]:
+    (other,) = ((end, address) for end, address in link.ends if end != node)
+    return other
