@@ -1,0 +1,245 @@
+"""Transport associations of the scripted SIP server: what carries bytes, and how each association ended.
+
+TLS is done here on memory BIOs rather than by asyncio's own: it shows when the handshake failed, keeps the errno of a
+connection that died, and tells a close_notify from a bare FIN.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import ssl
+from typing import Protocol
+
+from lab.sip.message import MalformedMessage, Request, Response, parse
+from lab.sip.stream import Item, StreamParser
+
+Address = tuple[str, int]
+
+
+class Owner(Protocol):
+    """Whom flows report to."""
+
+    def flow_opened(self, flow: Flow) -> None:
+        """Bytes can be exchanged; for a TLS flow from a peer, the handshake is still to come."""
+
+    def flow_ready(self, flow: Flow) -> None:
+        """Messages can be sent."""
+
+    def flow_received(self, flow: Flow, item: Item) -> None:
+        """Something was read."""
+
+    def flow_ended(self, flow: Flow, state: str, reason: str) -> None:
+        """It is over: ``closed``, ``reset`` or ``failed``."""
+
+
+class Flow:
+    """One association with one peer.
+
+    Attributes:
+        id: ``f1``, ``f2``, … given by the owner.
+        peer: the other end's address, as this end sees it.
+        ready: messages can be sent.
+        outgoing: this end began it.
+    """
+
+    def __init__(self, transport: str, peer: Address, *, outgoing: bool) -> None:
+        self.id = ""
+        self.transport = transport
+        self.peer = peer
+        self.ready = False
+        self.outgoing = outgoing
+
+    def send(self, data: bytes) -> None:
+        """Hand bytes to the transport.
+
+        Raises:
+            OSError: the kernel refuses them at once (UDP).
+        """
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """End it in order."""
+
+
+class UdpFlow(Flow):
+    """What is exchanged with one address over the server's UDP socket. Has no end."""
+
+    def __init__(self, sock: socket.socket, peer: Address, *, outgoing: bool) -> None:
+        super().__init__("udp", peer, outgoing=outgoing)
+        self._sock = sock
+        self.ready = True
+
+    def send(self, data: bytes) -> None:
+        """Send one datagram."""
+        send_datagram(self._sock, data, self.peer)
+
+
+def send_datagram(sock: socket.socket, data: bytes, to: Address) -> None:
+    """Send, or lose the datagram when the socket's buffer is full, as UDP may.
+
+    Raises:
+        OSError: no route, or whatever else the kernel says.
+    """
+    try:
+        sock.sendto(data, to)
+    except BlockingIOError:
+        return
+
+
+def read_datagram(sock: socket.socket) -> tuple[Request | Response | MalformedMessage | None, Address]:
+    """Read one datagram; None when it holds nothing but CR and LF (RFC 3261 §7.5 has a server ignore them)."""
+    data, (host, port) = sock.recvfrom(65536)
+    if not data.strip(b"\r\n"):
+        return None, (host, port)
+    try:
+        return parse(data), (host, port)
+    except MalformedMessage as error:
+        return error, (host, port)
+
+
+class Tls:
+    """One TLS connection, without the socket."""
+
+    def __init__(self, context: ssl.SSLContext, *, server_side: bool) -> None:
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._object = context.wrap_bio(self._incoming, self._outgoing, server_side=server_side)
+        self.established = False
+        self.ended = False  # a close_notify came
+
+    def feed(self, data: bytes) -> bytes:
+        """Take bytes from the network (none: begin the handshake) and return the plain text they hold.
+
+        Raises:
+            ssl.SSLError: the peer breaks the protocol or has no cipher in common; ``take`` may hold an alert for it.
+        """
+        self._incoming.write(data)
+        plain = bytearray()
+        try:
+            if not self.established:
+                self._object.do_handshake()
+                self.established = True
+            while chunk := self._object.read(65536):
+                plain += chunk
+            self.ended = True
+        except ssl.SSLWantReadError:
+            pass
+        return bytes(plain)
+
+    def write(self, plain: bytes) -> None:
+        """Encrypt; ``take`` has the result."""
+        self._object.write(plain)
+
+    def take(self) -> bytes:
+        """Return what is to be sent to the network."""
+        return self._outgoing.read()
+
+    def close(self) -> None:
+        """Write a close_notify, if the handshake got that far."""
+        if self.established:
+            with contextlib.suppress(ssl.SSLWantReadError):  # the peer's close_notify is not awaited
+                self._object.unwrap()
+
+
+class StreamFlow(Flow, asyncio.Protocol):
+    """One TCP connection, with or without TLS."""
+
+    def __init__(self, owner: Owner, transport: str, *, peer: Address | None = None, tls: Tls | None = None) -> None:
+        super().__init__(transport, peer or ("unknown", 0), outgoing=peer is not None)
+        self._owner = owner
+        self._tls = tls
+        self._parser = StreamParser()
+        self._socket: asyncio.Transport | None = None
+        self._end: tuple[str, str] | None = None  # how it ended, when that is known before the socket is gone
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """asyncio: connected."""
+        assert isinstance(transport, asyncio.Transport)
+        self._socket = transport
+        if not self.outgoing:
+            self.peer = (transport.get_extra_info("peername") or self.peer)[:2]  # None: reset before we looked
+        self._owner.flow_opened(self)
+        if self._tls is None:
+            self.ready = True
+            self._owner.flow_ready(self)
+        elif self.outgoing:
+            self.data_received(b"")
+
+    def data_received(self, data: bytes) -> None:
+        """asyncio: bytes."""
+        if self._end is not None:
+            return
+        if self._tls is None:
+            self._read(data)
+            return
+        try:
+            plain = self._tls.feed(data)
+        except ssl.SSLError as error:
+            self._flush()
+            self._finish("failed", error.reason or str(error))
+            return
+        self._flush()
+        if self._tls.established and not self.ready:
+            self.ready = True
+            self._owner.flow_ready(self)
+        self._read(plain)
+        if self._tls.ended:
+            self._finish("closed", "close-notify")
+
+    def _read(self, plain: bytes) -> None:
+        for item in self._parser.feed(plain):
+            if self._end is None:
+                self._owner.flow_received(self, item)
+
+    def send(self, data: bytes) -> None:
+        """Write; what the connection's end leaves unsent is lost."""
+        if self._socket is None or self._end is not None:
+            return
+        if self._tls is None:
+            self._socket.write(data)
+        else:
+            self._tls.write(data)
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._tls is not None and self._socket is not None and (data := self._tls.take()):
+            self._socket.write(data)
+
+    def eof_received(self) -> None:
+        """asyncio: FIN."""
+        self._end = self._end or ("closed", "fin")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """asyncio: the socket is gone."""
+        self.ready = False
+        if isinstance(exc, (ConnectionResetError, BrokenPipeError)):
+            end = ("reset", why(exc))
+        elif exc is not None:
+            end = ("failed", why(exc))
+        else:
+            end = ("closed", "fin")
+        self._owner.flow_ended(self, *(self._end or end))
+
+    def close(self) -> None:
+        """End it in order: close_notify, FIN."""
+        self._finish("closed", "by server")
+
+    def _finish(self, state: str, reason: str) -> None:
+        if self._socket is None or self._end is not None:
+            return
+        self._end = (state, reason)
+        self.ready = False
+        if self._tls is not None:
+            self._tls.close()
+            self._flush()
+        self._socket.close()
+
+
+def why(error: BaseException) -> str:
+    """Return the errno's text, or what the error says."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return os.strerror(error.errno)
+    return str(error)

@@ -1,0 +1,635 @@
+"""The scripted SIP server: presence notifier and registrar that does what it is told, when it is told.
+
+It takes every subscription and registration without authentication, and when ordered sends a NOTIFY within the newest
+subscription, or an OPTIONS, and says what became of it. Idle, it does nothing: the only timers are the ends of
+subscriptions and bindings, retransmissions over UDP, and the time a probe has.
+
+Commands and events: ``start``, ``notify``, ``options``, ``stop``; ``ready``, ``flow``, ``request``, ``response-sent``,
+``subscription``, ``binding``, ``probe``, ``crlf-ping``, ``malformed``.
+
+Does not model: IPv6, DNS, forking, INVITE, authentication, and what ``lab.sip.subscription`` leaves out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lab.actors.channel import Channel, Lines
+from lab.actors.sip_flows import Address, Flow, StreamFlow, Tls, UdpFlow, read_datagram, send_datagram, why
+from lab.errors import LabFault
+from lab.sip.dialog import DialogId
+from lab.sip.fields import NameAddr, Uri, parse_cseq
+from lab.sip.message import MalformedMessage, Request, Response
+from lab.sip.registrar import Binding, Registrar, address_of_record, contacts
+from lab.sip.stream import Item, KeepAlive
+from lab.sip.subscription import PACKAGE, Notifier, Subscription
+from lab.sip.transaction import (
+    COOKIE,
+    TIMER_F,
+    TIMER_J,
+    Key,
+    client_key,
+    retransmissions,
+    server_key,
+    top_via,
+)
+from lab.sip.uas import ALLOWED, Refused, check, respond
+
+_ENDS_SUBSCRIPTION = frozenset((404, 405, 410, 416, *range(480, 486), 489, 501, 604))  # RFC 6665 §4.2.2
+_RETRANSMISSIONS = retransmissions()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """The ``start`` command.
+
+    Attributes:
+        address: where to listen, IPv4.
+        ports: by transport (``udp``, ``tcp``, ``tls``); 0: the kernel chooses; a transport not named is not offered.
+        certificate, key: PEM files; key None: it is in the certificate's file. Needed for ``tls``.
+        keylog: file for TLS secrets (NSS key log format), None: none.
+        subscription_expires, registration_expires: seconds granted at most.
+        notify_route: ``flow`` or ``contact``.
+        answers_crlf: a double CRLF gets a single one (RFC 5626 §3.5.1).
+        seed: goes into tags, branches and Call-IDs, which are counted, not drawn.
+    """
+
+    address: str
+    ports: dict[str, int]
+    certificate: str | None = None
+    key: str | None = None
+    keylog: str | None = None
+    subscription_expires: float
+    registration_expires: float
+    notify_route: str
+    answers_crlf: bool
+    seed: int
+
+    @classmethod
+    def read(cls, command: dict[str, Any]) -> Settings:
+        """Read the command.
+
+        Raises:
+            LabFault: it does not have these fields, or an unknown notify_route.
+        """
+        try:
+            settings = cls(**{name: value for name, value in command.items() if name != "do"})
+        except TypeError as error:
+            raise LabFault("starting the SIP server", detail=str(error)) from error
+        if settings.notify_route not in ("flow", "contact"):
+            raise LabFault("starting the SIP server", detail=f"notify_route {settings.notify_route!r}")
+        return settings
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """A response as it was sent over UDP."""
+
+    at: float
+    code: int
+    data: bytes
+    to: Address
+
+
+class _Exchange:
+    """A request of ours and what became of it (a client transaction)."""
+
+    def __init__(self, request: Request, key: Key, *, probe: str | None, subscription: DialogId | None) -> None:
+        self.data = request.encode()
+        self.method = request.method
+        self.key = key
+        self.probe = probe  # None: nobody asks, or the answer has been given
+        self.subscription = subscription
+        self.flow: Flow | None = None
+        self.began = 0.0
+        self.sent = 0  # how often
+        self.resend: asyncio.TimerHandle | None = None
+        self.patience: asyncio.TimerHandle | None = None
+
+
+class SipServer:
+    """The server, from ``start`` on. Runs in an event loop; all methods are called from it."""
+
+    def __init__(self, settings: Settings, channel: Channel, loop: asyncio.AbstractEventLoop) -> None:
+        self._settings = settings
+        self._channel = channel
+        self._loop = loop
+        self._notifier = Notifier(settings.subscription_expires)
+        self._registrar = Registrar(settings.registration_expires)
+        self._ports: dict[str, int] = {}
+        self._contexts: dict[bool, ssl.SSLContext] = {}  # by server side
+        self._listeners: list[asyncio.Server] = []
+        self._udp: socket.socket | None = None
+        self._flows: dict[str, Flow] = {}
+        self._flow_count = 0
+        self._id_count = 0
+        self._exchanges: dict[Key, _Exchange] = {}
+        self._answered: dict[Key, _Answer] = {}  # over UDP, by request, oldest first
+        self._subscription_ends: dict[DialogId, asyncio.TimerHandle] = {}
+        self._binding_ends: dict[tuple[str, Uri], asyncio.TimerHandle] = {}
+        self._connecting: set[asyncio.Task[None]] = set()
+
+    # Listening
+
+    async def listen(self) -> None:
+        """Open the sockets and say ``ready``.
+
+        Raises:
+            OSError: an address cannot be bound, or a file cannot be read.
+        """
+        address, ports = self._settings.address, self._settings.ports
+        if "udp" in ports:
+            self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self._udp.setblocking(False)  # noqa: FBT003 - the stdlib's signature
+            self._udp.bind((address, ports["udp"]))
+            self._ports["udp"] = self._udp.getsockname()[1]
+            self._loop.add_reader(self._udp, self._datagram, self._udp)
+        if "tcp" in ports:
+            await self._listen("tcp", lambda: StreamFlow(self, "tcp"))
+        if "tls" in ports:
+            self._contexts = {True: self._server_context(), False: _client_context()}
+            await self._listen("tls", lambda: StreamFlow(self, "tls", tls=Tls(self._contexts[True], server_side=True)))
+        self._channel.emit("ready", ports=self._ports)
+
+    async def _listen(self, transport: str, make: Callable[[], StreamFlow]) -> None:
+        # asyncio sets TCP_NODELAY on every connection and SO_REUSEADDR on the listener
+        server = await self._loop.create_server(make, self._settings.address, self._settings.ports[transport])
+        self._listeners.append(server)
+        self._ports[transport] = server.sockets[0].getsockname()[1]
+
+    def _server_context(self) -> ssl.SSLContext:
+        settings = self._settings
+        if settings.certificate is None:
+            raise LabFault("starting the SIP server", detail="tls needs a certificate")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.options |= ssl.OP_NO_TICKET  # every connection does the same handshake, on any run
+        context.num_tickets = 0
+        context.load_cert_chain(settings.certificate, settings.key)
+        if settings.keylog is not None:
+            context.keylog_filename = settings.keylog
+        return context
+
+    def close(self) -> None:
+        """End everything in order."""
+        for listener in self._listeners:
+            listener.close()
+        for task in self._connecting:
+            task.cancel()
+        for flow in list(self._flows.values()):
+            flow.close()
+        if self._udp is not None:
+            self._loop.remove_reader(self._udp)
+            self._udp.close()
+
+    # Flows
+
+    def _datagram(self, sock: socket.socket) -> None:
+        item, peer = read_datagram(sock)
+        if item is not None:
+            self.flow_received(self._udp_flow(sock, peer, outgoing=False), item)
+
+    def _udp_flow(self, sock: socket.socket, peer: Address, *, outgoing: bool) -> Flow:
+        flow = self._find_flow("udp", peer)
+        if flow is None:
+            flow = UdpFlow(sock, peer, outgoing=outgoing)
+            self.flow_opened(flow)
+        return flow
+
+    def _find_flow(self, transport: str, peer: Address) -> Flow | None:
+        same = [one for one in self._flows.values() if one.ready and (one.transport, one.peer) == (transport, peer)]
+        return same[-1] if same else None
+
+    def flow_opened(self, flow: Flow) -> None:
+        """Owner: give it an id and say so."""
+        self._flow_count += 1
+        flow.id = f"f{self._flow_count}"
+        self._flows[flow.id] = flow
+        self._emit_flow(flow, "connected" if flow.outgoing else "accepted", "")
+
+    def flow_ready(self, flow: Flow) -> None:
+        """Owner: send what has waited for it."""
+        for exchange in [one for one in self._exchanges.values() if one.flow is flow and not one.sent]:
+            self._transmit(exchange)
+
+    def flow_ended(self, flow: Flow, state: str, reason: str) -> None:
+        """Owner: forget it; what was under way on it has failed."""
+        self._flows.pop(flow.id, None)
+        self._emit_flow(flow, state, reason)
+        for exchange in [one for one in self._exchanges.values() if one.flow is flow]:
+            self._fail(exchange, "flow-gone" if state == "closed" else reason)
+
+    def _emit_flow(self, flow: Flow, state: str, reason: str) -> None:
+        self._channel.emit(
+            "flow", id=flow.id, state=state, transport=flow.transport, peer=_text(flow.peer), reason=reason
+        )
+
+    def flow_received(self, flow: Flow, item: Item) -> None:
+        """Owner: act on a message, a ping, or what was neither."""
+        if isinstance(item, KeepAlive):
+            if self._settings.answers_crlf:
+                flow.send(b"\r\n")
+            self._channel.emit("crlf-ping", flow=flow.id, answered=self._settings.answers_crlf)
+            return
+        try:
+            if isinstance(item, MalformedMessage):
+                raise item
+            if isinstance(item, Request):
+                self._request(flow, item)
+            else:
+                self._response(flow, item)
+        except MalformedMessage as error:
+            request = item if isinstance(item, Request) else error.request
+            self._channel.emit("malformed", flow=flow.id, reason=error.reason)
+            if request is not None and request.method != "ACK" and request.first("Via"):
+                self._answer(flow, request, error.code)
+            if item is error and error.skip is None:
+                flow.close()
+
+    # Requests of the peer
+
+    def _request(self, flow: Flow, request: Request) -> None:
+        if flow.transport == "udp" and (stored := self._answered.get(server_key(request))) is not None:
+            self._send_answer(flow, request.method, stored)
+            return
+        try:
+            check(request)
+        except Refused as refusal:
+            self._emit_request(flow, request)
+            if request.method != "ACK":
+                self._answer(flow, request, refusal.code, *refusal.headers)
+            return
+        self._emit_request(flow, request)
+        try:
+            if request.method == "SUBSCRIBE":
+                self._subscribe(flow, request)
+            elif request.method == "REGISTER":
+                self._register(flow, request)
+            else:
+                allow = (("Allow", ", ".join(ALLOWED)), ("Allow-Events", PACKAGE))
+                self._answer(flow, request, 200, *allow, ("Contact", f"<{self._contact(flow.transport)}>"))
+        except Refused as refusal:
+            self._answer(flow, request, refusal.code, *refusal.headers)
+
+    def _emit_request(self, flow: Flow, request: Request) -> None:
+        try:
+            cseq = parse_cseq(request.first("CSeq") or "")[0]
+        except MalformedMessage:  # refused before anybody looked at it
+            cseq = None
+        self._channel.emit(
+            "request",
+            method=request.method,
+            flow=flow.id,
+            peer=_text(flow.peer),
+            call_id=request.first("Call-ID"),
+            cseq=cseq,
+        )
+
+    def _answer(self, flow: Flow, request: Request, code: int, *headers: tuple[str, str], tag: str = "") -> None:
+        response = respond(request, code, *headers, peer=flow.peer, tag=tag or self._new("t"))
+        answer = _Answer(self._loop.time(), code, response.encode(), flow.peer)
+        if flow.transport == "udp":
+            try:
+                answer = replace(answer, to=top_via(response).response_endpoint)
+                self._remember(server_key(request), answer)
+            except MalformedMessage:  # no readable Via: back to where it came from
+                pass
+        self._send_answer(flow, request.method, answer)
+
+    def _remember(self, key: Key, answer: _Answer) -> None:
+        while self._answered and (oldest := next(iter(self._answered))) is not None:
+            if self._answered[oldest].at + TIMER_J > answer.at:
+                break
+            del self._answered[oldest]
+        self._answered[key] = answer
+
+    def _send_answer(self, flow: Flow, method: str, answer: _Answer) -> None:
+        reason = ""
+        if flow.transport == "udp" and self._udp is not None:
+            try:
+                send_datagram(self._udp, answer.data, answer.to)
+            except OSError as error:
+                reason = why(error)
+        else:
+            flow.send(answer.data)
+        said: dict[str, Any] = {"method": method, "code": answer.code, "flow": flow.id}
+        if reason:
+            self._channel.emit("response-lost", **said, reason=reason)
+        else:
+            self._channel.emit("response-sent", **said)
+
+    def _contact(self, transport: str) -> str:
+        parameter = "" if transport == "udp" else f";transport={transport}"
+        return f"sip:{self._settings.address}:{self._ports[transport]}{parameter}"
+
+    def _new(self, prefix: str) -> str:
+        self._id_count += 1
+        return f"{prefix}{self._settings.seed:x}-{self._id_count}"
+
+    # Subscriptions
+
+    def _subscribe(self, flow: Flow, request: Request) -> None:
+        now, tag = self._loop.time(), self._new("t")
+        subscription, state = self._notifier.subscribe(request, now=now, flow=flow.id, tag=tag)
+        granted = round(subscription.expires_at - now)
+        contact = self._contact(flow.transport)
+        self._answer(flow, request, 200, ("Contact", f"<{contact}>"), ("Expires", str(granted)), tag=tag)
+        self._emit_subscription(subscription, state, granted)
+        key = subscription.dialog.id
+        if (timer := self._subscription_ends.pop(key, None)) is not None:
+            timer.cancel()
+        if granted:
+            self._subscription_ends[key] = self._loop.call_at(subscription.expires_at, self._subscription_over, key)
+        self._notify(subscription, now)
+
+    def _subscription_over(self, key: DialogId) -> None:
+        now = self._loop.time()
+        subscription = self._notifier.expire(key, now=max(now, self._subscription_ends.pop(key).when()))
+        if subscription is not None:
+            self._emit_subscription(subscription, "expired", 0)
+            self._notify(subscription, max(now, subscription.expires_at))
+
+    def _emit_subscription(self, subscription: Subscription, state: str, expires: int) -> None:
+        self._channel.emit(
+            "subscription",
+            id=subscription.id,
+            state=state,
+            expires=expires,
+            flow=subscription.flow,
+            contact=subscription.dialog.remote_target,
+        )
+
+    # Bindings
+
+    def _register(self, flow: Flow, request: Request) -> None:
+        now = self._loop.time()
+        changes = self._registrar.register(request, now=now, flow=flow.id)
+        current = self._registrar.bindings(address_of_record(request))
+        self._answer(flow, request, 200, *contacts(current, now=now))
+        for binding, state in changes:
+            if (timer := self._binding_ends.pop(binding.key, None)) is not None:
+                timer.cancel()
+            if state != "removed":
+                end = self._loop.call_at(binding.expires_at, self._binding_over, binding.key)
+                self._binding_ends[binding.key] = end
+            self._emit_binding(binding, state, 0 if state == "removed" else round(binding.expires_at - now))
+
+    def _binding_over(self, key: tuple[str, Uri]) -> None:
+        end = self._binding_ends.pop(key).when()
+        if (binding := self._registrar.expire(key, now=max(self._loop.time(), end))) is not None:
+            self._emit_binding(binding, "expired", 0)
+
+    def _emit_binding(self, binding: Binding, state: str, expires: int) -> None:
+        self._channel.emit(
+            "binding", aor=binding.aor, contact=binding.contact, flow=binding.flow, expires=expires, state=state
+        )
+
+    # Requests of ours
+
+    def notify(self, probe: str, within: float) -> None:
+        """Send a NOTIFY with ``probe`` as its note in the newest subscription, and say what becomes of it."""
+        now = self._loop.time()
+        subscription = self._notifier.newest(now=now)
+        if subscription is None:
+            self._emit_probe(probe, "failed", None, reason="no-subscription")
+        else:
+            self._notify(subscription, now, probe=probe, within=within)
+
+    def options(self, probe: str, within: float) -> None:
+        """Send OPTIONS outside any dialog to the newest subscription's Contact, else the newest binding's."""
+        if (subscription := self._notifier.newest(now=self._loop.time())) is not None:
+            contact, flow_id = subscription.dialog.remote_target, subscription.flow
+            to = NameAddr("", subscription.dialog.remote.uri)
+        elif (binding := self._registrar.newest()) is not None:
+            contact, flow_id, to = binding.contact, binding.flow, NameAddr("", binding.aor)
+        else:
+            self._emit_probe(probe, "failed", None, reason="no-subscription")
+            return
+        route = self._route(flow_id, Uri.parse(contact))
+        if isinstance(route, str):
+            self._emit_probe(probe, "failed", None, reason=route)
+            return
+        via, key = self._via(route.transport, "OPTIONS")
+        own = NameAddr("", f"sip:{self._settings.address}")
+        headers = (
+            ("Via", via), ("Max-Forwards", "70"), ("From", str(own.with_tag(self._new("t")))), ("To", str(to)),
+            ("Call-ID", self._new("c")), ("CSeq", "1 OPTIONS"), ("Contact", f"<{self._contact(route.transport)}>"),
+        )  # fmt: skip
+        request = Request(method="OPTIONS", uri=contact, headers=headers)
+        self._begin(_Exchange(request, key, probe=probe, subscription=None), route, within)
+
+    def _notify(self, subscription: Subscription, now: float, *, probe: str | None = None, within: float = 0.0) -> None:
+        route = self._route(subscription.flow, subscription.dialog.next_hop)
+        if isinstance(route, str):
+            if probe is not None:
+                self._emit_probe(probe, "failed", None, reason=route)
+            return
+        via, key = self._via(route.transport, "NOTIFY")
+        subscription, request = subscription.notify(
+            now=now, note=probe or "", via=via, contact=self._contact(route.transport)
+        )
+        self._notifier.keep(subscription)
+        self._begin(_Exchange(request, key, probe=probe, subscription=subscription.dialog.id), route, within)
+
+    def _via(self, transport: str, method: str) -> tuple[str, Key]:
+        branch = f"{COOKIE}{self._new('b')}"
+        sent_by = f"{self._settings.address}:{self._ports[transport]}"
+        return f"SIP/2.0/{transport.upper()} {sent_by};rport;branch={branch}", (branch, method)
+
+    def _route(self, flow_id: str, next_hop: Uri) -> Flow | str:
+        """Return the flow a request takes, perhaps not ready yet, or why there is none."""
+        if self._settings.notify_route == "flow":
+            return self._flows.get(flow_id, "flow-gone")
+        transport, peer = next_hop.transport, next_hop.endpoint
+        if (flow := self._find_flow(transport, peer)) is not None:
+            return flow
+        if transport not in self._ports:
+            return f"no {transport} here"
+        try:
+            socket.inet_aton(peer[0])
+        except OSError:
+            return "contact is not an address"
+        if transport == "udp":
+            assert self._udp is not None
+            return self._udp_flow(self._udp, peer, outgoing=True)
+        tls = Tls(self._contexts[False], server_side=False) if transport == "tls" else None
+        stream = StreamFlow(self, transport, peer=peer, tls=tls)
+        task = self._loop.create_task(self._connect(stream))
+        self._connecting.add(task)
+        task.add_done_callback(self._connecting.discard)
+        return stream
+
+    async def _connect(self, flow: StreamFlow) -> None:
+        try:
+            await asyncio.wait_for(self._loop.create_connection(lambda: flow, *flow.peer), TIMER_F)
+        except (OSError, asyncio.TimeoutError) as error:
+            reason = why(error) or "timeout"
+            self._channel.emit(
+                "flow", id="", state="failed", transport=flow.transport, peer=_text(flow.peer), reason=reason
+            )
+            for exchange in [one for one in self._exchanges.values() if one.flow is flow]:
+                self._fail(exchange, reason)
+
+    def _begin(self, exchange: _Exchange, flow: Flow, within: float) -> None:
+        now = self._loop.time()
+        for key in [one.key for one in self._exchanges.values() if one.began + TIMER_F < now and one.probe is None]:
+            del self._exchanges[key]
+        exchange.flow, exchange.began = flow, now
+        self._exchanges[exchange.key] = exchange
+        if exchange.probe is not None:
+            exchange.patience = self._loop.call_later(within, self._give_up, exchange)
+        if flow.ready:
+            self._transmit(exchange)
+
+    def _transmit(self, exchange: _Exchange) -> None:
+        flow = exchange.flow
+        assert flow is not None
+        try:
+            flow.send(exchange.data)
+        except OSError as error:
+            self._fail(exchange, why(error))
+            return
+        exchange.sent += 1
+        if exchange.sent == 1 and exchange.probe is not None:
+            self._emit_probe(exchange.probe, "sent", flow)
+        if flow.transport == "udp" and exchange.sent <= len(_RETRANSMISSIONS):
+            at = exchange.began + _RETRANSMISSIONS[exchange.sent - 1]
+            exchange.resend = self._loop.call_at(at, self._transmit, exchange)
+
+    def _give_up(self, exchange: _Exchange) -> None:
+        if exchange.probe is not None:
+            self._emit_probe(exchange.probe, "failed", exchange.flow, reason="timeout")
+            exchange.probe = None  # the transaction goes on
+
+    def _fail(self, exchange: _Exchange, reason: str) -> None:
+        if exchange.probe is not None:
+            self._emit_probe(exchange.probe, "failed", exchange.flow, reason=reason)
+        self._finish(exchange)
+
+    def _finish(self, exchange: _Exchange) -> None:
+        self._exchanges.pop(exchange.key, None)
+        for timer in (exchange.resend, exchange.patience):
+            if timer is not None:
+                timer.cancel()
+
+    def _response(self, flow: Flow, response: Response) -> None:
+        exchange = self._exchanges.get(client_key(response))
+        if exchange is None or response.code < 200:
+            return
+        if exchange.probe is not None:
+            self._emit_probe(exchange.probe, "answered", flow, code=response.code)
+        self._finish(exchange)
+        if exchange.subscription is not None and response.code in _ENDS_SUBSCRIPTION:
+            subscription = self._notifier.remove(exchange.subscription)
+            if subscription is not None:
+                self._subscription_ends.pop(exchange.subscription).cancel()
+                self._emit_subscription(subscription, "terminated", 0)
+
+    def _emit_probe(
+        self, probe: str, state: str, flow: Flow | None, *, code: int | None = None, reason: str = ""
+    ) -> None:
+        self._channel.emit(
+            "probe",
+            probe=probe,
+            state=state,
+            code=code,
+            flow=flow.id if flow is not None else None,
+            peer=_text(flow.peer) if flow is not None else None,
+            reason=reason,
+        )
+
+
+def _text(peer: Address) -> str:
+    return f"{peer[0]}:{peer[1]}"
+
+
+def _client_context() -> ssl.SSLContext:
+    """For connections to a phone's own listener, which has no certificate anybody could check."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+class _Actor:
+    """The process: commands in, the server's life."""
+
+    def __init__(self, sock: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
+        self._sock = sock
+        self._loop = loop
+        self._lines = Lines()
+        self._server: SipServer | None = None
+        self._over: asyncio.Future[bool] = loop.create_future()  # True: in order
+        self._starting: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        """Serve until told to stop, or the runner is gone.
+
+        Raises:
+            Exception: whatever went wrong in a callback; a defect of the server must not pass as a silent client.
+        """
+        self._loop.set_exception_handler(self._defect)
+        self._loop.add_reader(self._sock, self._readable)
+        if await self._over and self._server is not None:
+            self._server.close()
+            await asyncio.sleep(0)  # transports close their sockets in the next turn of the loop
+
+    def _defect(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if not self._over.done():
+            error = context.get("exception")
+            self._over.set_exception(error or LabFault("serving SIP", detail=str(context.get("message"))))
+
+    def _readable(self) -> None:
+        try:
+            data = self._sock.recv(65536)
+        except ConnectionResetError:
+            data = b""
+        if not data:
+            self._end(in_order=False)
+            return
+        for command in self._lines.feed(data):
+            self._do(command)
+
+    def _end(self, *, in_order: bool) -> None:
+        self._loop.remove_reader(self._sock)
+        if not self._over.done():
+            self._over.set_result(in_order)
+
+    def _do(self, command: dict[str, Any]) -> None:
+        match command, self._server:
+            case {"do": "start"}, None:
+                self._server = SipServer(Settings.read(command), Channel(self._sock), self._loop)
+                self._starting = self._loop.create_task(self._server.listen())
+                self._starting.add_done_callback(self._started)
+            case {"do": "notify", "probe": str(probe), "within": within}, SipServer() as server:
+                server.notify(probe, within)
+            case {"do": "options", "probe": str(probe), "within": within}, SipServer() as server:
+                server.options(probe, within)
+            case {"do": "stop"}, _:
+                self._end(in_order=True)
+            case _:
+                raise LabFault("commanding the SIP server", detail=repr(command))
+
+    def _started(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None and not self._over.done():
+            self._over.set_exception(error)
+
+
+def main(sock: socket.socket) -> None:
+    """Be the server: read commands from ``sock``, write events to it. Returns after ``stop`` or end of file.
+
+    Raises:
+        LabFault: a command makes no sense.
+        OSError: an address cannot be bound, or a file cannot be read.
+    """
+
+    async def run() -> None:
+        await _Actor(sock, asyncio.get_running_loop()).run()
+
+    asyncio.run(run())

@@ -1,0 +1,108 @@
+"""What every user agent server does with a request before and after its method matters (RFC 3261 §8.2)."""
+
+from __future__ import annotations
+
+import re
+
+from lab.sip.fields import NameAddr, Via, parse_cseq, split
+from lab.sip.message import VERSION, Headers, MalformedMessage, Request, Response
+
+REASONS = {
+    200: "OK", 400: "Bad Request", 405: "Method Not Allowed", 416: "Unsupported URI Scheme", 420: "Bad Extension",
+    481: "Call/Transaction Does Not Exist", 489: "Bad Event", 500: "Server Internal Error", 501: "Not Implemented",
+    505: "Version Not Supported", 513: "Message Too Large",
+}  # fmt: skip
+"""RFC 3261 §21, RFC 6665 §8.3.2 (489)."""
+
+ALLOWED = ("OPTIONS", "REGISTER", "SUBSCRIBE")
+_RECOGNISED = frozenset(  # RFC 3261, 3262, 3311, 3428, 3515, 3903, 6086, 6665: known to us, not for us
+    ("ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "NOTIFY", "PRACK", "PUBLISH", "REFER", "UPDATE")
+)
+_ONCE = ("From", "To", "Call-ID", "CSeq")  # RFC 3261 §8.1.1; Max-Forwards is missing in RFC 2543 requests
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:", re.ASCII)
+
+Address = tuple[str, int]
+
+
+class Refused(Exception):  # noqa: N818 - a SIP word
+    """A request gets this answer and nothing else happens."""
+
+    def __init__(self, code: int, *headers: tuple[str, str]) -> None:
+        self.code = code
+        self.headers: Headers = headers
+        super().__init__(code)
+
+
+def check(request: Request) -> None:
+    """Inspect a request as RFC 3261 §8.2.1 to §8.2.3 orders, before its method is acted upon.
+
+    Raises:
+        MalformedMessage: a mandatory field is missing, there twice or unreadable.
+        Refused: with 405, 416, 420, 501 or 505.
+    """
+    if request.version != VERSION:
+        raise Refused(505)
+    _check_fields(request)
+    if request.method in _RECOGNISED:
+        raise Refused(405, ("Allow", ", ".join(ALLOWED)))
+    if request.method not in ALLOWED:
+        raise Refused(501, ("Allow", ", ".join(ALLOWED)))
+    if not request.uri.lower().startswith(("sip:", "sips:")):
+        raise Refused(416)
+    required = ", ".join(request.all("Require"))
+    if required:  # we support no extension by option tag
+        raise Refused(420, ("Unsupported", required))
+
+
+def _check_fields(request: Request) -> None:
+    for name in _ONCE:
+        if len(request.all(name)) != 1:
+            raise MalformedMessage(f"{name} is there {len(request.all(name))} times", request=request)
+    for name in ("From", "To"):
+        NameAddr.parse(request.first(name) or "")
+    for line in request.all("Via"):
+        for value in split(line, ","):
+            Via.parse(value)
+    _, method = parse_cseq(request.first("CSeq") or "")
+    if method != request.method:
+        raise MalformedMessage("the method in CSeq is another", request=request)
+    if " " in request.uri or "<" in request.uri or not _SCHEME.match(request.uri):
+        raise MalformedMessage("bad Request-URI", request=request)
+
+
+def respond(
+    request: Request, code: int, *headers: tuple[str, str], peer: Address, tag: str, body: bytes = b""
+) -> Response:
+    """Build a response (RFC 3261 §8.2.6), also to a request that could only be read in part.
+
+    Args:
+        request: what is answered.
+        code: status.
+        headers: further headers.
+        peer: where the request came from.
+        tag: To tag, used when the request has none.
+        body: body; its Content-Type is among ``headers``.
+    """
+    copied: list[tuple[str, str]] = []
+    vias = [value for line in request.all("Via") for value in split(line, ",")]
+    for index, value in enumerate(vias):
+        copied.append(("Via", _stamped(value, peer) if index == 0 else value))
+    copied += [("From", value) for value in request.all("From")[:1]]
+    copied += [("To", _tagged(value, tag)) for value in request.all("To")[:1]]
+    copied += [(name, value) for name in ("Call-ID", "CSeq") for value in request.all(name)[:1]]
+    return Response(code=code, reason=REASONS[code], headers=(*copied, *headers), body=body)
+
+
+def _stamped(via: str, peer: Address) -> str:
+    try:
+        return str(Via.parse(via).received_from(peer))
+    except MalformedMessage:  # answered all the same: the peer must recognise its own Via
+        return via
+
+
+def _tagged(to: str, tag: str) -> str:
+    try:
+        address = NameAddr.parse(to)
+    except MalformedMessage:
+        return to
+    return to if address.tag else str(address.with_tag(tag))
