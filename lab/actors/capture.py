@@ -1,0 +1,195 @@
+"""Captures one end of a link: every frame into a pcapng file, every IPv4 packet as an event.
+
+In the runner's process, on a packet socket that stays in the node's namespace. The kernel stamps each frame as it
+passes; the file keeps CLOCK_REALTIME, so that Wireshark shows dates, the events CLOCK_MONOTONIC.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from contextlib import closing
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from lab.actors.kernel_clock import to_monotonic
+from lab.actors.observer import Emit
+from lab.errors import LabFault
+from lab.network import netns
+
+_ETH_ALL, _ETH_IP = 0x0003, 0x0800  # linux/if_ether.h
+_ETH_LOCAL = 0x88B5  # IEEE 802 local experimental EtherType 1: no node answers it
+_MARKER = b"lab capture marker"
+_OUTGOING = 4  # linux/if_packet.h: PACKET_OUTGOING
+_SO_TIMESTAMPNS = 35
+_SOL_PACKET, _PACKET_STATISTICS = 263, 6
+_LARGEST_FRAME = 1 << 16
+_MARKER_WITHIN_S = 1.0  # a packet sent is seen before the send returns; this is for a machine in trouble
+_FLAGS = "FSRPAUEC"  # RFC 9293 §3.1, RFC 3168 §6.1, lowest bit first
+
+
+class Capture:
+    """Captures what passes one end of a link, from its creation on; ready when the constructor returns.
+
+    Emits ``packet`` with ``link``, ``from`` (the node that sent it onto the link), ``proto``, ``src``, ``dst``,
+    ``bytes`` (of IP), ``payload`` (bytes above TCP or UDP) and, for TCP, ``flags`` and ``seq``.
+
+    Args:
+        link: the link's name, also its interface's.
+        here: the node whose end is captured.
+        there: the node at the other end.
+        namespace: of ``here``.
+        path: the pcapng file.
+        emit: where events go.
+
+    Raises:
+        LabFault: its own marker packet did not show up.
+    """
+
+    def __init__(self, link: str, *, here: str, there: str, namespace: int, path: Path, emit: Emit) -> None:
+        self._link, self._here, self._there, self._emit = link, here, there, emit
+        with netns.entered(namespace):
+            self._sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)  # a protocol only with bind: 20 ms less
+            marking = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        self._sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        self._sock.bind((link, _ETH_ALL))
+        self._sock.settimeout(_MARKER_WITHIN_S)
+        self._file = PcapNg(path, interface=link, comment=f"link {link} at {here}; the other end is {there}")
+        self._loop: asyncio.AbstractEventLoop | None = None
+        with closing(marking):
+            self._see_marker(marking)
+        self._sock.settimeout(0)
+
+    def watch(self) -> None:
+        """Deliver packets from the running event loop as they pass."""
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._sock, self.drain)
+
+    def drain(self) -> None:
+        """Write and emit everything that has passed up to this moment."""
+        while (frame := self._next()) is not None:
+            self._keep(frame)
+        self._file.flush()
+
+    def close(self) -> None:
+        """Take what is left, and close.
+
+        Raises:
+            LabFault: packets were lost to the capture.
+        """
+        if self._loop is not None:
+            self._loop.remove_reader(self._sock)
+        self.drain()
+        statistics = self._sock.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8)
+        self._sock.close()
+        self._file.close()
+        _, lost = struct.unpack("=II", statistics)
+        if lost:
+            raise LabFault(f"capture link {self._link}", detail=f"{lost} packets came faster than they were read")
+
+    def _see_marker(self, marking: socket.socket) -> None:
+        marking.sendto(bytes(12) + struct.pack("!H", _ETH_LOCAL) + _MARKER, (self._link, _ETH_LOCAL))
+        try:
+            while (frame := self._next()) is not None and not frame.is_marker():
+                self._keep(frame)
+        except TimeoutError as problem:
+            raise LabFault(f"capture link {self._link}", detail="its marker packet did not show up") from problem
+
+    def _next(self) -> _Frame | None:
+        try:
+            data, ancillary, _, address = self._sock.recvmsg(_LARGEST_FRAME, 64)
+        except BlockingIOError:
+            return None
+        ((_, _, stamp),) = ancillary
+        seconds, nanoseconds = struct.unpack("=qq", stamp)
+        return _Frame(data, seconds * 10**9 + nanoseconds, address[1], outgoing=address[2] == _OUTGOING)
+
+    def _keep(self, frame: _Frame) -> None:
+        if frame.is_marker():
+            return
+        self._file.write(frame.at, frame.data, outgoing=frame.outgoing)
+        if frame.ethertype == _ETH_IP:
+            sender = self._here if frame.outgoing else self._there
+            at = to_monotonic(frame.at)
+            self._emit("packet", at=at, link=self._link, **{"from": sender}, **summary(frame.data[14:]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    data: bytes
+    at: int
+    ethertype: int
+    outgoing: bool
+
+    def is_marker(self) -> bool:
+        return self.ethertype == _ETH_LOCAL and self.data[14:].startswith(_MARKER)
+
+
+def summary(packet: bytes) -> dict[str, Any]:
+    """What the record says of an IPv4 packet: ``proto``, ``src``, ``dst``, ``bytes``, ``payload``; of TCP more."""
+    header = (packet[0] & 0xF) * 4
+    length, protocol = int.from_bytes(packet[2:4], "big"), packet[9]
+    source, destination = str(IPv4Address(packet[12:16])), str(IPv4Address(packet[16:20]))
+    told: dict[str, Any] = {"proto": "other", "src": source, "dst": destination, "bytes": length}
+    inner = packet[header:length]
+    if protocol == socket.IPPROTO_ICMP:
+        return {**told, "proto": "icmp", "payload": len(inner)}
+    is_first = not int.from_bytes(packet[6:8], "big") & 0x1FFF  # later fragments have no ports
+    if protocol not in (socket.IPPROTO_TCP, socket.IPPROTO_UDP) or not is_first:
+        return {**told, "payload": len(inner)}
+    ports = struct.unpack_from("!HH", inner)
+    told |= {"src": f"{source}:{ports[0]}", "dst": f"{destination}:{ports[1]}"}
+    if protocol == socket.IPPROTO_UDP:
+        return {**told, "proto": "udp", "payload": len(inner) - 8}
+    flags = "".join(letter for bit, letter in enumerate(_FLAGS) if inner[13] >> bit & 1)
+    sequence = int.from_bytes(inner[4:8], "big")
+    return {**told, "proto": "tcp", "payload": len(inner) - (inner[12] >> 4) * 4, "flags": flags, "seq": sequence}
+
+
+class PcapNg:
+    """Writes a pcapng file of Ethernet frames of one interface, with nanoseconds (draft-ietf-opsawg-pcapng)."""
+
+    _SECTION, _INTERFACE, _PACKET = 0x0A0D0D0A, 1, 6
+    _END, _COMMENT, _NAME, _RESOLUTION, _PACKET_FLAGS = 0, 1, 2, 9, 2
+    _ETHERNET = 1  # LINKTYPE_ETHERNET
+
+    def __init__(self, path: Path, *, interface: str, comment: str) -> None:
+        self._file: BinaryIO = path.open("wb")
+        self._block(self._SECTION, struct.pack("=IHHq", 0x1A2B3C4D, 1, 0, -1))
+        options = (
+            self._option(self._COMMENT, comment.encode())
+            + self._option(self._NAME, interface.encode())
+            + self._option(self._RESOLUTION, bytes([9]))
+            + self._option(self._END, b"")
+        )
+        self._block(self._INTERFACE, struct.pack("=HHI", self._ETHERNET, 0, 0) + options)
+        self.flush()
+
+    def write(self, at: int, frame: bytes, *, outgoing: bool) -> None:
+        """Add a frame; ``at`` is CLOCK_REALTIME in nanoseconds."""
+        head = struct.pack("=IIIII", 0, at >> 32, at & 0xFFFFFFFF, len(frame), len(frame))
+        direction = self._option(self._PACKET_FLAGS, struct.pack("=I", 2 if outgoing else 1))
+        self._block(self._PACKET, head + _padded(frame) + direction + self._option(self._END, b""))
+
+    def flush(self) -> None:
+        """Hand everything to the kernel, so that a kill loses nothing."""
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _block(self, kind: int, body: bytes) -> None:
+        length = len(body) + 12
+        self._file.write(struct.pack("=II", kind, length) + body + struct.pack("=I", length))
+
+    @staticmethod
+    def _option(kind: int, value: bytes) -> bytes:
+        return struct.pack("=HH", kind, len(value)) + _padded(value)
+
+
+def _padded(data: bytes) -> bytes:
+    return data + bytes(-len(data) % 4)

@@ -1,0 +1,10 @@
+"""Kernel timestamps of packets and mappings are CLOCK_REALTIME; the record is CLOCK_MONOTONIC."""
+
+from __future__ import annotations
+
+import time
+
+
+def to_monotonic(realtime_ns: int) -> float:
+    """CLOCK_MONOTONIC in seconds, from a recent CLOCK_REALTIME in nanoseconds; exact unless the clock was set since."""
+    return (realtime_ns - time.clock_gettime_ns(time.CLOCK_REALTIME) + time.monotonic_ns()) / 1e9

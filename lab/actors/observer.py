@@ -1,0 +1,106 @@
+"""Watches a middlebox's mappings come and go, in the runner's process, by conntrack's own announcements.
+
+The kernel looks for expired mappings at most once a minute, so an announcement may be that late; its ``stopped`` stamp
+is the true end (``nf_ct_delete`` subtracts the delay). ``observe_now`` makes it announce what has expired so far.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import time
+from typing import Any, Protocol
+
+from lab.actors.kernel_clock import to_monotonic
+from lab.errors import LabFault
+from lab.network import conntrack, netns
+from lab.network.netlink import NETFILTER, Netlink, messages
+
+_RECEIVE = 1 << 17
+
+
+class Emit(Protocol):
+    """Takes an event for the record; ``at`` is CLOCK_MONOTONIC in seconds, now if not given."""
+
+    def __call__(self, ev: str, *, at: float | None = None, **fields: Any) -> None:
+        """Take one event."""
+
+
+class Observer:
+    """Emits ``mapping`` events of one middlebox.
+
+    Fields: ``state`` (new, destroyed), ``node``, ``proto``, ``inside``, ``outside``, ``remote``, ``id``, ``tcp_state``
+    and ``seen``, how many seconds after the fact it was noticed; ``at`` is when it happened.
+
+    A LabFault raised while the event loop delivers reaches the loop's exception handler.
+
+    Args:
+        node: the middlebox's name.
+        namespace: its network namespace.
+        emit: where events go.
+    """
+
+    def __init__(self, node: str, namespace: int, emit: Emit) -> None:
+        self._node = node
+        self._namespace = namespace
+        self._emit = emit
+        with netns.entered(namespace):
+            self._link = Netlink(NETFILTER, groups=conntrack.NEW_GROUP | conntrack.DESTROY_GROUP)
+        self._link.sock.settimeout(0)
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def watch(self) -> None:
+        """Deliver events from the running event loop as they come."""
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._link.sock, self._drain)
+
+    def observe_now(self) -> None:
+        """Emit everything that has happened up to this moment, expiries included.
+
+        Raises:
+            LabFault: announcements were lost.
+        """
+        conntrack.table(self._namespace)
+        self._drain()
+
+    def close(self) -> None:
+        """Stop watching."""
+        if self._loop is not None:
+            self._loop.remove_reader(self._link.sock)
+        self._link.close()
+
+    def _drain(self) -> None:
+        while True:
+            try:
+                data = self._link.sock.recv(_RECEIVE)
+            except BlockingIOError:
+                return
+            except OSError as problem:
+                if problem.errno == errno.ENOBUFS:
+                    raise LabFault(
+                        f"watch the mappings of {self._node}", detail="more came than was read; some are lost"
+                    ) from problem
+                raise
+            for kind, _flags, _sequence, body in messages(data):
+                self._tell(kind, body)
+
+    def _tell(self, kind: int, body: bytes) -> None:
+        mapping = conntrack.decode(body)
+        if mapping is None:
+            return
+        now = time.monotonic()
+        stamp = mapping.started if kind == conntrack.NEW else mapping.stopped
+        at = to_monotonic(stamp) if stamp else now
+        self._emit(
+            "mapping",
+            at=at,
+            state="new" if kind == conntrack.NEW else "destroyed",
+            node=self._node,
+            proto=mapping.proto,
+            inside=mapping.inside,
+            outside=mapping.outside,
+            remote=mapping.remote,
+            id=mapping.number,
+            tcp_state=mapping.tcp_state,
+            seen=round(now - at, 6),
+        )

@@ -1,0 +1,159 @@
+"""Two plain TCP flows, client to server through the same middleboxes as everything else, without keepalive of any kind.
+
+They show what the middleboxes really do to an idle flow, so that a verdict need not take the scenario's word. Opened
+when the cell starts, left alone, then challenged: one is sent something from inside, the other from outside.
+In the runner's process; the sockets are the nodes'.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import struct
+import time
+from dataclasses import dataclass
+
+from lab.actors.observer import Emit
+from lab.errors import LabFault
+from lab.network import netns
+
+PORT = 5099
+"""Of the server; nothing else listens there, and cost is not counted on it."""
+
+FOLLOWED_S = 3.0
+"""How long a challenge waits for an outcome: the first retransmissions come at 0.2 s, 0.6 s and 1.4 s (RFC 6298)."""
+
+_OPENED_WITHIN_S = 10.0  # room for three lost SYNs (1 s, 2 s, 4 s; RFC 6298 §2.1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Flow:
+    name: str
+    client: socket.socket
+    server: socket.socket
+    quiet_since: float
+
+
+class Sentinel:
+    """The two flows.
+
+    Events are ``sentinel`` with ``flow`` (from-inside, from-outside) and ``state``:
+
+    * ``established`` with ``local`` and ``remote``, the client's endpoint and the server's, as the client sees them;
+    * ``sent`` with ``idle``, the seconds the flow had been idle;
+    * ``delivered``, ``reset``, ``silent`` (nothing came of it within 3 s), or ``failed`` with ``reason``; seen from the
+      sender, with ``took`` in seconds. ``peer`` is ``reset`` if the receiver's end was reset as well, else empty.
+    """
+
+    def __init__(self, flows: tuple[_Flow, _Flow], emit: Emit) -> None:
+        self._flows = flows
+        self._emit = emit
+
+    @classmethod
+    async def open(cls, *, client: int, server: int, address: str, emit: Emit) -> Sentinel:
+        """Establish both flows and exchange one byte each way on each.
+
+        Args:
+            client: descriptor of the client node's namespace.
+            server: descriptor of the server node's namespace.
+            address: the server's.
+            emit: where events go.
+
+        Raises:
+            LabFault: no connection.
+        """
+        with netns.entered(server):
+            listening = _socket()
+        flows: list[_Flow] = []
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind((address, PORT))
+            listening.listen()
+            for name in ("from-inside", "from-outside"):
+                with netns.entered(client):
+                    sock = _socket()
+                flows.append(await asyncio.wait_for(_establish(name, sock, listening, address), _OPENED_WITHIN_S))
+                local, remote = (f"{host}:{port}" for host, port in (sock.getsockname(), sock.getpeername()))
+                emit("sentinel", flow=name, state="established", local=local, remote=remote)
+        except (OSError, asyncio.TimeoutError) as problem:
+            raise LabFault("open the sentinel's flows", detail=str(problem) or "no connection in time") from problem
+        finally:
+            listening.close()
+        first, second = flows
+        return cls((first, second), emit)
+
+    async def challenge(self) -> None:
+        """Send on both flows, one from each side, and report what comes of it; takes 3 s at most."""
+        from_inside, from_outside = self._flows
+        await asyncio.gather(
+            self._send(from_inside, from_inside.client, from_inside.server),
+            self._send(from_outside, from_outside.server, from_outside.client),
+        )
+
+    def close(self) -> None:
+        """Drop both flows at once, so that no retransmission outlives the challenge."""
+        for flow in self._flows:
+            for sock in (flow.client, flow.server):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                sock.close()
+
+    async def _send(self, flow: _Flow, sender: socket.socket, receiver: socket.socket) -> None:
+        start = time.monotonic()
+        self._emit("sentinel", at=start, flow=flow.name, state="sent", idle=round(start - flow.quiet_since, 6))
+        sent, arrived = await _follow(sender, receiver)
+        state, reason = "silent", ""
+        if arrived == "data":
+            state = "delivered"
+        elif isinstance(sent, (ConnectionResetError, BrokenPipeError)):
+            state = "reset"
+        elif isinstance(sent, OSError):
+            state, reason = "failed", os.strerror(sent.errno or 0)
+        peer = "reset" if isinstance(arrived, ConnectionResetError) else ""
+        took = round(time.monotonic() - start, 6)
+        self._emit("sentinel", flow=flow.name, state=state, reason=reason, peer=peer, took=took)
+
+
+Outcome = OSError | str | None
+"""Of a read: an error, ``data``, ``end``, or None if nothing came."""
+
+
+async def _follow(sender: socket.socket, receiver: socket.socket) -> tuple[Outcome, Outcome]:
+    """Send one byte; wait until it arrives, or the sender hears of an error, or 3 s have passed."""
+    loop = asyncio.get_running_loop()
+    try:
+        await loop.sock_sendall(sender, b"?")
+    except OSError as problem:
+        return problem, None
+    reads = [asyncio.ensure_future(_read(sock)) for sock in (sender, receiver)]
+    await asyncio.wait(reads, timeout=FOLLOWED_S, return_when=asyncio.FIRST_COMPLETED)
+    outcomes: list[Outcome] = []
+    for read in reads:
+        outcomes.append(read.result() if read.done() else None)
+        read.cancel()
+    await asyncio.gather(*reads, return_exceptions=True)
+    return outcomes[0], outcomes[1]
+
+
+async def _read(sock: socket.socket) -> Outcome:
+    try:
+        return "data" if await asyncio.get_running_loop().sock_recv(sock, 1) else "end"
+    except OSError as problem:
+        return problem
+
+
+async def _establish(name: str, client: socket.socket, listening: socket.socket, address: str) -> _Flow:
+    loop = asyncio.get_running_loop()
+    await loop.sock_connect(client, (address, PORT))
+    server, _ = await loop.sock_accept(listening)
+    await loop.sock_sendall(client, b"!")
+    await loop.sock_recv(server, 1)
+    await loop.sock_sendall(server, b"!")
+    await loop.sock_recv(client, 1)
+    return _Flow(name, client, server, time.monotonic())
+
+
+def _socket() -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    sock.settimeout(0)
+    return sock
