@@ -1,0 +1,1 @@
+"""Data only: middlebox profiles and strategies, read by ``lab.model.catalogue``."""

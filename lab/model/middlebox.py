@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from lab.model.rules import Label, WholeSeconds, WholeSecondsOrNever, Yaml
 from lab.units import Seconds
 
 
@@ -25,7 +26,7 @@ class ForgottenFlow(str, Enum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Middlebox:
+class Middlebox(Yaml):
     """A named, sourced set of NAT behaviours.
 
     Attributes:
@@ -38,8 +39,8 @@ class Middlebox:
         source: where the values come from.
     """
 
-    name: str
-    established_idle_timeout: Seconds | None = None
+    name: Label
+    established_idle_timeout: WholeSecondsOrNever = None
     forgotten: ForgottenFlow = ForgottenFlow.SILENT
-    udp_mapping_timer: Seconds = Seconds(300)  # RFC 4787 §4.3 REQ-5c: 5 minutes recommended
+    udp_mapping_timer: WholeSeconds = Seconds(300)  # RFC 4787 §4.3 REQ-5c: 5 minutes recommended
     source: str = ""

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any
 
 from lab.model.middlebox import Middlebox
+from lab.model.rules import Label, Lasting, LinkName, NodeName, OneOrMore, Share, WholeSeconds, Yaml
 from lab.model.topology import Topology
 from lab.model.verdict import Cause, Verdict
 from lab.units import Percent, Seconds
@@ -39,7 +40,7 @@ class Account(str, Enum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Server:
+class Server(Yaml):
     """The scripted SIP server.
 
     Attributes:
@@ -49,46 +50,52 @@ class Server:
         answers_crlf: whether a double-CRLF ping gets its pong (RFC 5626 §3.5.1).
     """
 
-    subscription_expires: Seconds = Seconds(600)  # pjsip's PJSIP_PRES_DEFAULT_EXPIRES, so the client's wish decides
-    registration_expires: Seconds = Seconds(300)  # pjsua's PJSUA_REG_INTERVAL
+    subscription_expires: WholeSeconds = Seconds(
+        600
+    )  # pjsip's PJSIP_PRES_DEFAULT_EXPIRES, so the client's wish decides
+    registration_expires: WholeSeconds = Seconds(300)  # pjsua's PJSUA_REG_INTERVAL
     notify_route: NotifyRoute = NotifyRoute.FLOW
     answers_crlf: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Client:
+class Client(Yaml):
     """The pjsip client: what its account does."""
 
     account: Account = Account.SUBSCRIBE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Strategy:
+class Strategy(Yaml):
     """A named list of mitigations; ``none`` is the empty list.
 
     Attributes:
+        what: what it does, in one line.
+        source: who recommends it.
         mitigations: instances of the classes in ``lab.mitigations`` (typed loosely: this layer does not know them).
     """
 
-    name: str
+    name: Label
+    what: str = ""
+    source: str = ""
     mitigations: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ForgetFlows:
+class ForgetFlows(Yaml):
     """Fault: a middlebox loses its table at once, as in a reboot that keeps its address."""
 
     at: Seconds
-    node: str
+    node: NodeName
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class LinkDown:
+class LinkDown(Yaml):
     """Fault: a link carries nothing for a while."""
 
     at: Seconds
-    link: str
-    lasts: Seconds
+    link: LinkName
+    lasts: Lasting
 
 
 Fault = ForgetFlows | LinkDown
@@ -96,7 +103,7 @@ Fault = ForgetFlows | LinkDown
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Probe:
+class Probe(Yaml):
     """The server tries to reach the client with an in-dialog NOTIFY.
 
     Attributes:
@@ -106,18 +113,18 @@ class Probe:
     """
 
     at: Seconds
-    within: Seconds = Seconds(5)
+    within: Lasting = Seconds(5)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Expectation:
+class Expectation(Yaml):
     """What makes a cell pass: the share of its probes that must be answered in time."""
 
-    delivered: Percent = Percent(100)
+    delivered: Share = Percent(100)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Claim:
+class Claim(Yaml):
     """The outcome the author expects of the cells it matches.
 
     Attributes:
@@ -129,12 +136,12 @@ class Claim:
     """
 
     verdict: Verdict
-    strategy: tuple[str, ...] = ()
-    middlebox: tuple[str, ...] = ()
-    transport: tuple[str, ...] = ()
+    strategy: OneOrMore = ()
+    middlebox: OneOrMore = ()
+    transport: OneOrMore = ()
     cause: Cause | None = None
     at: Seconds | None = None
-    within: Seconds = Seconds(0.5)
+    within: Lasting = Seconds(0.5)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

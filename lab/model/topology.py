@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 from ipaddress import IPv4Interface
 
+from lab.model.rules import LinkName, NodeName, Yaml
+
 
 class Role(str, Enum):
     """What a node is for."""
@@ -17,7 +19,7 @@ class Role(str, Enum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Node:
+class Node(Yaml):
     """One network stack.
 
     Attributes:
@@ -27,7 +29,7 @@ class Node:
         outside: for a middlebox, the link whose address it shows; empty otherwise.
     """
 
-    name: str
+    name: NodeName
     role: Role
     inside: str = ""
     outside: str = ""
@@ -42,7 +44,7 @@ class Link:
         ends: exactly two (node name, address with prefix) pairs in one subnet.
     """
 
-    name: str
+    name: LinkName
     ends: tuple[tuple[str, IPv4Interface], ...]
 
 

@@ -1,0 +1,251 @@
+"""The axes of a scenario: strategy, middlebox, transport; fixed by a key of the scenario, or swept by its matrix.
+
+Each value of an axis has a label: the name of a catalogue entry, the name an author gives, the transport's word.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from lab.errors import Problem
+from lab.model import catalogue
+from lab.model.check import build, choice, keys, unknown_key, value_of
+from lab.model.middlebox import Middlebox
+from lab.model.scenario import Strategy, Transport
+from lab.model.topology import Role, Topology
+from lab.model.yaml_lines import Node
+
+AXES = ("strategy", "middlebox", "transport")
+
+Middleboxes = tuple[tuple[str, Middlebox], ...]
+
+
+@dataclass(slots=True)
+class Option:
+    """One value of an axis; ``value`` is None if there was a problem with it."""
+
+    label: str
+    value: Any
+    node: Node | None = None
+
+
+@dataclass(slots=True)
+class Axis:
+    """An axis and its values.
+
+    Attributes:
+        name: one of ``AXES``.
+        options: in the file's order.
+        swept: it stands in the matrix.
+        complete: every value's label is known.
+    """
+
+    name: str
+    options: list[Option] = field(default_factory=list)
+    swept: bool = False
+    complete: bool = True
+
+    def labels(self) -> list[str]:
+        """The labels of its values."""
+        return [option.label for option in self.options]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Profile(Middlebox):
+    """A middlebox as a scenario writes it: what is not written is as in ``base``."""
+
+    base: str = ""
+
+
+def read_axes(root: Node, topology: Topology | None, problems: list[Problem]) -> list[Axis]:
+    """Read all axes, those of the matrix first and in its order.
+
+    Args:
+        root: the scenario.
+        topology: its network; None if that could not be read, and then nothing is said about middlebox nodes.
+        problems: where problems go.
+    """
+    matrix = _matrix(root, problems)
+    axes = []
+    for name in [*matrix, *(name for name in AXES if name not in matrix)]:
+        axis = Axis(name, swept=name in matrix)
+        read = _reader(name, topology)
+        if name in matrix:
+            _read_swept(axis, matrix[name], read, problems)
+        elif (fixed := root.get(name)) is not None:
+            _add(axis, fixed, read, problems)
+        else:
+            _default(axis, root, topology, problems)
+        axes.append(axis)
+    return axes
+
+
+def _matrix(root: Node, problems: list[Problem]) -> dict[str, Node]:
+    matrix = root.get("matrix")
+    if matrix is None:
+        return {}
+    if not isinstance(matrix.value, dict):
+        if matrix.value is not None:
+            problems.append(matrix.problem("not a mapping", allowed=f"lists of values for {', '.join(AXES)}"))
+        return {}
+    found = {}
+    for name, listed in matrix.value.items():
+        if name not in AXES:
+            problems.append(unknown_key(listed, AXES))
+            continue
+        fixed = root.get(name)
+        if fixed is not None:
+            where = f"line {fixed.line}"
+            problems.append(listed.problem(f"also given in {where}", got="", allowed="in one of the two places"))
+        found[name] = listed
+    return found
+
+
+_Read = Callable[[Node, list[Problem]], Option | None]
+
+
+def _reader(name: str, topology: Topology | None) -> _Read:
+    if name == "strategy":
+        return _read_strategy
+    if name == "transport":
+        return _read_transport
+    if topology is None:
+        return _unreadable
+    boxes = [node.name for node in topology.nodes if node.role is Role.MIDDLEBOX]
+    return lambda node, problems: _read_middleboxes(boxes, node, problems)
+
+
+def _unreadable(node: Node, problems: list[Problem]) -> None:
+    """Stand in for a reader while the topology is unknown: nothing can be said."""
+
+
+def _read_swept(axis: Axis, listed: Node, read: _Read, problems: list[Problem]) -> None:
+    if not listed.items():
+        axis.complete = False
+        if listed.value is not None:
+            problems.append(listed.problem("not a list of values", allowed="at least one"))
+        return
+    for item in listed.items():
+        _add(axis, item, read, problems)
+    if axis.name == "strategy" and axis.complete and "none" not in axis.labels():
+        allowed = "add `none`; without it nothing shows that the others make a difference"
+        problems.append(listed.problem("the strategy `none` is missing", got=", ".join(axis.labels()), allowed=allowed))
+
+
+def _add(axis: Axis, node: Node, read: _Read, problems: list[Problem]) -> None:
+    option = read(node, problems)
+    if option is None:
+        axis.complete = False
+    elif option.label in axis.labels():
+        problems.append(node.problem("given twice", got=f"`{option.label}`", allowed="each value once"))
+    else:
+        option.node = node
+        axis.options.append(option)
+
+
+def _default(axis: Axis, root: Node, topology: Topology | None, problems: list[Problem]) -> None:
+    if axis.name == "strategy":
+        axis.options.append(Option("none", catalogue.strategy("none")))
+    elif axis.name == "transport":
+        axis.options.append(Option(Transport.TLS.value, Transport.TLS))
+    elif topology is None:
+        axis.complete = False
+    elif any(node.role is Role.MIDDLEBOX for node in topology.nodes):
+        allowed = f"one of {', '.join(catalogue.middlebox_names())}"
+        problems.append(Problem(root.file, 0, "middlebox", "missing", allowed=allowed))
+    else:
+        axis.options.append(Option("", ()))
+
+
+def _read_transport(node: Node, problems: list[Problem]) -> Option | None:
+    transport = value_of(Transport, node, problems)
+    return None if transport is None else Option(transport.value, transport)
+
+
+def _read_strategy(node: Node, problems: list[Problem]) -> Option | None:
+    if not isinstance(node.value, dict):
+        name = _catalogue_name(node, catalogue.strategy_names(), "strategy", problems)
+        return None if name is None else Option(name, catalogue.strategy(name))
+    label = _own_name(node, catalogue.strategy_names(), problems)
+    strategy: Strategy | None = catalogue.read_strategy(node, problems, {})
+    if strategy is not None and not strategy.mitigations:
+        problems.append(node.problem("a strategy without mitigations", got="", allowed="at least one, or `none`"))
+    return None if label is None else Option(label, strategy)
+
+
+def _read_middleboxes(boxes: list[str], node: Node, problems: list[Problem]) -> Option | None:
+    """Read what stands for a topology's middleboxes: a profile, or with several of them one for each."""
+    if not boxes:
+        problems.append(node.problem("this topology has no middlebox", allowed="leave it out"))
+        return None
+    if len(boxes) == 1:
+        one = _read_middlebox(node, problems)
+        return None if one is None else Option(one.label, ((boxes[0], one.value),))
+    if not isinstance(node.value, dict):
+        if node.value is not None:
+            allowed = f"a profile for each of {', '.join(boxes)}"
+            problems.append(node.problem("not a mapping, and this topology has several middleboxes", allowed=allowed))
+        return None
+    problems += [unknown_key(child, boxes) for key, child in node.value.items() if key not in boxes]
+    found = []
+    for box in boxes:
+        if box not in node.value:
+            path = f"{node.path}.{box}"
+            problems.append(Problem(node.file, node.line, path, "missing", allowed="a profile for each middlebox"))
+        else:
+            found.append((box, _read_middlebox(node.value[box], problems)))
+    parts = [(box, option) for box, option in found if option is not None]
+    if len(parts) < len(boxes):
+        return None
+    return Option("+".join(option.label for _, option in parts), tuple((box, option.value) for box, option in parts))
+
+
+def _read_middlebox(node: Node, problems: list[Problem]) -> Option | None:
+    names = catalogue.middlebox_names()
+    if not isinstance(node.value, dict):
+        name = _catalogue_name(node, names, "middlebox", problems)
+        return None if name is None else Option(name, catalogue.middlebox(name))
+    label = _own_name(node, names, problems)
+    profile = build(_Profile, node, problems)
+    base = node.get("base")
+    if base is not None and isinstance(base.value, str) and base.value not in names:
+        problems.append(base.problem("unknown middlebox", allowed=choice(base.value, names)))
+        profile = None
+    if label is None:
+        return None
+    return Option(label, None if profile is None else _completed(profile, list(node.value)))
+
+
+def _completed(profile: _Profile, written: list[str]) -> Middlebox:
+    """Fill in from the base what was not written."""
+    base = catalogue.middlebox(profile.base) if profile.base else Middlebox(name=profile.name)
+    own = {key.replace("-", "_"): None for key in keys(Middlebox) if key in written}
+    changed = dataclasses.replace(base, **{name: getattr(profile, name) for name in own})
+    if not profile.base or "source" in own:
+        return changed
+    what = ", ".join(key for key in written if key not in ("base", "name"))
+    return dataclasses.replace(
+        changed, source=f"{profile.base} with another {what}; {base.source}" if what else base.source
+    )
+
+
+def _catalogue_name(node: Node, names: list[str], noun: str, problems: list[Problem]) -> str | None:
+    if isinstance(node.value, str) and node.value in names:
+        return node.value
+    if node.value is not None:
+        allowed = f"{choice(node.text, names)}, or a mapping with `name`"
+        problems.append(node.problem(f"unknown {noun}", allowed=allowed))
+    return None
+
+
+def _own_name(node: Node, names: list[str], problems: list[Problem]) -> str | None:
+    """The name an author gives: not one of the catalogue, which would then mean two things."""
+    name = node.get("name")
+    if name is None or not isinstance(name.value, str):
+        return None
+    if name.value in names:
+        problems.append(name.problem("a name of the catalogue", allowed="another name"))
+    return name.value

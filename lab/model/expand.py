@@ -1,0 +1,87 @@
+"""From axes to cells: every combination once, each with the first claim that speaks of it."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+
+from lab.errors import Problem
+from lab.model.axes import AXES, Axis, Option
+from lab.model.check import choice
+from lab.model.scenario import Claim
+from lab.model.yaml_lines import Node
+
+MOST_CELLS = 5000
+LONGEST_NAME = 200
+"""A cell's name is a folder's name; file systems take 255 bytes."""
+
+Combination = dict[str, Option]
+
+
+def combinations(axes: list[Axis]) -> Iterator[Combination]:
+    """Every combination of values, the last axis varying fastest."""
+    for options in itertools.product(*(axis.options for axis in axes)):
+        yield {axis.name: option for axis, option in zip(axes, options, strict=True)}
+
+
+def labels(axes: list[Axis], combination: Combination) -> tuple[tuple[str, str], ...]:
+    """What distinguishes a cell: the labels of the swept axes, or its strategy if nothing is swept."""
+    swept = [axis.name for axis in axes if axis.swept] or ["strategy"]
+    return tuple((name, combination[name].label) for name in swept)
+
+
+def cell_name(axes: list[Axis], combination: Combination) -> str:
+    """The labels joined by commas."""
+    return ",".join(label for _, label in labels(axes, combination))
+
+
+def check_size(root: Node, axes: list[Axis], problems: list[Problem]) -> bool:
+    """Whether the matrix can be expanded."""
+    matrix = root.get("matrix")
+    cells = math.prod(len(axis.options) for axis in axes)
+    if matrix is not None and cells > MOST_CELLS:
+        problems.append(matrix.problem("too many cells", got=str(cells), allowed=f"at most {MOST_CELLS}"))
+        return False
+    longest = max((cell_name(axes, combination) for combination in combinations(axes)), key=len, default="")
+    if matrix is not None and len(longest) > LONGEST_NAME:
+        allowed = f"at most {LONGEST_NAME} characters for the labels of a cell; shorter names"
+        problems.append(matrix.problem("a cell's name is too long", got=f"{len(longest)} characters", allowed=allowed))
+        return False
+    return True
+
+
+def claim_of(combination: Combination, claims: list[Claim]) -> int | None:
+    """The index of the first claim that speaks of a cell."""
+    for index, claim in enumerate(claims):
+        spoken = ((name, getattr(claim, name)) for name in AXES)
+        if all(not wanted or combination[name].label in wanted for name, wanted in spoken):
+            return index
+    return None
+
+
+def check_labels(nodes: list[Node], axes: list[Axis], problems: list[Problem]) -> bool:
+    """Whether claims speak only of values that exist."""
+    before = len(problems)
+    for node in nodes:
+        for axis in axes:
+            written = node.get(axis.name)
+            if written is None or not axis.complete:
+                continue
+            words = [written] if isinstance(written.value, str) else written.items()
+            problems += [
+                word.problem(f"no such {axis.name} here", allowed=choice(word.value, axis.labels()))
+                for word in words
+                if isinstance(word.value, str) and word.value not in axis.labels()
+            ]
+    return len(problems) == before
+
+
+def check_reach(nodes: list[Node], claims: list[Claim], axes: list[Axis], problems: list[Problem]) -> None:
+    """Every claim is the first to match some cell."""
+    taken = {claim_of(combination, claims) for combination in combinations(axes)}
+    for index, node in enumerate(nodes):
+        if index not in taken:
+            allowed = "each claim must be the first to match some cell"
+            what = "no cell is left for this claim"
+            problems.append(node.problem(what, got="", allowed=allowed))

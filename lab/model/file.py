@@ -1,0 +1,75 @@
+"""The shape of a scenario file, key by key.
+
+Keys that can be written in several ways are typed ``Any`` here, with their JSON schema beside them, and are read by the
+module that knows the ways: ``axes`` (strategy, middlebox, matrix) and ``kinds`` (faults, mitigations).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from pydantic import TypeAdapter, WithJsonSchema
+
+from lab.model.rules import Lasting, Seed, Text, Yaml
+from lab.model.scenario import Claim, Client, Expectation, Probe, Server, Transport
+
+_NAME_OR_MAPPING = {"anyOf": [{"type": "string"}, {"type": "object"}]}
+_ONE_KEY = {"type": "object", "minProperties": 1, "maxProperties": 1}
+_AXES = {
+    "strategy": _NAME_OR_MAPPING,
+    "middlebox": _NAME_OR_MAPPING,
+    "transport": {"enum": [t.value for t in Transport]},
+}
+_MATRIX = {
+    "type": "object",
+    "properties": {axis: {"type": "array", "minItems": 1, "items": value} for axis, value in _AXES.items()},
+    "additionalProperties": False,
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScenarioFile(Yaml):
+    """A scenario as written.
+
+    Attributes:
+        title: one line.
+        source: the report or document it reproduces.
+        why: what happens and why, in the author's words.
+        seed: all randomness of a cell follows from it.
+        topology: name of a file in ``topologies/``, or a path below the scenario's folder.
+        transport: SIP transport; an axis.
+        server: what the SIP server grants and does.
+        client: what the client sets up before it falls silent.
+        middlebox: catalogue name, or a mapping with ``name`` and the values (those of ``base`` unless given); with
+            several middleboxes a mapping of node to either; an axis.
+        strategy: catalogue name, or a mapping with ``name`` and ``mitigations``; an axis.
+        matrix: axis to list of values; one cell for each combination.
+        faults: what is done to the network, and when.
+        probes: when the server tries to reach the client.
+        expect: what makes a cell pass.
+        ends: when the run ends.
+        claims: the outcome the author expects; the first that matches a cell counts.
+    """
+
+    title: Text
+    source: str = ""
+    why: str = ""
+    seed: Seed = 1
+    topology: Text
+    transport: Transport = Transport.TLS
+    server: Server = field(default_factory=Server)
+    client: Client = field(default_factory=Client)
+    middlebox: Annotated[Any, WithJsonSchema(_NAME_OR_MAPPING)] = None
+    strategy: Annotated[Any, WithJsonSchema(_NAME_OR_MAPPING)] = "none"
+    matrix: Annotated[Any, WithJsonSchema(_MATRIX)] = None
+    faults: tuple[Annotated[Any, WithJsonSchema(_ONE_KEY)], ...] = ()
+    probes: tuple[Probe, ...]
+    expect: Expectation = field(default_factory=Expectation)
+    ends: Lasting
+    claims: tuple[Claim, ...] = ()
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of a scenario file, for editors; it knows less than the loader."""
+    return TypeAdapter(ScenarioFile).json_schema()

@@ -1,0 +1,118 @@
+"""Reads a scenario, and the topology it names, into cells; reports all problems at once.
+
+It knows files and rules and nothing of the machine: what loads here loads everywhere.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from lab.errors import Problem, ScenarioError
+from lab.model.axes import read_axes
+from lab.model.check import build, describe, hint, keys, unknown_key, value_of
+from lab.model.expand import cell_name, check_labels, check_reach, check_size, claim_of, combinations, labels
+from lab.model.file import ScenarioFile
+from lab.model.kinds import faults, read_kind
+from lab.model.project import check_file_name, topology_of
+from lab.model.rules import kebab
+from lab.model.scenario import Cell, Claim, Probe, Scenario
+from lab.model.timing import check_claims, check_faults, check_probes, check_targets
+from lab.model.yaml_lines import Node, read_text, read_yaml
+
+_PLAIN = ("title", "source", "why", "seed", "server", "client", "expect", "ends")
+"""Keys whose value says all; the others need each other."""
+
+
+def load(path: Path) -> Scenario:
+    """Read a scenario file.
+
+    Raises:
+        ScenarioError: the file, or the topology it names, is wrong; it holds every problem found.
+    """
+    problems: list[Problem] = []
+    text = read_text(path, str(path), problems)
+    root = None if text is None else read_yaml(text, str(path), problems)
+    scenario = None if text is None or root is None else _read(path, text, root, problems)
+    if scenario is None or problems:
+        raise ScenarioError(problems)
+    return scenario
+
+
+def _read(path: Path, text: str, root: Node, problems: list[Problem]) -> Scenario | None:
+    check_file_name(path, root.file, problems)
+    known = keys(ScenarioFile)
+    written = root.value if isinstance(root.value, dict) else {}
+    problems += [unknown_key(child, known) for key, child in written.items() if key not in known]
+    parts = {key: _part(root, key, problems) for key in _PLAIN}
+    topology = topology_of(root, path, problems)
+    axes = read_axes(root, topology, problems)
+
+    fault_nodes, probe_nodes, claim_nodes = (_items(root, key, problems) for key in ("faults", "probes", "claims"))
+    found_faults = [read_kind(faults(), node, problems) for node in fault_nodes]
+    probes = [build(Probe, node, problems) for node in probe_nodes]
+    claims = [build(Claim, node, problems) for node in claim_nodes]
+    if topology is not None:
+        check_targets(fault_nodes, topology, problems)
+    check_faults(fault_nodes, found_faults, parts["ends"], problems)
+    check_probes(probe_nodes, probes, parts["ends"], problems)
+    check_claims(claim_nodes, claims, parts["ends"], problems)
+
+    whole = [claim for claim in claims if claim is not None]
+    expandable = check_size(root, axes, problems) and all(axis.complete for axis in axes)
+    if check_labels(claim_nodes, axes, problems) and expandable and len(whole) == len(claims):
+        check_reach(claim_nodes, whole, axes, problems)
+    if problems or topology is None:
+        return None
+
+    cells = []
+    for combination in combinations(axes):
+        number = claim_of(combination, whole)
+        cells.append(
+            Cell(
+                scenario=path.stem,
+                name=cell_name(axes, combination),
+                axes=labels(axes, combination),
+                seed=parts["seed"],
+                topology=topology,
+                middleboxes=combination["middlebox"].value,
+                transport=combination["transport"].value,
+                server=parts["server"],
+                client=parts["client"],
+                strategy=combination["strategy"].value,
+                faults=tuple(found_faults),
+                probes=tuple(probe for probe in probes if probe is not None),
+                expect=parts["expect"],
+                ends=parts["ends"],
+                claim=None if number is None else whole[number],
+            )
+        )
+    about = {key: parts[key] for key in ("title", "why", "source")}
+    return Scenario(name=path.stem, file=root.file, text=text, cells=tuple(cells), **about)
+
+
+def _part(root: Node, key: str, problems: list[Problem]) -> Any:
+    """The value of a key that stands alone, or its default; None if there was a problem."""
+    node, expected = root.get(key), hint(ScenarioFile, key)
+    if node is not None:
+        return (build if dataclasses.is_dataclass(expected) else value_of)(expected, node, problems)
+    (field,) = (field for field in dataclasses.fields(ScenarioFile) if kebab(field.name) == key)
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    if field.default is not dataclasses.MISSING:
+        return field.default
+    problems.append(Problem(root.file, 0, key, "missing", allowed=describe(expected)))
+    return None
+
+
+def _items(root: Node, key: str, problems: list[Problem]) -> list[Node]:
+    """The entries of a list; probes must be given."""
+    node = root.get(key)
+    if node is None:
+        if key == "probes":
+            problems.append(Problem(root.file, 0, key, "missing", allowed="at least one, such as `{at: 45 s}`"))
+        return []
+    if node.value is not None and not node.items():
+        problems.append(node.problem("not a list with entries", allowed="at least one, or leave the key out"))
+    return node.items()

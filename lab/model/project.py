@@ -1,0 +1,85 @@
+"""Where a scenario's files are: in the project it belongs to, and nowhere else.
+
+A project's root is the nearest folder above the scenario that has a ``topologies`` folder. A topology is the name of a
+file in there, or a path relative to the scenario; nothing outside
+the root is read (without a root: nothing outside the scenario's folder).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from lab.errors import Problem
+from lab.model.check import choice, value_of
+from lab.model.networks import read_topology
+from lab.model.rules import LONGEST_LABEL, Text, check_name
+from lab.model.topology import Topology
+from lab.model.yaml_lines import Node
+
+_FOLDER = "topologies"
+
+
+def topology_of(root: Node, scenario: Path, problems: list[Problem]) -> Topology | None:
+    """Find and read the topology that a scenario names; None, with problems added, if that cannot be.
+
+    Args:
+        root: the scenario.
+        scenario: its file.
+        problems: where problems go.
+    """
+    node = root.get("topology")
+    if node is None:
+        problems.append(Problem(root.file, 0, "topology", "missing", allowed="the name of a network"))
+        return None
+    if value_of(Text, node, problems) is None:
+        return None
+    try:
+        file = _find(node, str(node.value), scenario, problems)
+    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, before Python 3.13
+        problems.append(node.problem(f"cannot be read: {error}"))
+        return None
+    return None if file is None else read_topology(file, _shown(file, scenario), problems)
+
+
+def check_file_name(path: Path, name: str, problems: list[Problem]) -> None:
+    """A scenario's or topology's name is its file's, and becomes part of folder names."""
+    try:
+        check_name(path.stem, longest=LONGEST_LABEL)
+    except ValueError as error:
+        what, _, allowed = str(error).partition("; ")
+        problems.append(Problem(name, 0, "", f"its file name is {what}", got=f"`{path.stem}`", allowed=allowed))
+
+
+def _find(node: Node, text: str, scenario: Path, problems: list[Problem]) -> Path | None:
+    home = scenario.resolve().parent
+    project = next((folder for folder in (home, *home.parents) if (folder / _FOLDER).is_dir()), None)
+    if "/" not in text and not text.endswith(".yaml"):
+        return _named(node, text, project, problems)
+    limit = project or home
+    file = (home / text).resolve()
+    if Path(text).is_absolute() or not file.is_relative_to(limit):
+        what = "a path that leaves the project" if project else "a path that leaves the scenario's folder"
+        problems.append(node.problem(what, allowed="the name of a file in `topologies`, or a path below"))
+        return None
+    if not file.is_file():
+        problems.append(node.problem("no such file", allowed="a path relative to the scenario"))
+        return None
+    return file
+
+
+def _named(node: Node, text: str, project: Path | None, problems: list[Problem]) -> Path | None:
+    if project is None:
+        allowed = f"put the scenario below a folder that has a `{_FOLDER}` folder, or write a path"
+        problems.append(node.problem(f"no `{_FOLDER}` folder above this file", allowed=allowed))
+        return None
+    names = sorted(path.stem for path in (project / _FOLDER).glob("*.yaml"))
+    if text not in names:
+        problems.append(node.problem("unknown topology", allowed=choice(text, names)))
+        return None
+    return project / _FOLDER / f"{text}.yaml"
+
+
+def _shown(file: Path, scenario: Path) -> str:
+    """The file as the user would name it who named the scenario."""
+    return os.path.normpath(scenario.parent / os.path.relpath(file, scenario.resolve().parent))

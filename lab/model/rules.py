@@ -1,0 +1,147 @@
+"""What a field's type alone cannot say, as metadata inside ``Annotated``; and how dataclasses are spelt in YAML.
+
+Pydantic reads the metadata when the loader validates a file; nothing here imports it before, so a cell can be read
+inside a guest without it. A rule's ValueError reads ``what is wrong; what is allowed``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+from ipaddress import IPv4Interface
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from lab.units import Percent, Seconds
+
+if TYPE_CHECKING:
+    from pydantic_core import CoreSchema
+
+LONGEST_NODE = 12
+LONGEST_LINK = 8
+"""So that interface names, made from a link's name and an end, fit the kernel's 15 bytes."""
+LONGEST_LABEL = 40
+
+_NAME = re.compile(r"[a-z][a-z0-9-]*", re.ASCII)
+_ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}/\d{1,2}", re.ASCII)
+
+
+def kebab(name: str) -> str:
+    """The YAML key of a field."""
+    return name.replace("_", "-")
+
+
+class Yaml:
+    """Base of the dataclasses that are written in YAML: keys in kebab-case, unknown keys refused."""
+
+    __slots__ = ()
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"alias_generator": kebab, "extra": "forbid"}
+
+
+class Before:
+    """The rule sees the value as it stands in the file, and may turn it into the field's type."""
+
+    def __init__(self, rule: Callable[[Any], Any]) -> None:
+        self.rule = rule
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_before_validator_function(self.rule, handler(source))
+
+
+class After:
+    """The rule sees the value once it has the field's type."""
+
+    def __init__(self, rule: Callable[[Any], Any]) -> None:
+        self.rule = rule
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_after_validator_function(self.rule, handler(source))
+
+
+def check_name(text: str, *, longest: int) -> str:
+    """A name that is safe as file name, interface name and shell word.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if _NAME.fullmatch(text) is None:
+        raise ValueError("not a name; lower-case letters, digits and `-`, starting with a letter")
+    if len(text) > longest:
+        raise ValueError(f"too long, {len(text)} characters; at most {longest}")
+    return text
+
+
+def check_address(text: Any) -> IPv4Interface:
+    """An IPv4 host address with its prefix length.
+
+    Raises:
+        ValueError: anything else, or an address no host of that subnet can have.
+    """
+    if not isinstance(text, str) or _ADDRESS.fullmatch(text) is None:
+        raise ValueError("not an address; IPv4 with its prefix length, such as `10.0.0.2/24`")
+    try:
+        address = IPv4Interface(text)
+    except ValueError:
+        raise ValueError("not an address; four numbers up to 255 and a prefix length up to 30") from None
+    if address.network.prefixlen > 30:
+        raise ValueError("no room for two hosts; a prefix length of at most 30")
+    if address.ip in (address.network.network_address, address.network.broadcast_address):
+        raise ValueError("not a host's address; neither the first nor the last of its subnet")
+    return address
+
+
+def _whole_seconds(value: Seconds) -> Seconds:
+    if value < 1 or not value.is_integer():
+        raise ValueError("not whole seconds; SIP and conntrack count in seconds, from `1 s`")
+    return value
+
+
+def _above_zero(value: Seconds | Percent) -> Seconds | Percent:
+    if value <= 0:
+        raise ValueError("too small; above 0")
+    return value
+
+
+def _or_never(value: Any) -> Any:
+    if value is None:
+        raise ValueError("nothing; a time such as `60 s`, or `never`")
+    return None if value == "never" else value
+
+
+def _one_or_more(value: Any) -> tuple[str, ...]:
+    words = [value] if isinstance(value, str) else value
+    if not isinstance(words, list) or not words or not all(isinstance(word, str) for word in words):
+        raise ValueError("neither a name nor a list of names; such as `none` or `[none, hold-transport]`")
+    return tuple(words)
+
+
+def _seed(value: int) -> int:
+    if not 0 <= value < 2**32:
+        raise ValueError(f"out of range; 0 to {2**32 - 1}")
+    return value
+
+
+def _text(value: str) -> str:
+    if not value.strip():
+        raise ValueError("empty; some text")
+    return value
+
+
+NodeName = Annotated[str, After(partial(check_name, longest=LONGEST_NODE))]
+LinkName = Annotated[str, After(partial(check_name, longest=LONGEST_LINK))]
+Label = Annotated[str, After(partial(check_name, longest=LONGEST_LABEL))]
+Seed = Annotated[int, After(_seed)]
+Text = Annotated[str, After(_text)]
+WholeSeconds = Annotated[Seconds, After(_whole_seconds)]
+Lasting = Annotated[Seconds, After(_above_zero)]
+"""A time span above zero."""
+WholeSecondsOrNever = Annotated[WholeSeconds | None, Before(_or_never)]
+"""None is written ``never``."""
+Share = Annotated[Percent, After(_above_zero)]
+"""A share above zero."""
+OneOrMore = Annotated[tuple[str, ...], Before(_one_or_more)]
+"""Written as one name or as a list of names."""

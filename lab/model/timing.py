@@ -1,0 +1,84 @@
+"""What happens when: faults, probes and claims must fit into the run, and speak of things that exist."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lab.errors import Problem
+from lab.model.check import choice
+from lab.model.scenario import Claim, Fault, ForgetFlows, LinkDown, Probe
+from lab.model.topology import Role, Topology
+from lab.model.verdict import Verdict
+from lab.model.yaml_lines import Node
+from lab.units import Seconds
+
+
+def check_targets(nodes: Sequence[Node], topology: Topology, problems: list[Problem]) -> None:
+    """Faults act on nodes and links of the topology.
+
+    It looks at what is written, so that a wrong target is reported beside a wrong time.
+    """
+    boxes = [node.name for node in topology.nodes if node.role is Role.MIDDLEBOX]
+    links = [link.name for link in topology.links]
+    for node in nodes:
+        for kind, key, allowed, what in (
+            ("forget-flows", "node", boxes, "no such middlebox"),
+            ("link-down", "link", links, "no such link"),
+        ):
+            fault = node.get(kind)
+            target = fault.get(key) if fault is not None else None
+            if target is not None and isinstance(target.value, str) and target.value not in allowed:
+                problems.append(target.problem(what, allowed=choice(target.value, allowed)))
+
+
+def check_faults(
+    nodes: Sequence[Node], faults: Sequence[Fault | None], ends: Seconds | None, problems: list[Problem]
+) -> None:
+    """Faults happen before the end."""
+    for node, fault in zip(nodes, faults, strict=True):
+        if fault is None or ends is None or fault.at < ends:
+            continue
+        match fault:
+            case ForgetFlows():
+                place = node.get("forget-flows")
+            case LinkDown():
+                place = node.get("link-down")
+        at = place.get("at") if place is not None else None
+        problems.append((at or node).problem("not before the end of the run", allowed=f"before {ends}"))
+
+
+def check_probes(
+    nodes: Sequence[Node], probes: Sequence[Probe | None], ends: Seconds | None, problems: list[Problem]
+) -> None:
+    """Probes are in order, and each can be answered before the end."""
+    latest: Probe | None = None
+    for node, probe in zip(nodes, probes, strict=True):
+        if probe is None:
+            continue
+        at = node.get("at") or node
+        if latest is not None and probe.at <= latest.at:
+            problems.append(at.problem("not after the probe before it", allowed=f"later than {latest.at}"))
+        elif ends is not None and Seconds(probe.at + probe.within) > ends:
+            what = f"cannot be answered within {probe.within} before the end at {ends}"
+            problems.append(at.problem(what, allowed="an earlier probe, or a later end"))
+        latest = probe if latest is None or probe.at > latest.at else latest
+
+
+def check_claims(
+    nodes: Sequence[Node], claims: Sequence[Claim | None], ends: Seconds | None, problems: list[Problem]
+) -> None:
+    """A cause belongs to a failure, its time to the run, and a tolerance to a time."""
+    for node, claim in zip(nodes, claims, strict=True):
+        if claim is None:
+            continue
+        for key in ("cause", "at"):
+            written = node.get(key)
+            if written is not None and claim.verdict is not Verdict.FAIL:
+                problems.append(
+                    written.problem(f"a `{claim.verdict.value}` has none", allowed="only with `verdict: fail`")
+                )
+        within, at = node.get("within"), node.get("at")
+        if within is not None and at is None:
+            problems.append(within.problem("without `at` it means nothing", allowed="the tolerance of `at`"))
+        if at is not None and claim.at is not None and ends is not None and claim.at > ends:
+            problems.append(at.problem("after the end of the run", allowed=f"at most {ends}"))

@@ -1,0 +1,299 @@
+"""YAML as a tree that knows where each value stands.
+
+Built from the parser's events, so nothing is expanded, constructed or nested beyond a bound before it has been looked
+at. Of YAML's implicit types only ``true``/``false``, ``null`` and whole numbers are known (YAML 1.2's spelling); all
+else is text as written. Anchors, aliases and tags are refused: a scenario needs none, and a YAML bomb is made of them.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
+
+from lab.errors import Problem
+
+LARGEST_FILE = 1_000_000
+"""Bytes; the longest scenario anyone wrote by hand is a hundredth of this."""
+DEEPEST = 20
+"""Nesting; a scenario needs 6."""
+
+_WHOLE_NUMBER = re.compile(r"[-+]?[0-9]{1,18}")
+_CONTROL = re.compile("[\x00-\x08\x0b-\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
+_LONGEST_SHOWN = 50
+
+_IN_PLAIN_WORDS = (
+    ("'\\t'", "a tab where YAML wants spaces", "indent with spaces"),
+    (
+        "mapping values are not allowed",
+        "a `:` where none can be",
+        "quote text that contains `: `, or mend the indentation",
+    ),
+    ("expected ',' or ']'", "a list without its `]` or a comma", "[a, b]"),
+    ("expected ',' or '}'", "a mapping without its `}` or a comma", "{a: 1, b: 2}"),
+    ("unexpected end of stream", "a quote that is never closed", "close it"),
+    ("cannot start any token", "text that starts with a character YAML reserves", "put it in quotes"),
+    ("unknown escape character", "an unknown escape in double quotes", "use single quotes"),
+    ("<block end>", "wrong indentation, or a list and a mapping mixed", "one indentation for all keys of a mapping"),
+    ("could not find expected ':'", "a line without `:`", "`key: value`"),
+)
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """A value in a file.
+
+    Attributes:
+        file: as the user named it.
+        line: 1-based; where the key stands for a mapping's value.
+        path: key path from the top.
+        text: as written; empty for mappings and lists.
+        value: children by key, children in order, or the scalar.
+    """
+
+    file: str
+    line: int
+    path: str
+    text: str = ""
+    value: dict[str, Node] | list[Node] | str | int | bool | None = None
+
+    def plain(self) -> Any:
+        """The value without positions, as JSON knows it."""
+        if isinstance(self.value, dict):
+            return {key: child.plain() for key, child in self.value.items()}
+        if isinstance(self.value, list):
+            return [child.plain() for child in self.value]
+        return self.value
+
+    def get(self, key: str) -> Node | None:
+        """The value of a key; None if there is none or this is not a mapping."""
+        return self.value.get(key) if isinstance(self.value, dict) else None
+
+    def items(self) -> list[Node]:
+        """The children of a list; none if this is not a list."""
+        return self.value if isinstance(self.value, list) else []
+
+    def got(self) -> str:
+        """What was given, for a report."""
+        if isinstance(self.value, dict):
+            return "a mapping" if self.value else "an empty mapping"
+        if isinstance(self.value, list):
+            return "a list" if self.value else "an empty list"
+        return shown(self.text) if self.text else "nothing"
+
+    def problem(self, what: str, *, got: str | None = None, allowed: str = "") -> Problem:
+        """Something wrong with this value; ``got`` defaults to the value as written."""
+        given = self.got() if got is None else got
+        return Problem(self.file, self.line, self.path, what, got=given, allowed=allowed)
+
+
+@dataclass(slots=True, eq=False)
+class _Open:
+    """A mapping or list whose end has not been read."""
+
+    node: Node
+    key: str | None = None
+    key_line: int = 0
+    seen: dict[str, int] = field(default_factory=dict)
+
+
+def shown(text: str) -> str:
+    """Text from a file as one short, harmless piece of a line."""
+    line = " ".join(text.split())
+    short = line if len(line) <= _LONGEST_SHOWN else line[: _LONGEST_SHOWN - 1] + "…"
+    return "`" + "".join(c if c.isprintable() else c.encode("unicode-escape").decode() for c in short) + "`"
+
+
+def read_text(path: Path, name: str, problems: list[Problem]) -> str | None:
+    """Read a file as UTF-8; None, with a problem added, if that cannot be.
+
+    Args:
+        path: the file.
+        name: what the user calls it.
+        problems: where problems go.
+    """
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            problems.append(Problem(name, 0, "", "not a file"))
+            return None
+        if status.st_size > LARGEST_FILE:
+            given = f"{status.st_size} bytes"
+            problems.append(Problem(name, 0, "", "too large", got=given, allowed=f"at most {LARGEST_FILE} bytes"))
+            return None
+        data = path.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        problems.append(Problem(name, 0, "", f"cannot be read: {reason.lower()}"))
+        return None
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        what = f"not UTF-8 at byte {error.start}"
+        problems.append(
+            Problem(name, line, "", what, got=f"0x{data[error.start]:02x}", allowed="save the file as UTF-8")
+        )
+        return None
+    text = text.removeprefix("\ufeff")
+    control = _CONTROL.search(text)
+    if control is not None:
+        line = text.count("\n", 0, control.start()) + 1
+        got = f"U+{ord(control.group()):04X}"
+        problems.append(Problem(name, line, "", "a control character", got=got, allowed="text only"))
+        return None
+    return text
+
+
+def read_yaml(text: str, name: str, problems: list[Problem]) -> Node | None:
+    """Read one YAML mapping; None, with problems added, if the text is not one.
+
+    Problems that leave the rest readable (a key given twice) are added, too, and the tree is returned.
+    """
+    try:
+        root = _compose(text, name, problems)
+    except _GaveUp as gave_up:
+        problems.append(gave_up.problem)
+        return None
+    except MarkedYAMLError as error:
+        problems.append(_syntax(text, name, error))
+        return None
+    except YAMLError as error:
+        problems.append(Problem(name, 0, "", "not YAML", got=shown(str(error))))
+        return None
+    if root is None:
+        problems.append(Problem(name, 0, "", "empty", allowed="`key: value` lines"))
+        return None
+    if not isinstance(root.value, dict):
+        problems.append(root.problem("not a mapping", allowed="`key: value` lines"))
+        return None
+    return root
+
+
+class _GaveUp(Exception):  # noqa: N818  (not an error of ours: it carries one)
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+
+
+def _syntax(text: str, name: str, error: MarkedYAMLError) -> Problem:
+    said = error.problem or ""
+    mark = error.problem_mark or error.context_mark
+    number = mark.line if mark is not None else 0
+    lines = text.splitlines() or [""]
+    got = shown(lines[min(number, len(lines) - 1)])
+    for piece, what, allowed in _IN_PLAIN_WORDS:
+        if piece in said:
+            return Problem(name, number + 1, "", what, got=got, allowed=allowed)
+    return Problem(name, number + 1, "", f"not YAML ({said})", got=got)
+
+
+def _events(text: str) -> Iterator[Any]:
+    return iter(YAML(typ="safe", pure=True).parse(io.StringIO(text)))
+
+
+def _compose(text: str, name: str, problems: list[Problem]) -> Node | None:
+    root: Node | None = None
+    stack: list[_Open] = []
+    documents = 0
+    for event in _events(text):
+        line = event.start_mark.line + 1
+        if isinstance(event, DocumentStartEvent):
+            documents += 1
+            if documents > 1:
+                raise _GaveUp(Problem(name, line, "", "a second document", allowed="one document for each file"))
+        elif isinstance(event, (MappingEndEvent, SequenceEndEvent)):
+            stack.pop()
+        elif isinstance(event, (AliasEvent, ScalarEvent, MappingStartEvent, SequenceStartEvent)):
+            _refuse(event, name, line)
+            if _takes_key(event, stack, name, line, problems):
+                continue
+            node = _place(
+                event, stack, Node(name, line, "", text[event.start_mark.index : event.end_mark.index]), problems
+            )
+            root = root or node
+            if not isinstance(event, ScalarEvent):
+                node.text = ""
+                node.value = {} if isinstance(event, MappingStartEvent) else []
+                stack.append(_Open(node))
+                if len(stack) > DEEPEST:
+                    raise _GaveUp(Problem(name, line, "", "nested too deeply", allowed=f"at most {DEEPEST} levels"))
+    return root
+
+
+def _refuse(event: Any, name: str, line: int) -> None:
+    """Stop at what a scenario never needs."""
+    if isinstance(event, AliasEvent):
+        raise _GaveUp(Problem(name, line, "", "an alias", got=shown(f"*{event.anchor}"), allowed="write the value out"))
+    if event.anchor is not None:
+        raise _GaveUp(
+            Problem(name, line, "", "an anchor", got=shown(f"&{event.anchor}"), allowed="write the value out")
+        )
+    if event.tag is not None:
+        raise _GaveUp(Problem(name, line, "", "a tag", got=shown(str(event.tag)), allowed="write the value without it"))
+
+
+def _takes_key(event: Any, stack: list[_Open], name: str, line: int, problems: list[Problem]) -> bool:
+    """Take the event as the key of the innermost mapping if one is due."""
+    if not stack or not isinstance(stack[-1].node.value, dict) or stack[-1].key is not None:
+        return False
+    if not isinstance(event, ScalarEvent):
+        raise _GaveUp(Problem(name, line, stack[-1].node.path, "a key that is not text", allowed="`key: value`"))
+    mapping = stack[-1]
+    mapping.key, mapping.key_line = event.value, line
+    if event.value in mapping.seen:
+        first = f"the first is in line {mapping.seen[event.value]}"
+        problems.append(Problem(name, line, _below(mapping.node.path, event.value), "given twice", allowed=first))
+    mapping.seen.setdefault(event.value, line)
+    return True
+
+
+def _place(event: Any, stack: list[_Open], node: Node, problems: list[Problem]) -> Node:
+    """Put a new node where it belongs; of a key given twice the first stays."""
+    if stack and isinstance(stack[-1].node.value, dict):
+        mapping = stack[-1]
+        key = mapping.key or ""
+        node.line, node.path, mapping.key = mapping.key_line, _below(mapping.node.path, key), None
+        mapping.node.value.setdefault(key, node)  # type: ignore[union-attr]
+    elif stack:
+        siblings = stack[-1].node.items()
+        node.path = f"{stack[-1].node.path}[{len(siblings)}]"
+        siblings.append(node)
+    if isinstance(event, ScalarEvent):
+        node.value = _scalar(event)
+        if isinstance(node.value, str) and _CONTROL.search(node.value):
+            problems.append(node.problem("a control character", allowed="text only"))
+        if node.value is None:
+            problems.append(node.problem("no value", got="", allowed="give one, or leave the key out"))
+    return node
+
+
+def _below(path: str, key: str) -> str:
+    plain = shown(key)[1:-1]
+    return f"{path}.{plain}" if path else plain
+
+
+def _scalar(event: ScalarEvent) -> str | int | bool | None:
+    text: str = event.value
+    if event.style is not None:
+        return text
+    if text in ("", "~", "null"):
+        return None
+    if text in ("true", "false"):
+        return text == "true"
+    return int(text) if _WHOLE_NUMBER.fullmatch(text) else text
