@@ -37,7 +37,9 @@ def run_command(
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Scenario files.", show_default=False)],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where run folders go.")] = Path("runs"),
     json: Annotated[bool, typer.Option("--json", help="Print report.json on standard output.")] = False,
-    jobs: Annotated[int | None, typer.Option(metavar="N", min=1, help="Cells side by side at most [default: 32].")] = None,
+    jobs: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Cells side by side at most [default: 32].")
+    ] = None,
     only: Annotated[
         list[str], typer.Option(metavar="AXIS=VALUE", help="Run only these cells, as in strategy=none; repeatable.")
     ] = [],  # noqa: B006  (typer copies it)

@@ -95,7 +95,9 @@ def _chosen(scenario: Scenario, options: Options) -> Scenario:
         labels = sorted({dict(cell.axes).get(axis, "") for cell in cells} - {""})
         if not equals or not labels:
             axes = ", ".join(axis for axis, _ in cells[0].axes) or "none: it has no matrix"
-            problems.append(Problem(scenario.file, 0, "--only", "AXIS=VALUE with an axis of this scenario", choice, axes))
+            problems.append(
+                Problem(scenario.file, 0, "--only", "AXIS=VALUE with an axis of this scenario", choice, axes)
+            )
         elif label not in labels:
             problems.append(Problem(scenario.file, 0, "--only", "no such cell", choice, f"one of {', '.join(labels)}"))
         wanted.setdefault(axis, set()).add(label)

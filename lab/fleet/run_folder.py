@@ -44,7 +44,9 @@ class RunFolder:
         try:
             path = _unique(out.resolve(), f"{now}-{scenario.name}")
             (path / "scenario.yaml").write_text(scenario.text, encoding="utf-8")
-            for server in {str(cell.topology.address(cell.topology.only(Role.SERVER).name).ip) for cell in scenario.cells}:
+            for server in {
+                str(cell.topology.address(cell.topology.only(Role.SERVER).name).ip) for cell in scenario.cells
+            }:
                 certificates.make(path / "tls", server)
             run = cls(path)
             for cell in scenario.cells:
@@ -53,7 +55,9 @@ class RunFolder:
                 (folder / CELL_FILE).write_text(json.dumps(wire.to_json(cell)), encoding="utf-8")
             _point_latest(out.resolve(), path)
         except OSError as error:
-            raise HostNotCapable(f"cannot write the run folder: {error}", fix="choose another with --out DIR") from error
+            raise HostNotCapable(
+                f"cannot write the run folder: {error}", fix="choose another with --out DIR"
+            ) from error
         return run
 
     def cell(self, cell: Cell) -> Path:

@@ -57,10 +57,10 @@ def _last_word(story: Story) -> str:
 
 def _cause(cell: Cell, story: Story) -> CauseFound | None:
     """The cause of the first probe that failed."""
-    sent = {line["probe"]: line["t"] for _, line in story.of("server", "probe", state="sent")}
+    sent = {line["probe"]: float(line["t"]) for _, line in story.of("server", "probe", state="sent")}
     for _, line in story.of("server", "probe", state="failed"):
-        start = sent.get(line["probe"], line["t"])
-        return causes.find(story, sent=start, deadline=line["t"])
+        failed = float(line["t"])
+        return causes.find(story, sent=sent.get(line["probe"], failed), deadline=failed)
     return None
 
 

@@ -89,7 +89,9 @@ class Progress:
 def show(console: Console, scenario: Scenario, results: list[tuple[Cell, Outcome | LabError]]) -> None:
     """Print the final table: one row per cell."""
     axes = [axis for axis, _ in results[0][0].axes] if results and results[0][0].axes else []
-    table = Table(*axes, "verdict", "probes", "why", "pkt/h", "bytes/h", "claim", title=scenario.title, title_justify="left")
+    table = Table(
+        *axes, "verdict", "probes", "why", "pkt/h", "bytes/h", "claim", title=scenario.title, title_justify="left"
+    )
     for column in ("pkt/h", "bytes/h"):
         table.columns[[str(each.header) for each in table.columns].index(column)].justify = "right"
     for cell, result in results:

@@ -1,7 +1,7 @@
 """Runs one cell in this process: network, actors, timeline; leaves a record and nothing else.
 
-Progress it says (``lab.runner.progress``), each with ``cell``: ``phase`` (network, subscribing, silent, ending), ``probe``
-(probe, delivered, t), ``time`` (t) and ``error`` (side, exit_code, text).
+Progress it says (``lab.runner.progress``), each with ``cell``: ``phase`` (starting, subscribing, silent), ``probe``
+(probe, delivered, t) and ``error`` (side, exit_code, text, and for the host's side missing and fix).
 """
 
 from __future__ import annotations
@@ -10,20 +10,18 @@ import asyncio
 import json
 import os
 import traceback
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from lab.actors import sip_server
-from lab.actors.pjsip import client
-from lab.backends.netns import NetnsBackend
-from lab.errors import LabError
+from lab.errors import HostNotCapable, LabError
 from lab.mitigations import classes
 from lab.model import wire
 from lab.model.scenario import Cell
-from lab.model.topology import Role
-from lab.network.netns import unshare_network
 from lab.runner import progress
 from lab.runner.record import FILE_NAME as RECORD
 from lab.runner.record import Record
+from lab.runner.stage import Stage
 from lab.runner.timeline import Timeline
 
 CELL_FILE = "cell.json"
@@ -32,13 +30,38 @@ CELL_FILE = "cell.json"
 def run(folder: Path) -> int:
     """Run the cell in ``folder``; returns the exit status (0: it ran; otherwise an ``error`` was said)."""
     os.setsid()
+    say = partial(progress.say, cell=str(folder))
     try:
-        cell = wire.from_json(Cell, json.loads((folder / CELL_FILE).read_text("utf-8")), plugins=_plugins())
-        _run(cell, folder)
+        _run(read(folder), folder)
+    except HostNotCapable as lack:
+        say("error", side=lack.side, exit_code=lack.exit_code, text=str(lack), missing=lack.missing, fix=lack.fix)
+        return lack.exit_code
     except LabError as error:
-        progress.say("error", cell=str(folder), side=error.side, exit_code=error.exit_code, text=str(error))
+        say("error", side=error.side, exit_code=error.exit_code, text=str(error))
         return error.exit_code
     except Exception:  # noqa: BLE001  (a bug of ours: it must reach the user whole)
-        progress.say("error", cell=str(folder), side="lab", exit_code=4, text=traceback.format_exc())
-        return 4
+        say("error", side="lab", exit_code=LabError.exit_code, text=traceback.format_exc())
+        return LabError.exit_code
     return 0
+
+
+def read(folder: Path) -> Cell:
+    """The cell that a cell folder is about."""
+    plugins: dict[str, type] = {mitigation.__name__: mitigation for mitigation in classes().values()}
+    return wire.from_json(Cell, json.loads((folder / CELL_FILE).read_text("utf-8")), plugins=plugins)
+
+
+def _run(cell: Cell, folder: Path) -> None:
+    record = Record(folder / RECORD)
+    try:
+        stage = Stage(cell, folder, record)  # forks, so before any event loop
+        asyncio.run(_play(stage, record, partial(progress.say, cell=str(folder))))
+    finally:
+        record.close()
+
+
+async def _play(stage: Stage, record: Record, say: Callable[..., None]) -> None:
+    try:
+        await Timeline(stage, record, say).run()
+    finally:
+        stage.close()

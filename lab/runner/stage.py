@@ -1,0 +1,169 @@
+"""The stage of one cell: its network, its two actors and what watches them. Built before the event loop runs.
+
+Order matters: actors are forked first (a fork must not copy an event loop), observers open their sockets next, so that
+they see the first packet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from lab.actors import sip_server
+from lab.actors.capture import Capture
+from lab.actors.observer import Observer
+from lab.actors.pjsip import client as pjsip_client
+from lab.actors.sentinel import Sentinel
+from lab.backends.netns import NetnsBackend
+from lab.model import wire
+from lab.model.scenario import Cell, Transport
+from lab.model.topology import Role
+from lab.network.apply import Network, apply
+from lab.network.ledger import Ledger
+from lab.network.plan import plan
+from lab.runner.actor_link import ActorLink
+from lab.runner.record import Record
+
+PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061}  # RFC 3261 §19.1.2
+
+TLS_FOLDER = "tls"
+"""The run's certificates: below the run folder, which is two levels above a cell's."""
+
+
+class Stage:
+    """Everything of one cell that has to be undone; `close` undoes it in reverse order."""
+
+    def __init__(self, cell: Cell, folder: Path, record: Record) -> None:
+        self.cell = cell
+        self.record = record
+        self._folder = folder
+        self._undo: list[Callable[[], Any]] = []
+        self.client_node = cell.topology.only(Role.CLIENT).name
+        self.server_node = cell.topology.only(Role.SERVER).name
+        try:
+            self._build()
+        except BaseException:
+            self.close()
+            raise
+
+    def _build(self) -> None:
+        ledger = Ledger(self._folder / "ledger.jsonl")
+        self._undo.append(ledger.close)
+        self.network: Network = apply(plan(self.cell.topology, dict(self.cell.middleboxes)), ledger=ledger)
+        self._undo.append(self.network.close)
+        backend = NetnsBackend(self.network.namespaces)
+        self.server = self._actor("server", backend, self.server_node, sip_server.main)
+        self.client = self._actor("client", backend, self.client_node, pjsip_client.main)
+        self.observers = [self._observer(name) for name, _ in self.cell.middleboxes]
+        self.captures = [self._capture(link.name) for link in self.cell.topology.links]
+
+    async def open_sentinel(self) -> None:
+        """Open the sentinel's flows; the server node's address must be reachable."""
+        self._sentinel = await Sentinel.open(
+            client=self.network.namespaces[self.client_node],
+            server=self.network.namespaces[self.server_node],
+            address=self._server_address,
+            emit=partial(self.record.take, "sentinel"),
+        )
+        self._undo.append(self._sentinel.close)
+
+    async def challenge_sentinel(self) -> None:
+        """Send on the sentinel's flows and record what comes of it."""
+        await self._sentinel.challenge()
+
+    def attach(self) -> None:
+        """Start listening to everything, in the running loop."""
+        for observer in self.observers:
+            observer.watch()
+        for capture in self.captures:
+            capture.watch()
+        self.server.attach()
+        self.client.attach()
+
+    def observe_now(self) -> None:
+        """Take into the record everything that has happened up to this moment."""
+        for observer in self.observers:
+            observer.observe_now()
+        for capture in self.captures:
+            capture.drain()
+
+    def close(self) -> None:
+        """Undo everything, newest first; the first failure is raised after all has been tried."""
+        failure: BaseException | None = None
+        while self._undo:
+            undo = self._undo.pop()
+            try:
+                undo()
+            except Exception as problem:  # noqa: BLE001  (raised below: one failure must not keep the rest standing)
+                failure = failure or problem
+        if failure is not None:
+            raise failure
+
+    def start_server(self) -> None:
+        """Tell the server its part of the cell."""
+        certificates = self._folder.parent.parent / TLS_FOLDER
+        server = self.cell.server
+        self.server.tell(
+            "start",
+            address=self._server_address,
+            ports=PORTS,
+            certificate=str(certificates / "server.pem"),
+            key=str(certificates / "server.key"),
+            keylog=str(self._folder / "tls.keys"),
+            subscription_expires=float(server.subscription_expires),
+            registration_expires=float(server.registration_expires),
+            notify_route=server.notify_route.value,
+            answers_crlf=server.answers_crlf,
+            seed=self.cell.seed,
+        )
+
+    def start_client(self) -> None:
+        """Tell the client its part of the cell."""
+        transport = self.cell.transport
+        self.client.tell(
+            "start",
+            server=self._server_address,
+            port=PORTS[transport.value],
+            transport=transport.value,
+            account=self.cell.client.account.value,
+            ca=str(self._folder.parent.parent / TLS_FOLDER / "ca.pem") if transport is Transport.TLS else None,
+            seed=self.cell.seed,
+            user="alice",
+            peer="bob",
+            domain=self._server_address,
+            log=str(self._folder / "client.log"),
+            mitigations=[wire.to_json(mitigation) for mitigation in self.cell.strategy.mitigations],
+        )
+
+    @property
+    def _server_address(self) -> str:
+        return str(self.cell.topology.address(self.server_node).ip)
+
+    def _actor(self, name: str, backend: NetnsBackend, node: str, main: Callable[[Any], None]) -> ActorLink:
+        output = self._folder / f"{name}.out"
+        link = ActorLink(
+            name, backend.spawn(node, main, output), self.record, logs=(output, self._folder / f"{name}.log")
+        )
+        self._undo.append(link.end)
+        return link
+
+    def _observer(self, node: str) -> Observer:
+        observer = Observer(node, self.network.namespaces[node], partial(self.record.take, "middlebox"))
+        self._undo.append(observer.close)
+        return observer
+
+    def _capture(self, name: str) -> Capture:
+        (link,) = (link for link in self.cell.topology.links if link.name == name)
+        (here, _), (there, _) = link.ends
+        capture = Capture(
+            name,
+            here=here,
+            there=there,
+            namespace=self.network.namespaces[here],
+            path=self._folder / f"{name}.pcapng",
+            emit=partial(self.record.take, "link"),
+        )
+        self._undo.append(capture.close)
+        return capture

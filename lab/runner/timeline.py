@@ -1,0 +1,166 @@
+"""What happens in a cell, in order: set-up until the client falls silent; faults, probes, the sentinel's challenge; the end.
+
+All waiting is for an event with a deadline, or until a moment of the scenario; nothing polls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, NoReturn
+
+from lab.errors import LabFault
+from lab.model.scenario import Cell, Fault, ForgetFlows, LinkDown, Probe
+from lab.runner import faults
+from lab.runner.record import Record
+from lab.runner.stage import Stage
+
+READY_WITHIN_S = 60.0
+"""An actor not ready after this time is broken: starting takes a few seconds in the slowest world seen."""
+
+SUBSCRIBED_WITHIN_S = 70.0
+"""Time for the client's set-up: two SIP transactions (Timer F, 32 s each), so that one failure may be retried."""
+
+PROBE_FATE_WITHIN_S = 5.0
+"""The server says what became of a probe once its time is over; this much later it is broken."""
+
+CHALLENGE_AFTER_S = 2.0
+"""The sentinel is challenged this long after its flows should be forgotten; conntrack counts in ticks, far finer."""
+
+CHALLENGE_TAKES_S = 4.0
+"""A challenge follows each flow for 3 s; the rest is room before the end."""
+
+
+def challenge_at(cell: Cell) -> float:
+    """When to challenge the sentinel: seconds after the client fell silent.
+
+    After the middlebox should have forgotten its flows, if the run lasts that long; else as late as the run allows.
+    """
+    timeouts = [float(box.established_idle_timeout) for _, box in cell.middleboxes if box.established_idle_timeout]
+    latest = float(cell.ends) - CHALLENGE_TAKES_S
+    after = min(timeouts, default=float("inf")) + CHALLENGE_AFTER_S
+    return after if after <= latest else max(0.0, latest)
+
+
+class Timeline:
+    """Drives one stage through its scenario.
+
+    Args:
+        stage: built, not yet attached.
+        say: takes progress (``phase``, ``probe``), see ``lab.runner.cell``.
+    """
+
+    def __init__(self, stage: Stage, record: Record, say: Callable[..., None]) -> None:
+        self._stage = stage
+        self._cell = stage.cell
+        self._record = record
+        self._say = say
+        self._waiting: list[tuple[dict[str, Any], asyncio.Future[dict[str, Any]]]] = []
+        self._silence = 0.0
+        record.watch(self._see)
+
+    async def run(self) -> None:
+        """Set up, fall silent, do what the scenario says until it ends.
+
+        Raises:
+            LabFault: an actor did not get ready or stopped answering.
+        """
+        self._stage.attach()
+        if not await self._set_up():
+            return
+        tasks = [asyncio.create_task(self._at(probe.at, self._probe(n, probe))) for n, probe in self._numbered_probes()]
+        tasks += [asyncio.create_task(self._at(fault.at, self._fault(fault))) for fault in self._cell.faults]
+        tasks.append(asyncio.create_task(self._at(challenge_at(self._cell), self._stage.challenge_sentinel())))
+        tasks.append(asyncio.create_task(self._at(self._cell.ends, _nothing())))
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+        self._stage.observe_now()
+        self._record.take("runner", "end", at=self._silence + float(self._cell.ends))
+
+    async def _set_up(self) -> bool:
+        """Until the client falls silent; False if it never gets there."""
+        self._say("phase", phase="starting")
+        ready = self._expect(who="server", ev="ready")
+        self._stage.start_server()
+        await self._within(READY_WITHIN_S, ready, "the server to be ready")
+        await self._stage.open_sentinel()
+        self._say("phase", phase="subscribing")
+        gone = self._expect(who="client", ev="aborted")
+        subscribed = self._expect(who="client", ev="subscribed")
+        self._stage.start_client()
+        await asyncio.wait({subscribed, gone}, timeout=SUBSCRIBED_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
+        if not subscribed.done():
+            return False
+        self._silence = subscribed.result()["at"]
+        self._record.begin_silence(self._silence)
+        self._say("phase", phase="silent")
+        return True
+
+    def _numbered_probes(self) -> list[tuple[str, Probe]]:
+        return [(f"p{number}", probe) for number, probe in enumerate(self._cell.probes, start=1)]
+
+    async def _at(self, t: float, action: Coroutine[Any, Any, None]) -> None:
+        """Do something at a moment of the scenario."""
+        loop = asyncio.get_running_loop()
+        try:
+            await asyncio.sleep(self._silence + t - loop.time())
+        except asyncio.CancelledError:
+            action.close()
+            raise
+        await action
+
+    async def _probe(self, name: str, probe: Probe) -> None:
+        self._stage.observe_now()
+        answered = self._expect(who="server", ev="probe", probe=name, state="answered")
+        failed = self._expect(who="server", ev="probe", probe=name, state="failed")
+        gone = self._expect(who="server", ev="aborted")
+        self._stage.server.tell("notify", probe=name, within=float(probe.within))
+        patience = float(probe.within) + PROBE_FATE_WITHIN_S
+        await asyncio.wait({answered, failed, gone}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+        if not answered.done() and not failed.done():
+            raise LabFault(
+                "probing the client", detail=f"the server did not say what became of {name} in {patience:g} s"
+            )
+        self._say("probe", probe=name, delivered=answered.done(), t=float(probe.at))
+
+    async def _fault(self, fault: Fault) -> None:
+        match fault:
+            case ForgetFlows(node=node):
+                self._record.take("runner", "fault", fault="ForgetFlows", node=node)
+                faults.forget_flows(self._stage.network, node)
+            case LinkDown(link=link, lasts=lasts):
+                self._record.take("runner", "fault", fault="LinkDown", link=link, lasts=float(lasts))
+                await faults.link_down(self._stage.network, self._cell.topology, link, float(lasts))
+                self._record.take("runner", "fault-over", fault="LinkDown", link=link)
+            case _ as never:
+                _unhandled(never)
+
+    def _expect(self, **fields: Any) -> asyncio.Future[dict[str, Any]]:
+        """A future for the next record event with these fields."""
+        future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._waiting.append((fields, future))
+        return future
+
+    def _see(self, event: dict[str, Any]) -> None:
+        for fields, future in list(self._waiting):
+            if not future.done() and all(event.get(key) == value for key, value in fields.items()):
+                future.set_result(event)
+        self._waiting = [(fields, future) for fields, future in self._waiting if not future.done()]
+
+    async def _within(self, patience: float, future: asyncio.Future[dict[str, Any]], what: str) -> None:
+        try:
+            await asyncio.wait_for(future, patience)
+        except asyncio.TimeoutError:
+            raise LabFault(f"waiting for {what}", detail=f"nothing for {patience:g} s; see the actor's log") from None
+
+
+async def _nothing() -> None:
+    """The end of the run is a moment, not an action."""
+
+
+def _unhandled(fault: NoReturn) -> NoReturn:
+    """A fault kind without a case above does not type-check."""
+    raise AssertionError(fault)

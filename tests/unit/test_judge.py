@@ -1,0 +1,271 @@
+"""The judge on records written by hand: each test tells one story."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Interface
+from typing import Any
+
+import pytest
+
+from lab.judge.verdict import judge
+from lab.model.middlebox import ForgottenFlow, Middlebox
+from lab.model.outcome import Outcome
+from lab.model.scenario import (
+    Cell,
+    Claim,
+    Client,
+    Expectation,
+    Probe,
+    Server,
+    Strategy,
+    Transport,
+)
+from lab.model.topology import Link, Node, Role, Topology
+from lab.model.verdict import Cause, Verdict
+from lab.units import Seconds
+
+Line = dict[str, Any]
+
+HOME = Topology(
+    name="home-nat",
+    nodes=(
+        Node(name="client", role=Role.CLIENT),
+        Node(name="home-nat", role=Role.MIDDLEBOX, inside="lan", outside="core"),
+        Node(name="server", role=Role.SERVER),
+    ),
+    links=(
+        Link(
+            name="lan",
+            ends=(("client", IPv4Interface("10.0.0.2/24")), ("home-nat", IPv4Interface("10.0.0.1/24"))),
+        ),
+        Link(
+            name="core",
+            ends=(("home-nat", IPv4Interface("203.0.113.1/24")), ("server", IPv4Interface("203.0.113.10/24"))),
+        ),
+    ),
+)
+INSIDE, OUTSIDE, REMOTE = "10.0.0.2:40001", "203.0.113.1:40001", "203.0.113.10:5061"
+
+
+def cell(*, timeout: float | None = None, probes: tuple[float, ...] = (100.0,), claim: Claim | None = None) -> Cell:
+    idle = None if timeout is None else Seconds(timeout)
+    box = Middlebox(name="box", established_idle_timeout=idle, forgotten=ForgottenFlow.SILENT)
+    return Cell(
+        scenario="story",
+        name="none",
+        axes=(("strategy", "none"),),
+        seed=1,
+        topology=HOME,
+        middleboxes=(("home-nat", box),),
+        transport=Transport.TLS,
+        server=Server(),
+        client=Client(),
+        strategy=Strategy(name="none"),
+        faults=(),
+        probes=tuple(Probe(at=Seconds(t)) for t in probes),
+        expect=Expectation(),
+        ends=Seconds(110),
+        claim=claim,
+    )
+
+
+def flow_set_up() -> list[Line]:
+    return [
+        {"t": -0.5, "who": "middlebox", "ev": "mapping", "state": "new", "node": "home-nat", "proto": "tcp",
+         "inside": INSIDE, "outside": OUTSIDE, "remote": REMOTE, "id": 1},
+        {"t": -0.4, "who": "client", "ev": "transport", "id": "tp1", "state": "connected", "local": INSIDE,
+         "remote": REMOTE, "reason": ""},
+        {"t": -0.4, "who": "server", "ev": "flow", "id": "f1", "state": "accepted", "peer": OUTSIDE},
+        {"t": -0.2, "who": "server", "ev": "subscription", "id": "s1", "state": "active", "flow": "f1"},
+        {"t": 0.0, "who": "client", "ev": "subscribed"},
+    ]  # fmt: skip
+
+
+def sentinel(outcome: str, *, at: float = 62.0, idle: float = 62.5) -> list[Line]:
+    lines: list[Line] = []
+    for port, flow in enumerate(("from-inside", "from-outside"), start=50001):
+        ends = {"local": f"10.0.0.2:{port}", "remote": "203.0.113.10:5099"}
+        lines.append(
+            {"t": at - idle, "who": "sentinel", "ev": "sentinel", "flow": flow, "state": "established", **ends}
+        )
+        lines.append({"t": at, "who": "sentinel", "ev": "sentinel", "flow": flow, "state": "sent", "idle": idle})
+        lines.append({"t": at + 1, "who": "sentinel", "ev": "sentinel", "flow": flow, "state": outcome, "reason": ""})
+    return lines
+
+
+def probe(number: int, t: float, *, answered: bool) -> list[Line]:
+    name = f"p{number}"
+    fate = {"state": "answered", "code": 200} if answered else {"state": "failed", "reason": "timeout"}
+    return [
+        {"t": t, "who": "server", "ev": "probe", "probe": name, "state": "sent", "flow": "f1"},
+        {"t": t + (0.1 if answered else 5.0), "who": "server", "ev": "probe", "probe": name, **fate},
+    ]
+
+
+def idle_timer(t: float = 33.0) -> Line:
+    return {"t": t, "who": "client", "ev": "transport", "id": "tp1", "state": "destroyed", "reason": "idle-timer",
+            "local": INSIDE, "remote": REMOTE}  # fmt: skip
+
+
+def forgot(t: float = 60.0) -> Line:
+    return {"t": t, "who": "middlebox", "ev": "mapping", "state": "destroyed", "node": "home-nat", "proto": "tcp",
+            "inside": INSIDE, "outside": OUTSIDE, "remote": REMOTE, "id": 1, "seen": 0.0}  # fmt: skip
+
+
+END: Line = {"t": 110.0, "who": "runner", "ev": "end"}
+
+
+def judged(subject: Cell, *lines: Line) -> Outcome:
+    return judge(subject, sorted(lines, key=lambda line: float(line["t"])))
+
+
+def test_answered_probe_passes() -> None:
+    """All probes answered and a sentinel that agrees with the scenario: pass, no cause."""
+    outcome = judged(cell(), *flow_set_up(), *sentinel("delivered"), *probe(1, 100, answered=True), END)
+    assert (outcome.verdict, outcome.cause, outcome.doubt) == (Verdict.PASS, None, "")
+
+
+def test_idle_timer_is_the_cause() -> None:
+    """The client closed the flow at 33 s; the mapping that ended afterwards is a consequence."""
+    lines = [*flow_set_up(), *sentinel("delivered"), *probe(1, 100, answered=False), idle_timer(), forgot(43), END]
+    outcome = judged(cell(), *lines)
+    assert outcome.verdict is Verdict.FAIL
+    assert outcome.cause is not None
+    assert (outcome.cause.kind, outcome.cause.at_s) == (Cause.CLIENT_IDLE_TIMER, 33.0)
+    assert outcome.cause.text == "client idle timer closed the transport at 33.0 s"
+
+
+def test_forgotten_mapping_is_the_cause() -> None:
+    """The middlebox forgot at 60 s, and the sentence says what the sentinel met afterwards."""
+    lines = [*flow_set_up(), *sentinel("silent"), *probe(1, 100, answered=False), forgot(), END]
+    outcome = judged(cell(timeout=60), *lines)
+    assert outcome.cause is not None
+    assert (outcome.cause.kind, outcome.cause.at_s) == (Cause.MIDDLEBOX_FORGOT, 60.0)
+    assert "60.0 s" in outcome.cause.text
+    assert "silence" in outcome.cause.text
+
+
+def test_mapping_made_anew_is_not_the_cause() -> None:
+    """A mapping that was re-created before the probe was not in the way; nothing else is known."""
+    again = {**flow_set_up()[0], "t": 70.0, "id": 2}
+    lines = [*flow_set_up(), *sentinel("silent"), *probe(1, 100, answered=False), forgot(), again, END]
+    outcome = judged(cell(timeout=60), *lines)
+    assert outcome.cause is not None
+    assert outcome.cause.kind is Cause.UNKNOWN
+
+
+def test_other_flow_is_not_the_cause() -> None:
+    """A transport that never carried the subscription may end as it likes."""
+    other = {**idle_timer(20), "id": "tp2"}
+    lines = [*flow_set_up(), *sentinel("silent"), *probe(1, 100, answered=False), other, forgot(), END]
+    outcome = judged(cell(timeout=60), *lines)
+    assert outcome.cause is not None
+    assert outcome.cause.kind is Cause.MIDDLEBOX_FORGOT
+
+
+@pytest.mark.parametrize("seen", ["delivered", "reset", "failed"])
+def test_sentinel_that_disagrees_makes_inconclusive(seen: str) -> None:
+    """A middlebox that should forget silently but does not proves nothing, whatever the probes say."""
+    outcome = judged(cell(timeout=60), *flow_set_up(), *sentinel(seen), *probe(1, 100, answered=True), END)
+    assert outcome.verdict is Verdict.INCONCLUSIVE
+    assert "sentinel" in outcome.doubt
+
+
+def test_missing_sentinel_makes_inconclusive() -> None:
+    """No challenge, no pass."""
+    outcome = judged(cell(), *flow_set_up(), *probe(1, 100, answered=True), END)
+    assert outcome.verdict is Verdict.INCONCLUSIVE
+
+
+def test_cut_short_is_inconclusive() -> None:
+    """A run without its end was killed; its answered probe proves nothing about the rest."""
+    outcome = judged(cell(), *flow_set_up(), *sentinel("delivered"), *probe(1, 100, answered=True))
+    assert (outcome.verdict, outcome.doubt) == (Verdict.INCONCLUSIVE, "the run was cut short")
+
+
+def test_missing_probe_is_inconclusive() -> None:
+    """Two probes were due, one happened."""
+    subject = cell(probes=(45.0, 100.0))
+    outcome = judged(subject, *flow_set_up(), *sentinel("delivered"), *probe(1, 45, answered=True), END)
+    assert outcome.verdict is Verdict.INCONCLUSIVE
+
+
+def test_never_silent_is_inconclusive() -> None:
+    """A client that never subscribes has not been tested; its death is told."""
+    lines: list[Line] = [
+        {"t": 1.0, "who": "client", "ev": "aborted", "how": "SIGABRT", "last": "assertion failed"},
+        {"t": 1.0, "who": "runner", "ev": "never-silent"},
+    ]
+    outcome = judged(cell(), *lines)
+    assert outcome.verdict is Verdict.INCONCLUSIVE
+    assert "SIGABRT" in outcome.doubt
+
+
+def test_aborted_client_is_the_cause() -> None:
+    """A client that dies in silence fails, with its last words."""
+    died = {"t": 50.0, "who": "client", "ev": "aborted", "how": "SIGABRT", "last": "double dec_ref"}
+    lines = [*flow_set_up(), *sentinel("delivered"), *probe(1, 100, answered=False), died, END]
+    outcome = judged(cell(), *lines)
+    assert outcome.cause is not None
+    assert outcome.cause.kind is Cause.CLIENT_ABORTED
+    assert "double dec_ref" in outcome.cause.text
+
+
+def test_share_of_probes_decides() -> None:
+    """Half of the probes delivered is a fail when all are expected, and the outage lasts from cause to answer."""
+    subject = cell(probes=(45.0, 100.0))
+    lines = [*probe(1, 45, answered=False), *probe(2, 100, answered=True), idle_timer()]
+    outcome = judged(subject, *flow_set_up(), *sentinel("delivered"), *lines, END)
+    assert outcome.verdict is Verdict.FAIL
+    assert outcome.metrics.delivered == 1
+    (outage,) = outcome.metrics.outages
+    assert (outage.from_s, outage.to_s) == (33.0, 100)
+
+
+def packet(t: float, sender: str, size: int, *, port: int = 40001) -> Line:
+    client, server = f"10.0.0.2:{port}", REMOTE if port == 40001 else "203.0.113.10:5099"
+    source, target = (client, server) if sender == "client" else (server, client)
+    return {"t": t, "who": "link", "ev": "packet", "link": "lan", "from": sender, "proto": "tcp", "src": source,
+            "dst": target, "bytes": size, "payload": 1, "flags": "PA"}  # fmt: skip
+
+
+def test_cost_leaves_out_sentinel_probes_and_set_up() -> None:
+    """Only the strategy's own traffic counts, and rates refer to the time without probes."""
+    traffic = [
+        packet(-0.3, "client", 1000),  # set-up
+        packet(10, "client", 500),
+        packet(10.1, "home-nat", 400),
+        packet(62, "client", 77, port=5555),  # sentinel
+        packet(100.2, "home-nat", 900),  # the probe
+        packet(111, "client", 40),  # after the end
+    ]
+    outcome = judged(cell(), *flow_set_up(), *sentinel("delivered"), *probe(1, 100, answered=True), *traffic, END)
+    seen = outcome.metrics
+    assert (seen.packets_up, seen.packets_down, seen.bytes_up, seen.bytes_down) == (1, 1, 500, 400)
+    assert seen.observed_s == 109.0
+    assert seen.bytes_per_hour == round(900 * 3600 / 109, 1)
+
+
+CLAIM = Claim(verdict=Verdict.FAIL, cause=Cause.CLIENT_IDLE_TIMER, at=Seconds(33), within=Seconds(0.5))
+
+
+@pytest.mark.parametrize(
+    ("cause", "holds", "differs"),
+    [
+        (idle_timer(33.4), True, ""),
+        (idle_timer(33.6), False, "at 33.60 s"),
+        (forgot(33.0), False, "middlebox-forgot-flow"),
+    ],
+)
+def test_claim_is_checked_to_the_moment(cause: Line, holds: bool, differs: str) -> None:
+    """A claim holds only if verdict, cause and time all agree."""
+    lines = [*flow_set_up(), *sentinel("delivered"), *probe(1, 100, answered=False), cause, END]
+    outcome = judged(cell(claim=CLAIM), *lines)
+    assert outcome.claim_holds is holds
+    assert differs in outcome.claim_text
+
+
+def test_unclaimed_cell_neither_holds_nor_breaks() -> None:
+    """Nothing claimed, nothing to hold."""
+    outcome = judged(cell(), *flow_set_up(), *sentinel("delivered"), *probe(1, 100, answered=True), END)
+    assert outcome.claim_holds is None
