@@ -1,1 +1,5 @@
-"""Mitigations, one file each."""
+"""Mitigations: mechanisms that are said to keep a client reachable, one file each."""
+
+from lab.mitigations.catalogue import classes
+
+__all__ = ["classes"]

@@ -1,0 +1,1 @@
+"""The real pjsip as an actor."""

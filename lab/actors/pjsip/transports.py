@@ -1,0 +1,84 @@
+"""The client's connections: their names in the record, their states, and why each ended."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from lab.actors.pjsip.library import Transport
+from lab.mitigations.base import TransportState
+
+IDLE_TIMER = "idle-timer"
+"""The reason of an end by pjsip's idle timer; any other reason is pjsip's own text."""
+
+_IDLE = re.compile(r"Transport (\S+) is being destroyed due to timeout in idle timer")  # sip_transport.c
+
+
+class Emit(Protocol):
+    """Writes an event to the record."""
+
+    def __call__(self, ev: str, **fields: Any) -> None:
+        """Write it."""
+
+
+@dataclass(slots=True)
+class _Known:
+    id: str
+    transport: Transport
+    reason: str = ""
+
+
+class Transports:
+    """Follows the handles pjsip speaks of; a handle may be used again after its transport was destroyed.
+
+    Args:
+        emit: where ``transport`` and ``ref`` events go.
+        read: reads the transport of a handle.
+    """
+
+    def __init__(self, emit: Emit, read: Callable[[int], Transport]) -> None:
+        self._emit = emit
+        self._read = read
+        self._known: dict[int, _Known] = {}
+        self._count = 0
+        self._watchers: list[Callable[[int, TransportState], None]] = []
+
+    def watch(self, callback: Callable[[int, TransportState], None]) -> None:
+        """Call back at each state, after it was written to the record."""
+        self._watchers.append(callback)
+
+    def on_log(self, line: str) -> None:
+        """Look at a line of pjsip's log: only there does it say that its idle timer ended a transport."""
+        if "idle timer" not in line or (match := _IDLE.search(line)) is None:
+            return
+        for known in self._known.values():
+            if known.transport.name == match[1]:
+                known.reason = IDLE_TIMER
+
+    def on_state(self, handle: int, state: TransportState, *, type: str, error: str) -> None:  # noqa: A002
+        """Take note of a state; ``error`` is pjsip's text for the transport's last error, empty if there was none."""
+        known = self._known.get(handle)
+        if known is None:
+            self._count += 1
+            known = self._known[handle] = _Known(f"tp{self._count}", self._read(handle))
+        if error:
+            known.reason = error
+        self._emit(
+            "transport",
+            id=known.id,
+            state=state.value,
+            type=type,
+            local=known.transport.local,
+            remote=known.transport.remote,
+            reason=known.reason,
+        )
+        if state is TransportState.DESTROYED:
+            del self._known[handle]
+        for watcher in self._watchers:
+            watcher(handle, state)
+
+    def on_ref(self, handle: int, *, held: bool) -> None:
+        """Write to the record that a mitigation took or gave back a reference."""
+        self._emit("ref", id=self._known[handle].id, held=held)
