@@ -44,10 +44,9 @@ class RunFolder:
         try:
             path = _unique(out.resolve(), f"{now}-{scenario.name}")
             (path / "scenario.yaml").write_text(scenario.text, encoding="utf-8")
-            for server in {
-                str(cell.topology.address(cell.topology.only(Role.SERVER).name).ip) for cell in scenario.cells
-            }:
-                certificates.make(path / "tls", server)
+            topology = scenario.cells[0].topology
+            (path / "tls").mkdir()
+            certificates.make(path / "tls", str(topology.address(topology.only(Role.SERVER).name).ip))
             run = cls(path)
             for cell in scenario.cells:
                 folder = run.cell(cell)
