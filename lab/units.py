@@ -27,22 +27,23 @@ class Quantity(float):
         """Read ``33 s``.
 
         Raises:
-            ValueError: no unit, an unknown unit, not a number, or too large; the message says what is allowed.
+            ValueError: no unit, an unknown unit, not a number, or too large; the message reads
+                ``what is wrong; what is allowed``.
         """
         if isinstance(text, cls):
             return text
         units = ", ".join(cls.units)
-        if not isinstance(text, str):
-            raise ValueError(f"needs a unit ({units}), such as `{cls.example}`")
-        match = _QUANTITY.match(text)
+        if isinstance(text, (int, float)) and not isinstance(text, bool):
+            raise ValueError(f"no unit; one of {units}, such as `{cls.example}`")
+        match = _QUANTITY.match(text) if isinstance(text, str) else None
         if match is None:
-            raise ValueError(f"a number and a unit ({units}), such as `{cls.example}`")
+            raise ValueError(f"not a quantity; a number from 0 and a unit ({units}), such as `{cls.example}`")
         number, unit = match.groups()
         if unit not in cls.units:
             raise ValueError(f"unknown unit `{unit}`; one of {units}")
         value = float(number) * cls.units[unit]
         if value > cls.largest:
-            raise ValueError(f"at most {cls(cls.largest)}")
+            raise ValueError(f"too large; at most {cls(cls.largest)}")
         return cls(value)
 
     @classmethod
@@ -68,7 +69,7 @@ class Seconds(Quantity):
     example: ClassVar = "33 s"
 
     def __str__(self) -> str:
-        return f"{float(self):g} s" if float(self) >= 1 or not float(self) else f"{float(self) * 1000:g} ms"
+        return f"{float(self):.12g} s" if float(self) >= 1 or not float(self) else f"{float(self) * 1000:.12g} ms"
 
 
 class Percent(Quantity):
@@ -79,7 +80,7 @@ class Percent(Quantity):
     example: ClassVar = "1 %"
 
     def __str__(self) -> str:
-        return f"{float(self):g} %"
+        return f"{float(self):.12g} %"
 
 
 class BitsPerSecond(Quantity):
@@ -90,4 +91,4 @@ class BitsPerSecond(Quantity):
     example: ClassVar = "256 kbit/s"
 
     def __str__(self) -> str:
-        return f"{float(self):g} bit/s"
+        return f"{float(self):.12g} bit/s"

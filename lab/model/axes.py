@@ -14,6 +14,7 @@ from lab.errors import Problem
 from lab.model import catalogue
 from lab.model.check import build, choice, keys, unknown_key, value_of
 from lab.model.middlebox import Middlebox
+from lab.model.rules import LONGEST_LABEL, is_name
 from lab.model.scenario import Strategy, Transport
 from lab.model.topology import Role, Topology
 from lab.model.yaml_lines import Node
@@ -113,13 +114,14 @@ def _reader(name: str, topology: Topology | None) -> _Read:
     if name == "transport":
         return _read_transport
     if topology is None:
-        return _unreadable
+        return _read_name_only
     boxes = [node.name for node in topology.nodes if node.role is Role.MIDDLEBOX]
     return lambda node, problems: _read_middleboxes(boxes, node, problems)
 
 
-def _unreadable(node: Node, problems: list[Problem]) -> None:
-    """Stand in for a reader while the topology is unknown: nothing can be said."""
+def _read_name_only(node: Node, problems: list[Problem]) -> Option | None:
+    """Read a middlebox while the topology is unknown, when only a name can be judged."""
+    return None if isinstance(node.value, dict) else _read_middlebox(node, problems)
 
 
 def _read_swept(axis: Axis, listed: Node, read: _Read, problems: list[Problem]) -> None:
@@ -235,7 +237,9 @@ def _completed(profile: _Profile, written: list[str]) -> Middlebox:
 def _catalogue_name(node: Node, names: list[str], noun: str, problems: list[Problem]) -> str | None:
     if isinstance(node.value, str) and node.value in names:
         return node.value
-    if node.value is not None:
+    if isinstance(node.value, list):
+        problems.append(node.problem("a list", got="", allowed=f"one {noun} here, several under `matrix`"))
+    elif node.value is not None:
         allowed = f"{choice(node.text, names)}, or a mapping with `name`"
         problems.append(node.problem(f"unknown {noun}", allowed=allowed))
     return None
@@ -248,4 +252,4 @@ def _own_name(node: Node, names: list[str], problems: list[Problem]) -> str | No
         return None
     if name.value in names:
         problems.append(name.problem("a name of the catalogue", allowed="another name"))
-    return name.value
+    return name.value if is_name(name.value, longest=LONGEST_LABEL) else None  # if not, its field says so

@@ -42,7 +42,10 @@ def build(
     Returns: the value, or None if there were problems.
     """
     if not isinstance(node.value, dict):
-        problems.append(node.problem("not a mapping", allowed=describe(cls)))
+        if node.value is not None:
+            problems.append(
+                node.problem("not a mapping", allowed=_mapping(key for key in keys(cls) if key not in given))
+            )
         return None
     taken = [key for key in given if key in node.value]
     problems += [unknown_key(node.value[key], [key for key in keys(cls) if key not in given]) for key in taken]
@@ -68,15 +71,14 @@ def ruled(rule: Callable[..., T], value: Any, node: Node, problems: list[Problem
 
 def unknown_key(node: Node, allowed: Iterable[str]) -> Problem:
     """A key nobody knows; ``node`` is its value."""
-    key = node.path.rpartition(".")[2]
-    return node.problem("unknown key", got="", allowed=choice(key, allowed))
+    return node.problem("unknown key", got="", allowed=choice(node.key, allowed))
 
 
 def choice(word: str, allowed: Iterable[str]) -> str:
     """What may stand here, the likeliest first: ``did you mean `tls`? one of tcp, tls, udp``."""
     words = list(allowed)
     if not words:
-        return "there are none"
+        return "there are none here"
     close = difflib.get_close_matches(word, words, n=1)
     meant = f"did you mean `{close[0]}`? " if close else ""
     return f"{meant}one of {', '.join(words)}"
@@ -90,10 +92,15 @@ def describe(expected: Any) -> str:
     elif isinstance(expected, type) and issubclass(expected, Enum):
         text = f"one of {', '.join(_words(expected))}"
     elif dataclasses.is_dataclass(expected):
-        text = f"a mapping with the keys {', '.join(keys(expected))}" if keys(expected) else "an empty mapping"
+        text = _mapping(keys(expected))
     else:
         text = _DESCRIPTIONS.get(typing.get_origin(expected) or expected, "another value")
     return f"{text}, or nothing" if optional else text
+
+
+def _mapping(allowed: Iterable[str]) -> str:
+    words = ", ".join(allowed)
+    return f"a mapping with {words}" if words else "an empty mapping"
 
 
 def keys(cls: Any) -> list[str]:
@@ -210,7 +217,7 @@ def _translate(detail: ErrorDetails, expected: Any, node: Node, given: frozenset
 
 def _name_of(node: Node, given: frozenset[str], detail: ErrorDetails) -> str | None:
     """What was given where the wrong value is the mapping's own key."""
-    return shown(node.path.rpartition(".")[2]) if detail["loc"] and detail["loc"][-1] in given else None
+    return shown(node.key) if detail["loc"] and detail["loc"][-1] in given else None
 
 
 def _child(node: Node, step: str | int) -> Node | None:

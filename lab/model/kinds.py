@@ -34,7 +34,8 @@ def mitigations() -> dict[str, type]:
 def read_kind(kinds: Mapping[str, type], node: Node, problems: list[Problem]) -> Any:
     """Read one thing; None, with problems added, if it is none of ``kinds``."""
     if isinstance(node.value, str):
-        kind, parameters = node.value, Node(node.file, node.line, node.path, value={})
+        kind = node.value
+        parameters = Node(node.file, node.line, f"{node.path}.{kind}", kind, kind, {})
     elif isinstance(node.value, dict) and len(node.value) == 1:
         ((kind, parameters),) = node.value.items()
     else:

@@ -114,5 +114,6 @@ def _items(root: Node, key: str, problems: list[Problem]) -> list[Node]:
             problems.append(Problem(root.file, 0, key, "missing", allowed="at least one, such as `{at: 45 s}`"))
         return []
     if node.value is not None and not node.items():
-        problems.append(node.problem("not a list with entries", allowed="at least one, or leave the key out"))
+        allowed = "at least one" if key == "probes" else "at least one, or leave the key out"
+        problems.append(node.problem("not a list with entries", allowed=allowed))
     return node.items()

@@ -13,7 +13,7 @@ from pathlib import Path
 from lab.errors import Problem
 from lab.model.check import choice, value_of
 from lab.model.networks import read_topology
-from lab.model.rules import LONGEST_LABEL, Text, check_name
+from lab.model.rules import LONGEST_LABEL, Text, check_name, is_name
 from lab.model.topology import Topology
 from lab.model.yaml_lines import Node
 
@@ -61,6 +61,10 @@ def _find(node: Node, text: str, scenario: Path, problems: list[Problem]) -> Pat
     if Path(text).is_absolute() or not file.is_relative_to(limit):
         what = "a path that leaves the project" if project else "a path that leaves the scenario's folder"
         problems.append(node.problem(what, allowed="the name of a file in `topologies`, or a path below"))
+        return None
+    if not is_name(file.stem, longest=LONGEST_LABEL):
+        allowed = "a file name of lower-case letters, digits and `-`"
+        problems.append(node.problem("not a name for a topology", allowed=allowed))
         return None
     if not file.is_file():
         problems.append(node.problem("no such file", allowed="a path relative to the scenario"))

@@ -75,6 +75,11 @@ def check_name(text: str, *, longest: int) -> str:
     return text
 
 
+def is_name(text: str, *, longest: int) -> bool:
+    """Whether ``check_name`` would accept it."""
+    return _NAME.fullmatch(text) is not None and len(text) <= longest
+
+
 def check_address(text: Any) -> IPv4Interface:
     """An IPv4 host address with its prefix length.
 

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any
 
 from lab.model.middlebox import Middlebox
-from lab.model.rules import Label, Lasting, LinkName, NodeName, OneOrMore, Share, WholeSeconds, Yaml
+from lab.model.rules import Label, Lasting, OneOrMore, Share, WholeSeconds, Yaml
 from lab.model.topology import Topology
 from lab.model.verdict import Cause, Verdict
 from lab.units import Percent, Seconds
@@ -86,7 +86,7 @@ class ForgetFlows(Yaml):
     """Fault: a middlebox loses its table at once, as in a reboot that keeps its address."""
 
     at: Seconds
-    node: NodeName
+    node: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,7 +94,7 @@ class LinkDown(Yaml):
     """Fault: a link carries nothing for a while."""
 
     at: Seconds
-    link: LinkName
+    link: str
     lasts: Lasting
 
 

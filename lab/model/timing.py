@@ -12,6 +12,8 @@ from lab.model.verdict import Verdict
 from lab.model.yaml_lines import Node
 from lab.units import Seconds
 
+_WITHOUT_CAUSE = [verdict.value for verdict in Verdict if verdict is not Verdict.FAIL]
+
 
 def check_targets(nodes: Sequence[Node], topology: Topology, problems: list[Problem]) -> None:
     """Faults act on nodes and links of the topology.
@@ -69,16 +71,13 @@ def check_claims(
 ) -> None:
     """A cause belongs to a failure, its time to the run, and a tolerance to a time."""
     for node, claim in zip(nodes, claims, strict=True):
-        if claim is None:
-            continue
+        verdict = node.get("verdict")
         for key in ("cause", "at"):
             written = node.get(key)
-            if written is not None and claim.verdict is not Verdict.FAIL:
-                problems.append(
-                    written.problem(f"a `{claim.verdict.value}` has none", allowed="only with `verdict: fail`")
-                )
+            if written is not None and verdict is not None and verdict.value in _WITHOUT_CAUSE:
+                problems.append(written.problem("only a `fail` has one", allowed="leave it out"))
         within, at = node.get("within"), node.get("at")
         if within is not None and at is None:
             problems.append(within.problem("without `at` it means nothing", allowed="the tolerance of `at`"))
-        if at is not None and claim.at is not None and ends is not None and claim.at > ends:
+        if at is not None and claim is not None and claim.at is not None and ends is not None and claim.at > ends:
             problems.append(at.problem("after the end of the run", allowed=f"at most {ends}"))

@@ -47,6 +47,7 @@ _IN_PLAIN_WORDS = (
     ),
     ("expected ',' or ']'", "a list without its `]` or a comma", "[a, b]"),
     ("expected ',' or '}'", "a mapping without its `}` or a comma", "{a: 1, b: 2}"),
+    ("expected the node content", "a bracket or a comma where a value should be", "mend the brackets"),
     ("unexpected end of stream", "a quote that is never closed", "close it"),
     ("cannot start any token", "text that starts with a character YAML reserves", "put it in quotes"),
     ("unknown escape character", "an unknown escape in double quotes", "use single quotes"),
@@ -63,6 +64,7 @@ class Node:
         file: as the user named it.
         line: 1-based; where the key stands for a mapping's value.
         path: key path from the top.
+        key: for a mapping's value, its key.
         text: as written; empty for mappings and lists.
         value: children by key, children in order, or the scalar.
     """
@@ -70,6 +72,7 @@ class Node:
     file: str
     line: int
     path: str
+    key: str = ""
     text: str = ""
     value: dict[str, Node] | list[Node] | str | int | bool | None = None
 
@@ -193,7 +196,8 @@ class _GaveUp(Exception):  # noqa: N818  (not an error of ours: it carries one)
 
 def _syntax(text: str, name: str, error: MarkedYAMLError) -> Problem:
     said = error.problem or ""
-    mark = error.problem_mark or error.context_mark
+    opened = error.context is not None and ("flow" in error.context or "quoted" in error.context)
+    mark = error.context_mark if opened else error.problem_mark
     number = mark.line if mark is not None else 0
     lines = text.splitlines() or [""]
     got = shown(lines[min(number, len(lines) - 1)])
@@ -220,12 +224,11 @@ def _compose(text: str, name: str, problems: list[Problem]) -> Node | None:
         elif isinstance(event, (MappingEndEvent, SequenceEndEvent)):
             stack.pop()
         elif isinstance(event, (AliasEvent, ScalarEvent, MappingStartEvent, SequenceStartEvent)):
-            _refuse(event, name, line)
+            written = text[event.start_mark.index : event.end_mark.index]
+            _refuse(event, written, name, line)
             if _takes_key(event, stack, name, line, problems):
                 continue
-            node = _place(
-                event, stack, Node(name, line, "", text[event.start_mark.index : event.end_mark.index]), problems
-            )
+            node = _place(event, stack, Node(name, line, "", text=written), problems)
             root = root or node
             if not isinstance(event, ScalarEvent):
                 node.text = ""
@@ -236,7 +239,7 @@ def _compose(text: str, name: str, problems: list[Problem]) -> Node | None:
     return root
 
 
-def _refuse(event: Any, name: str, line: int) -> None:
+def _refuse(event: Any, written: str, name: str, line: int) -> None:
     """Stop at what a scenario never needs."""
     if isinstance(event, AliasEvent):
         raise _GaveUp(Problem(name, line, "", "an alias", got=shown(f"*{event.anchor}"), allowed="write the value out"))
@@ -245,7 +248,8 @@ def _refuse(event: Any, name: str, line: int) -> None:
             Problem(name, line, "", "an anchor", got=shown(f"&{event.anchor}"), allowed="write the value out")
         )
     if event.tag is not None:
-        raise _GaveUp(Problem(name, line, "", "a tag", got=shown(str(event.tag)), allowed="write the value without it"))
+        tag = written.split(maxsplit=1)[0]
+        raise _GaveUp(Problem(name, line, "", "a tag", got=shown(tag), allowed="write the value without it"))
 
 
 def _takes_key(event: Any, stack: list[_Open], name: str, line: int, problems: list[Problem]) -> bool:
@@ -268,7 +272,8 @@ def _place(event: Any, stack: list[_Open], node: Node, problems: list[Problem]) 
     if stack and isinstance(stack[-1].node.value, dict):
         mapping = stack[-1]
         key = mapping.key or ""
-        node.line, node.path, mapping.key = mapping.key_line, _below(mapping.node.path, key), None
+        node.line, node.path, node.key = mapping.key_line, _below(mapping.node.path, key), key
+        mapping.key = None
         mapping.node.value.setdefault(key, node)  # type: ignore[union-attr]
     elif stack:
         siblings = stack[-1].node.items()
@@ -278,6 +283,7 @@ def _place(event: Any, stack: list[_Open], node: Node, problems: list[Problem]) 
         node.value = _scalar(event)
         if isinstance(node.value, str) and _CONTROL.search(node.value):
             problems.append(node.problem("a control character", allowed="text only"))
+            node.value = _CONTROL.sub("\ufffd", node.value)
         if node.value is None:
             problems.append(node.problem("no value", got="", allowed="give one, or leave the key out"))
     return node
