@@ -16,8 +16,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from lab.actors.channel import Channel, Lines
 from lab.actors.sip_flows import Address, Flow, StreamFlow, Tls, UdpFlow, read_datagram, send_datagram, why
@@ -44,8 +43,7 @@ _ENDS_SUBSCRIPTION = frozenset((404, 405, 410, 416, *range(480, 486), 489, 501, 
 _RETRANSMISSIONS = retransmissions()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """The ``start`` command.
 
     Attributes:
@@ -61,14 +59,14 @@ class Settings:
 
     address: str
     ports: dict[str, int]
-    certificate: str | None = None
-    key: str | None = None
-    keylog: str | None = None
     subscription_expires: float
     registration_expires: float
     notify_route: str
     answers_crlf: bool
     seed: int
+    certificate: str | None = None
+    key: str | None = None
+    keylog: str | None = None
 
     @classmethod
     def read(cls, command: dict[str, Any]) -> Settings:
@@ -86,8 +84,7 @@ class Settings:
         return settings
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
+class _Answer(NamedTuple):
     """A response as it was sent over UDP."""
 
     at: float
@@ -295,7 +292,7 @@ class SipServer:
         answer = _Answer(self._loop.time(), code, response.encode(), flow.peer)
         if flow.transport == "udp":
             try:
-                answer = replace(answer, to=top_via(response).response_endpoint)
+                answer = answer._replace(to=top_via(response).response_endpoint)
                 self._remember(server_key(request), answer)
             except MalformedMessage:  # no readable Via: back to where it came from
                 pass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from lab.sip.fields import NameAddr, Uri, parse_cseq, split
 from lab.sip.message import MalformedMessage, Request
@@ -37,8 +37,7 @@ def contact_of(request: Request) -> str | None:
     return uri
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Dialog:
+class Dialog(NamedTuple):
     """One dialog, seen from the server.
 
     Attributes:
@@ -92,7 +91,7 @@ class Dialog:
         number, _ = parse_cseq(request.first("CSeq") or "")
         if number <= self.remote_cseq:
             raise Refused(500)
-        return replace(self, remote_cseq=number, remote_target=contact_of(request) or self.remote_target)
+        return self._replace(remote_cseq=number, remote_target=contact_of(request) or self.remote_target)
 
     @property
     def next_hop(self) -> Uri:
@@ -108,7 +107,7 @@ class Dialog:
             via: the Via value, with its branch.
             body: body; its Content-Type is among ``headers``.
         """
-        dialog = replace(self, local_cseq=self.local_cseq + 1)
+        dialog = self._replace(local_cseq=self.local_cseq + 1)
         uri, routes = self.remote_target, self.route_set
         if routes and "lr" not in dict(Uri.parse(NameAddr.parse(routes[0]).uri).parameters):  # a strict router
             uri, routes = NameAddr.parse(routes[0]).uri, (*routes[1:], f"<{self.remote_target}>")

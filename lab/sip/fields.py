@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lab.sip.message import MalformedMessage
 
@@ -24,7 +24,7 @@ _VIA = re.compile(
 )
 _CSEQ = re.compile(r"(\d{1,10})\s+(\S+)", re.ASCII)
 _SECONDS = re.compile(r"\d+", re.ASCII)
-_QUOTED_OR_MARK = re.compile(r'"(?:[^"\\]|\\.)*"|<[^>]*>|[,;]')
+_QUOTED_OR_MARK = re.compile(r'"(?:[^"\\]|\\.|\\$)*"?|<[^>]*>?|[,;]')  # unclosed: to the end, never tried twice
 
 DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061}  # RFC 3261 §19.1.2
 LARGEST_CSEQ = 2**31 - 1  # RFC 3261 §8.1.1.5
@@ -47,8 +47,7 @@ def parameters(text: str) -> Parameters:
     return tuple((name.strip().lower(), value.strip() if equals else None) for name, equals, value in pairs)
 
 
-@dataclass(frozen=True, slots=True)
-class Uri:
+class Uri(NamedTuple):
     """A ``sip:`` or ``sips:`` URI; ``user`` is as written, with any password.
 
     Attributes:
@@ -104,8 +103,7 @@ def write_parameters(pairs: Parameters) -> str:
     return "".join(f";{name}" if value is None else f";{name}={value}" for name, value in pairs)
 
 
-@dataclass(frozen=True, slots=True)
-class NameAddr:
+class NameAddr(NamedTuple):
     """A From, To, Contact, Route or Record-Route value.
 
     Attributes:
@@ -146,8 +144,7 @@ class NameAddr:
         return NameAddr(self.display, self.uri, (*self.parameters, ("tag", tag)))
 
 
-@dataclass(frozen=True, slots=True)
-class Via:
+class Via(NamedTuple):
     """One Via value (RFC 3261 §20.42); ``transport`` as written."""
 
     transport: str

@@ -61,12 +61,12 @@ class MalformedMessage(LabError):  # noqa: N818 - whose error it is, is in ``sid
         super().__init__(reason)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
     """What requests and responses have in common."""
 
-    headers: Headers = ()
-    body: bytes = b""
+    __slots__ = ()
+    headers: Headers
+    body: bytes
 
     def all(self, name: str) -> tuple[str, ...]:
         """Return the values of every field called ``name`` (canonical), one per header line."""
@@ -87,6 +87,8 @@ class Request(Message):
 
     method: str
     uri: str
+    headers: Headers = ()
+    body: bytes = b""
     version: str = VERSION
 
     def encode(self) -> bytes:
@@ -100,6 +102,8 @@ class Response(Message):
 
     code: int
     reason: str
+    headers: Headers = ()
+    body: bytes = b""
     version: str = VERSION
 
     def encode(self) -> bytes:

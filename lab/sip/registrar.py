@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lab.sip.fields import NameAddr, Uri, parse_cseq, parse_expires, split
 from lab.sip.message import MalformedMessage, Request
 from lab.sip.uas import Refused
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Binding:
+class Binding(NamedTuple):
     """One contact of an address of record.
 
     Attributes:

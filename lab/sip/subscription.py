@@ -6,7 +6,7 @@ NOTIFY times out (RFC 6665 §4.2.2, a SHOULD): a probe must not change what the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from lab.sip.dialog import Dialog, DialogId, dialog_id
 from lab.sip.fields import parse_expires, split
@@ -17,8 +17,7 @@ from lab.sip.uas import Refused
 PACKAGE = "presence"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Subscription:
+class Subscription(NamedTuple):
     """One subscription.
 
     Attributes:
@@ -47,7 +46,7 @@ class Subscription:
             via=via,
             body=pidf(self.dialog.local.uri, note),
         )
-        return replace(self, dialog=dialog), request
+        return self._replace(dialog=dialog), request
 
 
 class Notifier:
@@ -89,7 +88,7 @@ class Notifier:
             state = "active"
         elif key in self._subscriptions:
             old = self._subscriptions[key]
-            subscription = replace(old, dialog=old.dialog.receive(request), expires_at=now + granted, flow=flow)
+            subscription = old._replace(dialog=old.dialog.receive(request), expires_at=now + granted, flow=flow)
             state = "refreshed"
         else:
             raise Refused(481)

@@ -1,0 +1,61 @@
+"""The run's own authority."""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+import stat
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+
+from lab.certificates import NAME, SPAN, make
+
+
+def handshake(ca: Path, certificate: Path, key: Path, hostname: str) -> str | None:
+    """Let Python's own TLS judge, without sockets; return the cipher."""
+    server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server_context.load_cert_chain(certificate, key)
+    server_context.maximum_version = ssl.TLSVersion.TLSv1_2  # as the client under test
+    client_context = ssl.create_default_context(cafile=ca)
+    up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = client_context.wrap_bio(down, up, server_hostname=hostname)
+    server = server_context.wrap_bio(up, down, server_side=True)
+    for side in (client, server, client, server, client):
+        with contextlib.suppress(ssl.SSLWantReadError):
+            side.do_handshake()
+    cipher = client.cipher()
+    return cipher[0] if cipher else None
+
+
+def test_a_client_that_knows_the_authority_believes_the_server(tmp_path: Path) -> None:
+    """By address and by name, not by another address; the key is the owner's alone."""
+    made = make(tmp_path, "203.0.113.10")
+    for name in ("203.0.113.10", NAME):
+        assert (handshake(made.ca, made.certificate, made.key, name) or "").startswith("ECDHE-ECDSA-")
+    with pytest.raises(ssl.SSLCertVerificationError, match="IP address mismatch"):
+        handshake(made.ca, made.certificate, made.key, "203.0.113.11")
+    assert stat.S_IMODE(made.key.stat().st_mode) == 0o600
+
+
+def test_two_runs_do_not_trust_each_other(tmp_path: Path) -> None:
+    """Each run has its own authority."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    one, other = make(tmp_path / "a", "127.0.0.1"), make(tmp_path / "b", "127.0.0.1")
+    with pytest.raises(ssl.SSLCertVerificationError):
+        handshake(other.ca, one.certificate, one.key, "127.0.0.1")
+
+
+def test_validity(tmp_path: Path) -> None:
+    """As asked for; else wide enough for virtual time to move far, either way."""
+    start, end = datetime(2031, 1, 2, tzinfo=timezone.utc), datetime(2031, 3, 4, tzinfo=timezone.utc)
+    made = make(tmp_path, "127.0.0.1", not_before=start, not_after=end)
+    for path in (made.ca, made.certificate):
+        certificate = x509.load_pem_x509_certificate(path.read_bytes())
+        assert (certificate.not_valid_before_utc, certificate.not_valid_after_utc) == (start, end)
+    certificate = x509.load_pem_x509_certificate(make(tmp_path, "127.0.0.1").certificate.read_bytes())
+    assert certificate.not_valid_after_utc - certificate.not_valid_before_utc == 2 * SPAN
+    assert abs(certificate.not_valid_after_utc - SPAN - datetime.now(timezone.utc)) < timedelta(minutes=1)
