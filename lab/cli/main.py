@@ -76,3 +76,8 @@ def run() -> None:
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
+    except Exception:  # noqa: BLE001  (the last frame: a bug must end as the lab's fault, not the scenario's)
+        import traceback
+
+        print(f"lab error: this is a bug in the lab\n{traceback.format_exc()}", file=sys.stderr)  # noqa: T201
+        sys.exit(LabError.exit_code)

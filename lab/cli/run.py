@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from lab import ledger
 from lab.errors import (
     EXIT_CLAIM_BROKEN,
@@ -58,7 +56,7 @@ def run_files(files: list[Path], options: Options) -> int:
         ScenarioError: any file is wrong; nothing was started.
     """
     scenarios = _load_all(files, options)
-    console = Console(stderr=options.json, highlight=False, soft_wrap=not sys.stdout.isatty())
+    console = terminal.console(stderr=options.json)
     for sentence in ledger.clean():
         console.print(f"[dim]{sentence}[/dim]")
     worst = EXIT_CLAIMS_HOLD
@@ -107,7 +105,7 @@ def _chosen(scenario: Scenario, options: Options) -> Scenario:
     return dataclasses.replace(scenario, cells=kept)
 
 
-def _run_one(scenario: Scenario, options: Options, console: Console) -> int:
+def _run_one(scenario: Scenario, options: Options, console: terminal.Console) -> int:
     folder = RunFolder.make(options.out, scenario)
     cells = {str(folder.cell(cell)): cell for cell in scenario.cells}
     console.print(f"{scenario.name}: {len(cells)} cells, real time, into {_shown(folder.path)}")
@@ -167,7 +165,7 @@ def _judged(cell: Cell, folder: Path) -> Outcome:
     return judge(cell, record.read(path) if path.exists() else [])
 
 
-def _status(results: list[tuple[Cell, Outcome | LabError]], console: Console) -> int:
+def _status(results: list[tuple[Cell, Outcome | LabError]], console: terminal.Console) -> int:
     errors = [result for _, result in results if isinstance(result, LabError)]
     for text in dict.fromkeys(f"{error.side} error: {error}" for error in errors):
         console.print(text, style="red", markup=False)

@@ -8,13 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lab.judge.sentinel import seen
+from lab.judge.sentinel import outcome_of
 from lab.judge.story import Flow, Story
 from lab.model.outcome import CauseFound
 from lab.model.verdict import Cause
 
 MAPPING_END_MATTERS_S = 0.2
 """A mapping that ends this soon after its client closed the connection ended because of that, not by itself."""
+
+AFTER_FORGETTING = {
+    ("silent", "silent"): " and drops what follows from either side silently",
+    ("delivered", "silent"): " and picks it up again only from inside",
+    ("reset", "reset"): " and answers either side with RST",
+    ("reset", "silent"): " and answers the inside with RST, the outside with silence",
+}
+"""What the middlebox then did, by what the sentinel met (from inside, from outside) on flows of its own."""
 
 
 def find(story: Story, *, sent: float, deadline: float) -> CauseFound:
@@ -84,8 +92,7 @@ def _mapping_lost(story: Story, flow: Flow, before: float) -> Iterator[CauseFoun
     if lost is None:
         return
     number, line = lost
-    towards = "; ".join(text for text in (seen(story, "from-inside"), seen(story, "from-outside")) if text)
-    observed = f" (then: {towards})" if towards else ""
+    observed = AFTER_FORGETTING.get((outcome_of(story, "from-inside"), outcome_of(story, "from-outside")), "")
     yield CauseFound(
         kind=Cause.MIDDLEBOX_FORGOT,
         at_s=line["t"],

@@ -10,7 +10,7 @@ from lab.model.scenario import Cell
 from lab.model.topology import Role
 
 PROBE_SHADOW_S = 1.0
-"""Traffic this soon after a probe counts as the probe's. Longer than any round trip without loss, delayed ACK included."""
+"""Traffic this soon after a probe, or after the set-up, counts as theirs: any round trip without loss, delayed ACK included."""
 
 SENTINEL_PORT = 5099
 
@@ -20,11 +20,14 @@ def measure(cell: Cell, story: Story, cause: CauseFound | None) -> Metrics:
     ends = story.ended() or float(cell.ends)
     sent = [line["t"] for _, line in story.of("server", "probe", state="sent")]
     answered = {line["probe"] for _, line in story.of("server", "probe", state="answered")}
-    packets = [line for line in _client_packets(cell, story) if 0 <= line["t"] <= ends and not _in_shadow(line, sent)]
+    shadows = [0.0, *sent]
+    packets = [
+        line for line in _client_packets(cell, story) if 0 <= line["t"] <= ends and not _in_shadow(line, shadows)
+    ]
     client = cell.topology.only(Role.CLIENT).name
     up = [line["bytes"] for line in packets if line["from"] == client]
     down = [line["bytes"] for line in packets if line["from"] != client]
-    observed = ends - _covered(sent, ends)
+    observed = ends - _covered(shadows, ends)
     per_hour = 3600 / observed if observed > 0 else 0.0
     connects = sum(1 for _, line in story.of("client", "transport", state="connected") if 0 < line["t"] <= ends)
     return Metrics(
@@ -49,14 +52,14 @@ def _client_packets(cell: Cell, story: Story) -> Iterable[Line]:
             yield line
 
 
-def _in_shadow(line: Line, sent: list[float]) -> bool:
-    return any(t <= line["t"] < t + PROBE_SHADOW_S for t in sent)
+def _in_shadow(line: Line, shadows: list[float]) -> bool:
+    return any(t <= line["t"] < t + PROBE_SHADOW_S for t in shadows)
 
 
-def _covered(sent: list[float], ends: float) -> float:
-    """Total time within ``PROBE_SHADOW_S`` after any probe, before the end."""
+def _covered(shadows: list[float], ends: float) -> float:
+    """Total time within ``PROBE_SHADOW_S`` after any of these moments, before the end."""
     covered, reached = 0.0, 0.0
-    for t in sorted(sent):
+    for t in sorted(shadows):
         start, stop = max(t, reached), min(t + PROBE_SHADOW_S, ends)
         covered += max(0.0, stop - start)
         reached = max(reached, stop)

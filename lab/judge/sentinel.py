@@ -36,11 +36,12 @@ def middleboxes_on_path(topology: Topology) -> tuple[str, ...]:
     return tuple(name for name in path if topology.node(name).role is Role.MIDDLEBOX)
 
 
-def seen(story: Story, flow: str) -> str:
-    """What came of a flow's challenge, in words; empty if it was not challenged."""
-    words = {"delivered": "delivered", "reset": "answered by RST", "silent": "silence", "failed": "an error"}
-    outcome = _outcome(story, flow)
-    return f"{flow.replace('-', ' ')} {words[outcome]}" if outcome else ""
+def outcome_of(story: Story, flow: str) -> str:
+    """What came of a flow's challenge, one of ``OUTCOMES``; empty if it was not challenged."""
+    for _, line in story.of("sentinel", "sentinel", flow=flow):
+        if line["state"] in OUTCOMES:
+            return str(line["state"])
+    return ""
 
 
 def doubt(cell: Cell, story: Story) -> str:
@@ -49,7 +50,7 @@ def doubt(cell: Cell, story: Story) -> str:
     names = middleboxes_on_path(cell.topology)
     for flow, side in zip(FLOWS, (0, 1), strict=True):
         sent = next((line for _, line in story.of("sentinel", "sentinel", flow=flow, state="sent")), None)
-        outcome = _outcome(story, flow)
+        outcome = outcome_of(story, flow)
         if sent is None or not outcome:
             return f"the sentinel's flow {flow} was not challenged"
         quiet_since = sent["t"] - sent["idle"]
@@ -95,13 +96,6 @@ def _path(topology: Topology, start: str, goal: str, been: frozenset[str]) -> tu
             if other not in been and (rest := _path(topology, other, goal, been | {start})):
                 return (start, *rest)
     return ()
-
-
-def _outcome(story: Story, flow: str) -> str:
-    for _, line in story.of("sentinel", "sentinel", flow=flow):
-        if line["state"] in OUTCOMES:
-            return str(line["state"])
-    return ""
 
 
 def _emptied(story: Story, node: str, since: float, until: float) -> bool:

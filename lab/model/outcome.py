@@ -42,7 +42,7 @@ class Metrics:
     """What a cell cost and delivered.
 
     Traffic is counted on the client's link from the start of the silence to the end of the run, IP level, without the
-    sentinel's, and without ``PROBE_SHADOW_S`` seconds after each probe (probes are the lab's traffic, not the strategy's);
+    sentinel's, and without the second after the set-up and after each probe (the lab's traffic, not the strategy's);
     the per-hour figures divide by the time that remains.
 
     Attributes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -18,6 +19,16 @@ from lab.model.verdict import Verdict
 STYLES = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.INCONCLUSIVE: "yellow"}
 MOST_ROWS = 30
 """Rows shown live at most; the cells under way come first."""
+
+
+WIDTH_OF_A_FILE = 160
+"""Columns of the table where the output is not a terminal; a sentence of a cause fits on one line."""
+
+
+def console(*, stderr: bool) -> Console:
+    """The console for a run; plain text where it is not a terminal."""
+    made = Console(stderr=stderr, highlight=False)
+    return made if made.is_terminal else Console(stderr=stderr, highlight=False, width=WIDTH_OF_A_FILE)
 
 
 class Progress:
@@ -89,11 +100,13 @@ class Progress:
 def show(console: Console, scenario: Scenario, results: list[tuple[Cell, Outcome | LabError]]) -> None:
     """Print the final table: one row per cell."""
     axes = [axis for axis, _ in results[0][0].axes] if results and results[0][0].axes else []
-    table = Table(
-        *axes, "verdict", "probes", "why", "pkt/h", "bytes/h", "claim", title=scenario.title, title_justify="left"
-    )
-    for column in ("pkt/h", "bytes/h"):
-        table.columns[[str(each.header) for each in table.columns].index(column)].justify = "right"
+    table = Table(title=scenario.title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in (*axes, "verdict", "probes"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("why", overflow="fold")
+    for name in ("pkt/h", "bytes/h"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("claim")
     for cell, result in results:
         labels = [label for _, label in cell.axes]
         if isinstance(result, LabError):
