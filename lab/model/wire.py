@@ -7,6 +7,7 @@ carry their class in the key ``kind``. The data comes from the lab itself, so a 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import types
 import typing
 from enum import Enum
@@ -43,7 +44,15 @@ def from_json(cls: type[T], data: Any, *, plugins: dict[str, type] | None = None
     Raises:
         ValueError: the data does not have the shape of ``cls``.
     """
-    return typing.cast("T", _read(cls, data, plugins or {}))
+    try:
+        return typing.cast("T", _read(cls, data, plugins or {}))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"not a {getattr(cls, '__name__', cls)}: {error!r}") from error
+
+
+@functools.cache
+def _hints(cls: type) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
 
 
 def _read(expected: Any, data: Any, plugins: dict[str, type]) -> Any:
@@ -65,6 +74,6 @@ def _read(expected: Any, data: Any, plugins: dict[str, type]) -> Any:
     if dataclasses.is_dataclass(expected) and isinstance(expected, type):
         if not isinstance(data, dict) or data.get("kind") != expected.__name__:
             raise ValueError(f"not a {expected.__name__}: {data!r}")
-        hints = typing.get_type_hints(expected)
+        hints = _hints(expected)
         return expected(**{name: _read(hints[name], item, plugins) for name, item in data.items() if name != "kind"})
     return expected(data)

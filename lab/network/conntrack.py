@@ -16,7 +16,7 @@ _HEADER = bytes(4)  # struct nfgenmsg: any family
 _PROTOCOLS = {socket.IPPROTO_TCP: "tcp", socket.IPPROTO_UDP: "udp"}
 _TCP_STATES = ("NONE", "SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT", "CLOSE_WAIT", "LAST_ACK", "TIME_WAIT",
                "CLOSE", "SYN_SENT2")  # linux/nf_conntrack_tcp.h  # fmt: skip
-_ORIGINAL, _REPLY, _PROTOINFO, _ID, _TIMESTAMP = 1, 2, 4, 12, 20  # CTA_*
+_ORIGINAL, _REPLY, _PROTOINFO, _TIMEOUT, _ID, _TIMESTAMP = 1, 2, 4, 7, 12, 20  # CTA_*
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,6 +28,7 @@ class Mapping:
         inside, outside, remote: who opened it, as which endpoint it appears outside, and to whom.
         number: conntrack's id; unique among the entries of one moment.
         tcp_state: conntrack's name for it; empty if it says none.
+        remaining: whole seconds until it expires unless something passes; 0 in announcements.
         started, stopped: CLOCK_REALTIME in nanoseconds; 0 if conntrack did not say. ``stopped`` is when the entry
             expired, however much later the kernel noticed.
     """
@@ -38,6 +39,7 @@ class Mapping:
     remote: str
     number: int
     tcp_state: str
+    remaining: int
     started: int
     stopped: int
 
@@ -58,6 +60,7 @@ def decode(body: bytes) -> Mapping | None:
         remote=remote,
         number=_number(fields[_ID]),
         tcp_state=_TCP_STATES[state[0]] if state else "",
+        remaining=_number(fields.get(_TIMEOUT, b"")),
         started=_number(stamps.get(1, b"")),
         stopped=_number(stamps.get(2, b"")),
     )

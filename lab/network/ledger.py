@@ -31,11 +31,15 @@ class Entry:
 
 
 class Ledger:
-    """The writing side; one process, one ledger."""
+    """The writing side; one process, one new file.
+
+    Raises:
+        FileExistsError: there is a ledger already; it may be the only trace of what a killed run left.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        self._next = 1 + sum(1 for _ in read(path))
+        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self._next = 1
 
     def intend(self, what: str, undo: str) -> int:
         """Write an intention; it is on the disk when this returns. The number is for ``done``."""

@@ -49,6 +49,8 @@ _SUBSCRIPTION_STATES = {
     pj.PJSIP_EVSUB_STATE_TERMINATED: "terminated",
 }
 
+_TLS_CLOSED = 470006  # PJ_SSL_ERRNO_START + SSL_ERROR_ZERO_RETURN, which pjsip's own text calls "EVP lib"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
@@ -235,9 +237,10 @@ class UserAgent:
         """A transport changed state."""
         if event.type == "UDP" or self._stopping:
             return
-        error = self._endpoint.utilStrError(event.lastError) if event.lastError else ""
         state = _TRANSPORT_STATES[event.state]
-        self._transports.on_state(int(event.hnd), state, type=event.type.lower(), error=error)
+        self._transports.on_state(
+            int(event.hnd), state, type=event.type.lower(), error=self._error_text(event.lastError)
+        )
 
     def timer(self, address: int) -> None:
         """A timer is due."""
@@ -270,6 +273,11 @@ class UserAgent:
         """An OPTIONS was answered, or failed (408 if there was no answer within Timer F)."""
         _, number = self._options.pop(address)
         self.emit("options-answer", n=number, code=code, reason=reason)
+
+    def _error_text(self, status: int) -> str:
+        if status == _TLS_CLOSED:
+            return "TLS closed by the other side (close_notify)"
+        return str(self._endpoint.utilStrError(status)) if status else ""
 
     def _call_at(self, moment: float, callback: Callable[[], None]) -> None:
         token, address = _token()

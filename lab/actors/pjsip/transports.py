@@ -27,6 +27,7 @@ class Emit(Protocol):
 class _Known:
     id: str
     transport: Transport
+    alive: bool = True
     reason: str = ""
 
 
@@ -50,11 +51,14 @@ class Transports:
         self._watchers.append(callback)
 
     def on_log(self, line: str) -> None:
-        """Look at a line of pjsip's log: only there does it say that its idle timer ended a transport."""
+        """Look at a line of pjsip's log: only there does it say that its idle timer ended a transport.
+
+        It says so too of a transport that had ended before and was kept by references: that one's reason stands.
+        """
         if "idle timer" not in line or (match := _IDLE.search(line)) is None:
             return
         for known in self._known.values():
-            if known.transport.name == match[1]:
+            if known.transport.name == match[1] and known.alive:
                 known.reason = IDLE_TIMER
 
     def on_state(self, handle: int, state: TransportState, *, type: str, error: str) -> None:  # noqa: A002
@@ -63,8 +67,9 @@ class Transports:
         if known is None:
             self._count += 1
             known = self._known[handle] = _Known(f"tp{self._count}", self._read(handle))
-        if error:
+        if known.alive and error:  # afterwards it only says that it was told to end
             known.reason = error
+        known.alive = state is TransportState.CONNECTED
         self._emit(
             "transport",
             id=known.id,
