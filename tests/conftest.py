@@ -1,0 +1,63 @@
+"""Fixtures for every kind of test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from ipaddress import IPv4Interface
+from pathlib import Path
+
+import pytest
+
+from lab.model.topology import Link, Node, Role, Topology
+from lab.network import netns
+
+
+@pytest.fixture(scope="session")
+def one_home() -> Topology:
+    """client —lan— home-nat —access— internet —core— server."""
+    return Topology(
+        name="one-home",
+        nodes=(
+            Node(name="client", role=Role.CLIENT),
+            Node(name="home-nat", role=Role.MIDDLEBOX, inside="lan", outside="access"),
+            Node(name="internet", role=Role.ROUTER),
+            Node(name="server", role=Role.SERVER),
+        ),
+        links=(
+            _link("lan", client="10.0.0.2/24", home_nat="10.0.0.1/24"),
+            _link("access", home_nat="198.51.100.2/24", internet="198.51.100.1/24"),
+            _link("core", internet="203.0.113.1/24", server="203.0.113.10/24"),
+        ),
+    )
+
+
+@pytest.fixture(scope="session")
+def namespaces() -> None:
+    """Network namespaces can be made; skips where they cannot."""
+    try:
+        os.close(netns.new())
+    except PermissionError:
+        pytest.skip("needs root, or a user namespace: unshare -Urnm <this command>")
+
+
+@pytest.fixture
+def leaves_nothing() -> Iterator[None]:
+    """Fails a test that leaves a descriptor, a child process or a link in the host's namespace behind."""
+    before = _held()
+    yield
+    assert _held() == before
+
+
+def _held() -> tuple[list[str], str, str]:
+    listed = list(Path("/proc/self/fd").iterdir())
+    descriptors = [f"{fd.name} {fd.readlink()}" for fd in listed if fd.is_symlink()]
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
+    links = " ".join(line.split(":")[0].strip() for line in Path("/proc/net/dev").read_text().splitlines()[2:])
+    return sorted(descriptors), children, links
+
+
+def _link(name: str, **ends: str) -> Link:
+    return Link(
+        name=name, ends=tuple((node.replace("_", "-"), IPv4Interface(address)) for node, address in ends.items())
+    )

@@ -1,0 +1,143 @@
+"""The plan: what is built for a topology, as text that people review, and what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Interface
+from pathlib import Path
+
+import pytest
+
+from lab.errors import LabFault
+from lab.model.middlebox import ForgottenFlow, Middlebox
+from lab.model.topology import Link, Node, Role, Topology
+from lab.network import nft
+from lab.network.plan import AddRoute, MakeLink, MakeNamespace, SetSysctl, mac, plan, render
+from lab.units import Seconds
+
+GOLDEN = Path(__file__).parent.parent / "golden"
+BOX = Middlebox(name="silent-60s", established_idle_timeout=Seconds(60))
+
+
+def test_one_home(one_home: Topology) -> None:
+    """The whole plan of the usual topology, as reviewed."""
+    assert (GOLDEN / "network-one-home.txt").read_text() == render(plan(one_home, {"home-nat": BOX}))
+
+
+@pytest.mark.parametrize("forgotten", ForgottenFlow)
+def test_rule_set(forgotten: ForgottenFlow) -> None:
+    """The rule set of each behaviour, as reviewed."""
+    rules = nft.rule_set(replace(BOX, forgotten=forgotten), inside="lan", outside="access")
+    assert (GOLDEN / f"network-{forgotten.value}.nft").read_text() == rules
+
+
+def test_documented_rule_set() -> None:
+    """The listing in the documentation of ``lab.network.nft`` is what the code makes."""
+    box = replace(BOX, forgotten=ForgottenFlow.RST_TO_SENDER)
+    listing = (nft.__doc__ or "").split("``access``::\n\n", 1)[1].split("\n\n")[0]
+    made = nft.rule_set(box, inside="lan", outside="access")
+    assert [line.strip() for line in listing.splitlines()] == [line.strip() for line in made.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("claimed", "established", "settled"),
+    [
+        (Seconds(2), 2, 300),  # 300: the kernel's own, so that shorter claims do not shorten transitory states
+        (Seconds(300), 300, 300),
+        (Seconds(7440), 7440, 7440),  # not 300: unacknowledged data must not shorten the claim
+        (None, nft.NEVER, nft.NEVER),
+    ],
+)
+def test_established_idle_timeout(claimed: Seconds | None, established: int, settled: int) -> None:
+    """The claim is conntrack's established timeout, and nothing else in conntrack cuts it short."""
+    settings = dict(nft.conntrack_settings(Middlebox(name="box", established_idle_timeout=claimed)))
+    assert established == settings["nf_conntrack_tcp_timeout_established"]
+    assert settled == settings["nf_conntrack_tcp_timeout_unacknowledged"]
+    assert settled == settings["nf_conntrack_tcp_timeout_max_retrans"]
+
+
+@pytest.mark.parametrize("seconds", [0, 0.5, 2.5, nft.NEVER])
+def test_uncountable_timeout(seconds: float) -> None:
+    """A timeout that conntrack cannot count is refused, not rounded."""
+    with pytest.raises(LabFault, match="whole seconds"):
+        nft.conntrack_settings(Middlebox(name="box", established_idle_timeout=Seconds(seconds)))
+    with pytest.raises(LabFault, match="whole seconds"):
+        nft.conntrack_settings(Middlebox(name="box", udp_mapping_timer=Seconds(seconds)))
+
+
+def test_only_repickup_picks_up() -> None:
+    """``tcp_loose`` is on for the one behaviour that needs it."""
+    loose = {
+        forgotten: dict(nft.conntrack_settings(replace(BOX, forgotten=forgotten)))["nf_conntrack_tcp_loose"]
+        for forgotten in ForgottenFlow
+    }
+    assert {forgotten for forgotten, value in loose.items() if value} == {ForgottenFlow.REPICKUP}
+
+
+def test_two_middleboxes_hide_their_insides() -> None:
+    """Client — home NAT — street — CGN — internet — server: nobody outside a middlebox has a route to its inside."""
+
+    def link(name: str, near: tuple[str, str], far: tuple[str, str]) -> Link:
+        return Link(name=name, ends=tuple((node, IPv4Interface(address)) for node, address in (near, far)))
+
+    topology = Topology(
+        name="cgn",
+        nodes=(
+            Node(name="client", role=Role.CLIENT),
+            Node(name="home-nat", role=Role.MIDDLEBOX, inside="lan", outside="home"),
+            Node(name="street", role=Role.ROUTER),
+            Node(name="cgn", role=Role.MIDDLEBOX, inside="street", outside="access"),
+            Node(name="internet", role=Role.ROUTER),
+            Node(name="server", role=Role.SERVER),
+        ),
+        links=(
+            link("lan", ("client", "10.0.0.2/24"), ("home-nat", "10.0.0.1/24")),
+            link("home", ("home-nat", "100.64.0.2/24"), ("street", "100.64.0.1/24")),
+            link("street", ("street", "100.64.1.2/24"), ("cgn", "100.64.1.1/24")),
+            link("access", ("cgn", "198.51.100.2/24"), ("internet", "198.51.100.1/24")),
+            link("core", ("internet", "203.0.113.1/24"), ("server", "203.0.113.10/24")),
+        ),
+    )
+    routes: dict[str, set[str]] = {}
+    for operation in plan(topology, {"home-nat": BOX, "cgn": BOX}):
+        if isinstance(operation, AddRoute):
+            routes.setdefault(operation.node, set()).add(f"{operation.destination} {operation.gateway}")
+    assert routes == {
+        "client": {"0.0.0.0/0 10.0.0.1"},
+        "home-nat": {"100.64.1.0/24 100.64.0.1", "198.51.100.0/24 100.64.0.1", "203.0.113.0/24 100.64.0.1"},
+        "street": {"198.51.100.0/24 100.64.1.1", "203.0.113.0/24 100.64.1.1"},
+        "cgn": {"100.64.0.0/24 100.64.1.2", "203.0.113.0/24 198.51.100.1"},
+        "server": {"0.0.0.0/0 203.0.113.1"},
+    }
+
+
+def test_only_routers_and_middleboxes_forward(one_home: Topology) -> None:
+    """Hosts do not forward, whatever the machine around the lab does."""
+    forwards = {
+        operation.node: operation.value
+        for operation in plan(one_home, {"home-nat": BOX})
+        if isinstance(operation, SetSysctl) and operation.key == "net/ipv4/ip_forward"
+    }
+    assert forwards == {"client": 0, "home-nat": 1, "internet": 1, "server": 0}
+
+
+def test_namespaces_come_first(one_home: Topology) -> None:
+    """Every namespace is there before anything is put into one, and every rule set before the first link."""
+    operations = plan(one_home, {"home-nat": BOX})
+    assert all(isinstance(operation, MakeNamespace) for operation in operations[:4])
+    first_link = next(number for number, operation in enumerate(operations) if isinstance(operation, MakeLink))
+    assert "rules" in render(operations[:first_link])
+    assert "rules" not in render(operations[first_link:])
+
+
+@pytest.mark.parametrize("name", ["lo", "all", "default", "sixteen-bytes-xx"])
+def test_impossible_interface_name(one_home: Topology, name: str) -> None:
+    """A link whose name the kernel would refuse as an interface is refused before anything is built."""
+    lan, *others = one_home.links
+    with pytest.raises(LabFault, match="interface name"):
+        plan(replace(one_home, links=(replace(lan, name=name), *others)), {"home-nat": BOX})
+
+
+def test_mac_addresses_can_be_read() -> None:
+    """A MAC address is locally administered, unicast, and shows the IPv4 address."""
+    assert mac(IPv4Address("198.51.100.2")) == "02:00:c6:33:64:02"
