@@ -1,0 +1,838 @@
+"""The real server process, on loopback, with a plain socket client.
+
+Nothing is awaited by sleeping: a test waits for a message or an event, and each wait has a deadline.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import ssl
+import struct
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.actors import sip_server
+from lab.actors.channel import Lines
+from lab.actors.sip_flows import Flow, StreamFlow
+from lab.certificates import Certificates, make
+from lab.sip.fields import NameAddr
+from lab.sip.message import MalformedMessage, Request, Response, parse
+from lab.sip.stream import Item, KeepAlive, StreamParser
+
+HOST = "127.0.0.1"
+DEADLINE = 10.0  # seconds; only a broken server makes anything wait for it
+TRANSPORTS = ("udp", "tcp", "tls")
+Message = Request | Response | KeepAlive
+
+
+class Server:
+    """The server in its own process, as a runner would start it."""
+
+    def __init__(self, certificates: Certificates, **settings: Any) -> None:
+        self._runner, actor = socket.socketpair()
+        self._runner.settimeout(DEADLINE)
+        self._lines = Lines()
+        self._waiting: list[dict[str, Any]] = []
+        self.log: list[dict[str, Any]] = []
+        self.status: int | None = None
+        self.pid = os.fork()
+        if self.pid == 0:
+            self._runner.close()
+            try:
+                sip_server.main(actor)
+            except BaseException:  # noqa: BLE001 - the child must not return into pytest
+                traceback.print_exc()
+                os._exit(1)
+            os._exit(0)
+        actor.close()
+        defaults = {
+            "address": HOST,
+            "ports": dict.fromkeys(TRANSPORTS, 0),
+            "certificate": str(certificates.certificate),
+            "key": str(certificates.key),
+            "keylog": None,
+            "subscription_expires": 600.0,
+            "registration_expires": 300.0,
+            "notify_route": "flow",
+            "answers_crlf": True,
+            "seed": 7,
+        }
+        self.command("start", **defaults | settings)
+
+    def ports(self) -> dict[str, int]:
+        ports = self.event("ready")["ports"]
+        assert isinstance(ports, dict)
+        return ports
+
+    def command(self, do: str, **fields: Any) -> None:
+        self._runner.sendall(json.dumps({"do": do, **fields}).encode() + b"\n")
+
+    def event(self, ev: str, **fields: Any) -> dict[str, Any]:
+        """Wait for an event; those before it are in ``log``."""
+        while True:
+            while self._waiting:
+                event = self._waiting.pop(0)
+                self.log.append(event)
+                if event["ev"] == ev and all(event[name] == value for name, value in fields.items()):
+                    return event
+            data = self._runner.recv(65536)
+            assert data, f"the server is gone; it said {self.log}"
+            self._waiting += self._lines.feed(data)
+
+    def seen(self, ev: str) -> list[dict[str, Any]]:
+        return [event for event in self.log if event["ev"] == ev]
+
+    def hang_up(self) -> None:
+        self._runner.close()
+
+    def wait(self) -> int:
+        """Return the exit status."""
+        if self.status is None:
+            self.status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return self.status
+
+    def end(self) -> None:
+        if self.status is None:
+            with contextlib.suppress(OSError):
+                self.command("stop")
+            assert self.wait() == 0
+        self._runner.close()
+
+
+Start = Callable[..., tuple[Server, dict[str, int]]]
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return make(tmp_path_factory.mktemp("certificates"), HOST)
+
+
+@pytest.fixture
+def start(certificates: Certificates) -> Iterator[Start]:
+    """Start servers; each must end in order with status 0."""
+    with contextlib.ExitStack() as stack:
+
+        def run(**settings: Any) -> tuple[Server, dict[str, int]]:
+            server = Server(certificates, **settings)
+            stack.callback(server.end)
+            return server, server.ports()
+
+        yield run
+
+
+class Phone:
+    """A client made of one socket."""
+
+    def __init__(self, transport: str, port: int, ca: Path, *, bind: tuple[str, int] = (HOST, 0)) -> None:
+        self.transport = transport
+        kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
+        self.sock = socket.socket(socket.AF_INET, kind)
+        self.sock.bind(bind)
+        self.sock.settimeout(DEADLINE)
+        self.sock.connect((HOST, port))
+        if transport == "tls":
+            context = ssl.create_default_context(cafile=ca)
+            context.maximum_version = ssl.TLSVersion.TLSv1_2  # as the client under test
+            self.sock = context.wrap_socket(self.sock, server_hostname=HOST)
+        self.address: tuple[str, int] = self.sock.getsockname()
+        self.peer = f"{self.address[0]}:{self.address[1]}"
+        self.uri = f"sip:alice@{self.peer}" + ("" if transport == "udp" else f";transport={transport}")
+        self._parser = StreamParser()
+        self._items: list[Item] = []
+        self._cseq = 0
+        self._tag = ""
+
+    def request(self, method: str, *, cseq: int | None = None, branch: str = "", **more: str) -> Request:
+        self._cseq = self._cseq + 1 if cseq is None else cseq
+        headers = {
+            "Via": f"SIP/2.0/{self.transport.upper()} {self.peer};rport;branch={branch or f'z9hG4bK{self._cseq}'}",
+            "From": "<sip:alice@example.com>;tag=a",
+            "To": "<sip:bob@example.com>" + (f";tag={self._tag}" if self._tag and method == "SUBSCRIBE" else ""),
+            "Call-ID": f"{method}-{self.peer}",
+            "CSeq": f"{self._cseq} {method}",
+            "Contact": f"<{self.uri}>",
+            **({"Event": "presence"} if method == "SUBSCRIBE" else {}),
+            **more,
+        }
+        return Request(method=method, uri="sip:example.com", headers=tuple(headers.items()))
+
+    def send(self, message: Request | Response | bytes) -> None:
+        self.sock.sendall(message if isinstance(message, bytes) else message.encode())
+
+    def receive(self) -> Message:
+        while not self._items:
+            data = self.sock.recv(65536)
+            assert data, "the server closed the connection"
+            self._items = [parse(data)] if self.transport == "udp" else self._parser.feed(data)
+        item = self._items.pop(0)
+        assert not isinstance(item, MalformedMessage)
+        return item
+
+    def response(self) -> Response:
+        item = self.receive()
+        assert isinstance(item, Response)
+        return item
+
+    def notify(self) -> Request:
+        item = self.receive()
+        assert isinstance(item, Request)
+        assert item.method == "NOTIFY"
+        return item
+
+    def ask(self, method: str, **more: str) -> Response:
+        self.send(self.request(method, cseq=None, branch="", **more))
+        return self.response()
+
+    def answer(self, request: Request, code: int = 200) -> None:
+        names = ("Via", "From", "To", "Call-ID", "CSeq")
+        headers = tuple((name, value) for name in names for value in request.all(name))
+        self.send(Response(code=code, reason="", headers=headers))
+
+    def subscribe(self, **more: str) -> tuple[Response, Request]:
+        """SUBSCRIBE, and answer the NOTIFY."""
+        response = self.ask("SUBSCRIBE", **more)
+        self._tag = NameAddr.parse(response.first("To") or "").tag or ""
+        notify = self.notify()
+        self.answer(notify)
+        return response, notify
+
+    def forget(self) -> None:
+        """The next SUBSCRIBE begins a dialog."""
+        self._tag = ""
+
+    def reset(self) -> None:
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.sock.close()
+
+    def gone(self) -> bool:
+        """Whether the server ends the connection, with nothing before that."""
+        with contextlib.suppress(ConnectionResetError):
+            return self.sock.recv(65536) == b""
+        return True
+
+
+Call = Callable[..., Phone]
+
+
+@pytest.fixture
+def call(certificates: Certificates) -> Iterator[Call]:
+    """Make phones."""
+    with contextlib.ExitStack() as stack:
+
+        def run(transport: str, port: int, **more: Any) -> Phone:
+            phone = Phone(transport, port, certificates.ca, **more)
+            stack.callback(phone.sock.close)
+            return phone
+
+        yield run
+
+
+# Requests of the phone
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_the_life_of_a_subscription(start: Start, call: Call, transport: str) -> None:
+    """SUBSCRIBE, refresh, unsubscribe: each gets its 200 and then at once a NOTIFY that says the state."""
+    server, ports = start()
+    phone = call(transport, ports[transport])
+    response, notify = phone.subscribe()
+    assert (response.code, response.first("Expires")) == (200, "600")
+    assert response.first("Contact") == notify.first("Contact")
+    assert (notify.uri, notify.first("Event")) == (phone.uri, "presence")
+    assert notify.first("Subscription-State") == "active;expires=600"
+    assert notify.first("Content-Type") == "application/pidf+xml"
+    assert b"<basic>open</basic>" in notify.body
+    flow = server.event("flow", state="accepted")
+    assert (flow["id"], flow["transport"], flow["peer"]) == ("f1", transport, phone.peer)
+    asked = server.event("request")
+    assert (asked["method"], asked["flow"], asked["peer"], asked["cseq"]) == ("SUBSCRIBE", "f1", phone.peer, 1)
+    assert server.event("response-sent")["code"] == 200
+    began = server.event("subscription")
+    assert (began["id"], began["state"], began["expires"], began["flow"]) == ("s1", "active", 600, "f1")
+    assert began["contact"] == phone.uri
+
+    response, notify = phone.subscribe(Expires="38")
+    assert (response.first("Expires"), notify.first("CSeq")) == ("38", "2 NOTIFY")
+    assert notify.first("Subscription-State") == "active;expires=38"
+    assert server.event("subscription", id="s1")["state"] == "refreshed"
+
+    response, notify = phone.subscribe(Expires="0")
+    assert (response.code, notify.first("Subscription-State")) == (200, "terminated;reason=timeout")
+    assert server.event("subscription", id="s1")["state"] == "terminated"
+    assert phone.ask("SUBSCRIBE").code == 481
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_subscription_expires(start: Start, call: Call, transport: str) -> None:
+    """When its time is over the phone is told, and the server has no subscription left."""
+    server, ports = start(subscription_expires=1.0)
+    phone = call(transport, ports[transport])
+    response, _ = phone.subscribe(Expires="3600")
+    assert response.first("Expires") == "1"
+    notify = phone.notify()
+    phone.answer(notify)
+    assert notify.first("Subscription-State") == "terminated;reason=timeout"
+    began, ended = server.event("subscription", state="active"), server.event("subscription", state="expired")
+    assert 1.0 <= ended["at"] - began["at"] < 1.5
+    server.command("notify", probe="p1", within=1.0)
+    assert server.event("probe")["reason"] == "no-subscription"
+
+
+def test_a_refresh_postpones_the_expiry(start: Start, call: Call) -> None:
+    """The first expiry time passes without an end; on a new flow, the subscription moves to it."""
+    server, ports = start(subscription_expires=1.0)
+    phone = call("udp", ports["udp"])
+    phone.subscribe(Expires="1")
+    began = server.event("subscription", state="active")
+    phone.subscribe(Expires="1")
+    refreshed = server.event("subscription", state="refreshed")
+    phone.notify()
+    ended = server.event("subscription", state="expired")
+    assert refreshed["at"] > began["at"]
+    assert ended["at"] - refreshed["at"] >= 1.0
+
+
+def test_register(start: Start, call: Call) -> None:
+    """No questions asked; the 200 lists the bindings, and each ends in its time unless removed."""
+    server, ports = start(registration_expires=100.0)
+    phone = call("tls", ports["tls"])
+    response = phone.ask("REGISTER", Expires="3600")
+    assert (response.code, response.first("Contact")) == (200, f"<{phone.uri}>;expires=100")
+    binding = server.event("binding")
+    assert (binding["aor"], binding["contact"], binding["flow"]) == ("sip:bob@example.com", phone.uri, "f1")
+    assert (binding["state"], binding["expires"]) == ("active", 100)
+    assert phone.ask("REGISTER", Expires="1").first("Contact") == f"<{phone.uri}>;expires=1"
+    assert server.event("binding")["state"] == "refreshed"
+    assert server.event("binding")["state"] == "expired"
+    phone.ask("REGISTER")
+    assert phone.ask("REGISTER", Contact="*", Expires="0").all("Contact") == ()
+    assert server.event("binding", state="removed")["contact"] == phone.uri
+
+
+@pytest.mark.parametrize(
+    ("method", "more", "code", "header"),
+    [
+        ("OPTIONS", {}, 200, ("Allow", "OPTIONS, REGISTER, SUBSCRIBE")),
+        ("OPTIONS", {"Require": "100rel"}, 420, ("Unsupported", "100rel")),
+        ("SUBSCRIBE", {"Event": "dialog"}, 489, ("Allow-Events", "presence")),
+        ("MESSAGE", {}, 405, ("Allow", "OPTIONS, REGISTER, SUBSCRIBE")),
+        ("JUMP", {}, 501, ("Allow", "OPTIONS, REGISTER, SUBSCRIBE")),
+        ("OPTIONS", {"To": "?"}, 400, ("To", "?")),
+    ],
+)
+def test_answers(
+    start: Start, call: Call, method: str, more: dict[str, str], code: int, header: tuple[str, str]
+) -> None:
+    """Each with its status and what the phone needs to know."""
+    server, ports = start()
+    phone = call("tcp", ports["tcp"])
+    response = phone.ask(method, **more)
+    assert (response.code, response.first(header[0])) == (code, header[1])
+    assert server.event("response-sent")["method"] == method
+
+
+def test_ack_is_never_answered(start: Start, call: Call) -> None:
+    """Nor is a malformed one."""
+    _, ports = start()
+    phone = call("udp", ports["udp"])
+    phone.send(phone.request("ACK"))
+    phone.send(phone.request("ACK", CSeq="?"))
+    assert phone.ask("OPTIONS").first("CSeq") == "3 OPTIONS"
+
+
+def test_a_retransmitted_request_gets_the_same_response(start: Start, call: Call) -> None:
+    """Over UDP, to the byte, without being acted upon again; another branch is another request."""
+    server, ports = start()
+    phone = call("udp", ports["udp"])
+    request = phone.request("SUBSCRIBE")
+    phone.send(request)
+    first = phone.response()
+    phone.answer(phone.notify())
+    phone.send(request)
+    assert phone.response() == first
+    phone.send(phone.request("SUBSCRIBE", cseq=1, branch="z9hG4bKother"))
+    assert phone.response().first("To") != first.first("To")
+    server.event("subscription", id="s2")
+    assert len(server.seen("request")) == 2
+
+
+def test_udp_responses_go_where_rfc_3581_says(start: Start, call: Call) -> None:
+    """With rport to the source port; without, to the port in Via."""
+    _, ports = start()
+    asks, listens = call("udp", ports["udp"]), call("udp", ports["udp"])
+    via = f"SIP/2.0/UDP 10.0.0.2:{listens.address[1]};branch=z9hG4bK"
+    response = asks.ask("OPTIONS", Via=f"{via}1;rport")
+    assert response.first("Via") == f"{via}1;rport={asks.address[1]};received={HOST}"
+    asks.send(asks.request("OPTIONS", Via=f"{via}2"))
+    assert listens.response().first("Via") == f"{via}2;received={HOST}"
+
+
+# Probes
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_probe_is_answered(start: Start, call: Call, transport: str) -> None:
+    """NOTIFY carries the probe's id as its note; whatever the phone answers is reported."""
+    server, ports = start()
+    phone = call(transport, ports[transport])
+    phone.subscribe()
+    for probe, code in (("p1", 200), ("p2", 503)):
+        server.command("notify", probe=probe, within=5.0)
+        notify = phone.notify()
+        assert f"<note>{probe}</note>".encode() in notify.body
+        sent = server.event("probe", probe=probe)
+        assert (sent["state"], sent["flow"], sent["peer"]) == ("sent", "f1", phone.peer)
+        phone.answer(notify, code)
+        done = server.event("probe", probe=probe)
+        assert (done["state"], done["code"], done["flow"], done["reason"]) == ("answered", code, "f1", "")
+
+
+def test_a_probe_nobody_answers(start: Start, call: Call) -> None:
+    """It fails in its time; an answer that comes later changes nothing, and neither does one to another request."""
+    server, ports = start()
+    phone = call("tcp", ports["tcp"])
+    _, before = phone.subscribe()
+    server.command("notify", probe="p1", within=0.2)
+    notify = phone.notify()
+    phone.answer(before)
+    sent, failed = server.event("probe", state="sent"), server.event("probe", state="failed")
+    assert failed["reason"] == "timeout"
+    assert 0.2 <= failed["at"] - sent["at"] < 1.0
+    phone.answer(notify)
+    assert phone.ask("OPTIONS").code == 200
+    server.event("request", method="OPTIONS")
+    assert [event["state"] for event in server.seen("probe")] == ["sent", "failed"]
+
+
+def test_a_phone_that_knows_no_subscription_ends_it(start: Start, call: Call) -> None:
+    """481 to a NOTIFY removes the subscription (RFC 6665 §4.2.2); a timeout does not."""
+    server, ports = start()
+    phone = call("tcp", ports["tcp"])
+    phone.subscribe()
+    server.command("notify", probe="p1", within=0.05)
+    phone.notify()
+    server.event("probe", probe="p1", state="failed", reason="timeout")
+    server.command("notify", probe="p2", within=5.0)
+    phone.answer(phone.notify(), 481)
+    assert server.event("probe", probe="p2", state="answered")["code"] == 481
+    assert server.event("subscription", id="s1")["state"] == "terminated"
+    server.command("notify", probe="p3", within=5.0)
+    assert server.event("probe", probe="p3")["reason"] == "no-subscription"
+
+
+def test_the_newest_subscription_is_probed(start: Start, call: Call) -> None:
+    """After the phone came back with a new dialog on a new flow, that one counts."""
+    server, ports = start()
+    old, new = call("tls", ports["tls"]), call("tls", ports["tls"])
+    old.subscribe()
+    new.subscribe()
+    server.command("notify", probe="p1", within=5.0)
+    new.answer(new.notify())
+    assert server.event("probe", state="answered")["peer"] == new.peer
+
+
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+def test_by_flow_a_closed_flow_is_gone(start: Start, call: Call, transport: str) -> None:
+    """A new connection of the phone does not help until a SUBSCRIBE comes over it."""
+    server, ports = start()
+    phone = call(transport, ports[transport])
+    phone.subscribe()
+    phone.sock.close()
+    server.event("flow", id="f1", state="closed")
+    other = call(transport, ports[transport])
+    assert other.ask("OPTIONS").code == 200
+    server.command("notify", probe="p1", within=5.0)
+    assert server.event("probe")["reason"] == "flow-gone"
+
+
+def test_a_refresh_moves_the_subscription_to_its_flow(start: Start, call: Call) -> None:
+    """The dialog is the same, the connection another."""
+    server, ports = start()
+    phone = call("tcp", ports["tcp"])
+    response, _ = phone.subscribe()
+    phone.sock.close()
+    other = call("tcp", ports["tcp"])
+    again = phone.request("SUBSCRIBE", To=response.first("To") or "")
+    other.send(again)
+    assert other.response().code == 200
+    other.answer(other.notify())
+    moved = server.event("subscription", state="refreshed")
+    assert (moved["id"], moved["flow"]) == ("s1", "f2")
+    server.command("notify", probe="p1", within=5.0)
+    other.answer(other.notify())
+    assert server.event("probe", state="answered")["flow"] == "f2"
+
+
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+def test_a_reset_ends_a_probe_under_way(start: Start, call: Call, transport: str) -> None:
+    """With the errno's text, at once."""
+    server, ports = start()
+    phone = call(transport, ports[transport])
+    phone.subscribe()
+    server.command("notify", probe="p1", within=5.0)
+    phone.notify()
+    phone.reset()
+    assert server.event("flow", id="f1", state="reset")["reason"] == "Connection reset by peer"
+    failed = server.event("probe", state="failed")
+    assert (failed["reason"], failed["flow"], failed["peer"]) == ("Connection reset by peer", "f1", phone.peer)
+
+
+def test_notify_over_udp_is_retransmitted(start: Start, call: Call) -> None:
+    """After T1, the same bytes; not any more once it is answered (RFC 3261 §17.1.2)."""
+    server, ports = start()
+    phone = call("udp", ports["udp"])
+    phone.subscribe()
+    server.command("notify", probe="p1", within=5.0)
+    first = phone.sock.recv(65536)
+    began = time.monotonic()
+    assert phone.sock.recv(65536) == first
+    assert time.monotonic() - began == pytest.approx(0.5, abs=0.3)
+    notify = parse(first)
+    assert isinstance(notify, Request)
+    phone.answer(notify)
+    server.event("probe", state="answered")
+    phone.sock.settimeout(1.5)  # the next copy would come 1 s after the last
+    with pytest.raises(TimeoutError):
+        phone.sock.recv(65536)
+
+
+def test_by_contact_an_existing_flow_is_used(start: Start, call: Call) -> None:
+    """One from exactly the Contact's host and port, though the SUBSCRIBE came on another."""
+    server, ports = start(notify_route="contact")
+    named, other = call("tcp", ports["tcp"]), call("tcp", ports["tcp"])
+    assert named.ask("OPTIONS").code == 200
+    response = other.ask("SUBSCRIBE", Contact=f"<{named.uri}>")
+    assert response.code == 200
+    named.answer(named.notify())
+    server.command("notify", probe="p1", within=5.0)
+    named.answer(named.notify())
+    done = server.event("probe", state="answered")
+    assert (done["peer"], server.seen("flow")[-1]["state"]) == (named.peer, "accepted")
+
+
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+def test_by_contact_a_connection_is_made(start: Start, call: Call, certificates: Certificates, transport: str) -> None:
+    """To a phone that listens, also with TLS; the same connection is used again."""
+    server, ports = start(notify_route="contact")
+    with socket.create_server((HOST, 0)) as listener:
+        listener.settimeout(DEADLINE)
+        phone = call("tcp", ports["tcp"])
+        phone.ask("SUBSCRIBE", Contact=f"<sip:alice@{HOST}:{listener.getsockname()[1]};transport={transport}>")
+        accepted, _ = listener.accept()
+        accepted.settimeout(DEADLINE)
+        if transport == "tls":
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificates.certificate, certificates.key)
+            accepted = context.wrap_socket(accepted, server_side=True)
+        with accepted:
+            phone.sock.close()
+            phone.sock, phone.transport = accepted, transport
+            phone.answer(phone.notify())
+            server.command("notify", probe="p1", within=5.0)
+            phone.answer(phone.notify())
+            assert server.event("probe", state="answered")["flow"] == "f2"
+            assert [event["id"] for event in server.seen("flow") if event["state"] == "connected"] == ["f2"]
+
+
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+def test_by_contact_nobody_listens(start: Start, call: Call, transport: str) -> None:
+    """The attempt's errno is the probe's reason."""
+    server, ports = start(notify_route="contact")
+    with socket.socket() as unused:
+        unused.bind((HOST, 0))  # bound, not listening: nobody else gets this port
+        phone = call(transport, ports[transport])
+        phone.ask("SUBSCRIBE", Contact=f"<sip:alice@{HOST}:{unused.getsockname()[1]};transport={transport}>")
+        server.command("notify", probe="p1", within=5.0)
+        failed = server.event("probe")
+        assert (failed["state"], failed["reason"]) == ("failed", "Connection refused")
+        assert server.seen("flow")[-1]["state"] == "failed"
+
+
+def test_by_contact_over_udp(start: Start, call: Call) -> None:
+    """The NOTIFY goes to the Contact, wherever the SUBSCRIBE came from."""
+    server, ports = start(notify_route="contact")
+    named, other = call("udp", ports["udp"]), call("udp", ports["udp"])
+    other.ask("SUBSCRIBE", Contact=f"<{named.uri}>")
+    named.answer(named.notify())
+    server.command("notify", probe="p1", within=5.0)
+    named.answer(named.notify())
+    assert server.event("probe", state="answered")["peer"] == named.peer
+
+
+def test_by_contact_a_name_leads_nowhere(start: Start, call: Call) -> None:
+    """The lab has no DNS."""
+    server, ports = start(notify_route="contact")
+    phone = call("tcp", ports["tcp"])
+    phone.ask("SUBSCRIBE", Contact="<sip:alice@phone.example.com;transport=tcp>")
+    server.command("notify", probe="p1", within=5.0)
+    assert server.event("probe")["reason"] == "contact is not an address"
+
+
+def test_by_contact_without_that_transport(start: Start, call: Call) -> None:
+    """A server without TLS cannot reach a TLS Contact, and says so."""
+    server, ports = start(notify_route="contact", ports={"tcp": 0})
+    phone = call("tcp", ports["tcp"])
+    phone.ask("SUBSCRIBE", Contact=f"<sips:alice@{HOST}:9>")
+    server.command("notify", probe="p1", within=5.0)
+    assert server.event("probe")["reason"] == "no tls here"
+
+
+@pytest.mark.parametrize("account", ["SUBSCRIBE", "REGISTER"])
+def test_options_from_the_server(start: Start, call: Call, account: str) -> None:
+    """Outside any dialog, to the subscriber or else to the newest binding."""
+    server, ports = start()
+    phone = call("tls", ports["tls"])
+    server.command("options", probe="o0", within=5.0)
+    assert server.event("probe")["reason"] == "no-subscription"
+    if account == "SUBSCRIBE":
+        phone.subscribe()
+    else:
+        phone.ask("REGISTER")
+    server.command("options", probe="o1", within=5.0)
+    options = phone.receive()
+    assert isinstance(options, Request)
+    assert (options.method, options.uri) == ("OPTIONS", phone.uri)
+    assert NameAddr.parse(options.first("To") or "").tag is None
+    phone.answer(options)
+    assert server.event("probe", probe="o1", state="answered")["code"] == 200
+
+
+# Flows
+
+
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+@pytest.mark.parametrize("answers", [True, False])
+def test_pings(start: Start, call: Call, transport: str, *, answers: bool) -> None:
+    """A double CRLF gets a single one, or nothing (RFC 5626 §3.5.1)."""
+    server, ports = start(answers_crlf=answers)
+    phone = call(transport, ports[transport])
+    phone.send(b"\r\n\r\n")
+    assert server.event("crlf-ping")["answered"] is answers
+    phone.send(phone.request("OPTIONS"))
+    first = phone.sock.recv(2)
+    assert first == (b"\r\n" if answers else b"SI")
+
+
+def test_line_ends_over_udp_are_nothing(start: Start, call: Call) -> None:
+    """No answer, no flow, no event."""
+    server, ports = start()
+    phone = call("udp", ports["udp"])
+    for data in (b"\r\n", b"\r\n\r\n", b""):
+        phone.sock.send(data)
+    assert phone.ask("OPTIONS").code == 200
+    server.event("response-sent")
+    assert [event["ev"] for event in server.log] == ["ready", "flow", "request", "response-sent"]
+
+
+def close_orderly(phone: Phone) -> None:
+    assert isinstance(phone.sock, ssl.SSLSocket)
+    phone.sock.unwrap()
+
+
+@pytest.mark.parametrize(
+    ("transport", "end", "state", "reason"),
+    [
+        ("tcp", lambda phone: phone.sock.close(), "closed", "fin"),
+        ("tcp", lambda phone: phone.sock.shutdown(socket.SHUT_WR), "closed", "fin"),
+        ("tcp", Phone.reset, "reset", "Connection reset by peer"),
+        ("tls", lambda phone: phone.sock.close(), "closed", "fin"),
+        ("tls", close_orderly, "closed", "close-notify"),
+        ("tls", Phone.reset, "reset", "Connection reset by peer"),
+    ],
+)
+def test_how_a_connection_ends(
+    start: Start, call: Call, transport: str, end: Callable[[Phone], None], state: str, reason: str
+) -> None:
+    """FIN, reset and TLS's own farewell are told apart."""
+    server, ports = start()
+    phone = call(transport, ports[transport])
+    phone.ask("OPTIONS")
+    end(phone)
+    ended = server.event("flow", id="f1", state=state)
+    assert (ended["reason"], ended["transport"], ended["peer"]) == (reason, transport, phone.peer)
+
+
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+def test_a_connection_that_times_out(transport: str) -> None:
+    """The kernel giving up reaches us as an OSError with its errno; loopback cannot be made to do that."""
+    ends: list[tuple[str, str, str]] = []
+
+    class Recorder:
+        def flow_opened(self, flow: Flow) -> None: ...
+
+        def flow_ready(self, flow: Flow) -> None: ...
+
+        def flow_received(self, flow: Flow, item: Item) -> None: ...
+
+        def flow_ended(self, flow: Flow, state: str, reason: str) -> None:
+            ends.append((flow.transport, state, reason))
+
+    StreamFlow(Recorder(), transport).connection_lost(TimeoutError(110, "Connection timed out"))
+    assert ends == [(transport, "failed", "Connection timed out")]
+
+
+def test_a_handshake_that_fails(start: Start, call: Call) -> None:
+    """Plain SIP on the TLS port, a client that does not trust the server: both are seen, both end only that flow."""
+    server, ports = start()
+    plain = call("tcp", ports["tls"])
+    plain.send(plain.request("OPTIONS"))
+    assert server.event("flow", id="f1", state="failed")["reason"]
+    stranger = call("tcp", ports["tls"])
+    with pytest.raises(ssl.SSLCertVerificationError):
+        ssl.create_default_context().wrap_socket(stranger.sock, server_hostname=HOST)
+    assert "UNKNOWN_CA" in server.event("flow", id="f2", state="failed")["reason"]
+    assert call("tls", ports["tls"]).ask("OPTIONS").code == 200
+
+
+def test_tls_settings(start: Start, call: Call, tmp_path: Path) -> None:
+    """ECDHE with the TLS 1.2 the client speaks, no tickets, secrets in the key log."""
+    keylog = tmp_path / "tls.keys"
+    _, ports = start(keylog=str(keylog))
+    phone = call("tls", ports["tls"])
+    assert isinstance(phone.sock, ssl.SSLSocket)
+    assert phone.sock.version() == "TLSv1.2"
+    cipher = phone.sock.cipher()
+    assert cipher is not None
+    assert cipher[0].startswith("ECDHE-ECDSA-")
+    assert phone.sock.session is not None
+    assert not phone.sock.session.has_ticket
+    assert any(line.startswith("CLIENT_RANDOM ") for line in keylog.read_text().splitlines())
+
+
+# Torture
+
+SKIPPED = [
+    b"this is no SIP at all\r\nContent-Length: 4\r\n\r\nbody",
+    b"OPTIONS sip:x SIP/2.0\r\nl: 0\r\n\r\n",
+    b"OPTIONS sip:x SIP/2.0\r\nVia: rubbish\r\nl: 2\r\n\r\nab",
+    b"SIP/2.0 200 OK\r\nl: 0\r\n\r\n",
+    b"SIP/2.0 200 OK\r\nVia: SIP/2.0/TCP x;branch=z9hG4bKnobody\r\nCSeq: 1 NOTIFY\r\nl: 0\r\n\r\n",
+    b"SUBSCRIBE sip:x SIP/2.0\r\nl: 0\r\n" + b"v: SIP/2.0/TCP x\r\n" * 500 + b"\r\n",
+    b"\r\n \r\nl:0\r\n\r\n",
+]
+LOST = [
+    b"OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/TCP x\r\n\r\n",
+    b"OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/TCP x\r\nContent-Length: -1\r\n\r\n",
+    b"OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/TCP x\r\nContent-Length: 99999\r\n\r\n",
+    bytes(range(256)) + b"\r\n\r\n",
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+    b"x" * 70000,
+]
+
+
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+def test_torture_that_ends(start: Start, call: Call, transport: str) -> None:
+    """Malformed messages with an end leave the connection and the subscription on it alive."""
+    server, ports = start()
+    phone = call(transport, ports[transport])
+    phone.subscribe()
+    for data in SKIPPED:
+        phone.send(data)
+    phone.send(phone.request("OPTIONS", branch="z9hG4bKlast"))
+    while "z9hG4bKlast" not in (phone.response().first("Via") or ""):
+        continue
+    server.command("notify", probe="p1", within=5.0)
+    phone.answer(phone.notify())
+    assert server.event("probe", state="answered")["flow"] == "f1"
+    assert len(server.seen("malformed")) >= 5
+
+
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+@pytest.mark.parametrize("index", range(len(LOST)))
+def test_torture_without_end(start: Start, call: Call, transport: str, index: int) -> None:
+    """Where the next message would begin is not known: the connection is closed, others go on."""
+    server, ports = start()
+    phone, other = call(transport, ports[transport]), call(transport, ports[transport])
+    phone.send(LOST[index])
+    if b"Via" in LOST[index]:
+        assert phone.response().code in (400, 513)
+    assert phone.gone()
+    assert server.event("malformed")["reason"]
+    assert server.event("flow", state="closed")["reason"] == "by server"
+    assert other.ask("OPTIONS").code == 200
+
+
+def test_split_and_pipelined_requests(start: Start, call: Call) -> None:
+    """Byte by byte, then three at once."""
+    _, ports = start()
+    phone = call("tls", ports["tls"])
+    for byte in phone.request("OPTIONS").encode():
+        phone.send(bytes([byte]))
+    assert phone.response().first("CSeq") == "1 OPTIONS"
+    phone.send(b"".join(phone.request("OPTIONS").encode() for _ in range(3)))
+    assert [phone.response().first("CSeq") for _ in range(3)] == ["2 OPTIONS", "3 OPTIONS", "4 OPTIONS"]
+
+
+def test_torture_over_udp(start: Start, call: Call) -> None:
+    """Every datagram is on its own."""
+    server, ports = start()
+    phone = call("udp", ports["udp"])
+    for data in (*SKIPPED, *LOST[:-1], b"x" * 60000):
+        phone.sock.send(data)
+    phone.send(phone.request("OPTIONS", branch="z9hG4bKlast"))
+    while "z9hG4bKlast" not in (phone.response().first("Via") or ""):
+        continue
+    server.event("request", method="OPTIONS", cseq=1)
+    assert len(server.seen("malformed")) >= 5
+
+
+# The process
+
+
+def test_same_seed_same_words(start: Start, call: Call) -> None:
+    """Tags and branches are counted from the seed."""
+
+    def words(seed: int) -> tuple[str | None, ...]:
+        server, ports = start(seed=seed, ports={"udp": 0})
+        response, notify = call("udp", ports["udp"]).subscribe()
+        server.end()
+        return NameAddr.parse(response.first("To") or "").tag, (notify.first("Via") or "").partition("branch=")[2]
+
+    assert words(1) == words(1)
+    assert words(1) != words(2)
+
+
+def test_stop_closes_the_flows(start: Start, call: Call) -> None:
+    """With TLS's farewell and FIN; the exit status is 0."""
+    server, ports = start()
+    phones = [call(transport, ports[transport]) for transport in ("tcp", "tls")]
+    for phone in phones:
+        assert phone.ask("OPTIONS").code == 200
+    server.command("stop")
+    assert [phone.sock.recv(1) for phone in phones] == [b"", b""]
+    assert server.wait() == 0
+
+
+def test_the_runner_is_gone(start: Start, call: Call) -> None:
+    """End of file ends the server at once, subscriptions or not."""
+    server, ports = start()
+    call("tls", ports["tls"]).subscribe()
+    server.hang_up()
+    assert server.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ({"address": "192.0.2.1"}, "Cannot assign requested address"),
+        ({"notify_route": "pigeon"}, "starting the SIP server: notify_route 'pigeon'"),
+        ({"certificate": None}, "starting the SIP server: tls needs a certificate"),
+        ({"colour": "red"}, "unexpected keyword argument 'colour'"),
+    ],
+)
+def test_a_server_that_cannot_start(
+    certificates: Certificates, settings: dict[str, Any], why: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It ends with a status that is not 0, and its log says why."""
+    server = Server(certificates, **settings)
+    assert server.wait() == 1
+    server.end()
+    assert why in capfd.readouterr().err
