@@ -49,6 +49,7 @@ _SUBSCRIPTION_STATES = {
     pj.PJSIP_EVSUB_STATE_TERMINATED: "terminated",
 }
 
+_CANCELLED = 70014  # PJ_ECANCELLED: the error of every transport that was told to end, whatever the reason
 _TLS_CLOSED = 470006  # PJ_SSL_ERRNO_START + SSL_ERROR_ZERO_RETURN, which pjsip's own text calls "EVP lib"
 
 
@@ -277,7 +278,7 @@ class UserAgent:
     def _error_text(self, status: int) -> str:
         if status == _TLS_CLOSED:
             return "TLS closed by the other side (close_notify)"
-        return str(self._endpoint.utilStrError(status)) if status else ""
+        return "" if status in (0, _CANCELLED) else str(self._endpoint.utilStrError(status))
 
     def _call_at(self, moment: float, callback: Callable[[], None]) -> None:
         token, address = _token()

@@ -62,14 +62,16 @@ class Transports:
                 known.reason = IDLE_TIMER
 
     def on_state(self, handle: int, state: TransportState, *, type: str, error: str) -> None:  # noqa: A002
-        """Take note of a state; ``error`` is pjsip's text for the transport's last error, empty if there was none."""
+        """Take note of a state; ``error`` is pjsip's text for the transport's last error, empty if there was none.
+
+        The first error is the reason; later ones are its consequences.
+        """
         known = self._known.get(handle)
         if known is None:
             self._count += 1
             known = self._known[handle] = _Known(f"tp{self._count}", self._read(handle))
-        if known.alive and error:  # afterwards it only says that it was told to end
-            known.reason = error
         known.alive = state is TransportState.CONNECTED
+        known.reason = known.reason or error
         self._emit(
             "transport",
             id=known.id,

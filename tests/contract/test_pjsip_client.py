@@ -1,0 +1,414 @@
+"""The real pjsip client against the scripted server, on loopback. Each client is a fork of this process, which has
+imported pjsua2 already."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from lab import certificates
+from lab.actors import sip_server
+from lab.actors.channel import Lines
+from lab.actors.pjsip import client
+from lab.actors.pjsip.agent import UserAgent
+from lab.backends.netns import Process
+from lab.mitigations import classes
+from lab.mitigations.base import TransportState
+from lab.mitigations.hold_transport import HoldTransport
+from lab.mitigations.options_ping import OptionsPing
+from lab.model.wire import to_json
+from lab.units import Seconds
+
+ADDRESS = "127.0.0.1"
+PATIENCE_S = 10.0
+"""How long a test waits for something that takes milliseconds."""
+
+
+class Actor:
+    """An actor forked from the test, and what it has said."""
+
+    def __init__(self, main: Callable[[socket.socket], None], log: Path) -> None:
+        ours, theirs = socket.socketpair()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if pid == 0:
+            _child(main, ours, theirs, log)
+        theirs.close()
+        self.log = log
+        self.process = Process("loopback", pid, ours)
+        self.events: list[dict[str, Any]] = []
+        self._lines = Lines()
+        self._next = 0
+
+    def tell(self, do: str, **fields: Any) -> None:
+        self.process.sock.sendall(json.dumps({"do": do, **fields}).encode() + b"\n")
+
+    def expect(self, ev: str, *, within: float = PATIENCE_S, **fields: Any) -> dict[str, Any]:
+        """The next event of that kind with these fields; events before it are passed over."""
+        deadline = time.monotonic() + within
+        wanted = {"ev": ev, **fields}
+        while True:
+            while self._next < len(self.events):
+                event = self.events[self._next]
+                self._next += 1
+                if wanted.items() <= event.items():
+                    return event
+            if not self._read(deadline):
+                raise AssertionError(f"no {wanted} within {within} s; said {self.events}; log: {self.log.read_text()}")
+
+    def says_nothing(self, *, for_s: float) -> None:
+        """Fail if it says something that ``expect`` has not been given, or within this time."""
+        self._read(time.monotonic() + for_s)
+        assert self.events[self._next :] == []
+
+    def end(self) -> int:
+        """Take what it says until it has ended; its exit status."""
+        deadline = time.monotonic() + PATIENCE_S
+        while self._read(deadline):
+            pass
+        status = self.process.wait(within=max(0.0, deadline - time.monotonic()))
+        assert status is not None, f"still running; said {self.events}"
+        return status
+
+    def _read(self, deadline: float) -> bool:
+        """Wait for more; False at the end of the stream and at the deadline."""
+        readable, _, _ = select.select([self.process.sock], [], [], max(0.0, deadline - time.monotonic()))
+        data = self.process.sock.recv(65536) if readable else b""
+        self.events += self._lines.feed(data)
+        return bool(data)
+
+
+def _child(main: Callable[[socket.socket], None], ours: socket.socket, theirs: socket.socket, log: Path) -> None:
+    status = 1
+    try:
+        os.setsid()
+        ours.close()
+        written = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(written, 1)
+        os.dup2(written, 2)
+        sys.stdout = sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
+        main(theirs)
+        status = 0
+    except BaseException:  # noqa: BLE001  (the child's last frame)
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+class Stage:
+    """Starts actors and ends them with the test."""
+
+    def __init__(self, folder: Path, certificate: certificates.Certificates) -> None:
+        self.folder = folder
+        self.certificate = certificate
+        self.actors: list[Actor] = []
+
+    def server(self, **ports: int) -> Actor:
+        actor = self._actor(sip_server.main)
+        actor.tell(
+            "start",
+            address=ADDRESS,
+            ports=ports,
+            certificate=str(self.certificate.certificate),
+            key=str(self.certificate.key),
+            subscription_expires=600.0,
+            registration_expires=300.0,
+            notify_route="flow",
+            answers_crlf=True,
+            seed=1,
+        )
+        return actor
+
+    def client(
+        self,
+        port: int,
+        *mitigations: Any,
+        transport: str = "tls",
+        account: str = "subscribe",
+        seed: int = 7,
+        ca: Path | None = None,
+        main: Callable[[socket.socket], None] = client.main,
+    ) -> Actor:
+        actor = self._actor(main)
+        actor.tell(
+            "start",
+            server=ADDRESS,
+            port=port,
+            transport=transport,
+            account=account,
+            ca=str(ca or self.certificate.ca),
+            seed=seed,
+            user="alice",
+            peer="bob",
+            domain=ADDRESS,
+            log=str(actor.log.with_suffix(".pjsip.log")),
+            mitigations=[to_json(mitigation) for mitigation in mitigations],
+        )
+        return actor
+
+    def _actor(self, main: Callable[[socket.socket], None]) -> Actor:
+        actor = Actor(main, self.folder / f"actor{len(self.actors)}.log")
+        self.actors.append(actor)
+        return actor
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> certificates.Certificates:
+    return certificates.make(tmp_path_factory.mktemp("certificates"), ADDRESS)
+
+
+@pytest.fixture
+def stage(leaves_nothing: None, tmp_path: Path, certificate: certificates.Certificates) -> Iterator[Stage]:
+    stage = Stage(tmp_path, certificate)
+    yield stage
+    for actor in stage.actors:
+        actor.process.kill()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReadReferences:
+    """Says how many references there are to the newest transport, when the client has been quiet for a moment."""
+
+    kind: ClassVar = "read-references"
+    source: ClassVar = "test"
+
+    def attach(self, agent: UserAgent) -> None:
+        live: list[int] = []
+
+        def on_transport(handle: int, state: TransportState) -> None:
+            if state is TransportState.CONNECTED:
+                live.append(handle)
+            elif state is TransportState.DESTROYED and handle in live:
+                live.remove(handle)
+
+        def say() -> None:
+            for handle in live[-1:]:
+                agent.emit("references", number=agent.library.transport_refs(handle))
+
+        agent.on_transport(on_transport)
+        agent.on_subscribed(lambda: agent.every(0.3, say))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReleaseTwice:
+    """Misuses the library."""
+
+    kind: ClassVar = "release-twice"
+    source: ClassVar = "test"
+
+    def attach(self, agent: UserAgent) -> None:
+        def on_transport(handle: int, state: TransportState) -> None:
+            if state is TransportState.CONNECTED:
+                agent.add_transport_ref(handle)
+                agent.on_subscribed(lambda: agent.every(0.3, lambda: agent.release_transport_ref(handle)))
+
+        agent.on_transport(on_transport)
+
+
+def with_test_mitigations(sock: socket.socket) -> None:
+    ours: dict[str, Any] = {cls.kind: cls for cls in (ReadReferences, ReleaseTwice)}
+    client.run(sock, classes() | ours)
+
+
+@pytest.mark.parametrize("account", ["subscribe", "register"])
+@pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
+def test_subscribes_and_answers_a_probe(stage: Stage, transport: str, account: str) -> None:
+    """Over each transport, with or without registrar: set up, then reached by a NOTIFY whose note is in the record."""
+    server = stage.server(**{transport: 0})
+    port = server.expect("ready")["ports"][transport]
+    alice = stage.client(port, transport=transport, account=account)
+    assert alice.expect("ready")["version"] == "2.15.1"
+    if transport != "udp":
+        connected = alice.expect("transport", state="connected", id="tp1", type=transport, remote=f"{ADDRESS}:{port}")
+        assert server.expect("flow", state="accepted")["peer"] == connected["local"]
+    if account == "register":
+        alice.expect("registration", code=200, expires=300)
+    alice.expect("subscription", state="active")
+    alice.expect("subscribed")
+    server.tell("notify", probe="p1", within=5.0)
+    alice.expect("notify", note="p1")
+    server.expect("probe", state="answered", code=200)
+    alice.tell("stop")
+    assert alice.end() == 0
+    registered = [event for event in alice.events if event["ev"] == "registration"]
+    assert len(registered) == (account == "register")
+    assert [event["ev"] for event in alice.events].count("subscribed") == 1
+
+
+def test_options_ping(stage: Stage) -> None:
+    """OPTIONS leave at the interval, without drift, and their answers are told with their number."""
+    server = stage.server(tls=0)
+    alice = stage.client(server.expect("ready")["ports"]["tls"], OptionsPing(interval=Seconds(0.2)))
+    fallen_silent = alice.expect("subscribed")["at"]
+    for number in range(1, 6):
+        sent = alice.expect("options-sent", n=number)
+        assert sent["at"] - fallen_silent == pytest.approx(0.2 * number, abs=0.1)
+        server.expect("request", method="OPTIONS")
+        alice.expect("options-answer", n=number, code=200)
+
+
+def test_without_a_mitigation_nobody_references_the_transport(stage: Stage) -> None:
+    """A subscription holds no reference: this is why the idle timer runs."""
+    server = stage.server(tls=0)
+    alice = stage.client(server.expect("ready")["ports"]["tls"], ReadReferences(), main=with_test_mitigations)
+    assert alice.expect("references")["number"] == 0
+    assert all(event["ev"] != "ref" for event in alice.events)
+
+
+def test_hold_transport_keeps_one_reference(stage: Stage) -> None:
+    """One reference, read in the library."""
+    server = stage.server(tls=0)
+    port = server.expect("ready")["ports"]["tls"]
+    alice = stage.client(port, HoldTransport(), ReadReferences(), main=with_test_mitigations)
+    alice.expect("ref", id="tp1", held=True)
+    assert alice.expect("references")["number"] == 1
+
+
+def test_hold_transport_takes_the_next_connection(stage: Stage) -> None:
+    """The server goes and comes back: the first connection is given back and destroyed, the second is held."""
+    server = stage.server(tls=0)
+    port = server.expect("ready")["ports"]["tls"]
+    alice = stage.client(
+        port, HoldTransport(), OptionsPing(interval=Seconds(0.5)), ReadReferences(), main=with_test_mitigations
+    )
+    alice.expect("subscribed")
+    server.tell("stop")
+    assert server.end() == 0
+    reason = alice.expect("transport", id="tp1", state="disconnected")["reason"]
+    assert reason == "TLS closed by the other side (close_notify)"
+    alice.expect("ref", id="tp1", held=False)
+    alice.expect("transport", id="tp1", state="destroyed", reason=reason)
+    stage.server(tls=port).expect("ready")
+    held = alice.expect("ref", held=True)
+    assert held["id"] != "tp1"
+    assert alice.expect("references")["number"] >= 1
+    alice.tell("stop")
+    assert alice.end() == 0
+
+
+def test_stop_with_a_held_transport(stage: Stage) -> None:
+    """Ending in order with a reference still held is no misuse; the connection is closed."""
+    server = stage.server(tls=0)
+    alice = stage.client(server.expect("ready")["ports"]["tls"], HoldTransport(), OptionsPing(interval=Seconds(60)))
+    alice.expect("subscribed")
+    alice.tell("stop")
+    assert alice.end() == 0
+    server.expect("flow", state="closed")
+
+
+def test_a_killed_client_is_noticed(stage: Stage) -> None:
+    """Its channel ends, its status tells the signal, and its connection is closed by the kernel."""
+    server = stage.server(tls=0)
+    alice = stage.client(server.expect("ready")["ports"]["tls"])
+    alice.expect("subscribed")
+    os.kill(alice.process.pid, signal.SIGKILL)
+    assert alice.end() == -signal.SIGKILL
+    server.expect("flow", id="f1")
+
+
+def test_the_end_of_the_channel_ends_the_client(stage: Stage) -> None:
+    """A client does not outlive its runner."""
+    server = stage.server(tls=0)
+    alice = stage.client(server.expect("ready")["ports"]["tls"])
+    alice.expect("subscribed")
+    alice.process.sock.shutdown(socket.SHUT_WR)
+    assert alice.end() == 0
+
+
+def test_misuse_aborts_the_process(stage: Stage) -> None:
+    """A reference given back twice: SIGABRT, the assertion on stderr, and the last lines in pjsip's log."""
+    server = stage.server(tls=0)
+    alice = stage.client(server.expect("ready")["ports"]["tls"], ReleaseTwice(), main=with_test_mitigations)
+    alice.expect("subscribed")
+    assert alice.end() == -signal.SIGABRT
+    stderr = alice.log.read_text()
+    assert "pjsip_transport_dec_ref: Assertion" in stderr
+    assert "release_transport_ref" in stderr  # where in our code
+    assert "SUBSCRIBE" in alice.log.with_suffix(".pjsip.log").read_text()
+    assert [event["held"] for event in alice.events if event["ev"] == "ref"] == [True, False]
+
+
+def test_a_failing_callback_ends_the_client_with_its_traceback(stage: Stage) -> None:
+    """An unknown command is a lab fault: nothing is swallowed on the way through C."""
+    server = stage.server(tls=0)
+    alice = stage.client(server.expect("ready")["ports"]["tls"])
+    alice.expect("subscribed")
+    alice.tell("dance")
+    assert alice.end() == 4
+    assert "LabFault: client: unknown command {'do': 'dance'}" in alice.log.read_text()
+
+
+def test_nobody_listens(stage: Stage) -> None:
+    """The reason of a failed connection is pjsip's text."""
+    with socket.socket() as reserved:
+        reserved.bind((ADDRESS, 0))
+        alice = stage.client(reserved.getsockname()[1])
+        assert "Connection refused" in alice.expect("transport", state="disconnected")["reason"]
+        alice.tell("stop")
+        assert alice.end() == 0
+
+
+def test_a_server_of_another_authority_is_refused(stage: Stage, tmp_path: Path) -> None:
+    """The certificate is verified: no subscription with a server whose authority is not the given one."""
+    other = tmp_path / "other"
+    other.mkdir()
+    server = stage.server(tls=0)
+    port = server.expect("ready")["ports"]["tls"]
+    alice = stage.client(port, ca=certificates.make(other, ADDRESS).ca)
+    assert "certificate" in alice.expect("transport", state="disconnected")["reason"].lower()
+    alice.tell("stop")
+    alice.end()
+    assert all(event["ev"] != "subscribed" for event in alice.events)
+    assert all(event["ev"] != "request" for event in server.events)
+
+
+def test_the_seed_decides_what_pjsip_draws(stage: Stage) -> None:
+    """Same seed, same Call-IDs; another seed, others. Two clients at once are two processes."""
+    server = stage.server(udp=0)
+    port = server.expect("ready")["ports"]["udp"]
+    call_ids = []
+    for seed in (7, 7, 8):
+        alice = stage.client(port, transport="udp", seed=seed)
+        alice.expect("subscribed")
+        call_ids.append(server.expect("request", method="SUBSCRIBE")["call_id"])
+    assert call_ids[0] == call_ids[1] != call_ids[2]
+
+
+def test_the_idle_timer(stage: Stage) -> None:
+    """Unheld, a transport is destroyed 33 s after the last message; held, it lives, and nothing wakes up."""
+    server = stage.server(tls=0)
+    port = server.expect("ready")["ports"]["tls"]
+    none = stage.client(port)
+    silent = none.expect("subscribed")["at"]
+    held = stage.client(port, HoldTransport())
+    held.expect("subscribed")
+    held.says_nothing(for_s=2.0)
+    before = _wake_ups(held.process.pid)
+    destroyed = none.expect("transport", within=40, id="tp1", state="destroyed")
+    assert destroyed["reason"] == "idle-timer"
+    assert destroyed["at"] - silent == pytest.approx(33.0, abs=0.5)
+    held.says_nothing(for_s=3.0)
+    assert _wake_ups(held.process.pid) == before
+    server.tell("notify", probe="p36", within=5.0)
+    held.expect("notify", note="p36")
+
+
+def _wake_ups(pid: int) -> int:
+    total = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        (line,) = (line for line in (task / "status").read_text().splitlines() if line.startswith("voluntary"))
+        total += int(line.split()[1])
+    return total

@@ -1,0 +1,97 @@
+"""What the record says of connections, from what pjsip says of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lab.actors.pjsip.library import Transport
+from lab.actors.pjsip.transports import Transports
+from lab.mitigations.base import TransportState
+
+CONNECTED, DISCONNECTED = TransportState.CONNECTED, TransportState.DISCONNECTED
+SHUTDOWN, DESTROYED = TransportState.SHUTDOWN, TransportState.DESTROYED
+FIRST, SECOND = 0x1000, 0x2000
+SAID_BY_PJSIP = "        sip_transport.c  Transport tlsc0x1000 is being destroyed due to timeout in idle timer\n"
+
+
+class Pjsip:
+    """Plays pjsip; ``said`` is (id, state, reason) of each event."""
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, Any]] = []
+        self.transports = Transports(self.emit, self.read)
+
+    def emit(self, ev: str, **fields: Any) -> None:
+        self.events.append({"ev": ev, **fields})
+
+    def read(self, handle: int) -> Transport:
+        return Transport(f"tlsc0x{handle:x}", outgoing=True, local=f"10.0.0.2:{handle}", remote="203.0.113.10:5061")
+
+    def state(self, handle: int, state: TransportState, error: str = "") -> None:
+        self.transports.on_state(handle, state, type="tls", error=error)
+
+    @property
+    def said(self) -> list[tuple[str, str, str]]:
+        return [(event["id"], event["state"], event["reason"]) for event in self.events]
+
+
+@pytest.fixture
+def pjsip() -> Pjsip:
+    return Pjsip()
+
+
+def test_an_end_by_the_idle_timer(pjsip: Pjsip) -> None:
+    """Destroyed is all that pjsip reports; the reason is read from its log."""
+    pjsip.state(FIRST, CONNECTED)
+    pjsip.transports.on_log(SAID_BY_PJSIP)
+    pjsip.state(FIRST, DESTROYED)
+    assert pjsip.said == [("tp1", "connected", ""), ("tp1", "destroyed", "idle-timer")]
+    assert pjsip.events[0]["local"] == "10.0.0.2:4096"
+
+
+def test_an_end_by_the_other_side_is_not_the_idle_timers(pjsip: Pjsip) -> None:
+    """pjsip destroys what was shut down through the same timer, at once, and logs the same line."""
+    pjsip.state(FIRST, CONNECTED)
+    pjsip.state(FIRST, DISCONNECTED, "Connection reset by peer")
+    pjsip.state(FIRST, SHUTDOWN)
+    pjsip.transports.on_log(SAID_BY_PJSIP)
+    pjsip.state(FIRST, DESTROYED)
+    assert {reason for _, state, reason in pjsip.said if state != "connected"} == {"Connection reset by peer"}
+
+
+def test_the_idle_timer_of_another_transport(pjsip: Pjsip) -> None:
+    """The line names its transport; the others keep their own reasons."""
+    pjsip.state(FIRST, CONNECTED)
+    pjsip.state(SECOND, CONNECTED)
+    pjsip.transports.on_log(SAID_BY_PJSIP)
+    pjsip.state(SECOND, DESTROYED)
+    assert pjsip.said[-1] == ("tp2", "destroyed", "")
+
+
+def test_a_handle_used_again_is_another_transport(pjsip: Pjsip) -> None:
+    """Memory is used again; what was said of the last transport there is forgotten."""
+    pjsip.state(FIRST, CONNECTED)
+    pjsip.transports.on_log(SAID_BY_PJSIP)
+    pjsip.state(FIRST, DESTROYED)
+    pjsip.state(FIRST, CONNECTED)
+    assert pjsip.said[-1] == ("tp2", "connected", "")
+
+
+def test_the_first_error_is_the_reason(pjsip: Pjsip) -> None:
+    """Later errors are its consequences."""
+    pjsip.state(FIRST, DISCONNECTED, "Connection refused")
+    pjsip.state(FIRST, DESTROYED, "Something else")
+    assert pjsip.said == [("tp1", "disconnected", "Connection refused"), ("tp1", "destroyed", "Connection refused")]
+
+
+def test_watchers_hear_of_it_after_the_record(pjsip: Pjsip) -> None:
+    """So a reference they take stands after the connection in the record; at the end there is none to name any more."""
+    pjsip.transports.watch(
+        lambda handle, state: None if state is DESTROYED else pjsip.transports.on_ref(handle, held=True)
+    )
+    pjsip.state(FIRST, CONNECTED)
+    pjsip.state(FIRST, DESTROYED)
+    assert [event["ev"] for event in pjsip.events] == ["transport", "ref", "transport"]
+    assert pjsip.events[1] == {"ev": "ref", "id": "tp1", "held": True}
