@@ -55,21 +55,24 @@ def _find(node: Node, text: str, scenario: Path, problems: list[Problem]) -> Pat
     home = scenario.resolve().parent
     project = next((folder for folder in (home, *home.parents) if (folder / _FOLDER).is_dir()), None)
     if "/" not in text and not text.endswith(".yaml"):
-        return _named(node, text, project, problems)
+        named = _named(node, text, project, problems)
+        if named is None:
+            return None
+    else:
+        named = home / text
+    file = named.resolve()
     limit = project or home
-    file = (home / text).resolve()
-    if Path(text).is_absolute() or not file.is_relative_to(limit):
+    if not file.is_relative_to(limit) or Path(text).is_absolute():
         what = "a path that leaves the project" if project else "a path that leaves the scenario's folder"
         problems.append(node.problem(what, allowed="the name of a file in `topologies`, or a path below"))
-        return None
-    if not is_name(file.stem, longest=LONGEST_LABEL):
+    elif not is_name(file.stem, longest=LONGEST_LABEL):
         allowed = "a file name of lower-case letters, digits and `-`"
         problems.append(node.problem("not a name for a topology", allowed=allowed))
-        return None
-    if not file.is_file():
+    elif not file.is_file():
         problems.append(node.problem("no such file", allowed="a path relative to the scenario"))
-        return None
-    return file
+    else:
+        return file
+    return None
 
 
 def _named(node: Node, text: str, project: Path | None, problems: list[Problem]) -> Path | None:

@@ -46,7 +46,7 @@ def from_json(cls: type[T], data: Any, *, plugins: dict[str, type] | None = None
     """
     try:
         return typing.cast("T", _read(cls, data, plugins or {}))
-    except (KeyError, TypeError) as error:
+    except (LookupError, TypeError) as error:
         raise ValueError(f"not a {getattr(cls, '__name__', cls)}: {error!r}") from error
 
 
@@ -61,7 +61,7 @@ def _read(expected: Any, data: Any, plugins: dict[str, type]) -> Any:
     if expected is Any:
         return _read(plugins[data["kind"]], data, plugins)
     if origin in (typing.Union, types.UnionType):
-        if data is None:
+        if data is None and type(None) in arguments:
             return None
         options = [option for option in arguments if option is not type(None)]
         if len(options) > 1:

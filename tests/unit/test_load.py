@@ -1,0 +1,497 @@
+"""Scenarios become cells; every key of a scenario file changes something in them."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import sys
+import typing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.errors import LabFault, ScenarioError
+from lab.mitigations import classes
+from lab.mitigations.hold_transport import HoldTransport
+from lab.mitigations.options_ping import OptionsPing
+from lab.model import catalogue
+from lab.model.check import keys
+from lab.model.expand import MOST_CELLS
+from lab.model.file import ScenarioFile, schema
+from lab.model.kinds import faults
+from lab.model.load import load
+from lab.model.middlebox import ForgottenFlow, Middlebox
+from lab.model.networks import read_topology
+from lab.model.scenario import (
+    Cell,
+    Claim,
+    Client,
+    Expectation,
+    Fault,
+    Probe,
+    Scenario,
+    Server,
+    Strategy,
+    Transport,
+)
+from lab.model.topology import Topology
+from lab.model.verdict import Cause, Verdict
+from lab.units import Percent, Seconds
+
+ROOT = Path(__file__).parents[2]
+SCENARIOS = sorted((ROOT / "scenarios").rglob("*.yaml"))
+
+SMALL = """\
+title: t
+topology: home-nat
+middlebox: never-forgets
+probes: [{ at: 45 s }]
+ends: 60 s
+"""
+
+FULL = """\
+title: t
+source: somewhere
+why: because
+seed: 1
+topology: two
+transport: tls
+server: { subscription-expires: 600 s, registration-expires: 300 s, notify-route: flow, answers-crlf: true }
+client: { account: subscribe }
+middlebox:
+  home-nat:
+    name: mine
+    base: silent-60s
+    established-idle-timeout: 50 s
+    forgotten: silent
+    udp-mapping-timer: 50 s
+    source: measured
+  cgn: rfc-ideal
+strategy: { name: ping, what: pings, source: folklore, mitigations: [options-ping: { interval: 25 s }] }
+faults:
+  - forget-flows: { at: 10 s, node: home-nat }
+  - link-down: { at: 20 s, link: lan, lasts: 5 s }
+probes: [{ at: 45 s, within: 5 s }]
+expect: { delivered: 100 % }
+ends: 60 s
+claims: [{ verdict: fail, cause: link-down, at: 20 s, within: 1 s }]
+"""
+
+TWO_NATS = """\
+nodes:
+  client: { role: client }
+  home-nat: { role: middlebox, inside: lan, outside: carrier }
+  cgn: { role: middlebox, inside: carrier, outside: core }
+  server: { role: server }
+links:
+  lan: { client: 10.0.0.2/24, home-nat: 10.0.0.1/24 }
+  carrier: { home-nat: 100.64.0.2/24, cgn: 100.64.0.1/24 }
+  core: { cgn: 203.0.113.1/24, server: 203.0.113.10/24 }
+"""
+
+Read = Any
+"""A function from a scenario's text to the scenario."""
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    """Read a scenario in a project of its own, with the networks ``home-nat``, ``two`` and ``other``."""
+    nets = tmp_path / "topologies"
+    nets.mkdir()
+    (nets / "home-nat.yaml").write_bytes((ROOT / "topologies" / "home-nat.yaml").read_bytes())
+    (nets / "two.yaml").write_text(TWO_NATS)
+    (nets / "other.yaml").write_text(TWO_NATS.replace("203.0.113.10/24", "203.0.113.11/24"))
+
+    def load_text(text: str, name: str = "a") -> Scenario:
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(text)
+        return load(path)
+
+    return load_text
+
+
+LIVENESS = {
+    "title": ("title: t", "title: another"),
+    "source": ("source: somewhere\n", "source: elsewhere\n"),
+    "why": ("why: because", "why: why not"),
+    "seed": ("seed: 1", "seed: 2"),
+    "topology": ("topology: two", "topology: other"),
+    "transport": ("transport: tls\n", "transport: tcp\n"),
+    "server": ("server: { subscription-expires: 600 s, ", "server: { subscription-expires: 60 s, "),
+    "server.subscription-expires": ("subscription-expires: 600 s", "subscription-expires: 60 s"),
+    "server.registration-expires": ("registration-expires: 300 s", "registration-expires: 60 s"),
+    "server.notify-route": ("notify-route: flow", "notify-route: contact"),
+    "server.answers-crlf": ("answers-crlf: true", "answers-crlf: false"),
+    "client": ("client: { account: subscribe }", "client: { account: register }"),
+    "client.account": ("account: subscribe", "account: register"),
+    "middlebox": ("cgn: rfc-ideal", "cgn: never-forgets"),
+    "middlebox.name": ("name: mine", "name: yours"),
+    "middlebox.base": ("base: silent-60s\n    established-idle-timeout: 50 s\n", "base: silent-60s\n"),
+    "middlebox.established-idle-timeout": ("timeout: 50 s", "timeout: never"),
+    "middlebox.forgotten": ("forgotten: silent", "forgotten: rst-to-sender"),
+    "middlebox.udp-mapping-timer": ("timer: 50 s", "timer: 51 s"),
+    "middlebox.source": ("source: measured", "source: guessed"),
+    "strategy": ("interval: 25 s", "interval: 26 s"),
+    "strategy.name": ("name: ping", "name: pong"),
+    "strategy.what": ("what: pings", "what: pongs"),
+    "strategy.source": ("source: folklore", "source: hearsay"),
+    "strategy.mitigations": ("[options-ping: { interval: 25 s }]", "[hold-transport]"),
+    "options-ping.interval": ("interval: 25 s", "interval: 26 s"),
+    "matrix": ("transport: tls\n", "matrix: { transport: [tls] }\n"),
+    "faults": ("  - forget-flows: { at: 10 s, node: home-nat }\n", ""),
+    "forget-flows.at": ("at: 10 s", "at: 11 s"),
+    "forget-flows.node": ("node: home-nat", "node: cgn"),
+    "link-down.at": ("link-down: { at: 20 s", "link-down: { at: 21 s"),
+    "link-down.link": ("link: lan", "link: core"),
+    "link-down.lasts": ("lasts: 5 s", "lasts: 6 s"),
+    "probes": ("probes: [", "probes: [{ at: 30 s }, "),
+    "probes.at": ("{ at: 45 s", "{ at: 46 s"),
+    "probes.within": ("at: 45 s, within: 5 s", "at: 45 s, within: 6 s"),
+    "expect": ("expect: { delivered: 100 % }\n", "expect: { delivered: 50 % }\n"),
+    "expect.delivered": ("delivered: 100 %", "delivered: 50 %"),
+    "ends": ("ends: 60 s", "ends: 61 s"),
+    "claims": ("claims: [{ verdict: fail, cause: link-down, at: 20 s, within: 1 s }]\n", ""),
+    "claims.strategy": ("{ verdict", "{ strategy: ping, verdict"),
+    "claims.middlebox": ("{ verdict", "{ middlebox: mine+rfc-ideal, verdict"),
+    "claims.transport": ("{ verdict", "{ transport: [tls], verdict"),
+    "claims.verdict": ("verdict: fail, cause: link-down, at: 20 s, within: 1 s", "verdict: pass"),
+    "claims.cause": ("cause: link-down", "cause: unknown"),
+    "claims.at": ("at: 20 s, within: 1 s", "at: 21 s, within: 1 s"),
+    "claims.within": ("at: 20 s, within: 1 s", "at: 20 s, within: 2 s"),
+}
+"""Each key of a scenario file, with a change to FULL that touches no other key."""
+
+
+def every_key() -> set[str]:
+    """All keys a scenario file can have, from the dataclasses they are read into."""
+    sections: dict[str, Any] = {
+        "server": Server,
+        "client": Client,
+        "middlebox": Middlebox,
+        "strategy": Strategy,
+        "probes": Probe,
+        "expect": Expectation,
+        "claims": Claim,
+        **faults(),
+        **classes(),
+    }
+    inner = {f"{section}.{key}" for section, cls in sections.items() for key in keys(cls)}
+    return {*keys(ScenarioFile), *inner, "middlebox.base"}
+
+
+def test_liveness_is_complete() -> None:
+    """A key added to a scenario file needs a proof that it does something."""
+    assert set(LIVENESS) == every_key()
+
+
+@pytest.mark.parametrize("key", LIVENESS)
+def test_liveness(key: str, read: Read) -> None:
+    """Changing the value of any key changes a cell (or, of the texts about it, the scenario)."""
+    before, after = LIVENESS[key]
+    assert FULL.count(before) == 1
+    first, second = read(FULL), read(FULL.replace(before, after))
+    if key in ("title", "source", "why"):
+        assert getattr(first, key) != getattr(second, key)
+    else:
+        assert first.cells != second.cells
+
+
+def test_every_value_arrives(read: Read) -> None:
+    """What is written is what a cell says."""
+    labels = "strategy: ping, middlebox: [mine+rfc-ideal], transport: tls, verdict"
+    (cell,) = read(FULL.replace("verdict", labels)).cells
+    assert cell.name == "ping"
+    assert cell.axes == (("strategy", "ping"),)
+    assert cell.server == Server(subscription_expires=Seconds(600), registration_expires=Seconds(300))
+    assert dict(cell.middleboxes)["home-nat"] == Middlebox(
+        name="mine",
+        established_idle_timeout=Seconds(50),
+        forgotten=ForgottenFlow.SILENT,
+        udp_mapping_timer=Seconds(50),
+        source="measured",
+    )
+    assert dict(cell.middleboxes)["cgn"] == catalogue.middlebox("rfc-ideal")
+    assert cell.strategy.mitigations == (OptionsPing(interval=Seconds(25)),)
+    assert [type(fault).__name__ for fault in cell.faults] == ["ForgetFlows", "LinkDown"]
+    assert cell.claim == Claim(
+        strategy=("ping",),
+        middlebox=("mine+rfc-ideal",),
+        transport=("tls",),
+        verdict=Verdict.FAIL,
+        cause=Cause.LINK_DOWN,
+        at=Seconds(20),
+        within=Seconds(1),
+    )
+
+
+def test_defaults(read: Read) -> None:
+    """What is not written is off, or as the model's classes say."""
+    (cell,) = read(SMALL).cells
+    assert cell == Cell(
+        scenario="a",
+        name="none",
+        axes=(("strategy", "none"),),
+        seed=1,
+        topology=cell.topology,
+        middleboxes=(("home-nat", catalogue.middlebox("never-forgets")),),
+        transport=Transport.TLS,
+        server=Server(),
+        client=Client(),
+        strategy=catalogue.strategy("none"),
+        faults=(),
+        probes=(Probe(at=Seconds(45), within=Seconds(5)),),
+        expect=Expectation(delivered=Percent(100)),
+        ends=Seconds(60),
+        claim=None,
+    )
+
+
+def test_scenario_keeps_its_text(read: Read) -> None:
+    """The scenario holds what was written, for the run's folder."""
+    scenario = read(SMALL, "some-name")
+    assert scenario.name == "some-name"
+    assert scenario.text == SMALL
+    assert (scenario.title, scenario.why, scenario.source) == ("t", "", "")
+
+
+def matrix(strategy: str = "[none, hold-transport]", more: str = "", claims: str = "") -> str:
+    """A scenario with a matrix."""
+    return SMALL.replace("middlebox: never-forgets\n", "") + f"matrix:\n  strategy: {strategy}\n{more}{claims}"
+
+
+def test_last_axis_varies_fastest(read: Read) -> None:
+    """Cells come in matrix order, named by the labels of the swept axes."""
+    text = matrix(more="  middlebox: [silent-60s, rfc-ideal]\n  transport: [udp, tcp]\n")
+    scenario = read(text)
+    assert [cell.name for cell in scenario.cells] == [
+        f"{strategy},{middlebox},{transport}"
+        for strategy in ("none", "hold-transport")
+        for middlebox in ("silent-60s", "rfc-ideal")
+        for transport in ("udp", "tcp")
+    ]
+    assert scenario.cells[1].axes == (("strategy", "none"), ("middlebox", "silent-60s"), ("transport", "tcp"))
+    assert scenario.cells[1].transport is Transport.TCP
+
+
+def test_axes_are_in_the_order_of_the_file(read: Read) -> None:
+    """The author decides which axis is the outer one."""
+    text = SMALL.replace("middlebox: never-forgets\n", "")
+    text += "matrix:\n  middlebox: [silent-60s, rfc-ideal]\n  strategy: [hold-transport, none]\n"
+    assert [cell.name for cell in read(text).cells] == [
+        "silent-60s,hold-transport",
+        "silent-60s,none",
+        "rfc-ideal,hold-transport",
+        "rfc-ideal,none",
+    ]
+
+
+def test_first_claim_wins(read: Read) -> None:
+    """A cell gets the first claim that speaks of it, and none if none does."""
+    text = matrix(
+        more="  middlebox: [silent-60s, rfc-ideal]\n",
+        claims="claims:\n"
+        "  - { strategy: none, middlebox: rfc-ideal, verdict: pass }\n"
+        "  - { strategy: none, transport: tls, verdict: fail }\n"
+        "  - { middlebox: [silent-60s], verdict: inconclusive }\n",
+    )
+    claims = {cell.name: cell.claim and cell.claim.verdict for cell in read(text).cells}
+    assert claims == {
+        "none,silent-60s": Verdict.FAIL,
+        "none,rfc-ideal": Verdict.PASS,
+        "hold-transport,silent-60s": Verdict.INCONCLUSIVE,
+        "hold-transport,rfc-ideal": None,
+    }
+
+
+def test_most_cells(read: Read) -> None:
+    """The largest matrix allowed is expanded."""
+    strategies = ["none", *(f"{{ name: s{n}, mitigations: [hold-transport] }}" for n in range(99))]
+    boxes = [f"{{ name: m{n}, established-idle-timeout: {n + 1} s }}" for n in range(50)]
+    text = matrix(f"[{', '.join(strategies)}]", f"  middlebox: [{', '.join(boxes)}]\n")
+    assert len(read(text).cells) == MOST_CELLS
+    with pytest.raises(ScenarioError, match=r"too many cells, got 15000"):
+        read(text + "  transport: [udp, tcp, tls]\n")
+
+
+def test_several_middleboxes_have_one_label(read: Read) -> None:
+    """A value of the middlebox axis says one profile for each middlebox, and is called by all of them."""
+    text = SMALL.replace("home-nat", "two").replace("middlebox: never-forgets\n", "")
+    boxes = "{ home-nat: silent-60s, cgn: rfc-ideal }, { cgn: never-forgets, home-nat: rfc-ideal }"
+    text += f"matrix: {{ middlebox: [{boxes}] }}\n"
+    scenario = read(text)
+    assert [cell.name for cell in scenario.cells] == ["silent-60s+rfc-ideal", "rfc-ideal+never-forgets"]
+    assert [[(node, box.name) for node, box in cell.middleboxes] for cell in scenario.cells] == [
+        [("home-nat", "silent-60s"), ("cgn", "rfc-ideal")],
+        [("home-nat", "rfc-ideal"), ("cgn", "never-forgets")],
+    ]
+
+
+def test_cell_names_fit_a_folder(read: Read, tmp_path: Path) -> None:
+    """Labels that are each short enough may be too long together."""
+    nodes = "".join(f"  n{n}: {{ role: middlebox, inside: l{n}, outside: l{n + 1} }}\n" for n in range(6))
+    links = "".join(f"  l{n}: {{ n{n - 1}: 10.0.{n}.1/24, n{n}: 10.0.{n}.2/24 }}\n" for n in range(1, 6))
+    net = "nodes:\n  client: { role: client }\n  server: { role: server }\n" + nodes
+    net += "links:\n  l0: { client: 10.0.0.1/24, n0: 10.0.0.2/24 }\n" + links
+    net += "  l6: { n5: 203.0.113.1/24, server: 203.0.113.2/24 }\n"
+    (tmp_path / "topologies" / "deep.yaml").write_text(net)
+    value = ", ".join(f"n{n}: {{ name: {'x' * 39}{n}, base: rfc-ideal }}" for n in range(6))
+    text = SMALL.replace("home-nat", "deep").replace("middlebox: never-forgets\n", "")
+    with pytest.raises(ScenarioError, match=r"a cell's name is too long, got 245 characters"):
+        read(text + f"matrix: {{ middlebox: [{{ {value} }}] }}\n")
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("{ name: m, base: silent-60s }", catalogue.middlebox("silent-60s")),
+        (
+            "{ name: m, base: silent-60s, established-idle-timeout: 30 s }",
+            dataclasses.replace(
+                catalogue.middlebox("silent-60s"),
+                established_idle_timeout=Seconds(30),
+                source="silent-60s with another established-idle-timeout; " + catalogue.middlebox("silent-60s").source,
+            ),
+        ),
+        (
+            "{ name: m, base: silent-60s, established-idle-timeout: never, source: mine }",
+            dataclasses.replace(catalogue.middlebox("silent-60s"), established_idle_timeout=None, source="mine"),
+        ),
+        ("{ name: m }", Middlebox(name="m")),
+        ("{ name: m, udp-mapping-timer: 30 s }", Middlebox(name="m", udp_mapping_timer=Seconds(30))),
+    ],
+)
+def test_own_middlebox(written: str, expected: Middlebox, read: Read) -> None:
+    """A profile of one's own takes from its base what it does not say, and says where it came from."""
+    (cell,) = read(SMALL.replace("never-forgets", written)).cells
+    assert cell.middleboxes == (("home-nat", dataclasses.replace(expected, name="m")),)
+
+
+def test_kind_without_parameters(read: Read) -> None:
+    """A mitigation without parameters may be written with or without its empty mapping."""
+    one, other = (
+        read(SMALL + f"strategy: {{ name: s, mitigations: [{kind}] }}\n")
+        for kind in ("hold-transport", "{ hold-transport: {} }")
+    )
+    assert one.cells == other.cells
+    assert one.cells[0].strategy.mitigations == (HoldTransport(),)
+
+
+@pytest.mark.parametrize("path", ["./topologies/home-nat.yaml", "topologies/../topologies/home-nat.yaml"])
+def test_topology_by_path(path: str, read: Read) -> None:
+    """A path relative to the scenario names the same network as its name."""
+    assert read(SMALL.replace("topology: home-nat", f"topology: {path}")).cells == read(SMALL).cells
+
+
+def test_project_is_the_nearest_with_topologies(tmp_path: Path, read: Read) -> None:
+    """A folder of networks nearer to the scenario hides the one above."""
+    inner = tmp_path / "inner"
+    (inner / "topologies").mkdir(parents=True)
+    (inner / "topologies" / "home-nat.yaml").write_text(TWO_NATS)
+    (inner / "deeper").mkdir()
+    (inner / "deeper" / "a.yaml").write_text(
+        SMALL.replace("middlebox: never-forgets", "middlebox: { home-nat: rfc-ideal, cgn: rfc-ideal }")
+    )
+    (cell,) = load(inner / "deeper" / "a.yaml").cells
+    assert [name for name, _ in cell.middleboxes] == ["home-nat", "cgn"]
+
+
+@pytest.mark.parametrize("spelling", [lambda text: "\ufeff" + text, lambda text: text.replace("\n", "\r\n")])
+def test_spellings_of_text(spelling: Any, read: Read) -> None:
+    """A byte-order mark and Windows line ends mean nothing."""
+    assert read(spelling(FULL)).cells == read(FULL).cells
+
+
+def test_same_on_every_machine(tmp_path: Path) -> None:
+    """Locale, time zone, hash seed, folder: nothing of the machine enters a cell."""
+    program = (
+        "import sys; from pathlib import Path; from lab.model.load import load; print(load(Path(sys.argv[1])).cells)"
+    )
+    path = ROOT / "scenarios" / "article" / "idle-subscription.yaml"
+    path_there = os.environ.get("PATH", "")
+    printed = set()
+    for locale, zone, seed in (("C", "UTC", "0"), ("C.UTF-8", "Asia/Kathmandu", "4225")):
+        environment = {
+            "LC_ALL": locale,
+            "TZ": zone,
+            "PYTHONHASHSEED": seed,
+            "PYTHONPATH": str(ROOT),
+            "PATH": path_there,
+        }
+        argv = [sys.executable, "-c", program, str(path)]
+        done = subprocess.run(argv, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+        printed.add(done.stdout)
+    assert printed == {f"{load(path).cells}\n"}
+
+
+@pytest.mark.parametrize("name", catalogue.middlebox_names())
+def test_catalogue_middleboxes(name: str) -> None:
+    """Every profile is readable, called as its file is, and says where its values come from."""
+    box = catalogue.middlebox(name)
+    assert box.name == name
+    assert box.source
+
+
+@pytest.mark.parametrize("name", catalogue.strategy_names())
+def test_catalogue_strategies(name: str) -> None:
+    """Every strategy is readable, called as its file is, and says what it is; ``none`` alone is empty."""
+    strategy = catalogue.strategy(name)
+    assert strategy.name == name
+    assert strategy.what
+    assert strategy.source
+    assert bool(strategy.mitigations) == (name != "none")
+
+
+def test_catalogue_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong entry is the lab's fault, not the scenario's author's."""
+    (tmp_path / "strategies").mkdir()
+    (tmp_path / "strategies" / "broken.yaml").write_text("mitigations: [prayer]\nname: twice\n")
+    monkeypatch.setattr(catalogue, "_FOLDER", tmp_path)
+    assert catalogue.strategy_names() == ["broken"]
+    with pytest.raises(LabFault) as caught:
+        catalogue.strategy("broken")
+    assert str(caught.value).startswith(
+        "cannot read the catalogue: lab/catalog/strategies/broken.yaml:1 mitigations[0]: unknown kind, got `prayer`; "
+    )
+    assert "broken.yaml:2 name: unknown key" in str(caught.value)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "topologies").glob("*.yaml")), ids=lambda path: path.stem)
+def test_topologies(path: Path) -> None:
+    """Every network of the project is one the lab can build, and starts with a drawing."""
+    problems: list[Any] = []
+    topology = read_topology(path, path.name, problems)
+    assert problems == []
+    assert isinstance(topology, Topology)
+    assert topology.name == path.stem
+    assert path.read_text(encoding="utf-8").startswith("#")
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
+def test_scenarios(path: Path) -> None:
+    """Every scenario of the project is drawn, sourced and explained, and claims something of every cell."""
+    scenario = load(path)
+    assert scenario.text.startswith("# client ─")
+    assert scenario.source.startswith("https://")
+    assert len(scenario.why) > 200
+    assert [cell.name for cell in scenario.cells if cell.claim is None] == []
+
+
+def test_fault_kinds() -> None:
+    """Faults are called in scenarios as their classes are."""
+    assert {name: cls.__name__ for name, cls in faults().items()} == {
+        "forget-flows": "ForgetFlows",
+        "link-down": "LinkDown",
+    }
+    assert set(faults().values()) == set(typing.get_args(Fault))
+
+
+def test_json_schema() -> None:
+    """Editors are told every key, and that there are no others."""
+    described = schema()
+    assert list(described["properties"]) == keys(ScenarioFile)
+    assert described["required"] == ["title", "topology", "probes", "ends"]
+    assert not described["additionalProperties"]
+    assert list(described["$defs"]["Server"]["properties"]) == keys(Server)
+    assert not described["$defs"]["Claim"]["additionalProperties"]

@@ -1,0 +1,98 @@
+"""Cells cross process boundaries as JSON: whole, unchanged, and without a validation library."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.mitigations import classes
+from lab.model.load import load
+from lab.model.scenario import Cell, ForgetFlows, LinkDown, Probe, Transport
+from lab.model.topology import Topology
+from lab.model.wire import from_json, to_json
+from lab.units import Seconds
+
+ROOT = Path(__file__).parents[2]
+PLUGINS: dict[str, type] = {cls.__name__: cls for cls in classes().values()}
+FAULTS = (
+    ForgetFlows(at=Seconds(5), node="home-nat"),
+    LinkDown(at=Seconds(6), link="lan", lasts=Seconds(1)),
+)
+CELLS = [
+    dataclasses.replace(cell, faults=FAULTS[: index % 3])
+    for path in sorted((ROOT / "scenarios").rglob("*.yaml"))
+    for index, cell in enumerate(load(path).cells)
+]
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: f"{cell.scenario}-{cell.name}")
+def test_round_trip(cell: Cell) -> None:
+    """A cell of every scenario comes back equal, with the very same types."""
+    back = from_json(Cell, json.loads(json.dumps(to_json(cell))), plugins=PLUGINS)
+    assert back == cell
+    assert repr(back) == repr(cell)
+    assert type(back.probes[0].at) is Seconds
+    assert [type(fault) for fault in back.faults] == [type(fault) for fault in cell.faults]
+
+
+def test_no_validation_library() -> None:
+    """Reading a cell imports neither pydantic nor YAML: each import costs seconds in a guest."""
+    program = """
+import json, sys
+from lab.mitigations import classes
+from lab.model.scenario import Cell
+from lab.model.wire import from_json, to_json
+plugins = {cls.__name__: cls for cls in classes().values()}
+cell = from_json(Cell, json.load(sys.stdin), plugins=plugins)
+loaded = {name.partition(".")[0] for name in sys.modules}
+heavy = sorted(loaded & {"pydantic", "pydantic_core", "ruamel", "rich", "typer"})
+print(json.dumps([heavy, to_json(cell)]))
+"""
+    data = to_json(CELLS[-1])
+    argv = [sys.executable, "-c", program]
+    done = subprocess.run(argv, input=json.dumps(data), cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    assert json.loads(done.stdout) == [[], data]
+
+
+def without(data: Any, key: str) -> Any:
+    """A copy without a key."""
+    return {name: value for name, value in data.items() if name != key}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: without(data, "kind"),
+        list,
+        lambda data: data | {"faults": [None]},
+        lambda data: data | {"kind": "Probe"},
+        lambda data: data | {"zebra": 1},
+        lambda data: without(data, "seed"),
+        lambda data: without(data, "topology"),
+        lambda data: data | {"transport": "pigeon"},
+        lambda data: data | {"faults": [{"kind": "Meteor", "at": 1.0}]},
+        lambda data: data | {"faults": 5},
+        lambda data: data | {"axes": [["strategy"]]},
+        lambda data: data | {"strategy": data["strategy"] | {"mitigations": [{"kind": "Prayer"}]}},
+        lambda data: data | {"probes": [{"kind": "Probe", "at": "soon", "within": 5.0}]},
+    ],
+)
+def test_wrong_shape(damage: Any) -> None:
+    """Data of another shape is refused with one kind of error."""
+    with pytest.raises(ValueError, match=r".+"):
+        from_json(Cell, damage(to_json(CELLS[0])), plugins=PLUGINS)
+
+
+def test_parts() -> None:
+    """Parts of a cell can travel alone."""
+    cell = CELLS[0]
+    assert from_json(Topology, to_json(cell.topology)) == cell.topology
+    assert from_json(Transport, to_json(cell.transport)) is cell.transport
+    assert to_json(Probe(at=Seconds(45))) == {"kind": "Probe", "at": 45.0, "within": 5.0}
