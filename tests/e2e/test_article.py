@@ -1,0 +1,84 @@
+"""The article's scenarios, as a user runs them: real pjsip, real NAT, real time, all side by side."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.lab_command import ROOT, start
+
+pytestmark = pytest.mark.e2e
+
+ARTICLE = ROOT / "scenarios" / "article"
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """The reports of all real-time article scenarios, and of one as an ordinary user; two minutes of waiting."""
+    home = tmp_path_factory.mktemp("article")
+    names = ("idle-subscription", "idle-behind-nat", "idle-behind-nat-expiry")
+    runs = {
+        name: start("run", ARTICLE / f"{name}.yaml", "--out", home / name, home=home / name / "home") for name in names
+    }
+    runs["ordinary user"] = start(
+        "run", ARTICLE / "idle-behind-nat.yaml", "--out", home / "user", home=home / "user", ordinary_user=True
+    )
+    found = {}
+    for name, process in runs.items():
+        out, errors = process.communicate()
+        assert process.returncode == 0, out + errors
+        folder = {"ordinary user": "user"}.get(name, name)
+        (report,) = (home / folder).glob("2*/report.json")
+        found[name] = json.loads(report.read_text())
+    return found
+
+
+def _cells(report: dict[str, Any]) -> dict[str, tuple[str, str | None]]:
+    return {cell["name"]: (cell["verdict"], (cell["cause"] or {}).get("kind")) for cell in report["cells"]}
+
+
+def _at(report: dict[str, Any], name: str) -> float:
+    (cell,) = (cell for cell in report["cells"] if cell["name"] == name)
+    return float(cell["cause"]["at_s"])
+
+
+@pytest.mark.timeout(300)
+def test_idle_subscription(reports: dict[str, dict[str, Any]]) -> None:
+    """pjsip itself closes the transport after 33 s; OPTIONS every 25 s or a reference keep it, every 40 s do not."""
+    report = reports["idle-subscription"]
+    assert _cells(report) == {
+        "none": ("fail", "client-idle-timer"),
+        "options-ping-25s": ("pass", None),
+        "options-ping-40s": ("fail", "client-idle-timer"),
+        "hold-transport": ("pass", None),
+    }
+    assert _at(report, "none") == pytest.approx(33.0, abs=0.5)
+
+
+def test_idle_behind_nat(reports: dict[str, dict[str, Any]]) -> None:
+    """Behind a NAT that forgets at 60 s a held transport is not enough: nothing refreshes the mapping."""
+    report = reports["idle-behind-nat"]
+    assert _cells(report) == {
+        "none": ("fail", "client-idle-timer"),
+        "options-ping-25s": ("pass", None),
+        "hold-transport": ("fail", "middlebox-forgot-flow"),
+    }
+    assert _at(report, "hold-transport") == pytest.approx(60.0, abs=0.5)
+
+
+def test_each_expiry_behaviour_is_named(reports: dict[str, dict[str, Any]]) -> None:
+    """The cause says what the middlebox did to the forgotten flow, as it was seen and not as it was configured."""
+    causes = {
+        cell["name"]: (cell["cause"] or {}).get("text", "") for cell in reports["idle-behind-nat-expiry"]["cells"]
+    }
+    assert "answers either side with RST" in causes["hold-transport,rst-to-sender-60s"]
+    assert "answers the inside with RST, the outside with silence" in causes["hold-transport,rst-to-inside-60s"]
+    assert causes["hold-transport,repickup-60s"] == ""  # pjsip's CRLF at 90 s is picked up again
+
+
+def test_ordinary_user_sees_the_same(reports: dict[str, dict[str, Any]]) -> None:
+    """Without root the lab runs in user namespaces, and every verdict and cause is the same."""
+    assert _cells(reports["ordinary user"]) == _cells(reports["idle-behind-nat"])

@@ -1,0 +1,124 @@
+"""Nothing is left behind, however a run ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.lab_command import SHORT, mounts, network, processes_of, run, start, wait_until
+
+pytestmark = pytest.mark.e2e
+
+
+def _cell(out: Path, name: str) -> bool:
+    return any(out.glob(f"*/cells/none/{name}"))
+
+
+def _record_has(out: Path, text: str) -> bool:
+    return any(text in path.read_text("utf-8") for path in out.glob("*/cells/none/record.jsonl"))
+
+
+MOMENTS: dict[str, Callable[[Path, Path, int], object]] = {
+    "at once": lambda out, home, pid: True,
+    "ledger folder made": lambda out, home, pid: (home / "state" / "lab").exists(),
+    "run folder made": lambda out, home, pid: any(out.glob("*/scenario.yaml")),
+    "ledger written": lambda out, home, pid: any((home / "state" / "lab").glob("*.jsonl")),
+    "world started": lambda out, home, pid: len(processes_of(pid)) >= 1,
+    "world enclosed": lambda out, home, pid: len(processes_of(pid)) >= 2,
+    "first cell started": lambda out, home, pid: _cell(out, "record.jsonl"),
+    "network planned": lambda out, home, pid: _cell(out, "ledger.jsonl"),
+    "actors started": lambda out, home, pid: _cell(out, "client.out"),
+    "client up": lambda out, home, pid: _cell(out, "client.log"),
+    "cells silent": lambda out, home, pid: any(
+        path.stat().st_size > 2000 for path in out.glob("*/cells/none/client.log")
+    ),
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_kill_9(tmp_path: Path, moment: str) -> None:
+    """Whenever `lab` is killed, its world dies with it, and `lab clean` closes the books."""
+    out, before = tmp_path / "runs", (network(), mounts())
+    process = start("run", SHORT, "--out", out, home=tmp_path)
+    wait_until(moment, lambda: MOMENTS[moment](out, tmp_path, process.pid))
+    process.kill()
+    process.communicate()
+    wait_until("all processes gone", lambda: not processes_of(process.pid))
+    assert (network(), mounts()) == before
+    cleaned = run("clean", home=tmp_path)
+    assert cleaned.returncode == 0, cleaned.stderr
+    assert not list((tmp_path / "state").rglob("*.jsonl"))
+    again = run("clean", home=tmp_path)
+    assert again.stdout == "nothing to clean\n"
+
+
+def test_clean_ends_only_what_the_ledger_names(tmp_path: Path) -> None:
+    """A process that outlived its dead owner is ended; one whose id was reused is not touched."""
+    import subprocess
+
+    left = subprocess.Popen(["sleep", "600"])
+    bystander = subprocess.Popen(["sleep", "600"])
+    try:
+        state = tmp_path / "state" / "lab"
+        state.mkdir(parents=True)
+        started = int(Path(f"/proc/{left.pid}/stat").read_text().rpartition(")")[2].split()[19])
+        entries = [
+            {"what": "owner", "pid": 2**22 - 1, "started": 1},
+            {"what": "process", "pid": left.pid, "started": started},
+            {"what": "process", "pid": bystander.pid, "started": started - 100},
+        ]
+        (state / "killed-run-4194303.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+        cleaned = run("clean", home=tmp_path)
+        assert cleaned.returncode == 0
+        assert f"ended process {left.pid}" in cleaned.stdout
+        assert left.wait(timeout=10) == -signal.SIGKILL
+        assert bystander.poll() is None
+    finally:
+        for process in (left, bystander):
+            process.kill()
+            process.wait()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted(tmp_path: Path, number: signal.Signals) -> None:
+    """Ctrl-C and SIGTERM end a run in order: status 130, a report of what was seen, nothing left."""
+    out, before = tmp_path / "runs", (network(), mounts())
+    process = start("run", SHORT, "--out", out, home=tmp_path)
+    wait_until("cells running", lambda: _cell(out, "client.log"))
+    os.kill(process.pid, number)
+    text, errors = process.communicate()
+    assert process.returncode == 130, errors
+    assert "interrupted" in text
+    assert not processes_of(process.pid)
+    assert not list((tmp_path / "state").rglob("*.jsonl"))
+    assert (network(), mounts()) == before
+    (report,) = out.glob("2*/report.json")
+    assert json.loads(report.read_text())["finished"] is False
+
+
+def test_next_run_cleans_up_by_itself(tmp_path: Path) -> None:
+    """After a kill the next run needs no `lab clean`, and works."""
+    out = tmp_path / "runs"
+    process = start("run", SHORT, "--out", out, home=tmp_path)
+    wait_until("cells running", lambda: _cell(out, "client.log"))
+    process.kill()
+    process.communicate()
+    after = run("run", SHORT, "--out", out, home=tmp_path)
+    assert after.returncode == 0, after.stdout + after.stderr
+    assert "closed the ledger of the killed run" in after.stdout
+    assert not list((tmp_path / "state").rglob("*.jsonl"))
+
+
+def test_two_runs_at_once(tmp_path: Path) -> None:
+    """Two runs at the same time have folders, ledgers and namespaces of their own, and both pass."""
+    out = tmp_path / "runs"
+    both = [start("run", SHORT, "--out", out, home=tmp_path) for _ in range(2)]
+    texts = [process.communicate()[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], texts
+    reports = [json.loads(path.read_text()) for path in out.glob("2*/report.json")]
+    assert [[cell["verdict"] for cell in report["cells"]] for report in reports] == [["pass", "pass"]] * 2

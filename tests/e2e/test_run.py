@@ -1,0 +1,78 @@
+"""``lab run``: what it prints, what it leaves, how it exits."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.lab_command import ROOT, SHORT, run
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def broken_claim(tmp_path: Path) -> Path:
+    """The short scenario, claiming what will not be seen."""
+    scenario = tmp_path / "project" / "broken.yaml"
+    scenario.parent.mkdir()
+    shutil.copytree(ROOT / "topologies", scenario.parent / "topologies")
+    scenario.write_text(SHORT.read_text().replace("verdict: pass", "verdict: fail"))
+    return scenario
+
+
+def test_what_a_run_leaves(tmp_path: Path) -> None:
+    """A run folder holds the scenario, the report, and per cell the record, the logs and a capture per link."""
+    done = run("run", SHORT, "--out", tmp_path / "runs", "--json", home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    folder = tmp_path / "runs" / "latest"
+    assert json.loads((folder / "report.json").read_text()) == report
+    assert (folder / "scenario.yaml").read_text() == SHORT.read_text()
+    for cell in report["cells"]:
+        left = {path.name for path in (folder / cell["folder"]).iterdir()}
+        assert left >= {"cell.json", "record.jsonl", "client.log", "lan.pcapng", "access.pcapng", "core.pcapng"}
+        assert cell["axes"] == {"strategy": cell["name"]}
+        assert (cell["verdict"], cell["claim"]["holds"]) == ("pass", True)
+    assert "proves no mitigation" in report["warnings"][0]  # `none` passes: the silence is too short
+
+
+def test_broken_claim(tmp_path: Path, broken_claim: Path) -> None:
+    """A claim that does not hold: status 1, and the table says what was claimed and what was seen."""
+    done = run("run", broken_claim, "--out", tmp_path / "runs", home=tmp_path)
+    assert done.returncode == 1
+    assert "claimed fail, seen pass" in done.stdout
+
+
+def test_only_seed_jobs(tmp_path: Path) -> None:
+    """--only runs the cells named, --seed reaches the cell, --jobs 1 runs cells one after the other."""
+    done = run("run", SHORT, "--out", tmp_path, "--only", "strategy=none", "--seed", "77", "--json", home=tmp_path)
+    report = json.loads(done.stdout)
+    assert ([cell["name"] for cell in report["cells"]], report["seed"]) == (["none"], 77)
+    assert json.loads((tmp_path / "latest/cells/none/cell.json").read_text())["seed"] == 77
+    done = run("run", SHORT, "--out", tmp_path, "--jobs", "1", "--json", home=tmp_path)
+    assert done.returncode == 0
+    first, second = (tmp_path / "latest" / "cells" / cell["name"] for cell in json.loads(done.stdout)["cells"])
+    assert (second / "server.out").stat().st_ctime >= (first / "record.jsonl").stat().st_mtime
+
+
+@pytest.mark.parametrize(
+    ("choice", "said"),
+    [("strategy=nine", "one of hold-transport, none"), ("colour=red", "strategy"), ("none", "AXIS=VALUE")],
+)
+def test_wrong_choice(tmp_path: Path, choice: str, said: str) -> None:
+    """A choice that matches nothing is a problem like any other: status 2, nothing started."""
+    done = run("run", SHORT, "--out", tmp_path / "runs", "--only", choice, home=tmp_path)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_unwritable_out(tmp_path: Path) -> None:
+    """A run folder that cannot be made is the host's fault: status 3, with the way out."""
+    (tmp_path / "file").write_text("")
+    done = run("run", SHORT, "--out", tmp_path / "file", home=tmp_path)
+    assert done.returncode == 3
+    assert "--out DIR" in done.stderr
