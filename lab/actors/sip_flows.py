@@ -91,7 +91,10 @@ def send_datagram(sock: socket.socket, data: bytes, to: Address) -> None:
 
 def read_datagram(sock: socket.socket) -> tuple[Request | Response | MalformedMessage | None, Address]:
     """Read one datagram; None when it holds nothing but CR and LF (RFC 3261 §7.5 has a server ignore them)."""
-    data, (host, port) = sock.recvfrom(65536)
+    try:
+        data, (host, port) = sock.recvfrom(65536)
+    except BlockingIOError:  # the kernel announced one and then found its checksum wrong: recvfrom(2), select(2)
+        return None, ("unknown", 0)
     if not data.strip(b"\r\n"):
         return None, (host, port)
     try:
@@ -140,7 +143,8 @@ class Tls:
     def close(self) -> None:
         """Write a close_notify, if the handshake got that far."""
         if self.established:
-            with contextlib.suppress(ssl.SSLWantReadError):  # the peer's close_notify is not awaited
+            # the peer's close_notify is not awaited; what the peer has broken cannot be closed in order
+            with contextlib.suppress(ssl.SSLError):
                 self._object.unwrap()
 
 

@@ -51,7 +51,7 @@ class Settings(NamedTuple):
         ports: by transport (``udp``, ``tcp``, ``tls``); 0: the kernel chooses; a transport not named is not offered.
         certificate, key: PEM files; key None: it is in the certificate's file. Needed for ``tls``.
         keylog: file for TLS secrets (NSS key log format), None: none.
-        subscription_expires, registration_expires: seconds granted at most.
+        subscription_expires, registration_expires: seconds granted at most; SIP has whole seconds only, at least 1.
         notify_route: ``flow`` or ``contact``.
         answers_crlf: a double CRLF gets a single one (RFC 5626 §3.5.1).
         seed: goes into tags, branches and Call-IDs, which are counted, not drawn.
@@ -73,7 +73,7 @@ class Settings(NamedTuple):
         """Read the command.
 
         Raises:
-            LabFault: it does not have these fields, or an unknown notify_route.
+            LabFault: it does not have these fields, or one has a value that makes no sense.
         """
         try:
             settings = cls(**{name: value for name, value in command.items() if name != "do"})
@@ -81,6 +81,9 @@ class Settings(NamedTuple):
             raise LabFault("starting the SIP server", detail=str(error)) from error
         if settings.notify_route not in ("flow", "contact"):
             raise LabFault("starting the SIP server", detail=f"notify_route {settings.notify_route!r}")
+        for seconds in (settings.subscription_expires, settings.registration_expires):
+            if seconds < 1 or seconds != int(seconds):
+                raise LabFault("starting the SIP server", detail=f"expires {seconds!r}, not a whole number of seconds")
         return settings
 
 

@@ -61,18 +61,21 @@ class Dialog(NamedTuple):
         """Make the dialog that a 2xx with To tag ``tag`` to ``request`` establishes.
 
         Raises:
-            MalformedMessage: no usable Contact.
+            MalformedMessage: no usable Contact, or a Record-Route that cannot be read.
         """
         target = contact_of(request)
         if target is None:
             raise MalformedMessage("no Contact", request=request)
+        routes = tuple(value for line in request.all("Record-Route") for value in split(line, ","))
+        for route in routes:
+            Uri.parse(NameAddr.parse(route).uri)
         return cls(
             call_id=request.first("Call-ID") or "",
             local=NameAddr.parse(request.first("To") or "").with_tag(tag),
             remote=NameAddr.parse(request.first("From") or ""),
             local_cseq=0,
             remote_cseq=parse_cseq(request.first("CSeq") or "")[0],
-            route_set=tuple(value for line in request.all("Record-Route") for value in split(line, ",")),
+            route_set=routes,
             remote_target=target,
         )
 

@@ -35,7 +35,7 @@ class Subscription(NamedTuple):
 
     def notify(self, *, now: float, note: str, via: str, contact: str) -> tuple[Subscription, Request]:
         """Build the next NOTIFY: active with the seconds left, or terminated by timeout (RFC 6665 §4.2.2)."""
-        left = round(self.expires_at - now)
+        left = max(1, round(self.expires_at - now))  # 0 would say terminated
         state = f"active;expires={left}" if self.expires_at > now else "terminated;reason=timeout"
         dialog, request = self.dialog.request(
             "NOTIFY",

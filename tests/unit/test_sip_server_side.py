@@ -183,6 +183,13 @@ def test_route_set(record_route: str, uri: str, routes: tuple[str, ...], hop: st
     assert (notify.uri, notify.all("Route"), str(dialog.next_hop)) == (uri, routes, hop)
 
 
+@pytest.mark.parametrize("route", ["rubbish", "<sip:p1;lr>, <tel:+1>"])
+def test_no_dialog_with_routes_that_lead_nowhere(route: str) -> None:
+    """Found out before the subscription is accepted, not when it is to be used."""
+    with pytest.raises(MalformedMessage):
+        Dialog.accept(request("SUBSCRIBE", Record_Route=route), tag="t1")
+
+
 @pytest.mark.parametrize("contact", ["", "*", "<sip:a@h>, <sip:b@h>", "<tel:+1>"])
 def test_no_dialog_without_one_usable_contact(contact: str) -> None:
     """A dialog needs exactly one SIP URI to send to."""
@@ -217,6 +224,7 @@ def test_the_life_of_a_subscription() -> None:
     assert (state, subscription.id, subscription.expires_at) == ("active", "s1", 400.0)
     assert state_of(subscription, 100.0) == "active;expires=300"
     assert state_of(subscription, 140.2) == "active;expires=260"
+    assert state_of(subscription, 399.9) == "active;expires=1"
     subscription, state = subscribe(notifier, 350.0, flow="f2", Contact="<sip:alice@10.0.0.2:9>", **inside(2))
     assert (state, subscription.id, subscription.flow, subscription.expires_at) == ("refreshed", "s1", "f2", 950.0)
     assert subscription.dialog.remote_target == "sip:alice@10.0.0.2:9"
