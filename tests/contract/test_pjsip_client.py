@@ -3,11 +3,13 @@ imported pjsua2 already."""
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import select
 import signal
 import socket
+import struct
 import sys
 import time
 import traceback
@@ -20,15 +22,17 @@ import pytest
 
 from lab import certificates
 from lab.actors import sip_server
-from lab.actors.channel import Lines
+from lab.actors.channel import Channel, Lines
 from lab.actors.pjsip import client
 from lab.actors.pjsip.agent import UserAgent
+from lab.actors.pjsip.library import use_hosts_file_only
 from lab.backends.netns import Process
 from lab.mitigations import classes
 from lab.mitigations.base import TransportState
 from lab.mitigations.hold_transport import HoldTransport
 from lab.mitigations.options_ping import OptionsPing
 from lab.model.wire import to_json
+from lab.network import netns
 from lab.units import Seconds
 
 ADDRESS = "127.0.0.1"
@@ -39,13 +43,13 @@ PATIENCE_S = 10.0
 class Actor:
     """An actor forked from the test, and what it has said."""
 
-    def __init__(self, main: Callable[[socket.socket], None], log: Path) -> None:
+    def __init__(self, main: Callable[[socket.socket], None], log: Path, namespace: int | None = None) -> None:
         ours, theirs = socket.socketpair()
         sys.stdout.flush()
         sys.stderr.flush()
         pid = os.fork()
         if pid == 0:
-            _child(main, ours, theirs, log)
+            _child(main, ours, theirs, log, namespace)
         theirs.close()
         self.log = log
         self.process = Process("loopback", pid, ours)
@@ -91,9 +95,13 @@ class Actor:
         return bool(data)
 
 
-def _child(main: Callable[[socket.socket], None], ours: socket.socket, theirs: socket.socket, log: Path) -> None:
+def _child(
+    main: Callable[[socket.socket], None], ours: socket.socket, theirs: socket.socket, log: Path, namespace: int | None
+) -> None:
     status = 1
     try:
+        if namespace is not None:
+            netns.enter(namespace)
         os.setsid()
         ours.close()
         written = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -115,6 +123,7 @@ class Stage:
         self.folder = folder
         self.certificate = certificate
         self.actors: list[Actor] = []
+        self.namespace: int | None = None
 
     def server(self, **ports: int) -> Actor:
         actor = self._actor(sip_server.main)
@@ -160,7 +169,7 @@ class Stage:
         return actor
 
     def _actor(self, main: Callable[[socket.socket], None]) -> Actor:
-        actor = Actor(main, self.folder / f"actor{len(self.actors)}.log")
+        actor = Actor(main, self.folder / f"actor{len(self.actors)}.log", self.namespace)
         self.actors.append(actor)
         return actor
 
@@ -176,6 +185,23 @@ def stage(leaves_nothing: None, tmp_path: Path, certificate: certificates.Certif
     yield stage
     for actor in stage.actors:
         actor.process.kill()
+
+
+@pytest.fixture
+def stage_apart(stage: Stage, namespaces: None) -> Iterator[Stage]:
+    """A stage in a network namespace that has a loopback interface, which is up, and nothing else."""
+    stage.namespace = netns.new()
+    set_loopback(stage.namespace, ADDRESS)
+    yield stage
+    os.close(stage.namespace)
+
+
+def set_loopback(namespace: int, address: str) -> None:
+    """Take the loopback interface up with an address; without one (0.0.0.0) there are no routes."""
+    siocsifaddr, siocsifflags, iff_up = 0x8916, 0x8914, 1  # <linux/sockios.h>, <linux/if.h>
+    with netns.entered(namespace), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        fcntl.ioctl(sock, siocsifaddr, struct.pack("=16sHH4s8x", b"lo", socket.AF_INET, 0, socket.inet_aton(address)))
+        fcntl.ioctl(sock, siocsifflags, struct.pack("=16sh14x", b"lo", iff_up))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -359,6 +385,39 @@ def test_nobody_listens(stage: Stage) -> None:
         assert "Connection refused" in alice.expect("transport", state="disconnected")["reason"]
         alice.tell("stop")
         assert alice.end() == 0
+
+
+@pytest.mark.kernel
+def test_without_a_route_options_fail_at_once(stage_apart: Stage) -> None:
+    """pjsip both calls back and raises then: one answer in the record, and the client goes on."""
+    server = stage_apart.server(udp=0)
+    port = server.expect("ready")["ports"]["udp"]
+    alice = stage_apart.client(port, OptionsPing(interval=Seconds(0.3)), transport="udp")
+    alice.expect("options-answer", n=1, code=200)
+    assert stage_apart.namespace is not None
+    set_loopback(stage_apart.namespace, "0.0.0.0")
+    alice.expect("options-answer", n=2, code=503, reason="Network is unreachable")
+    alice.expect("options-answer", n=3, code=503)
+    set_loopback(stage_apart.namespace, ADDRESS)
+    alice.expect("options-answer", n=5, code=200)
+    answers = [event["n"] for event in alice.events if event["ev"] == "options-answer"]
+    assert answers == sorted(set(answers))
+
+
+@pytest.mark.kernel
+def test_names_are_looked_up_in_the_hosts_file_alone(stage_apart: Stage) -> None:
+    """No name server is asked: the answer is "no such name", not "no answer from those who might know"."""
+
+    def look_up(sock: socket.socket) -> None:
+        use_hosts_file_only()
+        try:
+            socket.getaddrinfo("no-such-host.example.com", 80)
+        except socket.gaierror as error:
+            Channel(sock).emit("failed", errno=error.errno)
+
+    asked = Actor(look_up, stage_apart.folder / "look-up.log", stage_apart.namespace)
+    stage_apart.actors.append(asked)
+    assert asked.expect("failed")["errno"] == socket.EAI_NONAME
 
 
 def test_a_server_of_another_authority_is_refused(stage: Stage, tmp_path: Path) -> None:

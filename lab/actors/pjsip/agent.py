@@ -1,8 +1,8 @@
-"""One pjsip user agent in this process, driven by events alone: no threads, no polling.
+"""One pjsip user agent in this process, driven by events alone: no polling.
 
 By default pjsua2 starts a worker thread, a media thread and a sound device, which wake up many times a second; none of
 them is started here. The process sleeps in ``libHandleEvents`` until a packet, a command or one of pjsip's own timers
-is due.
+is due; a second thread, pjmedia's for its events, sleeps for good.
 
 Objects of pjsua2 are held for the life of the agent: pjsip keeps bare pointers to them.
 """
@@ -59,7 +59,10 @@ class Settings:
 
     Attributes:
         server, port: the outbound proxy all requests go to; an IPv4 address.
+        transport: to the proxy; listens on it as well.
+        account: whether it registers before it subscribes.
         ca: PEM file that must vouch for the server's certificate; None: any certificate will do.
+        seed: decides all that pjsip and Python draw: Call-IDs, tags, branches, the instance id.
         user, peer: user parts of its own address and of the presentity it subscribes to.
         domain: host part of both.
         log: file for pjsip's log, appended to; each line starts with CLOCK_MONOTONIC in seconds, as in events.
@@ -145,7 +148,12 @@ class UserAgent:
         request.userData, address = _token()
         self._options[address] = (request.userData, self._options_sent)
         self.emit("options-sent", n=self._options_sent)
-        self._account.sendRequest(request)
+        try:
+            self._account.sendRequest(request)
+        except pj.Error:
+            if address in self._options:
+                raise
+            # else: it failed at once, as without a route, and pjsip has said so by its callback already
 
     def add_transport_ref(self, handle: int) -> None:
         """See ``Client``."""
@@ -355,7 +363,10 @@ def _token() -> tuple[Any, int]:
 def _address_towards(server: str) -> str:
     """The local address that packets to the server leave from; sends nothing."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.connect((server, 9))  # any port
+        try:
+            sock.connect((server, 9))  # any port
+        except OSError as error:
+            raise LabFault(f"finding the client's address towards {server}", detail=str(error)) from error
         return str(sock.getsockname()[0])
 
 
