@@ -17,7 +17,8 @@ from lab.model.check import build
 from lab.model.kinds import mitigations, read_kind
 from lab.model.middlebox import Middlebox
 from lab.model.scenario import Strategy
-from lab.model.yaml_lines import Node, read_text, read_yaml
+from lab.model.text_file import read_text
+from lab.model.yaml_lines import Node, read_yaml
 
 T = TypeVar("T")
 

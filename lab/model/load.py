@@ -18,8 +18,9 @@ from lab.model.kinds import faults, read_kind
 from lab.model.project import check_file_name, topology_of
 from lab.model.rules import kebab
 from lab.model.scenario import Cell, Claim, Probe, Scenario
+from lab.model.text_file import read_text
 from lab.model.timing import check_claims, check_faults, check_probes, check_targets
-from lab.model.yaml_lines import Node, read_text, read_yaml
+from lab.model.yaml_lines import Node, read_yaml
 
 _PLAIN = ("title", "source", "why", "seed", "server", "client", "expect", "ends")
 """Keys whose value says all; the others need each other."""

@@ -39,15 +39,24 @@ class Yaml:
 
 
 class Before:
-    """The rule sees the value as it stands in the file, and may turn it into the field's type."""
+    """The rule sees the value as it stands in the file, and may turn it into the field's type.
 
-    def __init__(self, rule: Callable[[Any], Any]) -> None:
+    Attributes:
+        rule: returns the value to go on with, or raises ValueError.
+        also: JSON schema of what the rule accepts beyond the type.
+    """
+
+    def __init__(self, rule: Callable[[Any], Any], *, also: dict[str, Any]) -> None:
         self.rule = rule
+        self.also = also
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
         from pydantic_core import core_schema
 
         return core_schema.no_info_before_validator_function(self.rule, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        return {"anyOf": [handler(schema), self.also]}
 
 
 class After:
@@ -144,9 +153,9 @@ Text = Annotated[str, After(_text)]
 WholeSeconds = Annotated[Seconds, After(_whole_seconds)]
 Lasting = Annotated[Seconds, After(_above_zero)]
 """A time span above zero."""
-WholeSecondsOrNever = Annotated[WholeSeconds | None, Before(_or_never)]
+WholeSecondsOrNever = Annotated[WholeSeconds | None, Before(_or_never, also={"const": "never"})]
 """None is written ``never``."""
 Share = Annotated[Percent, After(_above_zero)]
 """A share above zero."""
-OneOrMore = Annotated[tuple[str, ...], Before(_one_or_more)]
+OneOrMore = Annotated[tuple[str, ...], Before(_one_or_more, also={"type": "string"})]
 """Written as one name or as a list of names."""

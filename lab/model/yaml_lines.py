@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import io
 import re
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -28,14 +26,14 @@ from ruamel.yaml.events import (
 )
 
 from lab.errors import Problem
+from lab.model.text_file import CONTROL
 
-LARGEST_FILE = 1_000_000
-"""Bytes; the longest scenario anyone wrote by hand is a hundredth of this."""
+MOST_VALUES = 20_000
+"""Keys and values; the parser reads about as many in a second, and a matrix of 5000 cells is written with 400."""
 DEEPEST = 20
 """Nesting; a scenario needs 6."""
 
 _WHOLE_NUMBER = re.compile(r"[-+]?[0-9]{1,18}")
-_CONTROL = re.compile("[\x00-\x08\x0b-\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 _LONGEST_SHOWN = 50
 
 _IN_PLAIN_WORDS = (
@@ -52,6 +50,7 @@ _IN_PLAIN_WORDS = (
     ("cannot start any token", "text that starts with a character YAML reserves", "put it in quotes"),
     ("unknown escape character", "an unknown escape in double quotes", "use single quotes"),
     ("<block end>", "wrong indentation, or a list and a mapping mixed", "one indentation for all keys of a mapping"),
+    ("<document start>", "something after the end of the value", "`key: value` lines"),
     ("could not find expected ':'", "a line without `:`", "`key: value`"),
 )
 
@@ -123,47 +122,6 @@ def shown(text: str) -> str:
     return "`" + "".join(c if c.isprintable() else c.encode("unicode-escape").decode() for c in short) + "`"
 
 
-def read_text(path: Path, name: str, problems: list[Problem]) -> str | None:
-    """Read a file as UTF-8; None, with a problem added, if that cannot be.
-
-    Args:
-        path: the file.
-        name: what the user calls it.
-        problems: where problems go.
-    """
-    try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            problems.append(Problem(name, 0, "", "not a file"))
-            return None
-        if status.st_size > LARGEST_FILE:
-            given = f"{status.st_size} bytes"
-            problems.append(Problem(name, 0, "", "too large", got=given, allowed=f"at most {LARGEST_FILE} bytes"))
-            return None
-        data = path.read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        problems.append(Problem(name, 0, "", f"cannot be read: {reason.lower()}"))
-        return None
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        what = f"not UTF-8 at byte {error.start}"
-        problems.append(
-            Problem(name, line, "", what, got=f"0x{data[error.start]:02x}", allowed="save the file as UTF-8")
-        )
-        return None
-    text = text.removeprefix("\ufeff")
-    control = _CONTROL.search(text)
-    if control is not None:
-        line = text.count("\n", 0, control.start()) + 1
-        got = f"U+{ord(control.group()):04X}"
-        problems.append(Problem(name, line, "", "a control character", got=got, allowed="text only"))
-        return None
-    return text
-
-
 def read_yaml(text: str, name: str, problems: list[Problem]) -> Node | None:
     """Read one YAML mapping; None, with problems added, if the text is not one.
 
@@ -215,6 +173,7 @@ def _compose(text: str, name: str, problems: list[Problem]) -> Node | None:
     root: Node | None = None
     stack: list[_Open] = []
     documents = 0
+    values = 0
     for event in _events(text):
         line = event.start_mark.line + 1
         if isinstance(event, DocumentStartEvent):
@@ -226,6 +185,9 @@ def _compose(text: str, name: str, problems: list[Problem]) -> Node | None:
         elif isinstance(event, (AliasEvent, ScalarEvent, MappingStartEvent, SequenceStartEvent)):
             written = text[event.start_mark.index : event.end_mark.index]
             _refuse(event, written, name, line)
+            values += 1
+            if values > MOST_VALUES:
+                raise _GaveUp(Problem(name, line, "", "too many keys and values", allowed=f"at most {MOST_VALUES}"))
             if _takes_key(event, stack, name, line, problems):
                 continue
             node = _place(event, stack, Node(name, line, "", text=written), problems)
@@ -281,9 +243,9 @@ def _place(event: Any, stack: list[_Open], node: Node, problems: list[Problem]) 
         siblings.append(node)
     if isinstance(event, ScalarEvent):
         node.value = _scalar(event)
-        if isinstance(node.value, str) and _CONTROL.search(node.value):
+        if isinstance(node.value, str) and CONTROL.search(node.value):
             problems.append(node.problem("a control character", allowed="text only"))
-            node.value = _CONTROL.sub("\ufffd", node.value)
+            node.value = CONTROL.sub("\ufffd", node.value)
         if node.value is None:
             problems.append(node.problem("no value", got="", allowed="give one, or leave the key out"))
     return node

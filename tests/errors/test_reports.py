@@ -10,7 +10,7 @@ import pytest
 
 from lab.errors import ScenarioError
 from lab.model.load import load
-from lab.model.yaml_lines import LARGEST_FILE
+from lab.model.text_file import LARGEST_FILE
 
 CASES = Path(__file__).parent / "cases"
 NAMES = sorted(path.stem for path in CASES.glob("*.yaml"))
@@ -68,8 +68,22 @@ def test_ten_megabytes(tmp_path: Path) -> None:
 def test_one_megabyte_is_read(tmp_path: Path) -> None:
     """The limit is inclusive: this file is read, and found wrong for what is in it."""
     path = tmp_path / "large.yaml"
-    path.write_bytes(b"[]\n" + b"#" * (LARGEST_FILE - 3))
+    path.write_bytes(b"[]\n" + b"#\n" * (LARGEST_FILE // 2 - 2) + b"\n")
     assert problems_of(path) == [":1: not a mapping, got an empty list; `key: value` lines"]
+
+
+def test_long_line(tmp_path: Path) -> None:
+    """A line no one writes is refused before the parser sees it."""
+    path = tmp_path / "long.yaml"
+    path.write_text("title: t\n" + "!" * 900_000)
+    assert problems_of(path) == [":2: a line that is too long, got 900000 characters; at most 10000"]
+
+
+def test_many_values(tmp_path: Path) -> None:
+    """A file of countless values is given up on, not read to its end."""
+    path = tmp_path / "many.yaml"
+    path.write_text("probes:\n" + "- a\n" * 200_000)
+    assert problems_of(path) == [":19999: too many keys and values; at most 20000"]
 
 
 def test_no_file(tmp_path: Path) -> None:

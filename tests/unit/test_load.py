@@ -494,4 +494,6 @@ def test_json_schema() -> None:
     assert described["required"] == ["title", "topology", "probes", "ends"]
     assert not described["additionalProperties"]
     assert list(described["$defs"]["Server"]["properties"]) == keys(Server)
-    assert not described["$defs"]["Claim"]["additionalProperties"]
+    claim = described["$defs"]["Claim"]
+    assert not claim["additionalProperties"]
+    assert [kind["type"] for kind in claim["properties"]["strategy"]["anyOf"]] == ["array", "string"]
