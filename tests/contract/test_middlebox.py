@@ -7,6 +7,7 @@ reads what its network showed. Time line, in seconds after the flows were set up
 
     0     a stranger tries the mappings          2.6   the idle mappings are gone; kept flows sent to from outside
     1.3   kept flows sent to from inside         2.7   the forgotten flows are sent to, from either side
+                                                 4.9   the kept mappings, idle since 2.6, are gone as well
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from scapy.layers.l2 import Ether
 from lab.actors.capture import Capture
 from lab.actors.observer import Observer
 from lab.actors.sentinel import Sentinel
+from lab.errors import LabFault
 from lab.judge.sentinel import expected
 from lab.model.middlebox import ForgottenFlow, Middlebox
 from lab.model.topology import Topology
@@ -62,6 +64,7 @@ class Seen:
     stranger_sent: int = 0
     endpoints: dict[str, str] = field(default_factory=dict)
     kept_were_alive: bool = False
+    ended_when_asked: set[str] = field(default_factory=set)
 
     def take(self, ev: str, *, at: float | None = None, **fields: Any) -> None:
         self.events.append({"ev": ev, "at": at, **fields})
@@ -133,11 +136,14 @@ async def _story(network: Network, file: Path) -> Seen:
     seen.kept_tcp.append(await _arrives(kept_far, kept))
     seen.kept_udp.append(await kept_udp.inbound())
     observer.observe_now()
+    seen.ended_when_asked = {event["inside"] for event in seen.of("mapping", state="destroyed")}
     alive = {mapping.inside for mapping in conntrack.table(space["home-nat"])}
     seen.kept_were_alive = {seen.endpoints["kept"], seen.endpoints["kept udp"]} <= alive
     seen.idle_udp_from_outside = await idle_udp.inbound()
     seen.idle_udp_from_inside = await idle_udp.outbound()
     await sentinel.challenge()
+    await until(4.9)
+    observer.observe_now()
     for capture in captures:
         capture.drain()
     sentinel.close()
@@ -328,13 +334,23 @@ def test_udp_mapping_timer(seen: dict[str, Seen], name: str) -> None:
 
 @pytest.mark.parametrize("name", BEHAVIOURS)
 def test_mappings_end_on_time(seen: dict[str, Seen], name: str) -> None:
-    """Idle mappings end within 0.2 s of the claimed timeout after their last packet, and the observer knows when."""
+    """Idle mappings end within 0.2 s of the claimed timeout after their last packet, and the observer knows when.
+
+    The kept UDP mapping is older than 2 s, which conntrack gives a timer of its own.
+    """
     sentinel = [event["local"] for event in seen[name].of("sentinel", state="established")]
-    for inside in (*sentinel, seen[name].endpoints["idle udp"]):
+    for inside in (*sentinel, *seen[name].endpoints.values()):
         ended = next(event["at"] for event in seen[name].of("mapping", state="destroyed", inside=inside))
         packets = seen[name].of("packet", link="lan")
         last = max(p["at"] for p in packets if inside in (p["src"], p["dst"]) and p["at"] < ended)
         assert abs(ended - last - TIMEOUT) < 0.2
+
+
+@pytest.mark.parametrize("name", BEHAVIOURS)
+def test_expiries_are_told_when_asked(seen: dict[str, Seen], name: str) -> None:
+    """``observe_now`` tells of every mapping that has expired by then, though the kernel looks but once a minute."""
+    sentinel = {event["local"] for event in seen[name].of("sentinel", state="established")}
+    assert seen[name].ended_when_asked == {*sentinel, seen[name].endpoints["idle udp"]}
 
 
 @pytest.mark.parametrize("name", BEHAVIOURS)
@@ -446,3 +462,35 @@ def test_segments_are_captured_as_they_travel(one_home: Topology, tmp_path: Path
     capture.close()
     network.close()
     assert (max(sizes) > 1500) is offloads
+
+
+def _flood(network: Network) -> None:
+    """Three hundred UDP flows from the client at once."""
+    with network.entered("client"):
+        socks = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(300)]
+    for sock in socks:
+        sock.sendto(b"x", (SERVER, 5065))
+        sock.close()
+
+
+def test_lost_announcements_are_a_fault(network: Network) -> None:
+    """When more mappings come than the observer's socket holds, it says so instead of telling half the story."""
+    seen = Seen()
+    observer = Observer("home-nat", network.namespaces["home-nat"], seen.take)
+    observer._link.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)  # the kernel's minimum
+    _flood(network)
+    with pytest.raises(LabFault, match="home-nat: more came than was read"):
+        observer.observe_now()
+    observer.close()
+
+
+def test_lost_packets_are_a_fault(network: Network, tmp_path: Path) -> None:
+    """When more packets pass than the capture's socket holds, its end says so."""
+    seen = Seen()
+    space = network.namespaces["client"]
+    capture = Capture("lan", here="client", there="home-nat", namespace=space, path=tmp_path / "lan", emit=seen.take)
+    capture._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+    _flood(network)
+    with pytest.raises(LabFault, match=r"capture link lan: \d+ packets came faster"):
+        capture.close()
+    assert 0 < len(seen.of("packet")) < 300
