@@ -1,7 +1,7 @@
-"""What a run has made on this machine, on disk before anyone relies on it, so that a killed run can be undone by name.
+"""What a run has made on this machine, on disk before anyone relies on it; so a killed run can be undone by name.
 
-One file per run in the user's state folder; one JSON line per entry. A process is named by its id and its start time, so
-that a reused id is never taken for it. All a run makes lives in its world processes (their PID and network namespaces
+One file per run in the user's state folder; one JSON line per entry. A process is named by its id and its start time,
+so that a reused id is never taken for it. All a run makes lives in its world processes (their PID and network namespaces
 hold every node, link and actor), so the undo of everything is the end of those processes; the ledger goes last.
 """
 
@@ -24,7 +24,7 @@ def folder() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class ProcessName:
-    """A process that can be recognised: its id and its start time in clock ticks since boot (proc(5), stat field 22)."""
+    """A process that can be recognised: its id and its start in clock ticks since boot (proc(5), stat field 22)."""
 
     pid: int
     started: int

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 from lab import ledger
 from lab.errors import (
     EXIT_CLAIM_BROKEN,
@@ -105,7 +107,7 @@ def _chosen(scenario: Scenario, options: Options) -> Scenario:
     return dataclasses.replace(scenario, cells=kept)
 
 
-def _run_one(scenario: Scenario, options: Options, console: terminal.Console) -> int:
+def _run_one(scenario: Scenario, options: Options, console: Console) -> int:
     folder = RunFolder.make(options.out, scenario)
     cells = {str(folder.cell(cell)): cell for cell in scenario.cells}
     console.print(f"{scenario.name}: {len(cells)} cells, real time, into {_shown(folder.path)}")
@@ -165,7 +167,7 @@ def _judged(cell: Cell, folder: Path) -> Outcome:
     return judge(cell, record.read(path) if path.exists() else [])
 
 
-def _status(results: list[tuple[Cell, Outcome | LabError]], console: terminal.Console) -> int:
+def _status(results: list[tuple[Cell, Outcome | LabError]], console: Console) -> int:
     errors = [result for _, result in results if isinstance(result, LabError)]
     for text in dict.fromkeys(f"{error.side} error: {error}" for error in errors):
         console.print(text, style="red", markup=False)

@@ -10,7 +10,7 @@ from lab.model.scenario import Cell
 from lab.model.topology import Role
 
 PROBE_SHADOW_S = 1.0
-"""Traffic this soon after a probe, or after the set-up, counts as theirs: any round trip without loss, delayed ACK included."""
+"""Traffic this soon after a probe, or after the set-up, is theirs: any round trip without loss, delayed ACK included."""
 
 SENTINEL_PORT = 5099
 

@@ -17,7 +17,7 @@ def judge(cell: Cell, lines: list[Line]) -> Outcome:
     """
     story = Story(lines)
     doubt = _doubt(cell, story)
-    cause = None if doubt else _cause(cell, story)
+    cause = None if doubt else _cause(story)
     measured = metrics.measure(cell, story, cause)
     if doubt:
         verdict = Verdict.INCONCLUSIVE
@@ -55,7 +55,7 @@ def _last_word(story: Story) -> str:
     return ""
 
 
-def _cause(cell: Cell, story: Story) -> CauseFound | None:
+def _cause(story: Story) -> CauseFound | None:
     """The cause of the first probe that failed."""
     sent = {line["probe"]: float(line["t"]) for _, line in story.of("server", "probe", state="sent")}
     for _, line in story.of("server", "probe", state="failed"):

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
+from typing_extensions import Self
 
 from lab.errors import LabError
 from lab.model.outcome import Outcome
@@ -48,7 +49,7 @@ class Progress:
         self._time: dict[str, float] = {}
         self._live = Live(get_renderable=self._table, console=console, refresh_per_second=4, transient=True)
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> Self:
         if self._console.is_terminal:
             self._live.start()
         return self

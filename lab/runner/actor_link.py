@@ -36,7 +36,7 @@ class ActorLink:
     def attach(self) -> None:
         """Start listening, in the running loop."""
         loop = asyncio.get_running_loop()
-        self._actor.sock.setblocking(False)
+        self._actor.sock.settimeout(0)
         loop.add_reader(self._actor.sock, self._readable)
         loop.add_reader(self._actor.ended, self._ended)
         self._attached = True
@@ -44,13 +44,13 @@ class ActorLink:
     def tell(self, do: str, **fields: Any) -> None:
         """Send a command."""
         data = json.dumps({"do": do, **fields}).encode() + b"\n"
-        self._actor.sock.setblocking(True)  # a command is far smaller than a socket's buffer
+        self._actor.sock.settimeout(None)  # a command is far smaller than a socket's buffer
         try:
             self._actor.sock.sendall(data)
         except (BrokenPipeError, ConnectionResetError):
             pass  # it is dead; its end is noticed by ``_ended``
         finally:
-            self._actor.sock.setblocking(False)
+            self._actor.sock.settimeout(0)
 
     def end(self) -> None:
         """Kill the process; whatever it has said until now is taken."""

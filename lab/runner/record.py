@@ -1,8 +1,8 @@
 """The record of a cell: append-only JSON lines, the only source of verdicts and reports.
 
-Each line has ``t`` (seconds since the client fell silent, negative before), ``who`` (says it) and ``ev``. Until the client has
-fallen silent lines wait in memory; if it never does, they are written with ``t`` counted from the cell's start and the
-last line says so.
+Each line has ``t`` (seconds since the client fell silent, negative before), ``who`` (says it) and ``ev``. Until the
+client has fallen silent lines wait in memory; if it never does, they are written with ``t`` from the cell's start, and
+the last line says so.
 """
 
 from __future__ import annotations
@@ -69,10 +69,5 @@ class Record:
 
 def read(path: Path) -> list[dict[str, Any]]:
     """The lines of a record in time order; a last line cut short by a kill is left out."""
-    lines: list[dict[str, Any]] = []
-    for text in path.read_text(encoding="utf-8").splitlines():
-        try:
-            lines.append(json.loads(text))
-        except ValueError:
-            break
-    return sorted(lines, key=lambda line: float(line["t"]))
+    *whole, _cut = path.read_text(encoding="utf-8").split("\n")
+    return sorted((json.loads(text) for text in whole), key=lambda line: float(line["t"]))

@@ -1,4 +1,4 @@
-"""What happens in a cell, in order: set-up until the client falls silent; faults, probes, the sentinel's challenge; the end.
+"""What happens in a cell, in order: set-up until the client falls silent; probes, faults, the challenge; the end.
 
 All waiting is for an event with a deadline, or until a moment of the scenario; nothing polls.
 """

@@ -62,7 +62,8 @@ class World:
 
     def run(self, folder: Path) -> None:
         """Tell the world to run the cell in ``folder``."""
-        assert self._process is not None and self._process.stdin is not None
+        assert self._process is not None
+        assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"cell": str(folder)}).encode() + b"\n")
 
     async def stop(self) -> None:
@@ -83,7 +84,8 @@ class World:
         self._ledger.leave_process(self._process.pid)
 
     async def _read(self) -> None:
-        assert self._process is not None and self._process.stdout is not None
+        assert self._process is not None
+        assert self._process.stdout is not None
         refused: HostNotCapable | None = None
         async for raw in self._process.stdout:
             line = raw.decode("utf-8", "replace").strip()

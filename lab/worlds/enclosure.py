@@ -76,7 +76,8 @@ def _refused(what: str) -> HostNotCapable:
     return HostNotCapable(
         f"the kernel refused {what} ({name})",
         fix="run as root, or allow user namespaces: `sysctl -w user.max_user_namespaces=10000`"
-        " and, where they exist, `kernel.unprivileged_userns_clone=1`, `kernel.apparmor_restrict_unprivileged_userns=0`",
+        " and, where they exist, `kernel.unprivileged_userns_clone=1` and"
+        " `kernel.apparmor_restrict_unprivileged_userns=0`",
     )
 
 
