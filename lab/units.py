@@ -7,7 +7,8 @@ through ``__get_pydantic_core_schema__``; it is imported only when a model asks 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 if TYPE_CHECKING:
     from pydantic_core import CoreSchema
@@ -92,3 +93,35 @@ class BitsPerSecond(Quantity):
 
     def __str__(self) -> str:
         return f"{float(self):.12g} bit/s"
+
+
+class Checked:
+    """Metadata of a type whose values must keep a rule, too: it returns the value, or raises ValueError."""
+
+    def __init__(self, rule: Callable[[Any], Any]) -> None:
+        self.rule = rule
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_after_validator_function(self.rule, handler(source))
+
+
+def _whole_seconds(value: Seconds) -> Seconds:
+    if value < 1 or not value.is_integer():
+        raise ValueError("not whole seconds; SIP and conntrack count in seconds, from `1 s`")
+    return value
+
+
+def _above_zero(value: Seconds | Percent) -> Seconds | Percent:
+    if value <= 0:
+        raise ValueError("too small; above 0")
+    return value
+
+
+WholeSeconds = Annotated[Seconds, Checked(_whole_seconds)]
+"""What SIP and conntrack can count."""
+Lasting = Annotated[Seconds, Checked(_above_zero)]
+"""A time span above zero."""
+Share = Annotated[Percent, Checked(_above_zero)]
+"""A share above zero."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from lab.mitigations.base import Client
-from lab.model.rules import Lasting
+from lab.units import Lasting
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-import lab.catalog
+import lab
 from lab.errors import LabFault, Problem, ScenarioError
 from lab.model.check import build
 from lab.model.kinds import mitigations, read_kind
@@ -22,7 +22,7 @@ from lab.model.yaml_lines import Node, read_yaml
 
 T = TypeVar("T")
 
-_FOLDER = Path(lab.catalog.__file__).parent
+_FOLDER = Path(lab.__file__).parent / "catalog"
 
 
 def middlebox_names() -> list[str]:

@@ -11,8 +11,9 @@ from typing import Annotated, Any
 
 from pydantic import TypeAdapter, WithJsonSchema
 
-from lab.model.rules import Lasting, Seed, Text, Yaml
+from lab.model.rules import Seed, Text, Yaml
 from lab.model.scenario import Claim, Client, Expectation, Probe, Server, Transport
+from lab.units import Lasting
 
 _NAME_OR_MAPPING = {"anyOf": [{"type": "string"}, {"type": "object"}]}
 _ONE_KEY = {"type": "object", "minProperties": 1, "maxProperties": 1}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from lab.model.rules import Label, WholeSeconds, WholeSecondsOrNever, Yaml
-from lab.units import Seconds
+from lab.model.rules import Label, WholeSecondsOrNever, Yaml
+from lab.units import Seconds, WholeSeconds
 
 
 class ForgottenFlow(str, Enum):

@@ -12,7 +12,7 @@ from functools import partial
 from ipaddress import IPv4Interface
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from lab.units import Percent, Seconds
+from lab.units import Checked, WholeSeconds
 
 if TYPE_CHECKING:
     from pydantic_core import CoreSchema
@@ -59,18 +59,6 @@ class Before:
         return {"anyOf": [handler(schema), self.also]}
 
 
-class After:
-    """The rule sees the value once it has the field's type."""
-
-    def __init__(self, rule: Callable[[Any], Any]) -> None:
-        self.rule = rule
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
-        from pydantic_core import core_schema
-
-        return core_schema.no_info_after_validator_function(self.rule, handler(source))
-
-
 def check_name(text: str, *, longest: int) -> str:
     """A name that is safe as file name, interface name and shell word.
 
@@ -108,18 +96,6 @@ def check_address(text: Any) -> IPv4Interface:
     return address
 
 
-def _whole_seconds(value: Seconds) -> Seconds:
-    if value < 1 or not value.is_integer():
-        raise ValueError("not whole seconds; SIP and conntrack count in seconds, from `1 s`")
-    return value
-
-
-def _above_zero(value: Seconds | Percent) -> Seconds | Percent:
-    if value <= 0:
-        raise ValueError("too small; above 0")
-    return value
-
-
 def _or_never(value: Any) -> Any:
     if value is None:
         raise ValueError("nothing; a time such as `60 s`, or `never`")
@@ -145,17 +121,12 @@ def _text(value: str) -> str:
     return value
 
 
-NodeName = Annotated[str, After(partial(check_name, longest=LONGEST_NODE))]
-LinkName = Annotated[str, After(partial(check_name, longest=LONGEST_LINK))]
-Label = Annotated[str, After(partial(check_name, longest=LONGEST_LABEL))]
-Seed = Annotated[int, After(_seed)]
-Text = Annotated[str, After(_text)]
-WholeSeconds = Annotated[Seconds, After(_whole_seconds)]
-Lasting = Annotated[Seconds, After(_above_zero)]
-"""A time span above zero."""
+NodeName = Annotated[str, Checked(partial(check_name, longest=LONGEST_NODE))]
+LinkName = Annotated[str, Checked(partial(check_name, longest=LONGEST_LINK))]
+Label = Annotated[str, Checked(partial(check_name, longest=LONGEST_LABEL))]
+Seed = Annotated[int, Checked(_seed)]
+Text = Annotated[str, Checked(_text)]
 WholeSecondsOrNever = Annotated[WholeSeconds | None, Before(_or_never, also={"const": "never"})]
 """None is written ``never``."""
-Share = Annotated[Percent, After(_above_zero)]
-"""A share above zero."""
 OneOrMore = Annotated[tuple[str, ...], Before(_one_or_more, also={"type": "string"})]
 """Written as one name or as a list of names."""

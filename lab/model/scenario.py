@@ -7,10 +7,10 @@ from enum import Enum
 from typing import Any
 
 from lab.model.middlebox import Middlebox
-from lab.model.rules import Label, Lasting, OneOrMore, Share, WholeSeconds, Yaml
+from lab.model.rules import Label, OneOrMore, Yaml
 from lab.model.topology import Topology
 from lab.model.verdict import Cause, Verdict
-from lab.units import Percent, Seconds
+from lab.units import Lasting, Percent, Seconds, Share, WholeSeconds
 
 
 class Transport(str, Enum):
