@@ -13,6 +13,7 @@ from typing import Any
 from lab.errors import Problem
 from lab.model import catalogue
 from lab.model.check import build, choice, keys, unknown_key, value_of
+from lab.model.file import ScenarioFile
 from lab.model.middlebox import Middlebox
 from lab.model.rules import LONGEST_LABEL, is_name
 from lab.model.scenario import Strategy, Transport
@@ -20,6 +21,7 @@ from lab.model.topology import Role, Topology
 from lab.model.yaml_lines import Node
 
 AXES = ("strategy", "middlebox", "transport")
+_DEFAULTS: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(ScenarioFile)}
 
 Middleboxes = tuple[tuple[str, Middlebox], ...]
 
@@ -50,8 +52,8 @@ class Axis:
     complete: bool = True
 
     def labels(self) -> list[str]:
-        """The labels of its values."""
-        return [option.label for option in self.options]
+        """The labels of its values; a topology without a middlebox has none."""
+        return [option.label for option in self.options if option.label]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -150,9 +152,9 @@ def _add(axis: Axis, node: Node, read: _Read, problems: list[Problem]) -> None:
 
 def _default(axis: Axis, root: Node, topology: Topology | None, problems: list[Problem]) -> None:
     if axis.name == "strategy":
-        axis.options.append(Option("none", catalogue.strategy("none")))
+        axis.options.append(Option(_DEFAULTS["strategy"], catalogue.strategy(_DEFAULTS["strategy"])))
     elif axis.name == "transport":
-        axis.options.append(Option(Transport.TLS.value, Transport.TLS))
+        axis.options.append(Option(_DEFAULTS["transport"].value, _DEFAULTS["transport"]))
     elif topology is None:
         axis.complete = False
     elif any(node.role is Role.MIDDLEBOX for node in topology.nodes):

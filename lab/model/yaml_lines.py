@@ -147,7 +147,7 @@ def read_yaml(text: str, name: str, problems: list[Problem]) -> Node | None:
     return root
 
 
-class _GaveUp(Exception):  # noqa: N818  (not an error of ours: it carries one)
+class _GaveUp(Exception):
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
 

@@ -328,6 +328,17 @@ def test_several_middleboxes_have_one_label(read: Read) -> None:
     ]
 
 
+def test_network_without_a_middlebox(read: Read, tmp_path: Path) -> None:
+    """Client and server may share a wire; then there is nothing to say of middleboxes."""
+    wire = "links: { wire: { client: 198.51.100.1/24, server: 198.51.100.2/24 } }\n"
+    nodes = "nodes: { client: { role: client }, server: { role: server } }\n"
+    (tmp_path / "topologies" / "wire.yaml").write_text(nodes + wire)
+    text = SMALL.replace("home-nat", "wire").replace("middlebox: never-forgets\n", "")
+    (cell,) = read(text + "claims: [{ strategy: none, verdict: pass }]\n").cells
+    assert cell.middleboxes == ()
+    assert cell.claim is not None
+
+
 def test_cell_names_fit_a_folder(read: Read, tmp_path: Path) -> None:
     """Labels that are each short enough may be too long together."""
     nodes = "".join(f"  n{n}: {{ role: middlebox, inside: l{n}, outside: l{n + 1} }}\n" for n in range(6))
