@@ -1,7 +1,7 @@
 """What a run has made on this machine, on disk before anyone relies on it; so a killed run can be undone by name.
 
-One file per run in the user's state folder; one JSON line per entry. A process is named by its id and its start time,
-so that a reused id is never taken for it. All a run makes lives in its world processes (their PID and network namespaces
+One file per run in the user's state folder; one JSON line per entry. A process is named by its id and start time, so
+that a reused id is never taken for it. All a run makes lives in its world processes (their PID and network namespaces
 hold every node, link and actor), so the undo of everything is the end of those processes; the ledger goes last.
 """
 

@@ -489,14 +489,14 @@ class SipServer:
     def _transmit(self, exchange: _Exchange) -> None:
         flow = exchange.flow
         assert flow is not None
+        exchange.sent += 1
+        if exchange.sent == 1 and exchange.probe is not None:
+            self._emit_probe(exchange.probe, "sent", flow)  # first, so that nothing it causes is older
         try:
             flow.send(exchange.data)
         except OSError as error:
             self._fail(exchange, why(error))
             return
-        exchange.sent += 1
-        if exchange.sent == 1 and exchange.probe is not None:
-            self._emit_probe(exchange.probe, "sent", flow)
         if flow.transport == "udp" and exchange.sent <= len(_RETRANSMISSIONS):
             at = exchange.began + _RETRANSMISSIONS[exchange.sent - 1]
             exchange.resend = self._loop.call_at(at, self._transmit, exchange)

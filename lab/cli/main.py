@@ -13,8 +13,8 @@ from lab.errors import EXIT_INTERRUPTED, LabError
 
 app = typer.Typer(
     name="lab",
-    help="Run a real pjsip client behind an emulated NAT, let it fall silent, and see which keep-alive strategy keeps it"
-    " reachable, what it costs, and why the others fail.",
+    help="Run a real pjsip client behind an emulated NAT, let it fall silent, and see which keep-alive strategy keeps"
+    " it reachable, what it costs, and why the others fail.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,

@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -76,7 +75,7 @@ def _load_all(files: list[Path], options: Options) -> list[Scenario]:
     for file in files:
         try:
             scenarios.append(_chosen(load(file), options))
-        except ScenarioError as error:
+        except ScenarioError as error:  # noqa: PERF203  (all files' problems at once)
             problems.extend(error.problems)
     if problems:
         raise ScenarioError(problems)
@@ -137,7 +136,7 @@ def _run_one(scenario: Scenario, options: Options, console: Console) -> int:
     return _status(results, console)
 
 
-class Interrupted(Exception):  # noqa: N818  (an order, not an error)
+class Interrupted(Exception):
     """The user or the system told the run to stop."""
 
     def __init__(self, errors: dict[Path, LabError]) -> None:

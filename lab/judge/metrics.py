@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lab.judge.story import Line, Story
+from lab.judge.story import Line, ProbeSeen, Story
 from lab.model.outcome import CauseFound, Metrics, Outage
 from lab.model.scenario import Cell
 from lab.model.topology import Role
 
 PROBE_SHADOW_S = 1.0
-"""Traffic this soon after a probe, or after the set-up, is theirs: any round trip without loss, delayed ACK included."""
+"""Traffic this soon after a probe or the set-up is theirs: any round trip without loss, delayed ACK included."""
 
 SENTINEL_PORT = 5099
 
@@ -18,9 +18,8 @@ SENTINEL_PORT = 5099
 def measure(cell: Cell, story: Story, cause: CauseFound | None) -> Metrics:
     """Count traffic, probes and outages of one cell."""
     ends = story.ended() or float(cell.ends)
-    sent = [line["t"] for _, line in story.of("server", "probe", state="sent")]
-    answered = {line["probe"] for _, line in story.of("server", "probe", state="answered")}
-    shadows = [0.0, *sent]
+    probes = story.probes()
+    shadows = [0.0, *(probe.sent_s for probe in probes)]
     packets = [
         line for line in _client_packets(cell, story) if 0 <= line["t"] <= ends and not _in_shadow(line, shadows)
     ]
@@ -32,8 +31,8 @@ def measure(cell: Cell, story: Story, cause: CauseFound | None) -> Metrics:
     connects = sum(1 for _, line in story.of("client", "transport", state="connected") if 0 < line["t"] <= ends)
     return Metrics(
         probes=len(cell.probes),
-        delivered=len(answered),
-        outages=tuple(_outages(story, answered, cause)),
+        delivered=sum(1 for probe in probes if probe.answered),
+        outages=tuple(_outages(probes, cause)),
         packets_up=len(up),
         packets_down=len(down),
         bytes_up=sum(up),
@@ -66,16 +65,16 @@ def _covered(shadows: list[float], ends: float) -> float:
     return covered
 
 
-def _outages(story: Story, answered: set[str], cause: CauseFound | None) -> Iterable[Outage]:
+def _outages(probes: list[ProbeSeen], cause: CauseFound | None) -> Iterable[Outage]:
+    """From the first lost probe, or its cause if that is known, to the next answered one."""
     began: float | None = None
-    for _, line in story.of("server", "probe", state="sent"):
-        if line["probe"] not in answered:
-            if began is None:
-                first_of_all = cause is not None and cause.at_s is not None and cause.at_s <= line["t"]
-                began = cause.at_s if first_of_all and cause is not None else line["t"]
-                cause = None
-        elif began is not None:
-            yield Outage(from_s=began, to_s=line["t"])
+    known = cause.at_s if cause is not None else None
+    for probe in probes:
+        if not probe.answered and began is None:
+            began = known if known is not None and known <= probe.sent_s else probe.sent_s
+            known = None
+        elif probe.answered and began is not None:
+            yield Outage(from_s=began, to_s=probe.sent_s)
             began = None
     if began is not None:
         yield Outage(from_s=began, to_s=None)

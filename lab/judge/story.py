@@ -24,6 +24,23 @@ class Flow:
     inside: str
 
 
+@dataclass(frozen=True)
+class ProbeSeen:
+    """A probe and its fate.
+
+    Attributes:
+        name: ``p1``, ``p2``, … as the runner numbers them.
+        sent_s: when it was sent, or should have been if the server had no way to.
+        known_s: when it was answered, or given up.
+        answered: whether the client's answer came in time.
+    """
+
+    name: str
+    sent_s: float
+    known_s: float
+    answered: bool
+
+
 class Story:
     """A record with its lines numbered.
 
@@ -39,6 +56,16 @@ class Story:
         for number, line in enumerate(self.lines):
             if line["who"] == who and line["ev"] == ev and all(line.get(key) == value for key, value in fields.items()):
                 yield number, line
+
+    def probes(self) -> list[ProbeSeen]:
+        """Every probe whose fate is known, in the order they were sent."""
+        sent = {line["probe"]: float(line["t"]) for _, line in self.of("server", "probe", state="sent")}
+        fates = []
+        for state in ("answered", "failed"):
+            for _, line in self.of("server", "probe", state=state):
+                known = float(line["t"])
+                fates.append(ProbeSeen(line["probe"], sent.get(line["probe"], known), known, state == "answered"))
+        return sorted(fates, key=lambda probe: probe.sent_s)
 
     def never_silent(self) -> bool:
         """Whether the client never got as far as falling silent."""

@@ -41,11 +41,9 @@ def _doubt(cell: Cell, story: Story) -> str:
         return "the client never got as far as falling silent" + _last_word(story)
     if story.ended() is None:
         return "the run was cut short"
-    sent = sum(1 for _ in story.of("server", "probe", state="sent"))
-    failed = sum(1 for _ in story.of("server", "probe", state="failed"))
-    answered = sum(1 for _ in story.of("server", "probe", state="answered"))
-    if answered + failed != len(cell.probes):
-        return f"{len(cell.probes)} probes were due, {sent} were sent and the fate of {answered + failed} is known"
+    known = len(story.probes())
+    if known != len(cell.probes):
+        return f"{len(cell.probes)} probes were due, the fate of {known} is known"
     return sentinel.doubt(cell, story)
 
 
@@ -57,10 +55,9 @@ def _last_word(story: Story) -> str:
 
 def _cause(story: Story) -> CauseFound | None:
     """The cause of the first probe that failed."""
-    sent = {line["probe"]: float(line["t"]) for _, line in story.of("server", "probe", state="sent")}
-    for _, line in story.of("server", "probe", state="failed"):
-        failed = float(line["t"])
-        return causes.find(story, sent=sent.get(line["probe"], failed), deadline=failed)
+    for probe in story.probes():
+        if not probe.answered:
+            return causes.find(story, sent=probe.sent_s, deadline=probe.known_s)
     return None
 
 

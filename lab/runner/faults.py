@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from lab.model.topology import Topology
-from lab.network import conntrack, netns
-from lab.network.apply import Network, nft
+from lab.network import conntrack
+from lab.network.apply import Network
+from lab.network.cut import cut, mend
 
 
 def forget_flows(network: Network, node: str) -> None:
@@ -15,22 +16,10 @@ def forget_flows(network: Network, node: str) -> None:
 
 
 async def link_down(network: Network, topology: Topology, name: str, lasts: float) -> None:
-    """Have a link lose everything for ``lasts`` seconds, in both directions.
-
-    Effect: in each node at its ends, until it is deleted again::
-
-        table ip lab_dead_lan { chain dead { type filter hook prerouting priority -450; iifname "lan" drop; } }
-
-    The interfaces stay up: a dead wide-area path tells nobody. Before conntrack (priority -200), so a packet lost here
-    refreshes nothing behind it.
-    """
+    """Have a link lose everything for ``lasts`` seconds, in both directions; nobody is told."""
     (link,) = (link for link in topology.links if link.name == name)
-    table = f"ip lab_dead_{name.replace('-', '_')}"
-    rule = f'{{ chain dead {{ type filter hook prerouting priority -450; iifname "{name}" drop; }} }}'
-    for node, _ in link.ends:
-        with netns.entered(network.namespaces[node]):
-            nft(f"table {table} {rule}")
+    (here, _), (there, _) = link.ends
+    ends = (network.namespaces[here], network.namespaces[there])
+    cut(name, ends)
     await asyncio.sleep(lasts)
-    for node, _ in link.ends:
-        with netns.entered(network.namespaces[node]):
-            nft(f"delete table {table}")
+    mend(name, ends)

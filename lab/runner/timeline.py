@@ -65,7 +65,20 @@ class Timeline:
         Raises:
             LabFault: an actor did not get ready or stopped answering.
         """
+        failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: _settle(failed, context))
+        self._record.watch(lambda event: _server_died(failed, event))
         self._stage.attach()
+        playing = asyncio.ensure_future(self._play())
+        try:
+            await asyncio.wait({playing, failed}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            playing.cancel()
+        if failed.done():
+            await failed
+        await playing
+
+    async def _play(self) -> None:
         if not await self._set_up():
             return
         tasks = [asyncio.create_task(self._at(probe.at, self._probe(n, probe))) for n, probe in self._numbered_probes()]
@@ -116,10 +129,9 @@ class Timeline:
         self._stage.observe_now()
         answered = self._expect(who="server", ev="probe", probe=name, state="answered")
         failed = self._expect(who="server", ev="probe", probe=name, state="failed")
-        gone = self._expect(who="server", ev="aborted")
         self._stage.server.tell("notify", probe=name, within=float(probe.within))
         patience = float(probe.within) + PROBE_FATE_WITHIN_S
-        await asyncio.wait({answered, failed, gone}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({answered, failed}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
         if not answered.done() and not failed.done():
             raise LabFault(
                 "probing the client", detail=f"the server did not say what became of {name} in {patience:g} s"
@@ -155,6 +167,18 @@ class Timeline:
             await asyncio.wait_for(future, patience)
         except asyncio.TimeoutError:
             raise LabFault(f"waiting for {what}", detail=f"nothing for {patience:g} s; see the actor's log") from None
+
+
+def _settle(failed: asyncio.Future[None], context: dict[str, Any]) -> None:
+    """What went wrong in a callback of the loop (an observer that lost events) ends the cell."""
+    if not failed.done():
+        failed.set_exception(context.get("exception") or LabFault("the event loop", detail=context["message"]))
+
+
+def _server_died(failed: asyncio.Future[None], event: dict[str, Any]) -> None:
+    """The server is ours: its death is a lab fault, unlike the client's, which is an observation."""
+    if event["who"] == "server" and event["ev"] == "aborted" and not failed.done():
+        failed.set_exception(LabFault(f"the SIP server ended by {event['how']}", detail=event["last"]))
 
 
 async def _nothing() -> None:
