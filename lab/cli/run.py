@@ -26,7 +26,7 @@ from lab.errors import (
 from lab.fleet.local import Fleet
 from lab.fleet.run_folder import REPORT_FILE, RunFolder
 from lab.judge.verdict import judge
-from lab.model.load import load
+from lab.loader.load import load
 from lab.model.outcome import Outcome
 from lab.model.scenario import Cell, Scenario
 from lab.model.verdict import Verdict

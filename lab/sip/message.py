@@ -39,7 +39,7 @@ _VERSION = re.compile(r"SIP/\d+\.\d+", re.ASCII | re.IGNORECASE)
 _LENGTH = re.compile(r"\d{1,10}", re.ASCII)
 
 
-class MalformedMessage(LabError):  # noqa: N818 - whose error it is, is in ``side``
+class MalformedMessage(LabError):
     """A peer sent what is not SIP, or a field that is not what its name says. Never leaves the server.
 
     Attributes:

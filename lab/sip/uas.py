@@ -24,7 +24,7 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:", re.ASCII)
 Address = tuple[str, int]
 
 
-class Refused(Exception):  # noqa: N818 - a SIP word
+class Refused(Exception):
     """A request gets this answer and nothing else happens."""
 
     def __init__(self, code: int, *headers: tuple[str, str]) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from lab.errors import ScenarioError
-from lab.model.load import load
+from lab.loader.load import load
 
 ROOT = Path(__file__).parents[2]
 GOOD = (ROOT / "scenarios" / "article" / "idle-subscription.yaml").read_text(encoding="utf-8")

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from lab.errors import ScenarioError
-from lab.model.load import load
-from lab.model.text_file import LARGEST_FILE
+from lab.loader.load import load
+from lab.loader.text_file import LARGEST_FILE
 
 CASES = Path(__file__).parent / "cases"
 NAMES = sorted(path.stem for path in CASES.glob("*.yaml"))

@@ -13,17 +13,17 @@ from typing import Any
 import pytest
 
 from lab.errors import LabFault, ScenarioError
+from lab.loader import catalogue
+from lab.loader.check import keys
+from lab.loader.expand import MOST_CELLS
+from lab.loader.file import ScenarioFile, schema
+from lab.loader.kinds import faults
+from lab.loader.load import load
+from lab.loader.networks import read_topology
 from lab.mitigations import classes
 from lab.mitigations.hold_transport import HoldTransport
 from lab.mitigations.options_ping import OptionsPing
-from lab.model import catalogue
-from lab.model.check import keys
-from lab.model.expand import MOST_CELLS
-from lab.model.file import ScenarioFile, schema
-from lab.model.kinds import faults
-from lab.model.load import load
 from lab.model.middlebox import ForgottenFlow, Middlebox
-from lab.model.networks import read_topology
 from lab.model.scenario import (
     Cell,
     Claim,
@@ -417,7 +417,7 @@ def test_spellings_of_text(spelling: Any, read: Read) -> None:
 def test_same_on_every_machine(tmp_path: Path) -> None:
     """Locale, time zone, hash seed, folder: nothing of the machine enters a cell."""
     program = (
-        "import sys; from pathlib import Path; from lab.model.load import load; print(load(Path(sys.argv[1])).cells)"
+        "import sys; from pathlib import Path; from lab.loader.load import load; print(load(Path(sys.argv[1])).cells)"
     )
     path = ROOT / "scenarios" / "article" / "idle-subscription.yaml"
     path_there = os.environ.get("PATH", "")

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from lab.loader.load import load
 from lab.mitigations import classes
-from lab.model.load import load
 from lab.model.scenario import Cell, ForgetFlows, LinkDown, Probe, Transport
 from lab.model.topology import Topology
 from lab.model.wire import from_json, to_json

@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import Problem, ScenarioError
-from lab.model.axes import read_axes
-from lab.model.check import build, describe, hint, keys, unknown_key, value_of
-from lab.model.expand import cell_name, check_labels, check_reach, check_size, claim_of, combinations, labels
-from lab.model.file import ScenarioFile
-from lab.model.kinds import faults, read_kind
-from lab.model.project import check_file_name, topology_of
+from lab.loader.axes import read_axes
+from lab.loader.check import build, describe, hint, keys, unknown_key, value_of
+from lab.loader.expand import cell_name, check_labels, check_reach, check_size, claim_of, combinations, labels
+from lab.loader.file import ScenarioFile
+from lab.loader.kinds import faults, read_kind
+from lab.loader.project import check_file_name, topology_of
+from lab.loader.text_file import read_text
+from lab.loader.timing import check_claims, check_faults, check_probes, check_targets
+from lab.loader.yaml_lines import Node, read_yaml
 from lab.model.rules import kebab
 from lab.model.scenario import Cell, Claim, Probe, Scenario
-from lab.model.text_file import read_text
-from lab.model.timing import check_claims, check_faults, check_probes, check_targets
-from lab.model.yaml_lines import Node, read_yaml
 
 _PLAIN = ("title", "source", "why", "seed", "server", "client", "expect", "ends")
 """Keys whose value says all; the others need each other."""

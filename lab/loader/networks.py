@@ -8,12 +8,12 @@ from itertools import combinations
 from pathlib import Path
 
 from lab.errors import Problem
-from lab.model.check import build, choice, ruled, unknown_key
+from lab.loader.check import build, choice, ruled, unknown_key
+from lab.loader.text_file import read_text
+from lab.loader.yaml_lines import Node as Written
+from lab.loader.yaml_lines import read_yaml
 from lab.model.rules import LONGEST_LINK, check_address, check_name
-from lab.model.text_file import read_text
 from lab.model.topology import Link, Node, Role, Topology
-from lab.model.yaml_lines import Node as Written
-from lab.model.yaml_lines import read_yaml
 
 INSIDE = (IPv4Network("10.0.0.0/8"), IPv4Network("100.64.0.0/10"))
 """RFC 1918, and RFC 6598 for the network between a home's NAT and the carrier's. Not 192.168/16 or 172.16/12: those are

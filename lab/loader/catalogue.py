@@ -13,12 +13,12 @@ from typing import TypeVar
 
 import lab
 from lab.errors import LabFault, Problem, ScenarioError
-from lab.model.check import build
-from lab.model.kinds import mitigations, read_kind
+from lab.loader.check import build
+from lab.loader.kinds import mitigations, read_kind
+from lab.loader.text_file import read_text
+from lab.loader.yaml_lines import Node, read_yaml
 from lab.model.middlebox import Middlebox
 from lab.model.scenario import Strategy
-from lab.model.text_file import read_text
-from lab.model.yaml_lines import Node, read_yaml
 
 T = TypeVar("T")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lab.errors import Problem
-from lab.model.check import choice
+from lab.loader.check import choice
+from lab.loader.yaml_lines import Node
 from lab.model.scenario import Claim, Fault, ForgetFlows, LinkDown, Probe
 from lab.model.topology import Role, Topology
 from lab.model.verdict import Verdict
-from lab.model.yaml_lines import Node
 from lab.units import Seconds
 
 _WITHOUT_CAUSE = [verdict.value for verdict in Verdict if verdict is not Verdict.FAIL]

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from lab.errors import Problem
-from lab.model.check import build, choice
+from lab.loader.check import build, choice
+from lab.loader.yaml_lines import Node
 from lab.model.scenario import Fault
-from lab.model.yaml_lines import Node
 
 _HUMP = re.compile(r"(?<!^)(?=[A-Z])")
 

@@ -20,8 +20,8 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from lab.errors import Problem
+from lab.loader.yaml_lines import Node, shown
 from lab.model.rules import Yaml, kebab
-from lab.model.yaml_lines import Node, shown
 from lab.units import Quantity
 
 T = TypeVar("T")

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lab.errors import Problem
-from lab.model import catalogue
-from lab.model.check import build, choice, keys, unknown_key, value_of
-from lab.model.file import ScenarioFile
+from lab.loader import catalogue
+from lab.loader.check import build, choice, keys, unknown_key, value_of
+from lab.loader.file import ScenarioFile
+from lab.loader.yaml_lines import Node
 from lab.model.middlebox import Middlebox
 from lab.model.rules import LONGEST_LABEL, is_name
 from lab.model.scenario import Strategy, Transport
 from lab.model.topology import Role, Topology
-from lab.model.yaml_lines import Node
 
 AXES = ("strategy", "middlebox", "transport")
 _DEFAULTS: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(ScenarioFile)}

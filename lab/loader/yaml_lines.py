@@ -26,7 +26,7 @@ from ruamel.yaml.events import (
 )
 
 from lab.errors import Problem
-from lab.model.text_file import CONTROL
+from lab.loader.text_file import CONTROL
 
 MOST_VALUES = 20_000
 """Keys and values; the parser reads about as many in a second, and a matrix of 5000 cells is written with 400."""

@@ -11,11 +11,11 @@ import os
 from pathlib import Path
 
 from lab.errors import Problem
-from lab.model.check import choice, value_of
-from lab.model.networks import read_topology
+from lab.loader.check import choice, value_of
+from lab.loader.networks import read_topology
+from lab.loader.yaml_lines import Node
 from lab.model.rules import LONGEST_LABEL, Text, check_name, is_name
 from lab.model.topology import Topology
-from lab.model.yaml_lines import Node
 
 _FOLDER = "topologies"
 

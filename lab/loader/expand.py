@@ -7,10 +7,10 @@ import math
 from collections.abc import Iterator
 
 from lab.errors import Problem
-from lab.model.axes import AXES, Axis, Option
-from lab.model.check import choice
+from lab.loader.axes import AXES, Axis, Option
+from lab.loader.check import choice
+from lab.loader.yaml_lines import Node
 from lab.model.scenario import Claim
-from lab.model.yaml_lines import Node
 
 MOST_CELLS = 5000
 LONGEST_NAME = 200
