@@ -1,8 +1,8 @@
 """The actor protocol: one JSON object per line, in both directions, over one stream socket.
 
 Runner to actor: ``{"do": "start", …}`` once, then whatever the actor understands, at last ``{"do": "stop"}``.
-Actor to runner: ``{"at": 1234.567890, "ev": "ready", …}``; ``at`` is CLOCK_MONOTONIC in seconds, which all actors of one
-kernel share. ``ready`` is sent once, when the actor can do what it is for. End of file means the other side is gone.
+Actor to runner: ``{"at": 1234.567890, "ev": "ready", …}``; ``at`` is CLOCK_MONOTONIC in seconds, which all actors of
+one kernel share. ``ready`` is sent once, when the actor can do what it is for. End of file means the other side is gone.
 """
 
 from __future__ import annotations
@@ -42,5 +42,5 @@ class Channel:
         """Send one event; ``at`` defaults to now."""
         event = {"at": round(time.monotonic() if at is None else at, 6), "ev": ev, **fields}
         data = json.dumps(event, separators=(",", ":")).encode() + b"\n"
-        self.sock.setblocking(True)
+        self.sock.settimeout(None)
         self.sock.sendall(data)
