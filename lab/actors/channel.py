@@ -2,7 +2,7 @@
 
 Runner to actor: ``{"do": "start", …}`` once, then whatever the actor understands, at last ``{"do": "stop"}``.
 Actor to runner: ``{"at": 1234.567890, "ev": "ready", …}``; ``at`` is CLOCK_MONOTONIC in seconds, which all actors of
-one kernel share. ``ready`` is sent once, when the actor can do what it is for. End of file means the other side is gone.
+one kernel share. ``ready`` is sent once, when the actor can do what it is for. End of file: the other side is gone.
 """
 
 from __future__ import annotations

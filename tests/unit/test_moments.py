@@ -1,0 +1,39 @@
+"""Comparing two runs of a cell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lab.judge.moments import Difference, Moment, differences, furthest_apart, moments
+
+
+def line(t: float, **fields: Any) -> dict[str, Any]:
+    return {"t": t, "who": "client", "ev": "transport", "state": "destroyed", "reason": "idle-timer", **fields}
+
+
+def test_names_leave_out_what_is_drawn() -> None:
+    """Two runs with different ports and ids have the same moments."""
+    assert moments([line(33.0, id="tp1", local="10.0.0.2:40001")]) == moments(
+        [line(33.0, id="tp9", local="10.0.0.2:4")]
+    )
+
+
+def test_only_the_silence_counts() -> None:
+    """The set-up before, and what the lab does after the end, are no moments; nor are packets."""
+    record = [
+        line(-0.1, state="connected"),
+        line(33.0),
+        {"t": 40.0, "who": "link", "ev": "packet"},
+        {"t": 50.0, "who": "runner", "ev": "end"},
+        line(50.1, state="shutdown"),
+    ]
+    assert moments(record) == [Moment(33.0, "client transport destroyed idle-timer")]
+
+
+def test_differences() -> None:
+    """A moment too far from its counterpart, and one without, are told; one close by is not."""
+    first = [Moment(1.0, "a"), Moment(2.0, "b"), Moment(9.0, "b")]
+    second = [Moment(1.004, "a"), Moment(2.5, "b")]
+    assert differences(first, second, within=0.01) == [Difference("b", 2.0, 2.5), Difference("b", 9.0, None)]
+    assert furthest_apart(first, second) == 0.5
+    assert differences(first, first, within=0.0) == []
