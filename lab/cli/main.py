@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,14 @@ app = typer.Typer(
 )
 
 
+class ClockChoice(str, Enum):
+    """What ``--clock`` takes."""
+
+    AUTO = "auto"
+    REAL = "real"
+    VIRTUAL = "virtual"
+
+
 @app.callback(invoke_without_command=True)
 def _lab(
     *, version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False
@@ -37,13 +46,24 @@ def run_command(
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Scenario files.", show_default=False)],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where run folders go.")] = Path("runs"),
     json: Annotated[bool, typer.Option("--json", help="Print report.json on standard output.")] = False,
+    clock: Annotated[
+        ClockChoice,
+        typer.Option(help="virtual: skip idle time in a guest kernel; real: wait; auto: virtual where it can be had."),
+    ] = ClockChoice.AUTO,
     jobs: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Cells side by side at most [default: 32].")
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            show_default=False,
+            help="Cells side by side at most [default: 32 in real time, one per processor in virtual].",
+        ),
     ] = None,
+    memory: Annotated[int, typer.Option(metavar="MiB", min=128, help="Memory of a virtual-time guest.")] = 384,
     only: Annotated[
         list[str], typer.Option(metavar="AXIS=VALUE", help="Run only these cells, as in strategy=none; repeatable.")
     ] = [],  # noqa: B006  (typer copies it)
-    seed: Annotated[int | None, typer.Option(min=0, help="Replace the scenario's seed.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="Replace the scenario's seed.")] = None,
 ) -> None:
     """Run scenarios and report which strategies keep the client reachable.
 
@@ -52,7 +72,8 @@ def run_command(
     """
     from lab.cli.run import Options, run_files
 
-    raise typer.Exit(run_files(files, Options(out=out, json=json, jobs=jobs, only=tuple(only), seed=seed)))
+    options = Options(out=out, json=json, jobs=jobs, memory_mb=memory, only=tuple(only), seed=seed, clock=clock.value)
+    raise typer.Exit(run_files(files, options))
 
 
 @app.command("clean")

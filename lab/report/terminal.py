@@ -36,18 +36,22 @@ class Progress:
     """What each cell is doing, told by progress messages.
 
     Args:
-        cells: by the string of their folder, as messages name them.
         clock: ``real``, where time left is counted between messages, or ``virtual``, where it jumps.
     """
 
-    def __init__(self, console: Console, cells: dict[str, Cell], *, clock: str) -> None:
+    def __init__(self, console: Console, *, clock: str) -> None:
         self._console = console
-        self._cells = cells
+        self._cells: dict[str, Cell] = {}
         self._clock = clock
-        self._doing = dict.fromkeys(cells, "waiting")
+        self._doing: dict[str, str] = {}
         self._silent_since: dict[str, float] = {}
         self._time: dict[str, float] = {}
         self._live = Live(get_renderable=self._table, console=console, refresh_per_second=4, transient=True)
+
+    def expect(self, cells: dict[str, Cell]) -> None:
+        """The cells to come, by the string of their folder, as messages name them."""
+        self._cells = cells
+        self._doing = dict.fromkeys(cells, "waiting")
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:

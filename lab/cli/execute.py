@@ -1,0 +1,115 @@
+"""Runs one scenario: wires run folder, worlds, fleet and judge together. What ``lab run`` and ``lab fidelity`` share."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab import ledger
+from lab.errors import LabError
+from lab.fleet.local import Fleet
+from lab.fleet.run_folder import RunFolder
+from lab.judge.verdict import judge
+from lab.model.outcome import Outcome
+from lab.model.scenario import Cell, Scenario
+from lab.runner import record
+from lab.worlds import host, uml
+from lab.worlds.base import Message, World
+from lab.worlds.clock import Clock
+
+JOBS_IN_REAL_TIME = 32
+"""Cells side by side: they wait nearly all of their time, so two cores carry this many."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A run that is over.
+
+    Attributes:
+        folder: what it left.
+        results: of every cell, in the scenario's order; an error where a cell could not run to its end.
+        finished: False if it was interrupted.
+    """
+
+    folder: RunFolder
+    results: list[tuple[Cell, Outcome | LabError]]
+    finished: bool
+
+
+def execute(
+    scenario: Scenario,
+    *,
+    out: Path,
+    clock: Clock,
+    jobs: int | None,
+    memory_mb: int,
+    watch: Callable[[RunFolder], Callable[[Message], None]],
+) -> Ran:
+    """Run all cells of a scenario.
+
+    Args:
+        scenario: loaded.
+        out: where the run folder goes.
+        clock: real or virtual, decided.
+        jobs: cells side by side at most; None: as many as suits the clock.
+        memory_mb: memory of a virtual-time guest, in MiB.
+        watch: given the run folder before anything starts; returns what takes the progress messages.
+    """
+    folder = RunFolder.make(out, scenario)
+    on_message = watch(folder)
+    book = ledger.Ledger(folder.path.name)
+    try:
+        errors = asyncio.run(_run(scenario, folder, clock, jobs, memory_mb, book, on_message))
+    finally:
+        book.close()
+    finished = errors is not None
+    results = [(cell, (errors or {}).get(folder.cell(cell)) or _judged(cell, folder)) for cell in scenario.cells]
+    return Ran(folder, results, finished)
+
+
+async def _run(
+    scenario: Scenario,
+    folder: RunFolder,
+    clock: Clock,
+    jobs: int | None,
+    memory_mb: int,
+    book: ledger.Ledger,
+    on_message: Callable[[Message], None],
+) -> dict[Path, LabError] | None:
+    """The errors of cells that could not run to their end; None if the run was interrupted."""
+    worlds, slots = _shape(clock, jobs)
+    count = 0
+
+    def make_world(on_cell: Callable[[Message], None], on_end: Callable[[LabError | None], None]) -> World:
+        nonlocal count
+        count += 1
+        if clock is Clock.REAL:
+            return World(host.argv(), environment=host.environment(), ledger=book, on_message=on_cell, on_end=on_end)
+        argv, environment = uml.command(folder.path, guest=count, memory_mb=memory_mb)
+        return World(argv, environment=environment, ledger=book, on_message=on_cell, on_end=on_end)
+
+    fleet = Fleet(make_world, worlds=worlds, slots=slots, on_message=on_message)
+    running = asyncio.ensure_future(fleet.run([folder.cell(cell) for cell in scenario.cells]))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, running.cancel)
+    try:
+        return await running
+    except asyncio.CancelledError:
+        return None
+
+
+def _shape(clock: Clock, jobs: int | None) -> tuple[int, int]:
+    """How many worlds, and how many cells at once in each: a guest is one processor, so one cell at a time."""
+    if clock is Clock.REAL:
+        return 1, jobs or JOBS_IN_REAL_TIME
+    return jobs or len(os.sched_getaffinity(0)), 1
+
+
+def _judged(cell: Cell, folder: RunFolder) -> Outcome:
+    path = folder.cell(cell) / record.FILE_NAME
+    return judge(cell, record.read(path) if path.exists() else [])
