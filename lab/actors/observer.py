@@ -14,9 +14,8 @@ from typing import Any, Protocol
 from lab.actors.kernel_clock import to_monotonic
 from lab.errors import LabFault
 from lab.network import conntrack, netns
-from lab.network.netlink import NETFILTER, Netlink, messages
-
-_RECEIVE = 1 << 17
+from lab.network.conntrack import Mapping
+from lab.network.netlink import RECEIVE
 
 
 class Emit(Protocol):
@@ -45,7 +44,7 @@ class Observer:
         self._namespace = namespace
         self._emit = emit
         with netns.entered(namespace):
-            self._link = Netlink(NETFILTER, groups=conntrack.NEW_GROUP | conntrack.DESTROY_GROUP)
+            self._link = conntrack.announcements()
         self._link.sock.settimeout(0)
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -72,7 +71,7 @@ class Observer:
     def _drain(self) -> None:
         while True:
             try:
-                data = self._link.sock.recv(_RECEIVE)
+                data = self._link.sock.recv(RECEIVE)
             except BlockingIOError:
                 return
             except OSError as problem:
@@ -81,20 +80,17 @@ class Observer:
                         f"watch the mappings of {self._node}", detail="more came than was read; some are lost"
                     ) from problem
                 raise
-            for kind, _flags, _sequence, body in messages(data):
-                self._tell(kind, body)
+            for is_new, mapping in conntrack.announced(data):
+                self._tell(mapping, is_new=is_new)
 
-    def _tell(self, kind: int, body: bytes) -> None:
-        mapping = conntrack.decode(body)
-        if mapping is None:
-            return
+    def _tell(self, mapping: Mapping, *, is_new: bool) -> None:
         now = time.monotonic()
-        stamp = mapping.started if kind == conntrack.NEW else mapping.stopped
+        stamp = mapping.started if is_new else mapping.stopped
         at = to_monotonic(stamp) if stamp else now
         self._emit(
             "mapping",
             at=at,
-            state="new" if kind == conntrack.NEW else "destroyed",
+            state="new" if is_new else "destroyed",
             node=self._node,
             proto=mapping.proto,
             inside=mapping.inside,

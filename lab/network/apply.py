@@ -11,16 +11,38 @@ import fcntl
 import os
 import socket
 import struct
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
+from typing import Any
 
 from lab.errors import HostNotCapable, LabFault
 from lab.network import netns
+from lab.network.lean_pyroute2 import (
+    IFF_RUNNING,
+    IFF_UP,
+    NETLINK_ROUTE,
+    NLM_F_CREATE,
+    NLM_F_EXCL,
+    NUD_PERMANENT,
+    RTM_GETLINK,
+    RTM_NEWADDR,
+    RTM_NEWLINK,
+    RTM_NEWNEIGH,
+    RTM_NEWROUTE,
+    RTMGRP_LINK,
+    ifaddrmsg,
+    ifinfmsg,
+    ndmsg,
+    rt_proto,
+    rt_scope,
+    rtmsg,
+)
 from lab.network.ledger import Ledger
-from lab.network.netlink import CREATE, EXCLUSIVE, ROUTE, Netlink, attribute, nested
+from lab.network.netlink import RECEIVE, Message, Netlink, messages
 from lab.network.nft import comments
 from lab.network.plan import (
     AddAddress,
@@ -37,14 +59,10 @@ from lab.network.plan import (
     render,
 )
 
-_NEWLINK, _GETLINK, _NEWADDR, _NEWROUTE, _NEWNEIGH = 16, 18, 20, 24, 28  # linux/rtnetlink.h
-_IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_LINKINFO, _IFLA_NET_NS_FD = 1, 3, 18, 28  # linux/if_link.h
-_INFO_KIND, _INFO_DATA, _VETH_INFO_PEER = 1, 2, 1
-_UP, _RUNNING = 0x1, 0x40  # IFF_*
-_PERMANENT = 0x80  # NUD_PERMANENT
-_LINK = struct.Struct("=BxHiII")  # struct ifinfomsg
 _SIOCETHTOOL = 0x8946
 _OFFLOADS = (0x17, 0x1F, 0x24, 0x2C)  # linux/ethtool.h: ETHTOOL_STXCSUM, _STSO, _SGSO, _SGRO
+_MAIN_TABLE, _UNICAST = 254, 1  # linux/rtnetlink.h: RT_TABLE_MAIN, RTN_UNICAST
+_RUNNING_WITHIN_S = 5.0  # the kernel's link watch puts events off by up to a second (net/core/link_watch.c)
 
 
 @dataclass(slots=True)
@@ -127,41 +145,44 @@ class _Build:
             case MakeNamespace(node=node):
                 self.namespaces[node] = self._make(node)
                 with netns.entered(self.namespaces[node]):
-                    self._netlink[node] = Netlink(ROUTE)
+                    self._netlink[node] = Netlink(NETLINK_ROUTE)
             case MakeLink(index=index, ends=(near, far)):
-                peer = nested(_VETH_INFO_PEER, _LINK.pack(0, 0, index, 0, 0) + self._end(far))
-                info = nested(_IFLA_LINKINFO, attribute(_INFO_KIND, b"veth"), nested(_INFO_DATA, peer))
-                self._create(near.node, _NEWLINK, _LINK.pack(0, 0, index, 0, 0) + self._end(near) + info)
+                peer = {"attrs": [("VETH_INFO_PEER", self._end(index, far))]}
+                info = {"attrs": [("IFLA_INFO_KIND", "veth"), ("IFLA_INFO_DATA", peer)]}
+                end = self._end(index, near)
+                end["attrs"].append(("IFLA_LINKINFO", info))
+                self._create(near.node, RTM_NEWLINK, ifinfmsg(), end)
             case NoOffloads(node=node, interface=interface):
                 with netns.entered(self.namespaces[node]):
                     _no_offloads(interface)
             case AddAddress(node=node, index=index, address=address):
-                head = struct.pack("=BBBBI", socket.AF_INET, address.network.prefixlen, 0, 0, index)
-                ours = b"".join(attribute(kind, address.ip.packed) for kind in (1, 2))  # IFA_ADDRESS, IFA_LOCAL
-                broadcast = attribute(4, address.network.broadcast_address.packed)  # IFA_BROADCAST
-                self._create(node, _NEWADDR, head + ours + broadcast)
+                ours, everyone = str(address.ip), str(address.network.broadcast_address)
+                attributes = [("IFA_ADDRESS", ours), ("IFA_LOCAL", ours), ("IFA_BROADCAST", everyone)]
+                fields = {"family": socket.AF_INET, "prefixlen": address.network.prefixlen, "index": index}
+                self._create(node, RTM_NEWADDR, ifaddrmsg(), {**fields, "attrs": attributes})
             case AddNeighbour(node=node, index=index, address=address, mac=mac):
-                head = struct.pack("=BxxxiHBB", socket.AF_INET, index, _PERMANENT, 0, 0)
-                self._create(node, _NEWNEIGH, head + attribute(1, address.packed) + attribute(2, _bytes(mac)))
+                fields = {"family": socket.AF_INET, "ifindex": index, "state": NUD_PERMANENT}
+                attributes = [("NDA_DST", str(address)), ("NDA_LLADDR", mac)]
+                self._create(node, RTM_NEWNEIGH, ndmsg(), {**fields, "attrs": attributes})
             case SetUp(node=node, index=index):
-                self._netlink[node].request(_NEWLINK, _LINK.pack(0, 0, index, _UP, _UP))
+                message = ifinfmsg()
+                message.update(index=index, flags=IFF_UP, change=IFF_UP)
+                self._netlink[node].request(RTM_NEWLINK, message)
             case AddRoute(node=node, destination=net, gateway=gateway):
-                self._create(node, _NEWROUTE, _route(net.prefixlen, net.network_address, gateway))
+                self._create(node, RTM_NEWROUTE, rtmsg(), _route(net, gateway))
             case SetSysctl():
                 self._set(operation)
             case LoadRules(node=node, rules=rules):
                 with netns.entered(self.namespaces[node]):
                     nft(rules)
 
-    def _create(self, node: str, kind: int, body: bytes) -> None:
-        self._netlink[node].request(kind, body, flags=CREATE | EXCLUSIVE)
+    def _create(self, node: str, kind: int, message: Message, content: dict[str, Any]) -> None:
+        message.update(content)
+        self._netlink[node].request(kind, message, flags=NLM_F_CREATE | NLM_F_EXCL)
 
-    def _end(self, end: LinkEnd) -> bytes:
-        return (
-            attribute(_IFLA_IFNAME, end.interface.encode() + b"\0")
-            + attribute(_IFLA_ADDRESS, _bytes(end.mac))
-            + attribute(_IFLA_NET_NS_FD, struct.pack("=i", self.namespaces[end.node]))
-        )
+    def _end(self, index: int, end: LinkEnd) -> dict[str, Any]:
+        place = ("IFLA_NET_NS_FD", self.namespaces[end.node])
+        return {"index": index, "attrs": [("IFLA_IFNAME", end.interface), ("IFLA_ADDRESS", end.mac), place]}
 
     def _set(self, operation: SetSysctl) -> None:
         path = Path("/proc/sys") / operation.key
@@ -173,9 +194,7 @@ class _Build:
         """Compare what the kernel shows with what was asked for."""
         match operation:
             case SetUp(node=node, index=index):
-                ((_, answer),) = self._netlink[node].request(_GETLINK, _LINK.pack(0, 0, index, 0, 0))
-                flags = _LINK.unpack_from(answer)[3]
-                _same(operation, _UP | _RUNNING, flags & (_UP | _RUNNING))
+                _same(operation, IFF_UP | IFF_RUNNING, self._flags_once_running(node, index) & (IFF_UP | IFF_RUNNING))
             case SetSysctl(node=node, key=key, value=value, optional=optional):
                 with netns.entered(self.namespaces[node]):
                     path = Path("/proc/sys") / key
@@ -186,6 +205,35 @@ class _Build:
                     _same(operation, comments(rules), comments(nft("list ruleset")))
             case _:
                 pass  # the kernel acknowledged it, and later operations could not have succeeded without it
+
+    def _flags(self, node: str, index: int) -> int:
+        message = ifinfmsg()
+        message["index"] = index
+        (link,) = self._netlink[node].request(RTM_GETLINK, message)
+        flags: int = link["flags"]
+        return flags
+
+    def _flags_once_running(self, node: str, index: int) -> int:
+        """A link's flags once it is running, or those it has when it has had its time.
+
+        A link runs, and its queue takes packets, only when the kernel's link watch has been round: after "up" returns.
+        """
+        flags = self._flags(node, index)
+        if flags & IFF_RUNNING:
+            return flags
+        with netns.entered(self.namespaces[node]):
+            changes = Netlink(NETLINK_ROUTE, groups=RTMGRP_LINK)
+        with closing(changes):
+            flags = self._flags(node, index)  # from here on, a change is announced
+            deadline = time.monotonic() + _RUNNING_WITHIN_S
+            while not flags & IFF_RUNNING and (left := deadline - time.monotonic()) > 0:
+                changes.sock.settimeout(left)
+                try:
+                    data = changes.sock.recv(RECEIVE)
+                except TimeoutError:
+                    break
+                flags = [flags, *(link["flags"] for link in messages(data, ifinfmsg) if link["index"] == index)][-1]
+        return flags
 
 
 def nft(commands: str) -> str:
@@ -224,14 +272,12 @@ def _no_offloads(interface: str) -> None:
             fcntl.ioctl(sock, _SIOCETHTOOL, request)
 
 
-def _route(prefix: int, destination: IPv4Address, gateway: IPv4Address) -> bytes:
-    main, static, everywhere, unicast = 254, 4, 0, 1  # RT_TABLE_MAIN, RTPROT_STATIC, RT_SCOPE_UNIVERSE, RTN_UNICAST
-    head = struct.pack("=BBBBBBBBI", socket.AF_INET, prefix, 0, 0, main, static, everywhere, unicast, 0)
-    return head + attribute(1, destination.packed) * bool(prefix) + attribute(5, gateway.packed)  # RTA_DST, RTA_GATEWAY
-
-
-def _bytes(mac: str) -> bytes:
-    return bytes.fromhex(mac.replace(":", ""))
+def _route(destination: IPv4Network, gateway: IPv4Address) -> dict[str, Any]:
+    fields = {"family": socket.AF_INET, "dst_len": destination.prefixlen, "table": _MAIN_TABLE, "type": _UNICAST}
+    attributes = [("RTA_GATEWAY", str(gateway))]
+    if destination.prefixlen:
+        attributes.append(("RTA_DST", str(destination.network_address)))
+    return {**fields, "proto": rt_proto["static"], "scope": rt_scope["universe"], "attrs": attributes}
 
 
 def _same(operation: Operation, asked: object, shown: object) -> None:

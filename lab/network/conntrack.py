@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 
 from lab.network import netns
-from lab.network.netlink import DUMP, NETFILTER, Netlink, attributes
+from lab.network.lean_pyroute2 import (
+    IPCTNL_MSG_CT_DELETE,
+    IPCTNL_MSG_CT_GET,
+    IPCTNL_MSG_CT_NEW,
+    NETLINK_NETFILTER,
+    NFNL_SUBSYS_CTNETLINK,
+    NLM_F_DUMP,
+    nfct_msg,
+)
+from lab.network.netlink import Message, Netlink, messages
 
-NEW, GET, DELETE = 0x100, 0x101, 0x102  # linux/nfnetlink_conntrack.h: IPCTNL_MSG_CT_*, subsystem 1
-NEW_GROUP, DESTROY_GROUP = 0x1, 0x4  # NF_NETLINK_CONNTRACK_*
-_HEADER = bytes(4)  # struct nfgenmsg: any family
+_NEW_GROUP, _DESTROY_GROUP = 0x1, 0x4  # linux/netfilter/nfnetlink_compat.h: NF_NETLINK_CONNTRACK_*
 _PROTOCOLS = {socket.IPPROTO_TCP: "tcp", socket.IPPROTO_UDP: "udp"}
 _TCP_STATES = ("NONE", "SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT", "CLOSE_WAIT", "LAST_ACK", "TIME_WAIT",
                "CLOSE", "SYN_SENT2")  # linux/nf_conntrack_tcp.h  # fmt: skip
-_ORIGINAL, _REPLY, _PROTOINFO, _TIMEOUT, _ID, _TIMESTAMP = 1, 2, 4, 7, 12, 20  # CTA_*
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,55 +50,70 @@ class Mapping:
     stopped: int
 
 
-def decode(body: bytes) -> Mapping | None:
+def announcements() -> Netlink:
+    """A socket that hears of each mapping made and ended in the namespace the caller is in."""
+    return Netlink(NETLINK_NETFILTER, groups=_NEW_GROUP | _DESTROY_GROUP)
+
+
+def announced(data: bytes) -> Iterator[tuple[bool, Mapping]]:
+    """What a datagram from that socket says: (whether the mapping is new, else it ended; the mapping)."""
+    for message in messages(data, nfct_msg):
+        mapping = decode(message)
+        if mapping:
+            yield message["header"]["type"] == _kind(IPCTNL_MSG_CT_NEW), mapping
+
+
+def decode(message: Message) -> Mapping | None:
     """Read one conntrack message; None if it is neither TCP nor UDP over IPv4."""
-    fields = attributes(body[len(_HEADER) :])
-    protocol, inside, remote = _endpoints(fields[_ORIGINAL])
-    _, _, outside = _endpoints(fields[_REPLY])
+    protocol, inside, remote = _endpoints(message.get_attr("CTA_TUPLE_ORIG"))
+    _, _, outside = _endpoints(message.get_attr("CTA_TUPLE_REPLY"))
     if protocol not in _PROTOCOLS or not remote:
         return None
-    stamps = attributes(fields.get(_TIMESTAMP, b""))
-    state = attributes(attributes(fields.get(_PROTOINFO, b"")).get(1, b"")).get(1)  # CTA_PROTOINFO_TCP, …_TCP_STATE
+    state = message.get_nested("CTA_PROTOINFO", "CTA_PROTOINFO_TCP", "CTA_PROTOINFO_TCP_STATE")
     return Mapping(
         proto=_PROTOCOLS[protocol],
         inside=inside,
         outside=outside,
         remote=remote,
-        number=_number(fields[_ID]),
-        tcp_state=_TCP_STATES[state[0]] if state else "",
-        remaining=_number(fields.get(_TIMEOUT, b"")),
-        started=_number(stamps.get(1, b"")),
-        stopped=_number(stamps.get(2, b"")),
+        number=message.get_attr("CTA_ID"),
+        tcp_state="" if state is None else _TCP_STATES[state],
+        remaining=message.get_attr("CTA_TIMEOUT") or 0,
+        started=message.get_nested("CTA_TIMESTAMP", "CTA_TIMESTAMP_START") or 0,
+        stopped=message.get_nested("CTA_TIMESTAMP", "CTA_TIMESTAMP_STOP") or 0,
     )
 
 
 def table(namespace: int) -> tuple[Mapping, ...]:
     """The mappings alive in a namespace. Asking also evicts the expired ones, whose end is then announced at once."""
-    answers = _ask(namespace, GET, flags=DUMP)
-    return tuple(mapping for kind, body in answers if kind == NEW and (mapping := decode(body)))
+    answers = _ask(namespace, IPCTNL_MSG_CT_GET, flags=NLM_F_DUMP)
+    return tuple(mapping for answer in answers if (mapping := decode(answer)))
 
 
 def forget_flows(namespace: int) -> None:
     """Empty the table, as a reboot does."""
-    _ask(namespace, DELETE)
+    _ask(namespace, IPCTNL_MSG_CT_DELETE)
 
 
-def _ask(namespace: int, kind: int, *, flags: int = 0) -> list[tuple[int, bytes]]:
+def _ask(namespace: int, kind: int, *, flags: int = 0) -> list[Message]:
     with netns.entered(namespace):
-        link = Netlink(NETFILTER)
+        link = Netlink(NETLINK_NETFILTER)
     with closing(link):
-        return link.request(kind, _HEADER, flags=flags)
+        return link.request(_kind(kind), nfct_msg(), flags=flags)
 
 
-def _endpoints(data: bytes) -> tuple[int, str, str]:
+def _kind(kind: int) -> int:
+    subsystem: int = NFNL_SUBSYS_CTNETLINK << 8
+    return subsystem | kind
+
+
+def _endpoints(ends: Message) -> tuple[int, str, str]:
     """(protocol, source, destination) of a tuple; empty endpoints if it is not IPv4."""
-    fields = attributes(data)
-    addresses, ports = attributes(fields[1]), attributes(fields[2])  # CTA_TUPLE_IP, CTA_TUPLE_PROTO
-    if 1 not in addresses:  # CTA_IP_V4_SRC
-        return ports[1][0], "", ""
-    ends = (f"{IPv4Address(addresses[end])}:{_number(ports.get(end + 1, b''))}" for end in (1, 2))
-    return (ports[1][0], *ends)  # type: ignore[return-value]  # two ends
-
-
-def _number(data: bytes) -> int:
-    return int.from_bytes(data, "big")
+    addresses, numbers = ends.get_attr("CTA_TUPLE_IP"), ends.get_attr("CTA_TUPLE_PROTO")
+    protocol: int = numbers.get_attr("CTA_PROTO_NUM")
+    if addresses.get_attr("CTA_IP_V4_SRC") is None:
+        return protocol, "", ""
+    source, destination = (
+        f"{addresses.get_attr(f'CTA_IP_V4_{end}')}:{numbers.get_attr(f'CTA_PROTO_{end}_PORT') or 0}"
+        for end in ("SRC", "DST")
+    )
+    return protocol, source, destination

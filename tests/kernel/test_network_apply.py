@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import socket
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv4Network
@@ -18,8 +20,9 @@ from lab.model.middlebox import Middlebox
 from lab.model.topology import Topology
 from lab.network import netns
 from lab.network.apply import apply, nft
+from lab.network.lean_pyroute2 import IFF_UP, NETLINK_ROUTE, RTM_DELLINK, RTM_NEWLINK, RTMGRP_LINK, ifinfmsg
 from lab.network.ledger import Ledger, read
-from lab.network.netlink import ROUTE, Netlink
+from lab.network.netlink import RECEIVE, Netlink, messages
 from lab.network.plan import AddRoute, LoadRules, Operation, SetSysctl, plan
 from lab.units import Seconds
 
@@ -99,11 +102,13 @@ def test_namespaces_end_with_their_last_holder(operations: tuple[Operation, ...]
     network = apply(operations, ledger=book)
     kept = os.dup(network.namespaces["client"])
     with netns.entered(kept):
-        links = Netlink(ROUTE, groups=1)  # RTMGRP_LINK
+        links = Netlink(NETLINK_ROUTE, groups=RTMGRP_LINK)
     links.sock.settimeout(10)
     network.close()
-    while b"lan\0" not in (message := links.sock.recv(1 << 16)) or message[4:6] != b"\x11\0":  # RTM_DELLINK
-        pass
+    gone: set[str] = set()
+    while "lan" not in gone:
+        heard = messages(links.sock.recv(RECEIVE), ifinfmsg)
+        gone |= {link.get_attr("IFLA_IFNAME") for link in heard if link["header"]["type"] == RTM_DELLINK}
     with netns.entered(kept):
         assert [name for _, name in socket.if_nameindex() if name == "lan"] == []
     links.close()
@@ -157,12 +162,47 @@ def test_refusal(operations: tuple[Operation, ...], tmp_path: Path, extra: Opera
     book.close()
 
 
-def test_a_link_that_stays_down_is_found_out(operations: tuple[Operation, ...], tmp_path: Path) -> None:
+def _without_one_end_up(operations: tuple[Operation, ...]) -> tuple[Operation, ...]:
+    return tuple(op for op in operations if not (str(op) == "up 101" and op.node == "home-nat"))
+
+
+def test_a_link_that_stays_down_is_found_out(
+    operations: tuple[Operation, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Links are read back as up and running at both ends."""
-    without = tuple(op for op in operations if not (str(op) == "up 101" and op.node == "home-nat"))
+    monkeypatch.setattr("lab.network.apply._RUNNING_WITHIN_S", 0.2)
     book = Ledger(tmp_path / "ledger")
-    with pytest.raises(LabFault, match="client: up 101: the kernel shows"):
-        apply(without, ledger=book)
+    with pytest.raises(LabFault, match="client: up 101: the kernel shows 1 instead of 65"):
+        apply(_without_one_end_up(operations), ledger=book)
+    book.close()
+
+
+def test_a_link_that_runs_late_is_waited_for(operations: tuple[Operation, ...], tmp_path: Path) -> None:
+    """A link that starts running while it is read back is as good; here a signal brings its far end up 0.3 s late."""
+    spaces: dict[str, int] = {}
+
+    def make(node: str) -> int:
+        spaces[node] = netns.new()
+        return spaces[node]
+
+    def far_end_up(_signal: int, _frame: object) -> None:
+        with netns.entered(spaces["home-nat"]):
+            link = Netlink(NETLINK_ROUTE)
+        message = ifinfmsg()
+        message.update(index=101, flags=IFF_UP, change=IFF_UP)
+        link.request(RTM_NEWLINK, message)
+        link.close()
+
+    before = signal.signal(signal.SIGALRM, far_end_up)
+    book = Ledger(tmp_path / "ledger")
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    start = time.monotonic()
+    try:
+        apply(_without_one_end_up(operations), ledger=book, make=make).close()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert 0.3 <= time.monotonic() - start < 2
     book.close()
 
 

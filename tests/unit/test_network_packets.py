@@ -14,7 +14,8 @@ from scapy.utils import PcapNgReader
 
 from lab.actors.capture import PcapNg, summary
 from lab.network import conntrack
-from lab.network.netlink import Netlink, attribute, attributes, messages, nested
+from lab.network.lean_pyroute2 import NETLINK_ROUTE, RTM_NEWADDR, ifaddrmsg, ifinfmsg, nfct_msg
+from lab.network.netlink import Netlink, messages
 
 ENDS: dict[str, Any] = {"src": "10.0.0.2", "dst": "203.0.113.10"}
 
@@ -76,28 +77,46 @@ def test_capture_file(tmp_path: Path) -> None:
     assert f"{packets[0].time:.9f}" == "1764000000.000000001"
 
 
+def _attribute(kind: int, value: bytes) -> bytes:
+    return struct.pack("=HH", 4 + len(value), kind) + value + bytes(-len(value) % 4)
+
+
+def _nested(kind: int, *parts: bytes) -> bytes:
+    return _attribute(kind | 0x8000, b"".join(parts))
+
+
+def _message(kind: int, body: bytes) -> bytes:
+    return struct.pack("=IHHII", 16 + len(body), kind, 0, 0, 0) + body + bytes(-len(body) % 4)
+
+
 def _tuple(kind: int, source: bytes, destination: bytes, ports: tuple[int, int], protocol: int = 6) -> bytes:
-    numbers = attribute(1, bytes([protocol]))
-    numbers += attribute(2, struct.pack("!H", ports[0])) + attribute(3, struct.pack("!H", ports[1]))
-    return nested(kind, nested(1, attribute(1, source), attribute(2, destination)), nested(2, numbers))
+    numbers = _attribute(1, bytes([protocol]))
+    numbers += _attribute(2, struct.pack("!H", ports[0])) + _attribute(3, struct.pack("!H", ports[1]))
+    return _nested(kind, _nested(1, _attribute(1, source), _attribute(2, destination)), _nested(2, numbers))
 
 
 CLIENT, SERVER, NAT = bytes([10, 0, 0, 2]), bytes([203, 0, 113, 10]), bytes([198, 51, 100, 2])
+FLOW = _tuple(1, CLIENT, SERVER, (40001, 5061)) + _tuple(2, SERVER, NAT, (5061, 1024))
+NUMBER = _attribute(12, struct.pack("!I", 77))
+
+
+def _mapping(body: bytes) -> conntrack.Mapping | None:
+    (message,) = messages(_message(0x100, bytes(4) + body), nfct_msg)
+    return conntrack.decode(message)
 
 
 def test_mapping() -> None:
     """A conntrack message gives the three endpoints of the mapping, its state and its times."""
-    body = bytes(4) + b"".join(
+    body = b"".join(
         (
-            _tuple(1, CLIENT, SERVER, (40001, 5061)),
-            _tuple(2, SERVER, NAT, (5061, 1024)),
-            attribute(7, struct.pack("!I", 59)),
-            nested(4, nested(1, attribute(1, bytes([3])))),
-            attribute(12, struct.pack("!I", 77)),
-            nested(20, attribute(1, struct.pack("!Q", 5)), attribute(2, struct.pack("!Q", 6))),
+            FLOW,
+            _attribute(7, struct.pack("!I", 59)),
+            _nested(4, _nested(1, _attribute(1, bytes([3])))),
+            NUMBER,
+            _nested(20, _attribute(1, struct.pack("!Q", 5)), _attribute(2, struct.pack("!Q", 6))),
         )
     )
-    assert conntrack.decode(body) == conntrack.Mapping(
+    assert _mapping(body) == conntrack.Mapping(
         proto="tcp",
         inside="10.0.0.2:40001",
         outside="198.51.100.2:1024",
@@ -110,34 +129,52 @@ def test_mapping() -> None:
     )
 
 
+def test_mapping_of_few_words() -> None:
+    """What conntrack does not say is empty or 0."""
+    mapping = _mapping(FLOW + NUMBER)
+    assert mapping is not None
+    assert (mapping.tcp_state, mapping.remaining, mapping.started, mapping.stopped) == ("", 0, 0, 0)
+
+
 def test_neither_tcp_nor_udp() -> None:
     """An ICMP echo's entry is no mapping of a flow."""
-    icmp = attribute(1, bytes([1]))
-    ends = nested(1, attribute(1, CLIENT), attribute(2, SERVER))
-    body = bytes(4) + nested(1, ends, nested(2, icmp)) + nested(2, ends, nested(2, icmp)) + attribute(12, bytes(4))
-    assert conntrack.decode(body) is None
+    icmp = _attribute(1, bytes([1]))
+    ends = _nested(1, _attribute(1, CLIENT), _attribute(2, SERVER))
+    assert _mapping(_nested(1, ends, _nested(2, icmp)) + _nested(2, ends, _nested(2, icmp)) + NUMBER) is None
 
 
-def test_attributes_are_padded() -> None:
-    """Attributes of any length are found again, one after the other."""
-    values = {number: bytes(range(number)) for number in range(1, 9)}
-    data = b"".join(attribute(kind, value) for kind, value in values.items())
-    assert values == attributes(data)
-    assert len(data) % 4 == 0
+def test_not_ipv4() -> None:
+    """An IPv6 flow's entry is no mapping of ours."""
+    ends = _nested(1, _attribute(3, bytes(16)), _attribute(4, bytes(16)))
+    numbers = _nested(2, _attribute(1, bytes([6])), _attribute(2, bytes(2)), _attribute(3, bytes(2)))
+    assert _mapping(_nested(1, ends, numbers) + _nested(2, ends, numbers) + NUMBER) is None
 
 
-def test_messages_are_cut() -> None:
-    """A datagram of two messages gives both, without the padding between them."""
-    first = struct.pack("=IHHII", 17, 256, 0x600, 1, 0) + b"a" + bytes(3)
-    second = struct.pack("=IHHII", 18, 258, 0, 2, 0) + b"bc"
-    assert list(messages(first + second)) == [(256, 0x600, 1, b"a"), (258, 0, 2, b"bc")]
+def test_announcements() -> None:
+    """A datagram of two announcements, padded or not, tells of a mapping that began and of one that ended."""
+    number = NUMBER + _attribute(99, b"a")  # 5 bytes and 3 of padding
+    data = _message(0x100, bytes(4) + FLOW + number) + _message(0x102, bytes(4) + FLOW + NUMBER)
+    assert [(new, mapping.inside) for new, mapping in conntrack.announced(data)] == [
+        (True, "10.0.0.2:40001"),
+        (False, "10.0.0.2:40001"),
+    ]
+
+
+def test_netlinks_own_messages() -> None:
+    """The end of a dump and an acknowledgement are read as what they are, whatever was asked for."""
+    data = _message(3, bytes(4)) + _message(2, struct.pack("=i", -17) + bytes(16))
+    done, refused = messages(data, ifinfmsg)
+    assert done["header"]["type"] == 3
+    assert refused["error"] == -17
 
 
 def test_refusal_says_why() -> None:
     """The kernel's refusal arrives as the error of that number, with the kernel's own words."""
-    link = Netlink(0)
+    link = Netlink(NETLINK_ROUTE)
+    message = ifaddrmsg()
+    message.update(family=2, prefixlen=99, index=1, attrs=[("IFA_LOCAL", "10.0.0.1")])
     try:
         with pytest.raises(OSError, match=r"prefix|address|ifindex|Invalid|permitted|device"):
-            link.request(20, struct.pack("=BBBBI", 2, 99, 0, 0, 1) + attribute(2, bytes([10, 0, 0, 1])))
+            link.request(RTM_NEWADDR, message)
     finally:
         link.close()
