@@ -1,4 +1,4 @@
-"""Runs one scenario: wires run folder, worlds, fleet and judge together. What ``lab run`` and ``lab fidelity`` share."""
+"""Runs one scenario: wires run folder, worlds, fleet and judge together, for ``lab run`` and ``lab fidelity``."""
 
 from __future__ import annotations
 
@@ -87,10 +87,11 @@ async def _run(
     def make_world(on_cell: Callable[[Message], None], on_end: Callable[[LabError | None], None]) -> World:
         nonlocal count
         count += 1
-        if clock is Clock.REAL:
-            return World(host.argv(), environment=host.environment(), ledger=book, on_message=on_cell, on_end=on_end)
-        argv, environment = uml.command(folder.path, guest=count, memory_mb=memory_mb)
-        return World(argv, environment=environment, ledger=book, on_message=on_cell, on_end=on_end)
+        real = clock is Clock.REAL
+        argv = host.argv() if real else uml.command(folder.path, number=count, memory_mb=memory_mb)
+        return World(
+            argv, environment=host.environment(), ledger=book, on_message=on_cell, on_end=on_end, hears_end=real
+        )
 
     fleet = Fleet(make_world, worlds=worlds, slots=slots, on_message=on_message)
     running = asyncio.ensure_future(fleet.run([folder.cell(cell) for cell in scenario.cells]))

@@ -76,6 +76,24 @@ def run_command(
     raise typer.Exit(run_files(files, options))
 
 
+@app.command("fidelity")
+def fidelity_command(
+    *,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Scenario files.", show_default=False)],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where run folders go.")] = Path("runs"),
+    only: Annotated[list[str], typer.Option(metavar="AXIS=VALUE", help="Compare only these cells; repeatable.")] = [],  # noqa: B006  (typer copies it)
+    within: Annotated[float, typer.Option(metavar="SECONDS", min=0.0, help="How far apart an event may lie.")] = 0.5,
+    memory: Annotated[int, typer.Option(metavar="MiB", min=128, help="Memory of a virtual-time guest.")] = 384,
+) -> None:
+    """Run the same cells in real and in virtual time and print what differs: verdicts, causes, times of events.
+
+    Exit status 0 if they agree, 1 if not.
+    """
+    from lab.cli.fidelity import compare_files
+
+    raise typer.Exit(compare_files(files, out=out, only=tuple(only), within=within, memory_mb=memory))
+
+
 @app.command("clean")
 def clean_command() -> None:
     """Undo what killed runs have left on this machine; touches only what their ledgers name."""

@@ -26,6 +26,7 @@ class World:
         ledger: where the process is entered before anyone relies on it.
         on_message: called for each line of progress.
         on_end: called once with what went wrong when the process ends; None if it was told to.
+        hears_end: whether the end of its input ends it. A guest's console does not pass that on.
     """
 
     def __init__(
@@ -36,12 +37,14 @@ class World:
         ledger: Ledger,
         on_message: Callable[[Message], None],
         on_end: Callable[[LabError | None], None],
+        hears_end: bool,
     ) -> None:
         self._argv = argv
         self._environment = environment
         self._ledger = ledger
         self._on_message = on_message
         self._on_end = on_end
+        self._stop_within = STOP_WITHIN_S if hears_end else 0.0
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = False
         self.console: deque[str] = deque(maxlen=CONSOLE_LINES)
@@ -69,15 +72,15 @@ class World:
     async def stop(self) -> None:
         """End the world and all cells in it, and wait until it is gone.
 
-        The end of its input tells the crew to kill its cells and end; a world that does not obey within
-        ``STOP_WITHIN_S`` is killed, and everything in its namespaces with it.
+        The end of its input tells the crew to kill its cells and end; a world that does not hear that, or does not
+        obey within ``STOP_WITHIN_S``, is killed, and everything in its namespaces with it.
         """
         if self._process is None or self._process.stdin is None:
             return
         self._stopping = True
         self._process.stdin.close()
         try:
-            await asyncio.wait_for(asyncio.shield(self._reader), STOP_WITHIN_S)
+            await asyncio.wait_for(asyncio.shield(self._reader), self._stop_within)
         except asyncio.TimeoutError:
             self._process.kill()
             await self._reader

@@ -1,0 +1,236 @@
+"""The virtual-time kernel: found in the user's cache, or built from Debian's kernel source.
+
+A kernel is User-Mode Linux: the ordinary kernel as a program. Debian's own package lacks time travel, so the lab builds
+one, once per machine. It lands in ``$XDG_CACHE_HOME/lab/kernels`` (``~/.cache/lab/kernels``) under a key made of
+everything that decides what comes out: source, recipe (configuration, headers, edits) and compiler.
+
+Invariant: a folder named by a key holds a complete kernel. Builds happen in ``building/``, under a lock, and are moved
+into place at the end; what an interrupted build leaves there is removed by the next one and by ``prune``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from lab.errors import HostNotCapable
+from lab.worlds import kernel_build
+from lab.worlds.kernel_build import Progress, Step
+
+SOURCES = Path("/usr/src")  # where Debian's linux-source-* packages put their tarball
+SOURCE_PACKAGE = "linux-source-6.1"  # Debian 12's kernel; any later one found in SOURCES is used as well
+KEY_DIGITS = 16
+
+Callback = Callable[[Progress], None]
+
+__all__ = ["Kernel", "Progress", "Step", "build", "cache_folder", "default_source", "find", "list_kernels", "prune"]
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One kernel in the cache, as its ``kernel.json`` says.
+
+    Attributes:
+        key: folder name.
+        path: the program.
+        source: what it was built from.
+        recipe: digest of the configuration and everything else of ours.
+        compiler: first line of what the compiler says of itself.
+        edits: names of the source edits that fitted.
+        compilations: how many files were compiled; the next build's expected total.
+        seconds: how long the build took.
+        built: Unix time.
+    """
+
+    key: str
+    path: Path
+    source: str
+    recipe: str
+    compiler: str
+    edits: tuple[str, ...]
+    compilations: int
+    seconds: float
+    built: float
+
+
+def cache_folder() -> Path:
+    """The folder of all kernels; not necessarily there yet."""
+    home = os.environ.get("XDG_CACHE_HOME", "")
+    base = Path(home) if Path(home).is_absolute() else Path.home() / ".cache"
+    return base / "lab" / "kernels"
+
+
+def default_source() -> Path | None:
+    """The newest kernel source that a Debian package installed; None without one."""
+    tarballs = sorted(SOURCES.glob("linux-source-*.tar.xz"), key=_version)
+    return tarballs[-1] if tarballs else None
+
+
+def find(source: Path | None = None) -> Path | None:
+    """The kernel that ``build`` would make, if it is there; never builds.
+
+    On a machine without source or compiler the newest kernel of the same recipe will do.
+    """
+    source = source or default_source()
+    compiler = kernel_build.compiler_version()
+    if source is not None and compiler is not None:
+        kernel = _read(cache_folder() / key(identify(source), kernel_build.recipe_digest(), compiler))
+        return kernel.path if kernel else None
+    usable = [kernel for kernel in list_kernels() if kernel.recipe == kernel_build.recipe_digest()]
+    return usable[0].path if usable else None
+
+
+def build(source: Path | None = None, progress: Callback | None = None) -> Path:
+    """Build the kernel unless it is there; returns the program. Needs no root.
+
+    Args:
+        source: a kernel source tarball, or an unpacked tree (copied, never changed); Debian's by default.
+        progress: told of each step and, while compiling, of each file.
+
+    Raises:
+        HostNotCapable: not an x86-64 machine, or tools are missing; all of them are named at once.
+        LabFault: the build failed; its log is kept.
+    """
+    report = progress or _silent
+    source = source or default_source()
+    _check_host(source)
+    assert source is not None
+    compiler = kernel_build.compiler_version()
+    assert compiler is not None
+    folder = cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    name = key(identify(source), kernel_build.recipe_digest(), compiler)
+    with kernel_build.lock(folder / "lock", lambda: report(Progress(Step.WAIT))) as held:
+        if (kernel := _read(folder / name)) is not None:
+            return kernel.path
+        work = folder / "building"
+        shutil.rmtree(work, ignore_errors=True)  # an interrupted build's
+        made = kernel_build.make(
+            source, work=work, keep_log=folder / f"{name}.log", expected=_expected(), progress=report, lock=held
+        )
+        kernel = Kernel(
+            key=name,
+            path=folder / name / "linux",
+            source=f"{source.name} {identify(source)}",
+            recipe=kernel_build.recipe_digest(),
+            compiler=compiler,
+            edits=made.edits,
+            compilations=made.compilations,
+            seconds=round(made.seconds, 1),
+            built=made.ended,
+        )
+        _install(kernel, made.program, folder)
+        shutil.rmtree(work, ignore_errors=True)
+    return kernel.path
+
+
+def list_kernels() -> list[Kernel]:
+    """All kernels in the cache, newest first."""
+    folder = cache_folder()
+    if not folder.is_dir():
+        return []
+    kernels = [kernel for entry in folder.iterdir() if (kernel := _read(entry))]
+    return sorted(kernels, key=lambda kernel: kernel.built, reverse=True)
+
+
+def prune() -> list[Path]:
+    """Remove every kernel but the one ``find`` returns, old logs and what interrupted builds left; says what went.
+
+    Waits for a build that is going on.
+    """
+    folder = cache_folder()
+    if not folder.is_dir():
+        return []
+    removed = []
+    with kernel_build.lock(folder / "lock", lambda: None):
+        current = find()
+        for entry in sorted(folder.iterdir()):
+            if entry.name == "lock" or (current is not None and entry == current.parent):
+                continue
+            if entry.is_dir():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
+            removed.append(entry)
+    return removed
+
+
+def key(source: str, recipe: str, compiler: str) -> str:
+    """The name under which a kernel is kept: the same inputs, the same name."""
+    text = json.dumps([source, recipe, compiler])
+    return hashlib.sha256(text.encode()).hexdigest()[:KEY_DIGITS]
+
+
+def identify(source: Path) -> str:
+    """What tells one source from another without reading all of it.
+
+    A tarball: name, size and modification time, which Debian sets when it makes the package. A tree: the version its
+    ``Makefile`` names, and where it is; changes inside a tree go unnoticed, ``prune`` then helps.
+    """
+    status = source.stat()
+    if source.is_dir():
+        makefile = (source / "Makefile").read_bytes()
+        return f"{source.resolve()} {hashlib.sha256(makefile).hexdigest()[:KEY_DIGITS]}"
+    return f"{source.name} {status.st_size} {int(status.st_mtime)}"
+
+
+def _check_host(source: Path | None) -> None:
+    if platform.machine() != "x86_64" or platform.system() != "Linux":
+        raise HostNotCapable(
+            f"virtual time needs Linux on x86-64, this is {platform.system()} on {platform.machine()}",
+            fix="use --clock real",
+        )
+    missing = kernel_build.missing_tools()
+    if source is None:
+        missing["the kernel's source"] = SOURCE_PACKAGE
+    elif not source.exists():
+        raise HostNotCapable(f"{source}: no such kernel source", fix=f"apt-get install {SOURCE_PACKAGE}")
+    elif source.is_dir() and not (source / "arch/um/Kconfig").is_file():
+        raise HostNotCapable(f"{source}: not a kernel source tree", fix="name a folder with arch/um, or a tarball")
+    if missing:
+        packages = " ".join(dict.fromkeys(missing.values()))
+        raise HostNotCapable(
+            f"building the virtual-time kernel needs {', '.join(missing)}", fix=f"apt-get install {packages}"
+        )
+
+
+def _install(kernel: Kernel, program: Path, folder: Path) -> None:
+    """Move a finished kernel to its name in one step, so that nobody ever sees half of it."""
+    ready = program.parent / "ready"
+    ready.mkdir()
+    program.rename(ready / "linux")
+    facts = {name: value for name, value in asdict(kernel).items() if name != "path"}
+    (ready / "kernel.json").write_text(json.dumps(facts, indent=1) + "\n")
+    final = folder / kernel.key
+    shutil.rmtree(final, ignore_errors=True)  # unreadable, or it would have been used
+    ready.rename(final)
+
+
+def _read(entry: Path) -> Kernel | None:
+    try:
+        facts = json.loads((entry / "kernel.json").read_text())
+        facts["edits"] = tuple(facts["edits"])
+        kernel = Kernel(path=entry / "linux", **facts)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None  # not a kernel, or not one of this version's
+    return kernel if os.access(kernel.path, os.X_OK) else None
+
+
+def _expected() -> int:
+    earlier = [kernel.compilations for kernel in list_kernels()]
+    return earlier[0] if earlier else kernel_build.COMPILATIONS
+
+
+def _version(tarball: Path) -> tuple[int, ...]:
+    digits = tarball.name.removeprefix("linux-source-").removesuffix(".tar.xz").split(".")
+    return tuple(int(part) for part in digits if part.isdigit())
+
+
+def _silent(_: Progress) -> None:
+    """Nobody wants to know."""
