@@ -143,8 +143,7 @@ class Tls:
     def close(self) -> None:
         """Write a close_notify, if the handshake got that far."""
         if self.established:
-            # the peer's close_notify is not awaited; what the peer has broken cannot be closed in order
-            with contextlib.suppress(ssl.SSLError):
+            with contextlib.suppress(ssl.SSLWantReadError):  # the peer's close_notify is not awaited
                 self._object.unwrap()
 
 
@@ -174,16 +173,13 @@ class StreamFlow(Flow, asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """asyncio: bytes."""
-        if self._end is not None:
-            return
         if self._tls is None:
             self._read(data)
             return
         try:
             plain = self._tls.feed(data)
         except ssl.SSLError as error:
-            self._flush()
-            self._finish("failed", error.reason or str(error))
+            self._finish("failed", error.reason or str(error), farewell=False)
             return
         self._flush()
         if self._tls.established and not self.ready:
@@ -195,8 +191,7 @@ class StreamFlow(Flow, asyncio.Protocol):
 
     def _read(self, plain: bytes) -> None:
         for item in self._parser.feed(plain):
-            if self._end is None:
-                self._owner.flow_received(self, item)
+            self._owner.flow_received(self, item)
 
     def send(self, data: bytes) -> None:
         """Write; what the connection's end leaves unsent is lost."""
@@ -231,14 +226,14 @@ class StreamFlow(Flow, asyncio.Protocol):
         """End it in order: close_notify, FIN."""
         self._finish("closed", "by server")
 
-    def _finish(self, state: str, reason: str) -> None:
+    def _finish(self, state: str, reason: str, *, farewell: bool = True) -> None:
         if self._socket is None or self._end is not None:
             return
         self._end = (state, reason)
         self.ready = False
-        if self._tls is not None:
+        if self._tls is not None and farewell:  # OpenSSL forbids it after a fatal error: SSL_shutdown(3)
             self._tls.close()
-            self._flush()
+        self._flush()  # a close_notify, or an alert
         self._socket.close()
 
 

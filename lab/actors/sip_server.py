@@ -214,7 +214,7 @@ class SipServer:
 
     def flow_ready(self, flow: Flow) -> None:
         """Owner: send what has waited for it."""
-        for exchange in [one for one in self._exchanges.values() if one.flow is flow and not one.sent]:
+        for exchange in [one for one in self._exchanges.values() if one.flow is flow]:
             self._transmit(exchange)
 
     def flow_ended(self, flow: Flow, state: str, reason: str) -> None:
