@@ -90,7 +90,13 @@ async def _run(
         real = clock is Clock.REAL
         argv = host.argv() if real else uml.command(folder.path, number=count, memory_mb=memory_mb)
         return World(
-            argv, environment=host.environment(), ledger=book, on_message=on_cell, on_end=on_end, hears_end=real
+            argv,
+            environment=host.environment(),
+            ledger=book,
+            on_message=on_cell,
+            on_end=on_end,
+            patience_s=None if real else uml.PATIENCE_S,
+            hears_end=real,
         )
 
     fleet = Fleet(make_world, worlds=worlds, slots=slots, on_message=on_message)

@@ -72,6 +72,8 @@ class Progress:
             self._doing[cell] = message["phase"]
             if message["phase"] == "silent":
                 self._silent_since[cell] = time.monotonic()
+        elif event == "time":
+            self._time[cell] = message["t"]
         elif event == "probe":
             fate = "answered" if message["delivered"] else "lost"
             self._doing[cell] = f"probe at {message['t']:.0f} s {fate}"

@@ -1,7 +1,7 @@
 """Runs one cell in this process: network, actors, timeline; leaves a record and nothing else.
 
 Progress it says (``lab.runner.progress``), each with ``cell``: ``phase`` (starting, subscribing, silent), ``probe``
-(probe, delivered, t) and ``error`` (side, exit_code, text, and for the host's side missing and fix).
+(probe, delivered, t), ``time`` (t) and ``error`` (side, exit_code, text, and for the host's side missing and fix).
 """
 
 from __future__ import annotations

@@ -24,6 +24,9 @@ SUBSCRIBED_WITHIN_S = 70.0
 PROBE_FATE_WITHIN_S = 5.0
 """The server says what became of a probe once its time is over; this much later it is broken."""
 
+TIME_SIGNALS = 20
+"""How often a cell says how far it is: enough to watch, too few to matter; each is one wake-up of the runner."""
+
 CHALLENGE_AFTER_S = 2.0
 """The sentinel is challenged this long after its flows should be forgotten; conntrack counts in ticks, far finer."""
 
@@ -84,7 +87,7 @@ class Timeline:
         tasks = [asyncio.create_task(self._at(probe.at, self._probe(n, probe))) for n, probe in self._numbered_probes()]
         tasks += [asyncio.create_task(self._at(fault.at, self._fault(fault))) for fault in self._cell.faults]
         tasks.append(asyncio.create_task(self._at(challenge_at(self._cell), self._stage.challenge_sentinel())))
-        tasks.append(asyncio.create_task(self._at(self._cell.ends, _nothing())))
+        tasks.append(asyncio.create_task(self._tell_time()))
         try:
             await asyncio.gather(*tasks)
         finally:
@@ -111,6 +114,13 @@ class Timeline:
         self._record.begin_silence(self._silence)
         self._say("phase", phase="silent")
         return True
+
+    async def _tell_time(self) -> None:
+        """Until the end, say how far the cell is."""
+        for step in range(1, TIME_SIGNALS + 1):
+            t = float(self._cell.ends) * step / TIME_SIGNALS
+            await self._at(t, _nothing())
+            self._say("time", t=t)
 
     def _numbered_probes(self) -> list[tuple[str, Probe]]:
         return [(f"p{number}", probe) for number, probe in enumerate(self._cell.probes, start=1)]
@@ -182,7 +192,7 @@ def _server_died(failed: asyncio.Future[None], event: dict[str, Any]) -> None:
 
 
 async def _nothing() -> None:
-    """The end of the run is a moment, not an action."""
+    """What happens at a moment of which only the passing matters."""
 
 
 def _unhandled(fault: NoReturn) -> NoReturn:

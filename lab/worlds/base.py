@@ -26,6 +26,7 @@ class World:
         ledger: where the process is entered before anyone relies on it.
         on_message: called for each line of progress.
         on_end: called once with what went wrong when the process ends; None if it was told to.
+        patience_s: a world that runs a cell and says nothing for so long is frozen; None: it cannot freeze.
         hears_end: whether the end of its input ends it. A guest's console does not pass that on.
     """
 
@@ -37,6 +38,7 @@ class World:
         ledger: Ledger,
         on_message: Callable[[Message], None],
         on_end: Callable[[LabError | None], None],
+        patience_s: float | None,
         hears_end: bool,
     ) -> None:
         self._argv = argv
@@ -44,9 +46,12 @@ class World:
         self._ledger = ledger
         self._on_message = on_message
         self._on_end = on_end
+        self._patience_s = patience_s
+        self._cells: set[str] = set()
         self._stop_within = STOP_WITHIN_S if hears_end else 0.0
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = False
+        self._frozen = False
         self.console: deque[str] = deque(maxlen=CONSOLE_LINES)
 
     async def start(self) -> None:
@@ -67,6 +72,7 @@ class World:
         """Tell the world to run the cell in ``folder``."""
         assert self._process is not None
         assert self._process.stdin is not None
+        self._cells.add(str(folder))
         self._process.stdin.write(json.dumps({"cell": str(folder)}).encode() + b"\n")
 
     async def stop(self) -> None:
@@ -90,7 +96,7 @@ class World:
         assert self._process is not None
         assert self._process.stdout is not None
         refused: HostNotCapable | None = None
-        async for raw in self._process.stdout:
+        while raw := await self._line(self._process.stdout):
             line = raw.decode("utf-8", "replace").strip()
             message = _message(line)
             if message is None:
@@ -98,13 +104,32 @@ class World:
             elif message["ev"] == "refused":
                 refused = HostNotCapable(message["missing"], fix=message["fix"])
             else:
+                if message["ev"] == "ended":
+                    self._cells.discard(message["cell"])
                 self._on_message(message)
         status = await self._process.wait()
         if self._stopping:
             self._on_end(None)
+        elif self._frozen:
+            self._on_end(LabFault(f"the world froze: nothing for {self._patience_s:g} s", detail=self._last_words()))
         else:
-            said = "\n".join(self.console)
-            self._on_end(refused or LabFault(f"the world ended by itself, status {status}", detail=said))
+            self._on_end(refused or LabFault(f"the world ended by itself, status {status}", detail=self._last_words()))
+
+    async def _line(self, stdout: asyncio.StreamReader) -> bytes:
+        """The next line; empty at the end, which is at once if the world is frozen."""
+        while True:
+            try:
+                return await asyncio.wait_for(stdout.readline(), self._patience_s)
+            except asyncio.TimeoutError:  # noqa: PERF203  (once in a world's life, or while it is idle)
+                if not self._cells:
+                    continue  # it has nothing to do
+                self._frozen = True
+                assert self._process is not None
+                self._process.kill()
+                return b""
+
+    def _last_words(self) -> str:
+        return "\n".join(self.console)
 
 
 def _message(line: str) -> Message | None:

@@ -28,6 +28,10 @@ INIT_FOLDER = "/mnt"
 
 CREW = host.CREW
 
+PATIENCE_S = 120.0
+"""Wall-clock time after which a silent guest that runs a cell is frozen. A cell speaks twenty times in its life
+(``lab.runner.timeline``), and a ping and its answer cost about 6 ms: a day with one every five seconds needs 5 s."""
+
 
 def lacking() -> HostNotCapable | None:
     """What this machine lacks for virtual time; None if nothing."""
