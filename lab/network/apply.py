@@ -22,7 +22,7 @@ from typing import Any
 from lab.errors import HostNotCapable, LabFault
 from lab.network import netns
 from lab.network.lean_pyroute2 import (
-    IFF_RUNNING,
+    IFF_LOOPBACK,
     IFF_UP,
     NETLINK_ROUTE,
     NLM_F_CREATE,
@@ -62,7 +62,8 @@ from lab.network.plan import (
 _SIOCETHTOOL = 0x8946
 _OFFLOADS = (0x17, 0x1F, 0x24, 0x2C)  # linux/ethtool.h: ETHTOOL_STXCSUM, _STSO, _SGSO, _SGRO
 _MAIN_TABLE, _UNICAST = 254, 1  # linux/rtnetlink.h: RT_TABLE_MAIN, RTN_UNICAST
-_RUNNING_WITHIN_S = 5.0  # the kernel's link watch puts events off by up to a second (net/core/link_watch.c)
+_CARRIES = "up, carrying"
+_CARRIES_WITHIN_S = 5.0  # the kernel's link watch puts events off by up to a second (net/core/link_watch.c)
 
 
 @dataclass(slots=True)
@@ -146,10 +147,10 @@ class _Build:
                 self.namespaces[node] = self._make(node)
                 with netns.entered(self.namespaces[node]):
                     self._netlink[node] = Netlink(NETLINK_ROUTE)
-            case MakeLink(index=index, ends=(near, far)):
-                peer = {"attrs": [("VETH_INFO_PEER", self._end(index, far))]}
+            case MakeLink(ends=(near, far)):
+                peer = {"attrs": [("VETH_INFO_PEER", self._end(far))]}
                 info = {"attrs": [("IFLA_INFO_KIND", "veth"), ("IFLA_INFO_DATA", peer)]}
-                end = self._end(index, near)
+                end = self._end(near)
                 end["attrs"].append(("IFLA_LINKINFO", info))
                 self._create(near.node, RTM_NEWLINK, ifinfmsg(), end)
             case NoOffloads(node=node, interface=interface):
@@ -180,9 +181,9 @@ class _Build:
         message.update(content)
         self._netlink[node].request(kind, message, flags=NLM_F_CREATE | NLM_F_EXCL)
 
-    def _end(self, index: int, end: LinkEnd) -> dict[str, Any]:
+    def _end(self, end: LinkEnd) -> dict[str, Any]:
         place = ("IFLA_NET_NS_FD", self.namespaces[end.node])
-        return {"index": index, "attrs": [("IFLA_IFNAME", end.interface), ("IFLA_ADDRESS", end.mac), place]}
+        return {"index": end.index, "attrs": [("IFLA_IFNAME", end.interface), ("IFLA_ADDRESS", end.mac), place]}
 
     def _set(self, operation: SetSysctl) -> None:
         path = Path("/proc/sys") / operation.key
@@ -194,7 +195,7 @@ class _Build:
         """Compare what the kernel shows with what was asked for."""
         match operation:
             case SetUp(node=node, index=index):
-                _same(operation, IFF_UP | IFF_RUNNING, self._flags_once_running(node, index) & (IFF_UP | IFF_RUNNING))
+                _same(operation, _CARRIES, self._link_once_carrying(node, index))
             case SetSysctl(node=node, key=key, value=value, optional=optional):
                 with netns.entered(self.namespaces[node]):
                     path = Path("/proc/sys") / key
@@ -206,34 +207,35 @@ class _Build:
             case _:
                 pass  # the kernel acknowledged it, and later operations could not have succeeded without it
 
-    def _flags(self, node: str, index: int) -> int:
+    def _link(self, node: str, index: int) -> str:
         message = ifinfmsg()
         message["index"] = index
         (link,) = self._netlink[node].request(RTM_GETLINK, message)
-        flags: int = link["flags"]
-        return flags
+        return _state(link)
 
-    def _flags_once_running(self, node: str, index: int) -> int:
-        """A link's flags once it is running, or those it has when it has had its time.
+    def _link_once_carrying(self, node: str, index: int) -> str:
+        """A link's state once it carries, or the one it has when it has had its time.
 
-        A link runs, and its queue takes packets, only when the kernel's link watch has been round: after "up" returns.
+        Of a veth pair the end that comes up first gets its queue from the kernel's link watch, after "up" has returned;
+        until then what is sent there is lost. The watch notes the operational state UP in the same breath. IFF_RUNNING
+        is no proof: a link the watch has not looked at yet has it too.
         """
-        flags = self._flags(node, index)
-        if flags & IFF_RUNNING:
-            return flags
+        state = self._link(node, index)
+        if state == _CARRIES:
+            return state
         with netns.entered(self.namespaces[node]):
             changes = Netlink(NETLINK_ROUTE, groups=RTMGRP_LINK)
         with closing(changes):
-            flags = self._flags(node, index)  # from here on, a change is announced
-            deadline = time.monotonic() + _RUNNING_WITHIN_S
-            while not flags & IFF_RUNNING and (left := deadline - time.monotonic()) > 0:
+            state = self._link(node, index)  # from here on, a change is announced
+            deadline = time.monotonic() + _CARRIES_WITHIN_S
+            while state != _CARRIES and (left := deadline - time.monotonic()) > 0:
                 changes.sock.settimeout(left)
                 try:
                     data = changes.sock.recv(RECEIVE)
                 except TimeoutError:
                     break
-                flags = [flags, *(link["flags"] for link in messages(data, ifinfmsg) if link["index"] == index)][-1]
-        return flags
+                state = [state, *(_state(link) for link in messages(data, ifinfmsg) if link["index"] == index)][-1]
+        return state
 
 
 def nft(commands: str) -> str:
@@ -278,6 +280,11 @@ def _route(destination: IPv4Network, gateway: IPv4Address) -> dict[str, Any]:
     if destination.prefixlen:
         attributes.append(("RTA_DST", str(destination.network_address)))
     return {**fields, "proto": rt_proto["static"], "scope": rt_scope["universe"], "attrs": attributes}
+
+
+def _state(link: Message) -> str:
+    carries = link.get_attr("IFLA_OPERSTATE") == "UP" or link["flags"] & IFF_LOOPBACK  # which has no link watch
+    return ", ".join(fact for fact, holds in (("up", link["flags"] & IFF_UP), ("carrying", carries)) if holds)
 
 
 def _same(operation: Operation, asked: object, shown: object) -> None:

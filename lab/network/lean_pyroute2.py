@@ -85,12 +85,12 @@ with _without_the_rest():
         rt_scope,
     )
     from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
-    from pyroute2.netlink.rtnl.ifinfmsg import IFF_RUNNING, IFF_UP, ifinfmsg
+    from pyroute2.netlink.rtnl.ifinfmsg import IFF_LOOPBACK, IFF_UP, ifinfmsg
     from pyroute2.netlink.rtnl.ndmsg import NUD_PERMANENT, ndmsg
     from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 __all__ = [
-    "IFF_RUNNING",
+    "IFF_LOOPBACK",
     "IFF_UP",
     "IPCTNL_MSG_CT_DELETE",
     "IPCTNL_MSG_CT_GET",

@@ -42,23 +42,30 @@ class MakeNamespace:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LinkEnd:
-    """Where a veth pair ends. The interface is named after the link."""
+    """Where a veth pair ends. The interface is named after the link; ``index`` is its number."""
 
     node: str
+    index: int
     interface: str
     mac: str
+
+    def __str__(self) -> str:
+        return f"{self.node}/{self.interface} {self.index} {self.mac}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MakeLink:
-    """A veth pair whose two ends are made where they belong; both have the interface number ``index``."""
+    """A veth pair whose two ends are made where they belong.
+
+    Their numbers differ: the kernel's link watch takes ends of the same number for one that may wait, up to a second
+    (``linkwatch_urgent_event``).
+    """
 
     node: str
-    index: int
     ends: tuple[LinkEnd, LinkEnd]
 
     def __str__(self) -> str:
-        return f"link {self.index}: " + " — ".join(f"{end.node}/{end.interface} {end.mac}" for end in self.ends)
+        return "link " + " — ".join(str(end) for end in self.ends)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -167,7 +174,7 @@ def plan(topology: Topology, middleboxes: Mapping[str, Middlebox]) -> tuple[Oper
         *(MakeNamespace(node=node.name) for node in topology.nodes),
         *(op for node in topology.nodes for op in _settings(node)),
         *(op for node in topology.nodes if node.role is Role.MIDDLEBOX for op in _nat(node, middleboxes[node.name])),
-        *(op for number, link in enumerate(topology.links) for op in _wire(link, FIRST_INDEX + number)),
+        *(op for number, link in enumerate(topology.links) for op in _wire(link, FIRST_INDEX + 2 * number)),
         *(SetUp(node=node.name, index=1) for node in topology.nodes),
         *(op for node in topology.nodes for op in _routes(topology, node)),
     )
@@ -211,15 +218,19 @@ def _nat(node: Node, box: Middlebox) -> Iterator[Operation]:
         yield SetSysctl(node=node.name, key=f"net/netfilter/{key}", value=value)
 
 
-def _wire(link: Link, index: int) -> Iterator[Operation]:
+def _wire(link: Link, first: int) -> Iterator[Operation]:
     name = interface(link)
-    near, far = (LinkEnd(node=node, interface=name, mac=mac(address.ip)) for node, address in link.ends)
-    yield MakeLink(node=near.node, index=index, ends=(near, far))
-    for (node, address), (_, other) in (link.ends, link.ends[::-1]):
-        yield NoOffloads(node=node, interface=name)
-        yield AddAddress(node=node, index=index, address=address)
-        yield SetUp(node=node, index=index)
-        yield AddNeighbour(node=node, index=index, address=other.ip, mac=mac(other.ip))
+    near, far = (
+        LinkEnd(node=node, index=first + number, interface=name, mac=mac(address.ip))
+        for number, (node, address) in enumerate(link.ends)
+    )
+    yield MakeLink(node=near.node, ends=(near, far))
+    sides = tuple(zip((near, far), (address for _, address in link.ends), strict=True))
+    for (end, address), (peer, other) in (sides, sides[::-1]):
+        yield NoOffloads(node=end.node, interface=name)
+        yield AddAddress(node=end.node, index=end.index, address=address)
+        yield SetUp(node=end.node, index=end.index)
+        yield AddNeighbour(node=end.node, index=end.index, address=other.ip, mac=peer.mac)
 
 
 def _routes(topology: Topology, node: Node) -> Iterator[Operation]:

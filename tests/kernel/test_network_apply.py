@@ -23,7 +23,7 @@ from lab.network.apply import apply, nft
 from lab.network.lean_pyroute2 import IFF_UP, NETLINK_ROUTE, RTM_DELLINK, RTM_NEWLINK, RTMGRP_LINK, ifinfmsg
 from lab.network.ledger import Ledger, read
 from lab.network.netlink import RECEIVE, Netlink, messages
-from lab.network.plan import AddRoute, LoadRules, Operation, SetSysctl, plan
+from lab.network.plan import FIRST_INDEX, AddRoute, LoadRules, Operation, SetSysctl, plan
 from lab.units import Seconds
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("leaves_nothing")]
@@ -162,23 +162,26 @@ def test_refusal(operations: tuple[Operation, ...], tmp_path: Path, extra: Opera
     book.close()
 
 
+FAR_END = FIRST_INDEX + 1  # of the first link, at the middlebox
+
+
 def _without_one_end_up(operations: tuple[Operation, ...]) -> tuple[Operation, ...]:
-    return tuple(op for op in operations if not (str(op) == "up 101" and op.node == "home-nat"))
+    return tuple(op for op in operations if (op.node, str(op)) != ("home-nat", f"up {FAR_END}"))
 
 
 def test_a_link_that_stays_down_is_found_out(
     operations: tuple[Operation, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Links are read back as up and running at both ends."""
-    monkeypatch.setattr("lab.network.apply._RUNNING_WITHIN_S", 0.2)
+    """Links are read back as carrying, at both ends."""
+    monkeypatch.setattr("lab.network.apply._CARRIES_WITHIN_S", 0.2)
     book = Ledger(tmp_path / "ledger")
-    with pytest.raises(LabFault, match="client: up 101: the kernel shows 1 instead of 65"):
+    with pytest.raises(LabFault, match="client: up 101: the kernel shows 'up' instead of 'up, carrying'"):
         apply(_without_one_end_up(operations), ledger=book)
     book.close()
 
 
-def test_a_link_that_runs_late_is_waited_for(operations: tuple[Operation, ...], tmp_path: Path) -> None:
-    """A link that starts running while it is read back is as good; here a signal brings its far end up 0.3 s late."""
+def test_a_link_that_carries_late_is_waited_for(operations: tuple[Operation, ...], tmp_path: Path) -> None:
+    """A link that starts to carry while it is read back is as good; here a signal brings its far end up 0.3 s late."""
     spaces: dict[str, int] = {}
 
     def make(node: str) -> int:
@@ -189,7 +192,7 @@ def test_a_link_that_runs_late_is_waited_for(operations: tuple[Operation, ...], 
         with netns.entered(spaces["home-nat"]):
             link = Netlink(NETLINK_ROUTE)
         message = ifinfmsg()
-        message.update(index=101, flags=IFF_UP, change=IFF_UP)
+        message.update(index=FAR_END, flags=IFF_UP, change=IFF_UP)
         link.request(RTM_NEWLINK, message)
         link.close()
 
