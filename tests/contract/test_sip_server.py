@@ -141,6 +141,7 @@ class Phone:
         if transport == "tls":
             context = ssl.create_default_context(cafile=ca)
             context.maximum_version = ssl.TLSVersion.TLSv1_2  # as the client under test
+            context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF  # a FIN without close_notify is an error
             self.sock = context.wrap_socket(self.sock, server_hostname=HOST, suppress_ragged_eofs=False)
         self.address: tuple[str, int] = self.sock.getsockname()
         self.peer = f"{self.address[0]}:{self.address[1]}"
