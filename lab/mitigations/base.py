@@ -2,14 +2,28 @@
 
 A mitigation is one mechanism with its parameters: a frozen dataclass whose ``kind`` is its name in scenarios. One file
 each; a file in this folder is found by being there (see ``lab.mitigations.catalogue``). They know nothing of each
-other.
+other. Files whose name begins with ``_`` hold what several of them share.
+
+What the client does (``side`` is ``client``) derives from ``ClientSide`` and is attached to a ``Client``. What the
+server does has ``side`` ``server`` and never meets a client.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum
-from typing import ClassVar, Protocol
+from random import Random
+from typing import Any, ClassVar, Protocol
+
+STREAMS = ("tcp", "tls")
+"""Transports with connections."""
+ALL = ("udp", *STREAMS)
+
+FAILED_FROM = 300
+"""Status codes from here on are failures (RFC 3261 §7.2)."""
+TIMED_OUT = 408
+"""What pjsip answers itself with when nobody else has within 32 s (Timer F), RFC 3261 §8.1.3.1."""
 
 
 class TransportState(str, Enum):
@@ -24,30 +38,170 @@ class TransportState(str, Enum):
     """Gone, and its handle with it; the only report of an end by the idle timer."""
 
 
+class Setting(str, Enum):
+    """What can be set in pjsip once only, for the whole process."""
+
+    TSX_TIMERS = "transaction timers"
+    TCP_SWITCH = "switch of large requests to TCP"
+    CRLF_INTERVAL = "interval of pjsip's CRLF keep-alive"
+    IDLE_TIME = "idle time of a transport"
+    EXPIRY = "expiry of the registration"
+    UDP_KEEP_ALIVE = "keep-alive over UDP"
+    OUTBOUND = "parameters of SIP outbound"
+    SESSION_TIMER = "session timer"
+
+
+class SocketOption(Enum):
+    """A socket option by name: its level and number on Linux (<asm-generic/socket.h>, <netinet/tcp.h>)."""
+
+    SO_KEEPALIVE = (1, 9)
+    TCP_KEEPIDLE = (6, 4)
+    TCP_KEEPINTVL = (6, 5)
+    TCP_KEEPCNT = (6, 6)
+    TCP_USER_TIMEOUT = (6, 18)
+
+
+MOST_SOCKET_OPTIONS = 4
+"""PJ_MAX_SOCKOPT_PARAMS: pjsip drops a fifth without a word."""
+
+
+class Timer(Protocol):
+    """One pending call."""
+
+    def cancel(self) -> None:
+        """Do not call; does nothing if it was called or cancelled before."""
+
+
+class Connection(Protocol):
+    """A stream to the server beside those of pjsip, with TLS if the client uses it."""
+
+    def send(self, data: bytes) -> None:
+        """Send; what the end of the connection leaves unsent is lost."""
+
+    def close(self) -> None:
+        """End it; nothing is called back any more."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """The final answer to a request of the client, the first or a refresh.
+
+    Attributes:
+        method: of the request.
+        code: status code; pjsip makes one itself where none came: 408 after 32 s, 503 if it could not be sent.
+    """
+
+    method: str
+    code: int
+
+
 class Client(Protocol):
     """What the pjsip client offers to mitigations.
 
     A transport is named by its handle, an opaque number, valid until the transport is destroyed and possibly used again
-    for another afterwards. All callbacks come from pjsip's event loop, on its one thread.
+    for another afterwards. All callbacks come from pjsip's event loop, on its one thread, in the order in which they
+    were asked for.
     """
 
-    def on_subscribed(self, callback: Callable[[], None]) -> None:
+    random: Random
+    """Seeded with the cell's seed, for jitter."""
+
+    # Settings: from `attach` only, before pjsip starts; each may be made once
+
+    def set_tsx_timers(self, *, t1: float, t2: float) -> None:
+        """``pjsip_cfg()->tsx.t1``, ``t2``, in seconds."""
+
+    def disable_tcp_switch(self) -> None:
+        """``pjsip_cfg()->endpt.disable_tcp_switch``."""
+
+    def set_crlf_interval(self, interval: float) -> None:
+        """``pjsip_cfg()->tcp.keep_alive_interval`` and ``tls``, in whole seconds."""
+
+    def set_idle_time(self, time: float) -> None:
+        """PJSIP_TRANSPORT_IDLE_TIME, in whole seconds, as in a library built with another value."""
+
+    def set_socket_option(self, option: SocketOption, value: int) -> None:
+        """Set on each socket before it connects; what the kernel then has is checked, and recorded."""
+
+    def register(self, expires: float) -> None:
+        """Register before subscribing, whatever the account says, asking for whole seconds."""
+
+    def configure_account(self, setting: Setting, change: Callable[[Any], None]) -> None:
+        """Change the account's ``pjsua2.AccountConfig`` before it is used."""
+
+    # What happens
+
+    def on_subscribed(self, callback: Callable[[], object]) -> None:
         """Call back once, when the client is set up and about to fall silent."""
 
     def on_transport(self, callback: Callable[[int, TransportState], None]) -> None:
         """Call back with (handle, state) whenever a connection changes state; UDP has none."""
 
-    def every(self, interval: float, callback: Callable[[], None]) -> None:
+    def on_received(self, callback: Callable[[int, bytes], None]) -> None:
+        """Call back with (handle, data) whenever a transport has received a SIP message or a keep-alive."""
+
+    def on_answer(self, callback: Callable[[Answer], None]) -> None:
+        """Call back at the final answer to a REGISTER, SUBSCRIBE or OPTIONS, before ``on_subscription``.
+
+        pjsip does not tell that a SUBSCRIBE that refreshes has succeeded.
+        """
+
+    def on_subscription(self, callback: Callable[[str, int], None]) -> None:
+        """Call back with (pending, active or terminated; status code) whenever the subscription's state changes.
+
+        The code of ``terminated`` is 200 if the server ended it, else that of the failure.
+        """
+
+    # What can be done
+
+    def every(self, interval: float, callback: Callable[[], None]) -> Timer:
         """Call back each ``interval`` seconds, on pjsip's own timer heap, the first time after one interval."""
+
+    def after(self, delay: float, callback: Callable[[], None]) -> Timer:
+        """Call back once, after ``delay`` seconds."""
+
+    def now(self) -> float:
+        """CLOCK_MONOTONIC in seconds."""
+
+    def emit(self, ev: str, **fields: Any) -> None:
+        """Write an event to the record."""
 
     def send_options(self) -> None:
         """Send OPTIONS to the server outside any dialog; its answer appears in the record as ``options-answer``."""
+
+    def resubscribe(self) -> None:
+        """Unsubscribe and subscribe anew, as pjsua2 can: a new dialog with a new Contact.
+
+        Where there is no subscription any more, only subscribe. Otherwise the new dialog begins 0.5 s after the end of
+        the old one, which is 32 s later if nobody answers, and pjsua gives up for 300 s if the end fails.
+        """
+
+    def refresh_subscription(self) -> None:
+        """Send SUBSCRIBE within the dialog, with the same expiry; does nothing if there is no subscription."""
+
+    def reregister(self) -> None:
+        """Send REGISTER now; does nothing if the account does not register."""
+
+    def shutdown_transport(self, handle: int) -> None:
+        """``pjsip_transport_shutdown``: whatever is sent next takes a new connection; nothing if it is shut already."""
 
     def add_transport_ref(self, handle: int) -> None:
         """``pjsip_transport_add_ref``: the transport's idle timer stops; appears in the record as ``ref``."""
 
     def release_transport_ref(self, handle: int) -> None:
         """``pjsip_transport_dec_ref``: must follow each add exactly once; a second one aborts the process."""
+
+    def connect(self, on_data: Callable[[bytes], None], on_end: Callable[[], None]) -> Connection:
+        """Open a connection to the server beside those of pjsip; ``on_data`` with ``b""`` once it is open.
+
+        ``on_end`` is called once when it could not be opened, or was closed by the other side or the network.
+        """
+
+    def recall(self) -> dict[str, Any]:
+        """What ``remember`` last wrote, on this client or one before it in the same place; empty if nothing."""
+
+    def remember(self, memory: dict[str, Any]) -> None:
+        """Write to a file that outlives the client, as JSON."""
 
 
 class Mitigation(Protocol):
@@ -57,6 +211,29 @@ class Mitigation(Protocol):
     """Name in scenarios, kebab-case; the module has the same name in snake_case."""
     source: ClassVar[str]
     """Who recommends it: RFC section, issue, article."""
+    side: ClassVar[str]
+    """Whose it is: ``client`` or ``server``."""
+    transports: ClassVar[tuple[str, ...]]
+    """The SIP transports it can exist on: ``udp``, ``tcp``, ``tls``."""
+
+
+class ClientSide:
+    """What mitigations of the client have in common; each overrides what differs."""
+
+    __slots__ = ()
+    kind: ClassVar[str]
+    source: ClassVar[str]
+    side: ClassVar[str] = "client"
+    transports: ClassVar[tuple[str, ...]] = ALL
+    sets: ClassVar[tuple[Setting, ...]] = ()
+    """What it sets for the whole process: two mitigations with the same one exclude each other."""
+    needs_registration: ClassVar[bool] = False
+    """It does nothing for an account that does not register."""
+
+    def socket_options(self) -> tuple[SocketOption, ...]:
+        """The socket options it sets."""
+        return ()
 
     def attach(self, client: Client) -> None:
         """Hook into the client, before it starts."""
+        raise NotImplementedError

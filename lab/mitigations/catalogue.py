@@ -1,20 +1,53 @@
-"""Which mitigations there are: one per module of this package, besides ``base`` and this one."""
+"""Which mitigations there are, and which cannot be had where: one per module of this package.
+
+``base``, this module and those whose name begins with ``_`` are none.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import import_module
+from itertools import combinations
 from pathlib import Path
 
-from lab.mitigations.base import Mitigation
+from lab.mitigations.base import MOST_SOCKET_OPTIONS, ClientSide, Mitigation
 
-_NOT_MITIGATIONS = {"__init__", "base", "catalogue"}
+_NOT_MITIGATIONS = {"base", "catalogue"}
 
 
 def classes() -> dict[str, type[Mitigation]]:
     """The mitigation classes by ``kind``, sorted by it. Imports their modules."""
-    names = {path.stem for path in Path(__file__).parent.glob("*.py")} - _NOT_MITIGATIONS
-    found = (_class_in(f"{__package__}.{name}") for name in sorted(names))
-    return {cls.kind: cls for cls in found}
+    names = {path.stem for path in Path(__file__).parent.glob("[!_]*.py")} - _NOT_MITIGATIONS
+    found = [_class_in(f"{__package__}.{name}") for name in names]
+    return {cls.kind: cls for cls in sorted(found, key=lambda cls: cls.kind)}
+
+
+def unsupported(mitigations: Iterable[Mitigation], *, transport: str, registers: bool) -> str:
+    """Why these mitigations cannot be had together in a cell; empty if they can.
+
+    Args:
+        mitigations: of one strategy, of either side.
+        transport: ``udp``, ``tcp`` or ``tls``.
+        registers: whether the account registers by itself.
+    """
+    mitigations = list(mitigations)
+    for one in mitigations:
+        if transport not in one.transports:
+            return f"{one.kind} exists on {' and '.join(one.transports)} only, not on {transport}"
+    ours = [one for one in mitigations if isinstance(one, ClientSide)]
+    registers = registers or any(one.kind == "register" for one in ours)
+    for one in ours:
+        if one.needs_registration and not registers:
+            return f"{one.kind} works on a registered account only, and this one does not register"
+    for one, other in combinations(ours, 2):
+        for setting in one.sets:
+            if setting in other.sets:
+                return f"{one.kind} and {other.kind} both set the {setting.value}"
+    options = [option for one in ours for option in one.socket_options()]
+    if len(options) > MOST_SOCKET_OPTIONS:
+        names = ", ".join(option.name for option in options)
+        return f"pjsip passes {MOST_SOCKET_OPTIONS} socket options to a socket, not {len(options)}: {names}"
+    return ""
 
 
 def _class_in(module: str) -> type[Mitigation]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lab.mitigations.base import Client, TransportState
+from lab.mitigations.base import STREAMS, Client, ClientSide, TransportState
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class HoldTransport:
+class HoldTransport(ClientSide):
     """Hold a reference to every transport from its connection to its end.
 
     pjsip destroys a connection that nobody references after 33 s (PJSIP_TRANSPORT_IDLE_TIME); a subscription holds no
@@ -20,6 +20,7 @@ class HoldTransport:
 
     kind: ClassVar = "hold-transport"
     source: ClassVar = "pjsip/pjproject#4225: pjsip_transport_add_ref()"
+    transports: ClassVar = STREAMS
 
     def attach(self, client: Client) -> None:
         """Follow the transports, each on its own: pjsip may open the next before the last is gone."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lab.mitigations.base import Client
+from lab.mitigations.base import Client, ClientSide
 from lab.units import Lasting
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class OptionsPing:
+class OptionsPing(ClientSide):
     """Send OPTIONS to the server periodically, outside any dialog, from the moment the client is set up.
 
     Each one is a transaction, which holds a reference to its transport while it lives, so pjsip's idle timer (33 s)

@@ -21,7 +21,7 @@ from lab.actors.pjsip import client
 from lab.actors.pjsip.agent import UserAgent
 from lab.actors.pjsip.library import use_hosts_file_only
 from lab.mitigations import classes
-from lab.mitigations.base import TransportState
+from lab.mitigations.base import ClientSide, TransportState
 from lab.mitigations.hold_transport import HoldTransport
 from lab.mitigations.options_ping import OptionsPing
 from lab.network import netns
@@ -60,13 +60,14 @@ def set_loopback(namespace: int, address: str) -> None:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ReadReferences:
+class ReadReferences(ClientSide):
     """Says how many references there are to the newest transport, when the client has been quiet for a moment."""
 
     kind: ClassVar = "read-references"
     source: ClassVar = "test"
 
-    def attach(self, agent: UserAgent) -> None:
+    def attach(self, client: Any) -> None:
+        agent: UserAgent = client
         live: list[int] = []
 
         def on_transport(handle: int, state: TransportState) -> None:
@@ -84,13 +85,15 @@ class ReadReferences:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ReleaseTwice:
+class ReleaseTwice(ClientSide):
     """Misuses the library."""
 
     kind: ClassVar = "release-twice"
     source: ClassVar = "test"
 
-    def attach(self, agent: UserAgent) -> None:
+    def attach(self, client: Any) -> None:
+        agent: UserAgent = client
+
         def on_transport(handle: int, state: TransportState) -> None:
             if state is TransportState.CONNECTED:
                 agent.add_transport_ref(handle)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,37 +14,9 @@ from lab.mitigations.hold_transport import HoldTransport
 from lab.mitigations.options_ping import OptionsPing
 from lab.model.wire import from_json, to_json
 from lab.units import Seconds
+from tests.unit.recording_client import RecordingClient
 
 FIRST, SECOND = 0x1000, 0x2000
-
-
-class RecordingClient:
-    """Implements ``lab.mitigations.base.Client``; the test plays pjsip."""
-
-    def __init__(self) -> None:
-        self.done: list[str] = []
-        self.subscribed: Callable[[], None] = lambda: None
-        self.transport: Callable[[int, TransportState], None] = lambda *_: None
-        self.tick: Callable[[], None] | None = None
-
-    def on_subscribed(self, callback: Callable[[], None]) -> None:
-        self.subscribed = callback
-
-    def on_transport(self, callback: Callable[[int, TransportState], None]) -> None:
-        self.transport = callback
-
-    def every(self, interval: float, callback: Callable[[], None]) -> None:
-        self.done.append(f"every {interval:g}")
-        self.tick = callback
-
-    def send_options(self) -> None:
-        self.done.append("OPTIONS")
-
-    def add_transport_ref(self, handle: int) -> None:
-        self.done.append(f"+{handle:x}")
-
-    def release_transport_ref(self, handle: int) -> None:
-        self.done.append(f"-{handle:x}")
 
 
 @pytest.fixture
@@ -56,13 +27,12 @@ def client() -> RecordingClient:
 def test_options_ping_starts_when_the_client_is_set_up(client: RecordingClient) -> None:
     """Nothing before; then the interval, and one OPTIONS at each tick."""
     OptionsPing(interval=Seconds(25)).attach(client)
-    assert client.done == []
+    client.advance(30)
     client.subscribed()
-    assert client.done == ["every 25"]
-    assert client.tick is not None
-    client.tick()
-    client.tick()
-    assert client.done == ["every 25", "OPTIONS", "OPTIONS"]
+    client.advance(24.9)
+    assert client.done == []
+    client.advance(25.2)
+    assert client.done == ["OPTIONS", "OPTIONS"]
 
 
 @pytest.mark.parametrize(

@@ -9,23 +9,25 @@ Objects of pjsua2 are held for the life of the agent: pjsip keeps bare pointers 
 
 from __future__ import annotations
 
-import math
-import os
+import json
 import random
-import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import pjsua2.pjsua2 as pj
 
 from lab.actors.channel import Channel
-from lab.actors.pjsip.guard import guarded
 from lab.actors.pjsip.library import Library, use_hosts_file_only
+from lab.actors.pjsip.objects import Account, Buddy, Endpoint, Log
+from lab.actors.pjsip.server_connection import ServerConnection
+from lab.actors.pjsip.settings import Settings
+from lab.actors.pjsip.sockets import SocketOptions
+from lab.actors.pjsip.subscription import Subscription
+from lab.actors.pjsip.timers import Call, Timers, carried
 from lab.actors.pjsip.transports import Transports
 from lab.errors import LabFault
-from lab.mitigations.base import TransportState
+from lab.mitigations.base import Answer, Setting, SocketOption, TransportState
 from lab.model.scenario import Account as AccountKind
 from lab.model.scenario import Transport as TransportKind
 
@@ -43,41 +45,9 @@ _TRANSPORT_STATES = {
     pj.PJSIP_TP_STATE_SHUTDOWN: TransportState.SHUTDOWN,
     pj.PJSIP_TP_STATE_DESTROY: TransportState.DESTROYED,
 }
-_SUBSCRIPTION_STATES = {
-    pj.PJSIP_EVSUB_STATE_PENDING: "pending",
-    pj.PJSIP_EVSUB_STATE_ACTIVE: "active",
-    pj.PJSIP_EVSUB_STATE_TERMINATED: "terminated",
-}
 
 _CANCELLED = 70014  # PJ_ECANCELLED: the error of every transport that was told to end, whatever the reason
 _TLS_CLOSED = 470006  # PJ_SSL_ERRNO_START + SSL_ERROR_ZERO_RETURN, which pjsip's own text calls "EVP lib"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Settings:
-    """What the user agent is told at its start.
-
-    Attributes:
-        server, port: the outbound proxy all requests go to; an IPv4 address.
-        transport: to the proxy; listens on it as well.
-        account: whether it registers before it subscribes.
-        ca: PEM file that must vouch for the server's certificate; None: any certificate will do.
-        seed: decides all that pjsip and Python draw: Call-IDs, tags, branches, the instance id.
-        user, peer: user parts of its own address and of the presentity it subscribes to.
-        domain: host part of both.
-        log: file for pjsip's log, appended to; each line starts with CLOCK_MONOTONIC in seconds, as in events.
-    """
-
-    server: str
-    port: int
-    transport: TransportKind
-    account: AccountKind
-    ca: str | None
-    seed: int
-    user: str
-    peer: str
-    domain: str
-    log: str
 
 
 class UserAgent:
@@ -93,59 +63,93 @@ class UserAgent:
 
     def __init__(self, channel: Channel, settings: Settings) -> None:
         self.library = Library()
+        self.random = random.Random(settings.seed)  # noqa: S311  (reproducible, not secret)
+        self.subscription = Subscription(self.emit, self.library)
         self._channel = channel
         self._settings = settings
-        self._proxy = f"sip:{settings.server}:{settings.port};transport={settings.transport.value};lr"
-        self._stopping = False
+        self._started = self._stopping = False
         self._transports = Transports(self.emit, self.library.transport)
-        self._on_subscribed: list[Callable[[], None]] = []
-        self._subscription = ""
-        self._subscribed = False
-        self._timers: dict[int, tuple[Any, Callable[[], None]]] = {}
+        self._transports.watch(self._check_socket)
+        self._socket_options = SocketOptions()
+        self._set: set[Setting] = set()
+        self._account_changes: list[Callable[[Any], None]] = []
+        self._registers = settings.account is AccountKind.REGISTER
+        self._expires: int | None = None
+        self._on_received: list[Callable[[int, bytes], None]] = []
+        self._on_answer = self.subscription.on_answer
         self._options: dict[int, tuple[Any, int]] = {}
         self._options_sent = 0
-        self._log = _Log(settings.log, self._transports.on_log)
-        self._endpoint = _Endpoint(self)
-        self._account = _Account(self)
-        self._buddy = _Buddy(self)
+        self._log = Log(settings.log, self._transports.on_log)
+        self._endpoint = Endpoint(self)
+        self.timers = Timers(self._endpoint)
+        self._account = Account(self)
+        self._buddy = self.subscription.buddy = Buddy(self)
 
-    # What mitigations see
+    # What mitigations see: see `Client`
+
+    def set_tsx_timers(self, *, t1: float, t2: float) -> None:  # noqa: D102
+        self._take(Setting.TSX_TIMERS, t1=t1, t2=t2)
+        self.library.set_tsx_timers(t1=round(t1 * 1000), t2=round(t2 * 1000))
+
+    def disable_tcp_switch(self) -> None:  # noqa: D102
+        self._take(Setting.TCP_SWITCH)
+        self.library.disable_tcp_switch()
+
+    def set_crlf_interval(self, interval: float) -> None:  # noqa: D102
+        self._take(Setting.CRLF_INTERVAL, interval=interval)
+        self.library.set_crlf_interval(round(interval))
+
+    def set_idle_time(self, time: float) -> None:  # noqa: D102
+        self._take(Setting.IDLE_TIME, time=time)
+        self.library.set_idle_time(round(time))
+
+    def set_socket_option(self, option: SocketOption, value: int) -> None:  # noqa: D102
+        self._check_not_started(option.name)
+        self._socket_options.add(option, value)
+
+    def register(self, expires: float) -> None:  # noqa: D102
+        self._take(Setting.EXPIRY, expires=expires)
+        self._registers, self._expires = True, round(expires)
+
+    def configure_account(self, setting: Setting, change: Callable[[Any], None]) -> None:  # noqa: D102
+        self._take(setting)
+        self._account_changes.append(change)
+
+    def on_subscribed(self, callback: Callable[[], object]) -> None:  # noqa: D102
+        self.subscription.on_subscribed.append(callback)
+
+    def on_transport(self, callback: Callable[[int, TransportState], None]) -> None:  # noqa: D102
+        self._transports.watch(callback)
+
+    def on_received(self, callback: Callable[[int, bytes], None]) -> None:  # noqa: D102
+        self._on_received.append(callback)
+
+    def on_answer(self, callback: Callable[[Answer], None]) -> None:  # noqa: D102
+        self._on_answer.append(callback)
+
+    def on_subscription(self, callback: Callable[[str, int], None]) -> None:  # noqa: D102
+        self.subscription.on_state.append(callback)
+
+    def every(self, interval: float, callback: Callable[[], None]) -> Call:  # noqa: D102
+        return self.timers.every(interval, callback)
+
+    def after(self, delay: float, callback: Callable[[], None]) -> Call:  # noqa: D102
+        return self.timers.after(delay, callback)
+
+    def now(self) -> float:  # noqa: D102
+        return time.monotonic()
 
     def emit(self, ev: str, **fields: Any) -> None:
         """Write an event to the record, unless the agent is stopping: what it tears down then is no observation."""
         if not self._stopping:
             self._channel.emit(ev, **fields)
 
-    def on_subscribed(self, callback: Callable[[], None]) -> None:
-        """See ``Client``."""
-        self._on_subscribed.append(callback)
-
-    def on_transport(self, callback: Callable[[int, TransportState], None]) -> None:
-        """See ``Client``."""
-        self._transports.watch(callback)
-
-    def every(self, interval: float, callback: Callable[[], None]) -> None:
-        """See ``Client``; does not drift."""
-        due = time.monotonic()
-
-        def tick() -> None:
-            schedule()
-            callback()
-
-        def schedule() -> None:
-            nonlocal due
-            due += interval
-            self._call_at(due, tick)
-
-        schedule()
-
-    def send_options(self) -> None:
-        """See ``Client``."""
+    def send_options(self) -> None:  # noqa: D102
         self._options_sent += 1
         request = pj.SendRequestParam()
         request.method = "OPTIONS"
-        request.txOption.targetUri = self._proxy  # 2.15.1 takes it from here alone: pjproject #4298
-        request.userData, address = _token()
+        request.txOption.targetUri = self._settings.proxy  # 2.15.1 takes it from here alone: pjproject #4298
+        request.userData, address = carried()
         self._options[address] = (request.userData, self._options_sent)
         self.emit("options-sent", n=self._options_sent)
         try:
@@ -155,15 +159,38 @@ class UserAgent:
                 raise
             # else: it failed at once, as without a route, and pjsip has said so by its callback already
 
-    def add_transport_ref(self, handle: int) -> None:
-        """See ``Client``."""
+    def resubscribe(self) -> None:  # noqa: D102
+        self.subscription.renew()
+
+    def refresh_subscription(self) -> None:  # noqa: D102
+        self.subscription.refresh()
+
+    def reregister(self) -> None:  # noqa: D102
+        if self._registers:
+            self._account.setRegistration(True)
+
+    def shutdown_transport(self, handle: int) -> None:  # noqa: D102
+        if self._transports.usable(handle):
+            self.library.shutdown_transport(handle)
+
+    def add_transport_ref(self, handle: int) -> None:  # noqa: D102
         self.library.add_transport_ref(handle)
         self._transports.on_ref(handle, held=True)
 
-    def release_transport_ref(self, handle: int) -> None:
-        """See ``Client``."""
+    def release_transport_ref(self, handle: int) -> None:  # noqa: D102
         self.library.release_transport_ref(handle)
         self._transports.on_ref(handle, held=False)
+
+    def connect(self, on_data: Callable[[bytes], None], on_end: Callable[[], None]) -> ServerConnection:  # noqa: D102
+        return ServerConnection(self.library, self._settings, on_data, on_end)
+
+    def recall(self) -> dict[str, Any]:  # noqa: D102
+        path = self._settings.memory
+        memory: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+        return memory
+
+    def remember(self, memory: dict[str, Any]) -> None:  # noqa: D102
+        self._settings.memory.write_text(json.dumps(memory), "utf-8")
 
     # Its life
 
@@ -173,6 +200,7 @@ class UserAgent:
         Raises:
             LabFault: pjsip could not be started; says what it said.
         """
+        self._started = True
         try:
             self._start_endpoint()
             self.emit("ready", version=self.library.version)
@@ -215,10 +243,13 @@ class UserAgent:
         self._log.__disown__()  # the endpoint deletes it
         endpoint.libInit(config)
         endpoint.audDevManager().setNoDev()
+        if self._on_received:
+            self.library.watch_received(self._received)
         transport = pj.TransportConfig()
-        transport.boundAddress = _address_towards(settings.server)
+        transport.boundAddress = settings.local_address()
         transport.tlsConfig.CaListFile = settings.ca or ""
         transport.tlsConfig.verifyServer = settings.ca is not None
+        self._socket_options.pass_to(transport)
         endpoint.transportCreate(_TRANSPORT_TYPES[settings.transport], transport)
         endpoint.libStart()
         self.library.seed(settings.seed)
@@ -228,17 +259,37 @@ class UserAgent:
         settings = self._settings
         account = pj.AccountConfig()
         account.idUri = f"sip:{settings.user}@{settings.domain}"
-        account.sipConfig.proxies.append(self._proxy)
-        account.natConfig.sipOutboundInstanceId = _instance_id(settings.seed)
+        account.sipConfig.proxies.append(settings.proxy)
+        account.natConfig.sipOutboundInstanceId = settings.instance_id()
         account.regConfig.randomRetryIntervalSec = 0
-        if settings.account is AccountKind.REGISTER:
+        if self._registers:
             account.regConfig.registrarUri = f"sip:{settings.domain}"
+        if self._expires is not None:
+            account.regConfig.timeoutSec = self._expires
+        for change in self._account_changes:
+            change(account)
         self._account.create(account)
         buddy = pj.BuddyConfig()
         buddy.uri = f"sip:{settings.peer}@{settings.domain}"
         self._buddy.create(self._account, buddy)
-        if settings.account is AccountKind.SUBSCRIBE:
-            self._buddy.subscribePresence(True)  # noqa: FBT003  (pjsua2's)
+        if not self._registers:
+            self.subscription.begin()
+
+    def _take(self, setting: Setting, **values: float) -> None:
+        """Write a setting to the record.
+
+        Raises:
+            LabFault: it is too late for it, or it was made before.
+        """
+        self._check_not_started(setting.value)
+        if setting in self._set:
+            raise LabFault(f"setting the {setting.value}", detail="two mitigations set it")
+        self._set.add(setting)
+        self.emit("setting", name=setting.name.lower().replace("_", "-"), **values)
+
+    def _check_not_started(self, what: str) -> None:
+        if self._started:
+            raise LabFault(f"setting {what}", detail="pjsip runs already; settings are made in `attach`")
 
     # What pjsip says
 
@@ -251,126 +302,33 @@ class UserAgent:
             int(event.hnd), state, type=event.type.lower(), error=self._error_text(event.lastError)
         )
 
-    def timer(self, address: int) -> None:
-        """A timer is due."""
-        _, callback = self._timers.pop(address)
-        callback()
-
     def registration(self, event: Any) -> None:
         """A REGISTER was answered, or failed."""
         self.emit("registration", code=event.code, reason=event.reason, expires=event.expiration)
-        if event.code == 200 and not self._subscription:
-            self._subscription = "sent"
-            self._buddy.subscribePresence(True)  # noqa: FBT003  (pjsua2's)
-
-    def subscription(self, info: Any, *, by_notify: bool) -> None:
-        """The presence subscription changed, or a NOTIFY came in for it."""
-        state = _SUBSCRIPTION_STATES.get(info.subState, self._subscription)
-        if state != self._subscription:
-            self._subscription = state
-            self.emit("subscription", state=state, reason=info.subTermReason, code=info.subTermCode)
-        if not by_notify:
-            return
-        self.emit("notify", note=info.presStatus.note)
-        if state == "active" and not self._subscribed:
-            self._subscribed = True
-            self.emit("subscribed")
-            for callback in self._on_subscribed:
-                callback()
+        self._answered("REGISTER", event.code)
+        if event.code == 200:
+            self.subscription.begin()
 
     def options_answer(self, address: int, code: int, reason: str) -> None:
         """An OPTIONS was answered, or failed (408 if there was no answer within Timer F)."""
         _, number = self._options.pop(address)
         self.emit("options-answer", n=number, code=code, reason=reason)
+        self._answered("OPTIONS", code)
+
+    def _answered(self, method: str, code: int) -> None:
+        for callback in self._on_answer:
+            callback(Answer(method=method, code=code))
+
+    def _received(self, transport: int, data: bytes) -> None:
+        for callback in self._on_received:
+            callback(transport, data)
+
+    def _check_socket(self, handle: int, state: TransportState) -> None:
+        if state is TransportState.CONNECTED:
+            for option, value in self._socket_options.check(self._transports.of(handle)).items():
+                self.emit("socket-option", id=self._transports.id(handle), name=option.name, value=value)
 
     def _error_text(self, status: int) -> str:
         if status == _TLS_CLOSED:
             return "TLS closed by the other side (close_notify)"
         return "" if status in (0, _CANCELLED) else str(self._endpoint.utilStrError(status))
-
-    def _call_at(self, moment: float, callback: Callable[[], None]) -> None:
-        token, address = _token()
-        self._timers[address] = (token, callback)
-        self._endpoint.utilTimerSchedule(max(0, math.ceil((moment - time.monotonic()) * 1000)), token)
-
-
-class _Endpoint(pj.Endpoint):  # type: ignore[misc]  # pjsua2 has no types
-    def __init__(self, agent: UserAgent) -> None:
-        super().__init__()
-        self._agent = agent
-
-    @guarded
-    def onTransportState(self, prm: Any) -> None:  # noqa: N802  (pjsua2's name, as below)
-        self._agent.transport_state(prm)
-
-    @guarded
-    def onTimer(self, prm: Any) -> None:  # noqa: N802
-        self._agent.timer(int(prm.userData))
-
-
-class _Account(pj.Account):  # type: ignore[misc]
-    def __init__(self, agent: UserAgent) -> None:
-        super().__init__()
-        self._agent = agent
-
-    @guarded
-    def onRegState(self, prm: Any) -> None:  # noqa: N802
-        self._agent.registration(prm)
-
-    @guarded
-    def onSendRequest(self, prm: Any) -> None:  # noqa: N802
-        transaction = prm.e.body.tsxState.tsx
-        self._agent.options_answer(int(prm.userData), transaction.statusCode, transaction.statusText)
-
-
-class _Buddy(pj.Buddy):  # type: ignore[misc]
-    def __init__(self, agent: UserAgent) -> None:
-        super().__init__()
-        self._agent = agent
-
-    @guarded
-    def onBuddyEvSubState(self, prm: Any) -> None:  # noqa: N802
-        change = prm.e.body.tsxState
-        by_notify = (
-            prm.e.type == pj.PJSIP_EVENT_TSX_STATE
-            and change.type == pj.PJSIP_EVENT_RX_MSG
-            and change.tsx.method == "NOTIFY"
-        )
-        self._agent.subscription(self.getInfo(), by_notify=by_notify)
-
-
-class _Log(pj.LogWriter):  # type: ignore[misc]
-    """Writes each line at once, without buffering, so that the last ones before an abort are there."""
-
-    def __init__(self, path: str, on_line: Callable[[str], None]) -> None:
-        super().__init__()
-        self._on_line = on_line
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-
-    @guarded
-    def write(self, entry: Any) -> None:
-        line = entry.msg
-        os.write(self._file, f"{time.monotonic():.6f} {line}".encode("utf-8", "surrogateescape"))
-        self._on_line(line)
-
-
-def _token() -> tuple[Any, int]:
-    """User data for pjsip, which only carries pointers to wrapped objects: an object and its address."""
-    token = pj.IntVector()
-    return token, int(token.this)
-
-
-def _address_towards(server: str) -> str:
-    """The local address that packets to the server leave from; sends nothing."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        try:
-            sock.connect((server, 9))  # any port
-        except OSError as error:
-            raise LabFault(f"finding the client's address towards {server}", detail=str(error)) from error
-        return str(sock.getsockname()[0])
-
-
-def _instance_id(seed: int) -> str:
-    """A ``+sip.instance`` value (RFC 5626 §4.1): pjsip's own is a hash of the host's name, the same in every node."""
-    digits = f"{random.Random(seed).getrandbits(128):032x}"  # noqa: S311  (reproducible, not secret)
-    return f"<urn:uuid:{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}>"

@@ -12,6 +12,10 @@ Commands: ``start`` (fields of ``Settings``, and ``mitigations``), ``stop``. Eve
                                               reason: idle-timer, pjsip's text, or empty
     ref {id, held}                            a mitigation took or gave back a reference
     options-sent {n}, options-answer {n, code, reason}
+    setting {name, …}                         before ready: a mitigation has set something in pjsip
+    socket-option {id, name, value}           what the kernel has for a connection's socket
+    unanswered {id, within}                   a mitigation has given a connection up: nothing came in time
+    probe-interval {interval, safe}           a mitigation has learnt that an interval is safe, or is not
 
 Misuse of pjsip aborts the process; the last lines are then in the log and on stderr. A failure of ours ends it with the
 exit status of a lab fault.
@@ -26,10 +30,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from lab.actors.channel import Channel, Lines
-from lab.actors.pjsip.agent import Settings, UserAgent
+from lab.actors.pjsip.agent import UserAgent
+from lab.actors.pjsip.receiver import Receiver
+from lab.actors.pjsip.settings import Settings
 from lab.errors import LabFault
 from lab.mitigations import classes
-from lab.mitigations.base import Mitigation
+from lab.mitigations.base import ClientSide, Mitigation
 from lab.model import wire
 from lab.model.scenario import Account, Transport
 
@@ -49,7 +55,9 @@ def run(sock: socket.socket, kinds: Mapping[str, type[Mitigation]]) -> None:
     agent = UserAgent(Channel(sock), _settings(command))
     plugins = {cls.__name__: cls for cls in kinds.values()}
     for data in command["mitigations"]:
-        wire.from_json(plugins[data["kind"]], data).attach(agent)
+        mitigation = wire.from_json(plugins[data["kind"]], data)
+        if isinstance(mitigation, ClientSide):  # what the server does is told to the server
+            mitigation.attach(agent)
     agent.start()
 
     def on_data(data: bytes) -> None:
@@ -57,7 +65,7 @@ def run(sock: socket.socket, kinds: Mapping[str, type[Mitigation]]) -> None:
             os._exit(0)  # the runner is gone, and with it everybody who could care
         _obey(agent, lines.feed(data))
 
-    receiver = agent.library.receive(sock, on_data)
+    receiver = Receiver(agent.library, sock, on_data)
     _obey(agent, others)
     agent.run()
     receiver.close()

@@ -11,7 +11,7 @@ process otherwise, and also when a transport's reference is given back twice.
 from __future__ import annotations
 
 import ctypes
-import os
+import functools
 import socket
 import struct
 import sys
@@ -22,6 +22,8 @@ from typing import Any
 import pjsua2.pjsua2 as _pj  # not `pjsua2` alone: that package loads its extension module lazily
 
 from lab.actors.pjsip.guard import guarded
+from lab.actors.pjsip.machine_code import rewrite
+from lab.actors.pjsip.symbols import size_of
 from lab.errors import LabFault
 
 VERSION = "2.15.1"
@@ -37,15 +39,36 @@ _NAME_SIZE = 32  # PJ_MAX_OBJ_NAME
 _AT_REFS, _AT_REMOTE, _AT_LOCAL, _AT_DIRECTION = 0x28, 0x58, 0x94, 0xE0
 _SOCKADDR_IN = struct.Struct("=H2s4s")
 
-_ALWAYS_ASYNC = 1 << 31  # PJ_IOQUEUE_ALWAYS_ASYNC: ioqueue.h
-_PENDING = 70002  # PJ_EPENDING: errno.h
-_OP_KEY_SIZE = 34 * 8  # sizeof(pj_ioqueue_op_key_t): ioqueue.h
-_RECEIVE_SIZE = 65536
 _POOL_SIZE = 1024
+
+_AT_DISABLE_TCP_SWITCH = 16  # in pjsip_cfg_t: endpt.disable_tcp_switch, the fifth pj_bool_t
+
+_IDLE_TIME = bytes.fromhex("48c70424 21000000")  # movq $33,(%rsp): PJSIP_TRANSPORT_IDLE_TIME in pjsip_transport_dec_ref
+_SERVER_IDLE_TIME = bytes.fromhex("48c70424 58020000")  # movq $600,(%rsp): PJSIP_TRANSPORT_SERVER_IDLE_TIME
+_LARGEST_IDLE_TIME = 2**31 - 1  # the instruction's operand is a signed int
+
+_LEFT_OUT = 70020  # PJ_EIGNORED: errno.h; the transport manager says so of data that is no SIP message by intent
+_SAME_EXPIRY = -1  # pjsip_evsub_initiate: leave it as it is
+
+
+class _ReceivedData(ctypes.Structure):
+    """The common head of ``pjsip_tp_rx_data`` and ``pjsip_tp_dropped_data``."""
+
+    _fields_ = (
+        ("transport", ctypes.c_void_p),
+        ("data", ctypes.c_void_p),
+        ("length", ctypes.c_size_t),
+        ("status", ctypes.c_int),  # of the second alone
+    )
+
+
+_ON_RECEIVED = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(_ReceivedData))
+_ON_DROPPED = ctypes.CFUNCTYPE(None, ctypes.POINTER(_ReceivedData))
 
 _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "pj_atomic_get": (ctypes.c_long, [ctypes.c_void_p]),
     "pj_get_version": (ctypes.c_char_p, []),
+    "pj_ioqueue_connect": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int]),
     "pj_ioqueue_op_key_init": (None, [ctypes.c_void_p, ctypes.c_size_t]),
     "pj_ioqueue_recv": (
         ctypes.c_int,
@@ -58,8 +81,15 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "pj_ioqueue_unregister": (ctypes.c_int, [ctypes.c_void_p]),
     "pj_srand": (None, [ctypes.c_uint]),
     "pjsip_endpt_get_ioqueue": (ctypes.c_void_p, [ctypes.c_void_p]),
+    "pjsip_endpt_get_tpmgr": (ctypes.c_void_p, [ctypes.c_void_p]),
+    "pjsip_evsub_initiate": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p]),
+    "pjsip_evsub_send_request": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_void_p]),
+    "pjsip_tpmgr_set_drop_data_cb": (ctypes.c_int, [ctypes.c_void_p, _ON_DROPPED]),
+    "pjsip_tpmgr_set_recv_data_cb": (ctypes.c_int, [ctypes.c_void_p, _ON_RECEIVED]),
     "pjsip_transport_add_ref": (ctypes.c_int, [ctypes.c_void_p]),
     "pjsip_transport_dec_ref": (ctypes.c_int, [ctypes.c_void_p]),
+    "pjsip_transport_shutdown": (ctypes.c_int, [ctypes.c_void_p]),
+    "pjsip_tsx_get_evsub": (ctypes.c_void_p, [ctypes.c_void_p]),
     "pjsua_get_pjsip_endpt": (ctypes.c_void_p, []),
     "pjsua_pool_create": (ctypes.c_void_p, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_size_t]),
 }
@@ -151,14 +181,25 @@ class Library:
     def __init__(self) -> None:
         # PyDLL keeps the interpreter lock: these functions log, and the log writer is Python.
         self._lib = ctypes.PyDLL(sys.modules["pjsua2._pjsua2"].__file__)
+        self._callbacks: list[Any] = []  # pjsip keeps bare pointers to them
         for name, (result, arguments) in _FUNCTIONS.items():
             function = self._symbol(name)
             function.restype, function.argtypes = result, arguments
         self.version = str(self._lib.pj_get_version().decode())
         if self.version != VERSION:
             raise _check_failed("version", f"{self.version} instead of {VERSION}")
-        config = ctypes.addressof(ctypes.c_char.in_dll(self._lib, "pjsip_sip_cfg_var"))
-        self.config = ConfigLayout.derive(ctypes.string_at(config, self.symbol_size("pjsip_sip_cfg_var")))
+        self._config = ctypes.addressof(ctypes.c_char.in_dll(self._lib, "pjsip_sip_cfg_var"))
+        self.config = ConfigLayout.derive(ctypes.string_at(self._config, self.symbol_size("pjsip_sip_cfg_var")))
+
+    @property
+    def functions(self) -> Any:
+        """The library's functions, with their types."""
+        return self._lib
+
+    @functools.cached_property
+    def pool(self) -> int:
+        """A memory pool for the life of the process; needs an endpoint."""
+        return int(self._lib.pjsua_pool_create(b"lab", _POOL_SIZE, _POOL_SIZE))
 
     def symbol_size(self, name: str) -> int:
         """``st_size`` of a data symbol in the library's dynamic symbol table.
@@ -167,7 +208,47 @@ class Library:
             LabFault: there is no such symbol.
         """
         address = ctypes.cast(self._symbol(name), ctypes.c_void_p).value
-        return _symbol_size(address or 0, name)
+        try:
+            return size_of(address or 0, name)
+        except LookupError as error:
+            raise _check_failed(f"size of {name}", str(error)) from None
+
+    def set_tsx_timers(self, *, t1: int, t2: int) -> None:
+        """``pjsip_cfg()->tsx``, in milliseconds; read when the endpoint is made."""
+        for at, value in ((4, t1), (8, t2)):  # after max_count
+            ctypes.c_uint.from_address(self._config + self.config.tsx + at).value = value
+
+    def disable_tcp_switch(self) -> None:
+        """``pjsip_cfg()->endpt.disable_tcp_switch``; read at each request."""
+        ctypes.c_int.from_address(self._config + _AT_DISABLE_TCP_SWITCH).value = 1
+
+    def set_crlf_interval(self, seconds: int) -> None:
+        """``pjsip_cfg()->tcp.keep_alive_interval`` and ``tls``; read when a transport connects and at each ping.
+
+        Raises:
+            LabFault: it is 0, which makes pjsip send without a pause if there is a connection already.
+        """
+        if seconds < 1:
+            raise LabFault("setting pjsip's CRLF interval", detail=f"{seconds} s; at least 1 s")
+        for at in (self.config.tcp_keep_alive, self.config.tls_keep_alive):
+            ctypes.c_long.from_address(self._config + at).value = seconds
+
+    def set_idle_time(self, seconds: int) -> None:
+        """PJSIP_TRANSPORT_IDLE_TIME: rewrite the one instruction that holds it, in this process's copy of the page.
+
+        Raises:
+            LabFault: the function is not the one this was written for, or the page cannot be written.
+        """
+        if not 1 <= seconds <= _LARGEST_IDLE_TIME:
+            raise LabFault("setting pjsip's idle time", detail=f"{seconds} s; 1 to {_LARGEST_IDLE_TIME}")
+        name = "pjsip_transport_dec_ref"
+        function = ctypes.cast(self._symbol(name), ctypes.c_void_p).value or 0
+        code = ctypes.string_at(function, self.symbol_size(name))
+        for instruction in (_IDLE_TIME, _SERVER_IDLE_TIME):
+            if code.count(instruction) != 1:
+                seen = f"{instruction.hex()} {code.count(instruction)} times instead of once"
+                raise _check_failed(f"idle time in {name}", seen)
+        rewrite(function + code.index(_IDLE_TIME), _IDLE_TIME[:4] + seconds.to_bytes(4, "little"))
 
     def seed(self, seed: int) -> None:
         """Seed pjlib's random numbers: Call-IDs, tags, branches, jitter."""
@@ -175,7 +256,7 @@ class Library:
 
     def add_transport_ref(self, transport: int) -> None:
         """``pjsip_transport_add_ref``."""
-        _expect("pjsip_transport_add_ref", self._lib.pjsip_transport_add_ref(transport))
+        expect("pjsip_transport_add_ref", self._lib.pjsip_transport_add_ref(transport))
 
     def release_transport_ref(self, transport: int) -> None:
         """``pjsip_transport_dec_ref``: once for each reference added; one too many aborts the process."""
@@ -194,9 +275,43 @@ class Library:
         """
         return Transport.read(ctypes.string_at(transport, Transport.SIZE))
 
-    def receive(self, sock: socket.socket, on_data: Callable[[bytes], None]) -> Receiver:
-        """Have pjsip's event loop read a stream socket; needs an initialised endpoint."""
-        return Receiver(self._lib, sock, on_data)
+    def shutdown_transport(self, transport: int) -> None:
+        """``pjsip_transport_shutdown``: no new users; destroyed once nobody references it, which may be at once."""
+        expect("pjsip_transport_shutdown", self._lib.pjsip_transport_shutdown(transport))
+
+    def watch_received(self, callback: Callable[[int, bytes], None]) -> None:
+        """Call back with (transport, data) for each SIP message and each keep-alive received; needs an endpoint.
+
+        The transport manager has a callback for each of the two: what is a message it announces before it reads it,
+        and CR and LF alone it reports as dropped.
+        """
+
+        @guarded
+        def received(data: Any) -> int:
+            callback(data.contents.transport, ctypes.string_at(data.contents.data, data.contents.length))
+            return 0
+
+        @guarded
+        def dropped(data: Any) -> None:
+            if data.contents.status == _LEFT_OUT:
+                callback(data.contents.transport, ctypes.string_at(data.contents.data, data.contents.length))
+
+        self._callbacks += [_ON_RECEIVED(received), _ON_DROPPED(dropped)]
+        manager = self._lib.pjsip_endpt_get_tpmgr(self._lib.pjsua_get_pjsip_endpt())
+        on_received, on_dropped = self._callbacks[-2:]
+        expect("pjsip_tpmgr_set_recv_data_cb", self._lib.pjsip_tpmgr_set_recv_data_cb(manager, on_received))
+        expect("pjsip_tpmgr_set_drop_data_cb", self._lib.pjsip_tpmgr_set_drop_data_cb(manager, on_dropped))
+
+    def subscription_of(self, transaction: int) -> int:
+        """The ``pjsip_evsub`` a ``pjsip_transaction`` belongs to; 0: none."""
+        return int(self._lib.pjsip_tsx_get_evsub(transaction) or 0)
+
+    def refresh_subscription(self, subscription: int) -> None:
+        """Send SUBSCRIBE within the dialog of a ``pjsip_evsub``; fails later, by its state, if it cannot be sent."""
+        request = ctypes.c_void_p()
+        status = self._lib.pjsip_evsub_initiate(subscription, None, _SAME_EXPIRY, ctypes.byref(request))
+        expect("pjsip_evsub_initiate", status)
+        self._lib.pjsip_evsub_send_request(subscription, request)  # a failure ends the subscription, which is told
 
     def _symbol(self, name: str) -> Any:
         try:
@@ -205,118 +320,18 @@ class Library:
             raise _check_failed("symbols", f"no {name}") from None
 
 
-_ON_READ = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_ssize_t)
-
-
-class _IoqueueCallback(ctypes.Structure):
-    """``pj_ioqueue_callback``."""
-
-    _fields_ = (
-        ("on_read_complete", _ON_READ),
-        ("on_write_complete", ctypes.c_void_p),
-        ("on_accept_complete", ctypes.c_void_p),
-        ("on_connect_complete", ctypes.c_void_p),
-    )
-
-
-class Receiver:
-    """A stream socket in pjsip's I/O queue: whatever arrives on it ends a waiting ``libHandleEvents`` at once.
-
-    ``on_data`` gets each piece, and ``b""`` once at the end of the stream.
-    """
-
-    def __init__(self, lib: ctypes.PyDLL, sock: socket.socket, on_data: Callable[[bytes], None]) -> None:
-        self._lib = lib
-        self._on_data = on_data
-        self._buffer = ctypes.create_string_buffer(_RECEIVE_SIZE)
-        self._length = ctypes.c_ssize_t()
-        self._operation = ctypes.create_string_buffer(_OP_KEY_SIZE)
-        self._callback = _IoqueueCallback(on_read_complete=_ON_READ(self._on_read))
-        self._key = ctypes.c_void_p()
-        lib.pj_ioqueue_op_key_init(self._operation, _OP_KEY_SIZE)
-        pool = lib.pjsua_pool_create(b"receiver", _POOL_SIZE, _POOL_SIZE)
-        queue = lib.pjsip_endpt_get_ioqueue(lib.pjsua_get_pjsip_endpt())
-        _expect(
-            "pj_ioqueue_register_sock",
-            lib.pj_ioqueue_register_sock(
-                pool,
-                queue,
-                os.dup(sock.fileno()),  # the queue closes it when it is unregistered
-                None,
-                ctypes.byref(self._callback),
-                ctypes.byref(self._key),
-            ),
-        )
-        self._receive()
-
-    def close(self) -> None:
-        """Take the socket out of the I/O queue; the caller's own descriptor stays open."""
-        _expect("pj_ioqueue_unregister", self._lib.pj_ioqueue_unregister(self._key))
-
-    def _receive(self) -> None:
-        # Always asynchronous: the queue then reads only what select() has announced, so that the socket may be
-        # blocking, as the sending side of the channel makes it.
-        self._length.value = _RECEIVE_SIZE
-        status = self._lib.pj_ioqueue_recv(
-            self._key, self._operation, self._buffer, ctypes.byref(self._length), _ALWAYS_ASYNC
-        )
-        if status != _PENDING:
-            raise LabFault("pj_ioqueue_recv", detail=f"status {status} instead of pending ({_PENDING})")
-
-    @guarded
-    def _on_read(self, _key: int, _operation: int, received: int) -> None:
-        if received > 0:
-            self._on_data(self._buffer.raw[:received])
-            self._receive()
-        else:
-            self._on_data(b"")
-
-
-class _DlInfo(ctypes.Structure):
-    """``Dl_info``: <dlfcn.h>."""
-
-    _fields_ = (
-        ("file", ctypes.c_char_p),
-        ("base", ctypes.c_void_p),
-        ("symbol", ctypes.c_char_p),
-        ("address", ctypes.c_void_p),
-    )
-
-
-class _ElfSymbol(ctypes.Structure):
-    """``Elf64_Sym``: <elf.h>."""
-
-    _fields_ = (
-        ("name", ctypes.c_uint32),
-        ("info", ctypes.c_uint8),
-        ("other", ctypes.c_uint8),
-        ("section", ctypes.c_uint16),
-        ("value", ctypes.c_uint64),
-        ("size", ctypes.c_uint64),
-    )
-
-
-_RTLD_DL_SYMENT = 1  # <dlfcn.h>
-
-
-def _symbol_size(address: int, name: str) -> int:
-    info, entry = _DlInfo(), ctypes.POINTER(_ElfSymbol)()
-    libc = ctypes.CDLL(None)
-    libc.dladdr1.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int]
-    if not libc.dladdr1(address, ctypes.byref(info), ctypes.byref(entry), _RTLD_DL_SYMENT):
-        raise _check_failed(f"size of {name}", "the dynamic linker does not know the address")
-    if info.symbol != name.encode() or info.address != address:
-        raise _check_failed(f"size of {name}", f"the symbol at its address is {info.symbol!r}")
-    return int(entry.contents.size)
-
-
 def _check_failed(check: str, seen: str) -> LabFault:
     return LabFault(
         f"pjsip library check `{check}` failed", detail=f"{seen}; the lab is written for pjsua2-python {VERSION}"
     )
 
 
-def _expect(function: str, status: int) -> None:
+def expect(function: str, status: int) -> None:
+    """Check the status a function returned.
+
+    Raises:
+        LabFault: it is not PJ_SUCCESS; says pjsip's text.
+    """
     if status != 0:
         raise LabFault(function, detail=f"status {status}: {_pj.Endpoint.instance().utilStrError(status)}")
 

@@ -86,6 +86,18 @@ class Transports:
         for watcher in self._watchers:
             watcher(handle, state)
 
+    def usable(self, handle: int) -> bool:
+        """Whether pjsip would use it for something new."""
+        return handle in self._known and self._known[handle].alive
+
+    def of(self, handle: int) -> Transport:
+        """The transport of a handle not yet destroyed, as it was when first spoken of."""
+        return self._known[handle].transport
+
+    def id(self, handle: int) -> str:
+        """Its name in the record."""
+        return self._known[handle].id
+
     def on_ref(self, handle: int, *, held: bool) -> None:
         """Write to the record that a mitigation took or gave back a reference."""
         self._emit("ref", id=self._known[handle].id, held=held)

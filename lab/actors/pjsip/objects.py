@@ -1,0 +1,76 @@
+"""pjsua2's objects, whose callbacks become calls to the user agent; each ends the process when it fails."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pjsua2.pjsua2 as pj
+
+from lab.actors.pjsip.guard import guarded
+
+if TYPE_CHECKING:
+    from lab.actors.pjsip.agent import UserAgent
+
+
+class Endpoint(pj.Endpoint):  # type: ignore[misc]  # pjsua2 has no types
+    """The one endpoint of a process."""
+
+    def __init__(self, agent: UserAgent) -> None:
+        super().__init__()
+        self._agent = agent
+
+    @guarded
+    def onTransportState(self, prm: Any) -> None:  # noqa: D102, N802  (pjsua2's name, as below)
+        self._agent.transport_state(prm)
+
+    @guarded
+    def onTimer(self, prm: Any) -> None:  # noqa: D102, N802
+        self._agent.timers.due(int(prm.userData))
+
+
+class Account(pj.Account):  # type: ignore[misc]
+    """The one account."""
+
+    def __init__(self, agent: UserAgent) -> None:
+        super().__init__()
+        self._agent = agent
+
+    @guarded
+    def onRegState(self, prm: Any) -> None:  # noqa: D102, N802
+        self._agent.registration(prm)
+
+    @guarded
+    def onSendRequest(self, prm: Any) -> None:  # noqa: D102, N802
+        transaction = prm.e.body.tsxState.tsx
+        self._agent.options_answer(int(prm.userData), transaction.statusCode, transaction.statusText)
+
+
+class Buddy(pj.Buddy):  # type: ignore[misc]
+    """Whose presence is subscribed to."""
+
+    def __init__(self, agent: UserAgent) -> None:
+        super().__init__()
+        self._agent = agent
+
+    @guarded
+    def onBuddyEvSubState(self, prm: Any) -> None:  # noqa: D102, N802
+        by_transaction = prm.e.type == pj.PJSIP_EVENT_TSX_STATE
+        self._agent.subscription.changed(self.getInfo(), prm.e.body.tsxState if by_transaction else None)
+
+
+class Log(pj.LogWriter):  # type: ignore[misc]
+    """Writes each line at once, without buffering, so that the last ones before an abort are there."""
+
+    def __init__(self, path: str, on_line: Callable[[str], None]) -> None:
+        super().__init__()
+        self._on_line = on_line
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+
+    @guarded
+    def write(self, entry: Any) -> None:  # noqa: D102
+        line = entry.msg
+        os.write(self._file, f"{time.monotonic():.6f} {line}".encode("utf-8", "surrogateescape"))
+        self._on_line(line)

@@ -1,0 +1,181 @@
+"""A client that only records what a mitigation does; the test plays pjsip and the clock."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from itertools import count
+from random import Random
+from typing import Any
+
+from lab.mitigations.base import Answer, Setting, SocketOption, TransportState
+
+
+class Call:
+    """A pending call."""
+
+    def __init__(self, callback: Callable[[], None], interval: float | None = None) -> None:
+        self.callback = callback
+        self.interval = interval
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class Probe:
+    """A connection beside those of pjsip; the test plays the server."""
+
+    def __init__(self, on_data: Callable[[bytes], None], on_end: Callable[[], None]) -> None:
+        self.on_data = on_data
+        self.on_end = on_end
+        self.sent: list[bytes] = []
+        self.closed = False
+
+    def send(self, data: bytes) -> None:
+        self.sent.append(data)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class RecordingClient:
+    """Implements ``lab.mitigations.base.Client``; ``done`` is what was done, in order, ``t`` the time."""
+
+    def __init__(self, seed: int = 1) -> None:
+        self.random = Random(seed)
+        self.t = 0.0
+        self.done: list[str] = []
+        self.events: list[dict[str, Any]] = []
+        self.options: dict[SocketOption, int] = {}
+        self.account_changes: list[Callable[[Any], None]] = []
+        self.probes: list[Probe] = []
+        self.memory: dict[str, Any] = {}
+        self._subscribed: list[Callable[[], object]] = []
+        self._transport: list[Callable[[int, TransportState], None]] = []
+        self._received: list[Callable[[int, bytes], None]] = []
+        self._answer: list[Callable[[Answer], None]] = []
+        self._subscription: list[Callable[[str, int], None]] = []
+        self._calls: list[tuple[float, int, Call]] = []
+        self._number = count()
+
+    # What the test plays
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass; what becomes due is called."""
+        end = self.t + seconds
+        while self._calls and self._calls[0][0] <= end:
+            self.t, _, call = heapq.heappop(self._calls)
+            if call.cancelled:
+                continue
+            if call.interval is not None:
+                self._push(call.interval, call)
+            call.callback()
+        self.t = end
+
+    def subscribed(self) -> None:
+        for callback in self._subscribed:
+            callback()
+
+    def transport(self, handle: int, *states: TransportState) -> None:
+        for state in states:
+            for callback in self._transport:
+                callback(handle, state)
+
+    def received(self, handle: int, data: bytes = b"\r\n") -> None:
+        for callback in self._received:
+            callback(handle, data)
+
+    def answer(self, method: str, code: int) -> None:
+        for callback in self._answer:
+            callback(Answer(method=method, code=code))
+
+    def subscription(self, state: str, code: int = 0) -> None:
+        for callback in self._subscription:
+            callback(state, code)
+
+    # What mitigations see
+
+    def set_tsx_timers(self, *, t1: float, t2: float) -> None:
+        self.done.append(f"t1 {t1:g} t2 {t2:g}")
+
+    def disable_tcp_switch(self) -> None:
+        self.done.append("disable tcp switch")
+
+    def set_crlf_interval(self, interval: float) -> None:
+        self.done.append(f"crlf {interval:g}")
+
+    def set_idle_time(self, time: float) -> None:
+        self.done.append(f"idle {time:g}")
+
+    def set_socket_option(self, option: SocketOption, value: int) -> None:
+        self.options[option] = value
+
+    def register(self, expires: float) -> None:
+        self.done.append(f"register {expires:g}")
+
+    def configure_account(self, setting: Setting, change: Callable[[Any], None]) -> None:
+        self.done.append(f"account: {setting.value}")
+        self.account_changes.append(change)
+
+    def on_subscribed(self, callback: Callable[[], object]) -> None:
+        self._subscribed.append(callback)
+
+    def on_transport(self, callback: Callable[[int, TransportState], None]) -> None:
+        self._transport.append(callback)
+
+    def on_received(self, callback: Callable[[int, bytes], None]) -> None:
+        self._received.append(callback)
+
+    def on_answer(self, callback: Callable[[Answer], None]) -> None:
+        self._answer.append(callback)
+
+    def on_subscription(self, callback: Callable[[str, int], None]) -> None:
+        self._subscription.append(callback)
+
+    def every(self, interval: float, callback: Callable[[], None]) -> Call:
+        return self._push(interval, Call(callback, interval))
+
+    def after(self, delay: float, callback: Callable[[], None]) -> Call:
+        return self._push(delay, Call(callback))
+
+    def now(self) -> float:
+        return self.t
+
+    def emit(self, ev: str, **fields: Any) -> None:
+        self.events.append({"ev": ev, **fields})
+
+    def send_options(self) -> None:
+        self.done.append("OPTIONS")
+
+    def resubscribe(self) -> None:
+        self.done.append("resubscribe")
+
+    def refresh_subscription(self) -> None:
+        self.done.append("refresh")
+
+    def reregister(self) -> None:
+        self.done.append("reregister")
+
+    def shutdown_transport(self, handle: int) -> None:
+        self.done.append(f"shutdown {handle:x}")
+
+    def add_transport_ref(self, handle: int) -> None:
+        self.done.append(f"+{handle:x}")
+
+    def release_transport_ref(self, handle: int) -> None:
+        self.done.append(f"-{handle:x}")
+
+    def connect(self, on_data: Callable[[bytes], None], on_end: Callable[[], None]) -> Probe:
+        self.probes.append(Probe(on_data, on_end))
+        return self.probes[-1]
+
+    def recall(self) -> dict[str, Any]:
+        return self.memory
+
+    def remember(self, memory: dict[str, Any]) -> None:
+        self.memory = memory
+
+    def _push(self, delay: float, call: Call) -> Call:
+        heapq.heappush(self._calls, (self.t + delay, next(self._number), call))
+        return call
