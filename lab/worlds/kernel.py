@@ -2,7 +2,7 @@
 
 A kernel is User-Mode Linux: the ordinary kernel as a program. Debian's own package lacks time travel, so the lab builds
 one, once per machine. It lands in ``$XDG_CACHE_HOME/lab/kernels`` (``~/.cache/lab/kernels``) under a key made of
-everything that decides what comes out: source, recipe (configuration, headers, edits) and compiler.
+everything that decides what comes out: source, recipe (configuration, headers, patches) and compiler.
 
 Invariant: a folder named by a key holds a complete kernel. Builds happen in ``building/``, under a lock, and are moved
 into place at the end; what an interrupted build leaves there is removed by the next one and by ``prune``.
@@ -42,7 +42,7 @@ class Kernel:
         source: what it was built from.
         recipe: digest of the configuration and everything else of ours.
         compiler: first line of what the compiler says of itself.
-        edits: names of the source edits that fitted.
+        patches: names of the patches that fitted the source.
         compilations: how many files were compiled; the next build's expected total.
         seconds: how long the build took.
         built: Unix time.
@@ -53,7 +53,7 @@ class Kernel:
     source: str
     recipe: str
     compiler: str
-    edits: tuple[str, ...]
+    patches: tuple[str, ...]
     compilations: int
     seconds: float
     built: float
@@ -120,7 +120,7 @@ def build(source: Path | None = None, progress: Callback | None = None) -> Path:
             source=f"{source.name} {identify(source)}",
             recipe=kernel_build.recipe_digest(),
             compiler=compiler,
-            edits=made.edits,
+            patches=made.patches,
             compilations=made.compilations,
             seconds=round(made.seconds, 1),
             built=made.ended,
@@ -215,7 +215,7 @@ def _install(kernel: Kernel, program: Path, folder: Path) -> None:
 def _read(entry: Path) -> Kernel | None:
     try:
         facts = json.loads((entry / "kernel.json").read_text())
-        facts["edits"] = tuple(facts["edits"])
+        facts["patches"] = tuple(facts["patches"])
         kernel = Kernel(path=entry / "linux", **facts)
     except (OSError, ValueError, TypeError, KeyError):
         return None  # not a kernel, or not one of this version's

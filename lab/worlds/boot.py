@@ -1,0 +1,293 @@
+"""Boots a guest: User-Mode Linux in time-travel mode, behind a fence it cannot climb.
+
+The guest's root is the host's file system, read-only, and its one writable place is the run folder. Guest root could
+remount ``/`` writable, for to hostfs it *is* the host's user; so the real fence is bubblewrap, outside: new namespaces
+for everything (no network at all), all of the host's file system read-only but the run folder, no capabilities.
+
+Standard input and output of the process are the guest's console: JSON lines both ways, and between them whatever the
+kernel has to say.
+
+A guest must never idle while it waits for the host. Its clock does not wait for anybody: when nothing is runnable it
+jumps to the next timer at once, so a blocking read of standard input moves it by hours within milliseconds, and in the
+end hangs it. Give it its work in the request, or let it poll (``select`` with a time-out of 0), which keeps time still.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from lab.errors import HostNotCapable, LabFault
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+INIT = Path(__file__).with_name("init.py")
+REQUEST_FILE = "guest.json"
+RUN_INIT = "exec(open(bytes.fromhex(__import__('sys').argv[2])).read())"  # one word: a kernel's command line splits
+MEMORY_MB = 512
+CONSOLE_LINES = 40
+COMMAND_LINE_BYTES = 4096  # COMMAND_LINE_SIZE of arch/um
+HIDDEN = ("/run", "/tmp", "/dev/shm")  # noqa: S108 - what the guest's init covers with memory of its own
+ROOT_KEEPS = "CAP_DAC_OVERRIDE"  # the host's root may use a run folder of another user
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a guest is to do, for its init.
+
+    Attributes:
+        entry: ``module:function``, called in init's own process.
+        args: its arguments; anything JSON can say.
+        writable: the run folder, writable at the same path as on the host.
+        environment: all of the program's environment.
+        path: where modules are searched, ``sys.path`` of this process by default.
+    """
+
+    entry: str
+    writable: Path
+    args: Sequence[object] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+    path: tuple[str, ...] = field(default_factory=lambda: tuple(entry for entry in sys.path if entry))
+
+    def write(self, control: Path) -> None:
+        """Put this where the guest's init looks for it."""
+        text = json.dumps(
+            {
+                "entry": self.entry,
+                "args": list(self.args),
+                "writable": str(self.writable),
+                "environment": self.environment,
+                "path": self.path,
+                "visible": hidden((*self.path, sys.base_prefix, str(INIT.parent))),
+                "executable": sys.executable,
+                "prefix": sys.prefix,
+            }
+        )
+        (control / REQUEST_FILE).write_text(text)
+
+
+def hidden(paths: Sequence[str]) -> list[str]:
+    """Those of ``paths`` that the guest's own ``/tmp`` and the like would cover, outermost folders only."""
+    covered = sorted({path for path in paths if path.startswith(tuple(f"{place}/" for place in HIDDEN))})
+    return [path for path in covered if not any(path.startswith(f"{other}/") for other in covered)]
+
+
+def command(
+    *,
+    kernel: Path,
+    run_folder: Path,
+    control: Path,
+    name: str,
+    start_ns: int,
+    memory_mb: int = MEMORY_MB,
+    interpreter: Path | None = None,
+    as_root: bool = False,
+) -> list[str]:
+    """The command line of one guest; a pure function of its arguments.
+
+    Args:
+        kernel: the program ``lab.worlds.kernel`` finds or builds.
+        run_folder: the only place the guest can write; absolute.
+        control: folder in it that holds the request.
+        name: the guest's, unique on this machine.
+        start_ns: where the guest's clock starts, nanoseconds of Unix time; certificates must be valid then.
+        memory_mb: the guest's memory; the host's is used only as far as the guest touches it.
+        interpreter: the Python that runs init, without a virtual environment; this process's by default.
+        as_root: whether the host's root boots it.
+
+    Raises:
+        HostNotCapable: a path that a kernel command line cannot carry.
+    """
+    interpreter = interpreter or base_interpreter()
+    for what, path in (("Python", interpreter), ("virtual-time kernel", kernel)):
+        if not _is_one_word(str(path)):
+            raise HostNotCapable(
+                f"the {what} is at `{path}`, and a kernel's command line splits there",
+                fix="put it in a folder without spaces, quotes and other signs in its name",
+            )
+    fence = [
+        "bwrap",
+        "--unshare-all",
+        "--die-with-parent",
+        *(("--cap-drop", "ALL", "--cap-add", ROOT_KEEPS) if as_root else ()),
+        *("--ro-bind", "/", "/"),
+        *("--dev", "/dev"),
+        *("--proc", "/proc"),
+        *("--tmpfs", "/dev/shm"),  # noqa: S108 - the guest's memory is a file there
+        *("--bind", str(run_folder), str(run_folder)),
+        *("--chdir", "/"),
+        *("--setenv", "TMPDIR", "/dev/shm"),  # noqa: S108
+        *("--setenv", "HOME", "/dev/shm"),  # noqa: S108
+        "--",
+    ]
+    guest = [
+        str(kernel),
+        f"mem={memory_mb}M",
+        f"umid={name}",
+        "root=/dev/root",
+        "rootfstype=hostfs",
+        "rootflags=/",
+        "ro",
+        "time-travel=inf-cpu",
+        f"time-travel-start={start_ns}",
+        "con=null",
+        "con0=fd:0,fd:1",
+        "quiet",
+        f"init={interpreter}",
+        "--",
+        *("-I", "-S", "-B"),  # no user's settings, no site, no byte code: nothing is looked for that is not there
+        *("-X", "utf8"),
+        *("-c", RUN_INIT),
+        os.fsencode(control).hex(),
+        os.fsencode(INIT).hex(),
+    ]
+    if (length := len(" ".join(guest))) >= COMMAND_LINE_BYTES:
+        raise HostNotCapable(
+            f"the kernel's command line would have {length} bytes, at most {COMMAND_LINE_BYTES - 1} are possible",
+            fix="use a run folder with a shorter path",
+        )
+    return fence + guest
+
+
+def environment() -> dict[str, str]:
+    """The environment of the guest's process on the host; the guest's programs have the request's."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
+
+
+def base_interpreter() -> Path:
+    """The Python behind this process, behind any virtual environment."""
+    return Path(os.path.realpath(getattr(sys, "_base_executable", sys.executable)))
+
+
+def check_host() -> None:
+    """Say what is missing for booting guests, building a kernel aside.
+
+    Raises:
+        HostNotCapable: there is no bubblewrap.
+    """
+    if shutil.which("bwrap") is None:
+        raise HostNotCapable("virtual time needs bubblewrap", fix="apt-get install bubblewrap")
+
+
+class Guest:
+    """A booted guest, driven line by line: for tests and for ``lab doctor``; whole runs use ``lab.worlds.base``.
+
+    Attributes:
+        console: the last lines that were not JSON: the kernel's, a traceback.
+        pid: the process id of the fence; everything of the guest dies with it.
+    """
+
+    def __init__(self, argv: list[str]) -> None:
+        self._process = subprocess.Popen(
+            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment(), bufsize=0
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._input, self._output = self._process.stdin, self._process.stdout
+        self._received = bytearray()
+        self.console: deque[str] = deque(maxlen=CONSOLE_LINES)
+        self.pid = self._process.pid
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+        self._input.close()
+        self._output.close()
+
+    def send(self, message: object, *, within_s: float) -> None:
+        """Write one JSON line, reading meanwhile what the guest says, so that neither waits for the other.
+
+        Raises:
+            LabFault: the guest did not take it in time.
+        """
+        left = memoryview(json.dumps(message).encode() + b"\n")
+        deadline = time.monotonic() + within_s
+        os.set_blocking(self._input.fileno(), False)
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._input, selectors.EVENT_WRITE)
+            selector.register(self._output, selectors.EVENT_READ)
+            while left:
+                ready = selector.select(max(0.0, deadline - time.monotonic()))
+                if not ready:
+                    raise self._fault(f"the guest took no input for {within_s:g} s")
+                for key, _ in ready:
+                    if key.fileobj is self._input:
+                        left = left[os.write(self._input.fileno(), left) :]
+                    elif not self._receive():
+                        raise self._fault("the guest ended")
+
+    def receive(self, *, within_s: float) -> object:
+        """The next JSON line; other lines go to ``console``. None at the end of output.
+
+        Raises:
+            LabFault: nothing was said in time: the guest is frozen, for its clock stands still while anything computes.
+        """
+        deadline = time.monotonic() + within_s
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._output, selectors.EVENT_READ)
+            while True:
+                while (end := self._received.find(b"\n")) >= 0:
+                    line = self._received[:end].decode("utf-8", "replace")
+                    del self._received[: end + 1]
+                    try:
+                        return json.loads(line)
+                    except ValueError:
+                        self.console.append(line.rstrip())
+                if not selector.select(max(0.0, deadline - time.monotonic())):
+                    raise self._fault(f"the guest said nothing for {within_s:g} s of real time")
+                if not self._receive():
+                    if self._received:
+                        self.console.append(self._received.decode("utf-8", "replace"))
+                        self._received.clear()
+                    return None
+
+    def close_input(self) -> None:
+        """End the guest's input; its console then hangs up and takes no more output."""
+        self._input.close()
+
+    def wait(self, *, within_s: float) -> int:
+        """Wait until the guest has ended by itself; returns its exit status, 0 after powering off.
+
+        Raises:
+            LabFault: it did not end in time; it is killed then.
+        """
+        deadline = time.monotonic() + within_s
+        while self.receive(within_s=max(0.0, deadline - time.monotonic())) is not None:
+            pass
+        return self._process.wait(max(0.1, deadline - time.monotonic()))
+
+    def kill(self) -> None:
+        """End the guest and everything in it."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait()
+
+    def _receive(self) -> bool:
+        data = os.read(self._output.fileno(), 1 << 16)
+        self._received += data
+        return bool(data)
+
+    def _fault(self, what: str) -> LabFault:
+        self.kill()
+        return LabFault(what, detail="\n".join(self.console))
+
+
+def _is_one_word(text: str) -> bool:
+    return text.isprintable() and not any(character.isspace() or character in "\"'\\=#" for character in text)
