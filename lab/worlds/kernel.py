@@ -73,15 +73,13 @@ def default_source() -> Path | None:
 
 
 def find(source: Path | None = None) -> Path | None:
-    """The kernel that ``build`` would make, if it is there; never builds.
-
-    On a machine without source or compiler the newest kernel of the same recipe will do.
-    """
+    """The kernel that ``build`` would make, if it is there; else the newest of the same recipe; never builds."""
     source = source or default_source()
     compiler = kernel_build.compiler_version()
     if source is not None and compiler is not None:
         kernel = _read(cache_folder() / key(identify(source), kernel_build.recipe_digest(), compiler))
-        return kernel.path if kernel else None
+        if kernel is not None:
+            return kernel.path
     usable = [kernel for kernel in list_kernels() if kernel.recipe == kernel_build.recipe_digest()]
     return usable[0].path if usable else None
 
