@@ -54,4 +54,10 @@ need_environment() {
   printf '%s\n' "$want" > .venv/.installed
 }
 
+# The kernel of virtual time, two or three minutes of compiling, once per machine and user.
+need_kernel() {
+  .venv/bin/lab kernel build
+}
+
 RUN_PACKAGES=(ca-certificates libnftables1 python3 python3-venv)
+KERNEL_PACKAGES=(linux-source-6.1 bc bison bubblewrap flex gcc libc6-dev make patch xz-utils)

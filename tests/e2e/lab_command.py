@@ -58,6 +58,12 @@ def processes_of(lab: int) -> list[int]:
     return [pid for pid, command in _commands() if mark in command]
 
 
+def guests(lab: int) -> list[int]:
+    """The processes of guests that the ``lab`` process of that id started, the fences around them first."""
+    mark = f"umid=lab-{lab}-".encode()
+    return sorted(pid for pid, command in _commands() if mark in command)
+
+
 def network() -> str:
     """What a run might have changed in the host's own network."""
     looks = (["ip", "-br", "link"], ["ip", "netns"], ["ip", "-4", "route"])

@@ -20,10 +20,18 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any
     home = tmp_path_factory.mktemp("article")
     names = ("idle-subscription", "idle-behind-nat", "idle-behind-nat-expiry")
     runs = {
-        name: start("run", ARTICLE / f"{name}.yaml", "--out", home / name, home=home / name / "home") for name in names
+        name: start("run", ARTICLE / f"{name}.yaml", "--clock", "real", "--out", home / name, home=home / name / "home")
+        for name in names
     }
     runs["ordinary user"] = start(
-        "run", ARTICLE / "idle-behind-nat.yaml", "--out", home / "user", home=home / "user", ordinary_user=True
+        "run",
+        ARTICLE / "idle-behind-nat.yaml",
+        "--clock",
+        "real",
+        "--out",
+        home / "user",
+        home=home / "user",
+        ordinary_user=True,
     )
     found = {}
     for name, process in runs.items():

@@ -44,7 +44,7 @@ MOMENTS: dict[str, Callable[[Path, Path, int], object]] = {
 def test_kill_9(tmp_path: Path, moment: str) -> None:
     """Whenever `lab` is killed, its world dies with it, and `lab clean` closes the books."""
     out, before = tmp_path / "runs", (network(), mounts())
-    process = start("run", SHORT, "--out", out, home=tmp_path)
+    process = start("run", SHORT, "--clock", "real", "--out", out, home=tmp_path)
     wait_until(moment, lambda: MOMENTS[moment](out, tmp_path, process.pid))
     process.kill()
     process.communicate()
@@ -88,7 +88,7 @@ def test_clean_ends_only_what_the_ledger_names(tmp_path: Path) -> None:
 def test_interrupted(tmp_path: Path, number: signal.Signals) -> None:
     """Ctrl-C and SIGTERM end a run in order: status 130, a report of what was seen, nothing left."""
     out, before = tmp_path / "runs", (network(), mounts())
-    process = start("run", SHORT, "--out", out, home=tmp_path)
+    process = start("run", SHORT, "--clock", "real", "--out", out, home=tmp_path)
     wait_until("cells running", lambda: _cell(out, "client.log"))
     os.kill(process.pid, number)
     text, errors = process.communicate()
@@ -104,11 +104,11 @@ def test_interrupted(tmp_path: Path, number: signal.Signals) -> None:
 def test_next_run_cleans_up_by_itself(tmp_path: Path) -> None:
     """After a kill the next run needs no `lab clean`, and works."""
     out = tmp_path / "runs"
-    process = start("run", SHORT, "--out", out, home=tmp_path)
+    process = start("run", SHORT, "--clock", "real", "--out", out, home=tmp_path)
     wait_until("cells running", lambda: _cell(out, "client.log"))
     process.kill()
     process.communicate()
-    after = run("run", SHORT, "--out", out, home=tmp_path)
+    after = run("run", SHORT, "--clock", "real", "--out", out, home=tmp_path)
     assert after.returncode == 0, after.stdout + after.stderr
     assert "closed the ledger of the killed run" in after.stdout
     assert not list((tmp_path / "state").rglob("*.jsonl"))
@@ -117,7 +117,7 @@ def test_next_run_cleans_up_by_itself(tmp_path: Path) -> None:
 def test_two_runs_at_once(tmp_path: Path) -> None:
     """Two runs at the same time have folders, ledgers and namespaces of their own, and both pass."""
     out = tmp_path / "runs"
-    both = [start("run", SHORT, "--out", out, home=tmp_path) for _ in range(2)]
+    both = [start("run", SHORT, "--clock", "real", "--out", out, home=tmp_path) for _ in range(2)]
     texts = [process.communicate()[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], texts
     reports = [json.loads(path.read_text()) for path in out.glob("2*/report.json")]

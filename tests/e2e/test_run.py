@@ -25,7 +25,7 @@ def broken_claim(tmp_path: Path) -> Path:
 
 def test_what_a_run_leaves(tmp_path: Path) -> None:
     """A run folder holds the scenario, the report, and per cell the record, the logs and a capture per link."""
-    done = run("run", SHORT, "--out", tmp_path / "runs", "--json", home=tmp_path)
+    done = run("run", SHORT, "--clock", "real", "--out", tmp_path / "runs", "--json", home=tmp_path)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     folder = tmp_path / "runs" / "latest"
@@ -41,18 +41,31 @@ def test_what_a_run_leaves(tmp_path: Path) -> None:
 
 def test_broken_claim(tmp_path: Path, broken_claim: Path) -> None:
     """A claim that does not hold: status 1, and the table says what was claimed and what was seen."""
-    done = run("run", broken_claim, "--out", tmp_path / "runs", home=tmp_path)
+    done = run("run", broken_claim, "--clock", "real", "--out", tmp_path / "runs", home=tmp_path)
     assert done.returncode == 1
     assert "claimed fail, seen pass" in done.stdout
 
 
 def test_only_seed_jobs(tmp_path: Path) -> None:
     """--only runs the cells named, --seed reaches the cell, --jobs 1 runs cells one after the other."""
-    done = run("run", SHORT, "--out", tmp_path, "--only", "strategy=none", "--seed", "77", "--json", home=tmp_path)
+    done = run(
+        "run",
+        SHORT,
+        "--clock",
+        "real",
+        "--out",
+        tmp_path,
+        "--only",
+        "strategy=none",
+        "--seed",
+        "77",
+        "--json",
+        home=tmp_path,
+    )
     report = json.loads(done.stdout)
     assert ([cell["name"] for cell in report["cells"]], report["seed"]) == (["none"], 77)
     assert json.loads((tmp_path / "latest/cells/none/cell.json").read_text())["seed"] == 77
-    done = run("run", SHORT, "--out", tmp_path, "--jobs", "1", "--json", home=tmp_path)
+    done = run("run", SHORT, "--clock", "real", "--out", tmp_path, "--jobs", "1", "--json", home=tmp_path)
     assert done.returncode == 0
     first, second = (tmp_path / "latest" / "cells" / cell["name"] for cell in json.loads(done.stdout)["cells"])
     assert (second / "server.out").stat().st_ctime >= (first / "record.jsonl").stat().st_mtime
@@ -64,7 +77,7 @@ def test_only_seed_jobs(tmp_path: Path) -> None:
 )
 def test_wrong_choice(tmp_path: Path, choice: str, said: str) -> None:
     """A choice that matches nothing is a problem like any other: status 2, nothing started."""
-    done = run("run", SHORT, "--out", tmp_path / "runs", "--only", choice, home=tmp_path)
+    done = run("run", SHORT, "--clock", "real", "--out", tmp_path / "runs", "--only", choice, home=tmp_path)
     assert done.returncode == 2
     assert said in done.stderr
     assert not (tmp_path / "runs").exists()
@@ -73,6 +86,6 @@ def test_wrong_choice(tmp_path: Path, choice: str, said: str) -> None:
 def test_unwritable_out(tmp_path: Path) -> None:
     """A run folder that cannot be made is the host's fault: status 3, with the way out."""
     (tmp_path / "file").write_text("")
-    done = run("run", SHORT, "--out", tmp_path / "file", home=tmp_path)
+    done = run("run", SHORT, "--clock", "real", "--out", tmp_path / "file", home=tmp_path)
     assert done.returncode == 3
     assert "--out DIR" in done.stderr
