@@ -86,7 +86,8 @@ def test_run_folder_is_the_same(runs: Path) -> None:
     assert names[0] == names[1]
     with PcapNgReader(str(cell["run"] / cell["folder"] / "lan.pcapng")) as packets:
         first = next(iter(packets))
-    assert abs(float(first.time) - (cell["run"] / "scenario.yaml").stat().st_mtime) < 60
+    started = (cell["run"] / "scenario.yaml").stat().st_mtime
+    assert -60 < float(first.time) - started < 400  # cells of one guest follow one another, 106 s each
 
 
 @pytest.mark.timeout(300)
