@@ -9,7 +9,8 @@ kernel has to say.
 
 A guest must never idle while it waits for the host. Its clock does not wait for anybody: when nothing is runnable it
 jumps to the next timer at once, so a blocking read of standard input moves it by hours within milliseconds, and in the
-end hangs it. Give it its work in the request, or let it poll (``select`` with a time-out of 0), which keeps time still.
+end hangs it. Give it its work in the request, or let it poll: ``select`` with a time-out of 0 and ``sched_yield`` in a
+loop, which keeps time still. (Without the yield the kernel's thread that brings the input would never run.)
 """
 
 from __future__ import annotations

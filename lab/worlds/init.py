@@ -64,7 +64,14 @@ def mount(kind: str, target: str, *, source: str = "none", flags: int = 0, data:
 
 
 def _console_raw() -> None:
-    """Bytes pass as they are: no echo, no line editing, no line-end translation, no signals."""
+    """Bytes pass as they are: no echo, no line editing, no line-end translation, no signals.
+
+    The terminal itself takes the place of ``/dev/console``, which never sees the end of its input.
+    """
+    terminal = os.open("/dev/tty0", os.O_RDWR | os.O_NOCTTY)
+    for standard in range(3):
+        os.dup2(terminal, standard)
+    os.close(terminal)
     attributes = termios.tcgetattr(0)
     attributes[0] = attributes[1] = attributes[3] = 0  # input, output and local modes
     attributes[6][termios.VMIN], attributes[6][termios.VTIME] = 1, 0

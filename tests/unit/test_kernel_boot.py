@@ -1,0 +1,81 @@
+"""The command line of a guest."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lab.errors import HostNotCapable
+from lab.worlds import boot
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "guest-command.txt"
+
+
+def _command(**changes: object) -> list[str]:
+    arguments: dict[str, object] = {
+        "kernel": Path("/cache/linux"),
+        "run_folder": Path("/runs/one two"),
+        "control": Path("/runs/one two/guest-0"),
+        "name": "lab-7-0",
+        "start_ns": 1_700_000_000_000_000_000,
+        "interpreter": Path("/usr/bin/python3.11"),
+    }
+    return boot.command(**(arguments | changes))  # type: ignore[arg-type]
+
+
+def test_command_line() -> None:
+    """Fence first, then kernel, then init; reviewed as text, the place of this checkout aside."""
+    init = bytes(boot.INIT).hex()
+    assert "".join(f"{word}\n" for word in _command()).replace(init, "INIT") == GOLDEN.read_text()
+
+
+def test_the_kernels_words_hold_no_spaces() -> None:
+    """What follows the kernel is split at spaces again, so no word may have one."""
+    command = _command()
+    kernel = command[command.index("/cache/linux") :]
+    assert " ".join(kernel).split() == kernel
+
+
+def test_root_gives_up_its_capabilities_but_one() -> None:
+    """Only the host's root has any to give up; bubblewrap takes an ordinary user's itself."""
+    assert "--cap-drop" not in _command()
+    as_root = _command(as_root=True)
+    assert as_root[as_root.index("--cap-drop") :][:4] == ["--cap-drop", "ALL", "--cap-add", "CAP_DAC_OVERRIDE"]
+
+
+@pytest.mark.parametrize("path", ["/a b/python", "/a\tb", '/a"b', "/a'b", "/a\\b", "/a=b", "/a#b", "/a\nb"])
+def test_paths_that_do_not_fit_a_command_line(path: str) -> None:
+    """An interpreter or kernel whose path would be split or misread is refused, naming it."""
+    for what in ("interpreter", "kernel"):
+        with pytest.raises(HostNotCapable, match="command line splits"):
+            _command(**{what: Path(path)})
+
+
+def test_a_command_line_has_a_longest_length() -> None:
+    """A path too long for the kernel is refused rather than cut off."""
+    with pytest.raises(HostNotCapable, match="at most 4095"):
+        _command(control=Path("/" + "x" * 2000))
+
+
+def test_hidden_folders_are_shown_again() -> None:
+    """What lies below the guest's own /tmp, /run and /dev/shm is mounted over them, outermost folders only."""
+    paths = ("/usr/lib", "/tmp/b", "/tmp/a/x", "/tmp/a", "/run/venv/lib", "/tmpfoo/x", "/tmp/a")
+    assert boot.hidden(paths) == ["/run/venv/lib", "/tmp/a", "/tmp/b"]
+
+
+def test_a_request_says_everything_init_needs(tmp_path: Path) -> None:
+    """The file has what the command line cannot carry."""
+    boot.Request("m:f", writable=Path("/runs/x"), args=(1, "a b"), environment={"A": "ü"}, path=("/p",)).write(tmp_path)
+    request = json.loads((tmp_path / "guest.json").read_text())
+    assert request.pop("executable")
+    assert request.pop("prefix")
+    request.pop("visible")
+    assert request == {
+        "entry": "m:f",
+        "args": [1, "a b"],
+        "writable": "/runs/x",
+        "environment": {"A": "ü"},
+        "path": ["/p"],
+    }
