@@ -113,15 +113,27 @@ def _whole_seconds(value: Seconds) -> Seconds:
     return value
 
 
-def _above_zero(value: Seconds | Percent) -> Seconds | Percent:
+def _above_zero(value: Quantity) -> Quantity:
     if value <= 0:
         raise ValueError("too small; above 0")
     return value
 
 
+def _on_the_way(value: Seconds) -> Seconds:
+    if value > _LONGEST_ON_THE_WAY_S:
+        raise ValueError(f"longer than any path; at most {Seconds(_LONGEST_ON_THE_WAY_S)}")
+    return value
+
+
+_LONGEST_ON_THE_WAY_S = 60.0  # netem itself ends at 274 s
+
 WholeSeconds = Annotated[Seconds, Checked(_whole_seconds)]
 """What SIP and conntrack can count."""
+Delay = Annotated[Seconds, Checked(_on_the_way)]
+"""A time a packet can be on its way."""
 Lasting = Annotated[Seconds, Checked(_above_zero)]
 """A time span above zero."""
+Rate = Annotated[BitsPerSecond, Checked(_above_zero)]
+"""What a path carries, above zero."""
 Share = Annotated[Percent, Checked(_above_zero)]
 """A share above zero."""

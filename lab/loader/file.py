@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import TypeAdapter, WithJsonSchema
 
+from lab.model.impairment import Impairment
 from lab.model.rules import Seed, Text, Yaml
 from lab.model.scenario import Claim, Client, Expectation, Probe, Server, Transport
 from lab.units import Lasting
@@ -46,6 +47,7 @@ class ScenarioFile(Yaml):
             several middleboxes a mapping of node to either; an axis.
         strategy: catalogue name, or a mapping with ``name`` and ``mitigations``; an axis.
         matrix: axis to list of values; one cell for each combination.
+        impairments: delay, loss and rate of links, each direction by its ends.
         faults: what is done to the network, and when.
         probes: when the server tries to reach the client.
         expect: what makes a cell pass.
@@ -64,6 +66,7 @@ class ScenarioFile(Yaml):
     middlebox: Annotated[Any, WithJsonSchema(_NAME_OR_MAPPING)] = None
     strategy: Annotated[Any, WithJsonSchema(_NAME_OR_MAPPING)] = "none"
     matrix: Annotated[Any, WithJsonSchema(_MATRIX)] = None
+    impairments: tuple[Impairment, ...] = ()
     faults: tuple[Annotated[Any, WithJsonSchema(_ONE_KEY)], ...] = ()
     probes: tuple[Probe, ...]
     expect: Expectation = field(default_factory=Expectation)

@@ -14,11 +14,13 @@ from lab.loader.axes import read_axes
 from lab.loader.check import build, describe, hint, keys, unknown_key, value_of
 from lab.loader.expand import cell_name, check_labels, check_reach, check_size, claim_of, combinations, labels
 from lab.loader.file import ScenarioFile
+from lab.loader.impairments import check_impairments
 from lab.loader.kinds import faults, read_kind
 from lab.loader.project import check_file_name, topology_of
 from lab.loader.text_file import read_text
 from lab.loader.timing import check_claims, check_faults, check_probes, check_targets
 from lab.loader.yaml_lines import Node, read_yaml
+from lab.model.impairment import Impairment
 from lab.model.rules import kebab
 from lab.model.scenario import Cell, Claim, Probe, Scenario
 
@@ -51,11 +53,14 @@ def _read(path: Path, text: str, root: Node, problems: list[Problem]) -> Scenari
     axes = read_axes(root, topology, problems)
 
     fault_nodes, probe_nodes, claim_nodes = (_items(root, key, problems) for key in ("faults", "probes", "claims"))
+    impairment_nodes = _items(root, "impairments", problems)
+    impairments = [build(Impairment, node, problems) for node in impairment_nodes]
     found_faults = [read_kind(faults(), node, problems) for node in fault_nodes]
     probes = [build(Probe, node, problems) for node in probe_nodes]
     claims = [build(Claim, node, problems) for node in claim_nodes]
     if topology is not None:
         check_targets(fault_nodes, topology, problems)
+        check_impairments(impairment_nodes, impairments, topology, problems)
     check_faults(fault_nodes, found_faults, parts["ends"], problems)
     check_probes(probe_nodes, probes, parts["ends"], problems)
     check_claims(claim_nodes, claims, parts["ends"], problems)
@@ -83,6 +88,7 @@ def _read(path: Path, text: str, root: Node, problems: list[Problem]) -> Scenari
                 client=parts["client"],
                 strategy=combination["strategy"].value,
                 faults=tuple(found_faults),
+                impairments=tuple(impairment for impairment in impairments if impairment is not None),
                 probes=tuple(probe for probe in probes if probe is not None),
                 expect=parts["expect"],
                 ends=parts["ends"],

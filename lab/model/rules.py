@@ -27,8 +27,8 @@ _ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}/\d{1,2}", re.ASCII)
 
 
 def kebab(name: str) -> str:
-    """The YAML key of a field."""
-    return name.replace("_", "-")
+    """The YAML key of a field; a closing underscore avoids a word of Python's (``from_``) and is not part of it."""
+    return name.rstrip("_").replace("_", "-")
 
 
 class Yaml:

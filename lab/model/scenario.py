@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from lab.model.impairment import Impairment
 from lab.model.middlebox import Middlebox
 from lab.model.rules import Label, OneOrMore, Yaml
 from lab.model.topology import Topology
@@ -152,6 +153,7 @@ class Cell:
         name: the axes' values joined by commas, file-name safe; ``none`` or ``hold-transport,silent-60s``.
         axes: (axis, label) pairs in the scenario's order.
         middleboxes: (node name, behaviour) for each middlebox node.
+        impairments: what links do to packets, by direction.
         ends: end of the run, seconds after the client fell silent.
         claim: None if the author claims nothing of this cell.
     """
@@ -167,6 +169,7 @@ class Cell:
     client: Client
     strategy: Strategy
     faults: tuple[Fault, ...]
+    impairments: tuple[Impairment, ...] = ()
     probes: tuple[Probe, ...]
     expect: Expectation
     ends: Seconds

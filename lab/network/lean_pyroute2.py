@@ -32,7 +32,8 @@ class _NoSockets(ModuleType):
 
 
 @contextmanager
-def _without_the_rest() -> Iterator[None]:
+def without_the_rest() -> Iterator[None]:
+    """Import parts of pyroute2 in a ``with`` block of this, and only they are loaded."""
     if _PACKAGE in sys.modules:
         yield
         return
@@ -50,7 +51,7 @@ def _without_the_rest() -> Iterator[None]:
             del sys.modules[name]
 
 
-with _without_the_rest():
+with without_the_rest():
     from pyroute2.netlink import (
         NETLINK_EXT_ACK,
         NETLINK_NETFILTER,

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from lab.actors import sip_server
+from lab.actors.aging import Aging
 from lab.actors.capture import Capture
 from lab.actors.observer import Observer
 from lab.actors.pjsip import client as pjsip_client
 from lab.actors.sentinel import Sentinel
 from lab.backends.netns import NetnsBackend
 from lab.model import wire
+from lab.model.middlebox import Middlebox
 from lab.model.scenario import Cell, Transport
 from lab.model.topology import Role
 from lab.network.apply import Network, apply
@@ -53,11 +55,23 @@ class Stage:
         self._undo.append(ledger.close)
         self.network: Network = apply(plan(self.cell.topology, dict(self.cell.middleboxes)), ledger=ledger)
         self._undo.append(self.network.close)
+        self._impair()
         backend = NetnsBackend(self.network.namespaces)
         self.server = self._actor("server", backend, self.server_node, sip_server.main)
         self.client = self._actor("client", backend, self.client_node, pjsip_client.main)
         self.observers = [self._observer(name) for name, _ in self.cell.middleboxes]
+        self.agings = [self._aging(name, box) for name, box in self.cell.middleboxes if not box.ages_in_kernel]
         self.captures = [self._capture(link.name) for link in self.cell.topology.links]
+
+    def _impair(self) -> None:
+        if not self.cell.impairments:
+            return
+        from lab.network.netem import impair
+
+        for impairment in self.cell.impairments:
+            between = {impairment.from_, impairment.to}
+            (link,) = (link for link in self.cell.topology.links if {node for node, _ in link.ends} == between)
+            impair(self.network.namespaces[impairment.from_], link.name, impairment)
 
     async def open_sentinel(self) -> None:
         """Open the sentinel's flows; the server node's address must be reachable."""
@@ -77,6 +91,8 @@ class Stage:
         """Start listening to everything, in the running loop."""
         for observer in self.observers:
             observer.watch()
+        for aging in self.agings:
+            aging.watch()
         for capture in self.captures:
             capture.watch()
         self.server.attach()
@@ -117,6 +133,7 @@ class Stage:
             notify_route=server.notify_route.value,
             answers_crlf=server.answers_crlf,
             seed=self.cell.seed,
+            mitigations=self._mitigations("server"),
         )
 
     def start_client(self) -> None:
@@ -134,8 +151,11 @@ class Stage:
             peer="bob",
             domain=self._server_address,
             log=str(self._folder / "client.log"),
-            mitigations=[wire.to_json(mitigation) for mitigation in self.cell.strategy.mitigations],
+            mitigations=self._mitigations("client"),
         )
+
+    def _mitigations(self, side: str) -> list[Any]:
+        return [wire.to_json(mitigation) for mitigation in self.cell.strategy.mitigations if mitigation.side == side]
 
     @property
     def _server_address(self) -> str:
@@ -153,6 +173,12 @@ class Stage:
         observer = Observer(node, self.network.namespaces[node], partial(self.record.take, "middlebox"))
         self._undo.append(observer.close)
         return observer
+
+    def _aging(self, node: str, box: Middlebox) -> Aging:
+        inside = self.cell.topology.node(node).inside
+        aging = Aging(box, namespace=self.network.namespaces[node], inside=inside)
+        self._undo.append(aging.close)
+        return aging
 
     def _capture(self, name: str) -> Capture:
         (link,) = (link for link in self.cell.topology.links if link.name == name)

@@ -23,6 +23,7 @@ from lab.loader.networks import read_topology
 from lab.mitigations import classes
 from lab.mitigations.hold_transport import HoldTransport
 from lab.mitigations.options_ping import OptionsPing
+from lab.model.impairment import Impairment
 from lab.model.middlebox import ForgottenFlow, Middlebox
 from lab.model.scenario import (
     Cell,
@@ -70,6 +71,8 @@ middlebox:
     source: measured
   cgn: rfc-ideal
 strategy: { name: ping, what: pings, source: folklore, mitigations: [options-ping: { interval: 25 s }] }
+impairments:
+  - { from: client, to: home-nat, one-way-delay: 40 ms, jitter: 5 ms, loss: 1 %, duplicate: 2 %, reorder: 3 %, rate: 1 Mbit/s }
 faults:
   - forget-flows: { at: 10 s, node: home-nat }
   - link-down: { at: 20 s, link: lan, lasts: 5 s }
@@ -140,6 +143,15 @@ LIVENESS = {
     "strategy.mitigations": ("[options-ping: { interval: 25 s }]", "[hold-transport]"),
     "options-ping.interval": ("interval: 25 s", "interval: 26 s"),
     "matrix": ("transport: tls\n", "matrix: { transport: [tls] }\n"),
+    "impairments": ("impairments:\n  - { from: client", "impairments:\n  - { from: server, to: cgn }\n  - { from: client"),
+    "impairments.from": ("from: client, to: home-nat", "from: cgn, to: home-nat"),
+    "impairments.to": ("from: client, to: home-nat", "from: home-nat, to: client"),
+    "impairments.one-way-delay": ("one-way-delay: 40 ms", "one-way-delay: 41 ms"),
+    "impairments.jitter": ("jitter: 5 ms", "jitter: 6 ms"),
+    "impairments.loss": ("loss: 1 %", "loss: 2 %"),
+    "impairments.duplicate": ("duplicate: 2 %", "duplicate: 3 %"),
+    "impairments.reorder": ("reorder: 3 %", "reorder: 4 %"),
+    "impairments.rate": ("rate: 1 Mbit/s", "rate: 2 Mbit/s"),
     "faults": ("  - forget-flows: { at: 10 s, node: home-nat }\n", ""),
     "forget-flows.at": ("at: 10 s", "at: 11 s"),
     "forget-flows.node": ("node: home-nat", "node: cgn"),
@@ -171,6 +183,7 @@ def every_key() -> set[str]:
         "client": Client,
         "middlebox": Middlebox,
         "strategy": Strategy,
+        "impairments": Impairment,
         "probes": Probe,
         "expect": Expectation,
         "claims": Claim,
