@@ -166,6 +166,9 @@ class Client(Protocol):
     def emit(self, ev: str, **fields: Any) -> None:
         """Write an event to the record."""
 
+    def change_crlf_interval(self, interval: float) -> None:
+        """Another interval than was set: new connections have it at once, others after their next ping."""
+
     def send_options(self) -> None:
         """Send OPTIONS to the server outside any dialog; its answer appears in the record as ``options-answer``."""
 
@@ -215,6 +218,8 @@ class Mitigation(Protocol):
     """Whose it is: ``client`` or ``server``."""
     transports: ClassVar[tuple[str, ...]]
     """The SIP transports it can exist on: ``udp``, ``tcp``, ``tls``."""
+    needs_registration: ClassVar[bool]
+    """It does nothing for an account that does not register."""
 
 
 class ClientSide:
@@ -236,4 +241,42 @@ class ClientSide:
 
     def attach(self, client: Client) -> None:
         """Hook into the client, before it starts."""
+        raise NotImplementedError
+
+
+class Server(Protocol):
+    """What the scripted SIP server offers to mitigations; all from ``attach`` only, before it listens.
+
+    A flow is named by its id; it is *in use* while it is there and a subscription or binding came on it.
+    """
+
+    def limit_subscriptions(self, expires: float) -> None:
+        """Grant whole seconds at most, even where the scenario grants more."""
+
+    def support_outbound(self, *, flow_timer: float | None = None) -> None:
+        """Answer a REGISTER that asks for SIP outbound with ``Require: outbound``; and with Flow-Timer, if given."""
+
+    def keep_alive(self, interval: float, send: Callable[[str], None]) -> None:
+        """Call ``send`` with each flow in use, every ``interval`` seconds from when it came into use."""
+
+    def send_options(self, flow: str) -> None:
+        """Send OPTIONS to the contact that came on this flow, over it; ``keep-alive`` in the record says what came."""
+
+    def send_crlf(self, flow: str) -> None:
+        """Send a double CRLF; appears in the record as ``keep-alive``."""
+
+
+class ServerSide:
+    """What mitigations of the server have in common; each overrides what differs."""
+
+    __slots__ = ()
+    kind: ClassVar[str]
+    source: ClassVar[str]
+    side: ClassVar[str] = "server"
+    transports: ClassVar[tuple[str, ...]] = ALL
+    needs_registration: ClassVar[bool] = False
+    """It does nothing for an account that does not register."""
+
+    def attach(self, server: Server) -> None:
+        """Hook into the server, before it starts."""
         raise NotImplementedError

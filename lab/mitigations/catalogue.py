@@ -34,11 +34,11 @@ def unsupported(mitigations: Iterable[Mitigation], *, transport: str, registers:
     for one in mitigations:
         if transport not in one.transports:
             return f"{one.kind} exists on {' and '.join(one.transports)} only, not on {transport}"
-    ours = [one for one in mitigations if isinstance(one, ClientSide)]
-    registers = registers or any(one.kind == "register" for one in ours)
-    for one in ours:
+    registers = registers or any(one.kind == "register" for one in mitigations)
+    for one in mitigations:
         if one.needs_registration and not registers:
             return f"{one.kind} works on a registered account only, and this one does not register"
+    ours = [one for one in mitigations if isinstance(one, ClientSide)]
     for one, other in combinations(ours, 2):
         for setting in one.sets:
             if setting in other.sets:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from lab.mitigations._quantities import Milliseconds
 from lab.mitigations.base import STREAMS, Client, ClientSide, SocketOption
-from lab.mitigations.tsx_timers import Milliseconds
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
+from lab.mitigations._quantities import Milliseconds
 from lab.mitigations.base import Client, ClientSide, Setting
-from lab.units import Checked, Seconds
-
-
-def _fits(value: Seconds) -> Seconds:
-    if not 0.001 <= value <= 2**31 / 1000:
-        raise ValueError("out of range; 1 ms to 24 d, which fits pjsip's counter of milliseconds")
-    return value
-
-
-Milliseconds = Annotated[Seconds, Checked(_fits)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import select
 import socket
+import struct
 import sys
 import time
 import traceback
@@ -112,6 +114,17 @@ class Stage:
         self.namespace: int | None = None
 
     def server(self, **ports: int) -> Actor:
+        return self.server_that(ports)
+
+    def server_that(self, ports: dict[str, int], **settings: Any) -> Actor:
+        """A server with other settings than the usual ones."""
+        usual = {
+            "subscription_expires": 600.0,
+            "registration_expires": 300.0,
+            "notify_route": "flow",
+            "answers_crlf": True,
+            "seed": 1,
+        }
         actor = self._actor(sip_server.main)
         actor.tell(
             "start",
@@ -119,11 +132,7 @@ class Stage:
             ports=ports,
             certificate=str(self.certificate.certificate),
             key=str(self.certificate.key),
-            subscription_expires=600.0,
-            registration_expires=300.0,
-            notify_route="flow",
-            answers_crlf=True,
-            seed=1,
+            **(usual | settings),
         )
         return actor
 
@@ -158,3 +167,11 @@ class Stage:
         actor = Actor(main, self.folder / f"actor{len(self.actors)}.log", self.namespace)
         self.actors.append(actor)
         return actor
+
+
+def set_loopback(namespace: int, address: str) -> None:
+    """Take the loopback interface up with an address; without one (0.0.0.0) there are no routes."""
+    siocsifaddr, siocsifflags, iff_up = 0x8916, 0x8914, 1  # <linux/sockios.h>, <linux/if.h>
+    with netns.entered(namespace), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        fcntl.ioctl(sock, siocsifaddr, struct.pack("=16sHH4s8x", b"lo", socket.AF_INET, 0, socket.inet_aton(address)))
+        fcntl.ioctl(sock, siocsifflags, struct.pack("=16sh14x", b"lo", iff_up))

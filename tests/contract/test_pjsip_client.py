@@ -3,12 +3,9 @@ imported pjsua2 already."""
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import socket
-import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -24,39 +21,8 @@ from lab.mitigations import classes
 from lab.mitigations.base import ClientSide, TransportState
 from lab.mitigations.hold_transport import HoldTransport
 from lab.mitigations.options_ping import OptionsPing
-from lab.network import netns
 from lab.units import Seconds
-from tests.contract.pjsip_stage import ADDRESS, Actor, Stage
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> certificates.Certificates:
-    return certificates.make(tmp_path_factory.mktemp("certificates"), ADDRESS)
-
-
-@pytest.fixture
-def stage(leaves_nothing: None, tmp_path: Path, certificate: certificates.Certificates) -> Iterator[Stage]:
-    stage = Stage(tmp_path, certificate)
-    yield stage
-    for actor in stage.actors:
-        actor.process.kill()
-
-
-@pytest.fixture
-def stage_apart(stage: Stage, namespaces: None) -> Iterator[Stage]:
-    """A stage in a network namespace that has a loopback interface, which is up, and nothing else."""
-    stage.namespace = netns.new()
-    set_loopback(stage.namespace, ADDRESS)
-    yield stage
-    os.close(stage.namespace)
-
-
-def set_loopback(namespace: int, address: str) -> None:
-    """Take the loopback interface up with an address; without one (0.0.0.0) there are no routes."""
-    siocsifaddr, siocsifflags, iff_up = 0x8916, 0x8914, 1  # <linux/sockios.h>, <linux/if.h>
-    with netns.entered(namespace), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        fcntl.ioctl(sock, siocsifaddr, struct.pack("=16sHH4s8x", b"lo", socket.AF_INET, 0, socket.inet_aton(address)))
-        fcntl.ioctl(sock, siocsifflags, struct.pack("=16sh14x", b"lo", iff_up))
+from tests.contract.pjsip_stage import ADDRESS, Actor, Stage, set_loopback
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -302,30 +268,3 @@ def test_the_seed_decides_what_pjsip_draws(stage: Stage) -> None:
         alice.expect("subscribed")
         call_ids.append(server.expect("request", method="SUBSCRIBE")["call_id"])
     assert call_ids[0] == call_ids[1] != call_ids[2]
-
-
-def test_the_idle_timer(stage: Stage) -> None:
-    """Unheld, a transport is destroyed 33 s after the last message; held, it lives, and nothing wakes up."""
-    server = stage.server(tls=0)
-    port = server.expect("ready")["ports"]["tls"]
-    none = stage.client(port)
-    silent = none.expect("subscribed")["at"]
-    held = stage.client(port, HoldTransport())
-    held.expect("subscribed")
-    held.says_nothing(for_s=2.0)
-    before = _wake_ups(held.process.pid)
-    destroyed = none.expect("transport", within=40, id="tp1", state="destroyed")
-    assert destroyed["reason"] == "idle-timer"
-    assert destroyed["at"] - silent == pytest.approx(33.0, abs=0.5)
-    held.says_nothing(for_s=3.0)
-    assert _wake_ups(held.process.pid) == before
-    server.tell("notify", probe="p36", within=5.0)
-    held.expect("notify", note="p36")
-
-
-def _wake_ups(pid: int) -> int:
-    total = 0
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        (line,) = (line for line in (task / "status").read_text().splitlines() if line.startswith("voluntary"))
-        total += int(line.split()[1])
-    return total

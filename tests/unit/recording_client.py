@@ -145,6 +145,9 @@ class RecordingClient:
     def emit(self, ev: str, **fields: Any) -> None:
         self.events.append({"ev": ev, **fields})
 
+    def change_crlf_interval(self, interval: float) -> None:
+        self.done.append(f"crlf {interval:g}")
+
     def send_options(self) -> None:
         self.done.append("OPTIONS")
 

@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
 import lab.mitigations
 from lab.mitigations import classes
-from lab.mitigations.base import TransportState
+from lab.mitigations.base import ClientSide, SocketOption, TransportState
+from lab.mitigations.catalogue import unsupported
+from lab.mitigations.crlf_keepalive import CrlfKeepalive
 from lab.mitigations.hold_transport import HoldTransport
+from lab.mitigations.idle_time import IdleTime
 from lab.mitigations.options_ping import OptionsPing
+from lab.mitigations.pong_watchdog import PongWatchdog
+from lab.mitigations.refresh_subscription import RefreshSubscription
+from lab.mitigations.register import Register
+from lab.mitigations.resubscribe import Resubscribe
+from lab.mitigations.session_timer import SessionTimer
+from lab.mitigations.tcp_keepalive import TcpKeepalive
+from lab.mitigations.tcp_switch import TcpSwitch
+from lab.mitigations.tcp_user_timeout import TcpUserTimeout
+from lab.mitigations.tsx_timers import TsxTimers
+from lab.mitigations.udp_keepalive import UdpKeepalive
 from lab.model.wire import from_json, to_json
 from lab.units import Seconds
 from tests.unit.recording_client import RecordingClient
@@ -90,9 +105,116 @@ def test_every_mitigation_is_a_sourced_value() -> None:
         assert re.search(r"RFC \d+ §\d|#\d+", cls.source), cls
 
 
-@pytest.mark.parametrize("mitigation", [OptionsPing(interval=Seconds(25)), HoldTransport()])
-def test_crosses_processes(mitigation: OptionsPing | HoldTransport) -> None:
+@pytest.mark.parametrize(
+    "mitigation",
+    [
+        OptionsPing(interval=Seconds(25)),
+        HoldTransport(),
+        TcpKeepalive(idle=Seconds(25), interval=Seconds(5)),
+        TcpKeepalive(idle=Seconds(25), interval=Seconds(5), count=3),
+        SessionTimer(expiry=Seconds(120)),
+    ],
+)
+def test_crosses_processes(mitigation: ClientSide) -> None:
     """What the runner sends is what the client gets."""
     plugins = {cls.__name__: cls for cls in classes().values()}
     data = to_json(mitigation)
     assert from_json(plugins[data["kind"]], data) == mitigation
+
+
+# What cannot be had
+
+
+CRLF, WATCHDOG = CrlfKeepalive(interval=Seconds(30)), PongWatchdog(interval=Seconds(25))
+KEEPALIVE, USER_TIMEOUT = TcpKeepalive(idle=Seconds(25), interval=Seconds(5), count=3), TcpUserTimeout(time=Seconds(30))
+
+
+@pytest.mark.parametrize(
+    ("mitigations", "transport", "registers", "reason"),
+    [
+        ([], "udp", False, ""),
+        ([CRLF, HoldTransport()], "tls", False, ""),
+        ([CRLF], "udp", False, "crlf-keepalive exists on tcp and tls only, not on udp"),
+        ([KEEPALIVE], "udp", False, "tcp-keepalive exists on tcp and tls only, not on udp"),
+        ([UdpKeepalive(interval=Seconds(15))], "tls", True, "udp-keepalive exists on udp only, not on tls"),
+        (
+            [UdpKeepalive(interval=Seconds(15))],
+            "udp",
+            False,
+            "udp-keepalive works on a registered account only, and this one does not register",
+        ),
+        ([UdpKeepalive(interval=Seconds(15))], "udp", True, ""),
+        ([UdpKeepalive(interval=Seconds(15)), Register(expiry=Seconds(60))], "udp", False, ""),
+        (
+            [CRLF, WATCHDOG],
+            "tcp",
+            False,
+            "crlf-keepalive and pong-watchdog both set the interval of pjsip's CRLF keep-alive",
+        ),
+        (
+            [KEEPALIVE, USER_TIMEOUT],
+            "tcp",
+            False,
+            "pjsip passes 4 socket options to a socket, not 5: "  # noqa: ISC004  (one sentence)
+            "SO_KEEPALIVE, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_USER_TIMEOUT",
+        ),
+        ([TcpKeepalive(idle=Seconds(25), interval=Seconds(5)), USER_TIMEOUT], "tcp", False, ""),
+    ],
+)
+def test_unsupported(mitigations: list[Any], transport: str, registers: bool, reason: str) -> None:
+    """Why a strategy cannot be had in a cell, in words for its author."""
+    assert unsupported(mitigations, transport=transport, registers=registers) == reason
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters"),
+    [
+        ("crlf-keepalive", {"interval": "0 s"}),
+        ("crlf-keepalive", {"interval": "1500 ms"}),
+        ("idle-time", {"time": "0 s"}),
+        ("udp-keepalive", {"interval": "1 s"}),
+        ("session-timer", {"expiry": "89 s"}),
+        ("session-timer", {"expiry": "90 s", "min_expiry": "91 s"}),
+        ("tsx-timers", {"t1": "0 s", "t2": "4 s"}),
+        ("tsx-timers", {"t1": "25 d", "t2": "4 s"}),
+        ("tcp-keepalive", {"idle": "32768 s", "interval": "1 s"}),
+        ("tcp-keepalive", {"idle": "25 s", "interval": "1 s", "count": 0}),
+        ("tcp-user-timeout", {"time": "0 s"}),
+        ("outbound", {"reg_id": 0}),
+        ("outbound", {"instance_id": "alice"}),
+        ("adaptive", {"start": "60 s", "longest": "59 s"}),
+    ],
+)
+def test_parameters_that_pjsip_or_the_kernel_would_not_take(kind: str, parameters: dict[str, Any]) -> None:
+    """Refused when the scenario is read, as some of them would flood the network or abort the client."""
+    with pytest.raises(ValidationError):
+        TypeAdapter(classes()[kind]).validate_python(parameters)
+
+
+def test_settings_reach_the_client(client: RecordingClient) -> None:
+    """Each says what it sets before the client starts."""
+    TsxTimers(t1=Seconds(60), t2=Seconds(4)).attach(client)
+    TcpSwitch().attach(client)
+    IdleTime(time=Seconds(600)).attach(client)
+    Register(expiry=Seconds(300)).attach(client)
+    assert client.done == ["t1 60 t2 4", "disable tcp switch", "idle 600", "register 300"]
+    KEEPALIVE.attach(client)
+    USER_TIMEOUT.attach(client)
+    assert [client.options[option] for option in KEEPALIVE.socket_options()] == [1, 25, 5, 3]
+    assert client.options[SocketOption.TCP_USER_TIMEOUT] == 30000
+
+
+@pytest.mark.parametrize(
+    ("mitigation", "done"),
+    [
+        (Resubscribe(interval=Seconds(25)), "resubscribe"),
+        (RefreshSubscription(interval=Seconds(25)), "refresh"),
+    ],
+)
+def test_renewals_start_when_the_client_is_set_up(client: RecordingClient, mitigation: ClientSide, done: str) -> None:
+    """Then one each interval."""
+    mitigation.attach(client)
+    client.advance(100)
+    client.subscribed()
+    client.advance(75.1)
+    assert client.done == [done] * 3

@@ -144,6 +144,9 @@ class UserAgent:
         if not self._stopping:
             self._channel.emit(ev, **fields)
 
+    def change_crlf_interval(self, interval: float) -> None:  # noqa: D102
+        self.library.set_crlf_interval(round(interval))
+
     def send_options(self) -> None:  # noqa: D102
         self._options_sent += 1
         request = pj.SendRequestParam()

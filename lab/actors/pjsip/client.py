@@ -14,8 +14,9 @@ Commands: ``start`` (fields of ``Settings``, and ``mitigations``), ``stop``. Eve
     options-sent {n}, options-answer {n, code, reason}
     setting {name, …}                         before ready: a mitigation has set something in pjsip
     socket-option {id, name, value}           what the kernel has for a connection's socket
-    unanswered {id, within}                   a mitigation has given a connection up: nothing came in time
-    probe-interval {interval, safe}           a mitigation has learnt that an interval is safe, or is not
+    unanswered {patience}                     a mitigation has given a connection up: nothing came in time
+    interval-tried {interval, safe}, interval-used {interval}
+                                              a mitigation has learnt whether an interval is safe, and now uses another
 
 Misuse of pjsip aborts the process; the last lines are then in the log and on stderr. A failure of ours ends it with the
 exit status of a lab fault.

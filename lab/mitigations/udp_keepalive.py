@@ -1,0 +1,48 @@
+"""pjsua's keep-alive over UDP, at another interval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+from lab.mitigations.base import Client, ClientSide, Setting
+from lab.units import Checked, Seconds, WholeSeconds
+
+
+def _not_below(value: Seconds) -> Seconds:
+    if value < 2:
+        raise ValueError("too small; at least `2 s`: below, pjsua's pause is rounded to none at all")
+    return value
+
+
+KeepAliveSeconds = Annotated[WholeSeconds, Checked(_not_below)]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UdpKeepalive(ClientSide):
+    """Have pjsua send CRLF to where it has registered, over UDP.
+
+    Only once it has registered, and only there: a subscription without registration is left alone. The pause is drawn
+    anew each time, in whole seconds, from 80 % of ``interval`` (rounded down) to below ``interval``: 12 s to 14 s for
+    15 s, always 1 s for 2 s, and for 1 s none, which floods the network (measured; refused here). Nobody answers, so
+    nobody misses an answer.
+
+    Attributes:
+        interval: 15 s unless set, and on without this mitigation, too.
+    """
+
+    kind: ClassVar = "udp-keepalive"
+    source: ClassVar = "RFC 5626 §3.5 (which prefers STUN); pjsua AccountNatConfig.udpKaIntervalSec, pjsip/pjproject#95"
+    transports: ClassVar = ("udp",)
+    sets: ClassVar = (Setting.UDP_KEEP_ALIVE,)
+    needs_registration: ClassVar = True
+
+    interval: KeepAliveSeconds
+
+    def attach(self, client: Client) -> None:
+        """Set it in the account."""
+
+        def change(account: Any) -> None:
+            account.natConfig.udpKaIntervalSec = int(self.interval)
+
+        client.configure_account(Setting.UDP_KEEP_ALIVE, change)
