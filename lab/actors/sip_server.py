@@ -1,13 +1,24 @@
 """The scripted SIP server: presence notifier and registrar that does what it is told, when it is told.
 
-It takes every subscription and registration without authentication, and when ordered sends a NOTIFY within the newest
-subscription, or an OPTIONS, and says what became of it. Idle, it does nothing: the only timers are the ends of
-subscriptions and bindings, retransmissions over UDP, and the time a probe has.
+It takes every subscription and registration without authentication, and when ordered tries to reach the client and
+says what became of it. Idle, it does nothing: the only timers are the ends of subscriptions and bindings,
+retransmissions over UDP, the time a probe has, and the keep-alives of its mitigations.
 
-Commands and events: ``start``, ``notify``, ``options``, ``stop``; ``ready``, ``flow``, ``request``, ``response-sent``,
-``subscription``, ``binding``, ``probe``, ``crlf-ping``, ``malformed``.
+Commands: ``start`` (``Settings``); ``notify``, ``options``, ``message`` {probe, within}, ``invite`` {probe, within,
+hold}; ``stop``. A NOTIFY goes within the newest subscription, the others to the binding that was registered last, or
+else to the newest subscriber. Events::
 
-Does not model: IPv6, DNS, forking, INVITE, authentication, and what ``lab.sip.subscription`` leaves out.
+    ready {ports}
+    flow {id, state, transport, peer, reason}  accepted, connected, secured (TLS handshake done), closed, reset, failed
+    request {method, flow, peer, call_id, cseq}, malformed {flow, reason}
+    response-sent {method, code, flow}, response-lost {…, reason}
+    subscription {id, state, expires, flow, contact}   active, refreshed, terminated, expired
+    binding {aor, contact, flow, expires, state}       active, refreshed, removed, expired
+    probe {probe, kind, state, code, flow, peer, reason}   see lab.actors.sip_probes
+    keep-alive {kind, state, flow, code, reason}  options or crlf of a mitigation: sent, answered, failed
+    crlf-ping {flow, answered}                    a double CRLF came
+
+Does not model: IPv6, DNS, forking, calls from the client, authentication, and what ``lab.sip.subscription`` leaves out.
 """
 
 from __future__ import annotations
@@ -15,32 +26,31 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from lab.actors.channel import Channel, Lines
 from lab.actors.sip_flows import Address, Flow, StreamFlow, Tls, UdpFlow, read_datagram, send_datagram, why
+from lab.actors.sip_keepalives import KeepAlives
+from lab.actors.sip_probes import Probes, Report
+from lab.actors.sip_requests import Exchange, Exchanges
 from lab.errors import LabFault
-from lab.sip.dialog import DialogId
-from lab.sip.fields import NameAddr, Uri, parse_cseq
-from lab.sip.message import MalformedMessage, Request, Response
-from lab.sip.registrar import Binding, Registrar, address_of_record, contacts
+from lab.mitigations import classes
+from lab.mitigations.base import ServerSide
+from lab.model import wire
+from lab.sip.call import TIMER
+from lab.sip.dialog import DialogId, dialog_id
+from lab.sip.fields import Uri, parse_cseq
+from lab.sip.message import Headers, MalformedMessage, Request, Response
+from lab.sip.registrar import OUTBOUND, Binding, Registrar, address_of_record, contacts
+from lab.sip.registrar import Key as BindingKey
 from lab.sip.stream import Item, KeepAlive
 from lab.sip.subscription import PACKAGE, Notifier, Subscription
-from lab.sip.transaction import (
-    COOKIE,
-    TIMER_F,
-    TIMER_J,
-    Key,
-    client_key,
-    retransmissions,
-    server_key,
-    top_via,
-)
-from lab.sip.uas import ALLOWED, Refused, check, respond
+from lab.sip.transaction import COOKIE, TIMER_F, TIMER_J, Key, server_key, top_via
+from lab.sip.uas import ALLOWED, ALLOWED_IN_CALL, Refused, check, respond
 
 _ENDS_SUBSCRIPTION = frozenset((404, 405, 410, 416, *range(480, 486), 489, 501, 604))  # RFC 6665 §4.2.2
-_RETRANSMISSIONS = retransmissions()
 
 
 class Settings(NamedTuple):
@@ -55,6 +65,7 @@ class Settings(NamedTuple):
         notify_route: ``flow`` or ``contact``.
         answers_crlf: a double CRLF gets a single one (RFC 5626 §3.5.1).
         seed: goes into tags, branches and Call-IDs, which are counted, not drawn.
+        mitigations: of the server's side, as ``lab.model.wire.to_json`` gives them.
     """
 
     address: str
@@ -67,6 +78,7 @@ class Settings(NamedTuple):
     certificate: str | None = None
     key: str | None = None
     keylog: str | None = None
+    mitigations: Sequence[dict[str, Any]] = ()
 
     @classmethod
     def read(cls, command: dict[str, Any]) -> Settings:
@@ -96,20 +108,12 @@ class _Answer(NamedTuple):
     to: Address
 
 
-class _Exchange:
-    """A request of ours and what became of it (a client transaction)."""
+class _Whom(NamedTuple):
+    """Where a request outside any dialog goes."""
 
-    def __init__(self, request: Request, key: Key, *, probe: str | None, subscription: DialogId | None) -> None:
-        self.data = request.encode()
-        self.method = request.method
-        self.key = key
-        self.probe = probe  # None: nobody asks, or the answer has been given
-        self.subscription = subscription
-        self.flow: Flow | None = None
-        self.began = 0.0
-        self.sent = 0  # how often
-        self.resend: asyncio.TimerHandle | None = None
-        self.patience: asyncio.TimerHandle | None = None
+    contact: str
+    flow: str
+    aor: str
 
 
 class SipServer:
@@ -119,8 +123,21 @@ class SipServer:
         self._settings = settings
         self._channel = channel
         self._loop = loop
-        self._notifier = Notifier(settings.subscription_expires)
-        self._registrar = Registrar(settings.registration_expires)
+        self.address = settings.address
+        self.exchanges = Exchanges(loop)
+        self._probes = Probes(self, channel, loop)
+        self._keepalives = KeepAlives(loop)
+        self._subscription_expires = settings.subscription_expires
+        self._outbound = False
+        self._flow_timer: float | None = None
+        plugins = {cls.__name__: cls for cls in classes().values()} if settings.mitigations else {}
+        for data in settings.mitigations:
+            mitigation = wire.from_json(plugins[data["kind"]], data)
+            if not isinstance(mitigation, ServerSide):
+                raise LabFault("starting the SIP server", detail=f"{data['kind']} is the client's")
+            mitigation.attach(self)
+        self._notifier = Notifier(self._subscription_expires)
+        self._registrar = Registrar(settings.registration_expires, outbound=self._outbound)
         self._ports: dict[str, int] = {}
         self._contexts: dict[bool, ssl.SSLContext] = {}  # by server side
         self._listeners: list[asyncio.Server] = []
@@ -128,11 +145,56 @@ class SipServer:
         self._flows: dict[str, Flow] = {}
         self._flow_count = 0
         self._id_count = 0
-        self._exchanges: dict[Key, _Exchange] = {}
         self._answered: dict[Key, _Answer] = {}  # over UDP, by request, oldest first
         self._subscription_ends: dict[DialogId, asyncio.TimerHandle] = {}
-        self._binding_ends: dict[tuple[str, Uri], asyncio.TimerHandle] = {}
+        self._binding_ends: dict[BindingKey, asyncio.TimerHandle] = {}
         self._connecting: set[asyncio.Task[None]] = set()
+
+    # What mitigations see: see `Server`
+
+    def limit_subscriptions(self, expires: float) -> None:  # noqa: D102
+        self._subscription_expires = min(self._subscription_expires, expires)
+
+    def support_outbound(self, *, flow_timer: float | None = None) -> None:  # noqa: D102
+        self._outbound = True
+        self._flow_timer = self._flow_timer if flow_timer is None else flow_timer
+
+    def keep_alive(self, interval: float, send: Callable[[str], None]) -> None:  # noqa: D102
+        self._keepalives.add(interval, send)
+
+    def send_options(self, flow: str) -> None:  # noqa: D102
+        whom, over = self._whom(flow), self._flows[flow]
+        assert whom is not None  # it is in use
+        request, key = self._probes.request("OPTIONS", whom, over)
+        self.exchanges.begin(Exchange(request, key, _OptionsSent(self._emit_keep_alive)), over, TIMER_F)
+
+    def send_crlf(self, flow: str) -> None:  # noqa: D102
+        over = self._flows[flow]
+        try:
+            over.send(KeepAlive.PING.value)
+        except OSError as error:
+            self._emit_keep_alive("crlf", "failed", over, reason=why(error))
+        else:
+            self._emit_keep_alive("crlf", "sent", over)
+
+    def _emit_keep_alive(self, kind: str, state: str, flow: Flow, *, code: int | None = None, reason: str = "") -> None:
+        self._channel.emit("keep-alive", kind=kind, state=state, flow=flow.id, code=code, reason=reason)
+
+    def _in_use(self) -> None:
+        """Tell the keep-alives which flows are in use."""
+        subscribed = {one.flow for one in self._notifier.live(now=self._loop.time())}
+        registered = {one.flow for one in self._registrar.all()}
+        self._keepalives.in_use((subscribed | registered) & self._flows.keys())
+
+    def _whom(self, flow: str | None = None) -> _Whom | None:
+        """The binding that was registered last, or else the newest subscriber; only those of a flow if it is given."""
+        for binding in reversed(self._registrar.all()):
+            if flow in (None, binding.flow):
+                return _Whom(binding.contact, binding.flow, binding.aor)
+        for one in reversed(self._notifier.live(now=self._loop.time())):
+            if flow in (None, one.flow):
+                return _Whom(one.dialog.remote_target, one.flow, one.dialog.remote.uri)
+        return None
 
     # Listening
 
@@ -214,15 +276,16 @@ class SipServer:
 
     def flow_ready(self, flow: Flow) -> None:
         """Owner: send what has waited for it."""
-        for exchange in [one for one in self._exchanges.values() if one.flow is flow]:
-            self._transmit(exchange)
+        if flow.transport == "tls":
+            self._emit_flow(flow, "secured", "")
+        self.exchanges.flow_ready(flow)
 
     def flow_ended(self, flow: Flow, state: str, reason: str) -> None:
         """Owner: forget it; what was under way on it has failed."""
         self._flows.pop(flow.id, None)
         self._emit_flow(flow, state, reason)
-        for exchange in [one for one in self._exchanges.values() if one.flow is flow]:
-            self._fail(exchange, "flow-gone" if state == "closed" else reason)
+        self.exchanges.flow_ended(flow, "flow-gone" if state == "closed" else reason)
+        self._in_use()
 
     def _emit_flow(self, flow: Flow, state: str, reason: str) -> None:
         self._channel.emit(
@@ -241,8 +304,8 @@ class SipServer:
                 raise item
             if isinstance(item, Request):
                 self._request(flow, item)
-            else:
-                self._response(flow, item)
+            elif not self.exchanges.response(flow, item):
+                self._probes.stray(flow, item)
         except MalformedMessage as error:
             request = item if isinstance(item, Request) else error.request
             self._channel.emit("malformed", flow=flow.id, reason=error.reason)
@@ -257,8 +320,12 @@ class SipServer:
         if flow.transport == "udp" and (stored := self._answered.get(server_key(request))) is not None:
             self._send_answer(flow, request.method, stored)
             return
+        call = self._probes.call(_dialog(request))
         try:
-            check(request)
+            if call is None:
+                check(request, extensions=frozenset((OUTBOUND,) if self._outbound else ()))
+            else:
+                check(request, methods=ALLOWED_IN_CALL, extensions=frozenset((TIMER,)))
         except Refused as refusal:
             self._emit_request(flow, request)
             if request.method != "ACK":
@@ -266,13 +333,15 @@ class SipServer:
             return
         self._emit_request(flow, request)
         try:
-            if request.method == "SUBSCRIBE":
+            if call is not None:
+                call.request(flow, request)
+            elif request.method == "SUBSCRIBE":
                 self._subscribe(flow, request)
             elif request.method == "REGISTER":
                 self._register(flow, request)
             else:
                 allow = (("Allow", ", ".join(ALLOWED)), ("Allow-Events", PACKAGE))
-                self._answer(flow, request, 200, *allow, ("Contact", f"<{self._contact(flow.transport)}>"))
+                self._answer(flow, request, 200, *allow, ("Contact", f"<{self.contact(flow.transport)}>"))
         except Refused as refusal:
             self._answer(flow, request, refusal.code, *refusal.headers)
 
@@ -290,8 +359,14 @@ class SipServer:
             cseq=cseq,
         )
 
-    def _answer(self, flow: Flow, request: Request, code: int, *headers: tuple[str, str], tag: str = "") -> None:
-        response = respond(request, code, *headers, peer=flow.peer, tag=tag or self._new("t"))
+    def respond(self, flow: Flow, request: Request, code: int, *headers: tuple[str, str], body: bytes = b"") -> None:
+        """Answer a request of the peer."""
+        self._answer(flow, request, code, *headers, body=body)
+
+    def _answer(
+        self, flow: Flow, request: Request, code: int, *headers: tuple[str, str], tag: str = "", body: bytes = b""
+    ) -> None:
+        response = respond(request, code, *headers, peer=flow.peer, tag=tag or self.new("t"), body=body)
         answer = _Answer(self._loop.time(), code, response.encode(), flow.peer)
         if flow.transport == "udp":
             try:
@@ -323,21 +398,23 @@ class SipServer:
         else:
             self._channel.emit("response-sent", **said)
 
-    def _contact(self, transport: str) -> str:
+    def contact(self, transport: str) -> str:
+        """The server's own URI."""
         parameter = "" if transport == "udp" else f";transport={transport}"
         return f"sip:{self._settings.address}:{self._ports[transport]}{parameter}"
 
-    def _new(self, prefix: str) -> str:
+    def new(self, prefix: str) -> str:
+        """A new tag, branch or Call-ID."""
         self._id_count += 1
         return f"{prefix}{self._settings.seed:x}-{self._id_count}"
 
     # Subscriptions
 
     def _subscribe(self, flow: Flow, request: Request) -> None:
-        now, tag = self._loop.time(), self._new("t")
+        now, tag = self._loop.time(), self.new("t")
         subscription, state = self._notifier.subscribe(request, now=now, flow=flow.id, tag=tag)
         granted = round(subscription.expires_at - now)
-        contact = self._contact(flow.transport)
+        contact = self.contact(flow.transport)
         self._answer(flow, request, 200, ("Contact", f"<{contact}>"), ("Expires", str(granted)), tag=tag)
         self._emit_subscription(subscription, state, granted)
         key = subscription.dialog.id
@@ -345,6 +422,7 @@ class SipServer:
             timer.cancel()
         if granted:
             self._subscription_ends[key] = self._loop.call_at(subscription.expires_at, self._subscription_over, key)
+        self._in_use()
         self._notify(subscription, now)
 
     def _subscription_over(self, key: DialogId) -> None:
@@ -352,6 +430,7 @@ class SipServer:
         subscription = self._notifier.expire(key, now=max(now, self._subscription_ends.pop(key).when()))
         if subscription is not None:
             self._emit_subscription(subscription, "expired", 0)
+            self._in_use()
             self._notify(subscription, max(now, subscription.expires_at))
 
     def _emit_subscription(self, subscription: Subscription, state: str, expires: int) -> None:
@@ -370,7 +449,7 @@ class SipServer:
         now = self._loop.time()
         changes = self._registrar.register(request, now=now, flow=flow.id)
         current = self._registrar.bindings(address_of_record(request))
-        self._answer(flow, request, 200, *contacts(current, now=now))
+        self._answer(flow, request, 200, *contacts(current, now=now), *self._about_outbound(changes))
         for binding, state in changes:
             if (timer := self._binding_ends.pop(binding.key, None)) is not None:
                 timer.cancel()
@@ -378,11 +457,20 @@ class SipServer:
                 end = self._loop.call_at(binding.expires_at, self._binding_over, binding.key)
                 self._binding_ends[binding.key] = end
             self._emit_binding(binding, state, 0 if state == "removed" else round(binding.expires_at - now))
+        self._in_use()
 
-    def _binding_over(self, key: tuple[str, Uri]) -> None:
+    def _about_outbound(self, changes: list[tuple[Binding, str]]) -> Headers:
+        """What RFC 5626 §6 and §5.4 add to the 200 that binds a flow."""
+        if not any(binding.device is not None and state != "removed" for binding, state in changes):
+            return ()
+        timer = () if self._flow_timer is None else (("Flow-Timer", str(round(self._flow_timer))),)
+        return (("Require", OUTBOUND), *timer)
+
+    def _binding_over(self, key: BindingKey) -> None:
         end = self._binding_ends.pop(key).when()
         if (binding := self._registrar.expire(key, now=max(self._loop.time(), end))) is not None:
             self._emit_binding(binding, "expired", 0)
+            self._in_use()
 
     def _emit_binding(self, binding: Binding, state: str, expires: int) -> None:
         self._channel.emit(
@@ -396,58 +484,53 @@ class SipServer:
         now = self._loop.time()
         subscription = self._notifier.newest(now=now)
         if subscription is None:
-            self._emit_probe(probe, "failed", None, reason="no-subscription")
+            Report(self._channel, probe, "notify").say("failed", None, reason="no-subscription")
         else:
             self._notify(subscription, now, probe=probe, within=within)
 
-    def options(self, probe: str, within: float) -> None:
-        """Send OPTIONS outside any dialog to the newest subscription's Contact, else the newest binding's."""
-        if (subscription := self._notifier.newest(now=self._loop.time())) is not None:
-            contact, flow_id = subscription.dialog.remote_target, subscription.flow
-            to = NameAddr("", subscription.dialog.remote.uri)
-        elif (binding := self._registrar.newest()) is not None:
-            contact, flow_id, to = binding.contact, binding.flow, NameAddr("", binding.aor)
-        else:
-            self._emit_probe(probe, "failed", None, reason="no-subscription")
-            return
-        route = self._route(flow_id, Uri.parse(contact))
-        if isinstance(route, str):
-            self._emit_probe(probe, "failed", None, reason=route)
-            return
-        via, key = self._via(route.transport, "OPTIONS")
-        own = NameAddr("", f"sip:{self._settings.address}")
-        headers = (
-            ("Via", via), ("Max-Forwards", "70"), ("From", str(own.with_tag(self._new("t")))), ("To", str(to)),
-            ("Call-ID", self._new("c")), ("CSeq", "1 OPTIONS"), ("Contact", f"<{self._contact(route.transport)}>"),
-        )  # fmt: skip
-        request = Request(method="OPTIONS", uri=contact, headers=headers)
-        self._begin(_Exchange(request, key, probe=probe, subscription=None), route, within)
+    def probe(self, kind: str, probe: str, within: float, hold: float | None = None) -> None:
+        """Send OPTIONS or MESSAGE outside any dialog, or make a call and hold it; say what becomes of it."""
+        self._probes.send(kind, probe, self._whom(), within=within, hold=hold)
 
-    def _notify(self, subscription: Subscription, now: float, *, probe: str | None = None, within: float = 0.0) -> None:
-        route = self._route(subscription.flow, subscription.dialog.next_hop)
-        if isinstance(route, str):
-            if probe is not None:
-                self._emit_probe(probe, "failed", None, reason=route)
+    def _notify(
+        self, subscription: Subscription, now: float, *, probe: str | None = None, within: float | None = None
+    ) -> None:
+        report = None if probe is None else Report(self._channel, probe, "notify")
+        flow = self.route(subscription.flow, subscription.dialog.next_hop)
+        if isinstance(flow, str):
+            if report is not None:
+                report.say("failed", None, reason=flow)
             return
-        via, key = self._via(route.transport, "NOTIFY")
+        via, key = self.via(flow.transport, "NOTIFY")
         subscription, request = subscription.notify(
-            now=now, note=probe or "", via=via, contact=self._contact(route.transport)
+            now=now, note=probe or "", via=via, contact=self.contact(flow.transport)
         )
         self._notifier.keep(subscription)
-        self._begin(_Exchange(request, key, probe=probe, subscription=subscription.dialog.id), route, within)
+        asker = _NotifySent(report, partial(self._refused, subscription.dialog.id))
+        self.exchanges.begin(Exchange(request, key, asker), flow, within)
 
-    def _via(self, transport: str, method: str) -> tuple[str, Key]:
-        branch = f"{COOKIE}{self._new('b')}"
+    def _refused(self, key: DialogId) -> None:
+        """The client knows of no such subscription."""
+        subscription = self._notifier.remove(key)
+        if subscription is not None:
+            self._subscription_ends.pop(key).cancel()
+            self._emit_subscription(subscription, "terminated", 0)
+            self._in_use()
+
+    def via(self, transport: str, method: str) -> tuple[str, Key]:
+        """A Via value with a new branch, and what answers to it carry."""
+        branch = f"{COOKIE}{self.new('b')}"
         sent_by = f"{self._settings.address}:{self._ports[transport]}"
         return f"SIP/2.0/{transport.upper()} {sent_by};rport;branch={branch}", (branch, method)
 
-    def _route(self, flow_id: str, next_hop: Uri) -> Flow | str:
-        """Return the flow a request takes, perhaps not ready yet, or why there is none."""
-        if self._settings.notify_route == "flow":
-            return self._flows.get(flow_id, "flow-gone")
+    def route(self, flow: str, next_hop: Uri) -> Flow | str:
+        """The flow a request takes, perhaps not ready yet, or why there is none."""
+        bound = self._outbound and "ob" in dict(next_hop.parameters)  # RFC 5626 §5.3: its flow or none
+        if self._settings.notify_route == "flow" or bound:
+            return self._flows.get(flow, "flow-gone")
         transport, peer = next_hop.transport, next_hop.endpoint
-        if (flow := self._find_flow(transport, peer)) is not None:
-            return flow
+        if (known := self._find_flow(transport, peer)) is not None:
+            return known
         if transport not in self._ports:
             return f"no {transport} here"
         try:
@@ -472,76 +555,55 @@ class SipServer:
             self._channel.emit(
                 "flow", id="", state="failed", transport=flow.transport, peer=_text(flow.peer), reason=reason
             )
-            for exchange in [one for one in self._exchanges.values() if one.flow is flow]:
-                self._fail(exchange, reason)
+            self.exchanges.flow_ended(flow, reason)
 
-    def _begin(self, exchange: _Exchange, flow: Flow, within: float) -> None:
-        now = self._loop.time()
-        for key in [one.key for one in self._exchanges.values() if one.began + TIMER_F < now and one.probe is None]:
-            del self._exchanges[key]
-        exchange.flow, exchange.began = flow, now
-        self._exchanges[exchange.key] = exchange
-        if exchange.probe is not None:
-            exchange.patience = self._loop.call_later(within, self._give_up, exchange)
-        if flow.ready:
-            self._transmit(exchange)
 
-    def _transmit(self, exchange: _Exchange) -> None:
-        flow = exchange.flow
-        assert flow is not None
-        exchange.sent += 1
-        if exchange.sent == 1 and exchange.probe is not None:
-            self._emit_probe(exchange.probe, "sent", flow)  # first, so that nothing it causes is older
-        try:
-            flow.send(exchange.data)
-        except OSError as error:
-            self._fail(exchange, why(error))
-            return
-        if flow.transport == "udp" and exchange.sent <= len(_RETRANSMISSIONS):
-            at = exchange.began + _RETRANSMISSIONS[exchange.sent - 1]
-            exchange.resend = self._loop.call_at(at, self._transmit, exchange)
+class _NotifySent:
+    """What becomes of a NOTIFY: it may be a probe, and may end the subscription."""
 
-    def _give_up(self, exchange: _Exchange) -> None:
-        if exchange.probe is not None:
-            self._emit_probe(exchange.probe, "failed", exchange.flow, reason="timeout")
-            exchange.probe = None  # the transaction goes on
+    def __init__(self, report: Report | None, on_refused: Callable[[], None]) -> None:
+        self._report = report
+        self._on_refused = on_refused
 
-    def _fail(self, exchange: _Exchange, reason: str) -> None:
-        if exchange.probe is not None:
-            self._emit_probe(exchange.probe, "failed", exchange.flow, reason=reason)
-        self._finish(exchange)
+    def sent(self, flow: Flow) -> None:
+        if self._report is not None:
+            self._report.say("sent", flow)
 
-    def _finish(self, exchange: _Exchange) -> None:
-        self._exchanges.pop(exchange.key, None)
-        for timer in (exchange.resend, exchange.patience):
-            if timer is not None:
-                timer.cancel()
+    def answered(self, flow: Flow, response: Response, *, in_time: bool) -> None:
+        if self._report is not None and in_time:
+            self._report.say("answered", flow, code=response.code)
+        if response.code in _ENDS_SUBSCRIPTION:
+            self._on_refused()
 
-    def _response(self, flow: Flow, response: Response) -> None:
-        exchange = self._exchanges.get(client_key(response))
-        if exchange is None or response.code < 200:
-            return
-        if exchange.probe is not None:
-            self._emit_probe(exchange.probe, "answered", flow, code=response.code)
-        self._finish(exchange)
-        if exchange.subscription is not None and response.code in _ENDS_SUBSCRIPTION:
-            subscription = self._notifier.remove(exchange.subscription)
-            if subscription is not None:
-                self._subscription_ends.pop(exchange.subscription).cancel()
-                self._emit_subscription(subscription, "terminated", 0)
+    def failed(self, flow: Flow | None, reason: str) -> None:
+        if self._report is not None:
+            self._report.say("failed", flow, reason=reason)
 
-    def _emit_probe(
-        self, probe: str, state: str, flow: Flow | None, *, code: int | None = None, reason: str = ""
-    ) -> None:
-        self._channel.emit(
-            "probe",
-            probe=probe,
-            state=state,
-            code=code,
-            flow=flow.id if flow is not None else None,
-            peer=_text(flow.peer) if flow is not None else None,
-            reason=reason,
-        )
+
+class _OptionsSent:
+    """What becomes of a mitigation's OPTIONS."""
+
+    def __init__(self, say: Callable[..., None]) -> None:
+        self._say = say
+
+    def sent(self, flow: Flow) -> None:
+        self._say("options", "sent", flow)
+
+    def answered(self, flow: Flow, response: Response, *, in_time: bool) -> None:
+        if in_time:
+            self._say("options", "answered", flow, code=response.code)
+
+    def failed(self, flow: Flow | None, reason: str) -> None:
+        if flow is not None:
+            self._say("options", "failed", flow, reason=reason)
+
+
+def _dialog(request: Request) -> DialogId | None:
+    """The dialog a request is sent within; None also where that cannot be read, which ``check`` then says."""
+    try:
+        return dialog_id(request)
+    except MalformedMessage:
+        return None
 
 
 def _text(peer: Address) -> str:
@@ -609,8 +671,10 @@ class _Actor:
                 self._starting.add_done_callback(self._started)
             case {"do": "notify", "probe": str(probe), "within": within}, SipServer() as server:
                 server.notify(probe, within)
-            case {"do": "options", "probe": str(probe), "within": within}, SipServer() as server:
-                server.options(probe, within)
+            case {"do": "options" | "message" as kind, "probe": str(probe), "within": within}, SipServer() as server:
+                server.probe(kind, probe, within)
+            case {"do": "invite", "probe": str(probe), "within": within, "hold": hold}, SipServer() as server:
+                server.probe("invite", probe, within, hold)
             case {"do": "stop"}, _:
                 self._end(in_order=True)
             case _:

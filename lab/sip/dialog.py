@@ -1,11 +1,11 @@
-"""Dialogs of a user agent server (RFC 3261 §12)."""
+"""Dialogs (RFC 3261 §12), begun by the peer or by us."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 from lab.sip.fields import NameAddr, Uri, parse_cseq, split
-from lab.sip.message import MalformedMessage, Request
+from lab.sip.message import MalformedMessage, Request, Response
 from lab.sip.uas import Refused
 
 DialogId = tuple[str, str, str]
@@ -21,7 +21,7 @@ def dialog_id(request: Request) -> DialogId | None:
     return (request.first("Call-ID") or "", local, remote)
 
 
-def contact_of(request: Request) -> str | None:
+def contact_of(request: Request | Response) -> str | None:
     """Return the URI of the only Contact, None when there is none.
 
     Raises:
@@ -31,7 +31,7 @@ def contact_of(request: Request) -> str | None:
     if not values:
         return None
     if len(values) > 1:
-        raise MalformedMessage("more than one Contact", request=request)
+        raise MalformedMessage("more than one Contact", request=request if isinstance(request, Request) else None)
     uri = NameAddr.parse(values[0]).uri
     Uri.parse(uri)
     return uri
@@ -41,10 +41,10 @@ class Dialog(NamedTuple):
     """One dialog, seen from the server.
 
     Attributes:
-        local, remote: To and From of the request that made it, with their tags.
+        local, remote: our and the peer's address in the request that made it, with their tags.
         local_cseq: number of our last request; 0 before the first.
-        remote_cseq: number of the peer's last request.
-        route_set: Record-Route values of the request that made it, in its order (RFC 3261 §12.1.1).
+        remote_cseq: number of the peer's last request; 0 before the first.
+        route_set: Record-Route values of what made it, ours to be visited first at the front (RFC 3261 §12.1).
         remote_target: URI of the peer's Contact.
     """
 
@@ -66,16 +66,33 @@ class Dialog(NamedTuple):
         target = contact_of(request)
         if target is None:
             raise MalformedMessage("no Contact", request=request)
-        routes = tuple(value for line in request.all("Record-Route") for value in split(line, ","))
-        for route in routes:
-            Uri.parse(NameAddr.parse(route).uri)
         return cls(
             call_id=request.first("Call-ID") or "",
             local=NameAddr.parse(request.first("To") or "").with_tag(tag),
             remote=NameAddr.parse(request.first("From") or ""),
             local_cseq=0,
             remote_cseq=parse_cseq(request.first("CSeq") or "")[0],
-            route_set=routes,
+            route_set=_routes(request),
+            remote_target=target,
+        )
+
+    @classmethod
+    def accepted(cls, response: Response) -> Dialog:
+        """Make the dialog that the peer's 2xx to a request of ours establishes (RFC 3261 §12.1.2).
+
+        Raises:
+            MalformedMessage: no usable Contact, or a Record-Route that cannot be read.
+        """
+        target = contact_of(response)
+        if target is None:
+            raise MalformedMessage("no Contact")
+        return cls(
+            call_id=response.first("Call-ID") or "",
+            local=NameAddr.parse(response.first("From") or ""),
+            remote=NameAddr.parse(response.first("To") or ""),
+            local_cseq=parse_cseq(response.first("CSeq") or "")[0],
+            remote_cseq=0,
+            route_set=tuple(reversed(_routes(response))),
             remote_target=target,
         )
 
@@ -105,12 +122,12 @@ class Dialog(NamedTuple):
         """Build the next request within the dialog (RFC 3261 §12.2.1.1).
 
         Args:
-            method: not ACK or CANCEL.
+            method: not CANCEL; an ACK has the number of the INVITE, which must be our last request.
             headers: further headers, among them Contact.
             via: the Via value, with its branch.
             body: body; its Content-Type is among ``headers``.
         """
-        dialog = self._replace(local_cseq=self.local_cseq + 1)
+        dialog = self if method == "ACK" else self._replace(local_cseq=self.local_cseq + 1)
         uri, routes = self.remote_target, self.route_set
         if routes and "lr" not in dict(Uri.parse(NameAddr.parse(routes[0]).uri).parameters):  # a strict router
             uri, routes = NameAddr.parse(routes[0]).uri, (*routes[1:], f"<{self.remote_target}>")
@@ -124,3 +141,10 @@ class Dialog(NamedTuple):
             ("CSeq", f"{dialog.local_cseq} {method}"),
         )
         return dialog, Request(method=method, uri=uri, headers=(*fixed, *headers), body=body)
+
+
+def _routes(message: Request | Response) -> tuple[str, ...]:
+    routes = tuple(value for line in message.all("Record-Route") for value in split(line, ","))
+    for route in routes:
+        Uri.parse(NameAddr.parse(route).uri)
+    return routes

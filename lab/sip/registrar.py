@@ -1,4 +1,7 @@
-"""A registrar's bindings (RFC 3261 §10.3), each with the flow it came on. No authentication, no minimum expiry."""
+"""A registrar's bindings (RFC 3261 §10.3, RFC 5626 §6), each with the flow it came on.
+
+No authentication, no minimum expiry; of one device's several flows each is a binding of its own.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,14 @@ from typing import NamedTuple
 from lab.sip.fields import NameAddr, Uri, parse_cseq, parse_expires, split
 from lab.sip.message import MalformedMessage, Request
 from lab.sip.uas import Refused
+
+OUTBOUND = "outbound"
+"""The option tag (RFC 5626 §11.6)."""
+
+Device = tuple[str, str]
+"""``+sip.instance`` as written, ``reg-id``."""
+Key = tuple[str, Device | Uri]
+"""Address of record, and what tells its bindings apart."""
 
 
 class Binding(NamedTuple):
@@ -18,6 +29,7 @@ class Binding(NamedTuple):
         flow: id of the flow the last REGISTER for it came on.
         expires_at: when it ends unless refreshed, on the caller's clock.
         call_id, cseq: of that REGISTER.
+        device: ``+sip.instance`` and ``reg-id`` of a binding of a flow (SIP outbound); None for one of an address.
     """
 
     aor: str
@@ -26,11 +38,12 @@ class Binding(NamedTuple):
     expires_at: float
     call_id: str
     cseq: int
+    device: Device | None = None
 
     @property
-    def key(self) -> tuple[str, Uri]:
-        """What identifies it: two contacts are one when they parse to the same URI."""
-        return self.aor, Uri.parse(self.contact)
+    def key(self) -> Key:
+        """What identifies it: the device's flow, or the contact; two are one when they parse to the same URI."""
+        return self.aor, self.device or Uri.parse(self.contact)
 
 
 class Registrar:
@@ -38,11 +51,13 @@ class Registrar:
 
     Args:
         longest: seconds granted at most, and when the client names none.
+        outbound: bind flows where the client asks for it.
     """
 
-    def __init__(self, longest: float) -> None:
+    def __init__(self, longest: float, *, outbound: bool = False) -> None:
         self._longest = int(longest)
-        self._bindings: dict[tuple[str, Uri], Binding] = {}
+        self._outbound = outbound
+        self._bindings: dict[Key, Binding] = {}
 
     def register(self, request: Request, *, now: float, flow: str) -> list[tuple[Binding, str]]:
         """Take a REGISTER; all of it or nothing is done.
@@ -70,8 +85,9 @@ class Registrar:
                 own = dict(address.parameters).get("expires")
                 granted = min(self._longest, default if own is None else parse_expires(own))
                 binding = Binding(
-                    aor=aor, contact=address.uri, flow=flow, expires_at=now + granted, call_id=call_id, cseq=cseq
-                )
+                    aor=aor, contact=address.uri, flow=flow, expires_at=now + granted, call_id=call_id, cseq=cseq,
+                    device=_device(address) if self._outbound and _asks_for_outbound(request) else None,
+                )  # fmt: skip
                 known = binding.key in self._bindings
                 if granted:
                     changes.append((binding, "refreshed" if known else "active"))
@@ -82,21 +98,24 @@ class Registrar:
             if old is not None and old.call_id == call_id and cseq <= old.cseq:
                 raise Refused(500)
         for binding, state in changes:
-            if state == "removed":
-                self._bindings.pop(binding.key, None)  # the same contact may be named twice
-            else:
+            self._bindings.pop(binding.key, None)  # the newest is last; the same contact may be named twice
+            if state != "removed":
                 self._bindings[binding.key] = binding
         return changes
 
     def bindings(self, aor: str) -> list[Binding]:
-        """Return the bindings of an address of record, oldest first."""
+        """Return the bindings of an address of record, the one registered last at the end."""
         return [one for one in self._bindings.values() if one.aor == aor]
 
     def newest(self) -> Binding | None:
-        """Return the binding that was made last, of any address of record."""
+        """Return the binding that was registered last, of any address of record."""
         return next(reversed(self._bindings.values()), None)
 
-    def expire(self, key: tuple[str, Uri], *, now: float) -> Binding | None:
+    def all(self) -> list[Binding]:
+        """Return all bindings, of any address of record."""
+        return list(self._bindings.values())
+
+    def expire(self, key: Key, *, now: float) -> Binding | None:
         """Remove and return a binding whose time is over; None when it was refreshed or removed meanwhile."""
         binding = self._bindings.get(key)
         return self._bindings.pop(key) if binding is not None and binding.expires_at <= now else None
@@ -114,4 +133,22 @@ def address_of_record(request: Request) -> str:
 
 def contacts(bindings: list[Binding], *, now: float) -> tuple[tuple[str, str], ...]:
     """Return the Contact headers of the 200 (RFC 3261 §10.3 step 8)."""
-    return tuple(("Contact", f"<{one.contact}>;expires={max(0, round(one.expires_at - now))}") for one in bindings)
+    return tuple(
+        ("Contact", f"<{one.contact}>;expires={max(0, round(one.expires_at - now))}{_device_parameters(one)}")
+        for one in bindings
+    )
+
+
+def _asks_for_outbound(request: Request) -> bool:
+    return OUTBOUND in (tag.lower() for line in request.all("Supported") for tag in split(line, ","))
+
+
+def _device(address: NameAddr) -> Device | None:
+    """What RFC 5626 §6 has a registrar bind instead of the address; None unless both parameters are there."""
+    named = dict(address.parameters)
+    instance, reg_id = named.get("+sip.instance"), named.get("reg-id")
+    return (instance, reg_id) if instance and reg_id else None
+
+
+def _device_parameters(binding: Binding) -> str:
+    return "" if binding.device is None else f";+sip.instance={binding.device[0]};reg-id={binding.device[1]}"

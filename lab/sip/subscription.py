@@ -100,8 +100,12 @@ class Notifier:
 
     def newest(self, *, now: float) -> Subscription | None:
         """Return the subscription that began last and has not ended."""
-        live = [one for one in self._subscriptions.values() if one.expires_at > now]
+        live = self.live(now=now)
         return live[-1] if live else None
+
+    def live(self, *, now: float) -> list[Subscription]:
+        """Return the subscriptions that have not ended, the one that began last at the end."""
+        return [one for one in self._subscriptions.values() if one.expires_at > now]
 
     def keep(self, subscription: Subscription) -> None:
         """Store a subscription's new state, unless it has been removed meanwhile."""

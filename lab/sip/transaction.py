@@ -8,18 +8,21 @@ from lab.sip.message import MalformedMessage, Request, Response
 COOKIE = "z9hG4bK"  # RFC 3261 §8.1.1.7
 T1 = 0.5  # RFC 3261 §17.1.1.1
 T2 = 4.0  # RFC 3261 §17.1.2.2
-TIMER_F = 64 * T1  # RFC 3261 §17.1.2.2: a client gives up
+TIMER_F = 64 * T1  # RFC 3261 §17.1.2.2, and Timer B, §17.1.1.2: a client gives up
 TIMER_J = 64 * T1  # RFC 3261 §17.2.2: a server keeps its response for retransmitted requests over UDP
 
 Key = tuple[str, ...]
 
 
-def retransmissions() -> tuple[float, ...]:
-    """Return when a request over UDP is sent again, seconds after it was first sent (Timer E, RFC 3261 §17.1.2.2)."""
+def retransmissions(method: str) -> tuple[float, ...]:
+    """Return when a request over UDP is sent again, seconds after it was first sent.
+
+    Timer A for INVITE (RFC 3261 §17.1.1.2), Timer E for all others (§17.1.2.2).
+    """
     times, at, interval = [], T1, T1
     while at < TIMER_F:
         times.append(at)
-        interval = min(2 * interval, T2)
+        interval = 2 * interval if method == "INVITE" else min(2 * interval, T2)
         at += interval
     return tuple(times)
 

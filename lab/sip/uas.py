@@ -15,8 +15,9 @@ REASONS = {
 """RFC 3261 §21, RFC 6665 §8.3.2 (489)."""
 
 ALLOWED = ("OPTIONS", "REGISTER", "SUBSCRIBE")
+ALLOWED_IN_CALL = ("ACK", "BYE", "INVITE", "OPTIONS", "UPDATE")
 _RECOGNISED = frozenset(  # RFC 3261, 3262, 3311, 3428, 3515, 3903, 6086, 6665: known to us, not for us
-    ("ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "NOTIFY", "PRACK", "PUBLISH", "REFER", "UPDATE")
+    ("ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "NOTIFY", "PRACK", "PUBLISH", "REFER", "UPDATE", *ALLOWED)
 )
 _ONCE = ("From", "To", "Call-ID", "CSeq")  # RFC 3261 §8.1.1; Max-Forwards is missing in RFC 2543 requests
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:", re.ASCII)
@@ -33,8 +34,13 @@ class Refused(Exception):
         super().__init__(code)
 
 
-def check(request: Request) -> None:
+def check(request: Request, *, methods: tuple[str, ...] = ALLOWED, extensions: frozenset[str] = frozenset()) -> None:
     """Inspect a request as RFC 3261 §8.2.1 to §8.2.3 orders, before its method is acted upon.
+
+    Args:
+        request: what is inspected.
+        methods: those that may follow here.
+        extensions: option tags that the peer may require.
 
     Raises:
         MalformedMessage: a mandatory field is missing, there twice or unreadable.
@@ -43,15 +49,14 @@ def check(request: Request) -> None:
     if request.version != VERSION:
         raise Refused(505)
     _check_fields(request)
-    if request.method in _RECOGNISED:
-        raise Refused(405, ("Allow", ", ".join(ALLOWED)))
-    if request.method not in ALLOWED:
-        raise Refused(501, ("Allow", ", ".join(ALLOWED)))
+    if request.method not in methods:
+        raise Refused(405 if request.method in _RECOGNISED else 501, ("Allow", ", ".join(methods)))
     if not request.uri.lower().startswith(("sip:", "sips:")):
         raise Refused(416)
-    required = ", ".join(request.all("Require"))
-    if required:  # we support no extension by option tag
-        raise Refused(420, ("Unsupported", required))
+    required = [tag for line in request.all("Require") for tag in split(line, ",")]
+    unsupported = [tag for tag in required if tag.lower() not in extensions]
+    if unsupported:
+        raise Refused(420, ("Unsupported", ", ".join(unsupported)))
 
 
 def _check_fields(request: Request) -> None:

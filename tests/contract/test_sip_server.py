@@ -640,6 +640,47 @@ def test_options_from_the_server(start: Start, call: Call, account: str) -> None
     assert server.event("probe", probe="o1", state="answered")["code"] == 200
 
 
+SERVER_OUTBOUND = {"kind": "ServerOutbound"}
+DEVICE = ';reg-id=1;+sip.instance="<urn:uuid:a>"'
+
+
+def test_outbound_registration(start: Start, call: Call) -> None:
+    """The device's new flow replaces the old binding, and OPTIONS to it take the new flow."""
+    server, ports = start(mitigations=[{"kind": "FlowTimer", "time": 60.0}], notify_route="contact")
+    for flow in ("f1", "f2"):
+        phone = call("tcp", ports["tcp"])
+        uri = f"sip:alice@192.0.2.1:{flow[1]};transport=tcp;ob"  # leads nowhere
+        answer = phone.ask("REGISTER", Contact=f"<{uri}>{DEVICE}", Supported="outbound")
+        assert (answer.first("Require"), answer.first("Flow-Timer")) == ("outbound", "60")
+        assert len(answer.all("Contact")) == 1
+        assert server.event("binding")["flow"] == flow
+    server.command("options", probe="o1", within=5.0)
+    options = phone.receive()
+    assert isinstance(options, Request)
+    assert options.uri == uri
+    phone.answer(options)
+    assert server.event("probe", state="answered")["flow"] == "f2"
+
+
+def test_outbound_contact_of_a_lost_flow(start: Start, call: Call) -> None:
+    """RFC 5626 §5.3: a request for a lost flow fails; it does not go to the address instead."""
+    server, ports = start(mitigations=[SERVER_OUTBOUND], notify_route="contact")
+    phone = call("tcp", ports["tcp"])
+    phone.ask("REGISTER", Contact=f"<sip:alice@{HOST}:{ports['tcp']};transport=tcp;ob>{DEVICE}", Supported="outbound")
+    phone.sock.close()
+    server.event("flow", state="closed")
+    server.command("options", probe="o1", within=5.0)
+    assert server.event("probe")["reason"] == "flow-gone"
+
+
+def test_no_outbound_unless_switched_on(start: Start, call: Call) -> None:
+    """A registrar without it binds the address, and says nothing of it."""
+    _, ports = start()
+    phone = call("tcp", ports["tcp"])
+    answer = phone.ask("REGISTER", Contact=f"<{phone.uri};ob>{DEVICE}", Supported="outbound")
+    assert (answer.first("Require"), answer.first("Flow-Timer")) == (None, None)
+
+
 # Flows
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import xml.etree.ElementTree as ET
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -86,6 +87,14 @@ def test_a_request_without_sense_is_malformed(message: Request) -> None:
         check(message)
 
 
+def test_extensions_that_are_supported_may_be_required() -> None:
+    """Only the others are named in the refusal."""
+    check(request("OPTIONS", Require="Outbound"), extensions=frozenset(("outbound",)))
+    with pytest.raises(Refused) as caught:
+        check(request("OPTIONS", Require="outbound, 100rel"), extensions=frozenset(("outbound",)))
+    assert caught.value.headers == (("Unsupported", "100rel"),)
+
+
 def test_a_plain_request_passes() -> None:
     """What is refused above is refused for the reason given, not by chance."""
     check(request("OPTIONS"))
@@ -120,7 +129,12 @@ def test_a_malformed_request_is_answered_with_its_own_words() -> None:
 
 def test_retransmissions_are_those_of_timer_e() -> None:
     """T1 = 500 ms, doubled up to T2 = 4 s, until Timer F at 32 s: eleven transmissions in all."""
-    assert retransmissions() == (0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5)
+    assert retransmissions("NOTIFY") == (0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5)
+
+
+def test_retransmissions_of_invite_are_those_of_timer_a() -> None:
+    """T1 doubled without bound, until Timer B at 32 s: seven transmissions in all (§17.1.1.2)."""
+    assert retransmissions("INVITE") == (0.5, 1.5, 3.5, 7.5, 15.5, 31.5)
 
 
 def test_what_makes_a_retransmission() -> None:
@@ -358,6 +372,41 @@ def test_bad_registers(more: dict[str, str]) -> None:
     with pytest.raises(MalformedMessage):
         register(registrar, 1.0, cseq=2, **more)
     assert len(registrar.bindings(AOR)) == 1
+
+
+def outbound(reg_id: str = "1", *, port: int, supported: str = "path, outbound") -> dict[str, Any]:
+    contact = f'<sip:alice@10.0.0.2:{port};ob>;reg-id={reg_id};+sip.instance="<urn:uuid:a>"'
+    return {"Contact": contact, "Supported": supported}
+
+
+def test_outbound_binds_the_flow_of_a_device() -> None:
+    """A new flow of the same device and reg-id replaces the old one, whatever its Contact (RFC 5626 §6)."""
+    registrar = Registrar(300.0, outbound=True)
+    assert register(registrar, 0.0, **outbound(port=1)) == [("sip:alice@10.0.0.2:1;ob", "active")]
+    assert register(registrar, 1.0, cseq=2, flow="f2", **outbound(port=2)) == [("sip:alice@10.0.0.2:2;ob", "refreshed")]
+    assert register(registrar, 2.0, cseq=3, flow="f3", **outbound("2", port=3))[0][1] == "active"
+    assert [(one.flow, one.device) for one in registrar.bindings(AOR)] == [
+        ("f2", ('"<urn:uuid:a>"', "1")),
+        ("f3", ('"<urn:uuid:a>"', "2")),
+    ]
+    shown = contacts(registrar.bindings(AOR), now=2.0)
+    assert shown[0][1] == '<sip:alice@10.0.0.2:2;ob>;expires=299;+sip.instance="<urn:uuid:a>";reg-id=1'
+
+
+@pytest.mark.parametrize(
+    ("supports", "more"),
+    [
+        (False, outbound(port=1)),  # the registrar does not
+        (True, outbound(port=1, supported="path")),  # the client does not ask
+        (True, {"Contact": "<sip:alice@10.0.0.2:1;ob>;reg-id=1", "Supported": "outbound"}),  # and names no device
+    ],
+)
+def test_no_outbound_unless_both_sides_do_it(supports: bool, more: dict[str, Any]) -> None:
+    """Then an address is bound, and the next one stands beside it."""
+    registrar = Registrar(300.0, outbound=supports)
+    register(registrar, 0.0, **more)
+    register(registrar, 1.0, cseq=2, **{**more, "Contact": more["Contact"].replace(":1", ":2")})
+    assert [one.device for one in registrar.bindings(AOR)] == [None, None]
 
 
 def test_binding_expiry() -> None:

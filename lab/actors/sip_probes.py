@@ -1,0 +1,299 @@
+"""How the server tries to reach the client: NOTIFY, OPTIONS, MESSAGE, or a silent call; and what it says of each.
+
+A probe is ``sent`` once, and ``answered`` or ``failed`` once. A call in between is ``talking`` (the client's 200 was
+there in time, ACK is sent) and ``ending`` (BYE is sent); it is ``answered`` when the BYE is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from lab.actors.channel import Channel
+from lab.actors.sip_flows import Flow, why
+from lab.actors.sip_requests import Exchange, Exchanges
+from lab.errors import LabFault
+from lab.sip.call import SDP, TIMER, session_timer, silent_sdp
+from lab.sip.dialog import Dialog, DialogId
+from lab.sip.fields import NameAddr, Uri, parse_cseq
+from lab.sip.message import Headers, MalformedMessage, Request, Response
+from lab.sip.transaction import Key
+
+
+class Origin(Protocol):
+    """What probes need of the server."""
+
+    address: str
+    exchanges: Exchanges
+
+    def route(self, flow: str, next_hop: Uri) -> Flow | str:
+        """The flow a request takes, perhaps not ready yet, or why there is none."""
+
+    def via(self, transport: str, method: str) -> tuple[str, Key]:
+        """A Via value with a new branch, and what answers to it carry."""
+
+    def contact(self, transport: str) -> str:
+        """The server's own URI."""
+
+    def new(self, prefix: str) -> str:
+        """A new tag, branch or Call-ID."""
+
+    def respond(self, flow: Flow, request: Request, code: int, *headers: tuple[str, str], body: bytes = b"") -> None:
+        """Answer a request of the peer."""
+
+
+class Target(Protocol):
+    """Where requests outside any dialog go: a binding or a subscriber."""
+
+    @property
+    def contact(self) -> str:
+        """The Request-URI."""
+
+    @property
+    def flow(self) -> str:
+        """The flow it came on."""
+
+    @property
+    def aor(self) -> str:
+        """The URI for To."""
+
+
+class Report:
+    """Says in the record how one probe stands; the first fate is the last."""
+
+    def __init__(self, channel: Channel, probe: str, kind: str) -> None:
+        self._channel = channel
+        self._probe = probe
+        self._kind = kind
+        self.over = False
+
+    def say(self, state: str, flow: Flow | None, *, code: int | None = None, reason: str = "") -> None:
+        """Say ``sent``, ``talking``, ``ending``, ``answered`` or ``failed``."""
+        if self.over:
+            return
+        self.over = state in ("answered", "failed")
+        self._channel.emit(
+            "probe",
+            probe=self._probe,
+            kind=self._kind,
+            state=state,
+            code=code,
+            flow=flow.id if flow is not None else None,
+            peer=f"{flow.peer[0]}:{flow.peer[1]}" if flow is not None else None,
+            reason=reason,
+        )
+
+
+class SingleRequest:
+    """A probe that one request and its answer are all of."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+
+    def sent(self, flow: Flow) -> None:
+        """Asker."""
+        self._report.say("sent", flow)
+
+    def answered(self, flow: Flow, response: Response, *, in_time: bool) -> None:
+        """Asker."""
+        if in_time:
+            self._report.say("answered", flow, code=response.code)
+
+    def failed(self, flow: Flow | None, reason: str) -> None:
+        """Asker."""
+        self._report.say("failed", flow, reason=reason)
+
+
+class Probes:
+    """Requests outside any dialog, and the calls that have been made."""
+
+    def __init__(self, origin: Origin, channel: Channel, loop: asyncio.AbstractEventLoop) -> None:
+        self._origin = origin
+        self._channel = channel
+        self._loop = loop
+        self._calls: dict[DialogId, Call] = {}
+
+    def send(self, kind: str, probe: str, target: Target | None, *, within: float, hold: float | None) -> None:
+        """Send ``message``, ``options`` or ``invite``, and say what becomes of it."""
+        report = Report(self._channel, probe, kind)
+        if target is None:
+            report.say("failed", None, reason="no-subscription")
+            return
+        flow = self._origin.route(target.flow, Uri.parse(target.contact))
+        if isinstance(flow, str):
+            report.say("failed", None, reason=flow)
+            return
+        if kind == "invite":
+            if hold is None:
+                raise LabFault("commanding the SIP server", detail="an invite without `hold`")
+            call = Call(self._origin, self._loop, report, self._calls, within=within, hold=hold)
+            headers = (("Supported", TIMER), ("Content-Type", SDP))
+            request, key = self.request("INVITE", target, flow, headers, silent_sdp(self._origin.address))
+            call.invite = request
+            self._origin.exchanges.begin(Exchange(request, key, call), flow, within)
+            return
+        text: Headers = (("Content-Type", "text/plain"),) if kind == "message" else ()
+        request, key = self.request(kind.upper(), target, flow, text, probe.encode() if text else b"")
+        self._origin.exchanges.begin(Exchange(request, key, SingleRequest(report)), flow, within)
+
+    def request(
+        self, method: str, target: Target, flow: Flow, headers: Headers = (), body: bytes = b""
+    ) -> tuple[Request, Key]:
+        """Build a request outside any dialog."""
+        origin = self._origin
+        via, key = origin.via(flow.transport, method)
+        own = NameAddr("", f"sip:{origin.address}")
+        fixed = (
+            ("Via", via), ("Max-Forwards", "70"), ("From", str(own.with_tag(origin.new("t")))),
+            ("To", str(NameAddr("", target.aor))), ("Call-ID", origin.new("c")), ("CSeq", f"1 {method}"),
+            ("Contact", f"<{origin.contact(flow.transport)}>"),
+        )  # fmt: skip
+        return Request(method=method, uri=target.contact, headers=(*fixed, *headers), body=body), key
+
+    def call(self, dialog: DialogId | None) -> Call | None:
+        """The call a request of the peer belongs to."""
+        return None if dialog is None else self._calls.get(dialog)
+
+    def stray(self, flow: Flow, response: Response) -> None:
+        """Take an answer to nothing that is under way: a 200 to INVITE that was sent again, as its ACK got lost."""
+        if not 200 <= response.code < 300 or parse_cseq(response.first("CSeq") or "")[1] != "INVITE":
+            return
+        call = self._calls.get(Dialog.accepted(response).id)
+        if call is not None:
+            call.acknowledge(flow)
+
+
+class Call:
+    """One silent call, from our INVITE to our BYE."""
+
+    def __init__(
+        self,
+        origin: Origin,
+        loop: asyncio.AbstractEventLoop,
+        report: Report,
+        calls: dict[DialogId, Call],
+        *,
+        within: float,
+        hold: float,
+    ) -> None:
+        self._origin = origin
+        self._loop = loop
+        self._report = report
+        self._calls = calls
+        self._within = within
+        self._hold = hold
+        self.invite: Request | None = None
+        self._dialog: Dialog | None = None
+        self._confirmed: Dialog | None = None  # as the ACK needs it
+        self._flow = ""
+
+    def sent(self, flow: Flow) -> None:
+        """Asker, of the INVITE."""
+        self._report.say("sent", flow)
+
+    def answered(self, flow: Flow, response: Response, *, in_time: bool) -> None:
+        """Asker, of the INVITE."""
+        if response.code >= 300:
+            self._refused(flow, response)
+            self._report.say("failed", flow, code=response.code, reason=f"{response.code} {response.reason}".strip())
+            return
+        try:
+            self._dialog = self._confirmed = Dialog.accepted(response)
+        except MalformedMessage as error:
+            self._report.say("failed", flow, code=response.code, reason=error.reason)
+            raise
+        self._flow = flow.id
+        self._calls[self._dialog.id] = self
+        self.acknowledge(flow)
+        if in_time:
+            self._report.say("talking", flow, code=response.code)
+            self._loop.call_later(self._hold, self._hang_up)
+        else:
+            self._hang_up()
+
+    def failed(self, flow: Flow | None, reason: str) -> None:
+        """Asker, of the INVITE."""
+        self._report.say("failed", flow, reason=reason)
+
+    def acknowledge(self, flow: Flow) -> None:
+        """Send ACK (RFC 3261 §13.2.2.4), again if need be."""
+        assert self._confirmed is not None
+        via, _ = self._origin.via(flow.transport, "ACK")
+        self._send(flow, self._confirmed.request("ACK", via=via)[1])
+
+    def _send(self, flow: Flow, ack: Request) -> None:
+        try:
+            flow.send(ack.encode())
+        except OSError as error:
+            self._report.say("failed", flow, reason=why(error))
+
+    def _refused(self, flow: Flow, response: Response) -> None:
+        """Send the ACK that belongs to the INVITE's own transaction (RFC 3261 §17.1.1.3)."""
+        assert self.invite is not None
+        copied = [(name, value) for name, value in self.invite.headers if name in ("Via", "Max-Forwards", "From")]
+        rest = (("To", response.first("To") or ""), ("Call-ID", self.invite.first("Call-ID") or ""), ("CSeq", "1 ACK"))
+        self._send(flow, Request(method="ACK", uri=self.invite.uri, headers=(*copied, *rest)))
+
+    def request(self, flow: Flow, request: Request) -> None:
+        """Take a request of the peer within the call: it ends the call, or refreshes it.
+
+        Raises:
+            Refused: 500, it is out of order.
+            MalformedMessage: its Contact cannot be read.
+        """
+        if self._dialog is None or request.method == "ACK":
+            return
+        self._dialog = self._dialog.receive(request)
+        self._flow = flow.id
+        contact = (("Contact", f"<{self._origin.contact(flow.transport)}>"),)
+        if request.method == "BYE":
+            self._origin.respond(flow, request, 200)
+            self._over()
+            self._report.say("failed", flow, reason="the client hung up")
+        elif request.method == "INVITE":
+            headers = (*contact, *session_timer(request), ("Content-Type", SDP))
+            self._origin.respond(flow, request, 200, *headers, body=silent_sdp(self._origin.address))
+        elif request.method == "UPDATE":
+            self._origin.respond(flow, request, 200, *contact, *session_timer(request))
+        else:
+            self._origin.respond(flow, request, 200, *contact)
+
+    def _hang_up(self) -> None:
+        if self._dialog is None:
+            return
+        flow = self._origin.route(self._flow, self._dialog.next_hop)
+        if isinstance(flow, str):
+            self._report.say("failed", None, reason=flow)
+            self._over()
+            return
+        via, key = self._origin.via(flow.transport, "BYE")
+        self._dialog, bye = self._dialog.request("BYE", via=via)
+        self._origin.exchanges.begin(Exchange(bye, key, _Farewell(self._report, self._over)), flow, self._within)
+
+    def _over(self) -> None:
+        if self._dialog is not None:
+            self._calls.pop(self._dialog.id, None)
+        self._dialog = None
+
+
+class _Farewell:
+    """What becomes of the BYE decides about the whole call."""
+
+    def __init__(self, report: Report, over: Callable[[], None]) -> None:
+        self._report = report
+        self._over = over
+
+    def sent(self, flow: Flow) -> None:
+        self._report.say("ending", flow)
+
+    def answered(self, flow: Flow, response: Response, *, in_time: bool) -> None:
+        self._over()
+        if response.code >= 300:
+            self._report.say("failed", flow, code=response.code, reason=f"{response.code} {response.reason}".strip())
+        elif in_time:
+            self._report.say("answered", flow, code=response.code)
+
+    def failed(self, flow: Flow | None, reason: str) -> None:
+        self._over()
+        self._report.say("failed", flow, reason=reason)

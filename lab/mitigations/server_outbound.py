@@ -1,0 +1,27 @@
+"""A registrar that supports SIP outbound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lab.mitigations.base import STREAMS, Server, ServerSide
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServerOutbound(ServerSide):
+    """Bind a flow, not an address, when the client asks for it: the server's half of ``outbound``.
+
+    A REGISTER with ``Supported: outbound`` whose Contact has ``+sip.instance`` and ``reg-id`` is answered with
+    ``Require: outbound``, and replaces the earlier binding of the same device and reg-id, whatever its Contact was: no
+    binding of a lost flow stays behind. Requests to a Contact with ``ob`` take the flow it came on, or fail.
+    """
+
+    kind: ClassVar = "server-outbound"
+    source: ClassVar = "RFC 5626 §6 and §5.3"
+    transports: ClassVar = STREAMS
+    needs_registration: ClassVar = True
+
+    def attach(self, server: Server) -> None:
+        """Switch it on."""
+        server.support_outbound()
