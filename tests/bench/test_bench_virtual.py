@@ -1,6 +1,7 @@
-"""Virtual time against the wall clock: printed, not asserted. ``scripts/bench`` writes docs/performance.md from it.
+"""Virtual time against the wall clock: printed, not asserted; docs/performance.md keeps a set of results.
 
-Cold means from the start of ``lab run`` to its exit. Ratios are seconds of the scenario's clock per second of the wall's.
+Cold means from the start of ``lab run`` to its exit. Ratios are seconds of the scenario's clock per second of the
+wall's.
 """
 
 from __future__ import annotations
