@@ -8,6 +8,7 @@ In the runner's process; the sockets are the nodes'.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 import struct
@@ -23,6 +24,8 @@ PORT = 5099
 
 FOLLOWED_S = 3.0
 """How long a challenge waits for an outcome: the first retransmissions come at 0.2 s, 0.6 s and 1.4 s (RFC 6298)."""
+
+_IP_RECVERR = 11  # linux/in.h
 
 _OPENED_WITHIN_S = 10.0  # room for three lost SYNs (1 s, 2 s, 4 s; RFC 6298 §2.1)
 
@@ -41,9 +44,11 @@ class Sentinel:
     Events are ``sentinel`` with ``flow`` (from-inside, from-outside) and ``state``:
 
     * ``established`` with ``local`` and ``remote``, the client's endpoint and the server's, as the client sees them;
-    * ``sent`` with ``idle``, the seconds the flow had been idle;
-    * ``delivered``, ``reset``, ``silent`` (nothing came of it within 3 s), or ``failed`` with ``reason``; seen from the
-      sender, with ``took`` in seconds. ``peer`` is ``reset`` if the receiver's end was reset as well, else empty.
+    * ``sent`` with ``idle``, the seconds the flow had been idle, and ``found``, how the sender's end was found: open,
+      reset, or closed by a FIN;
+    * ``delivered``, ``reset``, ``closed``, ``unreachable`` (ICMP), ``silent`` (nothing came of it within 3 s), or
+      ``failed`` with ``reason``; seen from the sender, with ``took`` in seconds. ``peer`` is ``reset`` if the end of
+      the receiver was reset as well, else empty.
     """
 
     def __init__(self, flows: tuple[_Flow, _Flow], emit: Emit) -> None:
@@ -100,18 +105,32 @@ class Sentinel:
 
     async def _send(self, flow: _Flow, sender: socket.socket, receiver: socket.socket) -> None:
         start = time.monotonic()
-        self._emit("sentinel", at=start, flow=flow.name, state="sent", idle=round(start - flow.quiet_since, 6))
+        idle = round(start - flow.quiet_since, 6)
+        self._emit("sentinel", at=start, flow=flow.name, state="sent", idle=idle, found=_found(sender))
         sent, arrived = await _follow(sender, receiver)
         state, reason = "silent", ""
         if arrived == "data":
             state = "delivered"
+        elif sent == "end":
+            state = "closed"
         elif isinstance(sent, (ConnectionResetError, BrokenPipeError)):
             state = "reset"
+        elif isinstance(sent, OSError) and sent.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH):
+            state = "unreachable"
         elif isinstance(sent, OSError):
             state, reason = "failed", os.strerror(sent.errno or 0)
         peer = "reset" if isinstance(arrived, ConnectionResetError) else ""
         took = round(time.monotonic() - start, 6)
         self._emit("sentinel", flow=flow.name, state=state, reason=reason, peer=peer, took=took)
+
+
+def _found(sock: socket.socket) -> str:
+    try:
+        return "open" if sock.recv(1, socket.MSG_PEEK) else "closed"
+    except BlockingIOError:
+        return "open"
+    except ConnectionResetError:
+        return "reset"
 
 
 Outcome = OSError | str | None
@@ -156,4 +175,5 @@ async def _establish(name: str, client: socket.socket, listening: socket.socket,
 def _socket() -> socket.socket:
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     sock.settimeout(0)
+    sock.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)  # or TCP would keep ICMP errors to itself until it gives up
     return sock

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lab.judge.sentinel import outcome_of
-from lab.judge.story import Flow, Story
+from lab.judge.story import Flow, Line, Story
 from lab.model.outcome import CauseFound
 from lab.model.verdict import Cause
 
@@ -21,6 +21,8 @@ AFTER_FORGETTING = {
     ("delivered", "silent"): " and picks it up again only from inside",
     ("reset", "reset"): " and answers either side with RST",
     ("reset", "silent"): " and answers the inside with RST, the outside with silence",
+    ("closed", "silent"): " and has ended it towards the inside with FIN",
+    ("unreachable", "silent"): " and answers the inside with ICMP, the outside with silence",
 }
 """What the middlebox then did, by what the sentinel met (from inside, from outside) on flows of its own."""
 
@@ -84,14 +86,10 @@ def _client_closed(story: Story, flow: Flow, before: float) -> Iterator[CauseFou
 
 
 def _mapping_lost(story: Story, flow: Flow, before: float) -> Iterator[CauseFound]:
-    lost = None
-    for number, line in story.of("middlebox", "mapping", inside=flow.inside):
-        if line["t"] > before:
-            continue
-        lost = (number, line) if line["state"] == "destroyed" else None
-    if lost is None:
+    lost = [found for inside in flow.hops or (flow.inside,) if (found := _last_end(story, inside, before))]
+    if not lost:
         return
-    number, line = lost
+    number, line = min(lost, key=lambda found: found[1]["t"])
     observed = AFTER_FORGETTING.get((outcome_of(story, "from-inside"), outcome_of(story, "from-outside")), "")
     yield CauseFound(
         kind=Cause.MIDDLEBOX_FORGOT,
@@ -99,3 +97,12 @@ def _mapping_lost(story: Story, flow: Flow, before: float) -> Iterator[CauseFoun
         text=f"middlebox {line['node']} forgot the flow at {line['t']:.1f} s{observed}",
         evidence=(number,),
     )
+
+
+def _last_end(story: Story, inside: str, before: float) -> tuple[int, Line] | None:
+    """Where the record tells of the end of a mapping that was not made anew; None if there was none."""
+    lost = None
+    for number, line in story.of("middlebox", "mapping", inside=inside):
+        if line["t"] <= before:
+            lost = (number, line) if line["state"] == "destroyed" else None
+    return lost

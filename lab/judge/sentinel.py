@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum
 
 from lab.judge.story import Story
 from lab.model.middlebox import ForgottenFlow, Middlebox
@@ -10,24 +11,36 @@ from lab.model.scenario import Cell
 from lab.model.topology import Role, Topology
 
 FLOWS = ("from-inside", "from-outside")
-OUTCOMES = ("delivered", "reset", "silent", "failed")
+OUTCOMES = ("delivered", "reset", "closed", "unreachable", "silent", "failed")
 
 EARLY_S = 0.5
 """A mapping that ends this much before its time ended too early; conntrack counts in ticks of at most 10 ms."""
 
+CLOSED = ("CLOSE", "TIME_WAIT", "LAST_ACK")
+"""States of a mapping that ends because another middlebox has ended the connection."""
 
-def expected(path: Sequence[tuple[Middlebox, bool]]) -> tuple[str, str]:
-    """What a sender meets (delivered, reset, silent): from inside, from outside.
 
-    Args:
-        path: the middleboxes between client and server, the client's first, each with whether it forgot the flow.
-    """
+class Kept(Enum):
+    """What became of a flow's mapping in one middlebox."""
+
+    YES = "still there"
+    EXPIRED = "timed out"
+    LOST = "gone with the whole table"
+
+
+Path = Sequence[tuple[Middlebox, Kept]]
+"""The middleboxes between client and server, the client's first, each with what became of the flow."""
+
+
+def expected(path: Path) -> tuple[str, str]:
+    """What a sender meets (delivered, reset, closed, unreachable, silent): from inside, from outside."""
     return _from_inside(path), _from_outside(path)
 
 
 def forgets(box: Middlebox, *, idle: float) -> bool:
-    """Whether a middlebox forgets an established TCP flow that has been idle for so long (seconds)."""
-    return box.established_idle_timeout is not None and idle >= box.established_idle_timeout
+    """Whether a middlebox forgets an established TCP flow that is as old as it has been idle (seconds)."""
+    ends = [end for end in (box.established_idle_timeout, box.lifetime) if end is not None]
+    return any(idle >= end for end in ends)
 
 
 def middleboxes_on_path(topology: Topology) -> tuple[str, ...]:
@@ -57,7 +70,7 @@ def doubt(cell: Cell, story: Story) -> str:
         if cut := _cut_during(story, sent["t"]):
             return f"link {cut} was down while the sentinel was challenged"
         path = [
-            (boxes[name], forgets(boxes[name], idle=sent["idle"]) or _emptied(story, name, quiet_since, sent["t"]))
+            (boxes[name], _kept(boxes[name], sent["idle"], emptied=_emptied(story, name, quiet_since, sent["t"])))
             for name in names
         ]
         wanted = expected(path)[side]
@@ -71,18 +84,49 @@ def doubt(cell: Cell, story: Story) -> str:
     return ""
 
 
-def _from_inside(path: Sequence[tuple[Middlebox, bool]]) -> str:
-    for box, has_forgotten in path:
-        if has_forgotten and box.forgotten is not ForgottenFlow.REPICKUP:
-            return "silent" if box.forgotten is ForgottenFlow.SILENT else "reset"
-    return "delivered"
+_ANSWERS_INSIDE = {
+    ForgottenFlow.RST_TO_SENDER: "reset",
+    ForgottenFlow.RST_TO_INSIDE: "reset",
+    ForgottenFlow.UNREACHABLE_TO_INSIDE: "unreachable",
+}
 
 
-def _from_outside(path: Sequence[tuple[Middlebox, bool]]) -> str:
-    for box, has_forgotten in reversed(path):
-        if has_forgotten:
+def _from_inside(path: Path) -> str:
+    if told := _told(path, {ForgottenFlow.RST_TO_BOTH: "reset", ForgottenFlow.FIN_TO_INSIDE: "closed"}):
+        return told
+    on_new_port = False
+    for box, kept in path:
+        on_new_port |= kept is not Kept.YES and box.forgotten is ForgottenFlow.REPICKUP_NEW_PORT
+        unknown = on_new_port or kept is not Kept.YES
+        if unknown and not box.forgotten.picks_up:
+            return _ANSWERS_INSIDE.get(box.forgotten, "silent")
+    return "reset" if on_new_port else "delivered"  # by the server, who knows no such connection
+
+
+def _from_outside(path: Path) -> str:
+    if told := _told(path[::-1], {ForgottenFlow.RST_TO_BOTH: "reset"}):
+        return told
+    for box, kept in reversed(path):
+        if kept is not Kept.YES:
             return "reset" if box.forgotten is ForgottenFlow.RST_TO_SENDER else "silent"
     return "delivered"
+
+
+def _told(path: Path, words: dict[ForgottenFlow, str]) -> str:
+    """What a middlebox told the sender when the mapping expired; empty if nothing came through.
+
+    The word passes the middleboxes on its way only if they still have the flow at that moment.
+    """
+    for number, (box, kept) in enumerate(path):
+        if kept is Kept.EXPIRED and box.forgotten in words:
+            nearer = [other for other, of_other in path[:number] if of_other is not Kept.YES]
+            if all(_timeout(other) > _timeout(box) for other in nearer):
+                return words[box.forgotten]
+    return ""
+
+
+def _timeout(box: Middlebox) -> float:
+    return float("inf") if box.established_idle_timeout is None else box.established_idle_timeout
 
 
 def _path(topology: Topology, start: str, goal: str, been: frozenset[str]) -> tuple[str, ...]:
@@ -96,6 +140,12 @@ def _path(topology: Topology, start: str, goal: str, been: frozenset[str]) -> tu
             if other not in been and (rest := _path(topology, other, goal, been | {start})):
                 return (start, *rest)
     return ()
+
+
+def _kept(box: Middlebox, idle: float, *, emptied: bool) -> Kept:
+    if emptied:
+        return Kept.LOST
+    return Kept.EXPIRED if forgets(box, idle=idle) else Kept.YES
 
 
 def _emptied(story: Story, node: str, since: float, until: float) -> bool:
@@ -115,11 +165,13 @@ def _too_early(story: Story, flow: str, boxes: dict[str, Middlebox], *, quiet_si
     established = next((line for _, line in story.of("sentinel", "sentinel", flow=flow, state="established")), None)
     if established is None:
         return f"the sentinel's flow {flow} was never established"
-    for _, line in story.of("middlebox", "mapping", state="destroyed", inside=established["local"]):
-        lived = line["t"] - quiet_since
-        timeout = boxes[line["node"]].established_idle_timeout
-        if line["t"] >= until or _emptied(story, line["node"], quiet_since, line["t"]):
-            continue
-        if timeout is None or lived < timeout - EARLY_S:
-            return f"middlebox {line['node']} forgot the sentinel's flow after {lived:.1f} s, not {timeout or 'never'}"
+    for inside in story.translations(established["local"], until):
+        for _, line in story.of("middlebox", "mapping", state="destroyed", inside=inside):
+            lived, box = line["t"] - quiet_since, boxes[line["node"]]
+            timeout = box.established_idle_timeout
+            if line["t"] >= until or _emptied(story, line["node"], quiet_since, line["t"]):
+                continue
+            if not forgets(box, idle=lived + EARLY_S) and line["tcp_state"] not in CLOSED:
+                claim = timeout or "never"
+                return f"middlebox {line['node']} forgot the sentinel's flow after {lived:.1f} s, not {claim}"
     return ""

@@ -17,11 +17,13 @@ class Flow:
         id: the server's name for it, ``f1``.
         peer: the endpoint the server sees.
         inside: the client's own endpoint behind the last middlebox; the peer itself where nothing translates.
+        hops: the inside endpoints it has at the middleboxes on its way, the server's first; the last one is ``inside``.
     """
 
     id: str
     peer: str
     inside: str
+    hops: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -83,19 +85,31 @@ class Story:
         for _, line in self.of("server", "subscription"):
             if line["t"] <= t and line["state"] in ("active", "refreshed"):
                 flow_id = line["flow"]
-        if flow_id is None:
-            return None
+        return None if flow_id is None else self.flow(flow_id, t)
+
+    def flow(self, flow_id: str, t: float) -> Flow | None:
+        """The flow of that id, as its way was at time ``t``."""
         for _, line in self.of("server", "flow", id=flow_id):
-            return Flow(flow_id, line["peer"], self._inside_of(line["peer"], t))
+            hops = self._inside_of(line["peer"], t)
+            return Flow(flow_id, line["peer"], hops[-1] if hops else line["peer"], hops)
         return None
 
-    def _inside_of(self, endpoint: str, t: float) -> str:
-        """Follow the translations back to the client's own endpoint."""
+    def translations(self, inside: str, t: float) -> tuple[str, ...]:
+        """The client's own endpoint and those that middleboxes made of it by time ``t``, the client's first."""
+        return self._follow(inside, t, "inside", "outside")
+
+    def _inside_of(self, endpoint: str, t: float) -> tuple[str, ...]:
+        """The endpoints behind the one the server sees, the client's own last."""
+        return self._follow(endpoint, t, "outside", "inside")[1:]
+
+    def _follow(self, endpoint: str, t: float, side: str, other: str) -> tuple[str, ...]:
+        passed = [endpoint]
         found = True
         while found:
             found = False
-            for _, line in self.of("middlebox", "mapping", state="new", outside=endpoint):
-                if line["t"] <= t and line["inside"] != endpoint:
-                    endpoint, found = line["inside"], True
+            for _, line in self.of("middlebox", "mapping", state="new", **{side: passed[-1]}):
+                if line["t"] <= t and line[other] not in passed:
+                    passed.append(line[other])
+                    found = True
                     break
-        return endpoint
+        return tuple(passed)

@@ -31,7 +31,8 @@ class Mapping:
 
     Attributes:
         proto: ``tcp`` or ``udp``.
-        inside, outside, remote: who opened it, as which endpoint it appears outside, and to whom.
+        inside, outside, remote: who is inside, as which endpoint it appears outside, and with whom it talks.
+        opened: source and destination of the packet that opened it, as that packet said.
         number: conntrack's id; unique among the entries of one moment.
         tcp_state: conntrack's name for it; empty if it says none.
         remaining: whole seconds until it expires unless something passes; 0 in announcements.
@@ -43,6 +44,7 @@ class Mapping:
     inside: str
     outside: str
     remote: str
+    opened: tuple[str, str]
     number: int
     tcp_state: str
     remaining: int
@@ -65,16 +67,20 @@ def announced(data: bytes) -> Iterator[tuple[bool, Mapping]]:
 
 def decode(message: Message) -> Mapping | None:
     """Read one conntrack message; None if it is neither TCP nor UDP over IPv4."""
-    protocol, inside, remote = _endpoints(message.get_attr("CTA_TUPLE_ORIG"))
-    _, _, outside = _endpoints(message.get_attr("CTA_TUPLE_REPLY"))
-    if protocol not in _PROTOCOLS or not remote:
+    protocol, source, destination = _endpoints(message.get_attr("CTA_TUPLE_ORIG"))
+    _, answering, answered = _endpoints(message.get_attr("CTA_TUPLE_REPLY"))
+    if protocol not in _PROTOCOLS or not destination:
         return None
+    inside, outside, remote = source, answered, destination
+    if answering != destination and answered == source:  # only the destination was translated: opened from outside
+        inside, outside, remote = answering, destination, source
     state = message.get_nested("CTA_PROTOINFO", "CTA_PROTOINFO_TCP", "CTA_PROTOINFO_TCP_STATE")
     return Mapping(
         proto=_PROTOCOLS[protocol],
         inside=inside,
         outside=outside,
         remote=remote,
+        opened=(source, destination),
         number=message.get_attr("CTA_ID"),
         tcp_state="" if state is None else _TCP_STATES[state],
         remaining=message.get_attr("CTA_TIMEOUT") or 0,
@@ -94,11 +100,29 @@ def forget_flows(namespace: int) -> None:
     _ask(namespace, IPCTNL_MSG_CT_DELETE)
 
 
-def _ask(namespace: int, kind: int, *, flags: int = 0) -> list[Message]:
+def forget(namespace: int, mapping: Mapping) -> None:
+    """Take one mapping out of the table; none if it has gone by itself meanwhile."""
+    (source, from_port), (destination, to_port) = (end.split(":") for end in mapping.opened)
+    addresses = [("CTA_IP_V4_SRC", source), ("CTA_IP_V4_DST", destination)]
+    number = {name: number for number, name in _PROTOCOLS.items()}[mapping.proto]
+    ports = [("CTA_PROTO_SRC_PORT", int(from_port)), ("CTA_PROTO_DST_PORT", int(to_port))]
+    tuples = [
+        ("CTA_TUPLE_IP", {"attrs": addresses}),
+        ("CTA_TUPLE_PROTO", {"attrs": [("CTA_PROTO_NUM", number), *ports]}),
+    ]
+    message = nfct_msg()
+    message.update({"nfgen_family": socket.AF_INET, "attrs": [("CTA_TUPLE_ORIG", {"attrs": tuples})]})
+    try:
+        _ask(namespace, IPCTNL_MSG_CT_DELETE, message=message)
+    except FileNotFoundError:
+        return
+
+
+def _ask(namespace: int, kind: int, *, flags: int = 0, message: Message | None = None) -> list[Message]:
     with netns.entered(namespace):
         link = Netlink(NETLINK_NETFILTER)
     with closing(link):
-        return link.request(_kind(kind), nfct_msg(), flags=flags)
+        return link.request(_kind(kind), nfct_msg() if message is None else message, flags=flags)
 
 
 def _kind(kind: int) -> int:

@@ -4,8 +4,9 @@ Pure: values in, text out. Three mechanisms, all of them the kernel's own:
 
 * *mapping and filtering*: ``masquerade`` towards the outside. Linux keeps the source port if it is free, so the mapping
   looks endpoint-independent; filtering is address- and port-dependent (RFC 4787 §5): an inbound packet passes only if
-  conntrack knows its exact five-tuple.
-* *forgetting*: conntrack's idle timers, set per namespace, hence per middlebox.
+  conntrack knows its exact five-tuple. What else there is, is for UDP, see below.
+* *forgetting*: conntrack's idle timers, set per namespace, hence per middlebox; where those cannot
+  (``Middlebox.ages_in_kernel``), ``lab.actors.aging`` takes the entry away.
 * *what a forgotten flow meets*: ``nf_conntrack_tcp_loose`` and the rules for packets that belong to no mapping.
 
 Effect, for ``ForgottenFlow.RST_TO_SENDER`` between links ``lan`` and ``access``::
@@ -45,20 +46,42 @@ then the middlebox itself):
 =========================  =========  ==========================  ==========================
 ``silent``                 0          ``invalid`` drop            ``input`` drop
 ``repickup-from-inside``   1          a new mapping, delivered    ``input`` drop
+``repickup-on-new-port``   1          a new mapping, random port  ``input`` drop
 ``rst-to-sender``          0          ``invalid`` reject          ``input`` reject
 ``rst-to-inside``          0          ``invalid`` reject          ``input`` drop
+``unreachable-to-inside``  0          ``invalid`` reject (ICMP)   ``input`` drop
+``…-at-expiry``            0          ``invalid`` drop            ``input`` drop
 =========================  =========  ==========================  ==========================
 
 ``rst-to-sender`` answers from outside only segments of flows it once mapped (the set ``flows``): a stranger's segment,
-like any unsolicited packet in all four, meets silence.
+like any unsolicited packet in all of them, meets silence.
 
-Does not model: endpoint-independent filtering, hairpinning, port randomisation, a limit on the number of mappings.
+UDP (RFC 4787) beyond what ``masquerade`` does has memory of its own, filled after the mapping is made and emptied by the
+same timers:
+
+* ``mapped``: inside endpoint (and remote address, for address-dependent mapping) to outside port, where ports are not
+  preserved or mapping is address-dependent; ``known``: inside endpoints that have a mapping already, so that the next
+  one gets another port;
+* ``inbound``: outside port to inside endpoint, for filtering that lets in more than conntrack, and for hairpinning;
+* ``contacted``: inside endpoint and remote address, for address-dependent filtering.
+
+Does not model: a limit on the number of mappings, port parity, blocks of ports, filtering of hairpinned packets.
 """  # noqa: E501  (one rule is one line)
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address
+
 from lab.errors import LabFault
-from lab.model.middlebox import ForgottenFlow, Middlebox
+from lab.model.middlebox import (
+    FilteringBehavior,
+    ForgottenFlow,
+    Hairpinning,
+    MappingBehavior,
+    Middlebox,
+    PortAssignment,
+    RefreshDirection,
+)
 
 NEVER = 2_147_483
 """Seconds, 24.8 days: the longest timeout a kernel with 1000 ticks a second can count in an ``int``."""
@@ -66,24 +89,41 @@ NEVER = 2_147_483
 KERNEL_UNACKNOWLEDGED = 300
 """Seconds; ``nf_conntrack_proto_tcp.c``, TCP_CONNTRACK_UNACK and TCP_CONNTRACK_RETRANS: five minutes."""
 
+_ANSWERS_INSIDE = {
+    ForgottenFlow.RST_TO_SENDER: 'reject with tcp reset comment "RST in"',
+    ForgottenFlow.RST_TO_INSIDE: 'reject with tcp reset comment "RST in"',
+    ForgottenFlow.UNREACHABLE_TO_INSIDE: 'reject with icmp type admin-prohibited comment "ICMP in"',
+}
 
-def rule_set(box: Middlebox, *, inside: str, outside: str) -> str:
-    """The nft text for one middlebox; ``inside`` and ``outside`` are interface names."""
-    answers_inside = box.forgotten in (ForgottenFlow.RST_TO_SENDER, ForgottenFlow.RST_TO_INSIDE)
+Lines = tuple[str, ...]
+
+
+def rule_set(box: Middlebox, *, inside: str, outside: str, address: IPv4Address) -> str:
+    """The nft text for one middlebox.
+
+    Args:
+        box: what it does.
+        inside: name of the interface whose addresses it hides.
+        outside: name of the interface whose address it shows.
+        address: that address.
+    """
+    udp = _Udp(box, inside, outside, address)
     answers_outside = box.forgotten is ForgottenFlow.RST_TO_SENDER
     in_, out = f'iifname "{inside}"', f'iifname "{outside}"'
-    reset_in = f'{in_} ct state invalid reject with tcp reset comment "RST in"'
+    answer = _ANSWERS_INSIDE.get(box.forgotten)
+    tcp_only = "meta l4proto tcp " if box.forgotten is ForgottenFlow.UNREACHABLE_TO_INSIDE else ""
     reset_out = (
         f'{out} ct state invalid ip saddr . tcp sport . tcp dport @flows reject with tcp reset comment "RST out"'
     )
-    flows = ("set flows {", "\ttype ipv4_addr . inet_service . inet_service", "\tflags dynamic", "}")
+    remembers_port = box.forgotten is ForgottenFlow.REPICKUP and not _preserves(box)
     forward = _chain(
         "forward",
         "filter hook forward priority filter; policy drop;",
-        *([reset_in] if answers_inside else []),
+        *([f"{in_} {tcp_only}ct state invalid {answer}"] if answer else []),
         'ct state invalid drop comment "forgotten"',
         f'{in_} oifname "{outside}" accept comment "from inside"',
         f'{out} oifname "{inside}" ct state established,related accept comment "mapped"',
+        *udp.let_in(),
     )
     entrance = _chain(
         "input",
@@ -94,18 +134,157 @@ def rule_set(box: Middlebox, *, inside: str, outside: str) -> str:
     mapping = _chain(
         "mapping",
         "nat hook postrouting priority srcnat; policy accept;",
-        f'oifname "{outside}" masquerade comment "map"',
+        *udp.map_out(),
+        *_map_picked_up(box, outside, address, remembers_port=remembers_port),
+        f'oifname "{outside}" masquerade{"" if _preserves(box) else " random"} comment "map"',
+    )
+    new = f'oifname "{outside}" ct state new'
+    first = "ct original ip saddr . ct original proto-src . ip daddr . tcp dport"
+    remembered = (
+        *([f'{new} add @flows {{ ip daddr . tcp dport . tcp sport }} comment "remember"'] if answers_outside else []),
+        *(
+            [f'{new} meta l4proto tcp add @ports {{ {first} : tcp sport }} comment "remember port"']
+            if remembers_port
+            else []
+        ),
+        *udp.remember(),
     )
     memory = _chain(  # after the mapping, so that the source port is the one the outside sees
-        "memory",
-        "filter hook postrouting priority srcnat + 10; policy accept;",
-        f'oifname "{outside}" ct state new add @flows {{ ip daddr . tcp dport . tcp sport }} comment "remember"',
+        "memory", "filter hook postrouting priority srcnat + 10; policy accept;", *remembered
     )
-    body = (*flows, *forward, *entrance, *mapping, *memory) if answers_outside else (*forward, *entrance, *mapping)
+    body = (
+        *(_set("flows", "set", "type ipv4_addr . inet_service . inet_service") if answers_outside else ()),
+        *(
+            _set("ports", "map", "typeof ip saddr . tcp sport . ip daddr . tcp dport : tcp sport")
+            if remembers_port
+            else ()
+        ),
+        *udp.sets(),
+        *forward,
+        *entrance,
+        *udp.entry(),
+        *mapping,
+        *(memory if remembered else ()),
+    )
     return "\n".join(["table ip lab {", *(f"\t{line}" for line in body), "}"]) + "\n"
 
 
-def _chain(name: str, hook: str, *rules: str) -> tuple[str, ...]:
+class _Udp:
+    """What UDP has beyond ``masquerade`` and conntrack: nothing for the mapping and filtering of Linux."""
+
+    def __init__(self, box: Middlebox, inside: str, outside: str, address: IPv4Address) -> None:
+        self._box, self._inside, self._outside, self._address = box, inside, outside, address
+        by_address = box.mapping is MappingBehavior.ADDRESS_DEPENDENT
+        independent = box.mapping is MappingBehavior.ENDPOINT_INDEPENDENT
+        self._shares = by_address or (independent and not _preserves(box))
+        self._avoids = not independent and _preserves(box)
+        self._hairpins = box.hairpinning is not Hairpinning.UNSUPPORTED
+        self._by_contact = box.filtering is FilteringBehavior.ADDRESS_DEPENDENT
+        self._admits = box.filtering is not FilteringBehavior.ADDRESS_AND_PORT_DEPENDENT
+        self._key = "ip saddr . udp sport" + (" . ip daddr" if by_address else "")
+
+    def sets(self) -> Lines:
+        return (
+            *(_set("mapped", "map", f"typeof {self._key} : udp sport", timed=True) if self._shares else ()),
+            *(_set("known", "set", "typeof ip saddr . udp sport", timed=True) if self._avoids else ()),
+            *(_set("inbound", "map", "typeof udp sport : ip saddr . udp sport", timed=True) if self._enters else ()),
+            *(
+                _set("contacted", "set", "typeof ip saddr . udp sport . ip daddr", timed=True)
+                if self._by_contact
+                else ()
+            ),
+        )
+
+    @property
+    def _enters(self) -> bool:
+        return self._admits or self._hairpins
+
+    def entry(self) -> Lines:
+        """Where a packet to a mapped port goes that conntrack knows nothing of."""
+        to = "dnat ip to udp dport map @inbound"
+        rules = (
+            *([f'iifname "{self._outside}" meta l4proto udp {to} comment "admit"'] if self._admits else []),
+            *(
+                [f'iifname "{self._inside}" ip daddr {self._address} meta l4proto udp {to} comment "hairpin"']
+                if self._hairpins
+                else []
+            ),
+        )
+        return _chain("entry", "nat hook prerouting priority dstnat; policy accept;", *rules) if rules else ()
+
+    def let_in(self) -> Lines:
+        who = "ip daddr . udp dport . ip saddr @contacted " if self._by_contact else ""
+        lan = f'iifname "{self._inside}" oifname "{self._inside}"'
+        return (
+            *(
+                [f'iifname "{self._outside}" oifname "{self._inside}" {who}ct status dnat accept comment "admitted"']
+                if self._admits
+                else []
+            ),
+            *([f'{lan} ct status dnat accept comment "hairpinned"'] if self._hairpins else []),
+        )
+
+    def map_out(self) -> Lines:
+        out = f'oifname "{self._outside}"'
+        turned = f'iifname "{self._inside}" oifname "{self._inside}" ct status dnat'
+        shared = f"snat ip to {self._address} : {self._key} map @mapped" if self._shares else ""
+        keeps = f"snat ip to {self._address}" + ("" if _preserves(self._box) else ":1024-65535 random")
+        return (
+            *([f'{out} meta l4proto udp {shared} comment "same port"'] if shared else []),
+            *([f'{out} ip saddr . udp sport @known masquerade random comment "other port"'] if self._avoids else []),
+            *([f'{turned} meta l4proto udp {shared} comment "hairpin same port"'] if shared and self._hairpins else []),
+            *([f'{turned} meta l4proto udp {keeps} comment "hairpin source"'] if self._hairpins else []),
+        )
+
+    def remember(self) -> Lines:
+        """Fill the memory; conntrack's "assured" is its word for a mapping that has the longer of the two timers."""
+        rules: list[str] = []
+        opened = "ct original ip saddr . ct original proto-src"
+        if self._shares:
+            more = " . ct original ip daddr" if " daddr" in self._key else ""
+            rules += self._both_timers("ct status snat", f"mapped {{ {opened}{more} %s : ct reply proto-dst }}")
+        if self._avoids:
+            rules += self._both_timers("ct status snat", f"known {{ {opened} %s }}")
+        if self._enters:
+            rules += self._both_timers("ct status snat", f"inbound {{ ct reply proto-dst %s : {opened} }}")
+        if self._admits:
+            answering = "ct reply ip saddr . ct reply proto-src"
+            rules += self._both_timers("ct status dnat", f"inbound {{ ct original proto-dst %s : {answering} }}")
+        if self._by_contact:
+            rules += self._both_timers("ct status snat", f"contacted {{ {opened} . ct original ip daddr %s }}")
+        return tuple(rules)
+
+    def _both_timers(self, which: str, into: str) -> list[str]:
+        box = self._box
+        way = f'oifname "{self._outside}" ' if box.refresh_direction is RefreshDirection.OUTBOUND else ""
+        new, answered = (f"timeout {_whole(timer, box)}s" for timer in (box.new_udp_timer, box.udp_mapping_timer))
+        name = into.partition(" ")[0]
+        return [
+            f'{way}meta l4proto udp {which} ct status {state} update @{into % timeout} comment "{name} {word}"'
+            for state, timeout, word in (("! assured", new, "new"), ("assured", answered, "answered"))
+        ]
+
+
+def _map_picked_up(box: Middlebox, outside: str, address: IPv4Address, *, remembers_port: bool) -> Lines:
+    """How a flow is mapped that begins in the middle: conntrack calls it new, but it has no SYN."""
+    middle = f'oifname "{outside}" tcp flags & syn == 0'
+    if box.forgotten is ForgottenFlow.REPICKUP_NEW_PORT:
+        return (f'{middle} masquerade random comment "new port"',)
+    if remembers_port:
+        key = "ip saddr . tcp sport . ip daddr . tcp dport"
+        return (f'{middle} snat ip to {address} : {key} map @ports comment "port as before"',)
+    return ()
+
+
+def _preserves(box: Middlebox) -> bool:
+    return box.port_assignment is PortAssignment.PRESERVATION
+
+
+def _set(name: str, kind: str, of: str, *, timed: bool = False) -> Lines:
+    return (f"{kind} {name} {{", f"\t{of}", f"\tflags dynamic{',timeout' if timed else ''}", "}")
+
+
+def _chain(name: str, hook: str, *rules: str) -> Lines:
     return (f"chain {name} {{", f"\ttype {hook}", *(f"\t{rule}" for rule in rules), "}")
 
 
@@ -115,22 +294,32 @@ def conntrack_settings(box: Middlebox) -> tuple[tuple[str, int], ...]:
     ``established`` is what the behaviour says. Conntrack shortens it to ``unacknowledged`` while data lacks its ACK,
     and to ``max_retrans`` after three retransmissions, if those are smaller (``nf_conntrack_tcp_packet``). So they are
     never smaller here: the established idle timeout holds for every established flow; and never below the kernel's own
-    300 s, which would shorten the transitory states. Both UDP timers are one: conntrack's distinction between one-way
-    and answered flows is not part of the behaviour. The policy objects of ``ct timeout`` would do the same per flow,
-    but give a flow that is picked up in mid-stream the timeout of SYN_SENT until its second packet (``nft_ct.c``).
+    300 s, which would shorten the transitory states. Of the UDP timers the shorter one holds until a flow has been
+    answered and is 2 s old (``nf_conntrack_udp_packet``). The policy objects of ``ct timeout`` would do the same per
+    flow, but give one that is picked up in mid-stream the timeout of SYN_SENT until its second packet (``nft_ct.c``).
+
+    Where ``lab.actors.aging`` does the aging, conntrack's own timers are out of its way.
 
     Raises:
         LabFault: a timeout the kernel cannot count: it has whole seconds, from 1 s to 24 days.
     """
     established = NEVER if box.established_idle_timeout is None else _whole(box.established_idle_timeout, box)
-    udp = _whole(box.udp_mapping_timer, box)
+    new_udp, udp = _whole(box.new_udp_timer, box), _whole(box.udp_mapping_timer, box)
+    transitory = _whole(box.transitory_timeout, box)
+    if not box.ages_in_kernel:
+        established = new_udp = udp = NEVER
     settled = max(established, KERNEL_UNACKNOWLEDGED)
     return (
-        ("nf_conntrack_tcp_loose", int(box.forgotten is ForgottenFlow.REPICKUP)),
+        ("nf_conntrack_tcp_loose", int(box.forgotten.picks_up)),
         ("nf_conntrack_tcp_timeout_established", established),
         ("nf_conntrack_tcp_timeout_unacknowledged", settled),
         ("nf_conntrack_tcp_timeout_max_retrans", settled),
-        ("nf_conntrack_udp_timeout", udp),
+        ("nf_conntrack_tcp_timeout_syn_sent", transitory),
+        ("nf_conntrack_tcp_timeout_syn_recv", transitory),
+        ("nf_conntrack_tcp_timeout_fin_wait", transitory),
+        ("nf_conntrack_tcp_timeout_close_wait", transitory),
+        ("nf_conntrack_tcp_timeout_last_ack", transitory),
+        ("nf_conntrack_udp_timeout", new_udp),
         ("nf_conntrack_udp_timeout_stream", udp),
         ("nf_conntrack_timestamp", 1),  # start and exact end of each mapping, for the observer
         ("nf_conntrack_events", 1),  # for every mapping, whoever listens

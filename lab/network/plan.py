@@ -173,7 +173,12 @@ def plan(topology: Topology, middleboxes: Mapping[str, Middlebox]) -> tuple[Oper
     return (
         *(MakeNamespace(node=node.name) for node in topology.nodes),
         *(op for node in topology.nodes for op in _settings(node)),
-        *(op for node in topology.nodes if node.role is Role.MIDDLEBOX for op in _nat(node, middleboxes[node.name])),
+        *(
+            op
+            for node in topology.nodes
+            if node.role is Role.MIDDLEBOX
+            for op in _nat(topology, node, middleboxes[node.name])
+        ),
         *(op for number, link in enumerate(topology.links) for op in _wire(link, FIRST_INDEX + 2 * number)),
         *(SetUp(node=node.name, index=1) for node in topology.nodes),
         *(op for node in topology.nodes for op in _routes(topology, node)),
@@ -212,8 +217,15 @@ def _settings(node: Node) -> Iterator[Operation]:
     yield SetSysctl(node=node.name, key="net/ipv4/ip_forward", value=int(forwards))  # a new namespace copies the host's
 
 
-def _nat(node: Node, box: Middlebox) -> Iterator[Operation]:
-    yield LoadRules(node=node.name, rules=rule_set(box, inside=node.inside, outside=node.outside))
+def _nat(topology: Topology, node: Node, box: Middlebox) -> Iterator[Operation]:
+    (shown,) = (
+        address
+        for link in topology.links
+        for end, address in link.ends
+        if (link.name, end) == (node.outside, node.name)
+    )
+    rules = rule_set(box, inside=node.inside, outside=node.outside, address=shown.ip)
+    yield LoadRules(node=node.name, rules=rules)
     for key, value in conntrack_settings(box):
         yield SetSysctl(node=node.name, key=f"net/netfilter/{key}", value=value)
 

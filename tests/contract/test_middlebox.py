@@ -24,11 +24,12 @@ import pytest
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.l2 import Ether
 
+from lab.actors.aging import Aging
 from lab.actors.capture import Capture
 from lab.actors.observer import Observer
 from lab.actors.sentinel import Sentinel
 from lab.errors import LabFault
-from lab.judge.sentinel import expected
+from lab.judge.sentinel import Kept, expected
 from lab.model.middlebox import ForgottenFlow, Middlebox
 from lab.model.topology import Topology
 from lab.network import conntrack
@@ -88,14 +89,23 @@ def seen(one_home: Topology, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     """What each behaviour showed."""
     folder = tmp_path_factory.mktemp("middlebox")
     networks = {name: _network(one_home, box, folder / f"{name}.ledger") for name, box in BOXES.items()}
+    agings = [
+        Aging(box, namespace=networks[name].namespaces["home-nat"], inside="lan")
+        for name, box in BOXES.items()
+        if not box.ages_in_kernel
+    ]
 
     async def all_of_them() -> list[Seen]:
+        for aging in agings:
+            aging.watch()
         stories = (_story(network, folder / f"{name}.pcapng") for name, network in networks.items())
         return await asyncio.gather(*stories)
 
     try:
         return dict(zip(networks, asyncio.run(all_of_them()), strict=True))
     finally:
+        for aging in agings:
+            aging.close()
         for network in networks.values():
             network.close()
 
@@ -267,10 +277,19 @@ def test_a_flow_in_use_stays(seen: dict[str, Seen], name: str) -> None:
 
 
 @pytest.mark.parametrize("name", BEHAVIOURS)
+def test_a_word_at_expiry_comes_at_expiry(seen: dict[str, Seen], name: str) -> None:
+    """Who is told when the mapping expires has heard of it before anything is sent; nobody else has."""
+    way = ForgottenFlow(name)
+    found = [event["found"] for event in seen[name].of("sentinel", state="sent")]
+    told = {ForgottenFlow.RST_TO_BOTH: ["reset", "reset"], ForgottenFlow.FIN_TO_INSIDE: ["closed", "open"]}
+    assert found == told.get(way, ["open", "open"])
+
+
+@pytest.mark.parametrize("name", BEHAVIOURS)
 def test_a_forgotten_flow_meets_what_is_claimed(seen: dict[str, Seen], name: str) -> None:
     """Both of the sentinel's challenges end as the behaviour says."""
     outcomes = (seen[name].outcome("from-inside"), seen[name].outcome("from-outside"))
-    assert outcomes == expected([(BOXES[name], True)])
+    assert outcomes == expected([(BOXES[name], Kept.EXPIRED)])
 
 
 def test_without_a_timeout_nothing_is_forgotten(seen: dict[str, Seen]) -> None:
@@ -279,24 +298,28 @@ def test_without_a_timeout_nothing_is_forgotten(seen: dict[str, Seen]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "to_inside", "to_outside"),
+    ("name", "to_inside", "to_outside", "by_server"),
     [
-        ("silent", 0, 0),
-        ("repickup-from-inside", 0, 0),
-        ("rst-to-sender", 1, 1),
-        ("rst-to-inside", 1, 0),
-        ("never", 0, 0),
+        ("silent", 0, 0, 0),
+        ("repickup-from-inside", 0, 0, 0),
+        ("repickup-on-new-port", 1, 0, 1),
+        ("rst-to-sender", 1, 1, 0),
+        ("rst-to-inside", 1, 0, 0),
+        ("rst-to-both-at-expiry", 2, 2, 0),  # of both flows
+        ("fin-to-inside-at-expiry", 0, 0, 0),
+        ("unreachable-to-inside", 0, 0, 0),
+        ("never", 0, 0, 0),
     ],
 )
-def test_who_sees_a_reset(seen: dict[str, Seen], name: str, to_inside: int, to_outside: int) -> None:
+def test_who_sees_a_reset(seen: dict[str, Seen], name: str, to_inside: int, to_outside: int, by_server: int) -> None:
     """The middlebox sends exactly the RSTs its behaviour claims, each to the side that sent and to no other."""
     assert len(seen[name].resets("lan", "home-nat")) == to_inside
     assert len(seen[name].resets("access", "home-nat")) == to_outside
     assert len(seen[name].resets("core", "internet")) == to_outside
-    assert seen[name].resets("core", "server") == []
+    assert len(seen[name].resets("core", "server")) == by_server
 
 
-@pytest.mark.parametrize("name", ["silent", "rst-to-sender", "rst-to-inside"])
+@pytest.mark.parametrize("name", ["silent", "rst-to-sender", "rst-to-inside", "unreachable-to-inside"])
 def test_nothing_of_a_forgotten_flow_passes(seen: dict[str, Seen], name: str) -> None:
     """After its mapping ended no segment of a flow crosses the middlebox, in either direction."""
     inside = seen[name].of("sentinel", state="established")
@@ -411,7 +434,7 @@ def test_an_emptied_table_is_a_forgotten_flow(one_home: Topology, tmp_path: Path
     asyncio.run(story())
     network.close()
     assert [event["state"] for event in seen.of("mapping")] == ["new", "new", "destroyed", "destroyed"]
-    assert (seen.outcome("from-inside"), seen.outcome("from-outside")) == expected([(box, True)])
+    assert (seen.outcome("from-inside"), seen.outcome("from-outside")) == expected([(box, Kept.LOST)])
 
 
 def test_a_cut_link_carries_nothing_and_tells_nobody(network: Network) -> None:

@@ -9,13 +9,22 @@ from pathlib import Path
 import pytest
 
 from lab.errors import LabFault
-from lab.model.middlebox import ForgottenFlow, Middlebox
+from lab.model.middlebox import (
+    FilteringBehavior,
+    ForgottenFlow,
+    Hairpinning,
+    MappingBehavior,
+    Middlebox,
+    PortAssignment,
+    RefreshDirection,
+)
 from lab.model.topology import Link, Node, Role, Topology
 from lab.network import nft
 from lab.network.plan import AddRoute, MakeLink, MakeNamespace, SetSysctl, mac, plan, render
 from lab.units import Seconds
 
 GOLDEN = Path(__file__).parent.parent / "golden"
+ADDRESS = IPv4Address("198.51.100.2")
 BOX = Middlebox(name="silent-60s", established_idle_timeout=Seconds(60))
 
 
@@ -27,15 +36,33 @@ def test_one_home(one_home: Topology) -> None:
 @pytest.mark.parametrize("forgotten", ForgottenFlow)
 def test_rule_set(forgotten: ForgottenFlow) -> None:
     """The rule set of each behaviour, as reviewed."""
-    rules = nft.rule_set(replace(BOX, forgotten=forgotten), inside="lan", outside="access")
+    rules = nft.rule_set(replace(BOX, forgotten=forgotten), inside="lan", outside="access", address=ADDRESS)
     assert (GOLDEN / f"network-{forgotten.value}.nft").read_text() == rules
+
+
+RFC_4787 = {
+    "cone": (MappingBehavior.ENDPOINT_INDEPENDENT, FilteringBehavior.ENDPOINT_INDEPENDENT),
+    "by-address": (MappingBehavior.ADDRESS_DEPENDENT, FilteringBehavior.ADDRESS_DEPENDENT),
+    "symmetric": (MappingBehavior.ADDRESS_AND_PORT_DEPENDENT, FilteringBehavior.ADDRESS_AND_PORT_DEPENDENT),
+}
+
+
+@pytest.mark.parametrize("name", RFC_4787)
+def test_translation(name: str) -> None:
+    """The rule set of mapping and filtering beyond Linux's own, as reviewed."""
+    mapping, filtering = RFC_4787[name]
+    box = replace(BOX, mapping=mapping, filtering=filtering)
+    if name == "cone":
+        box = replace(box, port_assignment=PortAssignment.NO_PRESERVATION, hairpinning=Hairpinning.EXTERNAL_SOURCE)
+    rules = nft.rule_set(box, inside="lan", outside="access", address=ADDRESS)
+    assert (GOLDEN / f"network-{name}.nft").read_text() == rules
 
 
 def test_documented_rule_set() -> None:
     """The listing in the documentation of ``lab.network.nft`` is what the code makes."""
     box = replace(BOX, forgotten=ForgottenFlow.RST_TO_SENDER)
     listing = (nft.__doc__ or "").split("``access``::\n\n", 1)[1].split("\n\n")[0]
-    made = nft.rule_set(box, inside="lan", outside="access")
+    made = nft.rule_set(box, inside="lan", outside="access", address=ADDRESS)
     assert [line.strip() for line in listing.splitlines()] == [line.strip() for line in made.splitlines()]
 
 
@@ -56,6 +83,23 @@ def test_established_idle_timeout(claimed: Seconds | None, established: int, set
     assert settled == settings["nf_conntrack_tcp_timeout_max_retrans"]
 
 
+def test_kernel_does_not_interfere() -> None:
+    """Where the kernel's timers cannot do the aging, they do not end mappings either; transitory ones excepted."""
+    box = replace(BOX, refresh_direction=RefreshDirection.OUTBOUND, transitory_timeout=Seconds(77))
+    settings = dict(nft.conntrack_settings(box))
+    aged = ("tcp_timeout_established", "udp_timeout", "udp_timeout_stream")
+    assert {settings[f"nf_conntrack_{name}"] for name in aged} == {nft.NEVER}
+    assert settings["nf_conntrack_tcp_timeout_syn_sent"] == 77
+
+
+def test_udp_timers() -> None:
+    """New and answered mappings have a timer each; by default the same."""
+    box = replace(BOX, udp_mapping_timer=Seconds(180))
+    for one_way, seconds in ((None, 180), (Seconds(30), 30)):
+        settings = dict(nft.conntrack_settings(replace(box, udp_one_way_timer=one_way)))
+        assert (settings["nf_conntrack_udp_timeout"], settings["nf_conntrack_udp_timeout_stream"]) == (seconds, 180)
+
+
 @pytest.mark.parametrize("seconds", [0, 0.5, 2.5, nft.NEVER])
 def test_uncountable_timeout(seconds: float) -> None:
     """A timeout that conntrack cannot count is refused, not rounded."""
@@ -66,12 +110,12 @@ def test_uncountable_timeout(seconds: float) -> None:
 
 
 def test_only_repickup_picks_up() -> None:
-    """``tcp_loose`` is on for the one behaviour that needs it."""
+    """``tcp_loose`` is on for the behaviours that need it."""
     loose = {
         forgotten: dict(nft.conntrack_settings(replace(BOX, forgotten=forgotten)))["nf_conntrack_tcp_loose"]
         for forgotten in ForgottenFlow
     }
-    assert {forgotten for forgotten, value in loose.items() if value} == {ForgottenFlow.REPICKUP}
+    assert {forgotten for forgotten, value in loose.items() if value} == {ForgottenFlow.REPICKUP, ForgottenFlow.REPICKUP_NEW_PORT}
 
 
 def test_two_middleboxes_hide_their_insides() -> None:

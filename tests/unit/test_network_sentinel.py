@@ -8,34 +8,54 @@ from typing import Any
 
 import pytest
 
-from lab.judge.sentinel import doubt, expected, forgets, middleboxes_on_path, outcome_of
+from lab.judge.sentinel import Kept, doubt, expected, forgets, middleboxes_on_path, outcome_of
 from lab.judge.story import Story
 from lab.model.middlebox import ForgottenFlow, Middlebox
 from lab.model.scenario import Cell, Client, Expectation, Server, Strategy, Transport
 from lab.model.topology import Topology
 from lab.units import Seconds
 
-SILENT, REPICKUP, TO_SENDER, TO_INSIDE = (Middlebox(name=f.value, forgotten=f) for f in ForgottenFlow)
+SILENT, REPICKUP, NEW_PORT, TO_SENDER, TO_INSIDE, TO_BOTH, FIN, ICMP = (
+    Middlebox(name=f.value, forgotten=f) for f in ForgottenFlow
+)
+YES, EXPIRED, LOST = Kept
+
+
+def after(box: Middlebox, seconds: float) -> Middlebox:
+    return replace(box, established_idle_timeout=Seconds(seconds))
 
 
 @pytest.mark.parametrize(
     ("path", "met"),
     [
         ([], ("delivered", "delivered")),
-        ([(SILENT, False)], ("delivered", "delivered")),
-        ([(SILENT, True)], ("silent", "silent")),
-        ([(REPICKUP, True)], ("delivered", "silent")),
-        ([(TO_SENDER, True)], ("reset", "reset")),
-        ([(TO_INSIDE, True)], ("reset", "silent")),
+        ([(SILENT, YES)], ("delivered", "delivered")),
+        ([(SILENT, EXPIRED)], ("silent", "silent")),
+        ([(REPICKUP, EXPIRED)], ("delivered", "silent")),
+        ([(TO_SENDER, EXPIRED)], ("reset", "reset")),
+        ([(TO_INSIDE, EXPIRED)], ("reset", "silent")),
+        ([(NEW_PORT, EXPIRED)], ("reset", "silent")),
+        ([(TO_BOTH, EXPIRED)], ("reset", "reset")),
+        ([(TO_BOTH, LOST)], ("silent", "silent")),
+        ([(FIN, EXPIRED)], ("closed", "silent")),
+        ([(FIN, LOST)], ("silent", "silent")),
+        ([(ICMP, EXPIRED)], ("unreachable", "silent")),
         # two: the client's home, then the carrier's. Each side meets first what is nearest to it
-        ([(SILENT, True), (TO_SENDER, True)], ("silent", "reset")),
-        ([(TO_SENDER, False), (TO_INSIDE, True)], ("reset", "silent")),
-        ([(REPICKUP, True), (TO_SENDER, True)], ("reset", "reset")),
-        ([(REPICKUP, True), (SILENT, False)], ("delivered", "silent")),
-        ([(TO_SENDER, True), (SILENT, False)], ("reset", "reset")),
+        ([(SILENT, EXPIRED), (TO_SENDER, EXPIRED)], ("silent", "reset")),
+        ([(TO_SENDER, YES), (TO_INSIDE, EXPIRED)], ("reset", "silent")),
+        ([(REPICKUP, EXPIRED), (TO_SENDER, EXPIRED)], ("reset", "reset")),
+        ([(REPICKUP, EXPIRED), (SILENT, YES)], ("delivered", "silent")),
+        ([(TO_SENDER, EXPIRED), (SILENT, YES)], ("reset", "reset")),
+        ([(NEW_PORT, EXPIRED), (SILENT, YES)], ("silent", "silent")),
+        ([(NEW_PORT, EXPIRED), (REPICKUP, YES)], ("reset", "silent")),
+        # what is said at expiry passes only who still has the flow
+        ([(after(SILENT, 90), EXPIRED), (after(TO_BOTH, 60), EXPIRED)], ("reset", "reset")),
+        ([(after(SILENT, 30), EXPIRED), (after(TO_BOTH, 60), EXPIRED)], ("silent", "reset")),
+        ([(after(TO_BOTH, 60), EXPIRED), (after(TO_SENDER, 30), EXPIRED)], ("reset", "reset")),
+        ([(after(FIN, 60), EXPIRED), (SILENT, YES)], ("closed", "silent")),
     ],
 )
-def test_expected(path: list[tuple[Middlebox, bool]], met: tuple[str, str]) -> None:
+def test_expected(path: list[tuple[Middlebox, Kept]], met: tuple[str, str]) -> None:
     """Each side meets the nearest middlebox that has forgotten the flow and does not pick it up again."""
     assert met == expected(path)
 
@@ -93,6 +113,7 @@ def _destroyed(t: float) -> dict[str, Any]:
         "state": "destroyed",
         "node": "home-nat",
         "inside": "10.0.0.2:1",
+        "tcp_state": "ESTABLISHED",
     }
 
 

@@ -1,0 +1,222 @@
+"""Ends mappings where conntrack's own timers cannot: by whose packets refresh them, by age, or with a word to the ends.
+
+Reads the headers of what passes the middlebox's inside interface, keeps a timer for each flow, and takes the entry out
+of conntrack's table when it has run out. So the mapping's end is announced, and what the flow then meets is decided, as
+with any other. nft's dynamic sets could keep the time as well, but nobody hears when an element of theirs expires.
+
+Timers run on CLOCK_MONOTONIC from each packet's kernel timestamp: reading late does not shift them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+import time
+from dataclasses import dataclass
+
+from lab.actors.kernel_clock import to_monotonic
+from lab.model.middlebox import ForgottenFlow, Middlebox, RefreshDirection, RefreshingSegments
+from lab.network import conntrack, netns
+from lab.network.conntrack import Mapping
+
+_ETH_ALL, _ETH_IP = 0x0003, 0x0800  # linux/if_ether.h
+_OUTGOING = 4  # linux/if_packet.h: PACKET_OUTGOING
+_SO_TIMESTAMPNS = 35
+_HEADERS = 120  # IPv4 and TCP with all options
+_FIN, _SYN, _RST, _ACK = 1, 2, 4, 16  # RFC 9293 §3.1
+
+
+@dataclass(slots=True)
+class _Flow:
+    """One flow as seen from inside.
+
+    Attributes:
+        born: when its first packet passed.
+        refreshed: when its idle timer last started.
+        answered: whether something came back.
+        established: of TCP, whether the inside has acknowledged the SYN.
+        expected_inside, expected_outside: the sequence number each end waits for, as it said itself.
+    """
+
+    born: float
+    refreshed: float
+    answered: bool = False
+    established: bool = False
+    expected_inside: int = 0
+    expected_outside: int = 0
+    timer: asyncio.TimerHandle | None = None
+
+
+Key = tuple[int, str, str]
+"""Protocol, inside endpoint, remote endpoint."""
+
+
+class Aging:
+    """The timers of one middlebox.
+
+    Args:
+        box: what it does.
+        namespace: its network namespace.
+        inside: name of its inside interface.
+    """
+
+    def __init__(self, box: Middlebox, *, namespace: int, inside: str) -> None:
+        self._box = box
+        self._namespace = namespace
+        self._flows: dict[Key, _Flow] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        with netns.entered(namespace):
+            self._sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
+            self._speaker = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+        self._sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        self._sock.bind((inside, _ETH_ALL))  # one for IPv4 alone would see only what arrives
+        self._sock.settimeout(0)
+
+    def watch(self) -> None:
+        """Keep the timers in the running event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._sock, self._drain)
+
+    def close(self) -> None:
+        """Stop; mappings stay as they are."""
+        if self._loop is not None:
+            self._loop.remove_reader(self._sock)
+        for flow in self._flows.values():
+            if flow.timer is not None:
+                flow.timer.cancel()
+        self._sock.close()
+        self._speaker.close()
+
+    def _drain(self) -> None:
+        while True:
+            try:
+                data, ancillary, _, address = self._sock.recvmsg(_HEADERS, 64)
+            except BlockingIOError:
+                return
+            if address[1] != _ETH_IP:
+                continue
+            ((_, _, stamp),) = ancillary
+            seconds, nanoseconds = struct.unpack("=qq", stamp)
+            at = to_monotonic(seconds * 10**9 + nanoseconds)
+            self._note(data, at, outbound=address[2] != _OUTGOING)
+
+    def _note(self, packet: bytes, at: float, *, outbound: bool) -> None:
+        header = (packet[0] & 0xF) * 4
+        protocol = packet[9]
+        if protocol not in (socket.IPPROTO_TCP, socket.IPPROTO_UDP):
+            return
+        ports = struct.unpack_from("!HH", packet, header)
+        ends = [f"{socket.inet_ntoa(packet[start : start + 4])}:{ports[n]}" for n, start in enumerate((12, 16))]
+        key = (protocol, ends[0], ends[1]) if outbound else (protocol, ends[1], ends[0])
+        if protocol == socket.IPPROTO_UDP:
+            self._note_udp(key, at, outbound=outbound)
+        else:
+            length = int.from_bytes(packet[2:4], "big")
+            self._note_tcp(key, at, packet[header:], length - header, outbound=outbound)
+
+    def _note_udp(self, key: Key, at: float, *, outbound: bool) -> None:
+        flow = self._flows.get(key)
+        if flow is None:
+            self._begin(key, _Flow(at, at))
+            return
+        flow.answered |= not outbound
+        if outbound or self._box.refresh_direction is RefreshDirection.BOTH:
+            flow.refreshed = at
+
+    def _note_tcp(self, key: Key, at: float, segment: bytes, length: int, *, outbound: bool) -> None:
+        flags, payload = segment[13], length - (segment[12] >> 4) * 4
+        flow = self._flows.get(key)
+        if flow is None:
+            if outbound and flags & _SYN:
+                self._flows[key] = _Flow(at, at)
+            elif outbound and self._box.forgotten.picks_up and not flags & (_FIN | _RST):
+                self._begin(key, _Flow(at, at, established=True))
+            return
+        if flags & (_FIN | _RST):
+            self._end(key)  # conntrack's own timers see to the rest
+            return
+        acknowledged = int.from_bytes(segment[8:12], "big")
+        if outbound:
+            flow.expected_inside = acknowledged
+        else:
+            flow.expected_outside = acknowledged
+        if outbound and not flow.established:
+            flow.established, flow.refreshed = True, at
+            self._begin(key, flow)
+            return
+        if (outbound or self._box.refresh_direction is RefreshDirection.BOTH) and (
+            payload > 0 or self._box.refreshing_segments is RefreshingSegments.ANY
+        ):
+            flow.refreshed = at
+
+    def _begin(self, key: Key, flow: _Flow) -> None:
+        self._flows[key] = flow
+        self._arm(key, flow)
+
+    def _end(self, key: Key) -> None:
+        flow = self._flows.pop(key)
+        if flow.timer is not None:
+            flow.timer.cancel()
+
+    def _deadline(self, key: Key, flow: _Flow) -> float:
+        box = self._box
+        idle = box.established_idle_timeout
+        if key[0] == socket.IPPROTO_UDP:
+            idle = box.udp_mapping_timer if flow.answered else box.new_udp_timer
+        ends = [flow.refreshed + idle] if idle is not None else []
+        return min([*ends, *([flow.born + box.lifetime] if box.lifetime is not None else [])], default=float("inf"))
+
+    def _arm(self, key: Key, flow: _Flow) -> None:
+        deadline = self._deadline(key, flow)
+        if deadline != float("inf"):
+            assert self._loop is not None
+            flow.timer = self._loop.call_at(deadline, self._due, key, flow)
+
+    def _due(self, key: Key, flow: _Flow) -> None:
+        self._drain()  # what came before the deadline counts, read or not
+        if self._flows.get(key) is not flow:
+            return
+        if self._deadline(key, flow) > time.monotonic():
+            self._arm(key, flow)
+            return
+        del self._flows[key]
+        protocol, inside, remote = key
+        name = "tcp" if protocol == socket.IPPROTO_TCP else "udp"
+        for mapping in conntrack.table(self._namespace):
+            if (mapping.proto, mapping.inside, mapping.remote) == (name, inside, remote):
+                conntrack.forget(self._namespace, mapping)
+                if protocol == socket.IPPROTO_TCP:
+                    self._tell_ends(flow, mapping)
+
+    def _tell_ends(self, flow: _Flow, mapping: Mapping) -> None:
+        """Speak to the ends as each other, with the sequence number each waits for (RFC 5961 §3.2 takes no other)."""
+        if self._box.forgotten is ForgottenFlow.RST_TO_BOTH:
+            self._say(mapping.remote, mapping.inside, _RST, flow.expected_inside, 0)
+            self._say(mapping.outside, mapping.remote, _RST, flow.expected_outside, 0)
+        if self._box.forgotten is ForgottenFlow.FIN_TO_INSIDE:
+            self._say(mapping.remote, mapping.inside, _FIN | _ACK, flow.expected_inside, flow.expected_outside)
+
+    def _say(self, source: str, destination: str, flags: int, sequence: int, acknowledged: int) -> None:
+        self._speaker.sendto(
+            segment(source, destination, flags, sequence, acknowledged), (destination.partition(":")[0], 0)
+        )
+
+
+def segment(source: str, destination: str, flags: int, sequence: int, acknowledged: int) -> bytes:
+    """An IPv4 packet with a TCP segment without data; endpoints are written ``address:port``."""
+    (here, from_port), (there, to_port) = (end.split(":") for end in (source, destination))
+    addresses = socket.inet_aton(here) + socket.inet_aton(there)
+    head = struct.pack("!HHIIBB", int(from_port), int(to_port), sequence, acknowledged, 5 << 4, flags)
+    pseudo = addresses + struct.pack("!BBH", 0, socket.IPPROTO_TCP, 20)
+    checksum = _checksum(pseudo + head + bytes(6))
+    tcp = head + struct.pack("!HHH", 0, checksum, 0)
+    return struct.pack("!BBHHHBBH", 0x45, 0, 40, 0, 0, 64, socket.IPPROTO_TCP, 0) + addresses + tcp
+
+
+def _checksum(data: bytes) -> int:
+    """RFC 1071; the IPv4 header's own is filled in by the kernel."""
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
