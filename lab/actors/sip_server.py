@@ -13,7 +13,7 @@ else to the newest subscriber. Events::
     request {method, flow, peer, call_id, cseq}, malformed {flow, reason}
     response-sent {method, code, flow}, response-lost {…, reason}
     subscription {id, state, expires, flow, contact}   active, refreshed, terminated, expired
-    binding {aor, contact, flow, expires, state}       active, refreshed, removed, expired
+    binding {id, state, expires, flow, contact, aor}   active, refreshed, removed, expired
     probe {probe, kind, state, code, flow, peer, reason}   see lab.actors.sip_probes
     keep-alive {kind, state, flow, code, reason}  options or crlf of a mitigation: sent, answered, failed
     crlf-ping {flow, answered}                    a double CRLF came
@@ -474,7 +474,13 @@ class SipServer:
 
     def _emit_binding(self, binding: Binding, state: str, expires: int) -> None:
         self._channel.emit(
-            "binding", aor=binding.aor, contact=binding.contact, flow=binding.flow, expires=expires, state=state
+            "binding",
+            id=binding.id,
+            state=state,
+            expires=expires,
+            flow=binding.flow,
+            contact=binding.contact,
+            aor=binding.aor,
         )
 
     # Requests of ours

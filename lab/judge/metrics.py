@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from lab.judge.radio import radio
+from lab.judge.repair import leaked_sockets, repair, stale_contacts
 from lab.judge.story import Line, ProbeSeen, Story
 from lab.model.outcome import CauseFound, Metrics, Outage
 from lab.model.scenario import Cell
@@ -28,10 +30,14 @@ def measure(cell: Cell, story: Story, cause: CauseFound | None) -> Metrics:
     down = [line["bytes"] for line in packets if line["from"] != client]
     observed = ends - _covered(shadows, ends)
     per_hour = 3600 / observed if observed > 0 else 0.0
+    air = radio((line["t"] for line in packets), until=ends)
     connects = sum(1 for _, line in story.of("client", "transport", state="connected") if 0 < line["t"] <= ends)
+    handshakes = sum(1 for _, line in story.of("server", "flow", state="secured") if 0 < line["t"] <= ends)
+    delivered = sum(1 for probe in probes if probe.answered)
     return Metrics(
         probes=len(cell.probes),
-        delivered=sum(1 for probe in probes if probe.answered),
+        delivered=delivered,
+        delivered_share=round(delivered / len(cell.probes), 4) if cell.probes else 0.0,
         outages=tuple(_outages(probes, cause)),
         packets_up=len(up),
         packets_down=len(down),
@@ -39,7 +45,13 @@ def measure(cell: Cell, story: Story, cause: CauseFound | None) -> Metrics:
         bytes_down=sum(down),
         packets_per_hour=round(len(packets) * per_hour, 1),
         bytes_per_hour=round((sum(up) + sum(down)) * per_hour, 1),
+        radio_wakeups_per_hour=round(air.wakeups * per_hour, 1),
+        radio_active_s_per_hour=min(3600.0, round(air.active_s * per_hour, 1)),
         connects=connects,
+        tls_handshakes=handshakes,
+        stale_contacts=stale_contacts(story, ends),
+        leaked_sockets=leaked_sockets(story, ends),
+        repair=repair(story, cause, ends),
         observed_s=round(observed, 3),
     )
 

@@ -38,6 +38,24 @@ class Outage:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Repair:
+    """What became of the flow that the silence began with; all None if it did not break.
+
+    Attributes:
+        broken_s: when: the cause's time, or if no probe was lost the first fault, or the flow's end.
+        client_noticed_after_s, server_noticed_after_s: from then to the first sign of it; None: never.
+        resubscribed_after_s: from then to the next successful SUBSCRIBE; None: never.
+        reregistered_after_s: from then to the next successful REGISTER; None: never.
+    """
+
+    broken_s: float | None = None
+    client_noticed_after_s: float | None = None
+    server_noticed_after_s: float | None = None
+    resubscribed_after_s: float | None = None
+    reregistered_after_s: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Metrics:
     """What a cell cost and delivered.
 
@@ -46,16 +64,24 @@ class Metrics:
     the per-hour figures divide by the time that remains.
 
     Attributes:
-        probes, delivered: number sent, number answered in time.
+        probes, delivered: number due, number answered in time.
+        delivered_share: the latter's share, 0 to 1.
         outages: in time order.
         packets_up, packets_down, bytes_up, bytes_down: from and to the client.
         packets_per_hour, bytes_per_hour: both directions together.
+        radio_wakeups_per_hour, radio_active_s_per_hour: what this traffic alone would cost a phone's radio, see
+            ``lab.judge.radio``.
         connects: connections the client made during the silence.
+        tls_handshakes: completed during the silence, the client's own and those of its mitigations.
+        stale_contacts: subscriptions and bindings that the server holds at the end although their flow is gone.
+        leaked_sockets: transports of the client that ended long before the end and were never destroyed.
+        repair: how the loss of the flow was noticed and mended.
         observed_s: the time the traffic figures cover.
     """
 
     probes: int
     delivered: int
+    delivered_share: float
     outages: tuple[Outage, ...]
     packets_up: int
     packets_down: int
@@ -63,7 +89,13 @@ class Metrics:
     bytes_down: int
     packets_per_hour: float
     bytes_per_hour: float
+    radio_wakeups_per_hour: float
+    radio_active_s_per_hour: float
     connects: int
+    tls_handshakes: int
+    stale_contacts: int
+    leaked_sockets: int
+    repair: Repair
     observed_s: float
 
 

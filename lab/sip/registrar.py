@@ -29,6 +29,7 @@ class Binding(NamedTuple):
         flow: id of the flow the last REGISTER for it came on.
         expires_at: when it ends unless refreshed, on the caller's clock.
         call_id, cseq: of that REGISTER.
+        id: ``b1``, ``b2``, … in order of appearance; a refreshed binding keeps it.
         device: ``+sip.instance`` and ``reg-id`` of a binding of a flow (SIP outbound); None for one of an address.
     """
 
@@ -38,6 +39,7 @@ class Binding(NamedTuple):
     expires_at: float
     call_id: str
     cseq: int
+    id: str = ""
     device: Device | None = None
 
     @property
@@ -58,6 +60,7 @@ class Registrar:
         self._longest = int(longest)
         self._outbound = outbound
         self._bindings: dict[Key, Binding] = {}
+        self._count = 0
 
     def register(self, request: Request, *, now: float, flow: str) -> list[tuple[Binding, str]]:
         """Take a REGISTER; all of it or nothing is done.
@@ -81,15 +84,9 @@ class Registrar:
             changes = [(one, "removed") for one in self._bindings.values() if one.aor == aor]
         else:
             for value in values:
-                address = NameAddr.parse(value)
-                own = dict(address.parameters).get("expires")
-                granted = min(self._longest, default if own is None else parse_expires(own))
-                binding = Binding(
-                    aor=aor, contact=address.uri, flow=flow, expires_at=now + granted, call_id=call_id, cseq=cseq,
-                    device=_device(address) if self._outbound and _asks_for_outbound(request) else None,
-                )  # fmt: skip
-                known = binding.key in self._bindings
-                if granted:
+                binding = self._asked(request, aor, NameAddr.parse(value), default, now=now, flow=flow)
+                known = self._bindings.get(binding.key)
+                if binding.expires_at > now:
                     changes.append((binding, "refreshed" if known else "active"))
                 elif known:
                     changes.append((binding, "removed"))
@@ -97,22 +94,43 @@ class Registrar:
             old = self._bindings.get(binding.key)
             if old is not None and old.call_id == call_id and cseq <= old.cseq:
                 raise Refused(500)
+        changes = [(self._named(binding), state) for binding, state in changes]
         for binding, state in changes:
             self._bindings.pop(binding.key, None)  # the newest is last; the same contact may be named twice
             if state != "removed":
                 self._bindings[binding.key] = binding
         return changes
 
+    def _named(self, binding: Binding) -> Binding:
+        """The binding with an id: the one it has, or that of its predecessor, or a new one."""
+        if binding.id:
+            return binding
+        known = self._bindings.get(binding.key)
+        if known is not None:
+            return binding._replace(id=known.id)
+        self._count += 1
+        return binding._replace(id=f"b{self._count}")
+
+    def _asked(self, request: Request, aor: str, address: NameAddr, default: int, *, now: float, flow: str) -> Binding:
+        """The binding that one Contact asks for; it has ended already if it asks for none."""
+        own = dict(address.parameters).get("expires")
+        granted = min(self._longest, default if own is None else parse_expires(own))
+        return Binding(
+            aor=aor,
+            contact=address.uri,
+            flow=flow,
+            expires_at=now + granted,
+            call_id=request.first("Call-ID") or "",
+            cseq=parse_cseq(request.first("CSeq") or "")[0],
+            device=_device(address) if self._outbound and _asks_for_outbound(request) else None,
+        )
+
     def bindings(self, aor: str) -> list[Binding]:
         """Return the bindings of an address of record, the one registered last at the end."""
         return [one for one in self._bindings.values() if one.aor == aor]
 
-    def newest(self) -> Binding | None:
-        """Return the binding that was registered last, of any address of record."""
-        return next(reversed(self._bindings.values()), None)
-
     def all(self) -> list[Binding]:
-        """Return all bindings, of any address of record."""
+        """Return all bindings, of any address of record, the one registered last at the end."""
         return list(self._bindings.values())
 
     def expire(self, key: Key, *, now: float) -> Binding | None:

@@ -76,7 +76,8 @@ def flow_set_up() -> list[Line]:
         {"t": -0.4, "who": "client", "ev": "transport", "id": "tp1", "state": "connected", "local": INSIDE,
          "remote": REMOTE, "reason": ""},
         {"t": -0.4, "who": "server", "ev": "flow", "id": "f1", "state": "accepted", "peer": OUTSIDE},
-        {"t": -0.2, "who": "server", "ev": "subscription", "id": "s1", "state": "active", "flow": "f1"},
+        {"t": -0.2, "who": "server", "ev": "subscription", "id": "s1", "state": "active", "flow": "f1",
+         "expires": 600},
         {"t": 0.0, "who": "client", "ev": "subscribed"},
     ]  # fmt: skip
 

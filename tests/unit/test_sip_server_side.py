@@ -332,7 +332,7 @@ def test_the_life_of_a_binding() -> None:
     assert register(registrar, 112.0, cseq=5, Contact=f"<{one}>;expires=0, <{one}>;expires=0") == [(one, "removed")] * 2
     assert register(registrar, 113.0, cseq=6, Contact="*", Expires="0") == [(two, "removed")]
     assert registrar.bindings(AOR) == []
-    assert registrar.newest() is None
+    assert registrar.all() == []
 
 
 def test_what_a_registration_is_granted() -> None:
@@ -385,9 +385,9 @@ def test_outbound_binds_the_flow_of_a_device() -> None:
     assert register(registrar, 0.0, **outbound(port=1)) == [("sip:alice@10.0.0.2:1;ob", "active")]
     assert register(registrar, 1.0, cseq=2, flow="f2", **outbound(port=2)) == [("sip:alice@10.0.0.2:2;ob", "refreshed")]
     assert register(registrar, 2.0, cseq=3, flow="f3", **outbound("2", port=3))[0][1] == "active"
-    assert [(one.flow, one.device) for one in registrar.bindings(AOR)] == [
-        ("f2", ('"<urn:uuid:a>"', "1")),
-        ("f3", ('"<urn:uuid:a>"', "2")),
+    assert [(one.id, one.flow, one.device) for one in registrar.bindings(AOR)] == [
+        ("b1", "f2", ('"<urn:uuid:a>"', "1")),
+        ("b2", "f3", ('"<urn:uuid:a>"', "2")),
     ]
     shown = contacts(registrar.bindings(AOR), now=2.0)
     assert shown[0][1] == '<sip:alice@10.0.0.2:2;ob>;expires=299;+sip.instance="<urn:uuid:a>";reg-id=1'

@@ -1,0 +1,221 @@
+"""Metrics on records written by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab.judge.radio import INACTIVITY_S, radio
+from lab.model.outcome import Metrics, Repair
+from tests.unit.test_judge import (
+    END,
+    INSIDE,
+    OUTSIDE,
+    REMOTE,
+    Line,
+    cell,
+    flow_set_up,
+    forgot,
+    idle_timer,
+    judged,
+    packet,
+    probe,
+    sentinel,
+)
+
+
+def measured(*lines: Line, answered: bool = False, at: float = 100.0) -> Metrics:
+    """The metrics of a run of 110 s with one probe at 100 s."""
+    probes = probe(1, at, answered=answered)
+    return judged(cell(), *flow_set_up(), *sentinel("delivered"), *probes, *lines, END).metrics
+
+
+def server(t: float, ev: str, **fields: object) -> Line:
+    return {"t": t, "who": "server", "ev": ev, **fields}
+
+
+def client(t: float, ev: str, **fields: object) -> Line:
+    return {"t": t, "who": "client", "ev": ev, **fields}
+
+
+def subscription(t: float, state: str, *, flow: str = "f1", expires: int = 600, name: str = "s1") -> Line:
+    return server(t, "subscription", id=name, state=state, expires=expires, flow=flow)
+
+
+def closed(t: float, *, state: str = "closed", flow: str = "f1") -> Line:
+    return server(t, "flow", id=flow, state=state, peer=OUTSIDE, reason="")
+
+
+# The radio
+
+
+@pytest.mark.parametrize(
+    ("times", "wakeups", "active"),
+    [
+        ([], 0, 0.0),
+        ([5.0], 1, 10.0),
+        ([5.0, 5.1, 14.9], 1, 19.9),  # the tail starts afresh
+        ([5.0, 15.0], 1, 20.0),  # just in time
+        ([5.0, 15.1], 2, 20.0),
+        ([95.0], 1, 5.0),  # the observation ends in the tail
+        ([20.0, 40.0, 60.0], 3, 30.0),
+    ],
+)
+def test_radio(times: list[float], wakeups: int, active: float) -> None:
+    """Each burst costs itself and its tail."""
+    assert INACTIVITY_S == 10
+    seen = radio(times, until=100.0)
+    assert seen.wakeups == wakeups
+    assert seen.active_s == pytest.approx(active)
+
+
+def test_radio_per_hour_counts_what_the_strategy_causes() -> None:
+    """The lab's own traffic wakes no radio: neither probes nor the sentinel nor the set-up."""
+    traffic = [
+        packet(0.5, "client", 100),
+        packet(20, "client", 100),
+        packet(20.1, "home-nat", 100),
+        packet(50, "client", 60, port=5555),
+        packet(80, "home-nat", 100),
+        packet(100.3, "home-nat", 100),
+    ]
+    seen = measured(*traffic, answered=True)
+    assert seen.observed_s == 108
+    assert seen.radio_wakeups_per_hour == pytest.approx(2 * 3600 / 108, abs=0.1)
+    assert seen.radio_active_s_per_hour == pytest.approx(20.1 * 3600 / 108, abs=0.1)
+
+
+# Deliveries, connections
+
+
+@pytest.mark.parametrize(("answered", "share"), [(True, 1.0), (False, 0.0)])
+def test_delivered_share(answered: bool, share: float) -> None:
+    """Between 0 and 1."""
+    assert measured(answered=answered).delivered_share == share
+
+
+def test_handshakes_are_those_of_the_silence() -> None:
+    """The first connection is set-up; a TCP connection that never got through its handshake is none."""
+    lines = [
+        server(-0.3, "flow", id="f1", state="secured", peer=OUTSIDE),
+        server(50, "flow", id="f2", state="accepted", peer=OUTSIDE),
+        server(51, "flow", id="f3", state="accepted", peer=OUTSIDE),
+        server(51.1, "flow", id="f3", state="secured", peer=OUTSIDE),
+        server(111, "flow", id="f4", state="secured", peer=OUTSIDE),
+    ]
+    assert measured(*lines).tls_handshakes == 1
+
+
+# How the break was noticed and mended
+
+
+def test_nothing_broke() -> None:
+    """Then there is nothing to notice."""
+    assert measured(subscription(50, "refreshed"), answered=True).repair == Repair()
+
+
+def test_black_hole_that_nobody_notices_in_time() -> None:
+    """The mapping is gone at 60 s; the server learns it from the lost probe, the client never."""
+    outcome = judged(
+        cell(timeout=60), *flow_set_up(), *sentinel("silent"), *probe(1, 100, answered=False), forgot(), END
+    )
+    seen = outcome.metrics.repair
+    assert (seen.broken_s, seen.client_noticed_after_s, seen.server_noticed_after_s) == (60.0, None, 45.0)
+    assert (seen.resubscribed_after_s, seen.reregistered_after_s) == (None, None)
+
+
+def test_break_that_was_mended_before_the_probe() -> None:
+    """No probe was lost, so there is no cause; the record shows the break all the same."""
+    lines = [
+        closed(40, state="reset"),
+        client(40.2, "transport", id="tp1", state="disconnected", local=INSIDE, remote=REMOTE, reason="reset"),
+        client(40.2, "transport", id="tp1", state="destroyed", local=INSIDE, remote=REMOTE, reason=""),
+        server(41.5, "flow", id="f2", state="accepted", peer="203.0.113.1:40002"),
+        server(42, "binding", id="b1", state="refreshed", expires=300, flow="f2", contact="c"),
+        subscription(43.0, "active", flow="f2", name="s2"),
+    ]
+    assert measured(*lines, answered=True).repair == Repair(
+        broken_s=40,
+        client_noticed_after_s=0.2,
+        server_noticed_after_s=0.0,
+        resubscribed_after_s=3.0,
+        reregistered_after_s=2.0,
+    )
+
+
+def test_mapping_made_anew_is_no_break() -> None:
+    """A middlebox that picks the flow up again has broken nothing."""
+    again = {**flow_set_up()[0], "t": 70.0, "id": 2}
+    assert measured(forgot(60), again, answered=True).repair.broken_s is None
+
+
+@pytest.mark.parametrize(
+    ("sign", "at"),
+    [
+        (client(70, "unanswered", id="tp1", within=10.0), 10),
+        (client(92, "options-answer", n=2, code=408, reason=""), 32),
+        (client(65, "options-answer", n=2, code=200, reason=""), None),
+        (client(65, "registration", code=503, reason="", expires=0), 5),
+        (client(59, "registration", code=503, reason="", expires=0), None),  # before it broke
+        (client(65, "transport", id="tp9", state="destroyed", local="10.0.0.2:1", reason=""), None),  # another one
+    ],
+)
+def test_what_the_client_notices(sign: Line, at: float | None) -> None:
+    """A failed request or the end of the connection, after the break."""
+    outcome = judged(
+        cell(timeout=60), *flow_set_up(), *sentinel("silent"), *probe(1, 100, answered=False), forgot(), sign, END
+    )
+    assert outcome.metrics.repair.client_noticed_after_s == at
+
+
+def test_what_the_server_notices() -> None:
+    """Its own OPTIONS that fail tell it before a probe does."""
+    failed = server(95, "keep-alive", kind="options", state="failed", flow="f1", code=None, reason="timeout")
+    answered = server(65, "keep-alive", kind="options", state="answered", flow="f1", code=200, reason="")
+    lines = [failed, answered, forgot()]
+    outcome = judged(cell(timeout=60), *flow_set_up(), *sentinel("silent"), *probe(1, 100, answered=False), *lines, END)
+    assert outcome.metrics.repair.server_noticed_after_s == 35
+
+
+# What stays behind
+
+
+SUBSCRIBED = subscription(-0.1, "active")
+
+
+@pytest.mark.parametrize(
+    ("lines", "stale"),
+    [
+        ([SUBSCRIBED], 0),
+        ([SUBSCRIBED, closed(50)], 1),
+        ([SUBSCRIBED, idle_timer()], 1),  # the server does not know, and believes in it
+        ([subscription(-0.1, "active", expires=60), closed(50)], 0),  # over by itself
+        ([SUBSCRIBED, closed(50), subscription(60, "terminated", expires=0)], 0),
+        ([SUBSCRIBED, closed(50), server(55, "flow", id="f2", state="accepted", peer="203.0.113.1:2"),
+          subscription(60, "refreshed", flow="f2")], 0),
+        ([SUBSCRIBED, closed(50), server(55, "flow", id="f2", state="accepted", peer="203.0.113.1:2"),
+          subscription(60, "active", flow="f2", name="s2"),
+          server(10, "binding", id="b1", state="active", expires=300, flow="f1", contact="c")], 2),
+        ([SUBSCRIBED, closed(110.5)], 0),  # the end of the run
+    ],
+)  # fmt: skip
+def test_stale_contacts(lines: list[Line], stale: int) -> None:
+    """Those the server would still use at the end, and whose flow is gone."""
+    set_up = [line for line in flow_set_up() if line["ev"] != "subscription"]
+    outcome = judged(cell(), *set_up, *sentinel("delivered"), *probe(1, 100, answered=True), *lines, END)
+    assert outcome.metrics.stale_contacts == stale
+
+
+@pytest.mark.parametrize(
+    ("states", "leaked"),
+    [
+        ([("disconnected", 40.0), ("shutdown", 40.0)], 1),
+        ([("disconnected", 40.0), ("destroyed", 40.1)], 0),
+        ([("disconnected", 40.0), ("destroyed", 75.0)], 0),  # late, but gone
+        ([("disconnected", 90.0)], 0),  # a transaction may still hold it
+        ([], 0),
+    ],
+)
+def test_leaked_sockets(states: list[tuple[str, float]], leaked: int) -> None:
+    """A transport whose reference nobody gives back stays after its end."""
+    lines = [client(t, "transport", id="tp1", state=state, local=INSIDE, reason="") for state, t in states]
+    assert measured(*lines).leaked_sockets == leaked
