@@ -19,32 +19,44 @@ class Silence:
 
     Args:
         client: whose.
-        longest: how long nothing may come in; asked for whenever something has.
+        longest: how long nothing may come in.
         on_silent: gets the handle of a connection still there; it is watched no more.
     """
 
-    def __init__(self, client: Client, longest: Callable[[], float], on_silent: Callable[[int], None]) -> None:
+    def __init__(self, client: Client, longest: float, on_silent: Callable[[int], None]) -> None:
         self._client = client
         self._longest = longest
         self._on_silent = on_silent
-        self._watched: dict[int, Timer] = {}
+        self._heard: dict[int, float] = {}
+        self._timers: dict[int, Timer] = {}
         client.on_transport(self._transport)
         client.on_received(self._received)
 
-    def _transport(self, handle: int, state: TransportState) -> None:
-        if handle in self._watched:
-            self._watched.pop(handle).cancel()
-        if state is TransportState.CONNECTED:
+    def allow(self, longest: float) -> None:
+        """From now on nothing may come in for that long; time that has passed counts."""
+        self._longest = longest
+        for handle in self._heard:
             self._watch(handle)
 
+    def _transport(self, handle: int, state: TransportState) -> None:
+        if state is TransportState.CONNECTED:
+            self._heard[handle] = self._client.now()
+            self._watch(handle)
+        elif handle in self._heard:
+            del self._heard[handle]
+            self._timers.pop(handle).cancel()
+
     def _received(self, handle: int, _: bytes) -> None:
-        if handle in self._watched:
-            self._watched.pop(handle).cancel()
+        if handle in self._heard:
+            self._heard[handle] = self._client.now()
             self._watch(handle)
 
     def _watch(self, handle: int) -> None:
-        self._watched[handle] = self._client.after(self._longest(), partial(self._silent, handle))
+        if handle in self._timers:
+            self._timers[handle].cancel()
+        left = self._heard[handle] + self._longest - self._client.now()
+        self._timers[handle] = self._client.after(max(0.0, left), partial(self._silent, handle))
 
     def _silent(self, handle: int) -> None:
-        del self._watched[handle]
+        del self._heard[handle], self._timers[handle]
         self._on_silent(handle)

@@ -65,7 +65,6 @@ class Adaptive(ClientSide):
         learning = _Learning(client, self)
         client.set_crlf_interval(learning.interval)
         client.on_subscribed(learning.begin)
-        Silence(client, learning.patience, learning.lost)
 
 
 class _Learning:
@@ -75,13 +74,14 @@ class _Learning:
         memory = client.recall()
         self._known = self._from(float(memory.get("safe", how.start)), memory.get("unsafe"))
         self._probe: _Probe | None = None
+        self._silence = Silence(client, self._patience(), self._lost)
 
     @property
     def interval(self) -> int:
         """What pjsip is to be told: it pings up to a second later."""
         return max(1, int(self._known.safe - PING_LATE_S))
 
-    def patience(self) -> float:
+    def _patience(self) -> float:
         return self.interval + PING_LATE_S + PONG_WITHIN_S
 
     def begin(self) -> None:
@@ -89,7 +89,7 @@ class _Learning:
         if candidate is not None:
             self._probe = _Probe(self._client, candidate, self._learnt)
 
-    def lost(self, handle: int) -> None:
+    def _lost(self, handle: int) -> None:
         """The SIP connection does not answer."""
         self._client.emit("unanswered", patience=PONG_WITHIN_S)
         if self._probe is not None:
@@ -109,6 +109,7 @@ class _Learning:
         self._client.remember({"safe": known.safe, "unsafe": known.unsafe})
         if self.interval != before:
             self._client.change_crlf_interval(self.interval)
+            self._silence.allow(self._patience())
             self._client.emit("interval-used", interval=self.interval)
 
     def _from(self, safe: float, unsafe: float | None) -> IntervalSearch:

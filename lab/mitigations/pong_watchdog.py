@@ -45,4 +45,4 @@ class PongWatchdog(ClientSide):
             client.shutdown_transport(handle)
             client.resubscribe()
 
-        Silence(client, lambda: longest, on_silent)
+        Silence(client, longest, on_silent)

@@ -51,6 +51,7 @@ class RecordingClient:
         self.account_changes: list[Callable[[Any], None]] = []
         self.probes: list[Probe] = []
         self.memory: dict[str, Any] = {}
+        self.settings: dict[str, float] = {}
         self._subscribed: list[Callable[[], object]] = []
         self._transport: list[Callable[[int, TransportState], None]] = []
         self._received: list[Callable[[int, bytes], None]] = []
@@ -103,6 +104,7 @@ class RecordingClient:
         self.done.append("disable tcp switch")
 
     def set_crlf_interval(self, interval: float) -> None:
+        self.settings["crlf"] = interval
         self.done.append(f"crlf {interval:g}")
 
     def set_idle_time(self, time: float) -> None:
@@ -146,6 +148,7 @@ class RecordingClient:
         self.events.append({"ev": ev, **fields})
 
     def change_crlf_interval(self, interval: float) -> None:
+        self.settings["crlf"] = interval
         self.done.append(f"crlf {interval:g}")
 
     def send_options(self) -> None:
