@@ -37,7 +37,7 @@ def main(folder: str, trials: list[dict[str, Any]]) -> None:
     """Run each trial: ``values`` of an `Impairment`, ``count`` datagrams of ``size``, one each ``gap`` seconds."""
     for number, trial in enumerate(trials):
         network = apply(plan(LINK, {}), ledger=Ledger(Path(folder) / f"{number}.jsonl"))
-        values = {name: _UNITS.get(name, Percent)(value) for name, value in trial["values"].items()}
+        values: dict[str, Any] = {name: _UNITS.get(name, Percent)(value) for name, value in trial["values"].items()}
         impair(network.namespaces["client"], "wire", Impairment(from_="client", to="server", **values))
         with entered(network.namespaces["client"]):
             client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

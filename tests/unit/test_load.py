@@ -24,7 +24,7 @@ from lab.mitigations import classes
 from lab.mitigations.hold_transport import HoldTransport
 from lab.mitigations.options_ping import OptionsPing
 from lab.model.impairment import Impairment
-from lab.model.middlebox import ForgottenFlow, Middlebox
+from lab.model.middlebox import Evidence, FilteringBehavior, ForgottenFlow, Grade, Middlebox
 from lab.model.scenario import (
     Cell,
     Claim,
@@ -68,11 +68,22 @@ middlebox:
     established-idle-timeout: 50 s
     forgotten: silent
     udp-mapping-timer: 50 s
+    udp-one-way-timer: 20 s
+    transitory-timeout: 60 s
+    refresh-direction: both
+    refreshing-segments: any
+    lifetime: never
+    mapping: endpoint-independent
+    filtering: address-dependent
+    port-assignment: port-preservation
+    hairpinning: unsupported
+    evidence: { tcp: measured, udp: documented, forgotten: secondary, refresh: assumed, translation: measured }
     source: measured
   cgn: rfc-ideal
 strategy: { name: ping, what: pings, source: folklore, mitigations: [options-ping: { interval: 25 s }] }
 impairments:
-  - { from: client, to: home-nat, one-way-delay: 40 ms, jitter: 5 ms, loss: 1 %, duplicate: 2 %, reorder: 3 %, rate: 1 Mbit/s }
+  - { from: client, to: home-nat, one-way-delay: 40 ms, jitter: 5 ms,
+      loss: 1 %, duplicate: 2 %, reorder: 3 %, rate: 1 Mbit/s }
 faults:
   - forget-flows: { at: 10 s, node: home-nat }
   - link-down: { at: 20 s, link: lan, lasts: 5 s }
@@ -132,9 +143,24 @@ LIVENESS = {
     "middlebox": ("cgn: rfc-ideal", "cgn: never-forgets"),
     "middlebox.name": ("name: mine", "name: yours"),
     "middlebox.base": ("base: silent-60s\n    established-idle-timeout: 50 s\n", "base: silent-60s\n"),
-    "middlebox.established-idle-timeout": ("timeout: 50 s", "timeout: never"),
+    "middlebox.established-idle-timeout": ("idle-timeout: 50 s", "idle-timeout: never"),
     "middlebox.forgotten": ("forgotten: silent", "forgotten: rst-to-sender"),
-    "middlebox.udp-mapping-timer": ("timer: 50 s", "timer: 51 s"),
+    "middlebox.udp-mapping-timer": ("mapping-timer: 50 s", "mapping-timer: 51 s"),
+    "middlebox.udp-one-way-timer": ("way-timer: 20 s", "way-timer: 21 s"),
+    "middlebox.transitory-timeout": ("transitory-timeout: 60 s", "transitory-timeout: 61 s"),
+    "middlebox.refresh-direction": ("refresh-direction: both", "refresh-direction: outbound"),
+    "middlebox.refreshing-segments": ("refreshing-segments: any", "refreshing-segments: data"),
+    "middlebox.lifetime": ("lifetime: never", "lifetime: 1 h"),
+    "middlebox.mapping": ("mapping: endpoint-independent", "mapping: address-dependent"),
+    "middlebox.filtering": ("filtering: address-dependent", "filtering: endpoint-independent"),
+    "middlebox.port-assignment": ("port-assignment: port-preservation", "port-assignment: no-port-preservation"),
+    "middlebox.hairpinning": ("hairpinning: unsupported", "hairpinning: external-source"),
+    "middlebox.evidence": ("evidence: { tcp: measured, ", "evidence: { "),
+    "evidence.tcp": ("tcp: measured", "tcp: synthetic"),
+    "evidence.udp": ("udp: documented", "udp: synthetic"),
+    "evidence.forgotten": ("forgotten: secondary", "forgotten: synthetic"),
+    "evidence.refresh": ("refresh: assumed", "refresh: synthetic"),
+    "evidence.translation": ("translation: measured", "translation: synthetic"),
     "middlebox.source": ("source: measured", "source: guessed"),
     "strategy": ("interval: 25 s", "interval: 26 s"),
     "strategy.name": ("name: ping", "name: pong"),
@@ -143,7 +169,7 @@ LIVENESS = {
     "strategy.mitigations": ("[options-ping: { interval: 25 s }]", "[hold-transport]"),
     "options-ping.interval": ("interval: 25 s", "interval: 26 s"),
     "matrix": ("transport: tls\n", "matrix: { transport: [tls] }\n"),
-    "impairments": ("impairments:\n  - { from: client", "impairments:\n  - { from: server, to: cgn }\n  - { from: client"),
+    "impairments": ("impairments:\n", "impairments:\n  - { from: server, to: cgn }\n"),
     "impairments.from": ("from: client, to: home-nat", "from: cgn, to: home-nat"),
     "impairments.to": ("from: client, to: home-nat", "from: home-nat, to: client"),
     "impairments.one-way-delay": ("one-way-delay: 40 ms", "one-way-delay: 41 ms"),
@@ -182,6 +208,7 @@ def every_key() -> set[str]:
         "server": Server,
         "client": Client,
         "middlebox": Middlebox,
+        "evidence": Evidence,
         "strategy": Strategy,
         "impairments": Impairment,
         "probes": Probe,
@@ -223,6 +250,12 @@ def test_every_value_arrives(read: Read) -> None:
         established_idle_timeout=Seconds(50),
         forgotten=ForgottenFlow.SILENT,
         udp_mapping_timer=Seconds(50),
+        udp_one_way_timer=Seconds(20),
+        transitory_timeout=Seconds(60),
+        filtering=FilteringBehavior.ADDRESS_DEPENDENT,
+        evidence=Evidence(
+            tcp=Grade.MEASURED, udp=Grade.DOCUMENTED, forgotten=Grade.SECONDARY, translation=Grade.MEASURED
+        ),
         source="measured",
     )
     assert dict(cell.middleboxes)["cgn"] == catalogue.middlebox("rfc-ideal")
@@ -375,12 +408,18 @@ def test_cell_names_fit_a_folder(read: Read, tmp_path: Path) -> None:
             dataclasses.replace(
                 catalogue.middlebox("silent-60s"),
                 established_idle_timeout=Seconds(30),
+                evidence=dataclasses.replace(catalogue.middlebox("silent-60s").evidence, tcp=Grade.ASSUMED),
                 source="silent-60s with another established-idle-timeout; " + catalogue.middlebox("silent-60s").source,
             ),
         ),
         (
             "{ name: m, base: silent-60s, established-idle-timeout: never, source: mine }",
-            dataclasses.replace(catalogue.middlebox("silent-60s"), established_idle_timeout=None, source="mine"),
+            dataclasses.replace(
+                catalogue.middlebox("silent-60s"),
+                established_idle_timeout=None,
+                evidence=dataclasses.replace(catalogue.middlebox("silent-60s").evidence, tcp=Grade.ASSUMED),
+                source="mine",
+            ),
         ),
         ("{ name: m }", Middlebox(name="m")),
         ("{ name: m, udp-mapping-timer: 30 s }", Middlebox(name="m", udp_mapping_timer=Seconds(30))),
