@@ -15,7 +15,7 @@ from lab.loader import catalogue
 from lab.loader.check import build, choice, keys, unknown_key, value_of
 from lab.loader.file import ScenarioFile
 from lab.loader.yaml_lines import Node
-from lab.model.middlebox import Middlebox
+from lab.model.middlebox import GROUPS, Grade, Middlebox
 from lab.model.rules import LONGEST_LABEL, is_name
 from lab.model.scenario import Strategy, Transport
 from lab.model.topology import Role, Topology
@@ -228,6 +228,9 @@ def _completed(profile: _Profile, written: list[str]) -> Middlebox:
     base = catalogue.middlebox(profile.base) if profile.base else Middlebox(name=profile.name)
     own = {key.replace("-", "_"): None for key in keys(Middlebox) if key in written}
     changed = dataclasses.replace(base, **{name: getattr(profile, name) for name in own})
+    if "evidence" not in own:  # what is known of the base's values is not known of others
+        doubted = {GROUPS[name]: Grade.ASSUMED for name in own if name in GROUPS}
+        changed = dataclasses.replace(changed, evidence=dataclasses.replace(changed.evidence, **doubted))
     if not profile.base or "source" in own:
         return changed
     what = ", ".join(key for key in written if key not in ("base", "name"))
