@@ -91,11 +91,10 @@ class _Learning:
 
     def _lost(self, handle: int) -> None:
         """The SIP connection does not answer."""
-        self._client.emit("unanswered", patience=PONG_WITHIN_S)
         if self._probe is not None:
             self._probe.end()
         self._learn(self._from(float(self._how.start), None))
-        self._client.shutdown_transport(handle)
+        self._client.give_up_transport(handle, after=PONG_WITHIN_S)
         self._client.resubscribe()
         self.begin()
 

@@ -185,8 +185,11 @@ class Client(Protocol):
     def reregister(self) -> None:
         """Send REGISTER now; does nothing if the account does not register."""
 
-    def shutdown_transport(self, handle: int) -> None:
-        """``pjsip_transport_shutdown``: whatever is sent next takes a new connection; nothing if it is shut already."""
+    def give_up_transport(self, handle: int, *, after: float) -> None:
+        """``pjsip_transport_shutdown``, for want of an answer within ``after`` seconds; nothing if it is shut already.
+
+        Whatever is sent next takes a new connection. Appears in the record as ``unanswered``.
+        """
 
     def add_transport_ref(self, handle: int) -> None:
         """``pjsip_transport_add_ref``: the transport's idle timer stops; appears in the record as ``ref``."""

@@ -47,8 +47,7 @@ class DropDeadFlow(ClientSide):
             sent = client.now() - TIMER_F_S
             for handle, at in list(heard.items()):
                 if at <= sent + _TOLERANCE_S:
-                    client.emit("unanswered", patience=TIMER_F_S)
-                    client.shutdown_transport(handle)
+                    client.give_up_transport(handle, after=TIMER_F_S)
 
         client.on_transport(on_transport)
         client.on_received(on_received)

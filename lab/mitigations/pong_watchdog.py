@@ -41,8 +41,7 @@ class PongWatchdog(ClientSide):
         longest = self.interval + PING_LATE_S + self.within
 
         def on_silent(handle: int) -> None:
-            client.emit("unanswered", patience=float(self.within))
-            client.shutdown_transport(handle)
+            client.give_up_transport(handle, after=self.within)
             client.resubscribe()
 
         Silence(client, longest, on_silent)

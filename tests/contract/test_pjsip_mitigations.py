@@ -236,7 +236,7 @@ def test_pong_watchdog(stage: Stage, transport: str) -> None:
     assert lost.expect("unanswered", patience=0.5)["at"] - silent == pytest.approx(2.5, abs=0.2)
     mute.expect("crlf-ping", answered=False)
     lost.expect("ref", id="tp1", held=False)
-    lost.expect("transport", id="tp1", state="destroyed")
+    lost.expect("transport", id="tp1", state="destroyed", reason="given up: no answer within 0.5 s")
     lost.expect("ref", id="tp2", held=True)
     lost.expect("subscription", state="active")
     mute.tell("notify", probe="p1", within=5.0)

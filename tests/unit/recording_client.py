@@ -163,8 +163,8 @@ class RecordingClient:
     def reregister(self) -> None:
         self.done.append("reregister")
 
-    def shutdown_transport(self, handle: int) -> None:
-        self.done.append(f"shutdown {handle:x}")
+    def give_up_transport(self, handle: int, *, after: float) -> None:
+        self.done.append(f"give up {handle:x} after {after:g}")
 
     def add_transport_ref(self, handle: int) -> None:
         self.done.append(f"+{handle:x}")

@@ -95,3 +95,18 @@ def test_watchers_hear_of_it_after_the_record(pjsip: Pjsip) -> None:
     pjsip.state(FIRST, DESTROYED)
     assert [event["ev"] for event in pjsip.events] == ["transport", "ref", "transport"]
     assert pjsip.events[1] == {"ev": "ref", "id": "tp1", "held": True}
+
+
+def test_a_transport_given_up(pjsip: Pjsip) -> None:
+    """Once, and only while it lives; the reason goes with it to its end."""
+    pjsip.state(FIRST, CONNECTED)
+    assert pjsip.transports.give_up(FIRST, after=10)
+    assert pjsip.events[-1] == {"ev": "unanswered", "id": "tp1", "patience": 10.0}
+    pjsip.state(FIRST, SHUTDOWN)
+    assert not pjsip.transports.give_up(FIRST, after=10)
+    pjsip.transports.on_log(SAID_BY_PJSIP)
+    pjsip.state(FIRST, DESTROYED)
+    assert not pjsip.transports.give_up(FIRST, after=10)
+    assert [(event["state"], event["reason"]) for event in pjsip.events[2:]] == [
+        (state, "given up: no answer within 10 s") for state in ("shutdown", "destroyed")
+    ]

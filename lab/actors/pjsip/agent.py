@@ -19,7 +19,7 @@ import pjsua2.pjsua2 as pj
 
 from lab.actors.channel import Channel
 from lab.actors.pjsip.library import Library, use_hosts_file_only
-from lab.actors.pjsip.objects import Account, Buddy, Endpoint, Log
+from lab.actors.pjsip.objects import Account, Buddy, Endpoint, IncomingCall, Log
 from lab.actors.pjsip.server_connection import ServerConnection
 from lab.actors.pjsip.settings import Settings
 from lab.actors.pjsip.sockets import SocketOptions
@@ -84,6 +84,7 @@ class UserAgent:
         self.timers = Timers(self._endpoint)
         self._account = Account(self)
         self._buddy = self.subscription.buddy = Buddy(self)
+        self._calls: list[IncomingCall] = []
 
     # What mitigations see: see `Client`
 
@@ -172,8 +173,8 @@ class UserAgent:
         if self._registers:
             self._account.setRegistration(True)
 
-    def shutdown_transport(self, handle: int) -> None:  # noqa: D102
-        if self._transports.usable(handle):
+    def give_up_transport(self, handle: int, *, after: float) -> None:  # noqa: D102
+        if self._transports.give_up(handle, after=after):
             self.library.shutdown_transport(handle)
 
     def add_transport_ref(self, handle: int) -> None:  # noqa: D102
@@ -317,6 +318,12 @@ class UserAgent:
         _, number = self._options.pop(address)
         self.emit("options-answer", n=number, code=code, reason=reason)
         self._answered("OPTIONS", code)
+
+    def incoming_call(self, number: int) -> None:
+        """The server calls: accept."""
+        call = IncomingCall(self, self._account, number)
+        self._calls.append(call)
+        call.accept()
 
     def _answered(self, method: str, code: int) -> None:
         for callback in self._on_answer:

@@ -12,9 +12,11 @@ Commands: ``start`` (fields of ``Settings``, and ``mitigations``), ``stop``. Eve
                                               reason: idle-timer, pjsip's text, or empty
     ref {id, held}                            a mitigation took or gave back a reference
     options-sent {n}, options-answer {n, code, reason}
+    message {text}                            a MESSAGE
+    call {call_id, state, code}               a call of the server, which is accepted: confirmed, disconnected, …
     setting {name, …}                         before ready: a mitigation has set something in pjsip
     socket-option {id, name, value}           what the kernel has for a connection's socket
-    unanswered {patience}                     a mitigation has given a connection up: nothing came in time
+    unanswered {id, patience}                 a mitigation gives a connection up: no answer within as many seconds
     interval-tried {interval, safe}, interval-used {interval}
                                               a mitigation has learnt whether an interval is safe, and now uses another
 

@@ -15,6 +15,15 @@ if TYPE_CHECKING:
     from lab.actors.pjsip.agent import UserAgent
 
 
+_CALL_STATES = {
+    pj.PJSIP_INV_STATE_INCOMING: "incoming",
+    pj.PJSIP_INV_STATE_EARLY: "early",
+    pj.PJSIP_INV_STATE_CONNECTING: "connecting",
+    pj.PJSIP_INV_STATE_CONFIRMED: "confirmed",
+    pj.PJSIP_INV_STATE_DISCONNECTED: "disconnected",
+}
+
+
 class Endpoint(pj.Endpoint):  # type: ignore[misc]  # pjsua2 has no types
     """The one endpoint of a process."""
 
@@ -46,6 +55,33 @@ class Account(pj.Account):  # type: ignore[misc]
     def onSendRequest(self, prm: Any) -> None:  # noqa: D102, N802
         transaction = prm.e.body.tsxState.tsx
         self._agent.options_answer(int(prm.userData), transaction.statusCode, transaction.statusText)
+
+    @guarded
+    def onInstantMessage(self, prm: Any) -> None:  # noqa: D102, N802
+        self._agent.emit("message", text=prm.msgBody)
+
+    @guarded
+    def onIncomingCall(self, prm: Any) -> None:  # noqa: D102, N802
+        self._agent.incoming_call(prm.callId)
+
+
+class IncomingCall(pj.Call):  # type: ignore[misc]
+    """A call from the server, answered at once."""
+
+    def __init__(self, agent: UserAgent, account: Account, number: int) -> None:
+        super().__init__(account, number)
+        self._agent = agent
+
+    def accept(self) -> None:
+        """Answer 200."""
+        answer = pj.CallOpParam()
+        answer.statusCode = pj.PJSIP_SC_OK
+        self.answer(answer)
+
+    @guarded
+    def onCallState(self, prm: Any) -> None:  # noqa: ARG002, D102, N802
+        info = self.getInfo()
+        self._agent.emit("call", call_id=info.callIdString, state=_CALL_STATES[info.state], code=info.lastStatusCode)
 
 
 class Buddy(pj.Buddy):  # type: ignore[misc]

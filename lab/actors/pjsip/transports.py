@@ -35,7 +35,7 @@ class Transports:
     """Follows the handles pjsip speaks of; a handle may be used again after its transport was destroyed.
 
     Args:
-        emit: where ``transport`` and ``ref`` events go.
+        emit: where ``transport``, ``unanswered`` and ``ref`` events go.
         read: reads the transport of a handle.
     """
 
@@ -86,9 +86,14 @@ class Transports:
         for watcher in self._watchers:
             watcher(handle, state)
 
-    def usable(self, handle: int) -> bool:
-        """Whether pjsip would use it for something new."""
-        return handle in self._known and self._known[handle].alive
+    def give_up(self, handle: int, *, after: float) -> bool:
+        """Write to the record that nothing was answered within ``after`` seconds; False if it has ended already."""
+        known = self._known.get(handle)
+        if known is None or not known.alive:
+            return False
+        known.reason = known.reason or f"given up: no answer within {after:g} s"
+        self._emit("unanswered", id=known.id, patience=float(after))
+        return True
 
     def of(self, handle: int) -> Transport:
         """The transport of a handle not yet destroyed, as it was when first spoken of."""
