@@ -63,6 +63,9 @@ class Flow:
     def close(self) -> None:
         """End it in order."""
 
+    def abandon(self) -> None:
+        """End it as the kernel does for a process that is gone: no close_notify; FIN, or RST if data lies unread."""
+
 
 class UdpFlow(Flow):
     """What is exchanged with one address over the server's UDP socket. Has no end."""
@@ -225,6 +228,13 @@ class StreamFlow(Flow, asyncio.Protocol):
     def close(self) -> None:
         """End it in order: close_notify, FIN."""
         self._finish("closed", "by server")
+
+    def abandon(self) -> None:
+        """Let go of the socket; what is still unsent is lost."""
+        if self._socket is not None and self._end is None:
+            self._end = ("closed", "server gone")
+            self.ready = False
+            self._socket.abort()
 
     def _finish(self, state: str, reason: str, *, farewell: bool = True) -> None:
         if self._socket is None or self._end is not None:

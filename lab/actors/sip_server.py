@@ -6,7 +6,14 @@ retransmissions over UDP, the time a probe has, and the keep-alives of its mitig
 
 Commands: ``start`` (``Settings``); ``notify``, ``options``, ``message`` {probe, within}, ``invite`` {probe, within,
 hold}; ``stop``. A NOTIFY goes within the newest subscription, the others to the binding that was registered last, or
-else to the newest subscriber. Events::
+else to the newest subscriber. And misbehaviour, each answered by ``obeyed`` with its ``do``::
+
+    close {}                      ends the newest subscription's flow in order; ``flow`` in ``obeyed`` names it
+    go-down {keeps_state}         listens no more and drops every flow, as if killed
+    come-up {}                    the end of that; then ``ready``
+    answer {mode, by}             to requests and pings: at-once, late (by so many seconds), mute
+
+Events::
 
     ready {ports}
     flow {id, state, transport, peer, reason}  accepted, connected, secured (TLS handshake done), closed, reset, failed
@@ -17,6 +24,8 @@ else to the newest subscriber. Events::
     probe {probe, kind, state, code, flow, peer, reason}   see lab.actors.sip_probes
     keep-alive {kind, state, flow, code, reason}  options or crlf of a mitigation: sent, answered, failed
     crlf-ping {flow, answered}                    a double CRLF came
+    held, ignored {what, flow}                    what came while answers were late or mute
+    obeyed {do, …}                                to misbehave
 
 Does not model: IPv6, DNS, forking, calls from the client, authentication, and what ``lab.sip.subscription`` leaves out.
 """
@@ -26,7 +35,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -99,6 +108,18 @@ class Settings(NamedTuple):
         return settings
 
 
+class Answers(NamedTuple):
+    """How requests and pings are answered.
+
+    Attributes:
+        mode: ``at-once``, ``late``, ``mute``.
+        by: seconds, of ``late``.
+    """
+
+    mode: str
+    by: float
+
+
 class _Answer(NamedTuple):
     """A response as it was sent over UDP."""
 
@@ -149,6 +170,8 @@ class SipServer:
         self._subscription_ends: dict[DialogId, asyncio.TimerHandle] = {}
         self._binding_ends: dict[BindingKey, asyncio.TimerHandle] = {}
         self._connecting: set[asyncio.Task[None]] = set()
+        self._down = False
+        self._answers = Answers("at-once", 0.0)
 
     # What mitigations see: see `Server`
 
@@ -249,6 +272,57 @@ class SipServer:
             self._loop.remove_reader(self._udp)
             self._udp.close()
 
+    # Misbehaviour
+
+    def close_newest(self) -> None:
+        """End the flow of the newest subscription in order, if there is one."""
+        subscription = self._notifier.newest(now=self._loop.time())
+        flow = self._flows.get(subscription.flow) if subscription is not None else None
+        if flow is not None:
+            flow.close()
+        self._channel.emit("obeyed", do="close", flow=None if flow is None else flow.id)
+
+    def answer(self, answers: Answers) -> None:
+        """Answer like this from now on; what is held already keeps its time."""
+        self._answers = answers
+        self._channel.emit("obeyed", do="answer", mode=answers.mode, by=answers.by)
+
+    def go_down(self, *, keeps_state: bool) -> None:
+        """Do what the kernel does when it kills a server; forget what was known, unless it is kept elsewhere."""
+        self._down = True
+        for listener in self._listeners:
+            listener.close()
+        self._listeners.clear()
+        for flow in list(self._flows.values()):
+            if isinstance(flow, UdpFlow):
+                self.flow_ended(flow, "closed", "server gone")
+            else:
+                flow.abandon()
+        if self._udp is not None:
+            self._loop.remove_reader(self._udp)
+            self._udp.close()
+            self._udp = None
+        if not keeps_state:
+            for timer in (*self._subscription_ends.values(), *self._binding_ends.values()):
+                timer.cancel()
+            self._subscription_ends.clear()
+            self._binding_ends.clear()
+            self._answered.clear()
+            self._notifier = Notifier(self._subscription_expires)
+            self._registrar = Registrar(self._settings.registration_expires, outbound=self._outbound)
+        self._in_use()
+        self._channel.emit("obeyed", do="go-down")
+
+    async def come_up(self) -> None:
+        """Listen again.
+
+        Raises:
+            OSError: an address cannot be bound.
+        """
+        self._down = False
+        self._channel.emit("obeyed", do="come-up")
+        await self.listen()
+
     # Flows
 
     def _datagram(self, sock: socket.socket) -> None:
@@ -293,7 +367,22 @@ class SipServer:
         )
 
     def flow_received(self, flow: Flow, item: Item) -> None:
-        """Owner: act on a message, a ping, or what was neither."""
+        """Owner: act on a message, a ping, or what was neither, now or later."""
+        if self._answers.mode == "at-once" or isinstance(item, Response):
+            self._act_on(flow, item)
+            return
+        what = item.method if isinstance(item, Request) else "crlf-ping" if isinstance(item, KeepAlive) else "malformed"
+        if self._answers.mode == "mute":
+            self._channel.emit("ignored", what=what, flow=flow.id)
+            return
+        self._channel.emit("held", what=what, flow=flow.id)
+        self._loop.call_later(self._answers.by, self._act_late, flow, item)
+
+    def _act_late(self, flow: Flow, item: Item) -> None:
+        if flow.id in self._flows:
+            self._act_on(flow, item)
+
+    def _act_on(self, flow: Flow, item: Item) -> None:
         if isinstance(item, KeepAlive):
             if self._settings.answers_crlf:
                 flow.send(b"\r\n")
@@ -531,6 +620,8 @@ class SipServer:
 
     def route(self, flow: str, next_hop: Uri) -> Flow | str:
         """The flow a request takes, perhaps not ready yet, or why there is none."""
+        if self._down:
+            return "server-down"
         bound = self._outbound and "ob" in dict(next_hop.parameters)  # RFC 5626 §5.3: its flow or none
         if self._settings.notify_route == "flow" or bound:
             return self._flows.get(flow, "flow-gone")
@@ -673,18 +764,29 @@ class _Actor:
         match command, self._server:
             case {"do": "start"}, None:
                 self._server = SipServer(Settings.read(command), Channel(self._sock), self._loop)
-                self._starting = self._loop.create_task(self._server.listen())
-                self._starting.add_done_callback(self._started)
+                self._begin(self._server.listen())
             case {"do": "notify", "probe": str(probe), "within": within}, SipServer() as server:
                 server.notify(probe, within)
             case {"do": "options" | "message" as kind, "probe": str(probe), "within": within}, SipServer() as server:
                 server.probe(kind, probe, within)
             case {"do": "invite", "probe": str(probe), "within": within, "hold": hold}, SipServer() as server:
                 server.probe("invite", probe, within, hold)
+            case {"do": "close"}, SipServer() as server:
+                server.close_newest()
+            case {"do": "answer", "mode": "at-once" | "late" | "mute" as mode, "by": by}, SipServer() as server:
+                server.answer(Answers(mode, by or 0.0))
+            case {"do": "go-down", "keeps_state": bool(keeps_state)}, SipServer() as server:
+                server.go_down(keeps_state=keeps_state)
+            case {"do": "come-up"}, SipServer() as server:
+                self._begin(server.come_up())
             case {"do": "stop"}, _:
                 self._end(in_order=True)
             case _:
                 raise LabFault("commanding the SIP server", detail=repr(command))
+
+    def _begin(self, listening: Coroutine[Any, Any, None]) -> None:
+        self._starting = self._loop.create_task(listening)
+        self._starting.add_done_callback(self._started)
 
     def _started(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None and not self._over.done():

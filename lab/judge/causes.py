@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lab.judge import faults
 from lab.judge.sentinel import outcome_of
 from lab.judge.story import Flow, Line, Story
 from lab.model.outcome import CauseFound
+from lab.model.scenario import Cell
 from lab.model.verdict import Cause
 
 MAPPING_END_MATTERS_S = 0.2
@@ -27,10 +29,10 @@ AFTER_FORGETTING = {
 """What the middlebox then did, by what the sentinel met (from inside, from outside) on flows of its own."""
 
 
-def find(story: Story, *, sent: float, deadline: float) -> CauseFound:
+def find(cell: Cell, story: Story, *, sent: float, deadline: float) -> CauseFound:
     """The cause of the failure of a probe sent at ``sent`` and unanswered at ``deadline`` (seconds of the record)."""
     flow = story.subscription_flow(sent)
-    found = [*_aborted(story, deadline), *_faults(story, deadline)]
+    found = [*_aborted(story, deadline), *faults.causes(cell, story, sent=sent, deadline=deadline)]
     if flow is not None:
         found += [*_client_closed(story, flow, deadline), *_mapping_lost(story, flow, sent)]
     if not found:
@@ -47,26 +49,6 @@ def _aborted(story: Story, before: float) -> Iterator[CauseFound]:
                 kind=Cause.CLIENT_ABORTED,
                 at_s=line["t"],
                 text=f"client process ended by {line['how']} at {line['t']:.1f} s: {line['last']}",
-                evidence=(number,),
-            )
-
-
-def _faults(story: Story, before: float) -> Iterator[CauseFound]:
-    for number, line in story.of("runner", "fault"):
-        if line["t"] > before:
-            continue
-        if line["fault"] == "ForgetFlows":
-            yield CauseFound(
-                kind=Cause.MIDDLEBOX_LOST_TABLE,
-                at_s=line["t"],
-                text=f"middlebox {line['node']} lost its table at {line['t']:.1f} s",
-                evidence=(number,),
-            )
-        if line["fault"] == "LinkDown":
-            yield CauseFound(
-                kind=Cause.LINK_DOWN,
-                at_s=line["t"],
-                text=f"link {line['link']} went down at {line['t']:.1f} s",
                 evidence=(number,),
             )
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 
+from lab.judge.faults import begun, over
 from lab.judge.story import Story
+from lab.model.fault import LinkDown, Reboot
 from lab.model.middlebox import ForgottenFlow, Middlebox
 from lab.model.scenario import Cell
 from lab.model.topology import Role, Topology
 
 FLOWS = ("from-inside", "from-outside")
 OUTCOMES = ("delivered", "reset", "closed", "unreachable", "silent", "failed")
+
+FOLLOWED_S = 3.0
+"""A challenge waits this long for an outcome (``lab.actors.sentinel``)."""
 
 EARLY_S = 0.5
 """A mapping that ends this much before its time ended too early; conntrack counts in ticks of at most 10 ms."""
@@ -26,6 +31,7 @@ class Kept(Enum):
     YES = "still there"
     EXPIRED = "timed out"
     LOST = "gone with the whole table"
+    MOVED = "gone with the whole table and the address it used"
 
 
 Path = Sequence[tuple[Middlebox, Kept]]
@@ -45,7 +51,7 @@ def forgets(box: Middlebox, *, idle: float) -> bool:
 
 def middleboxes_on_path(topology: Topology) -> tuple[str, ...]:
     """The names of the middleboxes between client and server, the client's first."""
-    path = _path(topology, topology.only(Role.CLIENT).name, topology.only(Role.SERVER).name, frozenset())
+    path = topology.path(topology.only(Role.CLIENT).name, topology.only(Role.SERVER).name)
     return tuple(name for name in path if topology.node(name).role is Role.MIDDLEBOX)
 
 
@@ -67,19 +73,15 @@ def doubt(cell: Cell, story: Story) -> str:
         if sent is None or not outcome:
             return f"the sentinel's flow {flow} was not challenged"
         quiet_since = sent["t"] - sent["idle"]
-        if cut := _cut_during(story, sent["t"]):
-            return f"link {cut} was down while the sentinel was challenged"
-        path = [
-            (boxes[name], _kept(boxes[name], sent["idle"], emptied=_emptied(story, name, quiet_since, sent["t"])))
-            for name in names
-        ]
-        wanted = expected(path)[side]
-        if outcome != wanted:
+        reboots = {name: _reboots(cell, story, name, since=quiet_since, until=sent["t"]) for name in names}
+        path = [(boxes[name], _kept(boxes[name], sent["idle"], reboots[name])) for name in names]
+        allowed = _allowed(cell, story, expected(path)[side], sent=sent["t"])
+        if outcome not in allowed:
             return (
                 f"sentinel: sent {flow.replace('-', ' ')} after {sent['idle']:.1f} s of silence,"
-                f" the middlebox should show `{wanted}`, showed `{outcome}`"
+                f" the middlebox should show `{' or '.join(sorted(allowed))}`, showed `{outcome}`"
             )
-        if early := _too_early(story, flow, boxes, quiet_since=quiet_since, until=sent["t"]):
+        if early := _too_early(cell, story, flow, quiet_since=quiet_since, until=sent["t"]):
             return early
     return ""
 
@@ -94,13 +96,14 @@ _ANSWERS_INSIDE = {
 def _from_inside(path: Path) -> str:
     if told := _told(path, {ForgottenFlow.RST_TO_BOTH: "reset", ForgottenFlow.FIN_TO_INSIDE: "closed"}):
         return told
-    on_new_port = False
+    elsewhere = False  # whether the flow now comes from an endpoint that nobody beyond has seen
     for box, kept in path:
-        on_new_port |= kept is not Kept.YES and box.forgotten is ForgottenFlow.REPICKUP_NEW_PORT
-        unknown = on_new_port or kept is not Kept.YES
+        unknown = elsewhere or kept is not Kept.YES
+        elsewhere |= kept is Kept.MOVED
+        elsewhere |= kept is not Kept.YES and box.forgotten is ForgottenFlow.REPICKUP_NEW_PORT
         if unknown and not box.forgotten.picks_up:
             return _ANSWERS_INSIDE.get(box.forgotten, "silent")
-    return "reset" if on_new_port else "delivered"  # by the server, who knows no such connection
+    return "reset" if elsewhere else "delivered"  # by the server, who knows no such connection
 
 
 def _from_outside(path: Path) -> str:
@@ -108,7 +111,8 @@ def _from_outside(path: Path) -> str:
         return told
     for box, kept in reversed(path):
         if kept is not Kept.YES:
-            return "reset" if box.forgotten is ForgottenFlow.RST_TO_SENDER else "silent"
+            answers = box.forgotten is ForgottenFlow.RST_TO_SENDER and kept is not Kept.MOVED
+            return "reset" if answers else "silent"  # nobody answers for an address that is gone
     return "delivered"
 
 
@@ -129,39 +133,40 @@ def _timeout(box: Middlebox) -> float:
     return float("inf") if box.established_idle_timeout is None else box.established_idle_timeout
 
 
-def _path(topology: Topology, start: str, goal: str, been: frozenset[str]) -> tuple[str, ...]:
-    """The nodes from start to goal; empty if there is no way (the topology has no loops, so there is at most one)."""
-    if start == goal:
-        return (goal,)
-    for link in topology.links:
-        ends = [end for end, _ in link.ends]
-        if start in ends:
-            (other,) = (end for end in ends if end != start)
-            if other not in been and (rest := _path(topology, other, goal, been | {start})):
-                return (start, *rest)
-    return ()
-
-
-def _kept(box: Middlebox, idle: float, *, emptied: bool) -> Kept:
-    if emptied:
-        return Kept.LOST
+def _kept(box: Middlebox, idle: float, reboots: Sequence[Reboot]) -> Kept:
+    if reboots:
+        return Kept.MOVED if any(reboot.address is not None for reboot in reboots) else Kept.LOST
     return Kept.EXPIRED if forgets(box, idle=idle) else Kept.YES
 
 
-def _emptied(story: Story, node: str, since: float, until: float) -> bool:
-    faults = story.of("runner", "fault", fault="ForgetFlows", node=node)
-    return any(since <= line["t"] <= until for _, line in faults)
+def _reboots(cell: Cell, story: Story, node: str, *, since: float, until: float) -> list[Reboot]:
+    """The reboots of a middlebox in a time."""
+    return [
+        fault
+        for number, fault in enumerate(cell.faults)
+        if isinstance(fault, Reboot) and fault.node == node
+        if any(since <= line["t"] <= until for _, line in begun(story, number))
+    ]
 
 
-def _cut_during(story: Story, sent: float) -> str:
-    """The link that was down at some moment of a challenge."""
-    for _, line in story.of("runner", "fault", fault="LinkDown"):
-        if line["t"] <= sent + 3 and line["t"] + line["lasts"] >= sent:
-            return str(line["link"])
-    return ""
+def _allowed(cell: Cell, story: Story, wanted: str, *, sent: float) -> set[str]:
+    """The outcomes a challenge may have, given the one it has if no link on its way is down meanwhile."""
+    client, server = cell.topology.only(Role.CLIENT).name, cell.topology.only(Role.SERVER).name
+    path = cell.topology.path(client, server)
+    crossed = {cell.topology.link_towards(node, server).name for node in path[:-1]}
+    allowed = {wanted}
+    for number, fault in enumerate(cell.faults):
+        for _, line in begun(story, number):
+            start, end = line["t"], over(story, number) or float("inf")
+            if isinstance(fault, LinkDown) and fault.link in crossed and start < sent + FOLLOWED_S and end > sent:
+                allowed.add("silent")
+                if wanted == "delivered" and start <= sent and end >= sent + FOLLOWED_S:
+                    allowed.remove("delivered")
+    return allowed
 
 
-def _too_early(story: Story, flow: str, boxes: dict[str, Middlebox], *, quiet_since: float, until: float) -> str:
+def _too_early(cell: Cell, story: Story, flow: str, *, quiet_since: float, until: float) -> str:
+    boxes = dict(cell.middleboxes)
     established = next((line for _, line in story.of("sentinel", "sentinel", flow=flow, state="established")), None)
     if established is None:
         return f"the sentinel's flow {flow} was never established"
@@ -169,7 +174,7 @@ def _too_early(story: Story, flow: str, boxes: dict[str, Middlebox], *, quiet_si
         for _, line in story.of("middlebox", "mapping", state="destroyed", inside=inside):
             lived, box = line["t"] - quiet_since, boxes[line["node"]]
             timeout = box.established_idle_timeout
-            if line["t"] >= until or _emptied(story, line["node"], quiet_since, line["t"]):
+            if line["t"] >= until or _reboots(cell, story, line["node"], since=quiet_since, until=line["t"]):
                 continue
             if not forgets(box, idle=lived + EARLY_S) and line["tcp_state"] not in CLOSED:
                 claim = timeout or "never"

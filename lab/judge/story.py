@@ -64,9 +64,10 @@ class Story:
         sent = {line["probe"]: float(line["t"]) for _, line in self.of("server", "probe", state="sent")}
         fates = []
         for state in ("answered", "failed"):
-            for _, line in self.of("server", "probe", state=state):
-                known = float(line["t"])
-                fates.append(ProbeSeen(line["probe"], sent.get(line["probe"], known), known, state == "answered"))
+            for who in ("server", "runner"):  # the runner speaks for a server that stands still
+                for _, line in self.of(who, "probe", state=state):
+                    known = float(line["t"])
+                    fates.append(ProbeSeen(line["probe"], sent.get(line["probe"], known), known, state == "answered"))
         return sorted(fates, key=lambda probe: probe.sent_s)
 
     def never_silent(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.judge import causes, metrics, sentinel
+from lab.judge import causes, effects, metrics, sentinel
 from lab.judge.story import Line, Story
 from lab.model.outcome import CauseFound, Outcome
 from lab.model.scenario import Cell
@@ -13,11 +13,12 @@ def judge(cell: Cell, lines: list[Line]) -> Outcome:
     """The outcome of a cell that ran to its end, or was cut short.
 
     A cell passes if its expectation is met, fails if it is not, and is inconclusive if it did not run to its end, sent
-    fewer probes than the scenario has, or its middlebox did not do what the scenario says (the sentinel flows tell).
+    fewer probes than the scenario has, one of its faults did not take effect, or its middlebox did not do what the
+    scenario says (the sentinel flows tell).
     """
     story = Story(lines)
     doubt = _doubt(cell, story)
-    cause = None if doubt else _cause(story)
+    cause = None if doubt else _cause(cell, story)
     measured = metrics.measure(cell, story, cause)
     if doubt:
         verdict = Verdict.INCONCLUSIVE
@@ -44,7 +45,7 @@ def _doubt(cell: Cell, story: Story) -> str:
     known = len(story.probes())
     if known != len(cell.probes):
         return f"{len(cell.probes)} probes were due, the fate of {known} is known"
-    return sentinel.doubt(cell, story)
+    return effects.doubt(cell, story) or sentinel.doubt(cell, story)
 
 
 def _last_word(story: Story) -> str:
@@ -53,11 +54,11 @@ def _last_word(story: Story) -> str:
     return ""
 
 
-def _cause(story: Story) -> CauseFound | None:
+def _cause(cell: Cell, story: Story) -> CauseFound | None:
     """The cause of the first probe that failed."""
     for probe in story.probes():
         if not probe.answered:
-            return causes.find(story, sent=probe.sent_s, deadline=probe.known_s)
+            return causes.find(cell, story, sent=probe.sent_s, deadline=probe.known_s)
     return None
 
 

@@ -22,6 +22,7 @@ from pydantic_core import ErrorDetails
 from lab.errors import Problem
 from lab.loader.yaml_lines import Node, shown
 from lab.model.rules import Yaml, kebab
+from lab.model.when import When
 from lab.units import Quantity
 
 T = TypeVar("T")
@@ -91,6 +92,8 @@ def describe(expected: Any) -> str:
         text = f"a quantity such as `{expected.example}`"
     elif isinstance(expected, type) and issubclass(expected, Enum):
         text = f"one of {', '.join(_words(expected))}"
+    elif expected is When:
+        text = f"a moment such as {When.example}"
     elif dataclasses.is_dataclass(expected):
         text = _mapping(keys(expected))
     else:

@@ -14,7 +14,7 @@ from typing import Any
 from lab.errors import Problem
 from lab.loader.check import build, choice
 from lab.loader.yaml_lines import Node
-from lab.model.scenario import Fault
+from lab.model.fault import Fault
 
 _HUMP = re.compile(r"(?<!^)(?=[A-Z])")
 

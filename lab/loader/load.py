@@ -12,13 +12,14 @@ from typing import Any
 from lab.errors import Problem, ScenarioError
 from lab.loader.axes import read_axes
 from lab.loader.check import build, describe, hint, keys, unknown_key, value_of
+from lab.loader.disturbances import check_faults, check_targets
 from lab.loader.expand import cell_name, check_labels, check_reach, check_size, claim_of, combinations, labels
 from lab.loader.file import ScenarioFile
 from lab.loader.impairments import check_impairments
 from lab.loader.kinds import faults, read_kind
 from lab.loader.project import check_file_name, topology_of
 from lab.loader.text_file import read_text
-from lab.loader.timing import check_claims, check_faults, check_probes, check_targets
+from lab.loader.timing import check_claims, check_probes
 from lab.loader.yaml_lines import Node, read_yaml
 from lab.model.impairment import Impairment
 from lab.model.rules import kebab
@@ -61,7 +62,7 @@ def _read(path: Path, text: str, root: Node, problems: list[Problem]) -> Scenari
     if topology is not None:
         check_targets(fault_nodes, topology, problems)
         check_impairments(impairment_nodes, impairments, topology, problems)
-    check_faults(fault_nodes, found_faults, parts["ends"], problems)
+    check_faults(fault_nodes, found_faults, parts["server"], parts["ends"], problems)
     check_probes(probe_nodes, probes, parts["ends"], problems)
     check_claims(claim_nodes, claims, parts["ends"], problems)
 

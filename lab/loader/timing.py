@@ -1,52 +1,16 @@
-"""What happens when: faults, probes and claims must fit into the run, and speak of things that exist."""
+"""What happens when: probes and claims must fit into the run."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from lab.errors import Problem
-from lab.loader.check import choice
 from lab.loader.yaml_lines import Node
-from lab.model.scenario import Claim, Fault, ForgetFlows, LinkDown, Probe
-from lab.model.topology import Role, Topology
+from lab.model.scenario import Claim, Probe
 from lab.model.verdict import Verdict
 from lab.units import Seconds
 
 _WITHOUT_CAUSE = [verdict.value for verdict in Verdict if verdict is not Verdict.FAIL]
-
-
-def check_targets(nodes: Sequence[Node], topology: Topology, problems: list[Problem]) -> None:
-    """Faults act on nodes and links of the topology.
-
-    It looks at what is written, so that a wrong target is reported beside a wrong time.
-    """
-    boxes = [node.name for node in topology.nodes if node.role is Role.MIDDLEBOX]
-    links = [link.name for link in topology.links]
-    for node in nodes:
-        for kind, key, allowed, what in (
-            ("forget-flows", "node", boxes, "no such middlebox"),
-            ("link-down", "link", links, "no such link"),
-        ):
-            fault = node.get(kind)
-            target = fault.get(key) if fault is not None else None
-            if target is not None and isinstance(target.value, str) and target.value not in allowed:
-                problems.append(target.problem(what, allowed=choice(target.value, allowed)))
-
-
-def check_faults(
-    nodes: Sequence[Node], faults: Sequence[Fault | None], ends: Seconds | None, problems: list[Problem]
-) -> None:
-    """Faults happen before the end."""
-    for node, fault in zip(nodes, faults, strict=True):
-        if fault is None or ends is None or fault.at < ends:
-            continue
-        match fault:
-            case ForgetFlows():
-                place = node.get("forget-flows")
-            case LinkDown():
-                place = node.get("link-down")
-        at = place.get("at") if place is not None else None
-        problems.append((at or node).problem("not before the end of the run", allowed=f"before {ends}"))
 
 
 def check_probes(

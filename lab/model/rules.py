@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import partial
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from lab.units import Checked, WholeSeconds
@@ -21,6 +21,10 @@ LONGEST_NODE = 12
 LONGEST_LINK = 8
 """So that interface names, made from a link's name and an end, fit the kernel's 15 bytes."""
 LONGEST_LABEL = 40
+SMALLEST_MTU = 68
+"""Bytes; every IPv4 link carries that much (RFC 791 §3.2)."""
+LARGEST_MTU = 1500
+"""Bytes; what the lab's links carry (Ethernet)."""
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*", re.ASCII)
 _ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}/\d{1,2}", re.ASCII)
@@ -96,6 +100,24 @@ def check_address(text: Any) -> IPv4Interface:
     return address
 
 
+def check_host(text: str) -> str:
+    """An IPv4 host address without a prefix length, as its owner's subnet is known.
+
+    Raises:
+        ValueError: anything else.
+    """
+    try:
+        return str(IPv4Address(text))
+    except ValueError:
+        raise ValueError("not an address; IPv4 without a prefix length, such as `198.51.100.3`") from None
+
+
+def _mtu(value: int) -> int:
+    if not SMALLEST_MTU <= value < LARGEST_MTU:
+        raise ValueError(f"out of range; {SMALLEST_MTU} to {LARGEST_MTU - 1} bytes")
+    return value
+
+
 def _or_never(value: Any) -> Any:
     if value is None:
         raise ValueError("nothing; a time such as `60 s`, or `never`")
@@ -124,6 +146,9 @@ def _text(value: str) -> str:
 NodeName = Annotated[str, Checked(partial(check_name, longest=LONGEST_NODE))]
 LinkName = Annotated[str, Checked(partial(check_name, longest=LONGEST_LINK))]
 Label = Annotated[str, Checked(partial(check_name, longest=LONGEST_LABEL))]
+HostAddress = Annotated[str, Checked(check_host)]
+Mtu = Annotated[int, Checked(_mtu)]
+"""Less than a link of the lab carries anyway."""
 Seed = Annotated[int, Checked(_seed)]
 Text = Annotated[str, Checked(_text)]
 WholeSecondsOrNever = Annotated[WholeSeconds | None, Before(_or_never, also={"const": "never"})]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from lab.model.fault import Fault
 from lab.model.impairment import Impairment
 from lab.model.middlebox import Middlebox
 from lab.model.rules import Label, OneOrMore, Yaml
@@ -80,27 +81,6 @@ class Strategy(Yaml):
     what: str = ""
     source: str = ""
     mitigations: tuple[Any, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ForgetFlows(Yaml):
-    """Fault: a middlebox loses its table at once, as in a reboot that keeps its address."""
-
-    at: Seconds
-    node: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LinkDown(Yaml):
-    """Fault: a link carries nothing for a while."""
-
-    at: Seconds
-    link: str
-    lasts: Lasting
-
-
-Fault = ForgetFlows | LinkDown
-"""Closed union; matched exhaustively wherever a fault is handled."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -78,3 +78,24 @@ class Topology:
         client = self.only(Role.CLIENT).name
         (link,) = (link for link in self.links if any(end == client for end, _ in link.ends))
         return link
+
+    def path(self, start: str, goal: str) -> tuple[str, ...]:
+        """The nodes from start to goal, both included; empty if there is no way (there is at most one)."""
+        return self._path(start, goal, frozenset())
+
+    def link_towards(self, node: str, goal: str) -> Link:
+        """The link by which a packet leaves ``node`` for ``goal`` (ValueError if there is no way)."""
+        _, neighbour, *_ = self.path(node, goal)
+        (link,) = (link for link in self.links if {end for end, _ in link.ends} == {node, neighbour})
+        return link
+
+    def _path(self, start: str, goal: str, been: frozenset[str]) -> tuple[str, ...]:
+        if start == goal:
+            return (goal,)
+        for link in self.links:
+            ends = [end for end, _ in link.ends]
+            if start in ends:
+                (other,) = (end for end in ends if end != start)
+                if other not in been and (rest := self._path(other, goal, been | {start})):
+                    return (start, *rest)
+        return ()

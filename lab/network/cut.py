@@ -1,35 +1,28 @@
-"""A link that carries nothing: what arrives at either end is dropped there, and nobody is told.
+"""A link that carries nothing, or not everything: what arrives at either end is dropped there, and nobody is told.
 
 Not ``ip link set down``: that takes the routes along and tells the sender at once. Capture sees a frame before it is
 dropped, so what was sent onto a cut link is in the record.
 
 Effect, at both ends::
 
-    table netdev cut-lan {
-        chain arriving {
-            type filter hook ingress device "lan" priority filter; policy drop;
+    table netdev down {
+        chain losses {
+            type filter hook ingress device "lan" priority filter; policy accept;
+            counter drop
         }
     }
 """
 
 from __future__ import annotations
 
-from lab.network import netns
-from lab.network.apply import nft
+from lab.network.losses import Losses, on_arrival
 
 
-def cut(interface: str, namespaces: tuple[int, int]) -> None:
-    """Make the link carry nothing; ``namespaces`` are those of its two ends."""
-    hook = f'type filter hook ingress device "{interface}" priority filter; policy drop;'
-    _at_both(namespaces, f"table netdev cut-{interface} {{ chain arriving {{ {hook} }}\n}}")
+def cut(interface: str, namespaces: tuple[int, int], *, name: str = "down") -> Losses:
+    """Make the link carry nothing; ``namespaces`` are those of its two ends, ``name`` tells cuts at once apart."""
+    return on_arrival(name, dict.fromkeys(namespaces, interface))
 
 
-def mend(interface: str, namespaces: tuple[int, int]) -> None:
-    """Let a cut link carry again."""
-    _at_both(namespaces, f"delete table netdev cut-{interface}")
-
-
-def _at_both(namespaces: tuple[int, int], commands: str) -> None:
-    for namespace in namespaces:
-        with netns.entered(namespace):
-            nft(commands)
+def narrow(interface: str, namespaces: tuple[int, int], mtu: int, *, name: str = "narrow") -> Losses:
+    """Make the link lose IPv4 packets of more than ``mtu`` bytes, and the ICMP that asks for smaller ones."""
+    return on_arrival(name, dict.fromkeys(namespaces, interface), f"ip length > {mtu}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,9 @@ class ActorLink:
         actor: its process.
         record: where its events go.
         logs: its log files, the most telling first; their last lines go into ``aborted``.
+
+    Attributes:
+        frozen: whether it has been stopped where it stands.
     """
 
     def __init__(self, name: str, actor: Actor, record: Record, logs: tuple[Path, ...]) -> None:
@@ -32,6 +36,7 @@ class ActorLink:
         self._logs = logs
         self._lines = Lines()
         self._attached = False
+        self.frozen = False
 
     def attach(self) -> None:
         """Start listening, in the running loop."""
@@ -51,6 +56,18 @@ class ActorLink:
             pass  # it is dead; its end is noticed by ``_ended``
         finally:
             self._actor.sock.settimeout(0)
+
+    def freeze(self) -> bool:
+        """Stop the process where it stands; returns whether the kernel says it is stopped."""
+        os.kill(self._actor.pid, signal.SIGSTOP)
+        now = os.waitid(os.P_PID, self._actor.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        self.frozen = now is not None and now.si_code == os.CLD_STOPPED
+        return self.frozen
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        os.kill(self._actor.pid, signal.SIGCONT)
+        self.frozen = False
 
     def end(self) -> None:
         """Kill the process; whatever it has said until now is taken."""

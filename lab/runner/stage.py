@@ -19,13 +19,17 @@ from lab.actors.pjsip import client as pjsip_client
 from lab.actors.sentinel import Sentinel
 from lab.backends.netns import NetnsBackend
 from lab.model import wire
+from lab.model.fault import ForgedSegment
 from lab.model.middlebox import Middlebox
 from lab.model.scenario import Cell, Transport
 from lab.model.topology import Role
+from lab.network import forge
 from lab.network.apply import Network, apply
 from lab.network.ledger import Ledger
 from lab.network.plan import plan
 from lab.runner.actor_link import ActorLink
+from lab.runner.expect import Expectations
+from lab.runner.flows import Flows
 from lab.runner.record import Record
 
 PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061}  # RFC 3261 §19.1.2
@@ -40,6 +44,8 @@ class Stage:
     def __init__(self, cell: Cell, folder: Path, record: Record) -> None:
         self.cell = cell
         self.record = record
+        self.flows = Flows(record)
+        self.expectations = Expectations(record)
         self._folder = folder
         self._undo: list[Callable[[], Any]] = []
         self.client_node = cell.topology.only(Role.CLIENT).name
@@ -59,6 +65,8 @@ class Stage:
         backend = NetnsBackend(self.network.namespaces)
         self.server = self._actor("server", backend, self.server_node, sip_server.main)
         self.client = self._actor("client", backend, self.client_node, pjsip_client.main)
+        if any(isinstance(fault, ForgedSegment) for fault in self.cell.faults):
+            forge.prepare()  # after the forks, which would copy what it loads
         self.observers = [self._observer(name) for name, _ in self.cell.middleboxes]
         self.agings = [self._aging(name, box) for name, box in self.cell.middleboxes if not box.ages_in_kernel]
         self.captures = [self._capture(link.name) for link in self.cell.topology.links]
@@ -156,6 +164,11 @@ class Stage:
 
     def _mitigations(self, side: str) -> list[Any]:
         return [wire.to_json(mitigation) for mitigation in self.cell.strategy.mitigations if mitigation.side == side]
+
+    @property
+    def server_endpoint(self) -> str:
+        """Where the client reaches the server."""
+        return f"{self._server_address}:{PORTS[self.cell.transport.value]}"
 
     @property
     def _server_address(self) -> str:

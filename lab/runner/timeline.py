@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any, NoReturn
+from typing import Any
 
 from lab.errors import LabFault
-from lab.model.scenario import Cell, Fault, ForgetFlows, LinkDown, Probe
+from lab.model.fault import Fault, ServerFreeze
+from lab.model.scenario import Cell, Probe
 from lab.runner import faults
+from lab.runner.moment import moment_of
 from lab.runner.record import Record
 from lab.runner.stage import Stage
 
@@ -58,9 +60,8 @@ class Timeline:
         self._cell = stage.cell
         self._record = record
         self._say = say
-        self._waiting: list[tuple[dict[str, Any], asyncio.Future[dict[str, Any]]]] = []
+        self._expectations = stage.expectations
         self._silence = 0.0
-        record.watch(self._see)
 
     async def run(self) -> None:
         """Set up, fall silent, do what the scenario says until it ends.
@@ -85,7 +86,7 @@ class Timeline:
         if not await self._set_up():
             return
         tasks = [asyncio.create_task(self._at(probe.at, self._probe(n, probe))) for n, probe in self._numbered_probes()]
-        tasks += [asyncio.create_task(self._at(fault.at, self._fault(fault))) for fault in self._cell.faults]
+        tasks += [asyncio.create_task(self._fault(n, fault)) for n, fault in enumerate(self._cell.faults)]
         tasks.append(asyncio.create_task(self._at(challenge_at(self._cell), self._stage.challenge_sentinel())))
         tasks.append(asyncio.create_task(self._tell_time()))
         try:
@@ -99,13 +100,13 @@ class Timeline:
     async def _set_up(self) -> bool:
         """Until the client falls silent; False if it never gets there."""
         self._say("phase", phase="starting")
-        ready = self._expect(who="server", ev="ready")
+        ready = self._expectations.next(who="server", ev="ready")
         self._stage.start_server()
-        await self._within(READY_WITHIN_S, ready, "the server to be ready")
+        await self._expectations.within(READY_WITHIN_S, ready, "the server to be ready")
         await self._stage.open_sentinel()
         self._say("phase", phase="subscribing")
-        gone = self._expect(who="client", ev="aborted")
-        subscribed = self._expect(who="client", ev="subscribed")
+        gone = self._expectations.next(who="client", ev="aborted")
+        subscribed = self._expectations.next(who="client", ev="subscribed")
         self._stage.start_client()
         await asyncio.wait({subscribed, gone}, timeout=SUBSCRIBED_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
         if not subscribed.done():
@@ -137,10 +138,15 @@ class Timeline:
 
     async def _probe(self, name: str, probe: Probe) -> None:
         self._stage.observe_now()
-        answered = self._expect(who="server", ev="probe", probe=name, state="answered")
-        failed = self._expect(who="server", ev="probe", probe=name, state="failed")
+        if self._stage.server.frozen:
+            self._record.take("runner", "probe", probe=name, state="failed", reason="server-frozen")
+            self._say("probe", probe=name, delivered=False, t=float(probe.at))
+            return
+        answered = self._expectations.next(who="server", ev="probe", probe=name, state="answered")
+        failed = self._expectations.next(who="server", ev="probe", probe=name, state="failed")
         self._stage.server.tell("notify", probe=name, within=float(probe.within))
-        patience = float(probe.within) + PROBE_FATE_WITHIN_S
+        frozen = sum(float(fault.lasts) for fault in self._cell.faults if isinstance(fault, ServerFreeze))
+        patience = float(probe.within) + PROBE_FATE_WITHIN_S + frozen
         await asyncio.wait({answered, failed}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
         if not answered.done() and not failed.done():
             raise LabFault(
@@ -148,35 +154,12 @@ class Timeline:
             )
         self._say("probe", probe=name, delivered=answered.done(), t=float(probe.at))
 
-    async def _fault(self, fault: Fault) -> None:
-        match fault:
-            case ForgetFlows(node=node):
-                self._record.take("runner", "fault", fault="ForgetFlows", node=node)
-                faults.forget_flows(self._stage.network, node)
-            case LinkDown(link=link, lasts=lasts):
-                self._record.take("runner", "fault", fault="LinkDown", link=link, lasts=float(lasts))
-                await faults.link_down(self._stage.network, self._cell.topology, link, float(lasts))
-                self._record.take("runner", "fault-over", fault="LinkDown", link=link)
-            case _ as never:
-                _unhandled(never)
-
-    def _expect(self, **fields: Any) -> asyncio.Future[dict[str, Any]]:
-        """A future for the next record event with these fields."""
-        future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        self._waiting.append((fields, future))
-        return future
-
-    def _see(self, event: dict[str, Any]) -> None:
-        for fields, future in list(self._waiting):
-            if not future.done() and all(event.get(key) == value for key, value in fields.items()):
-                future.set_result(event)
-        self._waiting = [(fields, future) for fields, future in self._waiting if not future.done()]
-
-    async def _within(self, patience: float, future: asyncio.Future[dict[str, Any]], what: str) -> None:
-        try:
-            await asyncio.wait_for(future, patience)
-        except asyncio.TimeoutError:
-            raise LabFault(f"waiting for {what}", detail=f"nothing for {patience:g} s; see the actor's log") from None
+    async def _fault(self, number: int, fault: Fault) -> None:
+        """Wait for a fault's moment, if it comes before the end, and do it."""
+        until = self._silence + float(self._cell.ends)
+        moment = await moment_of(fault.at, self._stage, silence=self._silence, until=until)
+        if moment is not None and moment < until:
+            await faults.inject(number, fault, self._stage, until=until)
 
 
 def _settle(failed: asyncio.Future[None], context: dict[str, Any]) -> None:
@@ -193,8 +176,3 @@ def _server_died(failed: asyncio.Future[None], event: dict[str, Any]) -> None:
 
 async def _nothing() -> None:
     """What happens at a moment of which only the passing matters."""
-
-
-def _unhandled(fault: NoReturn) -> NoReturn:
-    """A fault kind without a case above does not type-check."""
-    raise AssertionError(fault)

@@ -34,7 +34,7 @@ from lab.model.middlebox import ForgottenFlow, Middlebox
 from lab.model.topology import Topology
 from lab.network import conntrack
 from lab.network.apply import Network, apply
-from lab.network.cut import cut, mend
+from lab.network.cut import cut
 from lab.network.ledger import Ledger
 from lab.network.plan import NoOffloads, mac, plan
 from lab.units import Seconds
@@ -443,9 +443,9 @@ def test_a_cut_link_carries_nothing_and_tells_nobody(network: Network) -> None:
 
     async def story() -> tuple[bool, bool]:
         near, far = await _tcp_pair(network)
-        cut("lan", ends)
+        down = cut("lan", ends)
         during = await _arrives(near, far)
-        mend("lan", ends)
+        down.end()
         after = await _within(asyncio.get_running_loop().sock_recv(far, 1))
         near.close()
         far.close()

@@ -23,7 +23,8 @@ KEYS = [
     *("faults", "probes", "expect", "ends", "claims", "at", "within", "name", "base", "mitigations", "options-ping"),
     *(
         "interval",
-        "forget-flows",
+        "reboot",
+        "server-freeze",
         "link-down",
         "node",
         "link",

@@ -23,6 +23,7 @@ from lab.loader.networks import read_topology
 from lab.mitigations import classes
 from lab.mitigations.hold_transport import HoldTransport
 from lab.mitigations.options_ping import OptionsPing
+from lab.model.fault import Fault, MtuBlackHole
 from lab.model.impairment import Impairment
 from lab.model.middlebox import Evidence, FilteringBehavior, ForgottenFlow, Grade, Middlebox
 from lab.model.scenario import (
@@ -30,7 +31,6 @@ from lab.model.scenario import (
     Claim,
     Client,
     Expectation,
-    Fault,
     Probe,
     Scenario,
     Server,
@@ -39,6 +39,7 @@ from lab.model.scenario import (
 )
 from lab.model.topology import Topology
 from lab.model.verdict import Cause, Verdict
+from lab.model.when import Event, When
 from lab.units import Percent, Seconds
 
 ROOT = Path(__file__).parents[2]
@@ -85,8 +86,17 @@ impairments:
   - { from: client, to: home-nat, one-way-delay: 40 ms, jitter: 5 ms,
       loss: 1 %, duplicate: 2 %, reorder: 3 %, rate: 1 Mbit/s }
 faults:
-  - forget-flows: { at: 10 s, node: home-nat }
+  - reboot: { at: 10 s, node: home-nat, address: 100.64.0.7 }
+  - evict-flow: { at: 11 s, node: home-nat }
+  - black-hole: { at: 12 s, node: cgn, direction: both, lasts: 2 s }
+  - forged-segment: { at: 5 s after reconnected, node: cgn, flag: rst, to: client }
   - link-down: { at: 20 s, link: lan, lasts: 5 s }
+  - mtu-black-hole: { at: 21 s, link: carrier, mtu: 1400, lasts: 3 s }
+  - server-close: { at: 22 s }
+  - server-restart: { at: 23 s, down: 2 s, keeps-state: true }
+  - server-freeze: { at: 24 s, lasts: 7 s }
+  - server-mute: { at: 25 s, lasts: 8 s }
+  - server-slow: { at: 26 s, by: 9 s, lasts: 1 min }
 probes: [{ at: 45 s, within: 5 s }]
 expect: { delivered: 100 % }
 ends: 60 s
@@ -178,12 +188,38 @@ LIVENESS = {
     "impairments.duplicate": ("duplicate: 2 %", "duplicate: 3 %"),
     "impairments.reorder": ("reorder: 3 %", "reorder: 4 %"),
     "impairments.rate": ("rate: 1 Mbit/s", "rate: 2 Mbit/s"),
-    "faults": ("  - forget-flows: { at: 10 s, node: home-nat }\n", ""),
-    "forget-flows.at": ("at: 10 s", "at: 11 s"),
-    "forget-flows.node": ("node: home-nat", "node: cgn"),
+    "faults": ("  - server-close: { at: 22 s }\n", ""),
+    "reboot.at": ("at: 10 s", "at: 9 s"),
+    "reboot.node": ("node: home-nat, address: 100.64.0.7", "node: cgn, address: 203.0.113.7"),
+    "reboot.address": ("address: 100.64.0.7", "address: 100.64.0.8"),
+    "evict-flow.at": ("at: 11 s", "at: 9 s"),
+    "evict-flow.node": ("{ at: 11 s, node: home-nat }", "{ at: 11 s, node: cgn }"),
+    "black-hole.at": ("at: 12 s", "at: 9 s"),
+    "black-hole.node": ("at: 12 s, node: cgn", "at: 12 s, node: home-nat"),
+    "black-hole.direction": ("direction: both", "direction: in"),
+    "black-hole.lasts": ("direction: both, lasts: 2 s", "direction: both, lasts: 3 s"),
+    "forged-segment.at": ("at: 5 s after reconnected", "at: 5 s after refreshed"),
+    "forged-segment.node": ("reconnected, node: cgn", "reconnected, node: home-nat"),
+    "forged-segment.flag": ("flag: rst", "flag: fin"),
+    "forged-segment.to": ("to: client", "to: both"),
     "link-down.at": ("link-down: { at: 20 s", "link-down: { at: 21 s"),
     "link-down.link": ("link: lan", "link: core"),
     "link-down.lasts": ("lasts: 5 s", "lasts: 6 s"),
+    "mtu-black-hole.at": ("at: 21 s", "at: 9 s"),
+    "mtu-black-hole.link": ("link: carrier", "link: core"),
+    "mtu-black-hole.mtu": ("mtu: 1400", "mtu: 1300"),
+    "mtu-black-hole.lasts": ("mtu: 1400, lasts: 3 s", "mtu: 1400"),
+    "server-close.at": ("at: 22 s", "at: 9 s"),
+    "server-restart.at": ("at: 23 s", "at: 9 s"),
+    "server-restart.down": ("down: 2 s", "down: 3 s"),
+    "server-restart.keeps-state": ("keeps-state: true", "keeps-state: false"),
+    "server-freeze.at": ("at: 24 s", "at: 9 s"),
+    "server-freeze.lasts": ("lasts: 7 s", "lasts: 6 s"),
+    "server-mute.at": ("at: 25 s", "at: 9 s"),
+    "server-mute.lasts": ("lasts: 8 s", "lasts: 6 s"),
+    "server-slow.at": ("at: 26 s", "at: 9 s"),
+    "server-slow.by": ("by: 9 s", "by: 1 s"),
+    "server-slow.lasts": ("lasts: 1 min", "lasts: 2 min"),
     "probes": ("probes: [", "probes: [{ at: 30 s }, "),
     "probes.at": ("{ at: 45 s", "{ at: 46 s"),
     "probes.within": ("at: 45 s, within: 5 s", "at: 45 s, within: 6 s"),
@@ -260,7 +296,8 @@ def test_every_value_arrives(read: Read) -> None:
     )
     assert dict(cell.middleboxes)["cgn"] == catalogue.middlebox("rfc-ideal")
     assert cell.strategy.mitigations == (OptionsPing(interval=Seconds(25)),)
-    assert [type(fault).__name__ for fault in cell.faults] == ["ForgetFlows", "LinkDown"]
+    assert [type(fault) for fault in cell.faults] == list(typing.get_args(Fault))
+    assert cell.faults[3].at == When(offset=5.0, event=Event.RECONNECTED)
     assert cell.claim == Claim(
         strategy=("ping",),
         middlebox=("mine+rfc-ideal",),
@@ -543,10 +580,7 @@ def test_scenarios(path: Path) -> None:
 
 def test_fault_kinds() -> None:
     """Faults are called in scenarios as their classes are."""
-    assert {name: cls.__name__ for name, cls in faults().items()} == {
-        "forget-flows": "ForgetFlows",
-        "link-down": "LinkDown",
-    }
+    assert faults()["mtu-black-hole"] is MtuBlackHole
     assert set(faults().values()) == set(typing.get_args(Fault))
 
 

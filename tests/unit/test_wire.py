@@ -13,19 +13,22 @@ import pytest
 
 from lab.loader.load import load
 from lab.mitigations import classes
-from lab.model.scenario import Cell, ForgetFlows, LinkDown, Probe, Transport
+from lab.model.fault import BlackHole, Direction, LinkDown, Reboot
+from lab.model.scenario import Cell, Probe, Transport
 from lab.model.topology import Topology
+from lab.model.when import Event, When
 from lab.model.wire import from_json, to_json
 from lab.units import Seconds
 
 ROOT = Path(__file__).parents[2]
 PLUGINS: dict[str, type] = {cls.__name__: cls for cls in classes().values()}
 FAULTS = (
-    ForgetFlows(at=Seconds(5), node="home-nat"),
-    LinkDown(at=Seconds(6), link="lan", lasts=Seconds(1)),
+    LinkDown(at=When(offset=6.0), link="lan", lasts=Seconds(1)),
+    BlackHole(at=When(offset=-2.0, event=Event.REFRESH_DUE), node="home-nat", direction=Direction.IN),
+    Reboot(at=When(offset=5.0), node="home-nat", address="198.51.100.3"),
 )
 CELLS = [
-    dataclasses.replace(cell, faults=FAULTS[: index % 3])
+    dataclasses.replace(cell, faults=FAULTS[: index % 4])
     for path in sorted((ROOT / "scenarios").rglob("*.yaml"))
     for index, cell in enumerate(load(path).cells)
 ]
@@ -47,6 +50,7 @@ def test_no_validation_library() -> None:
 import json, sys
 from lab.mitigations import classes
 from lab.model.scenario import Cell
+from lab.model.when import Event, When
 from lab.model.wire import from_json, to_json
 plugins = {cls.__name__: cls for cls in classes().values()}
 cell = from_json(Cell, json.load(sys.stdin), plugins=plugins)

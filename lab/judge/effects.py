@@ -1,0 +1,130 @@
+"""Whether the record proves that each fault of the scenario took effect. Pure.
+
+A fault that did nothing makes a cell inconclusive: what its probes show is not what the scenario asks about.
+"""
+
+from __future__ import annotations
+
+from lab.judge.faults import begun, over
+from lab.judge.story import Line, Story
+from lab.model.fault import (
+    BlackHole,
+    Direction,
+    End,
+    EvictFlow,
+    Fault,
+    ForgedSegment,
+    LinkDown,
+    MtuBlackHole,
+    Reboot,
+    ServerClose,
+    ServerFreeze,
+    ServerMute,
+    ServerRestart,
+    ServerSlow,
+)
+from lab.model.scenario import Cell
+from lab.model.when import Event
+
+SEEN_WITHIN_S = 1.0
+"""What a fault does by itself, without the network, shows within this time: the runner's own loop, no round trip."""
+
+LATE_BY_ABOUT_S = 0.05
+"""Timers of one process may run early by their grain; far less than any delay worth a scenario."""
+
+
+def doubt(cell: Cell, story: Story) -> str:
+    """Why the record does not show that the scenario's faults happened as asked; empty if it does."""
+    for number, fault in enumerate(cell.faults):
+        line = next((line for _, line in begun(story, number)), None)
+        name = f"fault {number + 1} ({_name(fault)})"
+        if line is None:
+            never = f": nothing {fault.at.event.value}" if fault.at.event is not Event.SUBSCRIBED else ""
+            return f"{name} never happened{never}"
+        if over(story, number) is None:
+            return f"{name} began and did not end"
+        if missing := _missing(fault, line, story, until=over(story, number) or 0.0):
+            return f"{name} had no effect: {missing}"
+    return ""
+
+
+def _missing(fault: Fault, line: Line, story: Story, *, until: float) -> str:  # noqa: C901
+    """What the record should show of a fault and does not; empty if it shows it."""
+    match fault:
+        case Reboot():
+            return _reboot(fault, line)
+        case EvictFlow():
+            return _no_flow(line) or ("" if line["gone"] else "the mapping is still there")
+        case BlackHole(direction=direction):
+            rules = 2 if direction is Direction.BOTH else 1
+            return _no_flow(line) or _too_few_rules(line, rules)
+        case ForgedSegment():
+            return _no_flow(line) or _not_on_the_wire(fault, line, story)
+        case LinkDown() | MtuBlackHole():
+            return _too_few_rules(line, 2)
+        case ServerClose():
+            closed = story.of("server", "flow", id=line["flow"], state="closed", reason="by server")
+            happened = any(line["t"] <= end["t"] <= line["t"] + SEEN_WITHIN_S for _, end in closed)
+            return _no_flow(line) or ("" if happened else "the server's flow did not end")
+        case ServerRestart():
+            return f"still listening on {line['listening']}" if line["listening"] else ""
+        case ServerFreeze():
+            return "" if line["stopped"] else "its process was not stopped"
+        case ServerMute():
+            since = _obeyed(story, line)
+            answered = any(since < sent["t"] < until for _, sent in story.of("server", "response-sent"))
+            return _answers(line, "mute") or ("it answered a request" if answered else "")
+        case ServerSlow(by=by):
+            return _answers(line, "late") or _too_early(story, _obeyed(story, line), until, float(by))
+
+
+def _reboot(fault: Reboot, line: Line) -> str:
+    if not line["lost"]:
+        return "its table was empty before"
+    if line["left"]:
+        return f"{line['left']} of {line['lost']} mappings are still there"
+    if fault.address is not None and [shown.partition("/")[0] for shown in line["address"]] != [fault.address]:
+        return f"its address is {', '.join(line['address']) or 'unchanged'}"
+    return ""
+
+
+def _no_flow(line: Line) -> str:
+    return "" if line["flow"] else "the client had no flow"
+
+
+def _too_few_rules(line: Line, wanted: int) -> str:
+    return "" if line["rules"] >= wanted else f"{line['rules']} rules in place instead of {wanted}"
+
+
+def _not_on_the_wire(fault: ForgedSegment, line: Line, story: Story) -> str:
+    wanted = 2 if fault.to is End.BOTH else 1
+    seen = 0
+    for segment in line["segments"]:
+        fields = {key: segment[key] for key in ("link", "src", "dst", "flags", "seq")}
+        packets = story.of("link", "packet", **fields, **{"from": fault.node})
+        seen += any(line["t"] <= packet["t"] <= line["t"] + SEEN_WITHIN_S for _, packet in packets)
+    return "" if seen == wanted else f"{seen} segments on the wire instead of {wanted}"
+
+
+def _answers(line: Line, mode: str) -> str:
+    return "" if line["answers"] == mode else "the server did not obey"
+
+
+def _obeyed(story: Story, line: Line) -> float:
+    """When the server had changed its way of answering."""
+    times = [float(said["t"]) for _, said in story.of("server", "obeyed", do="answer") if said["t"] >= line["t"]]
+    return min(times, default=float(line["t"]))
+
+
+def _too_early(story: Story, since: float, until: float, by: float) -> str:
+    """The n-th answer of the time follows what was held n-th, by the delay."""
+    held = [float(line["t"]) for _, line in story.of("server", "held") if line["what"] != "crlf-ping"]
+    sent = [float(line["t"]) for _, line in story.of("server", "response-sent") if since < line["t"] < until]
+    for came, went in zip(held, sent, strict=False):
+        if went < came + by - LATE_BY_ABOUT_S:
+            return f"an answer after {went - came:.2f} s instead of {by:g} s"
+    return "" if len(sent) <= len(held) else "an answer to what was not held"
+
+
+def _name(fault: Fault) -> str:
+    return type(fault).__name__

@@ -1,0 +1,97 @@
+"""Faults as possible first causes. Pure.
+
+A fault can be the cause of a lost probe if it had begun by then and was not mended: a fault that is over is mended by
+the next sign that the server can reach the client, or hears of it again on whatever flow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lab.judge.story import Line, Story
+from lab.model.fault import (
+    BlackHole,
+    EvictFlow,
+    Fault,
+    Flag,
+    ForgedSegment,
+    LinkDown,
+    MtuBlackHole,
+    Reboot,
+    ServerClose,
+    ServerFreeze,
+    ServerMute,
+    ServerRestart,
+    ServerSlow,
+)
+from lab.model.outcome import CauseFound
+from lab.model.scenario import Cell
+from lab.model.verdict import Cause
+
+
+def causes(cell: Cell, story: Story, *, sent: float, deadline: float) -> Iterator[CauseFound]:
+    """What faults could have cost the probe sent at ``sent`` and unanswered at ``deadline``."""
+    for number, fault in enumerate(cell.faults):
+        for evidence, line in begun(story, number):
+            if line["t"] <= deadline and not _mended(story, number, line, before=sent):
+                kind, text = _told(fault)
+                at = float(line["t"])
+                yield CauseFound(kind=kind, at_s=at, text=f"{text} at {at:.1f} s", evidence=(evidence,))
+
+
+def begun(story: Story, number: int) -> Iterator[tuple[int, Line]]:
+    """The ``fault`` line of the scenario's fault of that number (from 0), if it is there."""
+    return story.of("runner", "fault", n=number)
+
+
+def over(story: Story, number: int) -> float | None:
+    """When that fault ended; None if the record does not have its end."""
+    return next((float(line["t"]) for _, line in story.of("runner", "fault-over", n=number)), None)
+
+
+def _mended(story: Story, number: int, line: Line, *, before: float) -> bool:
+    end = over(story, number)
+    if end is None or end >= before:
+        return False
+    signs = [
+        *story.of("server", "probe", state="answered"),
+        *story.of("server", "subscription", state="active"),
+        *story.of("server", "subscription", state="refreshed"),
+    ]
+    return any(max(end, line["t"]) < sign["t"] < before for _, sign in signs)
+
+
+def _told(fault: Fault) -> tuple[Cause, str]:  # noqa: C901  (one case per fault)
+    """The kind of cause, and what happened in words."""
+    match fault:
+        case Reboot(node=node, address=None):
+            return Cause.MIDDLEBOX_LOST_TABLE, f"middlebox {node} rebooted and lost its table"
+        case Reboot(node=node, address=address):
+            return Cause.MIDDLEBOX_NEW_ADDRESS, f"middlebox {node} rebooted and came back as {address}"
+        case EvictFlow(node=node):
+            return Cause.MIDDLEBOX_EVICTED, f"middlebox {node} gave up the flow to make room"
+        case BlackHole(node=node, direction=direction):
+            which = {"both": "either way", "in": "towards the client", "out": "from the client"}[direction.value]
+            return Cause.FLOW_BLACK_HOLED, f"{node} began to drop the flow {which}"
+        case ForgedSegment(node=node, flag=Flag.RST, to=to):
+            return Cause.FORGED_RST, f"{node} forged a RST to {_ends(to.value)}"
+        case ForgedSegment(node=node, to=to):
+            return Cause.FORGED_FIN, f"{node} forged a FIN to {_ends(to.value)}"
+        case LinkDown(link=link):
+            return Cause.LINK_DOWN, f"link {link} went down"
+        case MtuBlackHole(link=link, mtu=mtu):
+            return Cause.MTU_BLACK_HOLE, f"link {link} began to lose packets of more than {mtu} bytes"
+        case ServerClose():
+            return Cause.SERVER_CLOSED, "the server closed the connection"
+        case ServerRestart(keeps_state=keeps_state):
+            return Cause.SERVER_RESTARTED, f"the server restarted and {'kept' if keeps_state else 'lost'} its state"
+        case ServerFreeze():
+            return Cause.SERVER_FROZE, "the server froze"
+        case ServerMute():
+            return Cause.SERVER_MUTE, "the server stopped answering"
+        case ServerSlow(by=by):
+            return Cause.SERVER_SLOW, f"the server began to answer {by} late"
+
+
+def _ends(to: str) -> str:
+    return "either end" if to == "both" else f"the {to}"

@@ -1,0 +1,101 @@
+"""Moments of a run: a time of its own, or a time counted from something that happens in it.
+
+Written::
+
+    50 s                      after the client fell silent
+    5 s after subscribed      the same: falling silent is what happens once the client is subscribed
+    5 s after reconnected     counted from the first connection the client makes while silent
+    5 s after refreshed       counted from the first refresh of the subscription that reaches the server
+    2 s before the refresh    counted back from the refresh that is due, see ``REFRESH_BEFORE_EXPIRY_S``
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from lab.units import Seconds
+
+if TYPE_CHECKING:
+    from pydantic_core import CoreSchema
+
+REFRESH_BEFORE_EXPIRY_S = 5.0
+"""pjsip 2.15.1 refreshes a subscription this long before the end that the newest NOTIFY names (``evsub.c``,
+``PJSIP_EVSUB_TIME_UAC_REFRESH``); a NOTIFY names whole seconds, so a probe moves the refresh by up to half a second."""
+
+_WRITTEN = re.compile(r"\s*(?P<time>.*?)\s+(?P<side>after|before)\s+(?P<event>.*?)\s*", re.ASCII)
+
+
+class Event(str, Enum):
+    """What a moment is counted from."""
+
+    SUBSCRIBED = "subscribed"
+    RECONNECTED = "reconnected"
+    REFRESHED = "refreshed"
+    REFRESH_DUE = "the refresh"
+
+
+_FORMS = {"after": (Event.SUBSCRIBED, Event.RECONNECTED, Event.REFRESHED), "before": (Event.REFRESH_DUE,)}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class When:
+    """A moment.
+
+    Attributes:
+        offset: seconds after the event; negative: before it.
+    """
+
+    example: ClassVar[str] = "`50 s`, `5 s after reconnected` or `2 s before the refresh`"
+
+    offset: float
+    event: Event = Event.SUBSCRIBED
+
+    @classmethod
+    def parse(cls, text: object) -> When:
+        """Read one.
+
+        Raises:
+            ValueError: it is none; the message reads ``what is wrong; what is allowed``.
+        """
+        if isinstance(text, cls):
+            return text
+        match = _WRITTEN.fullmatch(text) if isinstance(text, str) else None
+        if match is None:
+            return cls(offset=_seconds(text))
+        side = match["side"]
+        words = [event.value for event in _FORMS[side]]
+        if match["event"] not in words:
+            other = "before" if side == "after" else "after"
+            others = ", ".join(event.value for event in _FORMS[other])
+            raise ValueError(f"unknown event; `{side}` takes {', '.join(words)}, and `{other}` {others}")
+        offset = _seconds(match["time"])
+        return cls(offset=offset if side == "after" else -offset, event=Event(match["event"]))
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> CoreSchema:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_plain_validator_function(cls.parse)
+
+    @property
+    def fixed(self) -> float | None:
+        """Seconds after the client fell silent, if that is known before the run."""
+        return self.offset if self.event is Event.SUBSCRIBED else None
+
+    def __str__(self) -> str:
+        time = Seconds(abs(self.offset))
+        if self.event is Event.SUBSCRIBED:
+            return str(time)
+        return f"{time} {'before' if self.event is Event.REFRESH_DUE else 'after'} {self.event.value}"
+
+
+def _seconds(text: object) -> float:
+    try:
+        return float(Seconds.parse(text))
+    except ValueError as error:
+        if str(error).startswith("not a quantity"):
+            raise ValueError(f"not a moment; such as {When.example}") from None
+        raise

@@ -1,0 +1,58 @@
+"""TCP segments in somebody else's name, put straight onto a link: the sending node's own tables never see them."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import closing
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+from lab.network import netns
+from lab.network.plan import mac
+
+_ETH_IP = 0x0800  # linux/if_ether.h
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Segment:
+    """One segment without payload.
+
+    Attributes:
+        source, target: endpoints, ``address:port``.
+        flags: letters as in the record, ``R`` or ``FA``.
+        seq, ack: sequence numbers (RFC 9293 §3.1); ``ack`` matters only with the flag ``A``.
+    """
+
+    source: str
+    target: str
+    flags: str
+    seq: int
+    ack: int
+
+
+def prepare() -> None:
+    """Import what forging needs, which takes longer than a segment may be late: 0.3 s, and only for who forges."""
+    import scapy.layers.inet
+    import scapy.layers.l2  # noqa: F401
+
+
+def forge(segment: Segment, *, link: str, namespace: int, own: IPv4Address, neighbour: IPv4Address) -> None:
+    """Send a segment from a node to the neighbour on one of its links.
+
+    Args:
+        segment: what to send.
+        link: the link's name, also its interface's.
+        namespace: descriptor of the sending node's namespace.
+        own: the node's address on the link, which tells its MAC address.
+        neighbour: the other end's, likewise.
+    """
+    from scapy.layers.inet import IP, TCP
+    from scapy.layers.l2 import Ether
+
+    (source, sport), (target, dport) = (end.split(":") for end in (segment.source, segment.target))
+    tcp = TCP(sport=int(sport), dport=int(dport), flags=segment.flags, seq=segment.seq, ack=segment.ack)
+    frame = Ether(src=mac(own), dst=mac(neighbour)) / IP(src=source, dst=target) / tcp
+    with netns.entered(namespace):
+        sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    with closing(sock):
+        sock.sendto(bytes(frame), (link, _ETH_IP))

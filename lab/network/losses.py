@@ -1,0 +1,80 @@
+"""Rules that lose packets in nodes, silently and counted, until they are taken away.
+
+Capture sees a frame before such a rule does, so what was sent into one is in the record.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lab.errors import LabFault
+from lab.network import netns
+from lab.network.apply import nft
+
+_COUNTED = re.compile(r"counter packets (\d+) bytes \d+ drop")
+
+LOSE = "counter drop"
+"""How each rule ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """Rules in place.
+
+    Attributes:
+        rules: how many the kernel shows.
+    """
+
+    rules: int
+    _table: str
+    _namespaces: tuple[int, ...]
+
+    def dropped(self) -> int:
+        """How many packets they have lost so far."""
+        return sum(sum(_counters(namespace, self._table)) for namespace in self._namespaces)
+
+    def end(self) -> int:
+        """Take them away; returns how many packets they have lost."""
+        dropped = self.dropped()
+        for namespace in self._namespaces:
+            with netns.entered(namespace):
+                nft(f"delete table {self._table}")
+        return dropped
+
+
+def on_arrival(name: str, interfaces: Mapping[int, str], match: str = "") -> Losses:
+    """Lose what arrives at interfaces and matches, before the node's IP stack sees it.
+
+    Args:
+        name: of the rules; unique among those in place at once.
+        interfaces: namespace to the interface's name.
+        match: nft conditions; empty: everything.
+    """
+    chains = {
+        namespace: f'type filter hook ingress device "{interface}" priority filter; {match} {LOSE};'
+        for namespace, interface in interfaces.items()
+    }
+    return _lose(f"netdev {name}", chains, rules=len(chains))
+
+
+def in_transit(name: str, namespace: int, matches: Sequence[str]) -> Losses:
+    """Lose what passes a node and matches any of these conditions, before conntrack sees it."""
+    rules = "\n".join(f"{match} {LOSE}" for match in matches)
+    return _lose(f"ip {name}", {namespace: f"type filter hook prerouting priority raw;\n{rules}\n"}, rules=len(matches))
+
+
+def _lose(table: str, chains: Mapping[int, str], *, rules: int) -> Losses:
+    for namespace, chain in chains.items():
+        with netns.entered(namespace):
+            nft(f"table {table} {{ chain losses {{ {chain} }}\n}}")
+    shown = sum(len(_counters(namespace, table)) for namespace in chains)
+    if shown != rules:
+        raise LabFault(f"lose packets by table {table}", detail=f"the kernel shows {shown} rules instead of {rules}")
+    return Losses(shown, table, tuple(chains))
+
+
+def _counters(namespace: int, table: str) -> list[int]:
+    with netns.entered(namespace):
+        return [int(packets) for packets in _COUNTED.findall(nft(f"list table {table}"))]

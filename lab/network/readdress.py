@@ -1,0 +1,83 @@
+"""A node's address on a link replaced by another of the same subnet, while everything runs.
+
+The new one is added before the old one goes, and takes its place (``promote_secondaries``), so that the kernel keeps
+the routes that lead over the link. The node at the other end learns the new neighbour; it keeps the old one, like a
+router whose neighbour has not told it anything.
+"""
+
+from __future__ import annotations
+
+import socket
+from contextlib import closing
+from ipaddress import IPv4Address, IPv4Interface
+from pathlib import Path
+
+from lab.network import netns
+from lab.network.lean_pyroute2 import (
+    NETLINK_ROUTE,
+    NLM_F_CREATE,
+    NLM_F_DUMP,
+    NLM_F_EXCL,
+    NUD_PERMANENT,
+    RTM_NEWADDR,
+    RTM_NEWNEIGH,
+    ifaddrmsg,
+    ndmsg,
+)
+from lab.network.netlink import Message, Netlink
+from lab.network.plan import mac
+
+_RTM_DELADDR, _RTM_GETADDR = 21, 22  # linux/rtnetlink.h
+
+
+def readdress(interface: str, old: IPv4Interface, new: IPv4Interface, *, node: int, neighbour: int) -> tuple[str, ...]:
+    """Replace an address; returns those the kernel shows on the interface afterwards, with prefix length.
+
+    Args:
+        interface: its name, the same at both ends.
+        old: the address it has.
+        new: the address it gets.
+        node: descriptor of the namespace of the node.
+        neighbour: of the node at the other end.
+
+    Raises:
+        OSError: the kernel refused.
+    """
+    with netns.entered(node):
+        Path(f"/proc/sys/net/ipv4/conf/{interface}/promote_secondaries").write_text("1")
+        index = socket.if_nametoindex(interface)
+        link = Netlink(NETLINK_ROUTE)
+    with closing(link):
+        link.request(RTM_NEWADDR, _address(index, new), flags=NLM_F_CREATE | NLM_F_EXCL)
+        link.request(_RTM_DELADDR, _address(index, old))
+        shown = _shown(link, index)
+    _know(interface, new.ip, mac(old.ip), namespace=neighbour)
+    return shown
+
+
+def _know(interface: str, address: IPv4Address, hardware: str, *, namespace: int) -> None:
+    with netns.entered(namespace):
+        index = socket.if_nametoindex(interface)
+        link = Netlink(NETLINK_ROUTE)
+    message = ndmsg()
+    attributes = [("NDA_DST", str(address)), ("NDA_LLADDR", hardware)]
+    message.update({"family": socket.AF_INET, "ifindex": index, "state": NUD_PERMANENT, "attrs": attributes})
+    with closing(link):
+        link.request(RTM_NEWNEIGH, message, flags=NLM_F_CREATE)
+
+
+def _address(index: int, address: IPv4Interface) -> Message:
+    message = ifaddrmsg()
+    own, everyone = str(address.ip), str(address.network.broadcast_address)
+    attributes = [("IFA_ADDRESS", own), ("IFA_LOCAL", own), ("IFA_BROADCAST", everyone)]
+    prefix = address.network.prefixlen
+    message.update({"family": socket.AF_INET, "prefixlen": prefix, "index": index, "attrs": attributes})
+    return message
+
+
+def _shown(link: Netlink, index: int) -> tuple[str, ...]:
+    message = ifaddrmsg()
+    message["family"] = socket.AF_INET
+    answers = link.request(_RTM_GETADDR, message, flags=NLM_F_DUMP)
+    here = [answer for answer in answers if answer["index"] == index]
+    return tuple(f"{answer.get_attr('IFA_LOCAL')}/{answer['prefixlen']}" for answer in here)

@@ -1,0 +1,73 @@
+"""Faults: begun, proved, recorded, ended. One module per family; nothing is left that outlives the cell's namespaces.
+
+The record gets ``fault`` with ``n`` (the fault's place in the scenario), ``fault`` (its class) and what proves that it
+took effect, and ``fault-over`` with ``n`` and ``fault``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from lab.model.fault import (
+    BlackHole,
+    EvictFlow,
+    Fault,
+    ForgedSegment,
+    LinkDown,
+    MtuBlackHole,
+    Reboot,
+    ServerClose,
+    ServerFreeze,
+    ServerMute,
+    ServerRestart,
+    ServerSlow,
+)
+from lab.runner.faults import flow, link, middlebox, server
+from lab.runner.faults.effect import Effect
+from lab.runner.stage import Stage
+
+
+async def inject(number: int, fault: Fault, stage: Stage, *, until: float) -> None:
+    """Do what a fault says, now, and end it when its time is over.
+
+    Args:
+        number: its place in the scenario, from 0.
+        fault: see ``lab.model.fault``.
+        stage: the running cell.
+        until: when the run ends (loop time), and with it every fault.
+    """
+    loop = asyncio.get_running_loop()
+    name = type(fault).__name__
+    stage.observe_now()
+    start = loop.time()
+    effect = await _begin(number, fault, stage)
+    stage.record.take("runner", "fault", at=start, n=number, fault=name, **effect.proof)
+    over = until if effect.lasts is None else min(start + effect.lasts, until)
+    await asyncio.sleep(max(0.0, over - loop.time()))
+    stage.record.take("runner", "fault-over", n=number, fault=name, **effect.end())
+
+
+async def _begin(number: int, fault: Fault, stage: Stage) -> Effect:  # noqa: C901  (one case per fault)
+    match fault:
+        case Reboot():
+            return middlebox.reboot(fault, stage)
+        case EvictFlow():
+            return middlebox.evict_flow(fault, stage)
+        case BlackHole():
+            return flow.black_hole(number, fault, stage)
+        case ForgedSegment():
+            return flow.forged_segment(fault, stage)
+        case LinkDown():
+            return link.down(number, fault, stage)
+        case MtuBlackHole():
+            return link.mtu_black_hole(number, fault, stage)
+        case ServerClose():
+            return await server.close(stage)
+        case ServerRestart():
+            return await server.restart(fault, stage)
+        case ServerFreeze():
+            return server.freeze(fault, stage)
+        case ServerMute():
+            return await server.mute(fault, stage)
+        case ServerSlow():
+            return await server.slow(fault, stage)

@@ -1,0 +1,71 @@
+"""What the server does to its client: ends, stands still, falls silent, is slow.
+
+Except for a freeze, which is the kernel's doing, the server is told to, and says so when it has done it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lab.model.fault import ServerFreeze, ServerMute, ServerRestart, ServerSlow
+from lab.network.sockets import listening
+from lab.runner.faults.effect import Effect
+from lab.runner.stage import Stage
+
+SAID_WITHIN_S = 5.0
+"""The server obeys at once; this much later it is broken."""
+
+
+async def close(stage: Stage) -> Effect:
+    """Proof: the flow the server says it has closed."""
+    said = await _obeyed(stage, "close")
+    return Effect(proof={"flow": said["flow"]})
+
+
+async def restart(fault: ServerRestart, stage: Stage) -> Effect:
+    """Proof: the TCP ports on which the kernel shows anybody listening in the server's node meanwhile."""
+    await _obeyed(stage, "go-down", keeps_state=fault.keeps_state)
+    left = sorted(listening(stage.network.namespaces[stage.server_node]))
+
+    def come_up() -> dict[str, Any]:
+        stage.server.tell("come-up")
+        return {}
+
+    return Effect(proof={"listening": left, "keeps_state": fault.keeps_state}, lasts=float(fault.down), end=come_up)
+
+
+def freeze(fault: ServerFreeze, stage: Stage) -> Effect:
+    """Proof: whether the kernel says that the process is stopped."""
+    stopped = stage.server.freeze()
+
+    def thaw() -> dict[str, Any]:
+        stage.server.thaw()
+        return {}
+
+    return Effect(proof={"stopped": stopped}, lasts=float(fault.lasts), end=thaw)
+
+
+async def mute(fault: ServerMute, stage: Stage) -> Effect:
+    """Proof: what the server says of its answers; the judge looks whether any was sent."""
+    return await _answers(stage, "mute", None, None if fault.lasts is None else float(fault.lasts))
+
+
+async def slow(fault: ServerSlow, stage: Stage) -> Effect:
+    """Proof: by how much the server says its answers are late; the judge looks whether any was earlier."""
+    return await _answers(stage, "late", float(fault.by), None if fault.lasts is None else float(fault.lasts))
+
+
+async def _answers(stage: Stage, mode: str, by: float | None, lasts: float | None) -> Effect:
+    said = await _obeyed(stage, "answer", mode=mode, by=by)
+
+    def at_once() -> dict[str, Any]:
+        stage.server.tell("answer", mode="at-once", by=None)
+        return {}
+
+    return Effect(proof={"answers": said["mode"], "by": said["by"]}, lasts=lasts, end=at_once)
+
+
+async def _obeyed(stage: Stage, do: str, **fields: Any) -> dict[str, Any]:
+    obeyed = stage.expectations.next(who="server", ev="obeyed", do=do)
+    stage.server.tell(do, **fields)
+    return await stage.expectations.within(SAID_WITHIN_S, obeyed, f"the server to obey `{do}`")

@@ -1,0 +1,280 @@
+"""The judge on records with faults: as first causes, in what the sentinel must meet, and as claims to be proved."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from lab.judge.sentinel import Kept, expected
+from lab.model.fault import (
+    BlackHole,
+    End,
+    EvictFlow,
+    Fault,
+    Flag,
+    ForgedSegment,
+    LinkDown,
+    MtuBlackHole,
+    Reboot,
+    ServerClose,
+    ServerFreeze,
+    ServerMute,
+    ServerRestart,
+    ServerSlow,
+)
+from lab.model.middlebox import ForgottenFlow, Middlebox
+from lab.model.outcome import Outcome
+from lab.model.scenario import Cell
+from lab.model.verdict import Cause, Verdict
+from lab.model.when import Event, When
+from lab.units import Seconds
+from tests.unit.test_judge import (
+    END,
+    INSIDE,
+    REMOTE,
+    Line,
+    cell,
+    flow_set_up,
+    forgot,
+    idle_timer,
+    judged,
+    probe,
+)
+from tests.unit.test_judge import sentinel as sentinel_met
+
+AT = When(offset=50.0)
+RST = {"link": "lan", "src": REMOTE, "dst": INSIDE, "flags": "R", "seq": 7}
+
+
+def with_fault(fault: Fault) -> Cell:
+    return replace(cell(), faults=(fault,))
+
+
+def begins(fault: Fault, *, t: float = 50.0, until: float | None = None, **proof: Any) -> list[Line]:
+    """The runner's lines for a fault; over at once unless ``until`` says when."""
+    name = type(fault).__name__
+    end = t if until is None else until
+    return [
+        {"t": t, "who": "runner", "ev": "fault", "n": 0, "fault": name, **proof},
+        {"t": end, "who": "runner", "ev": "fault-over", "n": 0, "fault": name},
+    ]
+
+
+def closed_by_server(t: float = 50.01) -> Line:
+    return {"t": t, "who": "server", "ev": "flow", "id": "f1", "state": "closed", "reason": "by server"}
+
+
+def said(mode: str) -> Line:
+    return {"t": 50.01, "who": "server", "ev": "obeyed", "do": "answer", "mode": mode}
+
+
+def on_the_wire(**fields: Any) -> Line:
+    return {
+        "t": 50.001,
+        "who": "link",
+        "ev": "packet",
+        "from": "home-nat",
+        "proto": "tcp",
+        "bytes": 40,
+        **RST,
+        **fields,
+    }
+
+
+NODE: dict[str, Any] = {"node": "home-nat"}
+FLOW: dict[str, Any] = {**NODE, "flow": "f1"}
+
+REBOOT = Reboot(at=AT, node="home-nat")
+READDRESS = Reboot(at=AT, node="home-nat", address="203.0.113.2")
+EVICT = EvictFlow(at=AT, node="home-nat")
+HOLE = BlackHole(at=AT, node="home-nat")
+FORGED = ForgedSegment(at=AT, node="home-nat", to=End.CLIENT)
+DOWN = LinkDown(at=AT, link="lan", lasts=Seconds(55))
+NARROW = MtuBlackHole(at=AT, link="lan", mtu=400)
+FREEZE = ServerFreeze(at=AT, lasts=Seconds(55))
+SLOW = ServerSlow(at=AT, by=Seconds(10))
+MUTE = ServerMute(at=AT)
+
+PROVED: list[tuple[Fault, list[Line], Cause]] = [
+    (REBOOT, begins(REBOOT, lost=3, left=0, address=[]), Cause.MIDDLEBOX_LOST_TABLE),
+    (READDRESS, begins(READDRESS, lost=3, left=0, address=["203.0.113.2/24"]), Cause.MIDDLEBOX_NEW_ADDRESS),
+    (EVICT, begins(EVICT, **FLOW, gone=True, others=2), Cause.MIDDLEBOX_EVICTED),
+    (HOLE, begins(HOLE, until=110, **FLOW, rules=4), Cause.FLOW_BLACK_HOLED),
+    (FORGED, [*begins(FORGED, **FLOW, segments=[RST]), on_the_wire()], Cause.FORGED_RST),
+    (
+        replace(FORGED, flag=Flag.FIN),
+        [*begins(FORGED, **FLOW, segments=[{**RST, "flags": "FA"}]), on_the_wire(flags="FA")],
+        Cause.FORGED_FIN,
+    ),
+    (DOWN, begins(DOWN, until=105, rules=2), Cause.LINK_DOWN),
+    (NARROW, begins(NARROW, until=110, rules=2), Cause.MTU_BLACK_HOLE),
+    (ServerClose(at=AT), [*begins(ServerClose(at=AT), flow="f1"), closed_by_server()], Cause.SERVER_CLOSED),
+    (ServerRestart(at=AT), begins(ServerRestart(at=AT), until=51, listening=[]), Cause.SERVER_RESTARTED),
+    (FREEZE, begins(FREEZE, until=105, stopped=True), Cause.SERVER_FROZE),
+    (MUTE, [*begins(MUTE, until=110, answers="mute"), said("mute")], Cause.SERVER_MUTE),
+    (SLOW, [*begins(SLOW, until=110, answers="late"), said("late")], Cause.SERVER_SLOW),
+]
+
+MET = {Cause.MIDDLEBOX_LOST_TABLE: "silent", Cause.MIDDLEBOX_NEW_ADDRESS: "silent", Cause.LINK_DOWN: "silent"}
+"""What the sentinel meets after a fault, if not `delivered`: the middlebox forgets silently."""
+
+
+def outcome_with(fault: Fault, *lines: Line, met: str, answered: bool = False) -> Outcome:
+    story = [*flow_set_up(), *sentinel_met(met), *probe(1, 100, answered=answered), *lines, END]
+    return judged(with_fault(fault), *story)
+
+
+@pytest.mark.parametrize(("fault", "lines", "cause"), PROVED, ids=[cause.value for _, _, cause in PROVED])
+def test_a_fault_is_the_first_cause(fault: Fault, lines: list[Line], cause: Cause) -> None:
+    """A fault before the loss is its cause; what follows from it (a closed transport, a lost mapping) is not."""
+    followed = [{**idle_timer(51), "reason": "Connection reset by peer"}, forgot(50.5)]
+    outcome = outcome_with(fault, *lines, *followed, met=MET.get(cause, "delivered"))
+    assert outcome.doubt == ""
+    assert outcome.cause is not None
+    assert (outcome.cause.kind, outcome.cause.at_s) == (cause, 50.0)
+    assert outcome.cause.text.endswith("at 50.0 s")
+
+
+def test_every_fault_has_its_story() -> None:
+    """A fault added to the lab needs one above."""
+    import typing
+
+    assert {type(fault) for fault, _, _ in PROVED} == set(typing.get_args(Fault))
+
+
+UNPROVED: list[tuple[Fault, list[Line], str]] = [
+    (REBOOT, [], "never happened"),
+    (REBOOT, begins(REBOOT, lost=3, left=0, address=[])[:1], "did not end"),
+    (REBOOT, begins(REBOOT, lost=3, left=1, address=[]), "1 of 3 mappings are still there"),
+    (REBOOT, begins(REBOOT, lost=0, left=0, address=[]), "empty before"),
+    (READDRESS, begins(READDRESS, lost=3, left=0, address=["203.0.113.1/24"]), "its address is 203.0.113.1/24"),
+    (EVICT, begins(EVICT, **NODE, flow=None, gone=False), "the client had no flow"),
+    (EVICT, begins(EVICT, **FLOW, gone=False), "still there"),
+    (HOLE, begins(HOLE, until=110, **FLOW, rules=0), "0 rules in place"),
+    (FORGED, begins(FORGED, **FLOW, segments=[RST]), "0 segments on the wire instead of 1"),
+    (FORGED, begins(FORGED, **FLOW, segments=[]), "0 segments on the wire"),
+    (FORGED, [*begins(FORGED, **FLOW, segments=[RST]), on_the_wire(seq=8)], "0 segments on the wire"),
+    (FORGED, [*begins(FORGED, **FLOW, segments=[RST]), on_the_wire(t=49.0)], "0 segments on the wire"),
+    (DOWN, begins(DOWN, until=105, rules=1), "1 rules in place instead of 2"),
+    (NARROW, begins(NARROW, until=110, rules=0), "0 rules in place"),
+    (ServerClose(at=AT), begins(ServerClose(at=AT), flow="f1"), "the server's flow did not end"),
+    (ServerClose(at=AT), begins(ServerClose(at=AT), flow=None), "the client had no flow"),
+    (ServerRestart(at=AT), begins(ServerRestart(at=AT), until=51, listening=[5061]), "still listening on [5061]"),
+    (FREEZE, begins(FREEZE, until=105, stopped=False), "not stopped"),
+    (MUTE, begins(MUTE, until=110, answers="at-once"), "did not obey"),
+    (
+        MUTE,
+        [
+            *begins(MUTE, until=110, answers="mute"),
+            {"t": 60.0, "who": "server", "ev": "response-sent", "method": "OPTIONS", "code": 200, "flow": "f1"},
+        ],
+        "it answered",
+    ),
+    (
+        SLOW,
+        [
+            *begins(SLOW, until=110, answers="late"),
+            {"t": 60.0, "who": "server", "ev": "held", "what": "OPTIONS", "flow": "f1"},
+            {"t": 61.0, "who": "server", "ev": "response-sent", "method": "OPTIONS", "code": 200, "flow": "f1"},
+        ],
+        "an answer after 1.00 s instead of 10 s",
+    ),
+]
+
+
+@pytest.mark.parametrize(("fault", "lines", "told"), UNPROVED, ids=[told for _, _, told in UNPROVED])
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_fault_without_proof_makes_inconclusive(fault: Fault, lines: list[Line], told: str, answered: bool) -> None:
+    """Whatever the probes say: they do not speak of what the scenario asks about."""
+    outcome = outcome_with(fault, *lines, met="delivered", answered=answered)
+    assert outcome.verdict is Verdict.INCONCLUSIVE
+    assert told in outcome.doubt
+
+
+def test_an_event_that_never_came_is_named() -> None:
+    """A fault that waited for something in vain did not happen."""
+    fault = ServerMute(at=When(offset=5.0, event=Event.RECONNECTED))
+    outcome = outcome_with(fault, met="delivered", answered=True)
+    assert outcome.doubt == "fault 1 (ServerMute) never happened: nothing reconnected"
+
+
+def test_a_mended_fault_is_not_the_cause() -> None:
+    """The server heard of the client again after the fault: the loss that follows has another cause."""
+    lines = begins(ServerRestart(at=AT), until=51, listening=[])
+    anew = {"t": 60.0, "who": "server", "ev": "subscription", "id": "s1", "state": "active", "flow": "f1"}
+    outcome = outcome_with(ServerRestart(at=AT), *lines, anew, idle_timer(93), met="delivered")
+    assert outcome.cause is not None
+    assert (outcome.cause.kind, outcome.cause.at_s) == (Cause.CLIENT_IDLE_TIMER, 93.0)
+
+
+def test_a_fault_in_force_is_not_mended() -> None:
+    """One probe in between may get through a black hole for large packets; the fault is still the cause of the loss."""
+    anew = {"t": 60.0, "who": "server", "ev": "subscription", "id": "s1", "state": "refreshed", "flow": "f1"}
+    outcome = outcome_with(NARROW, *begins(NARROW, until=110, rules=2), anew, met="delivered")
+    assert outcome.cause is not None
+    assert outcome.cause.kind is Cause.MTU_BLACK_HOLE
+
+
+def test_a_later_fault_is_not_the_cause() -> None:
+    """A fault after the probe's deadline cannot have cost it."""
+    late = replace(FREEZE, at=When(offset=107.0))
+    outcome = outcome_with(late, *begins(late, t=107, until=110, stopped=True), idle_timer(), met="delivered")
+    assert outcome.cause is not None
+    assert outcome.cause.kind is Cause.CLIENT_IDLE_TIMER
+
+
+def test_a_probe_of_a_frozen_server_fails() -> None:
+    """The runner says so: the server cannot."""
+    fate = {"t": 100.0, "who": "runner", "ev": "probe", "probe": "p1", "state": "failed", "reason": "server-frozen"}
+    lines = [*begins(FREEZE, until=105, stopped=True), fate]
+    outcome = judged(with_fault(FREEZE), *flow_set_up(), *sentinel_met("delivered"), *lines, END)
+    assert outcome.verdict is Verdict.FAIL
+    assert outcome.cause is not None
+    assert outcome.cause.kind is Cause.SERVER_FROZE
+
+
+@pytest.mark.parametrize(("until", "met", "conclusive"), [(105, "silent", True), (105, "delivered", False),
+                                                          (63, "silent", True), (63, "delivered", True),
+                                                          (63, "reset", False), (61, "silent", False)])  # fmt: skip
+def test_a_link_that_is_down_while_the_sentinel_is_challenged(until: float, met: str, conclusive: bool) -> None:
+    """Down throughout (62 to 65 s): silence. Down for a part: silence or delivery. Up again before: delivery."""
+    outcome = outcome_with(DOWN, *begins(DOWN, until=until, rules=2), met=met, answered=True)
+    assert (outcome.doubt == "") is conclusive
+
+
+def test_an_emptied_table_must_show() -> None:
+    """After a reboot the sentinel's flows are forgotten; a middlebox that still delivers did not reboot."""
+    outcome = outcome_with(REBOOT, *begins(REBOOT, lost=3, left=0, address=[]), met="delivered", answered=True)
+    assert "should show `silent`, showed `delivered`" in outcome.doubt
+
+
+SILENT, REPICKUP, RST_BOTH, RST_IN = (
+    Middlebox(name=way.value, forgotten=way)
+    for way in (
+        ForgottenFlow.SILENT,
+        ForgottenFlow.REPICKUP,
+        ForgottenFlow.RST_TO_SENDER,
+        ForgottenFlow.RST_TO_INSIDE,
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "meets"),
+    [
+        ([(SILENT, Kept.MOVED)], ("silent", "silent")),
+        ([(RST_BOTH, Kept.LOST)], ("reset", "reset")),
+        ([(RST_BOTH, Kept.MOVED)], ("reset", "silent")),
+        ([(RST_IN, Kept.MOVED)], ("reset", "silent")),
+        ([(REPICKUP, Kept.LOST)], ("delivered", "silent")),
+        ([(REPICKUP, Kept.MOVED)], ("reset", "silent")),
+        ([(REPICKUP, Kept.MOVED), (SILENT, Kept.YES)], ("silent", "silent")),
+        ([(REPICKUP, Kept.MOVED), (REPICKUP, Kept.YES)], ("reset", "silent")),
+        ([(SILENT, Kept.YES), (REPICKUP, Kept.MOVED)], ("reset", "silent")),
+    ],
+)
+def test_what_a_new_address_means_for_old_flows(path: list[tuple[Middlebox, Kept]], meets: tuple[str, str]) -> None:
+    """From inside, a flow picked up again comes from an endpoint nobody beyond knows; from outside nobody is there."""
+    assert expected(path) == meets
