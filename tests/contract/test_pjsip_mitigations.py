@@ -119,21 +119,22 @@ def pjsip_log(actor: Actor) -> str:
 # Transports and their timers
 
 
-@pytest.mark.parametrize("transport", STREAMS)
-def test_idle_time_and_crlf_keepalive(stage: Stage, transport: str) -> None:
+def test_idle_time_and_crlf_keepalive(stage: Stage) -> None:
     """Another idle time ends the transport by it; pings leave before, up to a second late, and do not put it off."""
-    server, alice = start(stage, IdleTime(time=Seconds(4)), CrlfKeepalive(interval=Seconds(1)), transport=transport)
-    silent = times(alice, "subscribed")[0]
-    destroyed = alice.expect("transport", state="destroyed")
-    assert destroyed["reason"] == "idle-timer"
-    assert destroyed["at"] - silent == pytest.approx(4.0, abs=0.3)
-    server.expect("flow", state="closed")
-    pings = times(server, "crlf-ping")
-    pauses = [later - earlier for earlier, later in zip([silent, *pings], pings, strict=False)]
-    assert 1 <= len(pauses) <= 4
-    assert all(0.9 <= pause <= 2.1 for pause in pauses), pauses
-    assert times(alice, "setting", name="idle-time", time=4.0)
-    assert times(alice, "setting", name="crlf-interval", interval=1.0)
+    mitigations = IdleTime(time=Seconds(4)), CrlfKeepalive(interval=Seconds(1))
+    for server, alice in [start(stage, *mitigations, transport=transport) for transport in STREAMS]:
+        silent = times(alice, "subscribed")[0]
+        destroyed = alice.expect("transport", state="destroyed")
+        assert destroyed["reason"] == "idle-timer"
+        assert destroyed["at"] - silent == pytest.approx(4.0, abs=0.3)
+        server.expect("flow", state="accepted")
+        server.expect("flow", id="f1")  # its end
+        pings = times(server, "crlf-ping")
+        pauses = [later - earlier for earlier, later in zip([silent, *pings], pings, strict=False)]
+        assert 1 <= len(pauses) <= 4
+        assert all(0.9 <= pause <= 2.1 for pause in pauses), pauses
+        assert times(alice, "setting", name="idle-time", time=4.0)
+        assert times(alice, "setting", name="crlf-interval", interval=1.0)
 
 
 def test_register_holds_a_reference(stage: Stage) -> None:
@@ -225,22 +226,25 @@ def test_resubscribe_begins_a_new_dialog(stage: Stage) -> None:
 # Dead connections
 
 
-@pytest.mark.parametrize("transport", STREAMS)
-def test_pong_watchdog(stage: Stage, transport: str) -> None:
+def test_pong_watchdog(stage: Stage) -> None:
     """Without pongs the connection is given up after interval, a second, and patience; the client subscribes anew."""
-    watchdog = PongWatchdog(interval=Seconds(1), within=Seconds(0.5))
-    answering, kept = start(stage, watchdog, HoldTransport(), transport=transport)
-    mute = stage.server_that({transport: 0}, answers_crlf=False)
-    lost = stage.client(mute.expect("ready")["ports"][transport], watchdog, HoldTransport(), transport=transport)
-    silent = lost.expect("subscribed")["at"]
-    assert lost.expect("unanswered", patience=0.5)["at"] - silent == pytest.approx(2.5, abs=0.2)
-    mute.expect("crlf-ping", answered=False)
-    lost.expect("ref", id="tp1", held=False)
-    lost.expect("transport", id="tp1", state="destroyed", reason="given up: no answer within 0.5 s")
-    lost.expect("ref", id="tp2", held=True)
-    lost.expect("subscription", state="active")
-    mute.tell("notify", probe="p1", within=5.0)
-    lost.expect("notify", note="p1")
+    mitigations = PongWatchdog(interval=Seconds(1), within=Seconds(0.5)), HoldTransport()
+    answering, kept = start(stage, *mitigations)
+    losing = []
+    for transport in STREAMS:
+        mute = stage.server_that({transport: 0}, answers_crlf=False)
+        port = mute.expect("ready")["ports"][transport]
+        losing.append((mute, stage.client(port, *mitigations, transport=transport)))
+    for mute, lost in losing:
+        silent = lost.expect("subscribed")["at"]
+        assert lost.expect("unanswered", patience=0.5)["at"] - silent == pytest.approx(2.5, abs=0.2)
+        mute.expect("crlf-ping", answered=False)
+        lost.expect("ref", id="tp1", held=False)
+        lost.expect("transport", id="tp1", state="destroyed", reason="given up: no answer within 0.5 s")
+        lost.expect("ref", id="tp2", held=True)
+        lost.expect("subscription", state="active")
+        mute.tell("notify", probe="p1", within=5.0)
+        lost.expect("notify", note="p1")
     answering.expect("crlf-ping")
     answering.expect("crlf-ping")
     kept.says_nothing(for_s=0.0)
@@ -412,9 +416,9 @@ def test_side_by_side_for_33_seconds(stage: Stage) -> None:
     port = server.events[0]["ports"]["tls"]
     settings = (TcpSwitch(), TsxTimers(t1=Seconds(60), t2=Seconds(4)), CrlfKeepalive(interval=Seconds(10)))
     advised = stage.client(port, *settings)
-    held = stage.client(port, HoldTransport())
-    for alice in (advised, held):
-        alice.expect("subscribed")
+    advised.expect("subscribed")
+    held = stage.client(port, HoldTransport())  # the last to subscribe, so the one the server will notify
+    held.expect("subscribed")
     mute, dropping = start(stage, OptionsPing(interval=Seconds(1)), DropDeadFlow(), Reconnect(first=Seconds(0.5)))
     also_mute, using_on = start(stage, OptionsPing(interval=Seconds(1)), HoldTransport())
     for dead in (mute, also_mute):
