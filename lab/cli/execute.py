@@ -63,7 +63,8 @@ def execute(
     on_message = watch(folder)
     book = ledger.Ledger(folder.path.name)
     try:
-        errors = asyncio.run(_run(scenario, folder, clock, jobs, memory_mb, book, on_message))
+        folders = [folder.cell(cell) for cell in scenario.cells]
+        errors = run_folders(folders, folder.path, clock, jobs, memory_mb, book, on_message)
     finally:
         book.close()
     finished = errors is not None
@@ -71,16 +72,34 @@ def execute(
     return Ran(folder, results, finished)
 
 
-async def _run(
-    scenario: Scenario,
-    folder: RunFolder,
+def run_folders(
+    folders: list[Path],
+    writable: Path,
     clock: Clock,
     jobs: int | None,
     memory_mb: int,
     book: ledger.Ledger,
     on_message: Callable[[Message], None],
+    *,
+    job: str = "cell",
 ) -> dict[Path, LabError] | None:
-    """The errors of cells that could not run to their end; None if the run was interrupted."""
+    """Do a job for each folder, all of them below ``writable``.
+
+    Returns: the errors of those that could not be done; None if it was interrupted.
+    """
+    return asyncio.run(_run(folders, writable, clock, jobs, memory_mb, book, on_message, job))
+
+
+async def _run(
+    folders: list[Path],
+    writable: Path,
+    clock: Clock,
+    jobs: int | None,
+    memory_mb: int,
+    book: ledger.Ledger,
+    on_message: Callable[[Message], None],
+    job: str,
+) -> dict[Path, LabError] | None:
     worlds, slots = _shape(clock, jobs)
     count = 0
 
@@ -88,7 +107,7 @@ async def _run(
         nonlocal count
         count += 1
         real = clock is Clock.REAL
-        argv = host.argv() if real else uml.command(folder.path, number=count, memory_mb=memory_mb)
+        argv = host.argv() if real else uml.command(writable, number=count, memory_mb=memory_mb)
         return World(
             argv,
             environment=host.environment(),
@@ -97,10 +116,11 @@ async def _run(
             on_end=on_end,
             patience_s=None if real else uml.PATIENCE_S,
             hears_end=real,
+            job=job,
         )
 
     fleet = Fleet(make_world, worlds=worlds, slots=slots, on_message=on_message)
-    running = asyncio.ensure_future(fleet.run([folder.cell(cell) for cell in scenario.cells]))
+    running = asyncio.ensure_future(fleet.run(folders))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, running.cancel)

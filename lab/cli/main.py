@@ -130,6 +130,52 @@ def kernel_prune_command() -> None:
     kernel.prune()
 
 
+middlebox_app = typer.Typer(
+    help="The catalogue of middleboxes: what they are said to do, and whether they do it here.", no_args_is_help=True
+)
+app.add_typer(middlebox_app, name="middlebox")
+
+
+@middlebox_app.command("list")
+def middlebox_list_command(
+    *, json: Annotated[bool, typer.Option("--json", help="Print all values on standard output.")] = False
+) -> None:
+    """List the profiles a scenario can name, and how well they are known."""
+    from lab.cli.middlebox import list_middleboxes
+
+    raise typer.Exit(list_middleboxes(json=json))
+
+
+@middlebox_app.command("test")
+def middlebox_test_command(
+    *,
+    names: Annotated[list[str], typer.Argument(metavar="NAME…", help="Profiles.", show_default=False)] = [],  # noqa: B006  (typer copies it)
+    all_of_them: Annotated[bool, typer.Option("--all", help="All profiles.")] = False,
+    against: Annotated[
+        str, typer.Option(metavar="NAME", help="Compare with what this profile says instead.", show_default=False)
+    ] = "",
+    clock: Annotated[
+        ClockChoice,
+        typer.Option(
+            help="virtual: any timer, in seconds; real: timers up to 2 min; auto: virtual where it can be had."
+        ),
+    ] = ClockChoice.AUTO,
+    json: Annotated[bool, typer.Option("--json", help="Print the result on standard output.")] = False,
+    memory: Annotated[int, typer.Option(metavar="MiB", min=128, help="Memory of a virtual-time guest.")] = 384,
+) -> None:
+    """Measure what profiles do in the lab, from both sides, and compare with what they say.
+
+    Exit status: 0 all agree; 1 some do not; 2 no such profile; 3 this machine cannot do it; 4 the lab failed.
+    """
+    from lab.cli.middlebox import test_middleboxes
+
+    raise typer.Exit(
+        test_middleboxes(
+            names, all_of_them=all_of_them, against=against, clock=clock.value, json=json, memory_mb=memory
+        )
+    )
+
+
 @app.command("clean")
 def clean_command() -> None:
     """Undo what killed runs have left on this machine; touches only what their ledgers name."""

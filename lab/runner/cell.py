@@ -29,10 +29,15 @@ CELL_FILE = "cell.json"
 
 def run(folder: Path) -> int:
     """Run the cell in ``folder``; returns the exit status (0: it ran; otherwise an ``error`` was said)."""
+    return guarded(lambda folder: _run(read(folder), folder), folder)
+
+
+def guarded(job: Callable[[Path], None], folder: Path) -> int:
+    """Do a job of which ``folder`` tells, in a session of its own; errors are said, and are the exit status."""
     os.setsid()
     say = partial(progress.say, cell=str(folder))
     try:
-        _run(read(folder), folder)
+        job(folder)
     except HostNotCapable as lack:
         say("error", side=lack.side, exit_code=lack.exit_code, text=str(lack), missing=lack.missing, fix=lack.fix)
         return lack.exit_code

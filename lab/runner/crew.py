@@ -1,9 +1,9 @@
 """The program inside a world: imports everything once, then forks one process per cell it is told to run.
 
-Standard input carries requests, one JSON object per line: ``{"cell": "<cell folder>"}``. Standard output carries
-progress: ``{"ev": "up"}``, then what cells say of themselves (``lab.runner.cell``), and for each
-``{"ev": "ended", "cell": "<cell folder>", "status": <exit status, negative: signal>}``. End of input ends the world and
-every cell in it.
+Standard input carries requests, one JSON object per line: ``{"cell": "<cell folder>"}``, or another of ``JOBS`` in the
+place of ``cell``. Standard output carries progress: ``{"ev": "up"}``, then what cells say of themselves
+(``lab.runner.cell``), and for each ``{"ev": "ended", "cell": "<folder>", "status": <exit status, negative: signal>}``.
+End of input ends the world and everything in it.
 """
 
 from __future__ import annotations
@@ -13,11 +13,19 @@ import os
 import selectors
 import signal
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from lab.actors.channel import Lines
 from lab.runner import cell as cell_runner
-from lab.runner import progress
+from lab.runner import progress, survey
+
+JOBS: dict[str, Callable[[Path], int]] = {
+    "cell": cell_runner.run,
+    "middlebox": partial(cell_runner.guarded, survey.run),
+}
+"""What a request can ask for: given a folder, does the job and returns the exit status."""
 
 
 def main() -> None:
@@ -38,8 +46,9 @@ def main() -> None:
                         _kill_all([pid for pid, _ in running.values()])
                         return
                     for request in lines.feed(data):
-                        pid, pidfd = _fork_cell(Path(request["cell"]))
-                        running[pidfd] = (pid, request["cell"])
+                        ((job, folder),) = request.items()
+                        pid, pidfd = _fork(job, Path(folder))
+                        running[pidfd] = (pid, folder)
                         selector.register(pidfd, selectors.EVENT_READ)
                 else:
                     selector.unregister(key.fd)
@@ -49,7 +58,7 @@ def main() -> None:
                     progress.say("ended", cell=folder, status=os.waitstatus_to_exitcode(status))
 
 
-def _fork_cell(folder: Path) -> tuple[int, int]:
+def _fork(job: str, folder: Path) -> tuple[int, int]:
     sys.stdout.flush()
     pid = os.fork()
     if pid == 0:
@@ -57,7 +66,7 @@ def _fork_cell(folder: Path) -> tuple[int, int]:
         try:
             devnull = os.open(os.devnull, os.O_RDONLY)
             os.dup2(devnull, 0)
-            status = cell_runner.run(folder)
+            status = JOBS[job](folder)
         finally:
             os._exit(status)
     return pid, os.pidfd_open(pid)

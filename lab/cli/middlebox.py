@@ -1,0 +1,179 @@
+"""``lab middlebox``: the catalogue, and whether the lab does what it says."""
+
+from __future__ import annotations
+
+import json as json_text
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from lab import ledger
+from lab.cli.execute import run_folders
+from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED, LabError, Problem, ScenarioError
+from lab.judge.survey import Compared, compare
+from lab.loader import catalogue
+from lab.loader.check import choice
+from lab.model import wire
+from lab.model.middlebox import FilteringBehavior, MappingBehavior, Middlebox
+from lab.model.rules import kebab
+from lab.model.survey import Question, Shown
+from lab.report import terminal
+from lab.runner.survey import ANSWER_FILE, QUESTION_FILE
+from lab.worlds import uml
+from lab.worlds.clock import Clock
+
+_MAPPING = dict(zip(MappingBehavior, ("EIM", "ADM", "APDM"), strict=True))
+_FILTERING = dict(zip(FilteringBehavior, ("EIF", "ADF", "APDF"), strict=True))
+"""Short for endpoint-independent, address-dependent, address-and-port-dependent."""
+
+LONGEST_S = {Clock.VIRTUAL: 10 * 86400.0, Clock.REAL: 150.0}
+"""How long anything is waited for: in virtual time twice the longest timer of the catalogue, which Linux has; in real
+time enough for a timer of a minute."""
+
+
+def list_middleboxes(*, json: bool) -> int:
+    """Print the catalogue."""
+    profiles = [catalogue.middlebox(name) for name in catalogue.middlebox_names()]
+    if json:
+        sys.stdout.write(json_text.dumps([wire.to_json(profile) for profile in profiles], indent=2) + "\n")
+        return EXIT_CLAIMS_HOLD
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("middlebox", "TCP idle", "UDP new/answered", "a forgotten TCP flow meets", "mapping/filtering"):
+        table.add_column(name)
+    table.add_column("evidence: TCP, UDP, forgotten")
+    for profile in profiles:
+        known = profile.evidence
+        table.add_row(
+            profile.name,
+            str(profile.established_idle_timeout or "never"),
+            f"{profile.new_udp_timer:g}/{profile.udp_mapping_timer}",
+            profile.forgotten.value,
+            f"{_MAPPING[profile.mapping]}/{_FILTERING[profile.filtering]}",
+            ", ".join(grade.value for grade in (known.tcp, known.udp, known.forgotten)),
+        )
+    terminal.console(stderr=False).print(table)
+    return EXIT_CLAIMS_HOLD
+
+
+def test_middleboxes(
+    names: list[str], *, all_of_them: bool, against: str, clock: str, json: bool, memory_mb: int
+) -> int:
+    """Measure profiles in the lab and compare with what they, or another, say.
+
+    Returns: 0 if all agree, 1 if some do not.
+
+    Raises:
+        ScenarioError: no such profile.
+        HostNotCapable: virtual time was asked for and cannot be had here.
+    """
+    known = catalogue.middlebox_names()
+    wrong = [name for name in (*names, *([against] if against else [])) if name not in known]
+    problems = [Problem("lab middlebox test", 0, "", "unknown middlebox", name, choice(name, known)) for name in wrong]
+    if not names and not all_of_them:
+        problems.append(Problem("lab middlebox test", 0, "", "nothing to test", allowed="names, or --all"))
+    if problems:
+        raise ScenarioError(problems)
+    decided = uml.decide(clock)
+    console = terminal.console(stderr=json)
+    boxes = [catalogue.middlebox(name) for name in (known if all_of_them else dict.fromkeys(names))]
+    claims = [catalogue.middlebox(against) if against else profile for profile in boxes]
+    with tempfile.TemporaryDirectory(prefix="lab-middlebox-") as folder:
+        results = _measure(boxes, claims, Path(folder), decided, memory_mb, console)
+    if results is None:
+        return EXIT_INTERRUPTED
+    if json:
+        told = [_told(*each) for each in zip(boxes, claims, results, strict=True)]
+        sys.stdout.write(json_text.dumps({"clock": decided.value, "middleboxes": told}, indent=2) + "\n")
+    else:
+        _show(console, boxes, claims, results)
+    errors = [result for result in results if isinstance(result, LabError)]
+    if errors:
+        return max(error.exit_code for error in errors)
+    held = all(each.agrees is not False for result in results if isinstance(result, list) for each in result)
+    return EXIT_CLAIMS_HOLD if held else EXIT_CLAIM_BROKEN
+
+
+Result = list[Compared] | LabError
+
+
+def _measure(
+    boxes: list[Middlebox],
+    claims: list[Middlebox],
+    folder: Path,
+    clock: Clock,
+    memory_mb: int,
+    console: Console,
+) -> list[Result] | None:
+    folders = [folder / profile.name for profile in boxes]
+    for place, profile, claim in zip(folders, boxes, claims, strict=True):
+        place.mkdir()
+        question = Question(box=profile, claim=claim, longest=LONGEST_S[clock])
+        (place / QUESTION_FILE).write_text(json_text.dumps(wire.to_json(question)), encoding="utf-8")
+    done = 0
+
+    def on_message(message: dict[str, Any]) -> None:
+        nonlocal done
+        if message["ev"] == "ended":
+            done += 1
+            console.print(f"[dim]{done}/{len(boxes)} {Path(message['cell']).name}[/dim]")
+
+    console.print(f"{len(boxes)} middleboxes, {clock.value} time")
+    book = ledger.Ledger(folder.name)
+    try:
+        errors = run_folders(folders, folder, clock, None, memory_mb, book, on_message, job="middlebox")
+    finally:
+        book.close()
+    if errors is None:
+        return None
+    return [
+        errors[place] if place in errors else compare(claim, _answer(place))
+        for place, claim in zip(folders, claims, strict=True)
+    ]
+
+
+def _answer(folder: Path) -> Shown:
+    return wire.from_json(Shown, json_text.loads((folder / ANSWER_FILE).read_text("utf-8")))
+
+
+def _told(profile: Middlebox, claim: Middlebox, result: Result) -> dict[str, Any]:
+    about: dict[str, Any] = {"name": profile.name, "against": claim.name}
+    if isinstance(result, LabError):
+        return {**about, "error": str(result)}
+    behaviours = {
+        kebab(each.behaviour): {"claimed": each.claimed, "shown": each.shown, "agrees": each.agrees} for each in result
+    }
+    return {**about, "agrees": all(each.agrees is not False for each in result), "behaviours": behaviours}
+
+
+def _show(console: Console, boxes: list[Middlebox], claims: list[Middlebox], results: list[Result]) -> None:
+    """A row for each middlebox; below, a row for each behaviour that does not agree."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    columns = ("middlebox", "TCP idle", "TCP closing", "UDP new", "UDP answered", "forgotten", "mapping/filtering")
+    for name in (*columns, "agrees"):
+        table.add_column(name, overflow="fold")
+    order = ("established_idle_timeout", "transitory_timeout", "udp_one_way_timer", "udp_mapping_timer", "forgotten")
+    for profile, result in zip(boxes, results, strict=True):
+        if isinstance(result, LabError):
+            table.add_row(profile.name, *[""] * (len(order) + 1), Text("error", "bold red"))
+            continue
+        seen = {each.behaviour: each.shown or "not seen" for each in result}
+        bad = [each for each in result if each.agrees is False]
+        looked = sum(1 for each in result if each.agrees is not None)
+        verdict = Text("no", "bold red") if bad else Text(f"{looked}/{len(result)}", "green")
+        translation = f"{_MAPPING[MappingBehavior(seen['mapping'])]}/{_FILTERING[FilteringBehavior(seen['filtering'])]}"
+        table.add_row(profile.name, *(seen[name] for name in order), translation, verdict)
+    console.print(table)
+    for profile, claim, result in zip(boxes, claims, results, strict=True):
+        if isinstance(result, LabError):
+            console.print(f"{profile.name}: {result.side} error: {result}", style="red", markup=False)
+            continue
+        for each in result:
+            if each.agrees is False:
+                what = f"{claim.name} says {each.claimed}, seen {each.shown}"
+                console.print(f"{profile.name}: {kebab(each.behaviour)}: {what}", style="red", markup=False)

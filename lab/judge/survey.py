@@ -1,0 +1,102 @@
+"""What a middlebox showed against what a profile says of it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from lab.judge.sentinel import Kept, expected
+from lab.model.middlebox import BEHAVIOURS, ForgottenFlow, Middlebox
+from lab.model.survey import Lived, Met, Shown
+from lab.units import Seconds
+
+CLOSE_S = 1.0
+"""How far from a claimed timer flows are looked at; conntrack counts in whole seconds."""
+
+TIMERS = {
+    "established_idle_timeout": "established",
+    "transitory_timeout": "transitory",
+    "udp_mapping_timer": "udp",
+    "udp_one_way_timer": "udp_one_way",
+    "lifetime": "lifetime",
+}
+"""The fields that are timers, and where ``Shown`` has what was seen of them."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Compared:
+    """One behaviour.
+
+    Attributes:
+        behaviour: the field of ``Middlebox``.
+        claimed, shown: as people read them; ``shown`` is empty if it could not be looked at.
+        agrees: None if it could not be looked at.
+    """
+
+    behaviour: str
+    claimed: str
+    shown: str
+    agrees: bool | None
+
+
+def compare(claim: Middlebox, shown: Shown) -> list[Compared]:
+    """Each behaviour a profile speaks of, in the order of its fields."""
+    return [_timer(name, claim, shown) if name in TIMERS else _behaviour(name, claim, shown) for name in BEHAVIOURS]
+
+
+def _timer(name: str, claim: Middlebox, shown: Shown) -> Compared:
+    claimed = claim.new_udp_timer if name == "udp_one_way_timer" else getattr(claim, name)
+    lived: Lived | None = getattr(shown, TIMERS[name])
+    text = "never" if claimed is None else str(claimed)
+    if lived is None:  # of a lifetime only: neither built nor claimed
+        return Compared(behaviour=name, claimed=text, shown="never", agrees=claimed is None)
+    agrees: bool | None
+    if claimed is None:
+        agrees = lived.dead is None
+    elif lived.dead is None:
+        agrees = None if lived.alive < claimed else False
+    else:
+        agrees = claimed - CLOSE_S <= lived.alive < claimed < lived.dead <= claimed + CLOSE_S
+    return Compared(behaviour=name, claimed=text, shown=_span(lived), agrees=agrees)
+
+
+def _span(lived: Lived) -> str:
+    if lived.dead is None:
+        return f"more than {Seconds(lived.alive)}"
+    return f"{lived.alive:g} to {Seconds(lived.dead)}"
+
+
+def _behaviour(name: str, claim: Middlebox, shown: Shown) -> Compared:
+    claimed: Enum = getattr(claim, name)
+    if name == "forgotten":
+        seen = None if shown.met is None else forgotten(shown.met)
+        text = "" if shown.met is None else (seen.value if seen else _words(shown.met))
+        agrees = None if shown.met is None else seen is claim.forgotten
+        return Compared(behaviour=name, claimed=claimed.value, shown=text, agrees=agrees)
+    value: Enum | None = getattr(shown, name)
+    text = "" if value is None else value.value
+    return Compared(
+        behaviour=name, claimed=claimed.value, shown=text, agrees=None if value is None else value is claimed
+    )
+
+
+def forgotten(met: Met) -> ForgottenFlow | None:
+    """The behaviour that shows itself like this; None if none does."""
+    for way in ForgottenFlow:
+        box = Middlebox(name="x", established_idle_timeout=Seconds(1), forgotten=way)
+        found = {
+            ForgottenFlow.RST_TO_BOTH: ("reset", "reset"),
+            ForgottenFlow.FIN_TO_INSIDE: ("closed", "open"),
+        }.get(way, ("open", "open"))
+        if (
+            expected([(box, Kept.EXPIRED)]) == (met.inside, met.outside)
+            and found == (met.found_inside, met.found_outside)
+            and met.new_port is (way is ForgottenFlow.REPICKUP_NEW_PORT)
+        ):
+            return way
+    return None
+
+
+def _words(met: Met) -> str:
+    port = ", on a new port" if met.new_port else ""
+    return f"inside {met.inside} (found {met.found_inside}){port}, outside {met.outside} (found {met.found_outside})"

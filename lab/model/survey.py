@@ -1,0 +1,84 @@
+"""What is asked of a middlebox in the lab, and what it showed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lab.model.middlebox import (
+    FilteringBehavior,
+    Hairpinning,
+    MappingBehavior,
+    Middlebox,
+    PortAssignment,
+    RefreshDirection,
+    RefreshingSegments,
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Question:
+    """A middlebox to measure.
+
+    Attributes:
+        box: what is built.
+        claim: what it is held against; its timers are looked at as closely as the box's own.
+        longest: seconds anything may be waited for.
+    """
+
+    box: Middlebox
+    claim: Middlebox
+    longest: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lived:
+    """How long an idle mapping let packets in, in seconds.
+
+    Attributes:
+        alive: the longest idle time after which one came in; 0: none.
+        dead: the shortest after which none did; None: not within the time there was.
+    """
+
+    alive: float
+    dead: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Met:
+    """What a TCP flow met from either side when its mapping was gone; the words are the sentinel's.
+
+    Attributes:
+        inside, outside: what came of sending.
+        found_inside, found_outside: how the sender's end was found before.
+        new_port: whether what the inside sent came out of another port than before.
+    """
+
+    inside: str
+    outside: str
+    found_inside: str
+    found_outside: str
+    new_port: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shown:
+    """What a middlebox showed; None where the time did not allow to look.
+
+    Attributes:
+        established, transitory: TCP flows, open and half closed.
+        udp, udp_one_way: UDP mappings, answered and not.
+        lifetime: of a UDP mapping in steady use; only looked at where a lifetime is claimed or built.
+    """
+
+    established: Lived
+    transitory: Lived
+    udp: Lived
+    udp_one_way: Lived
+    refresh_direction: RefreshDirection | None
+    refreshing_segments: RefreshingSegments | None
+    lifetime: Lived | None
+    met: Met | None
+    mapping: MappingBehavior
+    filtering: FilteringBehavior
+    port_assignment: PortAssignment
+    hairpinning: Hairpinning

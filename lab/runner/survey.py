@@ -1,0 +1,367 @@
+"""Measures what a middlebox does, from its two sides only: never from its table, never from its rules.
+
+    client —lan— box —access— internet —core— server
+                                      —other— stranger
+
+A timer is measured with flows that are left alone for different times and then sent to from outside, all of them side
+by side: those that were idle for less than the timer hear it, the others do not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import socket
+from collections.abc import Awaitable, Callable
+from functools import partial
+from ipaddress import IPv4Interface
+from pathlib import Path
+from typing import Any
+
+from lab.actors.aging import Aging
+from lab.actors.capture import Capture
+from lab.actors.sentinel import PORT as SENTINEL_PORT
+from lab.actors.sentinel import Sentinel
+from lab.errors import LabFault
+from lab.model import wire
+from lab.model.middlebox import (
+    FilteringBehavior,
+    Hairpinning,
+    MappingBehavior,
+    PortAssignment,
+    RefreshDirection,
+    RefreshingSegments,
+)
+from lab.model.survey import Lived, Met, Question, Shown
+from lab.model.topology import Link, Node, Role, Topology
+from lab.network import conntrack
+from lab.network.apply import Network, apply
+from lab.network.ledger import Ledger
+from lab.network.plan import plan
+
+QUESTION_FILE, ANSWER_FILE = "question.json", "shown.json"
+
+_SERVER, _STRANGER, _OUTSIDE = "203.0.113.10", "192.0.2.10", "198.51.100.2"
+_LADDER = (5, 10, 20, 30, 45, 60, 90, 120, 180, 240, 300, 350, 600, 900, 1200, 1800, 3600, 7200, 21600, 86400, 432000)
+_CLOSELY = 1.0  # seconds on either side of a claimed timer
+_ARRIVES_WITHIN = 1.5  # without delay on any link a packet arrives at once, or, if it was lost on the way, never
+_STREAM_AFTER = 2.5  # Linux takes a UDP flow for answered when it is 2 s old (nf_conntrack_proto_udp.c)
+_LONGEST_KEEPIDLE = 32767  # linux/tcp.h: MAX_TCP_KEEPIDLE
+_PORTS_LOOKED_AT = 8
+
+TOPOLOGY = Topology(
+    name="survey",
+    nodes=(
+        Node(name="client", role=Role.CLIENT),
+        Node(name="box", role=Role.MIDDLEBOX, inside="lan", outside="access"),
+        Node(name="internet", role=Role.ROUTER),
+        Node(name="server", role=Role.SERVER),
+        Node(name="stranger", role=Role.SERVER),
+    ),
+    links=tuple(
+        Link(name=name, ends=tuple((node, IPv4Interface(address)) for node, address in ends.items()))
+        for name, ends in {
+            "lan": {"client": "10.0.0.2/24", "box": "10.0.0.1/24"},
+            "access": {"box": f"{_OUTSIDE}/24", "internet": "198.51.100.1/24"},
+            "core": {"internet": "203.0.113.1/24", "server": f"{_SERVER}/24"},
+            "other": {"internet": "192.0.2.1/24", "stranger": f"{_STRANGER}/24"},
+        }.items()
+    ),
+)
+
+
+def run(folder: Path) -> None:
+    """Answer the question in ``folder``."""
+    question = wire.from_json(Question, json.loads((folder / QUESTION_FILE).read_text("utf-8")))
+    ledger = Ledger(folder / "ledger.jsonl")
+    network = apply(plan(TOPOLOGY, {"box": question.box}), ledger=ledger)
+    try:
+        shown = asyncio.run(_answer(question, network, folder))
+    finally:
+        network.close()
+        ledger.close()
+    (folder / ANSWER_FILE).write_text(json.dumps(wire.to_json(shown)), encoding="utf-8")
+
+
+async def _answer(question: Question, network: Network, folder: Path) -> Shown:
+    box = question.box
+    aging = None
+    if not box.ages_in_kernel:
+        aging = Aging(box, namespace=network.namespaces["box"], inside="lan")
+        aging.watch()
+    survey = _Survey(question, network, folder)
+    try:
+        return await survey.answer()
+    finally:
+        survey.close()
+        if aging is not None:
+            aging.close()
+
+
+class _Survey:
+    def __init__(self, question: Question, network: Network, folder: Path) -> None:
+        self._box, self._claim, self._longest = question.box, question.claim, question.longest
+        self._network, self._folder = network, folder
+        self._loop = asyncio.get_running_loop()
+        self._socks: list[socket.socket] = []
+        self._listening = self._sock("server", socket.SOCK_STREAM)
+        self._listening.bind((_SERVER, 0))
+        self._listening.listen(256)
+        self._opening = asyncio.Lock()
+
+    def close(self) -> None:
+        for sock in self._socks:
+            sock.close()
+
+    async def answer(self) -> Shown:
+        mapping = await self._mapping()
+        filtering = await self._filtering()
+        ports = await self._port_assignment()
+        hairpinning = await self._hairpinning()
+        # from here on, all at once: each takes as long as the timers it is about
+        start = asyncio.ensure_future
+        established = start(self._lived("established_idle_timeout", self._tcp))
+        transitory = start(self._lived("transitory_timeout", partial(self._tcp, half_closed=True)))
+        udp = start(self._lived("udp_mapping_timer", self._udp))
+        one_way = start(self._lived("new_udp_timer", partial(self._udp, answered=False)))
+        limited = self._box.lifetime is not None or self._claim.lifetime is not None
+        lifetime = start(self._lived("lifetime", self._udp_in_use)) if limited else None
+        direction, segments = start(self._refresh_direction()), start(self._refreshing_segments())
+        met = await self._met_after_expiry()
+        shown = Shown(
+            established=await established,
+            transitory=await transitory,
+            udp=await udp,
+            udp_one_way=await one_way,
+            refresh_direction=await direction,
+            refreshing_segments=await segments,
+            lifetime=None if lifetime is None else await lifetime,
+            met=met,
+            mapping=mapping,
+            filtering=filtering,
+            port_assignment=ports,
+            hairpinning=hairpinning,
+        )
+        return shown if met is not None else dataclasses.replace(shown, met=await self._met_after_loss())
+
+    # -- translation
+
+    async def _mapping(self) -> MappingBehavior:
+        client = self._sock("client", socket.SOCK_DGRAM)
+        first, second = self._at(_SERVER), self._at(_SERVER)
+        elsewhere = self._at(_STRANGER)
+        ports = [(await self._seen_from(client, far))[1] for far in (first, second, elsewhere)]
+        if ports[0] != ports[1]:
+            return MappingBehavior.ADDRESS_AND_PORT_DEPENDENT
+        if ports[0] != ports[2]:
+            return MappingBehavior.ADDRESS_DEPENDENT
+        return MappingBehavior.ENDPOINT_INDEPENDENT
+
+    async def _filtering(self) -> FilteringBehavior:
+        client = self._sock("client", socket.SOCK_DGRAM)
+        mapped = await self._seen_from(client, self._at(_SERVER))
+        heard = [await self._delivered(self._at(address), client, mapped) for address in (_SERVER, _STRANGER)]
+        if heard[1]:
+            return FilteringBehavior.ENDPOINT_INDEPENDENT
+        return FilteringBehavior.ADDRESS_DEPENDENT if heard[0] else FilteringBehavior.ADDRESS_AND_PORT_DEPENDENT
+
+    async def _port_assignment(self) -> PortAssignment:
+        far = self._at(_SERVER)
+        clients = [self._sock("client", socket.SOCK_DGRAM) for _ in range(_PORTS_LOOKED_AT)]
+        outside = [(await self._seen_from(client, far))[1] for client in clients]
+        inside = [client.getsockname()[1] for client in clients]
+        return PortAssignment.PRESERVATION if inside == outside else PortAssignment.NO_PRESERVATION
+
+    async def _hairpinning(self) -> Hairpinning:
+        far = self._at(_SERVER)
+        caller, called = self._sock("client", socket.SOCK_DGRAM), self._sock("client", socket.SOCK_DGRAM)
+        await self._seen_from(caller, far)
+        mapped = await self._seen_from(called, far)
+        caller.sendto(b"?", mapped)
+        source = await self._heard(called)
+        return Hairpinning.EXTERNAL_SOURCE if source and source[0] == _OUTSIDE else Hairpinning.UNSUPPORTED
+
+    # -- timers
+
+    async def _lived(self, timer: str, idle_flow: Callable[[float], Awaitable[bool]]) -> Lived:
+        """Leave flows alone for the times of a ladder, and see which of them can still be reached."""
+        rungs = self._rungs(timer)
+        heard = await asyncio.gather(*(idle_flow(rung) for rung in rungs))
+        return Lived(
+            alive=max((rung for rung, alive in zip(rungs, heard, strict=True) if alive), default=0.0),
+            dead=min((rung for rung, alive in zip(rungs, heard, strict=True) if not alive), default=None),
+        )
+
+    def _rungs(self, timer: str) -> list[float]:
+        claimed: list[float | None] = [getattr(profile, timer) for profile in (self._box, self._claim)]
+        finite = [value for value in claimed if value is not None]
+        closely = {value + way for value in finite for way in (-_CLOSELY, _CLOSELY)}
+        apart = {float(rung) for rung in _LADDER if all(abs(rung - value) > _CLOSELY for value in finite)}
+        top = self._longest if None in claimed else min(self._longest, max(closely))
+        return sorted(rung for rung in closely | apart if 0 < rung <= top)
+
+    async def _tcp(self, idle: float, *, half_closed: bool = False) -> bool:
+        near, far = await self._tcp_pair()
+        if half_closed:
+            near.shutdown(socket.SHUT_WR)
+            await self._loop.sock_recv(far, 1)
+        await asyncio.sleep(idle)
+        return await self._reaches(far, near)
+
+    async def _udp(self, idle: float, *, answered: bool = True) -> bool:
+        near, far, mapped = await self._udp_pair(answered=answered)
+        await asyncio.sleep(idle)
+        return await self._delivered(far, near, mapped)
+
+    async def _udp_in_use(self, age: float) -> bool:
+        begun = self._loop.time()
+        near, far, mapped = await self._udp_pair(answered=True)
+        step = min(age / 4, 0.4 * self._box.udp_mapping_timer, 0.4 * self._box.new_udp_timer)
+        while (left := begun + age - self._loop.time()) > 0:
+            await asyncio.sleep(min(step, left))
+            if left > step:
+                near.sendto(b"!", far.getsockname())
+                if (heard := await self._heard(far)) is not None and heard != mapped:
+                    return False  # another mapping took its place
+        return await self._delivered(far, near, mapped)
+
+    # -- refresh
+
+    async def _refresh_direction(self) -> RefreshDirection | None:
+        timer = self._box.udp_mapping_timer
+        if 2 * timer > self._longest:
+            return None
+        near, far, mapped = await self._udp_pair(answered=True)
+        for _ in range(3):
+            await asyncio.sleep(0.6 * timer)
+            if not await self._delivered(far, near, mapped):
+                return RefreshDirection.OUTBOUND
+        return RefreshDirection.BOTH
+
+    async def _refreshing_segments(self) -> RefreshingSegments | None:
+        timer = self._box.established_idle_timeout
+        if timer is None or 1.5 * timer > self._longest:
+            return None
+        near, far = await self._tcp_pair()
+        probing = max(1, min(int(0.4 * timer), _LONGEST_KEEPIDLE))
+        for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL):
+            near.setsockopt(socket.IPPROTO_TCP, option, probing)
+        near.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        await asyncio.sleep(1.5 * timer)
+        return RefreshingSegments.ANY if await self._reaches(far, near) else RefreshingSegments.DATA
+
+    # -- what a forgotten flow meets
+
+    async def _met_after_expiry(self) -> Met | None:
+        timer = self._box.established_idle_timeout
+        if timer is None or timer + 2 > self._longest:
+            return None
+        return await self._met(partial(asyncio.sleep, timer + 2))
+
+    async def _met_after_loss(self) -> Met | None:
+        """Have the whole table forgotten, as in a reboot; what acts at expiry then has nothing to act on."""
+        if self._box.forgotten.at_expiry:
+            return None
+
+        async def lose() -> None:
+            conntrack.forget_flows(self._network.namespaces["box"])
+
+        return await self._met(lose)
+
+    async def _met(self, forgotten: Callable[[], Awaitable[None]]) -> Met:
+        events: list[dict[str, Any]] = []
+
+        def take(ev: str, *, at: float | None = None, **fields: Any) -> None:
+            if ev == "sentinel" or str(fields["dst"]) == f"{_SERVER}:{SENTINEL_PORT}":
+                events.append({"ev": ev, "at": at, **fields})
+
+        space = self._network.namespaces
+        path = self._folder / "core.pcapng"
+        capture = Capture("core", here="server", there="internet", namespace=space["server"], path=path, emit=take)
+        capture.watch()
+        sentinel = await Sentinel.open(client=space["client"], server=space["server"], address=_SERVER, emit=take)
+        await forgotten()
+        await sentinel.challenge()
+        sentinel.close()
+        capture.close()
+        known = {event["src"] for event in events if event["ev"] == "packet" and "S" in event["flags"]}
+        came_from = {event["src"] for event in events if event["ev"] == "packet"}
+        told = [event for event in events if event["ev"] == "sentinel"]
+        sent = {event["flow"]: event for event in told if event["state"] == "sent"}
+        came = {event["flow"]: event for event in told if event["state"] not in ("established", "sent")}
+        return Met(
+            inside=came["from-inside"]["state"],
+            outside=came["from-outside"]["state"],
+            found_inside=sent["from-inside"]["found"],
+            found_outside=sent["from-outside"]["found"],
+            new_port=bool(came_from - known),
+        )
+
+    # -- flows
+
+    def _sock(self, node: str, kind: socket.SocketKind) -> socket.socket:
+        with self._network.entered(node):
+            sock = socket.socket(socket.AF_INET, kind)
+        sock.settimeout(0)
+        self._socks.append(sock)
+        return sock
+
+    def _at(self, address: str) -> socket.socket:
+        """A UDP socket outside, on a port of its own."""
+        sock = self._sock("server" if address == _SERVER else "stranger", socket.SOCK_DGRAM)
+        sock.bind((address, 0))
+        return sock
+
+    async def _tcp_pair(self) -> tuple[socket.socket, socket.socket]:
+        near = self._sock("client", socket.SOCK_STREAM)
+        async with self._opening:  # so that what is accepted is what was just opened
+            await self._loop.sock_connect(near, self._listening.getsockname())
+            far, _ = await self._loop.sock_accept(self._listening)
+        self._socks.append(far)
+        await self._loop.sock_sendall(near, b"!")
+        await self._loop.sock_recv(far, 1)
+        return near, far
+
+    async def _udp_pair(self, *, answered: bool) -> tuple[socket.socket, socket.socket, Any]:
+        near, far = self._sock("client", socket.SOCK_DGRAM), self._at(_SERVER)
+        mapped = await self._seen_from(near, far)
+        if answered:
+            await self._delivered(far, near, mapped)
+            await asyncio.sleep(min(_STREAM_AFTER, 0.8 * self._box.new_udp_timer))
+            await self._seen_from(near, far)
+            await self._delivered(far, near, mapped)
+        return near, far, mapped
+
+    async def _seen_from(self, near: socket.socket, far: socket.socket) -> Any:
+        """Send out; the address and port it came from."""
+        near.sendto(b"!", far.getsockname())
+        source = await self._heard(far)
+        if source is None:
+            raise LabFault("survey the middlebox", detail="what the client sent did not come out")
+        return source
+
+    async def _delivered(self, far: socket.socket, near: socket.socket, mapped: Any) -> bool:
+        far.sendto(b"?", mapped)
+        return await self._heard(near) is not None
+
+    async def _heard(self, sock: socket.socket) -> Any:
+        """Where the next datagram comes from; None if none comes."""
+        ready = asyncio.Event()
+        self._loop.add_reader(sock, ready.set)
+        try:
+            await asyncio.wait_for(ready.wait(), _ARRIVES_WITHIN)
+        except asyncio.TimeoutError:
+            return None
+        finally:
+            self._loop.remove_reader(sock)
+        _, source = sock.recvfrom(64)
+        return source
+
+    async def _reaches(self, far: socket.socket, near: socket.socket) -> bool:
+        """Whether a byte sent on a TCP flow arrives."""
+        try:
+            await self._loop.sock_sendall(far, b"?")
+            return await asyncio.wait_for(self._loop.sock_recv(near, 1), _ARRIVES_WITHIN) == b"?"
+        except (OSError, asyncio.TimeoutError):
+            return False
