@@ -9,6 +9,7 @@ import struct
 import pytest
 
 from lab.actors.pjsip.library import ConfigLayout, Library, Transport
+from lab.actors.pjsip.machine_code import rewrite
 from lab.errors import LabFault
 
 TSX_AT = 52
@@ -117,3 +118,34 @@ def _image() -> str:
     from pjsua2 import _pjsua2
 
     return str(_pjsua2.__file__)
+
+
+def test_the_idle_time_is_found_and_rewritten_once() -> None:
+    """One instruction of one function; where it is no longer what it was, it is not touched."""
+    library = Library()
+    library.set_idle_time(34)
+    function = ctypes.cast(library.functions.pjsip_transport_dec_ref, ctypes.c_void_p).value or 0
+    at = function + ctypes.string_at(function, library.symbol_size("pjsip_transport_dec_ref")).index(movq(34))
+    try:
+        with pytest.raises(LabFault, match=r"idle time in pjsip_transport_dec_ref.*48c7042421000000 0 times"):
+            library.set_idle_time(35)
+    finally:
+        rewrite(at, movq(33))
+    library.set_idle_time(33)
+
+
+def movq(seconds: int) -> bytes:
+    return bytes.fromhex("48c70424") + seconds.to_bytes(4, "little")
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 2**31])
+def test_an_idle_time_that_cannot_be(seconds: int) -> None:
+    """The instruction takes a signed int; 0 would end a connection in use."""
+    with pytest.raises(LabFault, match="idle time"):
+        Library().set_idle_time(seconds)
+
+
+def test_no_pause_between_pings_is_refused() -> None:
+    """0 switches pjsip's keep-alive off before it connects, and makes it send without a pause after."""
+    with pytest.raises(LabFault, match="CRLF interval: 0 s"):
+        Library().set_crlf_interval(0)

@@ -41,7 +41,8 @@ _SOCKADDR_IN = struct.Struct("=H2s4s")
 
 _POOL_SIZE = 1024
 
-_AT_DISABLE_TCP_SWITCH = 16  # in pjsip_cfg_t: endpt.disable_tcp_switch, the fifth pj_bool_t
+_AT_TSX = 13 * 4  # in pjsip_cfg_t: after the thirteen pj_bool_t of endpt
+_AT_DISABLE_TCP_SWITCH = 4 * 4  # in pjsip_cfg_t: endpt.disable_tcp_switch, the fifth pj_bool_t
 
 _IDLE_TIME = bytes.fromhex("48c70424 21000000")  # movq $33,(%rsp): PJSIP_TRANSPORT_IDLE_TIME in pjsip_transport_dec_ref
 _SERVER_IDLE_TIME = bytes.fromhex("48c70424 58020000")  # movq $600,(%rsp): PJSIP_TRANSPORT_SERVER_IDLE_TIME
@@ -123,7 +124,7 @@ class ConfigLayout:
         (tsx,) = found
         tcp, tls = _CONFIG_SIZE - 2 * _LONG.size, _CONFIG_SIZE - _LONG.size
         after_tsx = tsx + len(_TSX_DEFAULTS) + 2 * 4  # regc.check_contact, regc.add_xuid_param
-        if tsx % 4 or after_tsx > tcp:
+        if tsx != _AT_TSX or after_tsx > tcp:
             raise _check_failed("order of fields", f"transaction timers at offset {tsx}")
         for name, at in (("tcp", tcp), ("tls", tls)):
             (interval,) = _LONG.unpack_from(config, at)
