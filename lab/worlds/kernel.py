@@ -108,23 +108,25 @@ def build(source: Path | None = None, progress: Callback | None = None) -> Path:
         if (kernel := _read(folder / name)) is not None:
             return kernel.path
         work = folder / "building"
-        shutil.rmtree(work, ignore_errors=True)  # an interrupted build's
-        made = kernel_build.make(
-            source, work=work, keep_log=folder / f"{name}.log", expected=_expected(), progress=report, lock=held
-        )
-        kernel = Kernel(
-            key=name,
-            path=folder / name / "linux",
-            source=f"{source.name} {identify(source)}",
-            recipe=kernel_build.recipe_digest(),
-            compiler=compiler,
-            patches=made.patches,
-            compilations=made.compilations,
-            seconds=round(made.seconds, 1),
-            built=made.ended,
-        )
-        _install(kernel, made.program, folder)
-        shutil.rmtree(work, ignore_errors=True)
+        shutil.rmtree(work, ignore_errors=True)  # what a killed build left
+        try:
+            made = kernel_build.make(
+                source, work=work, keep_log=folder / f"{name}.log", expected=_expected(), progress=report, lock=held
+            )
+            kernel = Kernel(
+                key=name,
+                path=folder / name / "linux",
+                source=identify(source),
+                recipe=kernel_build.recipe_digest(),
+                compiler=compiler,
+                patches=made.patches,
+                compilations=made.compilations,
+                seconds=round(made.seconds, 1),
+                built=made.ended,
+            )
+            _install(kernel, made.program, folder)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
     return kernel.path
 
 

@@ -159,3 +159,19 @@ def test_the_lock_says_when_it_has_to_wait(tmp_path: Path) -> None:
 
         with kernel_build.lock(path, waiting):
             assert waited == [True]
+
+
+def test_an_interrupted_build_leaves_nothing(cache: Path, tarball: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither Ctrl-C nor what a killed build left before it stays in the cache."""
+
+    def interrupted(_: Path, *, work: Path, **__: object) -> None:
+        assert not work.exists()
+        (work / "source").mkdir(parents=True)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(kernel_build, "missing_tools", dict)
+    monkeypatch.setattr(kernel_build, "make", interrupted)
+    (cache / "building" / "source").mkdir(parents=True)
+    with pytest.raises(KeyboardInterrupt):
+        kernel.build(tarball)
+    assert [path.name for path in cache.iterdir()] == ["lock"]
