@@ -68,8 +68,10 @@ class Report:
         self._kind = kind
         self.over = False
 
-    def say(self, state: str, flow: Flow | None, *, code: int | None = None, reason: str = "") -> None:
-        """Say ``sent``, ``talking``, ``ending``, ``answered`` or ``failed``."""
+    def say(
+        self, state: str, flow: Flow | None, *, code: int | None = None, reason: str = "", lost: str | None = None
+    ) -> None:
+        """Say ``sent``, ``talking``, ``ending``, ``answered`` or ``failed``; ``lost``: the flow that is not there."""
         if self.over:
             return
         self.over = state in ("answered", "failed")
@@ -79,7 +81,7 @@ class Report:
             kind=self._kind,
             state=state,
             code=code,
-            flow=flow.id if flow is not None else None,
+            flow=flow.id if flow is not None else lost,
             peer=f"{flow.peer[0]}:{flow.peer[1]}" if flow is not None else None,
             reason=reason,
         )
@@ -122,7 +124,7 @@ class Probes:
             return
         flow = self._origin.route(target.flow, Uri.parse(target.contact))
         if isinstance(flow, str):
-            report.say("failed", None, reason=flow)
+            report.say("failed", None, reason=flow, lost=target.flow)
             return
         if kind == "invite":
             if hold is None:
@@ -264,7 +266,7 @@ class Call:
             return
         flow = self._origin.route(self._flow, self._dialog.next_hop)
         if isinstance(flow, str):
-            self._report.say("failed", None, reason=flow)
+            self._report.say("failed", None, reason=flow, lost=self._flow)
             self._over()
             return
         via, key = self._origin.via(flow.transport, "BYE")

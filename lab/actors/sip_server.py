@@ -594,7 +594,7 @@ class SipServer:
         flow = self.route(subscription.flow, subscription.dialog.next_hop)
         if isinstance(flow, str):
             if report is not None:
-                report.say("failed", None, reason=flow)
+                report.say("failed", None, reason=flow, lost=subscription.flow)
             return
         via, key = self.via(flow.transport, "NOTIFY")
         subscription, request = subscription.notify(

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from lab.judge import faults
 from lab.judge.sentinel import outcome_of
-from lab.judge.story import Flow, Line, Story
+from lab.judge.story import Flow, Line, ProbeSeen, Story
 from lab.model.outcome import CauseFound
 from lab.model.scenario import Cell
 from lab.model.verdict import Cause
@@ -29,9 +29,11 @@ AFTER_FORGETTING = {
 """What the middlebox then did, by what the sentinel met (from inside, from outside) on flows of its own."""
 
 
-def find(cell: Cell, story: Story, *, sent: float, deadline: float) -> CauseFound:
-    """The cause of the failure of a probe sent at ``sent`` and unanswered at ``deadline`` (seconds of the record)."""
-    flow = story.subscription_flow(sent)
+def find(cell: Cell, story: Story, probe: ProbeSeen) -> CauseFound:
+    """The cause of the failure of a probe."""
+    sent, deadline = probe.asked_s, probe.known_s
+    own = probe.flow if probe.kind != "notify" else None
+    flow = story.flow(own, sent) if own else story.subscription_flow(sent)
     found = [*_aborted(story, deadline), *faults.causes(cell, story, sent=sent, deadline=deadline)]
     if flow is not None:
         found += [*_client_closed(story, flow, deadline), *_mapping_lost(story, flow, sent)]

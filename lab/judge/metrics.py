@@ -21,7 +21,7 @@ def measure(cell: Cell, story: Story, cause: CauseFound | None) -> Metrics:
     """Count traffic, probes and outages of one cell."""
     ends = story.ended() or float(cell.ends)
     probes = story.probes()
-    shadows = [0.0, *(probe.sent_s for probe in probes)]
+    shadows = sorted({0.0, *(t for probe in probes for t in (probe.sent_s, probe.asked_s))})
     packets = [
         line for line in _client_packets(cell, story) if 0 <= line["t"] <= ends and not _in_shadow(line, shadows)
     ]
@@ -83,7 +83,7 @@ def _outages(probes: list[ProbeSeen], cause: CauseFound | None) -> Iterable[Outa
     known = cause.at_s if cause is not None else None
     for probe in probes:
         if not probe.answered and began is None:
-            began = known if known is not None and known <= probe.sent_s else probe.sent_s
+            began = known if known is not None and known <= probe.asked_s else probe.asked_s
             known = None
         elif probe.answered and began is not None:
             yield Outage(from_s=began, to_s=probe.sent_s)

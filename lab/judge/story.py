@@ -34,13 +34,20 @@ class ProbeSeen:
         name: ``p1``, ``p2``, … as the runner numbers them.
         sent_s: when it was sent, or should have been if the server had no way to.
         known_s: when it was answered, or given up.
-        answered: whether the client's answer came in time.
+        answered: whether the client's answers came in time; for a call, also whether the client saw it begin.
+        kind: ``notify``, ``message``, ``options`` or ``invite``.
+        asked_s: when the request was sent that decided its fate: of a call, its BYE
+            (or should have been) if it came so far.
+        flow: id of the flow it took or should have taken; None where the server does not say.
     """
 
     name: str
     sent_s: float
     known_s: float
     answered: bool
+    kind: str
+    asked_s: float
+    flow: str | None
 
 
 class Story:
@@ -61,14 +68,24 @@ class Story:
 
     def probes(self) -> list[ProbeSeen]:
         """Every probe whose fate is known, in the order they were sent."""
-        sent = {line["probe"]: float(line["t"]) for _, line in self.of("server", "probe", state="sent")}
+        sent, talking, ending = (
+            {line["probe"]: float(line["t"]) for _, line in self.of("server", "probe", state=state)}
+            for state in ("sent", "talking", "ending")
+        )
         fates = []
         for state in ("answered", "failed"):
             for who in ("server", "runner"):  # the runner speaks for a server that stands still
                 for _, line in self.of(who, "probe", state=state):
-                    known = float(line["t"])
-                    fates.append(ProbeSeen(line["probe"], sent.get(line["probe"], known), known, state == "answered"))
+                    name, kind, known = line["probe"], line.get("kind", "notify"), float(line["t"])
+                    began = sent.get(name, known)
+                    answered = state == "answered" and (kind != "invite" or self._confirmed(began, known))
+                    asked = ending.get(name, known if name in talking else began)
+                    fates.append(ProbeSeen(name, began, known, answered, kind, asked, line.get("flow")))
         return sorted(fates, key=lambda probe: probe.sent_s)
+
+    def _confirmed(self, since: float, until: float) -> bool:
+        """Whether the client got the ACK to its acceptance of a call."""
+        return any(since <= line["t"] <= until for _, line in self.of("client", "call", state="confirmed"))
 
     def never_silent(self) -> bool:
         """Whether the client never got as far as falling silent."""

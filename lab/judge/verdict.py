@@ -58,7 +58,7 @@ def _cause(cell: Cell, story: Story) -> CauseFound | None:
     """The cause of the first probe that failed."""
     for probe in story.probes():
         if not probe.answered:
-            return causes.find(cell, story, sent=probe.sent_s, deadline=probe.known_s)
+            return causes.find(cell, story, probe)
     return None
 
 

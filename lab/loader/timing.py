@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lab.errors import Problem
 from lab.loader.yaml_lines import Node
-from lab.model.scenario import Claim, Probe
+from lab.model.scenario import Claim, Probe, ProbeKind
 from lab.model.verdict import Verdict
 from lab.units import Seconds
 
@@ -24,9 +24,16 @@ def check_probes(
         at = node.get("at") or node
         if latest is not None and probe.at <= latest.at:
             problems.append(at.problem("not after the probe before it", allowed=f"later than {latest.at}"))
-        elif ends is not None and Seconds(probe.at + probe.within) > ends:
-            what = f"cannot be answered within {probe.within} before the end at {ends}"
-            problems.append(at.problem(what, allowed="an earlier probe, or a later end"))
+        elif ends is not None and probe.known_at > ends:
+            whole = Seconds(probe.known_at - probe.at)
+            problems.append(
+                at.problem(
+                    f"cannot be answered within {whole} before the end at {ends}",
+                    allowed="an earlier probe, or a later end",
+                )
+            )
+        if (hold := node.get("hold")) is not None and probe.kind_ is not ProbeKind.INVITE:
+            problems.append(hold.problem("only an `invite` is held", allowed="leave it out"))
         latest = probe if latest is None or probe.at > latest.at else latest
 
 

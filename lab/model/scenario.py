@@ -83,18 +83,40 @@ class Strategy(Yaml):
     mitigations: tuple[Any, ...] = ()
 
 
+class ProbeKind(str, Enum):
+    """How the server tries to reach the client."""
+
+    NOTIFY = "notify"
+    """Within the newest subscription."""
+    MESSAGE = "message"
+    """Outside any dialog, as the others below: to the contact that registered last, else to the newest subscriber."""
+    OPTIONS = "options"
+    INVITE = "invite"
+    """A call without media, which the client accepts, and which the server ends."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Probe(Yaml):
-    """The server tries to reach the client with an in-dialog NOTIFY.
+    """The server tries to reach the client.
 
     Attributes:
         at: seconds after the client fell silent.
-        within: the client's 200 must be back within this time. 5 s: longer than ten times any round trip the lab
-            makes, shorter than Timer F (32 s, RFC 3261 §17.1.2.2).
+        kind_: by what request; `kind` alone is the class's name in `lab.model.wire`.
+        within: the client's answer must be back within this time; of a call, to INVITE and to BYE. 5 s: longer than ten
+            times any round trip the lab makes, shorter than Timer F (32 s, RFC 3261 §17.1.2.2).
+        hold: how long a call is silent before it is ended.
     """
 
     at: Seconds
+    kind_: ProbeKind = ProbeKind.NOTIFY
     within: Lasting = Seconds(5)
+    hold: Lasting = Seconds(60)
+
+    @property
+    def known_at(self) -> Seconds:
+        """When its fate is known at the latest."""
+        call = self.kind_ is ProbeKind.INVITE
+        return Seconds(self.at + self.within + (self.hold + self.within if call else 0))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from lab.errors import LabFault
 from lab.model.fault import Fault, ServerFreeze
-from lab.model.scenario import Cell, Probe
+from lab.model.scenario import Cell, Probe, ProbeKind
 from lab.runner import faults
 from lab.runner.moment import moment_of
 from lab.runner.record import Record
@@ -144,9 +144,10 @@ class Timeline:
             return
         answered = self._expectations.next(who="server", ev="probe", probe=name, state="answered")
         failed = self._expectations.next(who="server", ev="probe", probe=name, state="failed")
-        self._stage.server.tell("notify", probe=name, within=float(probe.within))
+        held = {"hold": float(probe.hold)} if probe.kind_ is ProbeKind.INVITE else {}
+        self._stage.server.tell(probe.kind_.value, probe=name, within=float(probe.within), **held)
         frozen = sum(float(fault.lasts) for fault in self._cell.faults if isinstance(fault, ServerFreeze))
-        patience = float(probe.within) + PROBE_FATE_WITHIN_S + frozen
+        patience = float(probe.known_at) - float(probe.at) + PROBE_FATE_WITHIN_S + frozen
         await asyncio.wait({answered, failed}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
         if not answered.done() and not failed.done():
             raise LabFault(

@@ -271,3 +271,54 @@ def test_unclaimed_cell_neither_holds_nor_breaks() -> None:
     """Nothing claimed, nothing to hold."""
     outcome = judged(cell(), *flow_set_up(), *sentinel("delivered"), *probe(1, 100, answered=True), END)
     assert outcome.claim_holds is None
+
+
+def call(*states: tuple[str, float], flow: str = "f1") -> list[Line]:
+    return [
+        {"t": t, "who": "server", "ev": "probe", "probe": "p1", "kind": "invite", "state": state, "flow": flow}
+        for state, t in states
+    ]
+
+
+CONFIRMED: Line = {"t": 20.1, "who": "client", "ev": "call", "state": "confirmed", "call_id": "c", "code": 200}
+BEGUN = (("sent", 20.0), ("talking", 20.1))
+
+
+def test_call_passes_when_its_end_is_answered() -> None:
+    """INVITE, ACK and BYE have all arrived; the traffic of both ends of the call is the lab's."""
+    lines = [*call(*BEGUN, ("ending", 80.0), ("answered", 80.1)), CONFIRMED, packet(80.05, "client", 500)]
+    outcome = judged(cell(), *flow_set_up(), *sentinel("delivered"), *lines, END)
+    assert outcome.verdict is Verdict.PASS
+    assert (outcome.metrics.packets_up, outcome.metrics.observed_s) == (0, 107.0)
+
+
+def test_call_whose_ack_got_lost_fails() -> None:
+    """The client never saw the call begin."""
+    lines = call(*BEGUN, ("ending", 80.0), ("answered", 80.1))
+    outcome = judged(cell(), *flow_set_up(), *sentinel("delivered"), *lines, END)
+    assert outcome.verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize("ending", [[], [("ending", 80.0)]])
+def test_call_that_cannot_be_ended(ending: list[tuple[str, float]]) -> None:
+    """What broke the flow while the call was held is the cause, though the flow was good when it began."""
+    lines = [*call(*BEGUN, *ending, ("failed", 80.2)), CONFIRMED, forgot(60)]
+    outcome = judged(cell(timeout=60), *flow_set_up(), *sentinel("silent"), *lines, END)
+    assert outcome.cause is not None
+    assert (outcome.cause.kind, outcome.cause.at_s) == (Cause.MIDDLEBOX_FORGOT, 60.0)
+    assert outcome.metrics.outages[0].from_s == 60.0
+
+
+def test_cause_is_sought_on_the_flow_of_the_call() -> None:
+    """A call whose refresh took another connection is not lost because of the first one."""
+    moved = "203.0.113.1:40002"
+    lines = [
+        {"t": 50.0, "who": "server", "ev": "flow", "id": "f2", "state": "accepted", "peer": moved},
+        {"t": 50.0, "who": "client", "ev": "transport", "id": "tp2", "state": "connected", "local": moved,
+         "remote": REMOTE, "reason": ""},
+        {**idle_timer(75.0), "id": "tp2", "local": moved},
+    ]  # fmt: skip
+    fate = [*call(*BEGUN), *call(("failed", 80.0), flow="f2"), CONFIRMED]
+    outcome = judged(cell(), *flow_set_up(), *sentinel("delivered"), *fate, *lines, idle_timer(33.0), END)
+    assert outcome.cause is not None
+    assert (outcome.cause.kind, outcome.cause.at_s) == (Cause.CLIENT_IDLE_TIMER, 75.0)

@@ -81,7 +81,10 @@ middlebox:
     evidence: { tcp: measured, udp: documented, forgotten: secondary, refresh: assumed, translation: measured }
     source: measured
   cgn: rfc-ideal
-strategy: { name: ping, what: pings, source: folklore, mitigations: [options-ping: { interval: 25 s }] }
+strategy:
+  { name: ping, what: pings, source: folklore,
+    mitigations: [options-ping: { interval: 25 s }, server-options: { interval: 23 s }, server-crlf: { interval: 22 s },
+                  short-expiry: { expiry: 21 s }, flow-timer: { time: 24 s }] }
 impairments:
   - { from: client, to: home-nat, one-way-delay: 40 ms, jitter: 5 ms,
       loss: 1 %, duplicate: 2 %, reorder: 3 %, rate: 1 Mbit/s }
@@ -97,7 +100,7 @@ faults:
   - server-freeze: { at: 24 s, lasts: 7 s }
   - server-mute: { at: 25 s, lasts: 8 s }
   - server-slow: { at: 26 s, by: 9 s, lasts: 1 min }
-probes: [{ at: 45 s, within: 5 s }]
+probes: [{ at: 45 s, kind: invite, within: 5 s, hold: 2 s }]
 expect: { delivered: 100 % }
 ends: 60 s
 claims: [{ verdict: fail, cause: link-down, at: 20 s, within: 1 s }]
@@ -176,8 +179,12 @@ LIVENESS = {
     "strategy.name": ("name: ping", "name: pong"),
     "strategy.what": ("what: pings", "what: pongs"),
     "strategy.source": ("source: folklore", "source: hearsay"),
-    "strategy.mitigations": ("[options-ping: { interval: 25 s }]", "[hold-transport]"),
+    "strategy.mitigations": ("[options-ping: { interval: 25 s }, ", "[hold-transport, "),
     "options-ping.interval": ("interval: 25 s", "interval: 26 s"),
+    "server-options.interval": ("interval: 23 s", "interval: 26 s"),
+    "server-crlf.interval": ("interval: 22 s", "interval: 26 s"),
+    "short-expiry.expiry": ("expiry: 21 s", "expiry: 26 s"),
+    "flow-timer.time": ("time: 24 s", "time: 26 s"),
     "matrix": ("transport: tls\n", "matrix: { transport: [tls] }\n"),
     "impairments": ("impairments:\n", "impairments:\n  - { from: server, to: cgn }\n"),
     "impairments.from": ("from: client, to: home-nat", "from: cgn, to: home-nat"),
@@ -222,7 +229,9 @@ LIVENESS = {
     "server-slow.lasts": ("lasts: 1 min", "lasts: 2 min"),
     "probes": ("probes: [", "probes: [{ at: 30 s }, "),
     "probes.at": ("{ at: 45 s", "{ at: 46 s"),
-    "probes.within": ("at: 45 s, within: 5 s", "at: 45 s, within: 6 s"),
+    "probes.kind": ("kind: invite, within: 5 s, hold: 2 s", "kind: message, within: 5 s"),
+    "probes.within": ("within: 5 s, hold", "within: 6 s, hold"),
+    "probes.hold": ("hold: 2 s", "hold: 3 s"),
     "expect": ("expect: { delivered: 100 % }\n", "expect: { delivered: 50 % }\n"),
     "expect.delivered": ("delivered: 100 %", "delivered: 50 %"),
     "ends": ("ends: 60 s", "ends: 61 s"),
@@ -295,7 +304,7 @@ def test_every_value_arrives(read: Read) -> None:
         source="measured",
     )
     assert dict(cell.middleboxes)["cgn"] == catalogue.middlebox("rfc-ideal")
-    assert cell.strategy.mitigations == (OptionsPing(interval=Seconds(25)),)
+    assert cell.strategy.mitigations[0] == OptionsPing(interval=Seconds(25))
     assert [type(fault) for fault in cell.faults] == list(typing.get_args(Fault))
     assert cell.faults[3].at == When(offset=5.0, event=Event.RECONNECTED)
     assert cell.claim == Claim(

@@ -99,4 +99,10 @@ def test_parts() -> None:
     cell = CELLS[0]
     assert from_json(Topology, to_json(cell.topology)) == cell.topology
     assert from_json(Transport, to_json(cell.transport)) is cell.transport
-    assert to_json(Probe(at=Seconds(45))) == {"kind": "Probe", "at": 45.0, "within": 5.0}
+    assert to_json(Probe(at=Seconds(45))) == {
+        "kind": "Probe",
+        "at": 45.0,
+        "kind_": "notify",
+        "within": 5.0,
+        "hold": 60.0,
+    }
