@@ -9,6 +9,7 @@ from lab.judge.faults import begun, over
 from lab.judge.story import Line, Story
 from lab.model.fault import (
     BlackHole,
+    ClientMove,
     Direction,
     End,
     EvictFlow,
@@ -74,6 +75,9 @@ def _missing(fault: Fault, line: Line, story: Story, *, until: float) -> str:  #
             since = _obeyed(story, line)
             answered = any(since < sent["t"] < until for _, sent in story.of("server", "response-sent"))
             return _answers(line, "mute") or ("it answered a request" if answered else "")
+        case ClientMove():
+            moved = line["left"] == [] and line["source"] == line["address"].partition("/")[0]
+            return _too_few_rules(line, 2) or ("" if moved else f"its packets leave from {line['source']}")
         case ServerSlow(by=by):
             return _answers(line, "late") or _too_early(story, _obeyed(story, line), until, float(by))
 

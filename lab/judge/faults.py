@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from lab.judge.story import Line, Story
 from lab.model.fault import (
     BlackHole,
+    ClientMove,
     EvictFlow,
     Fault,
     Flag,
@@ -89,6 +90,8 @@ def _told(fault: Fault) -> tuple[Cause, str]:  # noqa: C901  (one case per fault
             return Cause.SERVER_FROZE, "the server froze"
         case ServerMute():
             return Cause.SERVER_MUTE, "the server stopped answering"
+        case ClientMove(told=told):
+            return Cause.CLIENT_MOVED, f"the client changed networks{' and was told' if told else ''}"
         case ServerSlow(by=by):
             return Cause.SERVER_SLOW, f"the server began to answer {by} late"
 

@@ -7,7 +7,7 @@ from enum import Enum
 
 from lab.judge.faults import begun, over
 from lab.judge.story import Story
-from lab.model.fault import LinkDown, Reboot
+from lab.model.fault import ClientMove, LinkDown, Reboot
 from lab.model.middlebox import ForgottenFlow, Middlebox
 from lab.model.scenario import Cell
 from lab.model.topology import Role, Topology
@@ -75,7 +75,10 @@ def doubt(cell: Cell, story: Story) -> str:
         quiet_since = sent["t"] - sent["idle"]
         reboots = {name: _reboots(cell, story, name, since=quiet_since, until=sent["t"]) for name in names}
         path = [(boxes[name], _kept(boxes[name], sent["idle"], reboots[name])) for name in names]
-        allowed = _allowed(cell, story, expected(path)[side], sent=sent["t"])
+        if _moved(cell, story, since=quiet_since, until=sent["t"]):
+            allowed = {"silent"}  # nobody is where the flow ends
+        else:
+            allowed = _allowed(cell, story, expected(path)[side], sent=sent["t"])
         if outcome not in allowed:
             return (
                 f"sentinel: sent {flow.replace('-', ' ')} after {sent['idle']:.1f} s of silence,"
@@ -147,6 +150,16 @@ def _reboots(cell: Cell, story: Story, node: str, *, since: float, until: float)
         if isinstance(fault, Reboot) and fault.node == node
         if any(since <= line["t"] <= until for _, line in begun(story, number))
     ]
+
+
+def _moved(cell: Cell, story: Story, *, since: float, until: float) -> bool:
+    """Whether the client left its network in a time."""
+    return any(
+        since <= line["t"] <= until
+        for number, fault in enumerate(cell.faults)
+        if isinstance(fault, ClientMove)
+        for _, line in begun(story, number)
+    )
 
 
 def _allowed(cell: Cell, story: Story, wanted: str, *, sent: float) -> set[str]:

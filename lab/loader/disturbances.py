@@ -9,7 +9,7 @@ from lab.errors import Problem
 from lab.loader.check import choice, keys
 from lab.loader.kinds import faults
 from lab.loader.yaml_lines import Node
-from lab.model.fault import BlackHole, Fault, ForgedSegment
+from lab.model.fault import BlackHole, ClientMove, Fault, ForgedSegment
 from lab.model.scenario import Server
 from lab.model.topology import Role, Topology
 from lab.model.when import REFRESH_BEFORE_EXPIRY_S, Event
@@ -37,6 +37,9 @@ def check_targets(nodes: Sequence[Node], topology: Topology, problems: list[Prob
                 targets["node"] = (ways, "no such node between client and server")
             for key in targets.keys() & keys(cls):
                 _one_of(parameters, key, *targets[key], problems)
+            if cls is ClientMove and topology.second_access() is None:
+                allowed = "a topology whose client has a second link"
+                problems.append(written.problem("the client has nowhere to move to", got="", allowed=allowed))
             if kind == "reboot":
                 _free_address(parameters, topology, problems)
 

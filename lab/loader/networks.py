@@ -120,9 +120,10 @@ def _attachments(draft: _Draft, problems: list[Problem]) -> None:
     for node in draft.nodes.values():
         links = draft.at(node.name)
         wanted = {Role.CLIENT: 1, Role.SERVER: 1, Role.MIDDLEBOX: 2}.get(node.role)
-        if wanted is not None and len(links) != wanted:
+        second = node.role is Role.CLIENT and len(links) == 2  # to move to
+        if wanted is not None and len(links) != wanted and not second:
             what = f"a {node.role.value} on {len(links)} links"
-            allowed = f"exactly {wanted}"
+            allowed = "one, or two if it can move" if node.role is Role.CLIENT else f"exactly {wanted}"
             problems.append(draft.places[f"nodes.{node.name}"].problem(what, got=", ".join(links), allowed=allowed))
 
 
@@ -174,9 +175,15 @@ def _tree(draft: _Draft, problems: list[Problem]) -> None:
             name = group[name]
         return name
 
+    clients = {node.name for node in draft.nodes.values() if node.role is Role.CLIENT}
+    settled: set[str] = set()
     for link in draft.links.values():
         if any(end not in group for end, _ in link.ends):
             return
+        at_client = clients & {end for end, _ in link.ends}
+        if at_client & settled:  # the client's second link: it forwards nothing, so it closes no loop
+            continue
+        settled |= at_client
         one, other = (root(end) for end, _ in link.ends)
         if one == other:
             place = draft.places[f"links.{link.name}"]
@@ -225,6 +232,6 @@ def _reached(draft: _Draft, link: str, *, not_through: str) -> set[str]:
             continue
         reached.add(name)
         for end, _ in draft.links[name].ends:
-            if end != not_through:
+            if end != not_through and draft.nodes[end].role is not Role.CLIENT:
                 open_links += draft.at(end)
     return reached

@@ -160,6 +160,18 @@ class ServerSlow(Yaml):
     lasts: Lasting | None = None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClientMove(Yaml):
+    """The client leaves its first link and gets an address on its second, as from Wi-Fi to cellular.
+
+    Attributes:
+        told: whether the client program is told, as a phone's system tells (pjsip's ``handleIpChange``).
+    """
+
+    at: When
+    told: bool = False
+
+
 Fault = (
     Reboot
     | EvictFlow
@@ -172,6 +184,7 @@ Fault = (
     | ServerFreeze
     | ServerMute
     | ServerSlow
+    | ClientMove
 )
 """Closed union; every function that matches on it returns a value from each case, so one that lacks a case does not
 type-check (missing return statement)."""

@@ -50,7 +50,10 @@ class Link:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Topology:
-    """A network: exactly one client, one server, any routers and middleboxes, connected, without loops."""
+    """A network: exactly one client, one server, any routers and middleboxes, connected, without loops.
+
+    The client may have a second link, to another way to the server; it is dead until the client moves there.
+    """
 
     name: str
     nodes: tuple[Node, ...]
@@ -69,19 +72,27 @@ class Topology:
         return node
 
     def address(self, node: str) -> IPv4Interface:
-        """The address of a node with one link (client, server)."""
-        (address,) = (address for link in self.links for end, address in link.ends if end == node)
-        return address
+        """The address of the client or server; of the client, the one it begins with."""
+        return next(address for link in self.links for end, address in link.ends if end == node)
 
     def access_link(self) -> Link:
-        """The link the client sits on: where the radio would be, so where cost is counted."""
+        """The link the client begins on: where the radio would be, so where cost is counted."""
+        return self._client_links()[0]
+
+    def second_access(self) -> Link | None:
+        """The link the client can move to."""
+        return next(iter(self._client_links()[1:]), None)
+
+    def _client_links(self) -> list[Link]:
         client = self.only(Role.CLIENT).name
-        (link,) = (link for link in self.links if any(end == client for end, _ in link.ends))
-        return link
+        return [link for link in self.links if any(end == client for end, _ in link.ends)]
 
     def path(self, start: str, goal: str) -> tuple[str, ...]:
-        """The nodes from start to goal, both included; empty if there is no way (there is at most one)."""
-        return self._path(start, goal, frozenset())
+        """The nodes from start to goal, both included; empty if there is no way.
+
+        From the client it is the way that begins with its first link; no way leads through the client.
+        """
+        return self._path(start, goal, frozenset({self.only(Role.CLIENT).name} - {goal}))
 
     def link_towards(self, node: str, goal: str) -> Link:
         """The link by which a packet leaves ``node`` for ``goal`` (ValueError if there is no way)."""

@@ -33,6 +33,8 @@ class Cause(str, Enum):
     """Fault: a segment in the other end's name reset the connection."""
     FORGED_FIN = "forged-fin"
     """Fault: a segment in the other end's name closed the connection."""
+    CLIENT_MOVED = "client-changed-address"
+    """Fault: the client left its network for another."""
     LINK_DOWN = "link-down"
     """Fault: a link carried nothing."""
     MTU_BLACK_HOLE = "mtu-black-hole"

@@ -179,7 +179,7 @@ def plan(topology: Topology, middleboxes: Mapping[str, Middlebox]) -> tuple[Oper
             if node.role is Role.MIDDLEBOX
             for op in _nat(topology, node, middleboxes[node.name])
         ),
-        *(op for number, link in enumerate(topology.links) for op in _wire(link, FIRST_INDEX + 2 * number)),
+        *(op for number, link in enumerate(topology.links) for op in _wire(topology, link, FIRST_INDEX + 2 * number)),
         *(SetUp(node=node.name, index=1) for node in topology.nodes),
         *(op for node in topology.nodes for op in _routes(topology, node)),
     )
@@ -230,7 +230,9 @@ def _nat(topology: Topology, node: Node, box: Middlebox) -> Iterator[Operation]:
         yield SetSysctl(node=node.name, key=f"net/netfilter/{key}", value=value)
 
 
-def _wire(link: Link, first: int) -> Iterator[Operation]:
+def _wire(topology: Topology, link: Link, first: int) -> Iterator[Operation]:
+    """A link; the client has no address on its second one until it moves there."""
+    without = topology.only(Role.CLIENT).name if link == topology.second_access() else None
     name = interface(link)
     near, far = (
         LinkEnd(node=node, index=first + number, interface=name, mac=mac(address.ip))
@@ -240,15 +242,18 @@ def _wire(link: Link, first: int) -> Iterator[Operation]:
     sides = tuple(zip((near, far), (address for _, address in link.ends), strict=True))
     for (end, address), (peer, other) in (sides, sides[::-1]):
         yield NoOffloads(node=end.node, interface=name)
-        yield AddAddress(node=end.node, index=end.index, address=address)
+        if end.node != without:
+            yield AddAddress(node=end.node, index=end.index, address=address)
         yield SetUp(node=end.node, index=end.index)
+        if end.node == without:
+            continue
         yield AddNeighbour(node=end.node, index=end.index, address=other.ip, mac=peer.mac)
 
 
 def _routes(topology: Topology, node: Node) -> Iterator[Operation]:
     links = [link for link in topology.links if any(end == node.name for end, _ in link.ends)]
     if node.role in (Role.CLIENT, Role.SERVER):
-        for link in links:
+        for link in links[:1]:
             yield AddRoute(node=node.name, destination=IPv4Network("0.0.0.0/0"), gateway=_far(link, node.name)[1].ip)
         return
     for link in links:
@@ -259,7 +264,7 @@ def _routes(topology: Topology, node: Node) -> Iterator[Operation]:
 
 def _beyond(topology: Topology, node: Node, came_by: Link) -> Iterator[IPv4Network]:
     """The subnets behind ``node``, seen from ``came_by``; a middlebox hides its inside from its outside."""
-    if node.role is Role.MIDDLEBOX and came_by.name == node.outside:
+    if node.role is Role.CLIENT or (node.role is Role.MIDDLEBOX and came_by.name == node.outside):
         return
     for link in topology.links:
         if link is not came_by and any(end == node.name for end, _ in link.ends):

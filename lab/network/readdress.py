@@ -27,7 +27,7 @@ from lab.network.lean_pyroute2 import (
 from lab.network.netlink import Message, Netlink
 from lab.network.plan import mac
 
-_RTM_DELADDR, _RTM_GETADDR = 21, 22  # linux/rtnetlink.h
+RTM_DELADDR, _RTM_GETADDR = 21, 22  # linux/rtnetlink.h
 
 
 def readdress(interface: str, old: IPv4Interface, new: IPv4Interface, *, node: int, neighbour: int) -> tuple[str, ...]:
@@ -48,25 +48,27 @@ def readdress(interface: str, old: IPv4Interface, new: IPv4Interface, *, node: i
         index = socket.if_nametoindex(interface)
         link = Netlink(NETLINK_ROUTE)
     with closing(link):
-        link.request(RTM_NEWADDR, _address(index, new), flags=NLM_F_CREATE | NLM_F_EXCL)
-        link.request(_RTM_DELADDR, _address(index, old))
-        shown = _shown(link, index)
-    _know(interface, new.ip, mac(old.ip), namespace=neighbour)
-    return shown
+        link.request(RTM_NEWADDR, address_message(index, new), flags=NLM_F_CREATE | NLM_F_EXCL)
+        link.request(RTM_DELADDR, address_message(index, old))
+        addresses = shown(link, index)
+    know(interface, new.ip, namespace=neighbour, hardware=mac(old.ip))
+    return addresses
 
 
-def _know(interface: str, address: IPv4Address, hardware: str, *, namespace: int) -> None:
+def know(interface: str, address: IPv4Address, *, namespace: int, hardware: str = "") -> None:
+    """Tell a node a neighbour's MAC address for ever; by default the one that the lab gives to this address."""
     with netns.entered(namespace):
         index = socket.if_nametoindex(interface)
         link = Netlink(NETLINK_ROUTE)
     message = ndmsg()
-    attributes = [("NDA_DST", str(address)), ("NDA_LLADDR", hardware)]
+    attributes = [("NDA_DST", str(address)), ("NDA_LLADDR", hardware or mac(address))]
     message.update({"family": socket.AF_INET, "ifindex": index, "state": NUD_PERMANENT, "attrs": attributes})
     with closing(link):
         link.request(RTM_NEWNEIGH, message, flags=NLM_F_CREATE)
 
 
-def _address(index: int, address: IPv4Interface) -> Message:
+def address_message(index: int, address: IPv4Interface) -> Message:
+    """What adds or removes an address."""
     message = ifaddrmsg()
     own, everyone = str(address.ip), str(address.network.broadcast_address)
     attributes = [("IFA_ADDRESS", own), ("IFA_LOCAL", own), ("IFA_BROADCAST", everyone)]
@@ -75,7 +77,8 @@ def _address(index: int, address: IPv4Interface) -> Message:
     return message
 
 
-def _shown(link: Netlink, index: int) -> tuple[str, ...]:
+def shown(link: Netlink, index: int) -> tuple[str, ...]:
+    """The addresses, with prefix lengths, that the kernel shows on an interface."""
     message = ifaddrmsg()
     message["family"] = socket.AF_INET
     answers = link.request(_RTM_GETADDR, message, flags=NLM_F_DUMP)

@@ -17,11 +17,11 @@ from lab.loader.kinds import faults
 from lab.model.fault import Fault
 from tests.e2e.lab_command import ROOT, run
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]  # the first test waits for all cells
 
 SCENARIO = """\
 title: {name}
-topology: home-nat
+topology: {topology}
 middlebox: {middlebox}
 transport: {transport}
 server: {{ subscription-expires: {expires} s }}
@@ -46,6 +46,10 @@ LOST = {
     "close": ("server-close: { at: 2 s }", "server-closed-flow"),
     "restart": ("server-restart: { at: 2 s }", "server-restarted"),
     "restart-keeps-state": ("server-restart: { at: 2 s, keeps-state: true }", "server-restarted"),
+    "move": ("client-move: { at: 2 s }", "client-changed-address"),
+    "move-told": ("client-move: { at: 2 s, told: true }", "client-changed-address"),
+    "evicted-by-a-cgn": ("evict-flow: { at: 2 s, node: cgn }", "middlebox-evicted-flow"),
+    "rst-behind-a-cgn": ("forged-segment: { at: 2 s, node: home-nat, to: server }", "forged-rst"),
     "freeze": ("server-freeze: { at: 7 s, lasts: 3 s }", "server-froze"),
     "mute-before-refresh": ("server-mute: { at: 1 s before the refresh }", "server-mute"),
     "slow-before-refresh": ("server-slow: { at: 1 s before the refresh, by: 9 s }", "server-slow"),
@@ -73,6 +77,18 @@ DOUBTFUL = {
 EXPIRES_BY_NAME = {"mute-before-refresh": 7, "slow-before-refresh": 7, "slow-refresh": 9, "after-refreshed": 9}
 """Seconds; pjsip refreshes 5 s before the end, so at 2 s or 4 s."""
 
+TOPOLOGIES = {
+    "move": "wifi-and-cellular",
+    "move-told": "wifi-and-cellular",
+    "evicted-by-a-cgn": "cgn",
+    "rst-behind-a-cgn": "cgn",
+}
+MIDDLEBOXES = {
+    "home-nat": "never-forgets",
+    "wifi-and-cellular": "{ home-nat: never-forgets, carrier: never-forgets }",
+    "cgn": "{ home-nat: never-forgets, cgn: never-forgets }",
+}
+
 Cell = dict[str, Any]
 
 
@@ -86,7 +102,8 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Cell]:
         text = SCENARIO.format(
             name=name,
             fault="{" + fault + "}",
-            middlebox="never-forgets",
+            topology=TOPOLOGIES.get(name, "home-nat"),
+            middlebox=MIDDLEBOXES[TOPOLOGIES.get(name, "home-nat")],
             transport="udp" if name.endswith("udp") else "tls",
             expires=EXPIRES_BY_NAME.get(name, 600),
             probes="{ at: 8 s, within: 2 s }",

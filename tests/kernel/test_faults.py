@@ -11,11 +11,12 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 
 import pytest
 
+from lab.loader.networks import read_topology
 from lab.model.middlebox import ForgottenFlow, Middlebox
 from lab.model.topology import Topology
 from lab.network import conntrack
@@ -25,12 +26,14 @@ from lab.network.evict import evict
 from lab.network.forge import Segment, forge
 from lab.network.ledger import Ledger
 from lab.network.losses import in_transit
+from lab.network.move import move, source_towards
 from lab.network.plan import plan
 from lab.network.readdress import readdress
 from lab.network.sockets import listening
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("namespaces")]
 
+ROOT = Path(__file__).parents[2]
 NAT, SERVER, PORT = "198.51.100.2", "203.0.113.10", 5062
 ARRIVES_WITHIN_S = 2.0
 """A segment that is not lost arrives at once, a lost one's first retransmissions after 0.2 s and 0.6 s (RFC 6298)."""
@@ -260,6 +263,32 @@ def test_two_losses_on_a_link_do_not_know_of_each_other(net: Net) -> None:
     with pytest.raises(TimeoutError):
         far.recv(1000)
     tight.end()
+
+
+def test_a_client_that_moves(tmp_path: Path, namespaces: None) -> None:
+    """Before: one way. After: old flows are lost from either side, new ones come by the other way, the old is dead."""
+    topology = read_topology(ROOT / "topologies" / "wifi-and-cellular.yaml", "wifi-and-cellular", [])
+    assert topology is not None
+    box = Middlebox(name="box")
+    network = apply(plan(topology, {"home-nat": box, "carrier": box}), ledger=Ledger(tmp_path / "ledger"))
+    client = network.namespaces["client"]
+    with network.entered("server"):
+        listener = socket.create_server((SERVER, PORT))
+    listener.settimeout(ARRIVES_WITHIN_S)
+    net = Net(network, listener)
+    with net.opened, listener:
+        near, far = net.pair()
+        assert far.getpeername()[0] == NAT
+        old, new = IPv4Interface("10.0.0.2/24"), IPv4Interface("10.64.0.2/24")
+        gateway = IPv4Interface("10.64.0.1/24")
+        assert source_towards(IPv4Address(SERVER), client) == str(old.ip)
+        assert move(("lan", old), ("cell", new), namespace=client, gateway=gateway) == ()
+        assert source_towards(IPv4Address(SERVER), client) == str(new.ip)
+        assert not arrives(near, far, within=LOST_AFTER_S)
+        assert not arrives(far, near, within=LOST_AFTER_S)
+        _, after = net.pair()
+        assert after.getpeername()[0] == "192.0.2.2"
+    network.close()
 
 
 def test_who_listens(net: Net) -> None:

@@ -10,6 +10,7 @@ import pytest
 from lab.judge.sentinel import Kept, expected
 from lab.model.fault import (
     BlackHole,
+    ClientMove,
     End,
     EvictFlow,
     Fault,
@@ -97,6 +98,9 @@ FREEZE = ServerFreeze(at=AT, lasts=Seconds(55))
 SLOW = ServerSlow(at=AT, by=Seconds(10))
 MUTE = ServerMute(at=AT)
 
+MOVE = ClientMove(at=AT)
+MOVED: dict[str, Any] = {"rules": 2, "left": [], "address": "10.64.0.2/24", "source": "10.64.0.2"}
+
 PROVED: list[tuple[Fault, list[Line], Cause]] = [
     (REBOOT, begins(REBOOT, lost=3, left=0, address=[]), Cause.MIDDLEBOX_LOST_TABLE),
     (READDRESS, begins(READDRESS, lost=3, left=0, address=["203.0.113.2/24"]), Cause.MIDDLEBOX_NEW_ADDRESS),
@@ -113,11 +117,13 @@ PROVED: list[tuple[Fault, list[Line], Cause]] = [
     (ServerClose(at=AT), [*begins(ServerClose(at=AT), flow="f1"), closed_by_server()], Cause.SERVER_CLOSED),
     (ServerRestart(at=AT), begins(ServerRestart(at=AT), until=51, listening=[]), Cause.SERVER_RESTARTED),
     (FREEZE, begins(FREEZE, until=105, stopped=True), Cause.SERVER_FROZE),
+    (MOVE, begins(MOVE, **MOVED), Cause.CLIENT_MOVED),
     (MUTE, [*begins(MUTE, until=110, answers="mute"), said("mute")], Cause.SERVER_MUTE),
     (SLOW, [*begins(SLOW, until=110, answers="late"), said("late")], Cause.SERVER_SLOW),
 ]
 
-MET = {Cause.MIDDLEBOX_LOST_TABLE: "silent", Cause.MIDDLEBOX_NEW_ADDRESS: "silent", Cause.LINK_DOWN: "silent"}
+MET = {Cause.MIDDLEBOX_LOST_TABLE: "silent", Cause.MIDDLEBOX_NEW_ADDRESS: "silent", Cause.LINK_DOWN: "silent",
+       Cause.CLIENT_MOVED: "silent"}  # fmt: skip
 """What the sentinel meets after a fault, if not `delivered`: the middlebox forgets silently."""
 
 
@@ -163,6 +169,9 @@ UNPROVED: list[tuple[Fault, list[Line], str]] = [
     (ServerClose(at=AT), begins(ServerClose(at=AT), flow=None), "the client had no flow"),
     (ServerRestart(at=AT), begins(ServerRestart(at=AT), until=51, listening=[5061]), "still listening on [5061]"),
     (FREEZE, begins(FREEZE, until=105, stopped=False), "not stopped"),
+    (MOVE, begins(MOVE, **{**MOVED, "source": "10.0.0.2"}), "its packets leave from 10.0.0.2"),
+    (MOVE, begins(MOVE, **{**MOVED, "left": ["10.0.0.2/24"]}), "its packets leave from"),
+    (MOVE, begins(MOVE, **{**MOVED, "rules": 0}), "0 rules in place"),
     (MUTE, begins(MUTE, until=110, answers="at-once"), "did not obey"),
     (
         MUTE,
@@ -203,7 +212,15 @@ def test_an_event_that_never_came_is_named() -> None:
 def test_a_mended_fault_is_not_the_cause() -> None:
     """The server heard of the client again after the fault: the loss that follows has another cause."""
     lines = begins(ServerRestart(at=AT), until=51, listening=[])
-    anew = {"t": 60.0, "who": "server", "ev": "subscription", "id": "s1", "state": "active", "flow": "f1"}
+    anew = {
+        "t": 60.0,
+        "who": "server",
+        "ev": "subscription",
+        "id": "s1",
+        "state": "active",
+        "flow": "f1",
+        "expires": 600,
+    }
     outcome = outcome_with(ServerRestart(at=AT), *lines, anew, idle_timer(93), met="delivered")
     assert outcome.cause is not None
     assert (outcome.cause.kind, outcome.cause.at_s) == (Cause.CLIENT_IDLE_TIMER, 93.0)
@@ -211,7 +228,15 @@ def test_a_mended_fault_is_not_the_cause() -> None:
 
 def test_a_fault_in_force_is_not_mended() -> None:
     """One probe in between may get through a black hole for large packets; the fault is still the cause of the loss."""
-    anew = {"t": 60.0, "who": "server", "ev": "subscription", "id": "s1", "state": "refreshed", "flow": "f1"}
+    anew = {
+        "t": 60.0,
+        "who": "server",
+        "ev": "subscription",
+        "id": "s1",
+        "state": "refreshed",
+        "flow": "f1",
+        "expires": 600,
+    }
     outcome = outcome_with(NARROW, *begins(NARROW, until=110, rules=2), anew, met="delivered")
     assert outcome.cause is not None
     assert outcome.cause.kind is Cause.MTU_BLACK_HOLE
@@ -242,6 +267,12 @@ def test_a_link_that_is_down_while_the_sentinel_is_challenged(until: float, met:
     """Down throughout (62 to 65 s): silence. Down for a part: silence or delivery. Up again before: delivery."""
     outcome = outcome_with(DOWN, *begins(DOWN, until=until, rules=2), met=met, answered=True)
     assert (outcome.doubt == "") is conclusive
+
+
+def test_a_client_that_moved_must_show() -> None:
+    """Nobody is where the sentinel's flows end any more; if they still deliver, the client did not move."""
+    outcome = outcome_with(MOVE, *begins(MOVE, **MOVED), met="delivered", answered=True)
+    assert "should show `silent`, showed `delivered`" in outcome.doubt
 
 
 def test_an_emptied_table_must_show() -> None:

@@ -100,6 +100,7 @@ faults:
   - server-freeze: { at: 24 s, lasts: 7 s }
   - server-mute: { at: 25 s, lasts: 8 s }
   - server-slow: { at: 26 s, by: 9 s, lasts: 1 min }
+  - client-move: { at: 27 s, told: true }
 probes: [{ at: 45 s, kind: invite, within: 5 s, hold: 2 s }]
 expect: { delivered: 100 % }
 ends: 60 s
@@ -111,11 +112,14 @@ nodes:
   client: { role: client }
   home-nat: { role: middlebox, inside: lan, outside: carrier }
   cgn: { role: middlebox, inside: carrier, outside: core }
+  edge: { role: router }
   server: { role: server }
 links:
   lan: { client: 10.0.0.2/24, home-nat: 10.0.0.1/24 }
   carrier: { home-nat: 100.64.0.2/24, cgn: 100.64.0.1/24 }
-  core: { cgn: 203.0.113.1/24, server: 203.0.113.10/24 }
+  core: { cgn: 203.0.113.1/24, edge: 203.0.113.2/24 }
+  last: { edge: 198.51.100.1/24, server: 198.51.100.10/24 }
+  second: { client: 192.0.2.2/24, edge: 192.0.2.1/24 }
 """
 
 Read = Any
@@ -129,7 +133,7 @@ def read(tmp_path: Path) -> Read:
     nets.mkdir()
     (nets / "home-nat.yaml").write_bytes((ROOT / "topologies" / "home-nat.yaml").read_bytes())
     (nets / "two.yaml").write_text(TWO_NATS)
-    (nets / "other.yaml").write_text(TWO_NATS.replace("203.0.113.10/24", "203.0.113.11/24"))
+    (nets / "other.yaml").write_text(TWO_NATS.replace("198.51.100.10/24", "198.51.100.11/24"))
 
     def load_text(text: str, name: str = "a") -> Scenario:
         path = tmp_path / f"{name}.yaml"
@@ -227,6 +231,8 @@ LIVENESS = {
     "server-slow.at": ("at: 26 s", "at: 9 s"),
     "server-slow.by": ("by: 9 s", "by: 1 s"),
     "server-slow.lasts": ("lasts: 1 min", "lasts: 2 min"),
+    "client-move.at": ("at: 27 s", "at: 9 s"),
+    "client-move.told": ("told: true", "told: false"),
     "probes": ("probes: [", "probes: [{ at: 30 s }, "),
     "probes.at": ("{ at: 45 s", "{ at: 46 s"),
     "probes.kind": ("kind: invite, within: 5 s, hold: 2 s", "kind: message, within: 5 s"),

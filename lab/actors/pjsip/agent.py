@@ -295,6 +295,15 @@ class UserAgent:
         if self._started:
             raise LabFault(f"setting {what}", detail="pjsip runs already; settings are made in `attach`")
 
+    def ip_changed(self) -> None:
+        """Tell pjsip that the system has another address; says what pjsip says of it."""
+        try:
+            self._endpoint.handleIpChange(pj.IpChangeParam())
+            code = 0
+        except pj.Error as error:
+            code = int(error.status)
+        self.emit("ip-changed", code=code)
+
     # What pjsip says
 
     def transport_state(self, event: Any) -> None:

@@ -1,11 +1,12 @@
 """The client actor: one process, one pjsip user agent.
 
-Commands: ``start`` (fields of ``Settings``, and ``mitigations``), ``stop``. Events::
+Commands: ``start`` (fields of ``Settings``, and ``mitigations``), ``stop``, ``ip-changed``. Events::
 
     ready {version}                           pjsip runs; it now sets up the account
     registration {code, reason, expires}      an answer to REGISTER, or its failure
     subscription {state, reason, code}        pending, active or terminated
     notify {note}                             each presence NOTIFY, with the note of its PIDF document
+    ip-changed {code}                         pjsip was told of a new address, and what it said (0: success)
     subscribed {}                             once: the account is set up, the first NOTIFY with state active was seen
     transport {id, state, type, local, remote, reason}
                                               connected, disconnected, shutdown, destroyed; tp1, tp2, … as they appear;
@@ -92,6 +93,10 @@ def _settings(command: dict[str, Any]) -> Settings:
 
 def _obey(agent: UserAgent, commands: list[dict[str, Any]]) -> None:
     for command in commands:
-        if command.get("do") != "stop":
-            raise LabFault("client", detail=f"unknown command {command!r}")
-        agent.stop()
+        match command.get("do"):
+            case "stop":
+                agent.stop()
+            case "ip-changed":
+                agent.ip_changed()
+            case _:
+                raise LabFault("client", detail=f"unknown command {command!r}")

@@ -10,6 +10,7 @@ import asyncio
 
 from lab.model.fault import (
     BlackHole,
+    ClientMove,
     EvictFlow,
     Fault,
     ForgedSegment,
@@ -22,7 +23,7 @@ from lab.model.fault import (
     ServerRestart,
     ServerSlow,
 )
-from lab.runner.faults import flow, link, middlebox, server
+from lab.runner.faults import client, flow, link, middlebox, server
 from lab.runner.faults.effect import Effect
 from lab.runner.stage import Stage
 
@@ -61,6 +62,8 @@ async def _begin(number: int, fault: Fault, stage: Stage) -> Effect:  # noqa: C9
             return link.down(number, fault, stage)
         case MtuBlackHole():
             return link.mtu_black_hole(number, fault, stage)
+        case ClientMove():
+            return await client.move(number, fault, stage)
         case ServerClose():
             return await server.close(stage)
         case ServerRestart():
