@@ -13,7 +13,7 @@ from lab import ledger
 from lab.errors import LabError
 from lab.fleet.local import Fleet
 from lab.fleet.run_folder import RunFolder
-from lab.judge.verdict import judge
+from lab.judge.verdict import judge, why_unsupported
 from lab.model.outcome import Outcome
 from lab.model.scenario import Cell, Scenario
 from lab.runner import record
@@ -63,7 +63,7 @@ def execute(
     on_message = watch(folder)
     book = ledger.Ledger(folder.path.name)
     try:
-        folders = [folder.cell(cell) for cell in scenario.cells]
+        folders = [folder.cell(cell) for cell in scenario.cells if not why_unsupported(cell)]
         errors = run_folders(folders, folder.path, clock, jobs, memory_mb, book, on_message)
     finally:
         book.close()

@@ -43,6 +43,8 @@ class Fleet:
 
         Whatever happens, cancellation included, all worlds are gone when this returns.
         """
+        if not folders:
+            return {}
         self._waiting.extend(folders)
         try:
             for number in range(min(self._worlds, len(folders))):

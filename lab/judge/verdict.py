@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from lab.judge import causes, effects, metrics, sentinel
 from lab.judge.story import Line, Story
+from lab.mitigations.catalogue import unsupported
 from lab.model.outcome import CauseFound, Outcome
-from lab.model.scenario import Cell
+from lab.model.scenario import Account, Cell
 from lab.model.verdict import Verdict
 
 
@@ -17,10 +18,13 @@ def judge(cell: Cell, lines: list[Line]) -> Outcome:
     scenario says (the sentinel flows tell).
     """
     story = Story(lines)
-    doubt = _doubt(cell, story)
+    unsupported = why_unsupported(cell)
+    doubt = unsupported or _doubt(cell, story)
     cause = None if doubt else _cause(cell, story)
     measured = metrics.measure(cell, story, cause)
-    if doubt:
+    if unsupported:
+        verdict = Verdict.UNSUPPORTED
+    elif doubt:
         verdict = Verdict.INCONCLUSIVE
     elif measured.delivered * 100 >= float(cell.expect.delivered) * measured.probes:
         verdict, cause = Verdict.PASS, None
@@ -37,6 +41,12 @@ def judge(cell: Cell, lines: list[Line]) -> Outcome:
     )
 
 
+def why_unsupported(cell: Cell) -> str:
+    """Why the cell's strategy cannot exist there; empty if it can. Such a cell is not run."""
+    registers = cell.client.account is Account.REGISTER
+    return unsupported(cell.strategy.mitigations, transport=cell.transport.value, registers=registers)
+
+
 def _doubt(cell: Cell, story: Story) -> str:
     if story.never_silent():
         return "the client never got as far as falling silent" + _last_word(story)
@@ -45,7 +55,14 @@ def _doubt(cell: Cell, story: Story) -> str:
     known = len(story.probes())
     if known != len(cell.probes):
         return f"{len(cell.probes)} probes were due, the fate of {known} is known"
-    return effects.doubt(cell, story) or sentinel.doubt(cell, story)
+    return ("" if _failed_before_faults(cell, story) else effects.doubt(cell, story)) or sentinel.doubt(cell, story)
+
+
+def _failed_before_faults(cell: Cell, story: Story) -> bool:
+    """Whether the client was unreachable for a reason older than any fault: then a fault may find nothing to act on."""
+    cause = _cause(cell, story)
+    begun = min((float(line["t"]) for _, line in story.of("runner", "fault")), default=0.0)
+    return cause is not None and cause.at_s is not None and cause.at_s < begun
 
 
 def _last_word(story: Story) -> str:

@@ -1,4 +1,4 @@
-"""The axes of a scenario: strategy, middlebox, transport; fixed by a key of the scenario, or swept by its matrix.
+"""The axes of a scenario: strategy, middlebox, transport, failure; fixed by one of its keys, or swept by its matrix.
 
 Each value of an axis has a label: the name of a catalogue entry, the name an author gives, the transport's word.
 """
@@ -11,16 +11,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lab.errors import Problem
-from lab.loader import catalogue
+from lab.loader import catalogue, kinds
 from lab.loader.check import build, choice, keys, unknown_key, value_of
 from lab.loader.file import ScenarioFile
+from lab.loader.kinds import read_kind
 from lab.loader.yaml_lines import Node
+from lab.model.fault import Fault
 from lab.model.middlebox import GROUPS, Grade, Middlebox
-from lab.model.rules import LONGEST_LABEL, is_name
+from lab.model.rules import LONGEST_LABEL, Label, is_name
 from lab.model.scenario import Strategy, Transport
 from lab.model.topology import Role, Topology
 
-AXES = ("strategy", "middlebox", "transport")
+AXES = ("strategy", "middlebox", "transport", "failure")
 _DEFAULTS: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(ScenarioFile)}
 
 Middleboxes = tuple[tuple[str, Middlebox], ...]
@@ -54,6 +56,21 @@ class Axis:
     def labels(self) -> list[str]:
         """The labels of its values; a topology without a middlebox has none."""
         return [option.label for option in self.options if option.label]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failure:
+    """What goes wrong in a cell.
+
+    Attributes:
+        middleboxes: in place of the scenario's; None: the scenario's.
+        faults: besides the scenario's; None in the place of one with a problem.
+        nodes: where each of them stands in the file.
+    """
+
+    middleboxes: Middleboxes | None = None
+    faults: tuple[Fault | None, ...] = ()
+    nodes: tuple[Node, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,6 +132,8 @@ def _reader(name: str, topology: Topology | None) -> _Read:
         return _read_strategy
     if name == "transport":
         return _read_transport
+    if name == "failure":
+        return lambda node, problems: _read_failure(topology, node, problems)
     if topology is None:
         return _read_name_only
     boxes = [node.name for node in topology.nodes if node.role is Role.MIDDLEBOX]
@@ -155,6 +174,8 @@ def _default(axis: Axis, root: Node, topology: Topology | None, problems: list[P
         axis.options.append(Option(_DEFAULTS["strategy"], catalogue.strategy(_DEFAULTS["strategy"])))
     elif axis.name == "transport":
         axis.options.append(Option(_DEFAULTS["transport"].value, _DEFAULTS["transport"]))
+    elif axis.name == "failure":
+        axis.options.append(Option("", Failure()))
     elif topology is None:
         axis.complete = False
     elif any(node.role is Role.MIDDLEBOX for node in topology.nodes):
@@ -162,6 +183,30 @@ def _default(axis: Axis, root: Node, topology: Topology | None, problems: list[P
         problems.append(Problem(root.file, 0, "middlebox", "missing", allowed=allowed))
     else:
         axis.options.append(Option("", ()))
+
+
+def _read_failure(topology: Topology | None, node: Node, problems: list[Problem]) -> Option | None:
+    """Read what goes wrong in a cell: another middlebox than the scenario's, faults besides its own, or nothing."""
+    if not isinstance(node.value, dict):
+        if node.value is not None:
+            problems.append(node.problem("not a mapping", allowed="`name` and, as needed, `middlebox` and `faults`"))
+        return None
+    known = ("name", "middlebox", "faults")
+    problems += [unknown_key(child, known) for key, child in node.value.items() if key not in known]
+    label = node.get("name")
+    if label is None:
+        problems.append(node.problem("without a name", got="", allowed="`name`, which claims can speak of"))
+        return None
+    name: str | None = value_of(Label, label, problems)
+    written_box, written_faults = node.get("middlebox"), node.get("faults")
+    box = _reader("middlebox", topology)(written_box, problems) if written_box is not None else None
+    if written_faults is not None and not written_faults.items():
+        problems.append(written_faults.problem("not a list with entries", allowed="at least one, or leave it out"))
+    nodes = tuple(written_faults.items()) if written_faults is not None else ()
+    found = tuple(read_kind(kinds.faults(), each, problems) for each in nodes)
+    if name is None or (written_box is not None and box is None):
+        return None
+    return Option(name, Failure(middleboxes=box.value if box else None, faults=found, nodes=nodes))
 
 
 def _read_transport(node: Node, problems: list[Problem]) -> Option | None:

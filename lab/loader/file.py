@@ -21,6 +21,7 @@ _ONE_KEY = {"type": "object", "minProperties": 1, "maxProperties": 1}
 _AXES = {
     "strategy": _NAME_OR_MAPPING,
     "middlebox": _NAME_OR_MAPPING,
+    "failure": {"type": "object"},
     "transport": {"enum": [t.value for t in Transport]},
 }
 _MATRIX = {
@@ -46,6 +47,8 @@ class ScenarioFile(Yaml):
         middlebox: catalogue name, or a mapping with ``name`` and the values (those of ``base`` unless given); with
             several middleboxes a mapping of node to either; an axis.
         strategy: catalogue name, or a mapping with ``name`` and ``mitigations``; an axis.
+        failure: a mapping with ``name`` and what goes wrong: a ``middlebox`` in place of the scenario's, ``faults``
+            besides its own; an axis.
         matrix: axis to list of values; one cell for each combination.
         impairments: delay, loss and rate of links, each direction by its ends.
         faults: what is done to the network, and when.
@@ -65,6 +68,7 @@ class ScenarioFile(Yaml):
     client: Client = field(default_factory=Client)
     middlebox: Annotated[Any, WithJsonSchema(_NAME_OR_MAPPING)] = None
     strategy: Annotated[Any, WithJsonSchema(_NAME_OR_MAPPING)] = "none"
+    failure: Annotated[Any, WithJsonSchema({"type": "object"})] = None
     matrix: Annotated[Any, WithJsonSchema(_MATRIX)] = None
     impairments: tuple[Impairment, ...] = ()
     faults: tuple[Annotated[Any, WithJsonSchema(_ONE_KEY)], ...] = ()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import Problem, ScenarioError
-from lab.loader.axes import read_axes
+from lab.loader.axes import Failure, read_axes
 from lab.loader.check import build, describe, hint, keys, unknown_key, value_of
 from lab.loader.disturbances import check_faults, check_targets
 from lab.loader.expand import cell_name, check_labels, check_reach, check_size, claim_of, combinations, labels
@@ -59,10 +59,13 @@ def _read(path: Path, text: str, root: Node, problems: list[Problem]) -> Scenari
     found_faults = [read_kind(faults(), node, problems) for node in fault_nodes]
     probes = [build(Probe, node, problems) for node in probe_nodes]
     claims = [build(Claim, node, problems) for node in claim_nodes]
+    failures = [option.value for axis in axes if axis.name == "failure" for option in axis.options]
+    all_nodes = [*fault_nodes, *(node for failure in failures for node in failure.nodes)]
+    all_faults = [*found_faults, *(fault for failure in failures for fault in failure.faults)]
     if topology is not None:
-        check_targets(fault_nodes, topology, problems)
+        check_targets(all_nodes, topology, problems)
         check_impairments(impairment_nodes, impairments, topology, problems)
-    check_faults(fault_nodes, found_faults, parts["server"], parts["ends"], problems)
+    check_faults(all_nodes, all_faults, parts["server"], parts["ends"], problems)
     check_probes(probe_nodes, probes, parts["ends"], problems)
     check_claims(claim_nodes, claims, parts["ends"], problems)
 
@@ -76,6 +79,7 @@ def _read(path: Path, text: str, root: Node, problems: list[Problem]) -> Scenari
     cells = []
     for combination in combinations(axes):
         number = claim_of(combination, whole)
+        failure: Failure = combination["failure"].value
         cells.append(
             Cell(
                 scenario=path.stem,
@@ -83,12 +87,12 @@ def _read(path: Path, text: str, root: Node, problems: list[Problem]) -> Scenari
                 axes=labels(axes, combination),
                 seed=parts["seed"],
                 topology=topology,
-                middleboxes=combination["middlebox"].value,
+                middleboxes=combination["middlebox"].value if failure.middleboxes is None else failure.middleboxes,
                 transport=combination["transport"].value,
                 server=parts["server"],
                 client=parts["client"],
                 strategy=combination["strategy"].value,
-                faults=tuple(found_faults),
+                faults=tuple(fault for fault in (*found_faults, *failure.faults) if fault is not None),
                 impairments=tuple(impairment for impairment in impairments if impairment is not None),
                 probes=tuple(probe for probe in probes if probe is not None),
                 expect=parts["expect"],

@@ -106,7 +106,7 @@ class Outcome:
     Attributes:
         verdict: see `Verdict`.
         cause: of a ``fail``; None otherwise.
-        doubt: why the verdict is ``inconclusive``; empty otherwise.
+        doubt: why the verdict is ``inconclusive`` or ``unsupported``; empty otherwise.
         claim_holds: None where the author claims nothing.
         claim_text: what differs from the claim; empty if it holds.
     """

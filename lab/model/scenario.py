@@ -131,7 +131,7 @@ class Claim(Yaml):
     """The outcome the author expects of the cells it matches.
 
     Attributes:
-        strategy, middlebox, transport: cell labels this claim speaks of; empty: any.
+        strategy, middlebox, transport, failure: cell labels this claim speaks of; empty: any.
         verdict: expected verdict.
         cause: expected kind of cause of a ``fail``; None: any.
         at: expected time of the cause; None: any.
@@ -142,6 +142,7 @@ class Claim(Yaml):
     strategy: OneOrMore = ()
     middlebox: OneOrMore = ()
     transport: OneOrMore = ()
+    failure: OneOrMore = ()
     cause: Cause | None = None
     at: Seconds | None = None
     within: Lasting = Seconds(0.5)

@@ -12,6 +12,8 @@ class Verdict(str, Enum):
     FAIL = "fail"
     INCONCLUSIVE = "inconclusive"
     """The lab could not establish what it claims to test."""
+    UNSUPPORTED = "unsupported"
+    """The strategy cannot exist here (a transport, an account), so nothing was run."""
 
 
 class Cause(str, Enum):

@@ -17,7 +17,12 @@ from lab.model.outcome import Outcome
 from lab.model.scenario import Cell, Scenario
 from lab.model.verdict import Verdict
 
-STYLES = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.INCONCLUSIVE: "yellow"}
+STYLES = {
+    Verdict.PASS: "green",
+    Verdict.FAIL: "red",
+    Verdict.INCONCLUSIVE: "yellow",
+    Verdict.UNSUPPORTED: "dim",
+}
 MOST_ROWS = 30
 """Rows shown live at most; the cells under way come first."""
 
