@@ -134,6 +134,7 @@ def command(
         *("--setenv", "HOME", "/dev/shm"),  # noqa: S108
         "--",
     ]
+    steady = ["setarch", "--addr-no-randomize"]  # else the kernel makes up for random gaps with memory, 0 to 1 GB of it
     guest = [
         str(kernel),
         f"mem={memory_mb}M",
@@ -160,7 +161,7 @@ def command(
             f"the kernel's command line would have {length} bytes, at most {COMMAND_LINE_BYTES - 1} are possible",
             fix="use a run folder with a shorter path",
         )
-    return fence + guest
+    return fence + steady + guest
 
 
 def environment() -> dict[str, str]:

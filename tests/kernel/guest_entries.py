@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
 import os
 import select
 import socket
+import struct
 import sys
 import time
 from collections.abc import Callable
@@ -120,3 +123,127 @@ def _hear() -> str:
     while not select.select([0], [], [], 0)[0]:
         os.sched_yield()
     return sys.stdin.readline()
+
+
+def computes() -> None:
+    """Say results that would be wrong if registers were lost at a fault, a system call or a switch between programs."""
+    say(results())
+
+
+def results() -> list[object]:
+    """Vector copies through fresh memory, and floating-point sums of two processes that take turns at every step."""
+    pattern = bytes(range(251)) * 4099
+    copied = [bytearray(pattern) for _ in range(16)]  # each byte of each copy crosses fresh pages
+    digest = hashlib.sha256(b"".join(copied)).hexdigest()
+    to_child, to_parent = os.pipe(), os.pipe()
+    child = os.fork()
+    if child == 0:
+        total = 0.1
+        for step in range(500):
+            total += math.sin(total) * float.fromhex("0x1.8p-3")
+            os.write(to_parent[1], struct.pack("d", total))
+            copied[step % 16][step] ^= 1  # a page of its own
+            os.read(to_child[0], 1)
+        os._exit(0)
+    sums, total = [], 0.7
+    for _ in range(500):
+        theirs = struct.unpack("d", os.read(to_parent[0], 8))[0]
+        total = math.cos(total + theirs)
+        os.write(to_child[1], b"x")
+        sums.append(total)
+    os.waitpid(child, 0)
+    return [digest, sums, all(copy == pattern for copy in copied)]
+
+
+RULES = """
+table inet everything {
+    ct timeout short { protocol udp; l3proto ip; policy = { unreplied: 3, replied: 5 }; }
+    ct helper sip { type "sip" protocol udp; }
+    quota much { 1 mbytes }
+    limit few { rate 5/second }
+    counter hits { }
+    set seen { type ipv4_addr; flags dynamic, timeout; timeout 30s; }
+    chain untracked { type filter hook prerouting priority raw; tcp dport 9 notrack; }
+    chain input {
+        type filter hook input priority 0;
+        ip protocol udp ct timeout set "short"
+        ip protocol udp ct helper set "sip"
+        ct state established,related counter accept
+        quota name "much" limit name "few" counter name "hits"
+        ct count over 10 drop
+        add @seen { ip saddr }
+        fib saddr . iif oif missing drop
+        ct mark set numgen inc mod 4
+        meta mark set jhash ip saddr mod 7
+        tcp flags syn limit rate 10/second log prefix "syn " queue num 3 bypass
+        icmp type echo-request reject with icmpx type admin-prohibited
+        tcp dport 22 reject with tcp reset
+    }
+}
+table ip nat4 {
+    chain post {
+        type nat hook postrouting priority srcnat;
+        oifname "v0" masquerade random
+        ip protocol tcp snat to 198.51.100.1:1024-2047 persistent
+    }
+    chain pre {
+        type nat hook prerouting priority dstnat;
+        tcp dport 80 redirect to :8080
+        udp dport 53 dnat to 10.0.0.1:54
+    }
+}
+table ip6 nat6 { chain post { type nat hook postrouting priority srcnat; masquerade; }; }
+table netdev edge { chain in { type filter hook ingress device "v0" priority 0; drop; }; }
+"""
+
+COMMANDS = """
+ip link add v0 type veth peer name v1
+ip link add d0 type dummy
+ip link add b0 type bridge
+ip link set v1 master b0
+ip link add i0 type ifb
+ip link set v0 up
+ip link set i0 up
+ip tuntap add dev t0 mode tun
+ip addr add 10.0.0.1/24 dev v0
+ip -6 addr add 2001:db8::1/64 dev v0 nodad
+ip route add 203.0.113.0/24 via 10.0.0.2
+ip rule add fwmark 7 table 100
+ip route add default via 10.0.0.2 table 100
+tc qdisc add dev v0 root handle 1: prio
+tc qdisc add dev v0 parent 1:1 handle 10: netem delay 40ms 5ms loss 1% duplicate 1% reorder 1% rate 1mbit
+tc qdisc add dev v0 parent 1:2 handle 20: tbf rate 1mbit burst 10kb latency 50ms
+tc qdisc add dev v0 parent 1:3 handle 30: fq_codel
+tc filter add dev v0 parent 1: protocol ip u32 match ip dport 5060 0xffff flowid 1:1
+tc filter add dev v0 parent 1: protocol ip flower ip_proto udp dst_port 5061 classid 1:2
+tc qdisc add dev i0 root handle 1: htb default 10
+tc class add dev i0 parent 1: classid 1:10 htb rate 1mbit
+tc qdisc add dev v0 clsact
+tc filter add dev v0 ingress matchall action mirred egress redirect dev i0
+tc qdisc add dev d0 ingress
+ss -tuian
+nft list ruleset
+unshare --user --map-root-user --net --pid --fork --uts --ipc --mount ip link
+"""
+
+
+def features() -> None:
+    """Say which of the things a network is made of the kernel does not have."""
+    import subprocess
+
+    failed = []
+    for words in [line.split() for line in COMMANDS.strip().splitlines()]:
+        if words == ["nft", "list", "ruleset"]:
+            done = subprocess.run(["nft", "-f", "-"], input=RULES, capture_output=True, text=True, check=False)
+            failed += done.stderr.splitlines()
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        if done.returncode != 0 or "not supported" in done.stderr:
+            failed.append(f"{' '.join(words)}: {done.stderr}")
+    for path in (
+        "net/nf_conntrack",
+        "sys/net/netfilter/nf_conntrack_timestamp",
+        "sys/net/netfilter/nf_conntrack_events",
+    ):
+        if not (Path("/proc") / path).exists():
+            failed.append(path)
+    say(failed)

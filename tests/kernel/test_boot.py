@@ -17,8 +17,10 @@ import pytest
 
 from lab.errors import HostNotCapable, LabFault
 from lab.worlds import boot, kernel
+from tests.kernel import guest_entries
 
 ENTRIES = Path(__file__).parent
+PATH = f"{os.defpath}:/usr/sbin:/sbin"
 SOON_S = 20.0  # real time; a guest needs well below a second on an idle machine
 
 Boot = Callable[..., boot.Guest]
@@ -56,7 +58,7 @@ def _argv(uml: Path, folder: Path, entry: str, *args: object, memory_mb: int = 2
         entry=f"guest_entries:{entry}",
         args=args,
         writable=folder,
-        environment={"PATH": os.defpath, "ODD": "a b\n'\"ü"},
+        environment={"PATH": PATH, "ODD": "a b\n'\"ü"},
         path=(str(ENTRIES), *(path for path in sys.path if path)),
     ).write(folder)
     return boot.command(
@@ -77,7 +79,7 @@ def test_a_guest_is_a_place_to_live_in(boot_guest: Boot, tmp_path: Path) -> None
         assert guest.wait(within_s=SOON_S) == 0
     assert isinstance(facts, dict)
     assert facts["args"] == [1, "two words", None]
-    assert facts["environment"] == {"PATH": os.defpath, "ODD": "a b\n'\"ü"}
+    assert facts["environment"] == {"PATH": PATH, "ODD": "a b\n'\"ü"}
     assert facts["pid"] == 1
     assert facts["cwd"] == str(tmp_path / "run")
     assert facts["lo"] == "127.0.0.1"
@@ -118,6 +120,19 @@ def test_polling_keeps_time_still(boot_guest: Boot) -> None:
         threading.Event().wait(0.2)  # real time passing is what this is about
         guest.send("now", within_s=SOON_S)
         assert guest.receive(within_s=SOON_S) == pytest.approx(0, abs=0.01)
+
+
+@pytest.mark.skipif(not all(map(shutil.which, ("ip", "tc", "ss", "nft"))), reason="needs iproute2 and nftables")
+def test_the_kernel_has_what_networks_are_made_of(boot_guest: Boot) -> None:
+    """Every kind of link, queue, filter, rule and object the lab uses can be made."""
+    with boot_guest("features") as guest:
+        assert guest.receive(within_s=SOON_S) == []
+
+
+def test_guests_compute_as_hosts_do(boot_guest: Boot) -> None:
+    """Faults, system calls and switches between programs leave floating-point and vector registers as they were."""
+    with boot_guest("computes") as guest:
+        assert guest.receive(within_s=SOON_S) == guest_entries.results()
 
 
 def test_a_run_folder_may_have_any_name(boot_guest: Boot, tmp_path: Path) -> None:
