@@ -52,9 +52,23 @@ def leaves_nothing() -> Iterator[None]:
 def _held() -> tuple[list[str], str, str]:
     listed = list(Path("/proc/self/fd").iterdir())
     descriptors = [f"{fd.name} {fd.readlink()}" for fd in listed if fd.is_symlink()]
-    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
+    children = " ".join(str(pid) for pid in _children())
     links = " ".join(line.split(":")[0].strip() for line in Path("/proc/net/dev").read_text().splitlines()[2:])
     return sorted(descriptors), children, links
+
+
+def _children() -> list[int]:
+    """This process's children; by their own word, for not every kernel has ``/proc/…/children``."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                after_name = (entry / "stat").read_text().rpartition(")")[2]
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # it ended meanwhile
+            if int(after_name.split()[1]) == os.getpid():
+                found.append(int(entry.name))
+    return sorted(found)
 
 
 def _link(name: str, **ends: str) -> Link:

@@ -157,7 +157,7 @@ def middlebox_test_command(
     clock: Annotated[
         ClockChoice,
         typer.Option(
-            help="virtual: any timer, in seconds; real: timers up to 2 min; auto: virtual where it can be had."
+            help="virtual: any timer, in seconds; real: timers up to a minute; auto: virtual where it can be had."
         ),
     ] = ClockChoice.AUTO,
     json: Annotated[bool, typer.Option("--json", help="Print the result on standard output.")] = False,

@@ -32,7 +32,7 @@ _MAPPING = dict(zip(MappingBehavior, ("EIM", "ADM", "APDM"), strict=True))
 _FILTERING = dict(zip(FilteringBehavior, ("EIF", "ADF", "APDF"), strict=True))
 """Short for endpoint-independent, address-dependent, address-and-port-dependent."""
 
-LONGEST_S = {Clock.VIRTUAL: 10 * 86400.0, Clock.REAL: 150.0}
+LONGEST_S = {Clock.VIRTUAL: 10 * 86400.0, Clock.REAL: 65.0}
 """How long anything is waited for: in virtual time twice the longest timer of the catalogue, which Linux has; in real
 time enough for a timer of a minute."""
 

@@ -198,7 +198,9 @@ class _Survey:
         finite = [value for value in claimed if value is not None]
         closely = {value + way for value in finite for way in (-_CLOSELY, _CLOSELY)}
         apart = {float(rung) for rung in _LADDER if all(abs(rung - value) > _CLOSELY for value in finite)}
-        top = self._longest if None in claimed else min(self._longest, max(closely))
+        # a flow in use gets another mapping after its lifetime, so longer ones show nothing
+        unlimited = None in claimed and timer != "lifetime"
+        top = self._longest if unlimited else min(self._longest, max(closely))
         return sorted(rung for rung in closely | apart if 0 < rung <= top)
 
     async def _tcp(self, idle: float, *, half_closed: bool = False) -> bool:

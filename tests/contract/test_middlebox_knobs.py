@@ -1,0 +1,133 @@
+"""No silent knob: flipping any behaviour of a middlebox changes what is seen of it from outside, and nothing else.
+
+Everything is surveyed in virtual time: the timers that tell behaviours apart are then exact on the busiest machine.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab import ledger
+from lab.cli.execute import run_folders
+from lab.errors import HostNotCapable
+from lab.judge.survey import compare
+from lab.model import wire
+from lab.model.middlebox import (
+    BEHAVIOURS,
+    FilteringBehavior,
+    ForgottenFlow,
+    Hairpinning,
+    MappingBehavior,
+    Middlebox,
+    PortAssignment,
+    RefreshDirection,
+    RefreshingSegments,
+)
+from lab.model.survey import Question, Shown
+from lab.runner import survey
+from lab.units import Seconds
+from lab.worlds import kernel, uml
+
+pytestmark = pytest.mark.kernel
+
+SHORT, LONGER = Seconds(70), Seconds(140)
+BASE = Middlebox(
+    name="base",
+    established_idle_timeout=SHORT,
+    transitory_timeout=SHORT,
+    udp_mapping_timer=SHORT,
+    udp_one_way_timer=SHORT,
+)
+FLIPPED: dict[str, Any] = {
+    "established_idle_timeout": LONGER,
+    "transitory_timeout": LONGER,
+    "forgotten": ForgottenFlow.RST_TO_BOTH,
+    "udp_mapping_timer": LONGER,
+    "udp_one_way_timer": LONGER,
+    "refresh_direction": RefreshDirection.OUTBOUND,
+    "refreshing_segments": RefreshingSegments.DATA,
+    "lifetime": Seconds(500),
+    "mapping": MappingBehavior.ADDRESS_AND_PORT_DEPENDENT,
+    "filtering": FilteringBehavior.ENDPOINT_INDEPENDENT,
+    "port_assignment": PortAssignment.NO_PRESERVATION,
+    "hairpinning": Hairpinning.EXTERNAL_SOURCE,
+}
+LONGEST_S = 1000.0
+ABOUT = {"name", "evidence", "source"}
+"""The fields that say something about a middlebox, and make it do nothing."""
+
+TRANSLATIONS = list(itertools.product(MappingBehavior, FilteringBehavior, PortAssignment, Hairpinning))
+
+
+def test_liveness_is_complete() -> None:
+    """A field added to a middlebox needs a proof that it does something."""
+    assert {field.name for field in dataclasses.fields(Middlebox)} == {*FLIPPED, *ABOUT}
+    assert tuple(FLIPPED) == BEHAVIOURS
+
+
+def _surveyed(boxes: list[Middlebox], folder: Path, *, longest: float) -> list[Shown]:
+    """What each shows, the timers of the base being looked at closely."""
+    try:
+        if kernel.find() is None:
+            kernel.build()
+        clock = uml.decide("virtual")
+    except HostNotCapable as lack:
+        pytest.skip(str(lack))
+    folders = [folder / str(number) for number in range(len(boxes))]
+    for place, box in zip(folders, boxes, strict=True):
+        place.mkdir()
+        question = Question(box=box, claim=BASE, longest=longest)
+        (place / survey.QUESTION_FILE).write_text(json.dumps(wire.to_json(question)))
+    book = ledger.Ledger(f"test-{folder.name}-{os.getpid()}")
+    errors = run_folders(folders, folder, clock, None, 384, book, lambda message: None, job="middlebox")
+    book.close()
+    assert errors == {}
+    return [wire.from_json(Shown, json.loads((place / survey.ANSWER_FILE).read_text())) for place in folders]
+
+
+@pytest.fixture(scope="module")
+def flipped(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Shown]:
+    """What the base shows (under ``base``), and with each field flipped."""
+    boxes = {"base": BASE} | {name: dataclasses.replace(BASE, **{name: value}) for name, value in FLIPPED.items()}
+    shown = _surveyed(list(boxes.values()), tmp_path_factory.mktemp("flipped"), longest=LONGEST_S)
+    return dict(zip(boxes, shown, strict=True))
+
+
+def test_base(flipped: dict[str, Shown]) -> None:
+    """The base does what it says."""
+    assert [each for each in compare(BASE, flipped["base"]) if not each.agrees] == []
+
+
+@pytest.mark.parametrize("name", FLIPPED)
+def test_flipped(flipped: dict[str, Shown], name: str) -> None:
+    """With one field flipped the middlebox does what it then says, and no longer what it said of that field before."""
+    box = dataclasses.replace(BASE, **{name: FLIPPED[name]})
+    assert [each for each in compare(box, flipped[name]) if not each.agrees] == []
+    assert [each.behaviour for each in compare(BASE, flipped[name]) if not each.agrees] == [name]
+
+
+@pytest.fixture(scope="module")
+def translated(tmp_path_factory: pytest.TempPathFactory) -> list[Shown]:
+    """What each combination of RFC 4787's behaviours shows; no time for timers."""
+    return _surveyed(list(map(_translating, TRANSLATIONS)), tmp_path_factory.mktemp("translated"), longest=0.0)
+
+
+def _translating(way: tuple[Any, ...]) -> Middlebox:
+    mapping, filtering, ports, hairpinning = way
+    return dataclasses.replace(
+        BASE, mapping=mapping, filtering=filtering, port_assignment=ports, hairpinning=hairpinning
+    )
+
+
+@pytest.mark.parametrize("way", TRANSLATIONS, ids=lambda way: ",".join(part.value for part in way))
+def test_translation(translated: list[Shown], way: tuple[Any, ...]) -> None:
+    """Mapping, filtering, port assignment and hairpinning are independent of each other."""
+    shown = translated[TRANSLATIONS.index(way)]
+    assert way == (shown.mapping, shown.filtering, shown.port_assignment, shown.hairpinning)

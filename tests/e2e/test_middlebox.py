@@ -1,0 +1,104 @@
+"""``lab middlebox``: the catalogue in the lab, in virtual time."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lab.loader import catalogue
+from lab.worlds import kernel
+from tests.e2e.lab_command import ROOT, run
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _kernel() -> None:
+    """There is a kernel for virtual time; it is built if it is not (two or three minutes)."""
+    if kernel.find() is None:
+        kernel.build()
+
+
+@pytest.mark.timeout(300)
+def test_all_profiles_do_what_they_say(tmp_path: Path) -> None:
+    """Every profile, with timers up to five days, agrees with itself in all that can be seen of it."""
+    done = run("middlebox", "test", "--all", "--clock", "virtual", "--json", home=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = {box["name"]: box for box in json.loads(done.stdout)["middleboxes"]}
+    assert sorted(told) == catalogue.middlebox_names()
+    for box in told.values():
+        unseen = [key for key, each in box["behaviours"].items() if each["agrees"] is None]
+        never = box["behaviours"]["established-idle-timeout"]["claimed"] == "never"
+        assert unseen == (["refreshing-segments"] if never else [])
+
+
+def test_a_wrong_profile_is_found_out(tmp_path: Path) -> None:
+    """A profile that says something else than what is seen: status 1, and each difference is said."""
+    arguments = ("middlebox", "test", "silent-60s", "--against", "rst-to-sender-60s", "--clock", "virtual")
+    done = run(*arguments, home=tmp_path)
+    assert done.returncode == 1
+    differences = [line for line in done.stdout.splitlines() if line.startswith("silent-60s: ")]
+    assert differences == ["silent-60s: forgotten: rst-to-sender-60s says rst-to-sender, seen silent"]
+
+
+@pytest.mark.timeout(300)
+def test_real_time(tmp_path: Path) -> None:
+    """In real time what takes too long is left out, and nothing else."""
+    done = run("middlebox", "test", "rfc-ideal", "--clock", "real", "--json", home=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (box,) = json.loads(done.stdout)["middleboxes"]
+    seen = {key for key, each in box["behaviours"].items() if each["agrees"] is not None}
+    assert seen == {"forgotten", "lifetime", "mapping", "filtering", "port-assignment", "hairpinning"}
+
+
+def test_list(tmp_path: Path) -> None:
+    """Every profile is listed, with its source and how well it is known."""
+    done = run("middlebox", "list", home=tmp_path)
+    assert done.returncode == 0
+    assert [name for name in catalogue.middlebox_names() if f" {name} " not in done.stdout] == []
+    listed = json.loads(run("middlebox", "list", "--json", home=tmp_path).stdout)
+    assert [box["name"] for box in listed] == catalogue.middlebox_names()
+    assert all(box["source"] and box["evidence"] for box in listed)
+
+
+TWO_NATS = """\
+title: Which of two middleboxes forgot
+source: this test
+topology: cgn
+transport: tcp
+matrix:
+  strategy: [none, hold-transport]
+  middlebox:
+    - { home-nat: rfc-ideal, cgn: silent-60s }
+    - { home-nat: silent-60s, cgn: rfc-ideal }
+    - { home-nat: { name: later, base: silent-60s, established-idle-timeout: 90 s }, cgn: rst-to-both-60s }
+probes: [{ at: 100 s }]
+ends: 106 s
+claims:
+  - { strategy: hold-transport, verdict: fail, cause: middlebox-forgot-flow, at: 60 s }
+"""
+
+
+def test_of_two_middleboxes_the_one_that_forgot_is_named(tmp_path: Path) -> None:
+    """Behind a home's NAT and its carrier's, the cause says whose mapping ended; the sentinel agrees with both."""
+    shutil.copytree(ROOT / "topologies", tmp_path / "topologies")
+    (tmp_path / "two.yaml").write_text(TWO_NATS)
+    arguments = ("run", tmp_path / "two.yaml", "--clock", "virtual", "--out", tmp_path / "runs", "--json")
+    done = run(*arguments, "--only", "strategy=hold-transport", home=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    causes = [cell["cause"]["text"].split(" at ")[0] for cell in json.loads(done.stdout)["cells"]]
+    assert causes == [f"middlebox {node} forgot the flow" for node in ("cgn", "home-nat", "cgn")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(["rfc-idael"], "did you mean `rfc-ideal`?"), ([], "nothing to test"), (["rfc-ideal", "--against", "x"], "got x")],
+)
+def test_wrong_names(tmp_path: Path, arguments: list[str], said: str) -> None:
+    """A name that is not in the catalogue is the author's fault: status 2."""
+    done = run("middlebox", "test", *arguments, home=tmp_path)
+    assert done.returncode == 2
+    assert said in done.stderr
