@@ -121,6 +121,7 @@ def test_mapping() -> None:
         inside="10.0.0.2:40001",
         outside="198.51.100.2:1024",
         remote="203.0.113.10:5061",
+        opened=("10.0.0.2:40001", "203.0.113.10:5061"),
         number=77,
         tcp_state="ESTABLISHED",
         remaining=59,

@@ -115,7 +115,8 @@ def test_only_repickup_picks_up() -> None:
         forgotten: dict(nft.conntrack_settings(replace(BOX, forgotten=forgotten)))["nf_conntrack_tcp_loose"]
         for forgotten in ForgottenFlow
     }
-    assert {forgotten for forgotten, value in loose.items() if value} == {ForgottenFlow.REPICKUP, ForgottenFlow.REPICKUP_NEW_PORT}
+    on = {forgotten for forgotten, value in loose.items() if value}
+    assert on == {ForgottenFlow.REPICKUP, ForgottenFlow.REPICKUP_NEW_PORT}
 
 
 def test_two_middleboxes_hide_their_insides() -> None:
