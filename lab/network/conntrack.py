@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from lab.network import netns
+from lab.network.apply import nft
 from lab.network.lean_pyroute2 import (
     IPCTNL_MSG_CT_DELETE,
     IPCTNL_MSG_CT_GET,
@@ -18,6 +19,7 @@ from lab.network.lean_pyroute2 import (
     nfct_msg,
 )
 from lab.network.netlink import Message, Netlink, messages
+from lab.network.nft import flush
 
 _NEW_GROUP, _DESTROY_GROUP = 0x1, 0x4  # linux/netfilter/nfnetlink_compat.h: NF_NETLINK_CONNTRACK_*
 _PROTOCOLS = {socket.IPPROTO_TCP: "tcp", socket.IPPROTO_UDP: "udp"}
@@ -96,7 +98,10 @@ def table(namespace: int) -> tuple[Mapping, ...]:
 
 
 def forget_flows(namespace: int) -> None:
-    """Empty the table, as a reboot does."""
+    """Empty the table, as a reboot does, and what the rules remember beside it."""
+    with netns.entered(namespace):
+        if remembering := flush(nft("list ruleset")):
+            nft(remembering)
     _ask(namespace, IPCTNL_MSG_CT_DELETE)
 
 

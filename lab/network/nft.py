@@ -70,6 +70,7 @@ Does not model: a limit on the number of mappings, port parity, blocks of ports,
 
 from __future__ import annotations
 
+import re
 from ipaddress import IPv4Address
 
 from lab.errors import LabFault
@@ -94,6 +95,8 @@ _ANSWERS_INSIDE = {
     ForgottenFlow.RST_TO_INSIDE: 'reject with tcp reset comment "RST in"',
     ForgottenFlow.UNREACHABLE_TO_INSIDE: 'reject with icmp type admin-prohibited comment "ICMP in"',
 }
+
+_MEMORY = re.compile(r"^\t(map|set) (mapped|known|inbound|contacted) ", re.MULTILINE)
 
 Lines = tuple[str, ...]
 
@@ -227,12 +230,16 @@ class _Udp:
     def map_out(self) -> Lines:
         out = f'oifname "{self._outside}"'
         turned = f'iifname "{self._inside}" oifname "{self._inside}" ct status dnat'
-        shared = f"snat ip to {self._address} : {self._key} map @mapped" if self._shares else ""
+        port = f"{self._key} map @mapped"
         keeps = f"snat ip to {self._address}" + ("" if _preserves(self._box) else ":1024-65535 random")
         return (
-            *([f'{out} meta l4proto udp {shared} comment "same port"'] if shared else []),
+            *([f'{out} meta l4proto udp masquerade to : {port} comment "same port"'] if self._shares else []),
             *([f'{out} ip saddr . udp sport @known masquerade random comment "other port"'] if self._avoids else []),
-            *([f'{turned} meta l4proto udp {shared} comment "hairpin same port"'] if shared and self._hairpins else []),
+            *(
+                [f'{turned} meta l4proto udp snat ip to {self._address} : {port} comment "hairpin same port"']
+                if self._shares and self._hairpins
+                else []
+            ),
             *([f'{turned} meta l4proto udp {keeps} comment "hairpin source"'] if self._hairpins else []),
         )
 
@@ -324,6 +331,11 @@ def conntrack_settings(box: Middlebox) -> tuple[tuple[str, int], ...]:
         ("nf_conntrack_timestamp", 1),  # start and exact end of each mapping, for the observer
         ("nf_conntrack_events", 1),  # for every mapping, whoever listens
     )
+
+
+def flush(rules: str) -> str:
+    """The commands that empty what a rule set, as nft lists it, remembers of UDP mappings."""
+    return "".join(f"flush {kind} ip lab {name}\n" for kind, name in _MEMORY.findall(rules))
 
 
 def comments(rules: str) -> list[str]:

@@ -30,7 +30,7 @@ from lab.actors.observer import Observer
 from lab.actors.sentinel import Sentinel
 from lab.errors import LabFault
 from lab.judge.sentinel import Kept, expected
-from lab.model.middlebox import ForgottenFlow, Middlebox
+from lab.model.middlebox import FilteringBehavior, ForgottenFlow, Middlebox
 from lab.model.topology import Topology
 from lab.network import conntrack
 from lab.network.apply import Network, apply
@@ -435,6 +435,30 @@ def test_an_emptied_table_is_a_forgotten_flow(one_home: Topology, tmp_path: Path
     network.close()
     assert [event["state"] for event in seen.of("mapping")] == ["new", "new", "destroyed", "destroyed"]
     assert (seen.outcome("from-inside"), seen.outcome("from-outside")) == expected([(box, Kept.LOST)])
+
+
+@pytest.mark.parametrize("network", [replace(FORGETFUL, filtering=FilteringBehavior.ENDPOINT_INDEPENDENT)],
+                         indirect=True, ids=["endpoint-independent"])  # fmt: skip
+def test_an_emptied_table_lets_nobody_in(network: Network) -> None:
+    """What admits strangers to a mapped port is lost with the table."""
+
+    with network.entered("server"):
+        server, stranger = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+    with network.entered("client"):
+        client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server.bind((SERVER, 5063))
+    server.settimeout(1)
+    client.sendto(b"x", (SERVER, 5063))
+    flow = _Udp(client, stranger, server.recvfrom(1)[1])
+    client.setblocking(False)
+
+    async def story() -> tuple[bool, bool]:
+        before = await flow.inbound()
+        conntrack.forget_flows(network.namespaces["home-nat"])
+        return before, await flow.inbound()
+
+    with server, stranger, client:
+        assert asyncio.run(story()) == (True, False)
 
 
 def test_a_cut_link_carries_nothing_and_tells_nobody(network: Network) -> None:
