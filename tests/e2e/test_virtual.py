@@ -124,10 +124,11 @@ def untouched() -> Iterator[None]:
 def test_kill_9(tmp_path: Path, victim: str) -> None:
     """Whoever is killed, no process of the run survives, and the next run works."""
     out = tmp_path / "runs"
-    process = start("run", SHORT, "--clock", "virtual", "--out", out, home=tmp_path)
+    process = start("run", SHORT, "--clock", "virtual", "--memory", "300", "--out", out, home=tmp_path)
     wait_until("guest running", lambda: any(out.glob("*/cells/*/server.out")))
     inside = guests(process.pid)
     assert inside
+    assert b"mem=300M" in Path(f"/proc/{inside[0]}/cmdline").read_bytes()
     if victim in ("guest", "both"):
         os.kill(inside[0], signal.SIGKILL)
     if victim in ("lab", "both"):
