@@ -74,13 +74,11 @@ def default_source() -> Path | None:
 
 def find(source: Path | None = None) -> Path | None:
     """The kernel that ``build`` would make, if it is there; else the newest of the same recipe; never builds."""
-    source = source or default_source()
-    compiler = kernel_build.compiler_version()
-    if source is not None and compiler is not None:
-        kernel = _read(cache_folder() / key(identify(source), kernel_build.recipe_digest(), compiler))
-        if kernel is not None:
-            return kernel.path
-    usable = [kernel for kernel in list_kernels() if kernel.recipe == kernel_build.recipe_digest()]
+    recipe = kernel_build.recipe_digest()
+    usable = [kernel for kernel in list_kernels() if kernel.recipe == recipe]
+    if len(usable) > 1 and (source := source or default_source()) and (compiler := kernel_build.compiler_version()):
+        wanted = key(identify(source), recipe, compiler)  # asking the compiler takes time, so only to decide
+        usable.sort(key=lambda kernel: kernel.key != wanted)
     return usable[0].path if usable else None
 
 
