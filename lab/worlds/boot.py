@@ -113,8 +113,12 @@ def command(
         HostNotCapable: a path that a kernel command line cannot carry.
     """
     interpreter = interpreter or base_interpreter()
-    for what, path in (("Python", interpreter), ("virtual-time kernel", kernel)):
-        if not _is_one_word(str(path)):
+    for what, path in (("Python", interpreter), ("virtual-time kernel", kernel), ("lab", INIT)):
+        if path.is_relative_to("/dev"):
+            raise HostNotCapable(
+                f"the {what} is at `{path}`, and a guest has a /dev of its own", fix="put it elsewhere"
+            )
+        if what != "lab" and not _is_one_word(str(path)):
             raise HostNotCapable(
                 f"the {what} is at `{path}`, and a kernel's command line splits there",
                 fix="put it in a folder without spaces, quotes and other signs in its name",

@@ -33,8 +33,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def main(control: str) -> None:
     """Run what ``control``/guest.json asks for; never returns."""
     try:
-        with open(f"{control}/guest.json") as file:  # noqa: PTH123 - pathlib costs an import
-            request = json.load(file)
+        request = _request(control)
         _console_raw()
         _mounts(request)
         _loopback_up()
@@ -53,6 +52,15 @@ def main(control: str) -> None:
         sys.stdout.flush()
         os.sync()  # the host's files get what is still in the guest's page cache
         _libc.reboot(RB_POWER_OFF)
+
+
+def _request(control: str) -> dict[str, Any]:
+    """Read what to do, through a mount of its own: the folder may lie where the guest has its own files already."""
+    mount("hostfs", "/run", flags=MS_RDONLY, data=control)
+    with open("/run/guest.json") as file:  # noqa: PTH123 - pathlib costs an import
+        request: dict[str, Any] = json.load(file)
+    _libc.umount2(b"/run", 0)
+    return request
 
 
 def mount(kind: str, target: str, *, source: str = "none", flags: int = 0, data: str = "") -> None:

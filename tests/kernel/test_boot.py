@@ -135,6 +135,20 @@ def test_guests_compute_as_hosts_do(boot_guest: Boot) -> None:
         assert guest.receive(within_s=SOON_S) == guest_entries.results()
 
 
+@pytest.mark.parametrize("place", ["/dev/shm", "/run", "/var/tmp"])
+def test_a_run_folder_may_be_anywhere(boot_guest: Boot, place: str) -> None:
+    """Also where fence and guest have files of their own."""
+    if not os.access(place, os.W_OK):
+        pytest.skip(f"{place} is not ours to write in")
+    folder = Path(place) / f"lab-test-{os.getpid()}"
+    try:
+        with boot_guest("waits", 1, folder=folder) as guest:
+            assert guest.wait(within_s=SOON_S) == 0
+        assert (folder / "slept").read_text() == "yes"
+    finally:
+        shutil.rmtree(folder)
+
+
 def test_a_run_folder_may_have_any_name(boot_guest: Boot, tmp_path: Path) -> None:
     """Spaces, quotes, signs and letters of all kinds in the run folder's path do no harm."""
     odd = tmp_path / "a b'c\"d,e=f#g\\h$i ü"

@@ -53,6 +53,12 @@ def test_paths_that_do_not_fit_a_command_line(path: str) -> None:
             _command(**{what: Path(path)})
 
 
+def test_what_lies_below_dev_is_refused() -> None:
+    """Fence and guest have a /dev of their own, so nothing of the host's is found there."""
+    with pytest.raises(HostNotCapable, match=r"a /dev of its own"):
+        _command(kernel=Path("/dev/shm/linux"))
+
+
 def test_a_command_line_has_a_longest_length() -> None:
     """A path too long for the kernel is refused rather than cut off."""
     with pytest.raises(HostNotCapable, match="at most 4095"):
