@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 Main = Callable[[socket.socket], None]
-"""An actor: a module-level function, so that a backend can name it to another interpreter."""
+"""An actor as a module-level function, so that a backend can name it to another interpreter."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """An actor as a program of its own: it has the channel as its standard input and output.
+
+    Attributes:
+        argv: the program, looked up in PATH, and its arguments.
+        environment: its whole environment.
+        folder: where it runs.
+    """
+
+    argv: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    folder: Path = Path("/")
+
+
+Program = Main | Command
 
 
 class Actor(Protocol):
@@ -16,18 +35,22 @@ class Actor(Protocol):
 
     Attributes:
         node: where it runs.
-        pid: its process, as the runner's kernel counts.
         ended: a descriptor that turns readable when the process has ended; for the runner's event loop.
         sock: the runner's end of the channel (``lab.actors.channel``).
     """
 
     node: str
-    pid: int
     ended: int
     sock: socket.socket
 
     def wait(self, within: float | None = None) -> int | None:
         """The exit status (negative: ended by that signal) once it has ended; None if it has not within that time."""
+
+    def freeze(self) -> bool:
+        """Stop it where it stands; returns whether the kernel says that it is stopped."""
+
+    def thaw(self) -> None:
+        """Let it go on."""
 
     def kill(self) -> int:
         """End it and whatever it started, wait for it, and return its exit status."""
@@ -39,5 +62,5 @@ class Backend(Protocol):
     def namespace(self, node: str) -> int:
         """The descriptor of the node's network namespace; it stays the backend's."""
 
-    def spawn(self, node: str, main: Main, log: Path) -> Actor:
-        """Start an actor in a node, its standard output and error going to ``log``."""
+    def spawn(self, node: str, program: Program, log: Path) -> Actor:
+        """Start an actor in a node; what it prints, but for a command's channel, goes to ``log``."""

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
-from lab.backends.base import Main
+from lab.backends.base import Command, Program
 from lab.errors import LabFault
 from lab.network import netns
 
@@ -48,6 +48,16 @@ class Process:
                 self.sock.close()
         return self._status
 
+    def freeze(self) -> bool:
+        """Stop it where it stands; returns whether the kernel says that it is stopped."""
+        os.kill(self.pid, signal.SIGSTOP)
+        now = os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        return now is not None and now.si_code == os.CLD_STOPPED
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        os.kill(self.pid, signal.SIGCONT)
+
     def kill(self) -> int:
         """End it and whatever it started, wait for it, and return its exit status."""
         if self._status is None:
@@ -71,11 +81,12 @@ class NetnsBackend:
         """The descriptor of the node's network namespace; it stays the network's."""
         return self._namespaces[node]
 
-    def spawn(self, node: str, main: Main, log: Path) -> Process:
+    def spawn(self, node: str, program: Program, log: Path) -> Process:
         """Fork an actor into a node.
 
-        It has standard input from nothing, standard output and error in ``log``, the channel, and no other descriptor;
-        SIGINT is the runner's business; if the runner dies, it dies.
+        It has standard input from nothing, standard output and error in ``log``, the channel, and no other descriptor.
+        A command has the channel as standard input and output. SIGINT is the runner's business; if the runner dies, it
+        dies.
 
         Raises:
             LabFault: no process could be made.
@@ -89,12 +100,12 @@ class NetnsBackend:
         except OSError as problem:
             raise LabFault(f"start an actor in {node}", detail=str(problem)) from problem
         if pid == 0:
-            _child(main, theirs, log, namespace=self._namespaces[node], parent=parent)
+            _child(program, theirs, log, namespace=self._namespaces[node], parent=parent)
         theirs.close()
         return Process(node, pid, ours)
 
 
-def _child(main: Main, sock: socket.socket, log: Path, *, namespace: int, parent: int) -> NoReturn:
+def _child(program: Program, sock: socket.socket, log: Path, *, namespace: int, parent: int) -> NoReturn:
     status = 1
     try:
         os.setsid()
@@ -106,7 +117,9 @@ def _child(main: Main, sock: socket.socket, log: Path, *, namespace: int, parent
         netns.enter(namespace)
         _redirect(log)
         _close_all_but(sock.fileno())
-        main(sock)
+        if isinstance(program, Command):
+            _become(program, sock)
+        program(sock)
         status = 0
     except SystemExit as ended:
         status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
@@ -117,6 +130,14 @@ def _child(main: Main, sock: socket.socket, log: Path, *, namespace: int, parent
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)
+
+
+def _become(command: Command, sock: socket.socket) -> NoReturn:
+    for fd in (0, 1):
+        os.dup2(sock.fileno(), fd)
+    os.chdir(command.folder)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it; other programs expect to end by it
+    os.execvpe(command.argv[0], command.argv, dict(command.environment))  # noqa: S606  (no shell is wanted)
 
 
 def _redirect(log: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -59,14 +58,12 @@ class ActorLink:
 
     def freeze(self) -> bool:
         """Stop the process where it stands; returns whether the kernel says it is stopped."""
-        os.kill(self._actor.pid, signal.SIGSTOP)
-        now = os.waitid(os.P_PID, self._actor.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
-        self.frozen = now is not None and now.si_code == os.CLD_STOPPED
+        self.frozen = self._actor.freeze()
         return self.frozen
 
     def thaw(self) -> None:
         """Let it go on."""
-        os.kill(self._actor.pid, signal.SIGCONT)
+        self._actor.thaw()
         self.frozen = False
 
     def end(self) -> None:

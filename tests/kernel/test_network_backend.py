@@ -15,15 +15,17 @@ from pathlib import Path
 import pytest
 
 from lab.actors.channel import Channel, Lines
-from lab.backends.base import Actor, Backend
+from lab.backends.base import Actor, Command
 from lab.backends.netns import NetnsBackend
 from lab.network import netns
+
+ROOT = Path(__file__).parent.parent.parent
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("namespaces", "leaves_nothing")]
 
 
 @pytest.fixture
-def backend() -> Iterator[Backend]:
+def backend() -> Iterator[NetnsBackend]:
     namespace = netns.new()
     yield NetnsBackend({"client": namespace})
     os.close(namespace)
@@ -58,7 +60,7 @@ def reports(sock: socket.socket) -> None:
     _until_eof(sock)
 
 
-def test_what_an_actor_has(backend: Backend, tmp_path: Path) -> None:
+def test_what_an_actor_has(backend: NetnsBackend, tmp_path: Path) -> None:
     """An actor has its node's namespace, its channel, its log, and nothing else of the runner's."""
     actor = backend.spawn("client", reports, tmp_path / "log")
     event = _first_event(actor)
@@ -71,6 +73,26 @@ def test_what_an_actor_has(backend: Backend, tmp_path: Path) -> None:
     actor.sock.shutdown(socket.SHUT_WR)
     assert actor.wait(within=5) == 0
     assert (tmp_path / "log").read_text() == "to the log\nthis as well\n"
+
+
+def test_what_a_command_has(backend: NetnsBackend, tmp_path: Path) -> None:
+    """A program of its own has the channel as standard input and output, and is otherwise like any actor."""
+    stdio = (sys.executable, "-m", "lab.actors.stdio", f"{__name__}:{reports.__name__}")
+    actor = backend.spawn("client", Command(stdio, {"HERE": "1"}, folder=ROOT), tmp_path / "log")
+    event = _first_event(actor)
+    with netns.entered(backend.namespace("client")):
+        assert event["net"] == str(Path("/proc/thread-self/ns/net").readlink())
+    assert (event["leads"], event["stdin"]) == (True, "/dev/null")
+    actor.sock.shutdown(socket.SHUT_WR)
+    assert actor.wait(within=5) == 0
+    assert (tmp_path / "log").read_text() == "to the log\nthis as well\n"
+
+
+def test_a_command_that_is_not_there(backend: NetnsBackend, tmp_path: Path) -> None:
+    """The log says what could not be started."""
+    actor = backend.spawn("client", Command(("no-such-program",)), tmp_path / "log")
+    assert actor.wait(within=5) == 1
+    assert "No such file" in (tmp_path / "log").read_text()
 
 
 def fails(sock: socket.socket) -> None:
@@ -89,7 +111,7 @@ def exits_with_7(sock: socket.socket) -> None:
     ("main", "status", "logged"),
     [(fails, 1, "ValueError: no such thing"), (aborts, -6, "in aborts"), (exits_with_7, 7, "")],
 )
-def test_how_it_ended(backend: Backend, tmp_path: Path, main: object, status: int, logged: str) -> None:
+def test_how_it_ended(backend: NetnsBackend, tmp_path: Path, main: object, status: int, logged: str) -> None:
     """The status says how an actor ended, its log why: an error's traceback, an abort's stack."""
     actor = backend.spawn("client", main, tmp_path / "log")  # type: ignore[arg-type]  # parametrised
     select.select([actor.ended], [], [], 5)
@@ -107,7 +129,7 @@ def has_a_child(sock: socket.socket) -> None:
     signal.pause()
 
 
-def test_kill(backend: Backend, tmp_path: Path) -> None:
+def test_kill(backend: NetnsBackend, tmp_path: Path) -> None:
     """Killing an actor ends it and what it started, whatever signals they ignore; killing it again says the same."""
     actor = backend.spawn("client", has_a_child, tmp_path / "log")
     child = os.pidfd_open(int(str(_first_event(actor)["child"])))
@@ -116,12 +138,12 @@ def test_kill(backend: Backend, tmp_path: Path) -> None:
     assert _ends(child)
 
 
-def test_killed_at_birth(backend: Backend, tmp_path: Path) -> None:
+def test_killed_at_birth(backend: NetnsBackend, tmp_path: Path) -> None:
     """An actor can be killed before it has done anything at all."""
     assert [backend.spawn("client", has_a_child, tmp_path / "log").kill() for _ in range(20)] == [-9] * 20
 
 
-def test_dies_with_the_runner(backend: Backend, tmp_path: Path) -> None:
+def test_dies_with_the_runner(backend: NetnsBackend, tmp_path: Path) -> None:
     """When the runner is killed, the kernel kills its actors, even those that are busy and read nothing."""
     ours, theirs = socket.socketpair()
     runner = os.fork()
