@@ -11,12 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lab.actors import sip_server
 from lab.actors.aging import Aging
 from lab.actors.capture import Capture
 from lab.actors.observer import Observer
 from lab.actors.pjsip import client as pjsip_client
 from lab.actors.sentinel import Sentinel
+from lab.actors.sip_server import actor as sip_server
 from lab.backends.netns import NetnsBackend
 from lab.model import wire
 from lab.model.fault import ForgedSegment

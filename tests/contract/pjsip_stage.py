@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from lab import certificates
-from lab.actors import sip_server
 from lab.actors.channel import Lines
 from lab.actors.pjsip import client
+from lab.actors.sip_server import actor as sip_server
 from lab.backends.netns import Process
 from lab.model.wire import to_json
 from lab.network import netns

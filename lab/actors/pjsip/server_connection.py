@@ -10,7 +10,7 @@ from collections.abc import Callable
 from lab.actors.pjsip.library import Library
 from lab.actors.pjsip.receiver import Receiver
 from lab.actors.pjsip.settings import Settings
-from lab.actors.sip_flows import Tls
+from lab.actors.sip_server.flows import Tls
 from lab.model.scenario import Transport
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-from lab.actors.sip_flows import Flow, why
+from lab.actors.sip_server.flows import Flow, why
 from lab.sip.message import Request, Response
 from lab.sip.transaction import TIMER_F, Key, client_key, retransmissions
 

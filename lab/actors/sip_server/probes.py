@@ -11,36 +11,15 @@ from collections.abc import Callable
 from typing import Protocol
 
 from lab.actors.channel import Channel
-from lab.actors.sip_flows import Flow, why
-from lab.actors.sip_requests import Exchange, Exchanges
+from lab.actors.sip_server.exchanges import Exchange
+from lab.actors.sip_server.flows import Flow, why
+from lab.actors.sip_server.origin import Origin
 from lab.errors import LabFault
 from lab.sip.call import SDP, TIMER, session_timer, silent_sdp
 from lab.sip.dialog import Dialog, DialogId
 from lab.sip.fields import NameAddr, Uri, parse_cseq
 from lab.sip.message import Headers, MalformedMessage, Request, Response
 from lab.sip.transaction import Key
-
-
-class Origin(Protocol):
-    """What probes need of the server."""
-
-    address: str
-    exchanges: Exchanges
-
-    def route(self, flow: str, next_hop: Uri) -> Flow | str:
-        """The flow a request takes, perhaps not ready yet, or why there is none."""
-
-    def via(self, transport: str, method: str) -> tuple[str, Key]:
-        """A Via value with a new branch, and what answers to it carry."""
-
-    def contact(self, transport: str) -> str:
-        """The server's own URI."""
-
-    def new(self, prefix: str) -> str:
-        """A new tag, branch or Call-ID."""
-
-    def respond(self, flow: Flow, request: Request, code: int, *headers: tuple[str, str], body: bytes = b"") -> None:
-        """Answer a request of the peer."""
 
 
 class Target(Protocol):

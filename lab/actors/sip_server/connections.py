@@ -1,0 +1,216 @@
+"""The server's sockets: what listens, which flows there are, and how a new one comes about."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Protocol
+
+from lab.actors.channel import Channel
+from lab.actors.sip_server.flows import Address, Flow, StreamFlow, Tls, UdpFlow, read_datagram, send_datagram, why
+from lab.actors.sip_server.settings import Settings
+from lab.errors import LabFault
+from lab.sip.stream import Item
+from lab.sip.transaction import TIMER_F
+
+
+class User(Protocol):
+    """Whom the connections serve."""
+
+    def flow_ready(self, flow: Flow) -> None:
+        """Messages can be sent."""
+
+    def received(self, flow: Flow, item: Item) -> None:
+        """Something was read."""
+
+    def flow_ended(self, flow: Flow, reason: str) -> None:
+        """It is over, or never began; ``flow-gone`` if in order."""
+
+
+class Connections:
+    """All sockets and flows of the server."""
+
+    def __init__(self, settings: Settings, channel: Channel, loop: asyncio.AbstractEventLoop, user: User) -> None:
+        self._settings = settings
+        self._channel = channel
+        self._loop = loop
+        self._user = user
+        self._ports: dict[str, int] = {}
+        self._contexts: dict[bool, ssl.SSLContext] = {}  # by server side
+        self._listeners: list[asyncio.Server] = []
+        self._udp: socket.socket | None = None
+        self._flows: dict[str, Flow] = {}
+        self._flow_count = 0
+        self._connecting: set[asyncio.Task[None]] = set()
+
+    async def listen(self) -> None:
+        """Open the sockets and say ``ready``.
+
+        Raises:
+            OSError: an address cannot be bound, or a file cannot be read.
+        """
+        address, ports = self._settings.address, self._settings.ports
+        if "udp" in ports:
+            self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self._udp.setblocking(False)  # noqa: FBT003 - the stdlib's signature
+            self._udp.bind((address, ports["udp"]))
+            self._ports["udp"] = self._udp.getsockname()[1]
+            self._loop.add_reader(self._udp, self._datagram, self._udp)
+        if "tcp" in ports:
+            await self._listen("tcp", lambda: StreamFlow(self, "tcp"))
+        if "tls" in ports:
+            self._contexts = {True: _server_context(self._settings), False: _client_context()}
+            await self._listen("tls", lambda: StreamFlow(self, "tls", tls=Tls(self._contexts[True], server_side=True)))
+        self._channel.emit("ready", ports=self._ports)
+
+    async def _listen(self, transport: str, make: Callable[[], StreamFlow]) -> None:
+        # asyncio sets TCP_NODELAY on every connection and SO_REUSEADDR on the listener
+        server = await self._loop.create_server(make, self._settings.address, self._settings.ports[transport])
+        self._listeners.append(server)
+        self._ports[transport] = server.sockets[0].getsockname()[1]
+
+    def close(self) -> None:
+        """End everything in order."""
+        self._deafen()
+        for task in self._connecting:
+            task.cancel()
+        for flow in list(self._flows.values()):
+            flow.close()
+
+    def drop(self) -> None:
+        """End everything as the kernel does when it kills a server."""
+        self._deafen()
+        for flow in list(self._flows.values()):
+            if isinstance(flow, UdpFlow):
+                self.flow_ended(flow, "closed", "server gone")
+            else:
+                flow.abandon()
+
+    def _deafen(self) -> None:
+        for listener in self._listeners:
+            listener.close()
+        self._listeners.clear()
+        if self._udp is not None:
+            self._loop.remove_reader(self._udp)
+            self._udp.close()
+            self._udp = None
+
+    # Which there are
+
+    def ids(self) -> frozenset[str]:
+        """The flows that are there."""
+        return frozenset(self._flows)
+
+    def get(self, flow: str) -> Flow | None:
+        """The flow, if it is still there."""
+        return self._flows.get(flow)
+
+    def sent_by(self, transport: str) -> str:
+        """The server's own host and port."""
+        return f"{self._settings.address}:{self._ports[transport]}"
+
+    def to(self, transport: str, peer: Address) -> Flow | str:
+        """The flow to an address: one that is there, or one that is only beginning; or why there can be none."""
+        if (known := self._find(transport, peer)) is not None:
+            return known
+        if transport not in self._ports:
+            return f"no {transport} here"
+        try:
+            socket.inet_aton(peer[0])
+        except OSError:
+            return "contact is not an address"
+        if transport == "udp":
+            assert self._udp is not None
+            return self._udp_flow(self._udp, peer, outgoing=True)
+        tls = Tls(self._contexts[False], server_side=False) if transport == "tls" else None
+        stream = StreamFlow(self, transport, peer=peer, tls=tls)
+        task = self._loop.create_task(self._connect(stream))
+        self._connecting.add(task)
+        task.add_done_callback(self._connecting.discard)
+        return stream
+
+    def send_datagram(self, data: bytes, to: Address) -> None:
+        """Send over UDP, whichever flow that is.
+
+        Raises:
+            OSError: no route, or whatever else the kernel says.
+        """
+        if self._udp is not None:
+            send_datagram(self._udp, data, to)
+
+    async def _connect(self, flow: StreamFlow) -> None:
+        try:
+            await asyncio.wait_for(self._loop.create_connection(lambda: flow, *flow.peer), TIMER_F)
+        except (OSError, asyncio.TimeoutError) as error:
+            reason = why(error) or "timeout"
+            self._emit(flow, "failed", reason)
+            self._user.flow_ended(flow, reason)
+
+    def _datagram(self, sock: socket.socket) -> None:
+        item, peer = read_datagram(sock)
+        if item is not None:
+            self.flow_received(self._udp_flow(sock, peer, outgoing=False), item)
+
+    def _udp_flow(self, sock: socket.socket, peer: Address, *, outgoing: bool) -> Flow:
+        flow = self._find("udp", peer)
+        if flow is None:
+            flow = UdpFlow(sock, peer, outgoing=outgoing)
+            self.flow_opened(flow)
+        return flow
+
+    def _find(self, transport: str, peer: Address) -> Flow | None:
+        same = [one for one in self._flows.values() if one.ready and (one.transport, one.peer) == (transport, peer)]
+        return same[-1] if same else None
+
+    # What flows report
+
+    def flow_opened(self, flow: Flow) -> None:
+        """Owner: give it an id and say so."""
+        self._flow_count += 1
+        flow.id = f"f{self._flow_count}"
+        self._flows[flow.id] = flow
+        self._emit(flow, "connected" if flow.outgoing else "accepted", "")
+
+    def flow_ready(self, flow: Flow) -> None:
+        """Owner: say when TLS is there, pass it on."""
+        if flow.transport == "tls":
+            self._emit(flow, "secured", "")
+        self._user.flow_ready(flow)
+
+    def flow_received(self, flow: Flow, item: Item) -> None:
+        """Owner: pass it on."""
+        self._user.received(flow, item)
+
+    def flow_ended(self, flow: Flow, state: str, reason: str) -> None:
+        """Owner: forget it and say so."""
+        self._flows.pop(flow.id, None)
+        self._emit(flow, state, reason)
+        self._user.flow_ended(flow, "flow-gone" if state == "closed" else reason)
+
+    def _emit(self, flow: Flow, state: str, reason: str) -> None:
+        peer = f"{flow.peer[0]}:{flow.peer[1]}"
+        self._channel.emit("flow", id=flow.id, state=state, transport=flow.transport, peer=peer, reason=reason)
+
+
+def _server_context(settings: Settings) -> ssl.SSLContext:
+    if settings.certificate is None:
+        raise LabFault("starting the SIP server", detail="tls needs a certificate")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_TICKET  # every connection does the same handshake, on any run
+    context.num_tickets = 0
+    context.load_cert_chain(settings.certificate, settings.key)
+    if settings.keylog is not None:
+        context.keylog_filename = settings.keylog
+    return context
+
+
+def _client_context() -> ssl.SSLContext:
+    """For connections to a phone's own listener, which has no certificate anybody could check."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context

@@ -1,0 +1,54 @@
+"""What the scripted SIP server is told at its start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from lab.errors import LabFault
+
+
+class Settings(NamedTuple):
+    """The ``start`` command.
+
+    Attributes:
+        address: where to listen, IPv4.
+        ports: by transport (``udp``, ``tcp``, ``tls``); 0: the kernel chooses; a transport not named is not offered.
+        certificate, key: PEM files; key None: it is in the certificate's file. Needed for ``tls``.
+        keylog: file for TLS secrets (NSS key log format), None: none.
+        subscription_expires, registration_expires: seconds granted at most; SIP has whole seconds only, at least 1.
+        notify_route: ``flow`` or ``contact``.
+        answers_crlf: a double CRLF gets a single one (RFC 5626 §3.5.1).
+        seed: goes into tags, branches and Call-IDs, which are counted, not drawn.
+        mitigations: of the server's side, as ``lab.model.wire.to_json`` gives them.
+    """
+
+    address: str
+    ports: dict[str, int]
+    subscription_expires: float
+    registration_expires: float
+    notify_route: str
+    answers_crlf: bool
+    seed: int
+    certificate: str | None = None
+    key: str | None = None
+    keylog: str | None = None
+    mitigations: Sequence[dict[str, Any]] = ()
+
+    @classmethod
+    def read(cls, command: dict[str, Any]) -> Settings:
+        """Read the command.
+
+        Raises:
+            LabFault: it does not have these fields, or one has a value that makes no sense.
+        """
+        try:
+            settings = cls(**{name: value for name, value in command.items() if name != "do"})
+        except TypeError as error:
+            raise LabFault("starting the SIP server", detail=str(error)) from error
+        if settings.notify_route not in ("flow", "contact"):
+            raise LabFault("starting the SIP server", detail=f"notify_route {settings.notify_route!r}")
+        for seconds in (settings.subscription_expires, settings.registration_expires):
+            if seconds < 1 or seconds != int(seconds):
+                raise LabFault("starting the SIP server", detail=f"expires {seconds!r}, not a whole number of seconds")
+        return settings
