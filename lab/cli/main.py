@@ -76,6 +76,23 @@ def run_command(
     raise typer.Exit(run_files(files, options))
 
 
+@app.command("why")
+def why_command(
+    *,
+    cells: Annotated[
+        list[str], typer.Argument(metavar="CELL…", help="Cells by name; all that did not pass, if none is given.")
+    ] = [],  # noqa: B006  (typer copies it)
+    run: Annotated[Path, typer.Option(metavar="DIR", help="The run's folder.")] = Path("runs/latest"),
+) -> None:
+    """Explain a finished run: from each cell's cause to the probe it cost, with the record lines that show it.
+
+    Exit status 0; 2 if there is no such run or cell.
+    """
+    from lab.cli.why import why
+
+    raise typer.Exit(why(cells, run))
+
+
 @app.command("fidelity")
 def fidelity_command(
     *,

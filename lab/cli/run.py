@@ -128,6 +128,7 @@ def _run_one(scenario: Scenario, options: Options, clock: Clock, console: Consol
         console.print(f"interrupted; what was seen is in {shown(ran.folder.path)}")
         return EXIT_INTERRUPTED
     terminal.show(console, scenario, ran.results)
+    terminal.show_broken(console, ran.results)
     for warning in report["warnings"]:
         console.print(f"[yellow]note:[/yellow] {warning}")
     console.print(f"report, records and captures: {shown(ran.folder.path)}")

@@ -32,8 +32,7 @@ AFTER_FORGETTING = {
 def find(cell: Cell, story: Story, probe: ProbeSeen) -> CauseFound:
     """The cause of the failure of a probe."""
     sent, deadline = probe.asked_s, probe.known_s
-    own = probe.flow if probe.kind != "notify" else None
-    flow = story.flow(own, sent) if own else story.subscription_flow(sent)
+    flow = flow_of(story, probe)
     found = [*_aborted(story, deadline), *faults.causes(cell, story, sent=sent, deadline=deadline)]
     if flow is not None:
         found += [*_client_closed(story, flow, deadline), *_mapping_lost(story, flow, sent)]
@@ -42,6 +41,12 @@ def find(cell: Cell, story: Story, probe: ProbeSeen) -> CauseFound:
             kind=Cause.UNKNOWN, at_s=None, text=f"no answer to the probe at {sent:.1f} s; the record does not show why"
         )
     return min(found, key=lambda cause: cause.at_s if cause.at_s is not None else sent)
+
+
+def flow_of(story: Story, probe: ProbeSeen) -> Flow | None:
+    """The flow a probe took or should have taken; None if there was none."""
+    own = probe.flow if probe.kind != "notify" else None
+    return story.flow(own, probe.asked_s) if own else story.subscription_flow(probe.asked_s)
 
 
 def _aborted(story: Story, before: float) -> Iterator[CauseFound]:
@@ -56,9 +61,8 @@ def _aborted(story: Story, before: float) -> Iterator[CauseFound]:
 
 
 def _client_closed(story: Story, flow: Flow, before: float) -> Iterator[CauseFound]:
-    ids = {line["id"] for _, line in story.of("client", "transport", state="connected", local=flow.inside)}
-    for number, line in story.of("client", "transport"):
-        if line["id"] not in ids or line["t"] > before or line["state"] == "connected":
+    for number, line in story.transport(flow):
+        if line["t"] > before or line["state"] == "connected":
             continue
         if line["reason"] == "idle-timer":
             kind, text = Cause.CLIENT_IDLE_TIMER, f"client idle timer closed the transport at {line['t']:.1f} s"

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from lab.judge.story import Flow, Line, Story
+from lab.judge.story import ENDED_AT_CLIENT, ENDED_AT_SERVER, Flow, Story
 from lab.model.outcome import CauseFound, Repair
 
-_ENDED_AT_CLIENT = ("disconnected", "shutdown", "destroyed")
-_ENDED_AT_SERVER = ("closed", "reset", "failed")
 _FAILED_FROM = 300  # RFC 3261 §7.2
 
 LEAKED_AFTER_S = 33.0
@@ -67,7 +65,7 @@ def leaked_sockets(story: Story, ends: float) -> int:
     for _, line in story.of("client", "transport"):
         if line["state"] == "destroyed":
             destroyed.add(line["id"])
-        elif line["state"] in _ENDED_AT_CLIENT:
+        elif line["state"] in ENDED_AT_CLIENT:
             ended.setdefault(line["id"], line["t"])
     return sum(1 for name, t in ended.items() if name not in destroyed and t <= ends - LEAKED_AFTER_S)
 
@@ -81,16 +79,10 @@ def _first_break(story: Story, flow: Flow | None, ends: float) -> float | None:
 
 
 def _ends(story: Story, flow: Flow) -> Iterator[float]:
-    yield from (line["t"] for line in _transport(story, flow) if line["state"] in _ENDED_AT_CLIENT)
+    yield from (line["t"] for _, line in story.transport(flow) if line["state"] in ENDED_AT_CLIENT)
     for _, line in story.of("server", "flow", id=flow.id):
-        if line["state"] in _ENDED_AT_SERVER:
+        if line["state"] in ENDED_AT_SERVER:
             yield line["t"]
-
-
-def _transport(story: Story, flow: Flow) -> Iterator[Line]:
-    """What the client said of the flow's transport."""
-    ids = {line["id"] for _, line in story.of("client", "transport", state="connected", local=flow.inside)}
-    return (line for _, line in story.of("client", "transport") if line["id"] in ids)
 
 
 def _mapping_ends(story: Story, flow: Flow) -> Iterator[float]:
@@ -104,7 +96,7 @@ def _mapping_ends(story: Story, flow: Flow) -> Iterator[float]:
 
 
 def _client_signs(story: Story, flow: Flow) -> Iterator[float]:
-    yield from (line["t"] for line in _transport(story, flow) if line["state"] in _ENDED_AT_CLIENT)
+    yield from (line["t"] for _, line in story.transport(flow) if line["state"] in ENDED_AT_CLIENT)
     for _, line in story.of("client", "unanswered"):
         yield line["t"]
     for ev in ("options-answer", "registration", "subscription"):
@@ -115,7 +107,7 @@ def _client_signs(story: Story, flow: Flow) -> Iterator[float]:
 
 def _server_signs(story: Story, flow: Flow) -> Iterator[float]:
     for _, line in story.of("server", "flow", id=flow.id):
-        if line["state"] in _ENDED_AT_SERVER:
+        if line["state"] in ENDED_AT_SERVER:
             yield line["t"]
     for ev in ("probe", "keep-alive"):
         yield from _times(story, ev, ("failed",))

@@ -8,6 +8,10 @@ from typing import Any
 
 Line = dict[str, Any]
 
+ENDED_AT_CLIENT = ("disconnected", "shutdown", "destroyed")
+ENDED_AT_SERVER = ("closed", "reset", "failed")
+"""States of a transport, and of a flow, that is over."""
+
 
 @dataclass(frozen=True)
 class Flow:
@@ -54,15 +58,15 @@ class Story:
     """A record with its lines numbered.
 
     Args:
-        lines: as ``lab.runner.record.read`` gives them.
+        lines: as ``lab.runner.record.read`` gives them, with their numbers in the file; else their places count.
     """
 
     def __init__(self, lines: list[Line]) -> None:
-        self.lines = lines
+        self.lines = [(int(line.get("line", place)), line) for place, line in enumerate(lines, start=1)]
 
     def of(self, who: str, ev: str, **fields: Any) -> Iterator[tuple[int, Line]]:
         """The lines of one source and event whose fields have these values, in time order."""
-        for number, line in enumerate(self.lines):
+        for number, line in self.lines:
             if line["who"] == who and line["ev"] == ev and all(line.get(key) == value for key, value in fields.items()):
                 yield number, line
 
@@ -111,6 +115,11 @@ class Story:
             hops = self._inside_of(line["peer"], t)
             return Flow(flow_id, line["peer"], hops[-1] if hops else line["peer"], hops)
         return None
+
+    def transport(self, flow: Flow) -> Iterator[tuple[int, Line]]:
+        """What the client said of the flow's transport."""
+        ids = {line["id"] for _, line in self.of("client", "transport", state="connected", local=flow.inside)}
+        return ((number, line) for number, line in self.of("client", "transport") if line["id"] in ids)
 
     def translations(self, inside: str, t: float) -> tuple[str, ...]:
         """The client's own endpoint and those that middleboxes made of it by time ``t``, the client's first."""

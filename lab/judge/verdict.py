@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from lab.judge import causes, effects, metrics, sentinel
+from lab.judge.chain import chain
 from lab.judge.story import Line, Story
 from lab.mitigations.catalogue import unsupported
 from lab.model.outcome import CauseFound, Outcome
@@ -72,10 +75,11 @@ def _last_word(story: Story) -> str:
 
 
 def _cause(cell: Cell, story: Story) -> CauseFound | None:
-    """The cause of the first probe that failed."""
+    """The cause of the first probe that failed, and the chain from there."""
     for probe in story.probes():
         if not probe.answered:
-            return causes.find(cell, story, probe)
+            cause = causes.find(cell, story, probe)
+            return dataclasses.replace(cause, chain=chain(cell, story, probe, cause))
     return None
 
 

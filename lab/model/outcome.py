@@ -8,6 +8,21 @@ from lab.model.verdict import Cause, Verdict
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Link:
+    """One link of the chain from a cause to a failed probe.
+
+    Attributes:
+        at_s: when, in seconds after the client fell silent.
+        text: what was observed, with its time.
+        evidence: the lines of ``record.jsonl`` (from 1) that show it.
+    """
+
+    at_s: float
+    text: str
+    evidence: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CauseFound:
     """Why a client became unreachable: the oldest link of the chain that the record shows.
 
@@ -15,13 +30,15 @@ class CauseFound:
         kind: which mechanism.
         at_s: when, in seconds after the client fell silent; None where the mechanism has no moment.
         text: one sentence for people, naming what was observed.
-        evidence: the record lines (0-based, in file order of ``record.read``) that show it, oldest first.
+        evidence: the lines of ``record.jsonl`` (from 1) that show it, oldest first.
+        chain: from this cause to the first failed probe, both included.
     """
 
     kind: Cause
     at_s: float | None
     text: str
     evidence: tuple[int, ...] = ()
+    chain: tuple[Link, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

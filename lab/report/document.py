@@ -72,4 +72,10 @@ def _claim(cell: Cell, result: Outcome) -> dict[str, Any] | None:
 def _cause(cause: CauseFound | None) -> dict[str, Any] | None:
     if cause is None:
         return None
-    return {"kind": cause.kind.value, "at_s": cause.at_s, "text": cause.text, "evidence": list(cause.evidence)}
+    return {
+        "kind": cause.kind.value,
+        "at_s": cause.at_s,
+        "text": cause.text,
+        "evidence": list(cause.evidence),
+        "chain": [{"at_s": link.at_s, "text": link.text, "evidence": list(link.evidence)} for link in cause.chain],
+    }

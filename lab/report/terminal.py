@@ -16,6 +16,7 @@ from lab.errors import LabError
 from lab.model.outcome import Outcome
 from lab.model.scenario import Cell, Scenario
 from lab.model.verdict import Verdict
+from lab.report.explanation import explain
 
 STYLES = {
     Verdict.PASS: "green",
@@ -135,6 +136,14 @@ def show(console: Console, scenario: Scenario, results: list[tuple[Cell, Outcome
             _claim(result),
         )
     console.print(table)
+
+
+def show_broken(console: Console, results: list[tuple[Cell, Outcome | LabError]]) -> None:
+    """Print why the cells whose claim does not hold came out as they did."""
+    for cell, result in results:
+        if isinstance(result, Outcome) and result.claim_holds is False:
+            for sentence in explain(cell, result):
+                console.print(sentence, markup=False, soft_wrap=True)
 
 
 def _claim(result: Outcome) -> Text:

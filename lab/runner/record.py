@@ -68,6 +68,10 @@ class Record:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """The lines of a record in time order; a last line cut short by a kill is left out."""
+    """The lines of a record in time order, each with its number in the file, ``line``, from 1.
+
+    A last line cut short by a kill is left out.
+    """
     *whole, _cut = path.read_text(encoding="utf-8").split("\n")
-    return sorted((json.loads(text) for text in whole), key=lambda line: float(line["t"]))
+    lines = ({**json.loads(text), "line": number} for number, text in enumerate(whole, start=1))
+    return sorted(lines, key=lambda line: float(line["t"]))

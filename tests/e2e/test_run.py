@@ -3,14 +3,59 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
+from lab.worlds import kernel
 from tests.e2e.lab_command import ROOT, SHORT, run
 
 pytestmark = pytest.mark.e2e
+
+SUBSCRIPTION = ROOT / "scenarios" / "article" / "idle-subscription.yaml"
+ONLY = ("--only", "strategy=none", "--only", "strategy=hold-transport")
+
+
+@pytest.fixture(scope="module")
+def lost(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run in which one client is unreachable and another is not, in virtual time."""
+    if kernel.find() is None:
+        kernel.build()
+    home = tmp_path_factory.mktemp("lost")
+    out = home / "runs"
+    done = run("run", SUBSCRIPTION, *ONLY, "--clock", "virtual", "--out", out, home=home)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return out / "latest"
+
+
+@pytest.mark.parametrize(("names", "told"), [((), ["none"]), (("hold-transport",), ["hold-transport"])])
+def test_why(lost: Path, names: tuple[str, ...], told: list[str]) -> None:
+    """Explains the cells named, or those that did not pass; the lines it points at are what it says they are."""
+    done = run("why", *names, "--run", lost, home=lost.parent)
+    assert done.returncode == 0, done.stderr
+    sentences = done.stdout.splitlines()
+    assert [sentence.partition(":")[0] for sentence in sentences if not sentence.startswith(" ")] == told
+    lines = (lost / "cells" / told[0] / "record.jsonl").read_text().splitlines()
+    shown = {
+        text: json.loads(lines[int(number) - 1]) for text, number in re.findall(r"(.*) \(lines? (\d+)", done.stdout)
+    }
+    assert [(line["who"], line["ev"]) for line in shown.values()] == (
+        [] if names else [("client", "transport"), ("server", "flow"), ("server", "probe")]
+    )
+    assert all(f"at {line['t']:.1f} s" in text for text, line in shown.items())
+
+
+@pytest.mark.parametrize(
+    ("cell", "folder", "said"),
+    [("xyz", "latest", "one of 2, such as none"), ("none", "nowhere", "not a run's folder")],
+)
+def test_why_not(lost: Path, cell: str, folder: str, said: str) -> None:
+    """A cell or a run that is not there: status 2, and what is."""
+    done = run("why", cell, "--run", lost.parent / folder, home=lost.parent)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
 
 
 @pytest.fixture
@@ -44,6 +89,7 @@ def test_broken_claim(tmp_path: Path, broken_claim: Path) -> None:
     done = run("run", broken_claim, "--clock", "real", "--out", tmp_path / "runs", home=tmp_path)
     assert done.returncode == 1
     assert "claimed fail, seen pass" in done.stdout
+    assert "\nnone: pass, 1 of 1 probes answered\n" in done.stdout  # and below it why the cell came out as it did
 
 
 def test_only_seed_jobs(tmp_path: Path) -> None:

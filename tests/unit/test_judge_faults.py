@@ -79,6 +79,7 @@ def on_the_wire(**fields: Any) -> Line:
         "from": "home-nat",
         "proto": "tcp",
         "bytes": 40,
+        "payload": 0,
         **RST,
         **fields,
     }
