@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 INACTIVITY_S = 10.0
-"""RRC inactivity timer of LTE, chosen by the operator; 10 s is typical. Huang et al., "A Close Examination of
-Performance and Power Characteristics of 4G LTE Networks", MobiSys 2012, measured 11.6 s in one network. NR keeps the
-timer; its state RRC_INACTIVE, in which waking is cheaper, is not modelled."""
+"""RRC inactivity timer of LTE, chosen by the operator; 10 s is the usual figure in papers on it. Huang et al., "A Close
+Examination of Performance and Power Characteristics of 4G LTE Networks", MobiSys 2012, found the tail to be what costs
+most; that theirs took 11.6 s is quoted from memory. NR keeps the timer; its state RRC_INACTIVE, in which waking is
+cheaper, is not modelled."""
 
 
 class Radio(NamedTuple):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from rich import box
 from rich.console import Console
 from rich.live import Live
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 from typing_extensions import Self
@@ -28,8 +28,15 @@ MOST_ROWS = 30
 """Rows shown live at most; the cells under way come first."""
 
 
-WIDTH_OF_A_FILE = 160
-"""Columns of the table where the output is not a terminal; a sentence of a cause fits on one line."""
+WIDTH_OF_A_FILE = 120
+"""Columns of the table where the output is not a terminal."""
+
+COSTS = ("pkt/h", "bytes/h", "wake/h")
+"""What a strategy costs: packets, bytes, and wake-ups of a phone's radio (``lab.judge.radio``), per hour."""
+
+GAP = "  "
+BENEATH = 4
+"""How far a reason is indented beneath its row."""
 
 
 def console(*, stderr: bool) -> Console:
@@ -111,31 +118,55 @@ class Progress:
 
 
 def show(console: Console, scenario: Scenario, results: list[tuple[Cell, Outcome | LabError]]) -> None:
-    """Print the final table: one row per cell."""
-    axes = [axis for axis, _ in results[0][0].axes] if results and results[0][0].axes else []
-    table = Table(title=scenario.title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in (*axes, "verdict", "probes"):
-        table.add_column(name, no_wrap=True)
-    table.add_column("why", overflow="fold")
-    for name in ("pkt/h", "bytes/h"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("claim")
-    for cell, result in results:
-        labels = [label for _, label in cell.axes]
-        if isinstance(result, LabError):
-            table.add_row(*labels, Text("error", "bold red"), "", str(result).splitlines()[0], "", "", "")
-            continue
-        measured = result.metrics
-        table.add_row(
-            *labels,
-            Text(result.verdict.value, STYLES[result.verdict]),
-            f"{measured.delivered}/{measured.probes}",
-            result.cause.text if result.cause else result.doubt,
-            f"{measured.packets_per_hour:,.0f}",
-            f"{measured.bytes_per_hour:,.0f}",
-            _claim(result),
-        )
-    console.print(table)
+    """Print the final table: a row per cell, and why it came out so beside it, or beneath where that is too wide."""
+    axes = [axis for axis, _ in results[0][0].axes] if results else []
+    head = [Text(name, "bold") for name in (*axes, "verdict", "probes", *COSTS, "claim")]
+    rows = [([Text(label) for _, label in cell.axes] + _columns(result), _why(result)) for cell, result in results]
+    widths = [max(row[column].cell_len for row in (head, *(cells for cells, _ in rows))) for column in range(len(head))]
+    lines = [_line(cells, widths) for cells in (head, *(cells for cells, _ in rows))]
+    whys = [Text("why", "bold"), *(why for _, why in rows)]
+    whole = [Text.assemble(line, GAP, why) if why else line for line, why in zip(lines, whys, strict=True)]
+    beside = max(line.cell_len for line in whole) <= console.width
+    console.print(Text(scenario.title, "italic"))
+    for number, (line, why) in enumerate(zip(whole if beside else lines, whys, strict=True)):
+        console.print(line, soft_wrap=True)
+        if not number:
+            console.print("─" * max(line.cell_len for line in (whole if beside else lines)), soft_wrap=True)
+        elif why and not beside:
+            console.print(Padding(why, (0, 0, 0, BENEATH), expand=False))
+    console.print()
+
+
+def _line(cells: list[Text], widths: list[int]) -> Text:
+    numbers = range(len(cells) - 1 - len(COSTS), len(cells) - 1)
+    padded = []
+    for column, (cell, width) in enumerate(zip(cells, widths, strict=True)):
+        padding = " " * (width - cell.cell_len)
+        padded.append(Text.assemble(padding, cell) if column in numbers else Text.assemble(cell, padding))
+    return Text(GAP).join(padded)
+
+
+def _columns(result: Outcome | LabError) -> list[Text]:
+    """What stands in the columns after the labels."""
+    if isinstance(result, LabError):
+        return [Text("error", "bold red"), *(Text() for _ in ("probes", *COSTS, "claim"))]
+    measured = result.metrics
+    costs = (measured.packets_per_hour, measured.bytes_per_hour, measured.radio_wakeups_per_hour)
+    return [
+        Text(result.verdict.value, STYLES[result.verdict]),
+        Text(f"{measured.delivered}/{measured.probes}"),
+        *(Text(f"{cost:,.0f}") for cost in costs),
+        _claim(result),
+    ]
+
+
+def _why(result: Outcome | LabError) -> Text:
+    if isinstance(result, LabError):
+        return Text(str(result).splitlines()[0])
+    why = Text(result.cause.text if result.cause else result.doubt)
+    if not result.claim_text:
+        return why
+    return Text("; ").join([Text(result.claim_text, "bold red"), *([why] if why else [])])
 
 
 def show_broken(console: Console, results: list[tuple[Cell, Outcome | LabError]]) -> None:
@@ -149,4 +180,4 @@ def show_broken(console: Console, results: list[tuple[Cell, Outcome | LabError]]
 def _claim(result: Outcome) -> Text:
     if result.claim_holds is None:
         return Text("none", "dim")
-    return Text("holds", "green") if result.claim_holds else Text(result.claim_text, "bold red")
+    return Text("holds", "green") if result.claim_holds else Text("breaks", "bold red")

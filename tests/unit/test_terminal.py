@@ -1,0 +1,73 @@
+"""The table at the end of a run: everything in it, in 120 columns."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from lab.errors import LabError, LabFault
+from lab.loader import catalogue
+from lab.model.outcome import Outcome
+from lab.model.scenario import Cell, Claim, Scenario
+from lab.model.verdict import Verdict
+from lab.report import terminal
+from tests.unit.test_judge import END, cell, flow_set_up, forgot, idle_timer, judged, packet, probe, sentinel
+
+LONGEST = max(catalogue.strategy_names(), key=len)
+AXES = (("strategy", LONGEST), ("failure", "server-restart"))
+PASSES = Claim(verdict=Verdict.PASS)
+
+
+def row(*, claim: Claim | None = None, timeout: float | None = None, idle: bool = False) -> tuple[Cell, Outcome]:
+    """A client that is closed by its idle timer, or forgotten by its middlebox, and sends two packets before."""
+    subject = replace(cell(timeout=timeout, claim=claim), axes=AXES)
+    lines = [*sentinel("delivered"), idle_timer()] if idle else [*sentinel("silent"), forgot()]
+    traffic = [packet(20, "client", 1000), packet(40, "client", 1000)]
+    return subject, judged(subject, *flow_set_up(), *lines, *traffic, *probe(1, 100, answered=False), END)
+
+
+def printed(*rows: tuple[Cell, Outcome | LabError], width: int = terminal.WIDTH_OF_A_FILE) -> list[str]:
+    console = Console(width=width, highlight=False, color_system=None, record=True, quiet=True)
+    scenario = Scenario(
+        name="s", file="", text="", title="A title", why="", source="", cells=tuple(cell for cell, _ in rows)
+    )
+    with console.capture() as captured:
+        console.quiet = False
+        terminal.show(console, scenario, list(rows))
+    return captured.get().splitlines()
+
+
+def test_row_and_its_reason_in_120_columns() -> None:
+    """The longest strategy of the catalogue leaves no room beside it: the reason stands beneath its row."""
+    title, head, rule, first, why, *_ = printed(row(timeout=60))
+    assert title == "A title"
+    assert head.split() == ["strategy", "failure", "verdict", "probes", "pkt/h", "bytes/h", "wake/h", "claim"]
+    assert first.split() == [LONGEST, "server-restart", "fail", "0/1", "67", "66,667", "67", "none"]
+    assert why.startswith(" " * terminal.BENEATH + "middlebox home-nat forgot the flow at 60.0 s")
+    assert max(map(len, (title, head, rule, first, why))) <= 120
+
+
+def test_reason_beside_its_row_where_there_is_room() -> None:
+    """A wide terminal takes one line for each cell."""
+    _, head, _, first, *rest = printed(row(idle=True), width=160)
+    assert head.endswith("why")
+    assert first.endswith("client idle timer closed the transport at 33.0 s")
+    assert rest == [""]
+
+
+@pytest.mark.parametrize("width", [120, 200])
+def test_broken_claim_is_told_before_the_cause(width: int) -> None:
+    """What differs from the claim comes first; a claim that holds says only that."""
+    text = "\n".join(printed(row(idle=True, claim=PASSES), width=width))
+    assert " breaks" in text
+    assert "claimed pass, seen fail; client idle timer" in text
+
+
+def test_cell_that_could_not_run() -> None:
+    """An error takes the place of all columns."""
+    subject, _ = row()
+    lines = printed((subject, LabFault("the world froze", detail="nothing")))
+    assert lines[3].split() == [LONGEST, "server-restart", "error"]
+    assert lines[4].strip() == "the world froze: nothing"
