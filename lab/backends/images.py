@@ -1,0 +1,368 @@
+"""The container images: what goes into them, their names, and building them.
+
+An image's tag carries a digest of everything of ours that decides what is in it, so an image that is older than the
+sources is never used by mistake: it has another name. Debian's packages are not part of the digest; ``prune`` and
+``build`` fetch newer ones.
+
+Python packages come from the lock file, checked against its hashes, and are unpacked outside: a build asks no package
+index. They, and the lab's own modules, are compiled outside as well, because containers cannot write beside them.
+"""
+
+from __future__ import annotations
+
+import compileall
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import lab
+from lab.errors import HostNotCapable, LabFault
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+KINDS = ("client", "server", "kamailio", "middlebox")
+BASE = "debian:bookworm-slim"
+LABEL = "lab.image"
+"""Carried by every image, with its kind."""
+PYTHON = (3, 11)
+"""Debian 12's, which is in the images; what is compiled outside must be for it."""
+DIGEST_DIGITS = 12
+
+_PACKAGE = Path(lab.__file__).parent
+_PROJECT = _PACKAGE.parent
+_LOCK = _PROJECT / "requirements.lock"
+_DOCKERFILE = _PROJECT / "docker" / "Dockerfile"
+_SCRIPT = "#!/usr/bin/python3\nfrom lab.cli.main import run\n\nrun()\n"
+_TIME = 1_577_836_800
+"""Of every file in an image, 2020: byte code is checked against it, and layers stay the same."""
+_SILENCE_S = 600
+"""A build says nothing while apt works."""
+_PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+"""Docker keeps these build arguments out of the image (reference/dockerfile, "Predefined ARGs")."""
+
+_STEP = re.compile(r"Step (?P<number>\d+)/(?P<total>\d+) : (?P<what>\S+ \S+)")
+
+_SETS = {
+    "client": ("pjsua2-python",),
+    "nowhere": (
+        *("editables", "hatchling", "packaging", "pathspec", "pluggy", "tomli", "tomlkit", "trove-classifiers"),
+        *("certifi", "charset-normalizer", "docker", "idna", "requests", "urllib3", "scapy"),
+    ),
+}
+"""Python packages by where they go; what is not named here goes into every image."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where building is.
+
+    Attributes:
+        kind: of the image.
+        step: what is being done.
+        done: how many steps of it are over.
+        total: how many there are; 0: not known yet.
+    """
+
+    kind: str
+    step: str
+    done: int = 0
+    total: int = 0
+
+
+Callback = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image of the lab's that Docker has.
+
+    Attributes:
+        kind: one of ``KINDS``.
+        tag: its name.
+        size: bytes, with the layers it shares with others.
+        created: as Docker says it, ISO 8601.
+        current: whether it is what ``tag`` names now.
+    """
+
+    kind: str
+    tag: str
+    size: int
+    created: str
+    current: bool
+
+
+def tag(kind: str) -> str:
+    """The name of the image that these sources make.
+
+    Raises:
+        HostNotCapable: this is not a checkout, so there is nothing to build images from.
+    """
+    assert kind in KINDS
+    total = hashlib.sha256(kind.encode())
+    for name, path in _ingredients(kind):
+        total.update(f"\0{name}\0".encode())
+        total.update(hashlib.sha256(path.read_bytes()).digest())
+    return f"lab-{kind}:{total.hexdigest()[:DIGEST_DIGITS]}"
+
+
+def missing(kinds: Iterable[str] = KINDS) -> list[str]:
+    """Those kinds whose image is not there, or only an older one.
+
+    Raises:
+        HostNotCapable: Docker does not answer.
+    """
+    with docker_client() as client:
+        return [kind for kind in kinds if not _exists(client, tag(kind))]
+
+
+def build(kinds: Sequence[str] = KINDS, progress: Callback | None = None) -> list[str]:
+    """Build what is missing; returns the kinds that were built. Needs Docker and, for what is not cached, networks.
+
+    Raises:
+        HostNotCapable: Docker does not answer, there is no base image, or packages cannot be had.
+        LabFault: a build failed, with Docker's last words.
+    """
+    report = progress or _silent
+    if not (wanted := missing(kinds)):
+        return []
+    with docker_client() as client, tempfile.TemporaryDirectory(prefix="lab-images-") as folder:
+        if not _exists(client, BASE):
+            raise HostNotCapable(f"there is no image {BASE}", fix="scripts/base-image")
+        report(Progress(wanted[0], "gathering what goes into it"))
+        context = _context(Path(folder))
+        for kind in wanted:
+            _build(client, kind, context, report)
+    return wanted
+
+
+def images() -> list[Image]:
+    """The lab's images that Docker has, by kind, newest first.
+
+    Raises:
+        HostNotCapable: Docker does not answer.
+    """
+    current = {tag(kind) for kind in KINDS}
+    with docker_client() as client:
+        found = [
+            Image(
+                kind=image.labels[LABEL],
+                tag=name,
+                size=int(image.attrs["Size"]),
+                created=str(image.attrs["Created"]),
+                current=name in current,
+            )
+            for image in client.images.list(filters={"label": LABEL})
+            for name in image.tags
+        ]
+    found.sort(key=lambda image: image.created, reverse=True)
+    return sorted(found, key=lambda image: image.kind)
+
+
+def remove(unwanted: Iterable[Image]) -> list[Image]:
+    """Take these images' names away; returns those that could be, for a container may be using one.
+
+    Raises:
+        HostNotCapable: Docker does not answer.
+    """
+    with docker_client() as client:
+        return [image for image in unwanted if _removed(client, image.tag)]
+
+
+@contextmanager
+def docker_client() -> Iterator[DockerClient]:
+    """Docker, for the length of a ``with`` block.
+
+    Raises:
+        HostNotCapable: it does not answer.
+    """
+    import docker
+    from docker.errors import DockerException
+
+    try:
+        client = docker.from_env(timeout=_SILENCE_S)
+    except DockerException as error:
+        raise HostNotCapable(
+            f"Docker's daemon does not answer ({error})",
+            fix="apt-get install docker.io, start it (systemctl start docker), and be root or in the group `docker`",
+        ) from error
+    try:
+        client.ping()
+        yield client
+    finally:
+        client.close()
+
+
+def requirements(lock: str) -> dict[str, str]:
+    """The lines of a lock file by the name of the package they are about; a package may come in several versions."""
+    found: dict[str, str] = {}
+    name = ""
+    for line in lock.splitlines(keepends=True):
+        if line[0].isalnum():
+            name = line.partition("==")[0].strip()
+        if name and not line.startswith("#"):
+            found[name] = found.get(name, "") + line
+    return found
+
+
+def _ingredients(_kind: str) -> list[tuple[str, Path]]:
+    """Name and place of each file that decides what is in an image."""
+    if not _DOCKERFILE.is_file() or not _LOCK.is_file():
+        raise HostNotCapable(
+            f"images are built from a checkout, and {_PROJECT} is none", fix="git clone it, and use its scripts/demo"
+        )
+    return [(str(path.relative_to(_PROJECT)), path) for path in (_DOCKERFILE, _LOCK, *_sources())]
+
+
+def _sources() -> list[Path]:
+    return sorted(path for path in _PACKAGE.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+
+
+def _exists(client: DockerClient, name: str) -> bool:
+    from docker.errors import ImageNotFound
+
+    try:
+        client.images.get(name)
+    except ImageNotFound:
+        return False
+    return True
+
+
+def _removed(client: DockerClient, name: str) -> bool:
+    from docker.errors import APIError
+
+    try:
+        client.images.remove(name)
+    except APIError as error:
+        if error.status_code not in (404, 409):  # gone already, in use
+            raise LabFault(f"removing image {name}", detail=str(error)) from error
+        return False
+    return True
+
+
+def _context(folder: Path) -> Path:
+    """Lay out what builds copy from; returns the folder."""
+    packages = _packages()
+    for name in ("actors", "client"):
+        (folder / "packages").mkdir(exist_ok=True)
+        (folder / "packages" / name).symlink_to(packages / name)
+    (folder / "bin").mkdir()
+    (folder / "bin" / "lab").write_text(_SCRIPT)
+    (folder / "bin" / "lab").chmod(0o755)
+    for path in _sources():
+        copy = folder / path.relative_to(_PROJECT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
+    _compile(folder / "lab")
+    shutil.copyfile(_DOCKERFILE, folder / "Dockerfile")
+    return folder
+
+
+def _packages() -> Path:
+    """Where the Python packages are unpacked, by set; they are fetched unless they are there."""
+    if sys.version_info[:2] != PYTHON:
+        raise HostNotCapable(
+            f"the images have Python {PYTHON[0]}.{PYTHON[1]}, this is {sys.version_info[0]}.{sys.version_info[1]}",
+            fix="build them with Debian 12's own, /usr/bin/python3; scripts/demo makes a .venv with it",
+        )
+    text = _LOCK.read_text("utf-8")
+    name = hashlib.sha256((text + repr(_SETS)).encode()).hexdigest()[:DIGEST_DIGITS]
+    home = os.environ.get("XDG_CACHE_HOME", "")
+    cache = (Path(home) if Path(home).is_absolute() else Path.home() / ".cache") / "lab" / "packages"
+    if (cache / name).is_dir():
+        return cache / name
+    cache.mkdir(parents=True, exist_ok=True)
+    by_name = requirements(text)
+    sets = {
+        "client": _SETS["client"],
+        "actors": tuple(each for each in by_name if each not in {*_SETS["client"], *_SETS["nowhere"]}),
+    }
+    work = Path(tempfile.mkdtemp(prefix="unpacking-", dir=cache))
+    try:
+        for kind, names in sets.items():
+            wanted = work / f"{kind}.txt"
+            wanted.write_text("".join(by_name[each] for each in names), encoding="utf-8")
+            _unpack(wanted, work / kind)
+            _compile(work / kind)
+        work.chmod(0o755)
+        work.rename(cache / name)
+    except OSError:
+        if not (cache / name).is_dir():  # somebody else was quicker
+            raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return cache / name
+
+
+def _unpack(wanted: Path, into: Path) -> None:
+    pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    how = ("--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-compile", "--target", str(into))
+    done = subprocess.run([*pip, *how, "-r", str(wanted)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise HostNotCapable(
+            f"the Python packages of {_LOCK.name} cannot be had: {done.stderr.strip()[-500:]}",
+            fix="make a package index reachable for pip, as for scripts/demo",
+        )
+    shutil.rmtree(into / "bin", ignore_errors=True)
+
+
+def _compile(folder: Path) -> None:
+    """Compile all modules below, in the knowledge of the time stamps they will have."""
+    for path in folder.rglob("*"):
+        os.utime(path, (_TIME, _TIME))
+    compileall.compile_dir(folder, quiet=2, stripdir=str(folder), workers=0)
+
+
+def _build(client: DockerClient, kind: str, context: Path, report: Callback) -> None:
+    last: list[str] = []
+    with tempfile.TemporaryFile() as file:
+        with tarfile.open(fileobj=file, mode="w", dereference=True) as tar:
+            tar.add(context, arcname=".", filter=_plain)
+        file.seek(0)
+        output = client.api.build(
+            fileobj=file,
+            custom_context=True,
+            tag=tag(kind),
+            target=kind,
+            labels={LABEL: kind},
+            network_mode="host",  # apt reaches Debian's mirrors as the host does
+            buildargs={name: os.environ[name] for name in _PROXIES if name in os.environ},
+            rm=True,
+            forcerm=True,
+            decode=True,
+        )
+        for message in output:
+            _follow(message, kind, last, report)
+
+
+def _follow(message: dict[str, Any], kind: str, last: list[str], report: Callback) -> None:
+    if "error" in message:
+        raise LabFault(f"building the image {kind}", detail="".join([*last[-20:], message["error"]]))
+    text = message.get("stream", "")
+    if step := _STEP.match(text):
+        report(Progress(kind, step["what"], int(step["number"]) - 1, int(step["total"])))
+    if text.strip():
+        last.append(text)
+
+
+def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Nobody's in particular, of no particular time."""
+    entry.uid = entry.gid = 0
+    entry.uname = entry.gname = ""
+    entry.mtime = _TIME
+    entry.mode = 0o755 if entry.isdir() or entry.mode & 0o100 else 0o644
+    return entry
+
+
+def _silent(_: Progress) -> None:
+    """Nobody wants to know."""

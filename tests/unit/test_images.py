@@ -1,0 +1,82 @@
+"""Names of images, and what decides them."""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+
+import pytest
+
+from lab.backends import images
+from lab.errors import HostNotCapable
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small checkout that images are named after."""
+    (tmp_path / "docker").mkdir()
+    (tmp_path / "docker" / "Dockerfile").write_text("FROM scratch\n")
+    (tmp_path / "requirements.lock").write_text("typer==1 \\\n    --hash=sha256:00\n")
+    (tmp_path / "lab").mkdir()
+    (tmp_path / "lab" / "one.py").write_text("")
+    monkeypatch.setattr(images, "_PROJECT", tmp_path)
+    monkeypatch.setattr(images, "_PACKAGE", tmp_path / "lab")
+    monkeypatch.setattr(images, "_DOCKERFILE", tmp_path / "docker" / "Dockerfile")
+    monkeypatch.setattr(images, "_LOCK", tmp_path / "requirements.lock")
+    return tmp_path
+
+
+def test_tags_are_stable_and_differ_by_kind(checkout: Path) -> None:
+    tags = [images.tag(kind) for kind in images.KINDS]
+    assert tags == [images.tag(kind) for kind in images.KINDS]
+    assert len(set(tags)) == len(images.KINDS)
+    assert tags[0].startswith("lab-client:")
+
+
+@pytest.mark.parametrize("name", ["docker/Dockerfile", "requirements.lock", "lab/one.py", "lab/catalog/new.yaml"])
+def test_whatever_goes_in_changes_every_tag(checkout: Path, name: str) -> None:
+    before = {images.tag(kind) for kind in images.KINDS}
+    path = checkout / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("something else")
+    assert not before & {images.tag(kind) for kind in images.KINDS}
+
+
+def test_a_renamed_source_changes_the_tag(checkout: Path) -> None:
+    before = images.tag("server")
+    (checkout / "lab" / "one.py").rename(checkout / "lab" / "two.py")
+    assert images.tag("server") != before
+
+
+def test_byte_code_does_not_change_the_tag(checkout: Path) -> None:
+    before = images.tag("server")
+    (checkout / "lab" / "__pycache__").mkdir()
+    (checkout / "lab" / "__pycache__" / "one.cpython-311.pyc").write_bytes(b"\0")
+    assert images.tag("server") == before
+
+
+def test_without_a_checkout_there_is_nothing_to_build_from(checkout: Path) -> None:
+    (checkout / "docker" / "Dockerfile").unlink()
+    with pytest.raises(HostNotCapable, match="built from a checkout"):
+        images.tag("server")
+
+
+def test_a_lock_file_is_cut_by_package() -> None:
+    one, two = "a==1 ; python_full_version < '3.11' \\\n    --hash=sha256:0\n", "a==2 \\\n    --hash=sha256:1\n"
+    lock = f"# made by\n{one}{two}b-c==3 \\\n    --hash=sha256:2\n"
+    cut = images.requirements(lock)
+    assert list(cut) == ["a", "b-c"]
+    assert cut["a"] == one + two
+
+
+def test_every_package_named_in_the_sets_is_in_the_lock_file() -> None:
+    cut = images.requirements(images._LOCK.read_text("utf-8"))
+    assert not {name for names in images._SETS.values() for name in names} - cut.keys()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the SDK leaves its socket open
+def test_without_docker_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")
+    with pytest.raises(HostNotCapable, match=r"Docker's daemon does not answer.*\n?.*docker"):
+        images.missing()
+    gc.collect()  # here, where the warning is expected
