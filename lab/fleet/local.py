@@ -36,6 +36,7 @@ class Fleet:
         self._running: dict[Path, int] = {}
         self._errors: dict[Path, LabError] = {}
         self._live: dict[int, World] = {}
+        self._stopping: list[asyncio.Task[None]] = []
         self._finished = asyncio.Event()
 
     async def run(self, folders: Sequence[Path]) -> dict[Path, LabError]:
@@ -55,9 +56,9 @@ class Fleet:
                 await self._live[number].start()
             await self._finished.wait()
         finally:
-            stopping = list(self._live.values())
-            self._live.clear()
-            await asyncio.gather(*(world.stop() for world in stopping))
+            for number in list(self._live):
+                self._stop(number)
+            await asyncio.gather(*self._stopping)
         return self._errors
 
     def _take(self, number: int, message: Message) -> None:
@@ -73,12 +74,19 @@ class Fleet:
         self._on_message(message)
 
     def _fill(self, number: int) -> None:
+        if number not in self._live:  # it is being stopped: nothing waits
+            return
         while self._waiting and sum(1 for world in self._running.values() if world == number) < self._slots:
             folder = self._waiting.popleft()
             self._running[folder] = number
             self._live[number].run(folder)
+        if number not in self._running.values():
+            self._stop(number)  # an idle guest keeps a processor busy
         if not self._waiting and not self._running:
             self._finished.set()
+
+    def _stop(self, number: int) -> None:
+        self._stopping.append(asyncio.ensure_future(self._live.pop(number).stop()))
 
     def _lose(self, number: int, error: LabError | None) -> None:
         """A world ended; its cells ended with it, and if it was the last, nobody runs those still waiting."""

@@ -30,6 +30,19 @@ JOBS: dict[str, Callable[[Path], int]] = {
 
 def main() -> None:
     """Serve requests until the input ends."""
+    _serve(in_guest=False)
+
+
+def main_in_guest() -> None:
+    """Serve requests until the input ends, and keep the guest's clock still while waiting for one.
+
+    In a guest that does nothing time flies: a wait of 50 ms for the host was seen to be two hours. A program that keeps
+    asking does something (``lab.worlds.boot``).
+    """
+    _serve(in_guest=True)
+
+
+def _serve(*, in_guest: bool) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is for `lab`, which then closes our input
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     gc.freeze()  # what is imported stays: do not let a collection touch (and copy) its pages in every fork
@@ -39,7 +52,9 @@ def main() -> None:
     with selectors.DefaultSelector() as selector:
         selector.register(0, selectors.EVENT_READ)
         while True:
-            for key, _ in selector.select():
+            while not (ready := selector.select(0 if in_guest and not running else None)):
+                os.sched_yield()
+            for key, _ in ready:
                 if key.fd == 0:
                     data = os.read(0, 65536)
                     if not data:

@@ -13,6 +13,8 @@ from lab.errors import HostNotCapable
 from lab.worlds import boot, host, kernel
 from lab.worlds.clock import Clock
 
+CREW = "lab.runner.crew:main_in_guest"
+
 PATIENCE_S = 120.0
 """Wall-clock time after which a silent guest that runs a cell is frozen. A cell speaks twenty times in its life
 (``lab.runner.timeline``), and a ping and its answer cost about 6 ms: a day with one every five seconds needs 5 s."""
@@ -47,7 +49,7 @@ def command(run_folder: Path, *, number: int, memory_mb: int) -> list[str]:
     assert found is not None  # `decide` has looked
     control = run_folder / "guests" / str(number)
     control.mkdir(parents=True)
-    boot.Request(entry=host.CREW, writable=run_folder, environment=host.environment()).write(control)
+    boot.Request(entry=CREW, writable=run_folder, environment=host.environment()).write(control)
     guest = boot.command(
         kernel=found,
         run_folder=run_folder,

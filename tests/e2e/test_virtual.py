@@ -77,17 +77,22 @@ def test_same_as_in_real_time(runs: Path, other: str) -> None:
 
 
 def test_run_folder_is_the_same(runs: Path) -> None:
-    """A virtual run leaves what a real one does, and its captures are dated like its start, not like 1970."""
+    """A virtual run leaves what a real one does, and its captures are dated as if its cells had followed one another.
+
+    So the guest's clock stands still between cells: while it waits for the host, hours would pass in no time.
+    """
     from scapy.utils import PcapNgReader
 
-    cell = _reports(runs / "virtual")["idle-behind-nat/none"]
+    cells = _reports(runs / "virtual")
+    cell = cells["idle-behind-nat/none"]
     twin = _reports(runs / "real")["idle-behind-nat/none"]
     names = [{path.name for path in (each["run"] / each["folder"]).iterdir()} for each in (cell, twin)]
     assert names[0] == names[1]
-    with PcapNgReader(str(cell["run"] / cell["folder"] / "lan.pcapng")) as packets:
-        first = next(iter(packets))
     started = (cell["run"] / "scenario.yaml").stat().st_mtime
-    assert -60 < float(first.time) - started < 400  # cells of one guest follow one another, 106 s each
+    for each in cells.values():
+        with PcapNgReader(str(each["run"] / each["folder"] / "lan.pcapng")) as packets:
+            first = next(iter(packets))
+        assert -60 < float(first.time) - started < 60 + 4 * 110  # at most four cells in one guest, 110 s each
 
 
 @pytest.mark.timeout(300)
