@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -120,6 +121,19 @@ def test_polling_keeps_time_still(boot_guest: Boot) -> None:
         threading.Event().wait(0.2)  # real time passing is what this is about
         guest.send("now", within_s=SOON_S)
         assert guest.receive(within_s=SOON_S) == pytest.approx(0, abs=0.01)
+
+
+def test_the_crew_keeps_time_still_between_cells(boot_guest: Boot) -> None:
+    """A cell that comes late starts where the one before ended, not hours later."""
+    times = []
+    with boot_guest("serves") as guest:
+        assert guest.receive(within_s=SOON_S) == {"ev": "up"}
+        for number in range(2):
+            guest.send({"time": str(number)}, within_s=SOON_S)
+            times.append(cast("dict[str, float]", guest.receive(within_s=SOON_S))["t"])
+            assert cast("dict[str, object]", guest.receive(within_s=SOON_S))["ev"] == "ended"
+            threading.Event().wait(0.2)  # real time passing is what this is about
+    assert times[1] - times[0] < 1
 
 
 @pytest.mark.skipif(not all(map(shutil.which, ("ip", "tc", "ss", "nft"))), reason="needs iproute2 and nftables")
