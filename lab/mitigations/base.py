@@ -183,7 +183,7 @@ class Client(Protocol):
         """Send SUBSCRIBE within the dialog, with the same expiry; does nothing if there is no subscription."""
 
     def reregister(self) -> None:
-        """Send REGISTER now; does nothing if the account does not register."""
+        """Send REGISTER now; does nothing if the account does not register, or another one is under way."""
 
     def give_up_transport(self, handle: int, *, after: float) -> None:
         """``pjsip_transport_shutdown``, for want of an answer within ``after`` seconds; nothing if it is shut already.

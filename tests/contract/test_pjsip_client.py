@@ -228,6 +228,44 @@ def test_without_a_route_options_fail_at_once(stage_apart: Stage) -> None:
     assert answers == sorted(set(answers))
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RegisterTwice(ClientSide):
+    """Asks for a REGISTER every 0.5 s, and at once for another."""
+
+    kind: ClassVar = "register-twice"
+    source: ClassVar = "test"
+
+    def attach(self, client: Any) -> None:
+        def twice() -> None:
+            client.reregister()
+            client.reregister()
+
+        client.on_subscribed(lambda: client.every(0.5, twice))
+
+
+def with_register_twice(sock: socket.socket) -> None:
+    client.run(sock, {RegisterTwice.kind: RegisterTwice})
+
+
+@pytest.mark.kernel
+def test_a_register_that_cannot_be_sent_does_not_end_the_client(stage_apart: Stage) -> None:
+    """pjsip raises for one that is under way already, and for one that fails at once; the client goes on."""
+    server = stage_apart.server(tcp=0)
+    port = server.expect("ready")["ports"]["tcp"]
+    alice = stage_apart.client(port, RegisterTwice(), transport="tcp", account="register", main=with_register_twice)
+    alice.expect("subscribed")
+    assert "PJSIP_EBUSY" in alice.expect("registration-refused")["reason"]
+    alice.expect("registration", code=200)
+    server.tell("stop")
+    alice.expect("transport", state="disconnected")  # the next REGISTER needs another connection
+    assert stage_apart.namespace is not None
+    set_loopback(stage_apart.namespace, "0.0.0.0")
+    alice.expect("registration", code=503, reason="Cannot assign requested address")
+    set_loopback(stage_apart.namespace, ADDRESS)
+    stage_apart.server(tcp=port).expect("binding")
+    alice.expect("registration", code=200)
+
+
 @pytest.mark.kernel
 def test_names_are_looked_up_in_the_hosts_file_alone(stage_apart: Stage) -> None:
     """No name server is asked: the answer is "no such name", not "no answer from those who might know"."""

@@ -75,6 +75,7 @@ class UserAgent:
         self._account_changes: list[Callable[[Any], None]] = []
         self._registers = settings.account is AccountKind.REGISTER
         self._expires: int | None = None
+        self._registrations = 0
         self._on_received: list[Callable[[int, bytes], None]] = []
         self._on_answer = self.subscription.on_answer
         self._options: dict[int, tuple[Any, int]] = {}
@@ -170,8 +171,15 @@ class UserAgent:
         self.subscription.refresh()
 
     def reregister(self) -> None:  # noqa: D102
-        if self._registers:
+        if not self._registers:
+            return
+        said = self._registrations
+        try:
             self._account.setRegistration(True)
+        except pj.Error as error:
+            if self._registrations == said:  # another REGISTER is under way
+                self.emit("registration-refused", reason=error.reason)
+            # else: it failed at once, as without a route, and pjsip has said so by its callback already
 
     def give_up_transport(self, handle: int, *, after: float) -> None:  # noqa: D102
         if self._transports.give_up(handle, after=after):
@@ -317,6 +325,7 @@ class UserAgent:
 
     def registration(self, event: Any) -> None:
         """A REGISTER was answered, or failed."""
+        self._registrations += 1
         self.emit("registration", code=event.code, reason=event.reason, expires=event.expiration)
         self._answered("REGISTER", event.code)
         if event.code == 200:

@@ -4,6 +4,7 @@ Commands: ``start`` (fields of ``Settings``, and ``mitigations``), ``stop``, ``i
 
     ready {version}                           pjsip runs; it now sets up the account
     registration {code, reason, expires}      an answer to REGISTER, or its failure
+    registration-refused {reason}             a mitigation asked for a REGISTER and pjsip sent none: one is under way
     subscription {state, reason, code}        pending, active or terminated
     notify {note}                             each presence NOTIFY, with the note of its PIDF document
     ip-changed {code}                         pjsip was told of a new address, and what it said (0: success)
