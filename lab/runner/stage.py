@@ -61,7 +61,6 @@ class Stage:
         self._undo.append(ledger.close)
         self.network: Network = apply(plan(self.cell.topology, dict(self.cell.middleboxes)), ledger=ledger)
         self._undo.append(self.network.close)
-        self._impair()
         backend = NetnsBackend(self.network.namespaces)
         self.server = self._actor("server", backend, self.server_node, sip_server.main)
         self.client = self._actor("client", backend, self.client_node, pjsip_client.main)
@@ -70,6 +69,7 @@ class Stage:
         self.observers = [self._observer(name) for name, _ in self.cell.middleboxes]
         self.agings = [self._aging(name, box) for name, box in self.cell.middleboxes if not box.ages_in_kernel]
         self.captures = [self._capture(link.name) for link in self.cell.topology.links]
+        self._impair()  # after the captures, which each wait for a packet of their own on the link
 
     def _impair(self) -> None:
         if not self.cell.impairments:
