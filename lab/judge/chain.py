@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from lab.judge.causes import flow_of
 from lab.judge.faults import begun
-from lab.judge.story import ENDED_AT_CLIENT, ENDED_AT_SERVER, Flow, Line, ProbeSeen, Story
+from lab.judge.story import ENDED_AT_CLIENT, ENDED_AT_SERVER, Flow, Line, ProbeSeen, Story, accepted
 from lab.model.outcome import CauseFound, Link
 from lab.model.scenario import Cell
 from lab.model.topology import Role, Topology
@@ -127,6 +127,8 @@ def _symptom(cell: Cell, story: Story, probe: ProbeSeen) -> Link:
         text = f"{name} had no subscription"
     elif reason == "server-frozen":
         text = f"{name} was not sent: the server stood still"
+    elif last["state"] == "answered" and not accepted(last):
+        text = f"{name} was refused: {last['code']}"
     elif last["state"] == "answered":  # of a call
         text = f"{name} was answered, and the client had not seen the call begin"
     else:

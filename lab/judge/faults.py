@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lab.judge.story import Line, Story
+from lab.judge.story import Line, Story, accepted
 from lab.model.fault import (
     BlackHole,
     ClientMove,
@@ -55,7 +55,7 @@ def _mended(story: Story, number: int, line: Line, *, before: float) -> bool:
     if end is None or end >= before:
         return False
     signs = [
-        *story.of("server", "probe", state="answered"),
+        *((number, probe) for number, probe in story.of("server", "probe") if accepted(probe)),
         *story.of("server", "subscription", state="active"),
         *story.of("server", "subscription", state="refreshed"),
     ]

@@ -38,7 +38,7 @@ class ProbeSeen:
         name: ``p1``, ``p2``, … as the runner numbers them.
         sent_s: when it was sent, or should have been if the server had no way to.
         known_s: when it was answered, or given up.
-        answered: whether the client's answers came in time; for a call, also whether the client saw it begin.
+        answered: whether the client accepted it in time (2xx); for a call, also whether the client saw it begin.
         kind: ``notify``, ``message``, ``options`` or ``invite``.
         asked_s: when the request was sent that decided its fate: of a call, its BYE
             (or should have been) if it came so far.
@@ -52,6 +52,11 @@ class ProbeSeen:
     kind: str
     asked_s: float
     flow: str | None
+
+
+def accepted(probe: Line) -> bool:
+    """Whether a ``probe`` line says that the client took it: a client that answers 481 has lost its subscription."""
+    return probe["state"] == "answered" and 200 <= int(probe["code"]) < 300
 
 
 class Story:
@@ -82,7 +87,7 @@ class Story:
                 for _, line in self.of(who, "probe", state=state):
                     name, kind, known = line["probe"], line.get("kind", "notify"), float(line["t"])
                     began = sent.get(name, known)
-                    answered = state == "answered" and (kind != "invite" or self._confirmed(began, known))
+                    answered = accepted(line) and (kind != "invite" or self._confirmed(began, known))
                     asked = ending.get(name, known if name in talking else began)
                     fates.append(ProbeSeen(name, began, known, answered, kind, asked, line.get("flow")))
         return sorted(fates, key=lambda probe: probe.sent_s)

@@ -121,7 +121,7 @@ class Probe(Yaml):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Expectation(Yaml):
-    """What makes a cell pass: the share of its probes that must be answered in time."""
+    """What makes a cell pass: the share of its probes that must be accepted (2xx) in time."""
 
     delivered: Share = Percent(100)
 

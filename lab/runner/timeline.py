@@ -17,6 +17,8 @@ from lab.runner.moment import moment_of
 from lab.runner.record import Record
 from lab.runner.stage import Stage
 
+_REFUSED_FROM = 300  # RFC 3261 §7.2
+
 READY_WITHIN_S = 60.0
 """An actor not ready after this time is broken: starting takes a few seconds in the slowest world seen."""
 
@@ -153,7 +155,8 @@ class Timeline:
             raise LabFault(
                 "probing the client", detail=f"the server did not say what became of {name} in {patience:g} s"
             )
-        self._say("probe", probe=name, delivered=answered.done(), t=float(probe.at))
+        delivered = answered.done() and answered.result()["code"] < _REFUSED_FROM
+        self._say("probe", probe=name, delivered=delivered, t=float(probe.at))
 
     async def _fault(self, number: int, fault: Fault) -> None:
         """Wait for a fault's moment, if it comes before the end, and do it."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Interface
 from typing import Any
 
 import pytest
 
 from lab.judge.verdict import judge
+from lab.model.fault import LinkDown
 from lab.model.middlebox import ForgottenFlow, Middlebox
 from lab.model.outcome import Outcome
 from lab.model.scenario import (
@@ -22,6 +24,7 @@ from lab.model.scenario import (
 )
 from lab.model.topology import Link, Node, Role, Topology
 from lab.model.verdict import Cause, Verdict
+from lab.model.when import When
 from lab.units import Seconds
 
 Line = dict[str, Any]
@@ -124,6 +127,25 @@ def test_answered_probe_passes() -> None:
     """All probes answered and a sentinel that agrees with the scenario: pass, no cause."""
     outcome = judged(cell(), *flow_set_up(), *sentinel("delivered"), *probe(1, 100, answered=True), END)
     assert (outcome.verdict, outcome.cause, outcome.doubt) == (Verdict.PASS, None, "")
+
+
+def test_refused_probe_fails() -> None:
+    """A NOTIFY answered 481 has reached a client that does not know the subscription any more: nothing was delivered,
+    and a fault before it was not mended by it."""
+    fault = {"who": "runner", "n": 0, "fault": "LinkDown"}
+    down = [{"t": 30.0, "ev": "fault", "rules": 2, **fault}, {"t": 32.0, "ev": "fault-over", **fault}]
+    refused = [{**line, "code": 481} if line["state"] == "answered" else line for line in probe(1, 76, answered=True)]
+    subject = replace(
+        cell(probes=(76.0, 100.0)), faults=(LinkDown(at=When(offset=30.0), link="core", lasts=Seconds(2)),)
+    )
+    lines = [*flow_set_up(), *sentinel("delivered"), *down, *refused, *probe(2, 100, answered=False), END]
+    outcome = judged(subject, *lines)
+    assert (outcome.verdict, outcome.metrics.delivered) == (Verdict.FAIL, 0)
+    assert outcome.cause is not None
+    assert (outcome.cause.kind, outcome.cause.chain[-1].text) == (
+        Cause.LINK_DOWN,
+        "NOTIFY p1 at 76.0 s was refused: 481",
+    )
 
 
 def test_idle_timer_is_the_cause() -> None:
@@ -275,9 +297,10 @@ def test_unclaimed_cell_neither_holds_nor_breaks() -> None:
 
 def call(*states: tuple[str, float], flow: str = "f1") -> list[Line]:
     return [
-        {"t": t, "who": "server", "ev": "probe", "probe": "p1", "kind": "invite", "state": state, "flow": flow}
+        {"t": t, "who": "server", "ev": "probe", "probe": "p1", "kind": "invite", "state": state, "flow": flow,
+         "code": 200 if state == "answered" else None}
         for state, t in states
-    ]
+    ]  # fmt: skip
 
 
 CONFIRMED: Line = {"t": 20.1, "who": "client", "ev": "call", "state": "confirmed", "call_id": "c", "code": 200}
