@@ -111,6 +111,19 @@ def fidelity_command(
     raise typer.Exit(compare_files(files, out=out, only=tuple(only), within=within, memory_mb=memory))
 
 
+@app.command("doctor")
+def doctor_command(
+    *, json: Annotated[bool, typer.Option("--json", help="Print the findings on standard output.")] = False
+) -> None:
+    """Try what this machine can do: both kinds of time, containers, servers; and say how to mend what it cannot.
+
+    Exit status 0 if `lab run` works in some way, 3 if not.
+    """
+    from lab.cli.doctor import examine
+
+    raise typer.Exit(examine(as_json=json))
+
+
 kernel_app = typer.Typer(
     help="The guest kernel of virtual time: build it once, lab run finds it.", no_args_is_help=True
 )

@@ -8,9 +8,9 @@ import sys
 CREW = "lab.runner.crew:main"
 
 
-def argv() -> list[str]:
+def argv(entry: str = CREW) -> list[str]:
     """The command line of a world process started by this process."""
-    return [sys.executable, "-m", "lab.worlds.enclosure", str(os.getpid()), CREW]
+    return [sys.executable, "-m", "lab.worlds.enclosure", str(os.getpid()), entry]
 
 
 def environment() -> dict[str, str]:

@@ -1,0 +1,172 @@
+"""``lab doctor``: what this machine can do, by trying it, and how to mend what it cannot."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from lab.backends import images
+from lab.errors import EXIT_CLAIMS_HOLD, HostNotCapable, LabFault
+from lab.worlds import boot, host, kernel
+
+TRIES = "lab.network.abilities:main"
+WITHIN_S = 60.0
+"""Real time; a guest boots and tries everything in about a second on an idle machine."""
+
+GUEST_MEMORY_MB = 256
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing tried.
+
+    Attributes:
+        needed_for: by which option, or by every cell.
+        what: what was tried.
+        missing: what is missing; empty: it works.
+        fix: what would mend it.
+    """
+
+    needed_for: str
+    what: str
+    missing: str = ""
+    fix: str = ""
+
+
+def examine(*, as_json: bool) -> int:
+    """Try everything and say what came of it; 0 if ``lab run`` works here in some way, else 3."""
+    console = Console(highlight=False)
+    with console.status("trying"):
+        findings = list(_findings())
+    if as_json:
+        print(json.dumps([asdict(finding) for finding in findings], indent=2))  # noqa: T201
+    else:
+        _show(console, findings)
+    return EXIT_CLAIMS_HOLD if _works(findings) else HostNotCapable.exit_code
+
+
+def _works(findings: list[Finding]) -> bool:
+    """Whether there is a client, and one of the two kinds of time."""
+    lacking = {finding.needed_for for finding in findings if finding.missing}
+    return "every cell" not in lacking and not {"--clock virtual", "--clock real"} <= lacking
+
+
+def _show(console: Console, findings: list[Finding]) -> None:
+    wide = max(len(finding.needed_for) for finding in findings)
+    for finding in findings:
+        works = "[red]no [/red]" if finding.missing else "[green]yes[/green]"
+        console.print(f"{works}  {finding.needed_for:{wide}}  {finding.what}")
+        for text in filter(None, (finding.missing, finding.fix and f"to mend it: {finding.fix}")):
+            console.print(Padding(Text(text), (0, 0, 0, wide + 7)))
+
+
+def _findings() -> Iterator[Finding]:
+    yield _tried("every cell", "pjsip", _pjsip)
+    yield from _world("--clock virtual", "a guest's kernel", _guest)
+    yield from _world("--clock real", "namespaces of the host's kernel", _host)
+    yield _tried("--backend docker", "Docker and images of these sources", _docker)
+    yield _tried("server: kamailio", "Kamailio", _kamailio)
+
+
+def _tried(needed_for: str, what: str, attempt: Callable[[], object]) -> Finding:
+    try:
+        attempt()
+    except HostNotCapable as lack:
+        return Finding(needed_for, what, lack.missing, lack.fix)
+    except LabFault as fault:
+        return Finding(needed_for, what, str(fault), "this is a defect of the lab; please report it")
+    return Finding(needed_for, what)
+
+
+def _world(needed_for: str, what: str, start: Callable[[Path], list[str]]) -> Iterator[Finding]:
+    """Start a world that tries what networks need; first whether it starts at all."""
+    with tempfile.TemporaryDirectory(prefix="lab-doctor-") as folder:
+        try:
+            tried = _spoken_in(start(Path(folder)))
+        except HostNotCapable as lack:
+            yield Finding(needed_for, what, lack.missing, lack.fix)
+            return
+        except LabFault as fault:
+            yield Finding(needed_for, what, str(fault), "`lab run --clock …` with the other clock may work")
+            return
+    yield Finding(needed_for, what)
+    for name, missing, fix in tried:
+        netem = "netem" in name
+        yield Finding(f"impairments, {needed_for}" if netem else needed_for, name, missing, fix)
+
+
+def _spoken_in(argv: list[str]) -> list[tuple[str, str, str]]:
+    """What the tries in a world have said: name, what is missing, what mends it."""
+    try:
+        done = subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=host.environment(),
+            timeout=WITHIN_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as silence:
+        raise LabFault(f"a world said nothing for {WITHIN_S:g} s", detail=str(silence.output or "")) from silence
+    lines = done.stdout.decode("utf-8", "replace").splitlines()
+    messages = [json.loads(line) for line in lines if line.startswith('{"ev"')]
+    for refused in (each for each in messages if each["ev"] == "refused"):
+        raise HostNotCapable(refused["missing"], fix=refused["fix"])
+    if not messages:
+        raise LabFault("a world ended without having tried anything", detail="\n".join(lines[-10:]))
+    return [(each["name"], each["missing"], each["fix"]) for each in messages]
+
+
+def _guest(folder: Path) -> list[str]:
+    boot.check_host()
+    found = kernel.find()
+    if found is None:
+        raise HostNotCapable("no kernel for virtual time", fix="`lab kernel build` makes one")
+    boot.Request(entry=TRIES, writable=folder, environment=host.environment()).write(folder)
+    return boot.command(
+        kernel=found,
+        run_folder=folder,
+        control=folder,
+        name=f"lab-doctor-{os.getpid()}",
+        start_ns=time.time_ns(),
+        memory_mb=GUEST_MEMORY_MB,
+        as_root=os.geteuid() == 0,
+    )
+
+
+def _host(_folder: Path) -> list[str]:
+    return host.argv(TRIES)
+
+
+def _pjsip() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import pjsua2.pjsua2"], capture_output=True, text=True, timeout=WITHIN_S, check=False
+    )
+    if done.returncode:
+        raise HostNotCapable(
+            f"pjsua2 cannot be imported ({done.stderr.strip().rpartition(chr(10))[2]})",
+            fix=f"{sys.executable} -m pip install pjsua2-python",
+        )
+
+
+def _docker() -> None:
+    if lacking := images.missing(images.KINDS):
+        raise HostNotCapable(f"no image for {', '.join(lacking)}", fix="`lab images build` makes them")
+
+
+def _kamailio() -> None:
+    if shutil.which("kamailio", path=host.environment()["PATH"]) is None:
+        raise HostNotCapable("there is no kamailio", fix="apt-get install kamailio kamailio-tls-modules")

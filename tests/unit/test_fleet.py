@@ -1,0 +1,85 @@
+"""Which worlds run what, with worlds of no substance."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+from lab.errors import LabError, LabFault
+from lab.fleet.local import Fleet, Message
+from lab.worlds.base import World
+
+
+class FakeWorld:
+    """Says it is up, and is told what to run; ends cells when the test says so."""
+
+    def __init__(self, on_cell: Callable[[Message], None], on_end: Callable[[LabError | None], None]) -> None:
+        self.on_cell = on_cell
+        self.on_end = on_end
+        self.runs: list[Path] = []
+        self.stopped = False
+
+    async def start(self) -> None:
+        asyncio.get_running_loop().call_soon(self.on_cell, {"ev": "up"})
+
+    def run(self, folder: Path) -> None:
+        self.runs.append(folder)
+
+    def end(self, folder: Path) -> None:
+        self.runs.remove(folder)
+        self.on_cell({"ev": "ended", "cell": str(folder), "status": 0})
+
+    async def stop(self) -> None:
+        self.stopped = True
+
+
+def _play(
+    cells: int, act: Callable[[list[FakeWorld]], None], *, worlds: int = 2, slots: int = 1
+) -> tuple[dict[Path, LabError], list[FakeWorld]]:
+    made: list[FakeWorld] = []
+
+    def make(on_cell: Callable[[Message], None], on_end: Callable[[LabError | None], None]) -> World:
+        made.append(FakeWorld(on_cell, on_end))
+        return cast("World", made[-1])
+
+    async def play() -> dict[Path, LabError]:
+        fleet = Fleet(make, worlds=worlds, slots=slots, on_message=lambda _: None)
+        running = asyncio.ensure_future(fleet.run([Path(str(number)) for number in range(cells)]))
+        for _ in range(5):
+            await asyncio.sleep(0)  # until the worlds are up
+        act(made)
+        return await asyncio.wait_for(running, 5)
+
+    return asyncio.run(play()), made
+
+
+def test_an_idle_world_is_stopped() -> None:
+    """A world for which nothing waits is stopped while others still run: an idle guest keeps a processor busy."""
+
+    def act(worlds: list[FakeWorld]) -> None:
+        assert [world.runs for world in worlds] == [[Path("0")], [Path("1")]]
+        worlds[0].end(Path("0"))
+        assert worlds[0].runs == [Path("2")]
+        worlds[1].end(Path("1"))
+        asyncio.get_running_loop().call_soon(check, worlds)
+
+    def check(worlds: list[FakeWorld]) -> None:
+        assert [world.stopped for world in worlds] == [False, True]
+        worlds[0].end(Path("2"))
+
+    errors, worlds = _play(3, act)
+    assert errors == {}
+    assert all(world.stopped for world in worlds)
+
+
+def test_a_lost_world() -> None:
+    """The cells of a world that ends by itself have its error; if it was the last, so have those that wait."""
+    lost = LabFault("the world froze")
+
+    def act(worlds: list[FakeWorld]) -> None:
+        worlds[0].on_end(lost)
+
+    errors, _ = _play(3, act, worlds=1, slots=2)
+    assert errors == {Path(str(number)): lost for number in range(3)}
