@@ -129,6 +129,7 @@ def show(console: Console, scenario: Scenario, results: list[tuple[Cell, Outcome
     beside = max(line.cell_len for line in whole) <= console.width
     console.print(Text(scenario.title, "italic"))
     for number, (line, why) in enumerate(zip(whole if beside else lines, whys, strict=True)):
+        line.rstrip()
         console.print(line, soft_wrap=True)
         if not number:
             console.print("─" * max(line.cell_len for line in (whole if beside else lines)), soft_wrap=True)

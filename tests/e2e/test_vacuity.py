@@ -1,0 +1,141 @@
+"""Each mitigation is what its cells' verdicts hang on: with one that does nothing, a claim breaks.
+
+Two runs of one cell for each mitigation, in virtual time: as the scenario says, and with its ``attach`` doing nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.cli.execute import execute
+from lab.fleet.run_folder import RunFolder
+from lab.loader.load import load
+from lab.mitigations import classes
+from lab.model.outcome import Outcome
+from lab.model.scenario import Cell
+from lab.model.verdict import Verdict
+from lab.runner import record
+from lab.worlds import host, kernel
+from lab.worlds.base import Message
+from lab.worlds.clock import Clock
+from tests.e2e.lab_command import ROOT
+from tests.e2e.vacuity import noop_crew
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+ALL = ROOT / "scenarios" / "article" / "all.yaml"
+CALL = ROOT / "scenarios" / "article" / "silent-call.yaml"
+UDP, TLS = (ROOT / "tests" / "e2e" / "vacuity" / name for name in ("udp.yaml", "tls.yaml"))
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What came of one cell: the outcome, and the folder it left."""
+
+    outcome: Outcome
+    folder: Path
+
+    def lines(self, who: str, ev: str) -> list[dict[str, Any]]:
+        """The record's lines of one source and event."""
+        lines = record.read(self.folder / record.FILE_NAME)
+        return [line for line in lines if (line["who"], line["ev"]) == (who, ev)]
+
+
+def claim_holds(seen: Seen) -> bool:
+    """The author's claim, which must then be there."""
+    assert seen.outcome.claim_holds is not None
+    return seen.outcome.claim_holds
+
+
+def switch_is_disabled(seen: Seen) -> bool:
+    """No request of a cell is so large that it mattered (``tests/contract/test_pjsip_mitigations.py`` sends one)."""
+    return [line["name"] for line in seen.lines("client", "setting")] == ["tcp-switch"]
+
+
+def registers_as_second_flow(seen: Seen) -> bool:
+    """pjsua does outbound unasked; asked, it is with the values asked for."""
+    log = (seen.folder / "client.log").read_text(encoding="utf-8")
+    return set(re.findall(r";reg-id=(\d)", log)) == {"2"}
+
+
+Shows = Callable[[Seen], bool]
+
+HANGS_ON: dict[str, tuple[Path, tuple[str, ...], Shows]] = {
+    "adaptive": (ALL, ("adaptive", "nat-silent"), claim_holds),
+    "crlf-keepalive": (ALL, ("crlf-30s-hold", "nat-silent"), claim_holds),
+    "drop-dead-flow": (ALL, ("options-25s-drop-reconnect", "black-hole"), claim_holds),
+    "flow-timer": (TLS, ("flow-timer-25s", "idle"), claim_holds),
+    "hold-transport": (ALL, ("hold-transport", "idle"), claim_holds),
+    "idle-time": (ALL, ("idle-600s", "idle"), claim_holds),
+    "options-ping": (ALL, ("options-ping-25s", "idle"), claim_holds),
+    "outbound": (TLS, ("outbound-second-flow", "idle"), registers_as_second_flow),
+    "pong-watchdog": (ALL, ("pong-watchdog", "black-hole"), claim_holds),
+    "reconnect": (ALL, ("reconnect", "reboot"), claim_holds),
+    "refresh-subscription": (ALL, ("refresh-25s", "idle"), claim_holds),
+    "register": (ALL, ("register-300s-crlf-30s", "idle"), claim_holds),
+    "resubscribe": (ALL, ("resubscribe-25s", "idle"), claim_holds),
+    "server-crlf": (TLS, ("server-crlf-held", "idle"), claim_holds),
+    "server-options": (ALL, ("server-options-25s", "idle"), claim_holds),
+    "server-outbound": (TLS, ("outbound-refreshed", "rst"), claim_holds),
+    "session-timer": (CALL, ("session-timer-90s",), claim_holds),
+    "short-expiry": (ALL, ("short-expiry-30s", "idle"), claim_holds),
+    "tcp-keepalive": (ALL, ("tcp-keepalive-25s-hold", "nat-silent"), claim_holds),
+    "tcp-switch": (UDP, ("tcp-switch", "idle"), switch_is_disabled),
+    "tcp-user-timeout": (ALL, ("tcp-user-timeout-30s-options-25s", "black-hole"), claim_holds),
+    "tsx-timers": (UDP, ("rare-retransmissions", "ping-lost"), claim_holds),
+    "udp-keepalive": (UDP, ("udp-keepalive-60s", "idle"), claim_holds),
+}
+"""For each mitigation a cell (its scenario, its labels) and what it shows there, and without it does not."""
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, bool], Seen]:
+    """What came of each cell, by mitigation and whether it was at work."""
+    if kernel.find() is None:
+        kernel.build()
+    scenarios = {file: load(file) for file in (ALL, CALL, UDP, TLS)}
+    cells: dict[str, tuple[Cell, str]] = {}
+    for kind, (file, labels, _) in HANGS_ON.items():
+        (cell,) = (cell for cell in scenarios[file].cells if tuple(label for _, label in cell.axes) == labels)
+        assert kind in [mitigation.kind for mitigation in cell.strategy.mitigations]
+        cells[kind] = (replace(cell, name=kind), "")
+        cells[f"{kind},noop"] = (replace(cell, name=f"{kind},noop"), kind)
+    together = replace(scenarios[ALL], cells=tuple(cell for cell, _ in cells.values()))
+
+    def watch(folder: RunFolder) -> Callable[[Message], None]:
+        for cell, without in cells.values():
+            (folder.cell(cell) / noop_crew.FILE_NAME).write_text(without, encoding="utf-8")
+        return lambda message: None
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT)
+        patch.setattr(host, "CREW", f"{noop_crew.__name__}:main")
+        out = tmp_path_factory.mktemp("vacuity")
+        ran = execute(together, out=out, clock=Clock.VIRTUAL, jobs=None, memory_mb=384, watch=watch)
+    found = {}
+    for cell, result in ran.results:
+        assert isinstance(result, Outcome), f"{cell.name}: {result}"
+        kind, _, noop = cell.name.partition(",")
+        found[kind, not noop] = Seen(result, ran.folder.cell(cell))
+    return found
+
+
+def test_every_mitigation_has_its_cell() -> None:
+    """A new mitigation needs a cell whose verdict hangs on it."""
+    assert list(HANGS_ON) == list(classes())
+
+
+@pytest.mark.parametrize("kind", HANGS_ON)
+def test_claim_hangs_on_the_mitigation(kind: str, seen: dict[tuple[str, bool], Seen]) -> None:
+    """It holds with the mitigation at work, and breaks if that does nothing, in a cell that is sound all the same."""
+    shows = HANGS_ON[kind][2]
+    at_work, noop = seen[kind, True], seen[kind, False]
+    assert shows(at_work), at_work.outcome.claim_text
+    assert noop.outcome.verdict in (Verdict.PASS, Verdict.FAIL), noop.outcome.doubt
+    assert not shows(noop)
