@@ -24,6 +24,8 @@ from lab.network import netns
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
+CANNOT_START = 127  # what shells say
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -135,9 +137,17 @@ def _child(program: Program, sock: socket.socket, log: Path, *, namespace: int, 
 def _become(command: Command, sock: socket.socket) -> NoReturn:
     for fd in (0, 1):
         os.dup2(sock.fileno(), fd)
-    os.chdir(command.folder)
+    try:
+        os.chdir(command.folder)
+    except OSError as problem:
+        print(f"cannot enter the folder `{command.folder}`: {problem.strerror}", file=sys.stderr, flush=True)  # noqa: T201
+        os._exit(CANNOT_START)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it; other programs expect to end by it
-    os.execvpe(command.argv[0], command.argv, dict(command.environment))  # noqa: S606  (no shell is wanted)
+    try:
+        os.execvpe(command.argv[0], command.argv, dict(command.environment))  # noqa: S606  (no shell is wanted)
+    except OSError as problem:
+        print(f"cannot start `{command.argv[0]}`: {problem.strerror}", file=sys.stderr, flush=True)  # noqa: T201
+        os._exit(CANNOT_START)
 
 
 def _redirect(log: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -64,12 +65,27 @@ def execute(
     book = ledger.Ledger(folder.path.name)
     try:
         folders = [folder.cell(cell) for cell in scenario.cells if not why_unsupported(cell)]
-        errors = run_folders(folders, folder.path, clock, jobs, memory_mb, book, on_message)
+        visible = visible_to(scenario)
+        errors = run_folders(folders, folder.path, clock, jobs, memory_mb, book, on_message, visible=visible)
     finally:
         book.close()
     finished = errors is not None
     results = [(cell, (errors or {}).get(folder.cell(cell)) or _judged(cell, folder)) for cell in scenario.cells]
     return Ran(folder, results, finished)
+
+
+def visible_to(scenario: Scenario) -> tuple[str, ...]:
+    """The folders of this machine that the scenario's cells need: where clients of the author's run and lie."""
+    found = set()
+    for client, folder in {(cell.client, cell.folder) for cell in scenario.cells}:
+        if not client.command or client.image:
+            continue
+        found.add(folder)
+        path = dict(client.environment).get("PATH", os.environ.get("PATH", os.defpath))
+        program = shutil.which(os.path.join(folder, client.command[0]) if "/" in client.command[0] else client.command[0], path=path)
+        if program is not None:
+            found |= {os.path.dirname(each) for each in (program, os.path.realpath(program))}
+    return tuple(sorted(found))
 
 
 def run_folders(
@@ -82,12 +98,13 @@ def run_folders(
     on_message: Callable[[Message], None],
     *,
     job: str = "cell",
+    visible: tuple[str, ...] = (),
 ) -> dict[Path, LabError] | None:
-    """Do a job for each folder, all of them below ``writable``.
+    """Do a job for each folder, all of them below ``writable``; ``visible``: what a guest must see, too.
 
     Returns: the errors of those that could not be done; None if it was interrupted.
     """
-    return asyncio.run(_run(folders, writable, clock, jobs, memory_mb, book, on_message, job))
+    return asyncio.run(_run(folders, writable, clock, jobs, memory_mb, book, on_message, job, visible))
 
 
 async def _run(
@@ -99,6 +116,7 @@ async def _run(
     book: ledger.Ledger,
     on_message: Callable[[Message], None],
     job: str,
+    visible: tuple[str, ...],
 ) -> dict[Path, LabError] | None:
     worlds, slots = _shape(clock, jobs)
     count = 0
@@ -107,7 +125,7 @@ async def _run(
         nonlocal count
         count += 1
         real = clock is Clock.REAL
-        argv = host.argv() if real else uml.command(writable, number=count, memory_mb=memory_mb)
+        argv = host.argv() if real else uml.command(writable, number=count, memory_mb=memory_mb, visible=visible)
         return World(
             argv,
             environment=host.environment(),

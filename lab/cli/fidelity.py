@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lab.cli.execute import Ran, execute
-from lab.cli.run import load_all, shown
+from lab.cli.run import check_images, load_all, shown
 from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED, LabError
 from lab.fleet.run_folder import RunFolder
 from lab.judge.moments import Difference, differences, furthest_apart, moments
@@ -52,6 +52,7 @@ def compare_files(files: list[Path], *, out: Path, only: tuple[str, ...], within
         ScenarioError, HostNotCapable: before anything is started.
     """
     scenarios = load_all(files, only=only)
+    check_images(scenarios)
     uml.decide(Clock.VIRTUAL.value)
     console = terminal.console(stderr=False)
     status = EXIT_CLAIMS_HOLD

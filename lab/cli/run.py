@@ -54,6 +54,7 @@ def run_files(files: list[Path], options: Options) -> int:
         HostNotCapable: virtual time was asked for and cannot be had here.
     """
     scenarios = load_all(files, only=options.only, seed=options.seed)
+    check_images(scenarios)
     clock = uml.decide(options.clock)
     console = terminal.console(stderr=options.json)
     for sentence in ledger.clean():
@@ -83,6 +84,22 @@ def load_all(files: list[Path], *, only: tuple[str, ...] = (), seed: int | None 
     if problems:
         raise ScenarioError(problems)
     return scenarios
+
+
+def check_images(scenarios: list[Scenario]) -> None:
+    """Refuse clients in images where there are no containers.
+
+    Raises:
+        ScenarioError: a scenario's client is in an image.
+    """
+    allowed = "leave `image` out, and `command` runs on this machine"
+    problems = [
+        Problem(scenario.file, 0, "client.image", "an image needs containers", f"`{image}`", allowed)
+        for scenario in scenarios
+        for image in sorted({cell.client.image for cell in scenario.cells} - {""})
+    ]
+    if problems:
+        raise ScenarioError(problems)
 
 
 def _chosen(scenario: Scenario, only: tuple[str, ...], seed: int | None) -> Scenario:

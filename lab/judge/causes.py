@@ -10,13 +10,14 @@ from collections.abc import Iterator
 
 from lab.judge import faults
 from lab.judge.sentinel import outcome_of
-from lab.judge.story import Flow, Line, ProbeSeen, Story
+from lab.judge.story import ENDED_AT_CLIENT, Flow, Line, ProbeSeen, Story
 from lab.model.outcome import CauseFound
 from lab.model.scenario import Cell
+from lab.model.topology import Role
 from lab.model.verdict import Cause
 
-MAPPING_END_MATTERS_S = 0.2
-"""A mapping that ends this soon after its client closed the connection ended because of that, not by itself."""
+DIES_WITHIN_S = 1.0
+"""The runner hears of the end of the client's process this soon after its kernel has closed its connections."""
 
 AFTER_FORGETTING = {
     ("silent", "silent"): " and drops what follows from either side silently",
@@ -35,7 +36,11 @@ def find(cell: Cell, story: Story, probe: ProbeSeen) -> CauseFound:
     flow = flow_of(story, probe)
     found = [*_aborted(story, deadline), *faults.causes(cell, story, sent=sent, deadline=deadline)]
     if flow is not None:
-        found += [*_client_closed(story, flow, deadline), *_mapping_lost(story, flow, sent)]
+        found += [
+            *_client_closed(story, flow, deadline),
+            *_seen_closing(cell, story, flow, deadline),
+            *_mapping_lost(story, flow, sent),
+        ]
     if not found:
         return CauseFound(
             kind=Cause.UNKNOWN, at_s=None, text=f"no answer to the probe at {sent:.1f} s; the record does not show why"
@@ -70,6 +75,24 @@ def _client_closed(story: Story, flow: Flow, before: float) -> Iterator[CauseFou
             why = line["reason"] or line["state"]
             kind, text = Cause.CLIENT_CLOSED, f"client's transport ended at {line['t']:.1f} s: {why}"
         yield CauseFound(kind=kind, at_s=line["t"], text=text, evidence=(number,))
+        return
+
+
+def _seen_closing(cell: Cell, story: Story, flow: Flow, before: float) -> Iterator[CauseFound]:
+    """What the network shows where the client does not speak of the end of its transport: who sent FIN or RST first."""
+    if any(line["t"] <= before and line["state"] in ENDED_AT_CLIENT for _, line in story.transport(flow)):
+        return
+    client = cell.topology.only(Role.CLIENT).name
+    for number, line in story.of("link", "packet", proto="tcp"):
+        ends = (line["src"], line["dst"])
+        if flow.inside not in ends or line["t"] > before or not {"F", "R"} & set(line["flags"]):
+            continue
+        dying = any(line["t"] <= died["t"] <= line["t"] + DIES_WITHIN_S for _, died in story.of("client", "aborted"))
+        if line["src"] == flow.inside and line["from"] == client and not dying:
+            text = (
+                f"client closed the connection at {line['t']:.1f} s, as link {line['link']} shows; it does not say why"
+            )
+            yield CauseFound(kind=Cause.CLIENT_CLOSED, at_s=line["t"], text=text, evidence=(number,))
         return
 
 

@@ -93,8 +93,10 @@ class Story:
         return sorted(fates, key=lambda probe: probe.sent_s)
 
     def _confirmed(self, since: float, until: float) -> bool:
-        """Whether the client got the ACK to its acceptance of a call."""
-        return any(since <= line["t"] <= until for _, line in self.of("client", "call", state="confirmed"))
+        """Whether the client got the ACK to its acceptance of a call; one that never speaks of calls is not asked."""
+        calls = [line for _, line in self.of("client", "call")]
+        confirmed = (line["t"] for line in calls if line["state"] == "confirmed")
+        return not calls or any(since <= t <= until for t in confirmed)
 
     def never_silent(self) -> bool:
         """Whether the client never got as far as falling silent."""

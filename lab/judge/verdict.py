@@ -7,10 +7,16 @@ import dataclasses
 from lab.judge import causes, effects, metrics, sentinel
 from lab.judge.chain import chain
 from lab.judge.story import Line, Story
-from lab.mitigations.catalogue import unsupported
+from lab.mitigations.catalogue import not_offered, unsupported
 from lab.model.outcome import CauseFound, Outcome
 from lab.model.scenario import Account, Cell
 from lab.model.verdict import Verdict
+
+SET_UP_S = 1.0
+"""A subscription that the client speaks of exists at the server by then; the NOTIFY that tells the client is later."""
+
+SHOWN = 80
+"""How much of a broken line a doubt quotes."""
 
 
 def judge(cell: Cell, lines: list[Line]) -> Outcome:
@@ -21,7 +27,7 @@ def judge(cell: Cell, lines: list[Line]) -> Outcome:
     scenario says (the sentinel flows tell).
     """
     story = Story(lines)
-    unsupported = why_unsupported(cell)
+    unsupported = why_unsupported(cell) or _not_offered(cell, story)
     doubt = unsupported or _doubt(cell, story)
     cause = None if doubt else _cause(cell, story)
     measured = metrics.measure(cell, story, cause)
@@ -50,9 +56,23 @@ def why_unsupported(cell: Cell) -> str:
     return unsupported(cell.strategy.mitigations, transport=cell.transport.value, registers=registers)
 
 
+def _not_offered(cell: Cell, story: Story) -> str:
+    """Why the strategy cannot exist with the scenario's own client, as far as that has said what it offers."""
+    if not cell.client.is_own:
+        return ""
+    for who in ("ready", "subscribed"):  # one that is set up and has not offered anything offers nothing
+        for _, line in story.of("client", who):
+            return not_offered(cell.strategy.mitigations, line.get("mitigations") or ())
+    return ""
+
+
 def _doubt(cell: Cell, story: Story) -> str:
+    if wrong := _protocol_error(story):
+        return wrong
     if story.never_silent():
         return "the client never got as far as falling silent" + _last_word(story)
+    if not any(line["t"] <= SET_UP_S for _, line in story.of("server", "subscription", state="active")):
+        return "the client says that it is subscribed, but the server knows of no subscription"
     if story.ended() is None:
         return "the run was cut short"
     known = len(story.probes())
@@ -68,10 +88,20 @@ def _failed_before_faults(cell: Cell, story: Story) -> bool:
     return cause is not None and cause.at_s is not None and cause.at_s < begun
 
 
+def _protocol_error(story: Story) -> str:
+    errors = [line for _, line in story.of("runner", "protocol-error")]
+    if not errors:
+        return ""
+    first = errors[0]
+    line = f": `{first['line'][:SHOWN]}`" if first["line"] else ""
+    return f"the scenario's {first['actor']} broke the actor protocol: {first['why']}{line}"
+
+
 def _last_word(story: Story) -> str:
     for _, line in story.of("client", "aborted"):
         return f"; its process ended by {line['how']}: {line['last']}"
-    return ""
+    ready = any(True for _ in story.of("client", "ready"))
+    return ": it said `ready`, never `subscribed`" if ready else ": it never said `ready`"
 
 
 def _cause(cell: Cell, story: Story) -> CauseFound | None:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from importlib import import_module
 from itertools import combinations
 from pathlib import Path
@@ -48,6 +48,17 @@ def unsupported(mitigations: Iterable[Mitigation], *, transport: str, registers:
         names = ", ".join(option.name for option in options)
         return f"pjsip passes {MOST_SOCKET_OPTIONS} socket options to a socket, not {len(options)}: {names}"
     return ""
+
+
+def not_offered(mitigations: Iterable[Mitigation], offered: Collection[str]) -> str:
+    """Which of these a client that is not the lab's own would have to do itself and has not offered; empty if none.
+
+    Args:
+        mitigations: of one strategy, of either side.
+        offered: the kinds named in its ``ready``.
+    """
+    missing = [one.kind for one in mitigations if isinstance(one, ClientSide) and one.kind not in offered]
+    return f"the scenario's client does not offer {' and '.join(missing)}" if missing else ""
 
 
 def _class_in(module: str) -> type[Mitigation]:

@@ -6,6 +6,7 @@ inside a guest without it. A rule's ValueError reads ``what is wrong; what is al
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from functools import partial
@@ -27,6 +28,7 @@ LARGEST_MTU = 1500
 """Bytes; what the lab's links carry (Ethernet)."""
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*", re.ASCII)
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}/\d{1,2}", re.ASCII)
 
 
@@ -131,6 +133,29 @@ def _one_or_more(value: Any) -> tuple[str, ...]:
     return tuple(words)
 
 
+def _words(value: Any) -> tuple[str, ...]:
+    example = "such as `[./my-client, --verbose]`"
+    if not isinstance(value, list) or not value:
+        raise ValueError(f"not a program and its arguments; a list, {example}")
+    for word in value:
+        if not isinstance(word, str) or "\0" in word:
+            raise ValueError(f"`{json.dumps(word)}` is not text; put it in quotes, {example}")
+    if not value[0]:
+        raise ValueError(f"a program without a name; {example}")
+    return tuple(value)
+
+
+def _variables(value: Any) -> tuple[tuple[str, str], ...]:
+    if not isinstance(value, dict) or not value:
+        raise ValueError("not a mapping of names to texts; such as `{MODE: test}`")
+    for name, text in value.items():
+        if _VARIABLE.fullmatch(name) is None:
+            raise ValueError(f"`{name}` is not a variable's name; letters, digits and `_`, such as `{{MODE: test}}`")
+        if not isinstance(text, str):
+            raise ValueError(f"the value of `{name}` is not text; put it in quotes")
+    return tuple(value.items())
+
+
 def _seed(value: int) -> int:
     if not 0 <= value < 2**32:
         raise ValueError(f"out of range; 0 to {2**32 - 1}")
@@ -155,3 +180,10 @@ WholeSecondsOrNever = Annotated[WholeSeconds | None, Before(_or_never, also={"co
 """None is written ``never``."""
 OneOrMore = Annotated[tuple[str, ...], Before(_one_or_more, also={"type": "string"})]
 """Written as one name or as a list of names."""
+Words = Annotated[tuple[str, ...], Before(_words, also={"type": "array", "minItems": 1})]
+"""A program and its arguments."""
+Variables = Annotated[
+    tuple[tuple[str, str], ...],
+    Before(_variables, also={"type": "object", "additionalProperties": {"type": "string"}}),
+]
+"""Environment variables; a mapping in YAML."""

@@ -9,7 +9,7 @@ from typing import Any
 from lab.model.fault import Fault
 from lab.model.impairment import Impairment
 from lab.model.middlebox import Middlebox
-from lab.model.rules import Label, OneOrMore, Yaml
+from lab.model.rules import Label, OneOrMore, Variables, Words, Yaml
 from lab.model.topology import Topology
 from lab.model.verdict import Cause, Verdict
 from lab.units import Lasting, Percent, Seconds, Share, WholeSeconds
@@ -62,9 +62,34 @@ class Server(Yaml):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Client(Yaml):
-    """The pjsip client: what its account does."""
+    """What the client is, and what its account does.
+
+    Attributes:
+        account: what it sets up.
+        command: a program in the place of the lab's pjsip client, and its arguments; it speaks the actor protocol
+            (docs/actor-protocol.md). It is looked up in PATH, or below the scenario's folder, where it runs.
+        environment: what it finds in its environment besides PATH, HOME and LANG.
+        image: the container image it runs in, with the docker backend; without a command the image's own.
+    """
 
     account: Account = Account.SUBSCRIBE
+    command: Words = ()
+    environment: Variables = ()
+    image: str = ""
+
+    def __post_init__(self) -> None:
+        """Check that they fit together.
+
+        Raises:
+            ValueError: they do not.
+        """
+        if self.environment and not self.is_own:
+            raise ValueError("an environment, and nothing to run in it; `command` or `image` as well")
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is the author's, not the lab's pjsip client."""
+        return bool(self.command or self.image)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -159,6 +184,7 @@ class Cell:
         impairments: what links do to packets, by direction.
         ends: end of the run, seconds after the client fell silent.
         claim: None if the author claims nothing of this cell.
+        folder: the scenario file's, absolute, where a client's own command runs.
     """
 
     scenario: str
@@ -177,6 +203,7 @@ class Cell:
     expect: Expectation
     ends: Seconds
     claim: Claim | None
+    folder: str = "/"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

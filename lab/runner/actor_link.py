@@ -4,15 +4,47 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
+import time
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from lab.actors.channel import Lines
+from lab.actors.protocol import Broken, Said
 from lab.backends.base import Actor
 from lab.runner.record import Record
 
 LAST_LINES = 5
+LAST_BYTES = 8192
+"""How much of a log is read for its last lines."""
+
+MOST_BYTES = 64 << 20
+"""An actor that says more is not heard any further; a day of pings every five seconds makes 4 MB."""
+MOST_AT_ONCE = 16
+"""Pieces taken before anybody else in the event loop has a turn."""
+MOST_COMPLAINTS = 10
+"""Broken lines that are told one by one."""
+
+
+class Ears(Protocol):
+    """Cuts what an actor writes into events."""
+
+    def feed(self, data: bytes, *, now: float) -> Iterable[Said | Broken]:
+        """What the data completes; ``now`` is CLOCK_MONOTONIC."""
+
+
+class OurLines:
+    """The ears for an actor of the lab's own, which is trusted: what it says wrongly is a bug of ours."""
+
+    def __init__(self) -> None:
+        self._lines = Lines()
+
+    def feed(self, data: bytes, *, now: float) -> Iterable[Said | Broken]:  # noqa: ARG002  (see `Ears`)
+        """See ``Ears``."""
+        for event in self._lines.feed(data):
+            yield Said(event.pop("ev"), at=event.pop("at"), fields=event)
 
 
 class ActorLink:
@@ -23,17 +55,20 @@ class ActorLink:
         actor: its process.
         record: where its events go.
         logs: its log files, the most telling first; their last lines go into ``aborted``.
+        ears: how it is understood; a line that breaks the protocol becomes ``protocol-error`` {actor, why, line}.
 
     Attributes:
         frozen: whether it has been stopped where it stands.
     """
 
-    def __init__(self, name: str, actor: Actor, record: Record, logs: tuple[Path, ...]) -> None:
+    def __init__(self, name: str, actor: Actor, record: Record, logs: tuple[Path, ...], ears: Ears) -> None:
         self.name = name
         self._actor = actor
         self._record = record
         self._logs = logs
-        self._lines = Lines()
+        self._ears = ears
+        self._heard = 0
+        self._complaints = 0
         self._attached = False
         self.frozen = False
 
@@ -73,8 +108,12 @@ class ActorLink:
         self._actor.kill()
 
     def _readable(self) -> None:
-        """Take all that is there; at the end of the stream stop looking (``_ended`` tells why)."""
-        while True:
+        """Take what is there, but leave the others a turn."""
+        self._take(MOST_AT_ONCE)
+
+    def _take(self, pieces: int | None) -> None:
+        """Take as many pieces, or all; at the end of the stream stop looking (``_ended`` tells why)."""
+        while (pieces is None or pieces > 0) and self._heard <= MOST_BYTES:
             try:
                 data = self._actor.sock.recv(65536)
             except BlockingIOError:
@@ -84,28 +123,58 @@ class ActorLink:
             if not data:
                 asyncio.get_running_loop().remove_reader(self._actor.sock)
                 return
-            for event in self._lines.feed(data):
-                self._record.take(self.name, event.pop("ev"), at=event.pop("at"), **event)
+            self._heard += len(data)
+            pieces = None if pieces is None else pieces - 1
+            now = time.monotonic()
+            for event in self._ears.feed(data, now=now):
+                self._hear(event, now)
+            if self._heard > MOST_BYTES:
+                asyncio.get_running_loop().remove_reader(self._actor.sock)  # it will wait for a reader, for good
+                self._complain(Broken(f"more than {MOST_BYTES} bytes in all", ""), now)
+
+    def _hear(self, event: Said | Broken, now: float) -> None:
+        if isinstance(event, Said):
+            self._record.take(self.name, event.ev, at=now if event.at is None else event.at, **event.fields)
+        else:
+            self._complaints += 1
+            if self._complaints <= MOST_COMPLAINTS:
+                self._complain(event, now)
+
+    def _complain(self, broken: Broken, now: float) -> None:
+        self._record.take("runner", "protocol-error", at=now, actor=self.name, why=broken.why, line=broken.line)
 
     def _ended(self) -> None:
         self._detach()
         status = self._actor.wait()
         assert status is not None  # ``ended`` was readable
-        how = signal.Signals(-status).name if status < 0 else f"exit status {status}"
+        how = _signal_name(-status) if status < 0 else f"exit status {status}"
         self._record.take(self.name, "aborted", how=how, last=self._last_lines())
 
     def _detach(self) -> None:
         """Stop listening, after taking what is still unread."""
         loop = asyncio.get_running_loop()
         loop.remove_reader(self._actor.ended)
-        self._readable()
+        self._take(None)
         loop.remove_reader(self._actor.sock)
         self._attached = False
 
     def _last_lines(self) -> str:
         for log in self._logs:
-            if log.exists():
-                lines = [line for line in log.read_text("utf-8", "replace").splitlines() if line.strip()]
+            if log.is_file():
+                lines = [line for line in _tail(log).splitlines() if line.strip()]
                 if lines:
                     return " | ".join(lines[-LAST_LINES:])
         return "it wrote no log"
+
+
+def _tail(log: Path) -> str:
+    with log.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - LAST_BYTES))
+        return file.read().decode("utf-8", "replace")
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal, of which only the ends have names
+        return f"signal {number}"

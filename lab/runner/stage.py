@@ -6,6 +6,7 @@ they see the first packet.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,8 +16,10 @@ from lab.actors.aging import Aging
 from lab.actors.capture import Capture
 from lab.actors.observer import Observer
 from lab.actors.pjsip import client as pjsip_client
+from lab.actors.protocol import ClientLines
 from lab.actors.sentinel import Sentinel
 from lab.actors.sip_server import actor as sip_server
+from lab.backends.base import Command, Program
 from lab.backends.netns import NetnsBackend
 from lab.model import wire
 from lab.model.fault import ForgedSegment
@@ -27,7 +30,7 @@ from lab.network import forge
 from lab.network.apply import Network, apply
 from lab.network.ledger import Ledger
 from lab.network.plan import plan
-from lab.runner.actor_link import ActorLink
+from lab.runner.actor_link import ActorLink, Ears, OurLines
 from lab.runner.expect import Expectations
 from lab.runner.flows import Flows
 from lab.runner.record import Record
@@ -62,14 +65,22 @@ class Stage:
         self.network: Network = apply(plan(self.cell.topology, dict(self.cell.middleboxes)), ledger=ledger)
         self._undo.append(self.network.close)
         backend = NetnsBackend(self.network.namespaces)
-        self.server = self._actor("server", backend, self.server_node, sip_server.main)
-        self.client = self._actor("client", backend, self.client_node, pjsip_client.main)
+        self.server = self._actor("server", backend, self.server_node, sip_server.main, OurLines())
+        self.client = self._actor("client", backend, self.client_node, self._client_program(), ClientLines())
         if any(isinstance(fault, ForgedSegment) for fault in self.cell.faults):
             forge.prepare()  # after the forks, which would copy what it loads
         self.observers = [self._observer(name) for name, _ in self.cell.middleboxes]
         self.agings = [self._aging(name, box) for name, box in self.cell.middleboxes if not box.ages_in_kernel]
         self.captures = [self._capture(link.name) for link in self.cell.topology.links]
         self._impair()  # after the captures, which each wait for a packet of their own on the link
+
+    def _client_program(self) -> Program:
+        client = self.cell.client
+        if not client.is_own:
+            return pjsip_client.main
+        # a world's environment is the lab's own choice (`lab.worlds.host`), so it may be passed on
+        environment = {**os.environ, **dict(client.environment)}
+        return Command(client.command, environment, Path(self.cell.folder))
 
     def _impair(self) -> None:
         if not self.cell.impairments:
@@ -174,11 +185,10 @@ class Stage:
     def _server_address(self) -> str:
         return str(self.cell.topology.address(self.server_node).ip)
 
-    def _actor(self, name: str, backend: NetnsBackend, node: str, main: Callable[[Any], None]) -> ActorLink:
+    def _actor(self, name: str, backend: NetnsBackend, node: str, program: Program, ears: Ears) -> ActorLink:
         output = self._folder / f"{name}.out"
-        link = ActorLink(
-            name, backend.spawn(node, main, output), self.record, logs=(output, self._folder / f"{name}.log")
-        )
+        logs = (output, self._folder / f"{name}.log")
+        link = ActorLink(name, backend.spawn(node, program, output), self.record, logs=logs, ears=ears)
         self._undo.append(link.end)
         return link
 

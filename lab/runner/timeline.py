@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from lab.errors import LabFault
+from lab.mitigations.catalogue import not_offered
 from lab.model.fault import Fault, ServerFreeze
 from lab.model.scenario import Cell, Probe, ProbeKind
 from lab.runner import faults
@@ -108,8 +109,14 @@ class Timeline:
         await self._stage.open_sentinel()
         self._say("phase", phase="subscribing")
         gone = self._expectations.next(who="client", ev="aborted")
+        ready = self._expectations.next(who="client", ev="ready")
         subscribed = self._expectations.next(who="client", ev="subscribed")
         self._stage.start_client()
+        if self._cell.client.is_own:
+            await asyncio.wait({ready, subscribed, gone}, timeout=READY_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
+            offered = ready.result().get("mitigations") or () if ready.done() else ()
+            if not_offered(self._cell.strategy.mitigations, offered):
+                return False
         await asyncio.wait({subscribed, gone}, timeout=SUBSCRIBED_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
         if not subscribed.done():
             return False

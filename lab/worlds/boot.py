@@ -55,6 +55,7 @@ class Request:
         writable: the run folder, writable at the same path as on the host.
         environment: all of the program's environment.
         path: where modules are searched, ``sys.path`` of this process by default.
+        visible: folders beyond the lab's own that the guest must see, even where it has its own ``/tmp``; absolute.
     """
 
     entry: str
@@ -62,6 +63,7 @@ class Request:
     args: Sequence[object] = ()
     environment: dict[str, str] = field(default_factory=dict)
     path: tuple[str, ...] = field(default_factory=lambda: tuple(entry for entry in sys.path if entry))
+    visible: tuple[str, ...] = ()
 
     def write(self, control: Path) -> None:
         """Put this where the guest's init looks for it."""
@@ -72,7 +74,7 @@ class Request:
                 "writable": str(self.writable),
                 "environment": self.environment,
                 "path": self.path,
-                "visible": hidden((*self.path, sys.base_prefix, str(INIT.parent))),
+                "visible": hidden((*self.path, sys.base_prefix, sys.prefix, str(INIT.parent), *self.visible)),
                 "executable": sys.executable,
                 "prefix": sys.prefix,
             }

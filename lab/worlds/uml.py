@@ -39,17 +39,32 @@ def decide(wish: str) -> Clock:
     return Clock.VIRTUAL
 
 
-def command(run_folder: Path, *, number: int, memory_mb: int) -> list[str]:
+def command(run_folder: Path, *, number: int, memory_mb: int, visible: tuple[str, ...] = ()) -> list[str]:
     """The command line of guest ``number`` (from 1), which may write into ``run_folder`` and nowhere else.
+
+    Args:
+        run_folder: absolute.
+        number: from 1.
+        memory_mb: of the guest, in MiB.
+        visible: folders of the host that cells need, besides the lab's own; absolute.
+
+    Raises:
+        HostNotCapable: a guest has a folder of its own in the place of one of those.
 
     Effect: writes ``guests/<number>/`` below the run folder: what the guest's init reads first.
     """
+    for folder in visible:
+        if folder in boot.HIDDEN:
+            raise HostNotCapable(
+                f"the scenario's client is in `{folder}`, and a guest has a {folder} of its own",
+                fix="put scenario and client into a folder below it, or use --clock real",
+            )
     compileall.compile_dir(Path(lab.__file__).parent, quiet=2)  # a guest compiles four times slower, and keeps nothing
     found = kernel.find()
     assert found is not None  # `decide` has looked
     control = run_folder / "guests" / str(number)
     control.mkdir(parents=True)
-    boot.Request(entry=CREW, writable=run_folder, environment=host.environment()).write(control)
+    boot.Request(entry=CREW, writable=run_folder, environment=host.environment(), visible=visible).write(control)
     guest = boot.command(
         kernel=found,
         run_folder=run_folder,

@@ -317,9 +317,16 @@ def test_call_passes_when_its_end_is_answered() -> None:
 
 def test_call_whose_ack_got_lost_fails() -> None:
     """The client never saw the call begin."""
-    lines = call(*BEGUN, ("ending", 80.0), ("answered", 80.1))
+    lines = [*call(*BEGUN, ("ending", 80.0), ("answered", 80.1)), {**CONFIRMED, "state": "connecting"}]
     outcome = judged(cell(), *flow_set_up(), *sentinel("delivered"), *lines, END)
     assert outcome.verdict is Verdict.FAIL
+
+
+def test_call_of_a_client_that_does_not_speak_of_calls() -> None:
+    """Its answers to INVITE and BYE are all there is to judge by."""
+    lines = call(*BEGUN, ("ending", 80.0), ("answered", 80.1))
+    outcome = judged(cell(), *flow_set_up(), *sentinel("delivered"), *lines, END)
+    assert outcome.verdict is Verdict.PASS
 
 
 @pytest.mark.parametrize("ending", [[], [("ending", 80.0)]])

@@ -61,7 +61,7 @@ seed: 1
 topology: two
 transport: tls
 server: { subscription-expires: 600 s, registration-expires: 300 s, notify-route: flow, answers-crlf: true }
-client: { account: subscribe }
+client: { account: subscribe, command: [sh, -c, 'true'], environment: { MODE: test }, image: client-image }
 middlebox:
   home-nat:
     name: mine
@@ -163,8 +163,11 @@ LIVENESS = {
     "server.registration-expires": ("registration-expires: 300 s", "registration-expires: 60 s"),
     "server.notify-route": ("notify-route: flow", "notify-route: contact"),
     "server.answers-crlf": ("answers-crlf: true", "answers-crlf: false"),
-    "client": ("client: { account: subscribe }", "client: { account: register }"),
+    "client": ("client: { account: subscribe, ", "client: { account: register, "),
     "client.account": ("account: subscribe", "account: register"),
+    "client.command": ("command: [sh, -c, 'true']", "command: [sh, -c, 'false']"),
+    "client.environment": ("environment: { MODE: test }", "environment: { MODE: other }"),
+    "client.image": ("image: client-image", "image: other-image"),
     "middlebox": ("cgn: rfc-ideal", "cgn: never-forgets"),
     "middlebox.name": ("name: mine", "name: yours"),
     "middlebox.base": ("base: silent-60s\n    established-idle-timeout: 50 s\n", "base: silent-60s\n"),
@@ -382,6 +385,7 @@ def test_defaults(read: Read) -> None:
         expect=Expectation(delivered=Percent(100)),
         ends=Seconds(60),
         claim=None,
+        folder=cell.folder,
     )
 
 
