@@ -14,6 +14,7 @@ COPIED = ("via:", "from:", "to:", "call-id:", "cseq:")  # from a request into it
 
 
 def say(ev, **fields):
+    """Tell the runner."""
     print(json.dumps({"ev": ev, **fields}), flush=True)
 
 
@@ -27,9 +28,10 @@ if start["transport"] == "tls":
 say("transport", id="1", state="connected", local=local)
 transport, me, peer = start["transport"], *(f"sip:{start[user]}@{start['domain']}" for user in ("user", "peer"))
 stream.sendall(
-    f"SUBSCRIBE {peer} SIP/2.0\r\nVia: SIP/2.0/{transport.upper()} {local};branch=z9hG4bK1;rport\r\nMax-Forwards: 70\r\n"
-    f"From: <{me}>;tag=1\r\nTo: <{peer}>\r\nCall-ID: {local}\r\nCSeq: 1 SUBSCRIBE\r\nEvent: presence\r\nExpires: 600\r\n"
-    f"Contact: <sip:{local};transport={transport}>\r\nContent-Length: 0\r\n\r\n".encode()
+    f"SUBSCRIBE {peer} SIP/2.0\r\nVia: SIP/2.0/{transport.upper()} {local};branch=z9hG4bK1;rport\r\n"
+    f"Max-Forwards: 70\r\nFrom: <{me}>;tag=1\r\nTo: <{peer}>\r\nCall-ID: {local}\r\nCSeq: 1 SUBSCRIBE\r\n"
+    f"Event: presence\r\nExpires: 600\r\nContact: <sip:{local};transport={transport}>\r\n"
+    "Content-Length: 0\r\n\r\n".encode()
 )
 received, subscribed = b"", False
 while True:
@@ -55,6 +57,6 @@ while True:
             say("subscribed")
         if method not in ("SIP/2.0", "ACK"):
             status = "200 OK" if method in ("NOTIFY", "OPTIONS", "MESSAGE") else "501 Not Implemented"
-            copied = [line + ";tag=1" * (line.lower().startswith("to:") and ";tag=" not in line) for line in headers
-                      if line.lower().startswith(COPIED)]  # fmt: skip
-            stream.sendall("\r\n".join([f"SIP/2.0 {status}", *copied, "Content-Length: 0\r\n\r\n"]).encode())
+            copied = [line for line in headers if line.lower().startswith(COPIED)]
+            tagged = [line + ";tag=1" * (line[:3].lower() == "to:" and ";tag=" not in line) for line in copied]
+            stream.sendall("\r\n".join([f"SIP/2.0 {status}", *tagged, "Content-Length: 0\r\n\r\n"]).encode())

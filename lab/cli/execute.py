@@ -76,16 +76,16 @@ def execute(
 
 def visible_to(scenario: Scenario) -> tuple[str, ...]:
     """The folders of this machine that the scenario's cells need: where clients of the author's run and lie."""
-    found = set()
-    for client, folder in {(cell.client, cell.folder) for cell in scenario.cells}:
+    found: set[Path] = set()
+    for client, folder in {(cell.client, Path(cell.folder)) for cell in scenario.cells}:
         if not client.command or client.image:
             continue
         found.add(folder)
+        name = client.command[0]
         path = dict(client.environment).get("PATH", os.environ.get("PATH", os.defpath))
-        program = shutil.which(os.path.join(folder, client.command[0]) if "/" in client.command[0] else client.command[0], path=path)
-        if program is not None:
-            found |= {os.path.dirname(each) for each in (program, os.path.realpath(program))}
-    return tuple(sorted(found))
+        if (program := shutil.which(str(folder / name) if "/" in name else name, path=path)) is not None:
+            found |= {Path(program).parent, Path(program).resolve().parent}
+    return tuple(sorted(str(each) for each in found))
 
 
 def run_folders(

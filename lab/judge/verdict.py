@@ -93,8 +93,8 @@ def _protocol_error(story: Story) -> str:
     if not errors:
         return ""
     first = errors[0]
-    line = f": `{first['line'][:SHOWN]}`" if first["line"] else ""
-    return f"the scenario's {first['actor']} broke the actor protocol: {first['why']}{line}"
+    wrote = f": `{first['wrote'][:SHOWN]}`" if first["wrote"] else ""
+    return f"the scenario's {first['actor']} broke the actor protocol: {first['why']}{wrote}"
 
 
 def _last_word(story: Story) -> str:

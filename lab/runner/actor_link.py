@@ -55,7 +55,7 @@ class ActorLink:
         actor: its process.
         record: where its events go.
         logs: its log files, the most telling first; their last lines go into ``aborted``.
-        ears: how it is understood; a line that breaks the protocol becomes ``protocol-error`` {actor, why, line}.
+        ears: how it is understood; a line that breaks the protocol becomes ``protocol-error`` {actor, why, wrote}.
 
     Attributes:
         frozen: whether it has been stopped where it stands.
@@ -141,7 +141,7 @@ class ActorLink:
                 self._complain(event, now)
 
     def _complain(self, broken: Broken, now: float) -> None:
-        self._record.take("runner", "protocol-error", at=now, actor=self.name, why=broken.why, line=broken.line)
+        self._record.take("runner", "protocol-error", at=now, actor=self.name, why=broken.why, wrote=broken.line)
 
     def _ended(self) -> None:
         self._detach()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import replace
 from ipaddress import IPv4Interface
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 
 from lab.judge.verdict import judge
+from lab.mitigations.options_ping import OptionsPing
+from lab.mitigations.server_crlf import ServerCrlf
 from lab.model.fault import LinkDown
 from lab.model.middlebox import ForgottenFlow, Middlebox
 from lab.model.outcome import Outcome
@@ -352,3 +355,88 @@ def test_cause_is_sought_on_the_flow_of_the_call() -> None:
     outcome = judged(cell(), *flow_set_up(), *sentinel("delivered"), *fate, *lines, idle_timer(33.0), END)
     assert outcome.cause is not None
     assert (outcome.cause.kind, outcome.cause.at_s) == (Cause.CLIENT_IDLE_TIMER, 75.0)
+
+
+def without_words() -> list[Line]:
+    """The set-up of a client that says nothing of its transports."""
+    return [line for line in flow_set_up() if line["ev"] != "transport"]
+
+
+def segment(t: float, flags: str, *, outgoing: bool = True, link: str = "lan") -> Line:
+    source, target = (INSIDE, REMOTE) if outgoing else (REMOTE, INSIDE)
+    ends = {"src": source, "dst": target, "from": "client" if outgoing else "home-nat"}
+    return {"t": t, "who": "link", "ev": "packet", "link": link, "proto": "tcp", **ends, "bytes": 40, "payload": 0,
+            "flags": flags, "seq": 1}  # fmt: skip
+
+
+@pytest.mark.parametrize("flags", ["FA", "R", "RA"])
+def test_close_that_only_the_network_shows(flags: str) -> None:
+    """A client that does not say that it closed its connection is seen doing it; the mapping that ends later is not
+    taken for the cause."""
+    lines = [segment(20, "PA"), segment(33, flags), forgot(43), *probe(1, 100, answered=False)]
+    outcome = judged(cell(), *without_words(), *sentinel("delivered"), *lines, END)
+    assert outcome.cause is not None
+    assert (outcome.cause.kind, outcome.cause.at_s) == (Cause.CLIENT_CLOSED, 33.0)
+    assert "does not say why" in outcome.cause.text
+
+
+def test_close_by_the_other_side_is_not_the_clients() -> None:
+    """A client that answers FIN with FIN has not closed the connection."""
+    lines = [segment(33, "FA", outgoing=False), segment(33.1, "FA"), *probe(1, 100, answered=False)]
+    outcome = judged(cell(), *without_words(), *sentinel("delivered"), *lines, END)
+    assert outcome.cause is not None
+    assert outcome.cause.kind is Cause.UNKNOWN
+
+
+def test_close_by_death_is_death() -> None:
+    """The kernel closes the connections of a process that ends, a moment before the runner hears of the end."""
+    died = {"t": 33.05, "who": "client", "ev": "aborted", "how": "exit status 3", "last": "it wrote no log"}
+    lines = [segment(33, "FA"), died, *probe(1, 100, answered=False)]
+    outcome = judged(cell(), *without_words(), *sentinel("delivered"), *lines, END)
+    assert outcome.cause is not None
+    assert outcome.cause.kind is Cause.CLIENT_ABORTED
+
+
+def test_lost_probe_without_any_evidence_has_no_cause() -> None:
+    """Nothing is made up where neither the client nor the network shows anything."""
+    outcome = judged(cell(), *without_words(), *sentinel("delivered"), *probe(1, 100, answered=False), END)
+    assert outcome.cause is not None
+    assert (outcome.cause.kind, outcome.cause.at_s) == (Cause.UNKNOWN, None)
+
+
+def test_subscription_that_the_server_does_not_know() -> None:
+    """A client's word alone does not establish what the cell is about."""
+    lines = [line for line in flow_set_up() if line["ev"] != "subscription"]
+    outcome = judged(cell(), *lines, *sentinel("delivered"), *probe(1, 100, answered=False), END)
+    assert outcome.verdict is Verdict.INCONCLUSIVE
+    assert "the server knows of no subscription" in outcome.doubt
+
+
+def test_broken_protocol() -> None:
+    """A client that breaks the protocol may have kept back what mattered: nothing is concluded."""
+    broken = {"t": 5.0, "who": "runner", "ev": "protocol-error", "actor": "client", "why": "not JSON", "wrote": "Hello"}
+    outcome = judged(cell(), *flow_set_up(), *sentinel("delivered"), broken, *probe(1, 100, answered=True), END)
+    assert outcome.verdict is Verdict.INCONCLUSIVE
+    assert outcome.doubt == "the scenario's client broke the actor protocol: not JSON: `Hello`"
+
+
+@pytest.mark.parametrize(
+    ("said", "verdict"),
+    [
+        ([{"ev": "ready", "mitigations": ["options-ping", "other"]}], Verdict.PASS),
+        ([{"ev": "ready", "mitigations": ["other"]}], Verdict.UNSUPPORTED),
+        ([{"ev": "ready"}], Verdict.UNSUPPORTED),
+        ([], Verdict.UNSUPPORTED),
+    ],
+)
+@pytest.mark.parametrize("own", [True, False])
+def test_mitigations_of_a_client_of_the_authors(said: list[Line], verdict: Verdict, own: bool) -> None:
+    """It does what it has offered when it got ready; the lab's own client does what the lab knows that it does."""
+    strategy = Strategy(name="ping", mitigations=(OptionsPing(interval=Seconds(25)), ServerCrlf(interval=Seconds(25))))
+    client = Client(command=("./mine",) if own else ())
+    subject = dataclasses.replace(cell(), strategy=strategy, client=client)
+    ready = [{"t": -1.0, "who": "client", **line} for line in said]
+    outcome = judged(subject, *flow_set_up(), *ready, *sentinel("delivered"), *probe(1, 100, answered=True), END)
+    assert outcome.verdict is (verdict if own else Verdict.PASS)
+    if outcome.verdict is Verdict.UNSUPPORTED:
+        assert outcome.doubt == "the scenario's client does not offer options-ping"

@@ -1,0 +1,244 @@
+"""What a client may say, and what becomes of everything else."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.actors import protocol
+from lab.actors.protocol import EVENTS, LONGEST_LINE, LONGEST_TEXT, Broken, ClientLines, Kind, Said, read
+from lab.runner import actor_link
+from lab.runner.actor_link import ActorLink
+from lab.runner.record import Record
+from lab.runner.record import read as read_record
+
+NOW = 5000.0
+
+GOOD: dict[Kind, Any] = {
+    Kind.TEXT: "some text",
+    Kind.TEXTS: ["options-ping"],
+    Kind.NUMBER: 1.5,
+    Kind.WHOLE: 200,
+    Kind.FLAG: True,
+    Kind.TRANSPORT_STATE: "connected",
+    Kind.SUBSCRIPTION_STATE: "active",
+    Kind.CALL_STATE: "confirmed",
+    Kind.ENDPOINT: "10.0.0.2:40001",
+}
+BAD: dict[Kind, list[Any]] = {
+    Kind.TEXT: [5, ["a"], {}, True],
+    Kind.TEXTS: ["options-ping", [5], {}],
+    Kind.NUMBER: ["1.5", True, [], 10**400],
+    Kind.WHOLE: [1.5, "200", True, 2**63],
+    Kind.FLAG: [1, "true", []],
+    Kind.TRANSPORT_STATE: ["open", 1, "connected, disconnected"],
+    Kind.SUBSCRIPTION_STATE: ["refreshed", None],
+    Kind.CALL_STATE: ["ringing", {}],
+    Kind.ENDPOINT: ["10.0.0.2", 5060, "10.0.0.2:port"],
+}
+
+
+def line(**fields: Any) -> bytes:
+    return json.dumps(fields).encode()
+
+
+def said(data: bytes) -> Said:
+    event = read(data, now=NOW)
+    assert isinstance(event, Said), event
+    return event
+
+
+def why(data: bytes) -> str:
+    event = read(data, now=NOW)
+    assert isinstance(event, Broken), event
+    return event.why
+
+
+def test_kinds_are_all_tried() -> None:
+    assert set(GOOD) == set(BAD) == set(Kind)
+
+
+@pytest.mark.parametrize("ev", EVENTS)
+def test_event_with_everything(ev: str) -> None:
+    """Each event may say all its fields, and they arrive as they are."""
+    fields = {name: GOOD[kind] for name, kind in {**EVENTS[ev].must, **EVENTS[ev].may}.items()}
+    assert said(line(ev=ev, at=NOW, **fields)) == Said(ev, fields, NOW)
+
+
+@pytest.mark.parametrize("ev", EVENTS)
+def test_event_with_little(ev: str) -> None:
+    """What an event must say is enough, and each part of that is needed."""
+    must = {name: GOOD[kind] for name, kind in EVENTS[ev].must.items()}
+    assert said(line(ev=ev, **must)).fields.items() >= must.items()
+    for name in must:
+        assert f"`{ev}` without `{name}`" in why(line(ev=ev, **{**must, name: None}))
+
+
+@pytest.mark.parametrize(
+    ("ev", "name", "value"),
+    [
+        (ev, name, value)
+        for ev, event in EVENTS.items()
+        for name, kind in {**event.must, **event.may}.items()
+        for value in BAD[kind]
+        if value is not None
+    ],
+)
+def test_field_of_the_wrong_type(ev: str, name: str, value: Any) -> None:
+    """It is named, with what it should have been."""
+    fields = {key: GOOD[kind] for key, kind in EVENTS[ev].must.items()}
+    assert f"`{name}` of `{ev}` is not" in why(line(ev=ev, **{**fields, name: value}))
+
+
+@pytest.mark.parametrize("ev", ["aborted", "probe", "flow", "mapping", "fault", "end", "packet", "protocol-error", "x"])
+def test_what_a_client_cannot_say(ev: str) -> None:
+    """Events that are not a client's are kept under a name from which nothing follows."""
+    event = said(line(ev=ev, who="server", t=1.0, state="answered", probe="p1"))
+    assert event.ev == "other"
+    assert set(event.fields) == {"said", "fields"}
+
+
+@pytest.mark.parametrize("ev", EVENTS)
+def test_fields_that_are_not_the_events(ev: str) -> None:
+    """They reach no name that anybody looks at: who says it, when, on which flow."""
+    must = {name: GOOD[kind] for name, kind in EVENTS[ev].must.items()}
+    foreign = {"who": "server", "t": 1.0, "flow": "f1", "probe": "p1", "self": 1, "link": "lan"}
+    fields = said(line(ev=ev, **must, **foreign)).fields
+    assert set(fields) - set(must) - set(protocol.DEFAULTS.get(ev, {})) == {"also"}
+    assert json.loads(fields["also"]) == foreign
+
+
+@pytest.mark.parametrize(
+    ("data", "complaint"),
+    [
+        (b"hello", "not JSON"),
+        (b"\xff\xfe{}", "not JSON"),
+        (b'{"ev": "ready", "at": NaN}', "not JSON"),
+        (b"[" * 60_000, "not JSON"),
+        (b'{"at": ' + b"9" * 5000 + b"}", "not"),
+        (b"[]", "not a JSON object"),
+        (b"5", "not a JSON object"),
+        (b"{}", "no event name"),
+        (b'{"ev": 5}', "no event name"),
+        (b'{"ev": "ready", "at": "now"}', "`at` is not a number"),
+        (b'{"ev": "ready", "at": true}', "`at` is not a number"),
+        (b'{"ev": "ready", "at": 1795392000.5}', "CLOCK_MONOTONIC"),
+        (b'{"ev": "ready", "at": 5001}', "CLOCK_MONOTONIC"),
+        (b'{"ev": "ready", "at": 0}', "CLOCK_MONOTONIC"),
+        (b'{"ev": "ready", "at": -1e999}', "`at` is not a number"),
+    ],
+)
+def test_broken_line(data: bytes, complaint: str) -> None:
+    """Whatever a client writes, it is an observation, not an end of the lab."""
+    assert complaint in why(data)
+
+
+def test_texts_can_be_shown() -> None:
+    """No control sequence, no half of a surrogate pair, nothing endless gets into a report."""
+    note = said(line(ev="notify", note="\x1b[31m\ud800" + "a" * 2 * LONGEST_TEXT)).fields["note"]
+    assert note.encode()
+    assert "\x1b" not in note
+    assert len(note) <= LONGEST_TEXT + 1
+
+
+def test_time_that_is_not_said() -> None:
+    """It is then for the runner to stamp."""
+    assert said(line(ev="subscribed")).at is None
+
+
+def test_pieces() -> None:
+    """Lines are put together from whatever pieces come, empty lines are nothing."""
+    lines = ClientLines()
+    data = line(ev="ready") + b"\n\n" + line(ev="subscribed") + b"\n"
+    events = [event for byte in data for event in lines.feed(bytes([byte]), now=NOW)]
+    assert [event.ev for event in events if isinstance(event, Said)] == ["ready", "subscribed"]
+
+
+@pytest.mark.parametrize("piece", [10 * LONGEST_LINE, 1000])
+def test_giant_line(piece: int) -> None:
+    """It is complained of once, not kept, and what follows it is heard."""
+    lines = ClientLines()
+    giant = b"x" * 5 * LONGEST_LINE + b"\n" + line(ev="subscribed") + b"\n"
+    events: list[Said | Broken] = []
+    for at in range(0, len(giant), piece):
+        events += lines.feed(giant[at : at + piece], now=NOW)
+        assert len(lines._rest) <= LONGEST_LINE
+    (broken, subscribed) = events
+    assert isinstance(broken, Broken)
+    assert isinstance(subscribed, Said)
+    assert len(broken.line) <= 200
+
+
+class Ended:
+    """An actor of which only the channel is there."""
+
+    node = "client"
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.ended, self._ending = os.pipe()
+
+    def close(self) -> None:
+        for fd in (self.ended, self._ending):
+            os.close(fd)
+
+
+def heard(tmp_path: Path, data: bytes, *, until: int) -> list[dict[str, Any]]:
+    """The record of what an actor link makes of it, once ``until`` lines are there."""
+    record = Record(tmp_path / "record.jsonl")
+    ours, theirs = socket.socketpair()
+    actor = Ended(ours)
+
+    async def listen() -> None:
+        link = ActorLink("client", actor, record, logs=(), ears=ClientLines())  # type: ignore[arg-type]
+        enough = asyncio.get_running_loop().create_future()
+        count = 0
+
+        def see(_: dict[str, Any]) -> None:
+            nonlocal count
+            count += 1
+            if count == until:
+                enough.set_result(None)
+
+        record.watch(see)
+        link.attach()
+        sending = asyncio.get_running_loop().run_in_executor(None, theirs.sendall, data)
+        await asyncio.wait_for(enough, 60)
+        link._detach()
+        theirs.close()
+        ours.close()
+        await asyncio.gather(sending, return_exceptions=True)
+
+    asyncio.run(listen())
+    actor.close()
+    record.close()
+    return [each for each in read_record(tmp_path / "record.jsonl") if each["ev"] != "never-silent"]
+
+
+def test_arrival_is_stamped(tmp_path: Path) -> None:
+    """An event that does not say when it happened happened when it came."""
+    (event,) = heard(tmp_path, b'{"ev": "ready"}\n', until=1)
+    assert 0 <= event["t"] < 30
+
+
+def test_complaints_are_few(tmp_path: Path) -> None:
+    """Of many broken lines the first are told, and what comes between them is heard."""
+    lines = heard(tmp_path, b"oops\n" * 1000 + b'{"ev": "ready"}\n', until=actor_link.MOST_COMPLAINTS + 1)
+    assert [each["ev"] for each in lines] == ["protocol-error"] * actor_link.MOST_COMPLAINTS + ["ready"]
+    assert lines[0]["wrote"] == "oops"
+    assert (lines[0]["who"], lines[0]["actor"]) == ("runner", "client")
+
+
+def test_flood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that says too much is not heard any further, and that is said."""
+    monkeypatch.setattr(actor_link, "MOST_BYTES", 100_000)
+    lines = heard(tmp_path, b'{"ev": "notify"}\n' * 50_000, until=100_000 // 17 + 1)
+    assert lines[-1]["ev"] == "protocol-error"
+    assert "more than 100000 bytes" in lines[-1]["why"]
+    assert len(lines) < 15_000
