@@ -31,7 +31,11 @@ from lab.errors import HostNotCapable, LabFault
 if TYPE_CHECKING:
     from docker import DockerClient
 
-KINDS = ("client", "server", "kamailio", "middlebox")
+NODES = ("client", "server", "kamailio", "middlebox")
+"""What a node's container is made of."""
+LAB = "lab"
+"""The whole lab, virtual time inside."""
+KINDS = (*NODES, LAB)
 BASE = "debian:bookworm-slim"
 LABEL = "lab.image"
 """Carried by every image, with its kind."""
@@ -43,6 +47,8 @@ _PACKAGE = Path(lab.__file__).parent
 _PROJECT = _PACKAGE.parent
 _LOCK = _PROJECT / "requirements.lock"
 _DOCKERFILE = _PROJECT / "docker" / "Dockerfile"
+_FOLDERS = ("scenarios", "topologies")
+"""In the image of the whole lab, besides the package."""
 _SCRIPT = "#!/usr/bin/python3\nfrom lab.cli.main import run\n\nrun()\n"
 _TIME = 1_577_836_800
 """Of every file in an image, 2020: byte code is checked against it, and layers stay the same."""
@@ -55,10 +61,8 @@ _STEP = re.compile(r"Step (?P<number>\d+)/(?P<total>\d+) : (?P<what>\S+ \S+)")
 
 _SETS = {
     "client": ("pjsua2-python",),
-    "nowhere": (
-        *("editables", "hatchling", "packaging", "pathspec", "pluggy", "tomli", "tomlkit", "trove-classifiers"),
-        *("certifi", "charset-normalizer", "docker", "idna", "requests", "urllib3", "scapy"),
-    ),
+    "nowhere": ("editables", "hatchling", "packaging", "pathspec", "pluggy", "tomli", "tomlkit", "trove-classifiers"),
+    "lab": ("certifi", "charset-normalizer", "docker", "idna", "requests", "scapy", "urllib3"),
 }
 """Python packages by where they go; what is not named here goes into every image."""
 
@@ -113,10 +117,19 @@ def tag(kind: str) -> str:
     for name, path in _ingredients(kind):
         total.update(f"\0{name}\0".encode())
         total.update(hashlib.sha256(path.read_bytes()).digest())
-    return f"lab-{kind}:{total.hexdigest()[:DIGEST_DIGITS]}"
+    return f"{_name(kind)}:{total.hexdigest()[:DIGEST_DIGITS]}"
 
 
-def missing(kinds: Iterable[str] = KINDS) -> list[str]:
+def latest(kind: str) -> str:
+    """The name of the image that was built last, for people and for ``docker-compose.yml``; the lab does not use it."""
+    return f"{_name(kind)}:latest"
+
+
+def _name(kind: str) -> str:
+    return kind if kind == LAB else f"lab-{kind}"
+
+
+def missing(kinds: Iterable[str] = NODES) -> list[str]:
     """Those kinds whose image is not there, or only an older one.
 
     Raises:
@@ -126,24 +139,36 @@ def missing(kinds: Iterable[str] = KINDS) -> list[str]:
         return [kind for kind in kinds if not _exists(client, tag(kind))]
 
 
-def build(kinds: Sequence[str] = KINDS, progress: Callback | None = None) -> list[str]:
+def build(kinds: Sequence[str] = NODES, progress: Callback | None = None, *, kernel: Path | None = None) -> list[str]:
     """Build what is missing; returns the kinds that were built. Needs Docker and, for what is not cached, networks.
+
+    Args:
+        kinds: in this order.
+        progress: told of each step.
+        kernel: the folder of the kernel that ``LAB`` gets; needed for it only.
 
     Raises:
         HostNotCapable: Docker does not answer, there is no base image, or packages cannot be had.
         LabFault: a build failed, with Docker's last words.
     """
     report = progress or _silent
-    if not (wanted := missing(kinds)):
-        return []
+    if wanted := missing(kinds):
+        _build_all(wanted, report, kernel)
+    with docker_client() as client:
+        for kind in kinds:
+            name, _, word = latest(kind).partition(":")
+            client.images.get(tag(kind)).tag(name, word)
+    return wanted
+
+
+def _build_all(wanted: Sequence[str], report: Callback, kernel: Path | None) -> None:
     with docker_client() as client, tempfile.TemporaryDirectory(prefix="lab-images-") as folder:
         if not _exists(client, BASE):
             raise HostNotCapable(f"there is no image {BASE}", fix="scripts/base-image")
         report(Progress(wanted[0], "gathering what goes into it"))
-        context = _context(Path(folder))
+        context = _context(Path(folder), kernel)
         for kind in wanted:
             _build(client, kind, context, report)
-    return wanted
 
 
 def images() -> list[Image]:
@@ -164,6 +189,7 @@ def images() -> list[Image]:
             )
             for image in client.images.list(filters={"label": LABEL})
             for name in image.tags
+            if name != latest(image.labels[LABEL])
         ]
     found.sort(key=lambda image: image.created, reverse=True)
     return sorted(found, key=lambda image: image.kind)
@@ -176,7 +202,10 @@ def remove(unwanted: Iterable[Image]) -> list[Image]:
         HostNotCapable: Docker does not answer.
     """
     with docker_client() as client:
-        return [image for image in unwanted if _removed(client, image.tag)]
+        removed = [image for image in unwanted if _removed(client, image.tag)]
+        for kind in {image.kind for image in removed if image.current}:
+            _removed(client, latest(kind))
+    return removed
 
 
 @contextmanager
@@ -215,17 +244,18 @@ def requirements(lock: str) -> dict[str, str]:
     return found
 
 
-def _ingredients(_kind: str) -> list[tuple[str, Path]]:
+def _ingredients(kind: str) -> list[tuple[str, Path]]:
     """Name and place of each file that decides what is in an image."""
     if not _DOCKERFILE.is_file() or not _LOCK.is_file():
         raise HostNotCapable(
             f"images are built from a checkout, and {_PROJECT} is none", fix="git clone it, and use its scripts/demo"
         )
-    return [(str(path.relative_to(_PROJECT)), path) for path in (_DOCKERFILE, _LOCK, *_sources())]
+    more = [path for name in _FOLDERS for path in _sources(_PROJECT / name)] if kind == LAB else []
+    return [(str(path.relative_to(_PROJECT)), path) for path in (_DOCKERFILE, _LOCK, *_sources(_PACKAGE), *more)]
 
 
-def _sources() -> list[Path]:
-    return sorted(path for path in _PACKAGE.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+def _sources(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
 
 
 def _exists(client: DockerClient, name: str) -> bool:
@@ -250,16 +280,16 @@ def _removed(client: DockerClient, name: str) -> bool:
     return True
 
 
-def _context(folder: Path) -> Path:
+def _context(folder: Path, kernel: Path | None) -> Path:
     """Lay out what builds copy from; returns the folder."""
-    packages = _packages()
-    for name in ("actors", "client"):
-        (folder / "packages").mkdir(exist_ok=True)
-        (folder / "packages" / name).symlink_to(packages / name)
+    (folder / "packages").symlink_to(_packages())
+    (folder / "kernel").mkdir()
+    if kernel is not None:
+        (folder / "kernel" / kernel.name).symlink_to(kernel)
     (folder / "bin").mkdir()
     (folder / "bin" / "lab").write_text(_SCRIPT)
     (folder / "bin" / "lab").chmod(0o755)
-    for path in _sources():
+    for path in (*_sources(_PACKAGE), *(path for name in _FOLDERS for path in _sources(_PROJECT / name))):
         copy = folder / path.relative_to(_PROJECT)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)
@@ -285,7 +315,8 @@ def _packages() -> Path:
     by_name = requirements(text)
     sets = {
         "client": _SETS["client"],
-        "actors": tuple(each for each in by_name if each not in {*_SETS["client"], *_SETS["nowhere"]}),
+        "lab": _SETS["lab"],
+        "actors": tuple(each for each in by_name if not any(each in names for names in _SETS.values())),
     }
     work = Path(tempfile.mkdtemp(prefix="unpacking-", dir=cache))
     try:

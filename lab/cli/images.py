@@ -10,6 +10,7 @@ from rich.table import Table
 from lab.backends import images
 from lab.errors import Problem, ScenarioError
 from lab.loader.check import choice
+from lab.worlds import kernel
 
 
 def build(kinds: list[str]) -> None:
@@ -24,6 +25,7 @@ def build(kinds: list[str]) -> None:
     if wrong:
         what = choice(wrong[0], images.KINDS)
         raise ScenarioError([Problem("lab images build", 0, "", "unknown image", kind, what) for kind in wrong])
+    wanted = [kind for kind in images.KINDS if kind in kinds or not kinds]
     console = Console(stderr=True, highlight=False)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     told: list[str] = []
@@ -41,9 +43,13 @@ def build(kinds: list[str]) -> None:
                 told.append(progress.kind)
                 console.print(f"building image {progress.kind}")
 
-        images.build(kinds or images.KINDS, report)
+        kernel_folder = None
+        if images.LAB in images.missing(wanted):
+            report(images.Progress(images.LAB, "its kernel"))
+            kernel_folder = kernel.build().parent
+        images.build(wanted, report, kernel=kernel_folder)
     out = Console(highlight=False)
-    for kind in kinds or images.KINDS:
+    for kind in wanted:
         out.print(f"image {images.tag(kind)}", soft_wrap=True)
 
 

@@ -221,15 +221,15 @@ def images_build_command(
     kinds: Annotated[
         list[str],
         typer.Argument(
-            metavar="[KIND…]", help="client, server, kamailio, middlebox [default: all].", show_default=False
+            metavar="[KIND…]", help="client, server, kamailio, middlebox, lab [default: all].", show_default=False
         ),
     ] = [],  # noqa: B006  (typer copies it)
 ) -> None:
     """Build the images that are missing.
 
     client: the real pjsip. server: the scripted SIP server. kamailio: Debian's, with the server's part of the lab.
-    middlebox: Linux as a NAT, with nft, conntrack and ip. All have the lab inside, run as an ordinary user, and need no
-    writable root file system.
+    middlebox: Linux as a NAT, with nft, conntrack and ip. lab: the whole lab, virtual time inside. All run as an
+    ordinary user and need no writable root file system.
 
     Needs Docker (root, or the group `docker`), a Python package index and Debian's mirrors the first time, and an image
     debian:bookworm-slim: `scripts/base-image` pulls it, or makes it where there is no registry.

@@ -28,7 +28,7 @@ from lab.model.outcome import Outcome
 from lab.model.scenario import Scenario
 from lab.model.verdict import Verdict
 from lab.report import document, terminal
-from lab.worlds import uml
+from lab.worlds import boot, uml
 from lab.worlds.base import Message
 from lab.worlds.clock import Clock
 
@@ -59,6 +59,8 @@ def run_files(files: list[Path], options: Options) -> int:
     console = terminal.console(stderr=options.json)
     for sentence in ledger.clean():
         console.print(f"[dim]{sentence}[/dim]")
+    if clock is Clock.VIRTUAL and boot.check_host() is boot.Fence.CONTAINER:
+        console.print("[dim]the container is the fence around virtual time: bubblewrap is not allowed in here[/dim]")
     worst = EXIT_CLAIMS_HOLD
     for scenario in scenarios:
         status = _run_one(scenario, options, clock, console)

@@ -4,6 +4,9 @@ The guest's root is the host's file system, read-only, and its one writable plac
 remount ``/`` writable, for to hostfs it *is* the host's user; so the real fence is bubblewrap, outside: new namespaces
 for everything (no network at all), all of the host's file system read-only but the run folder, no capabilities.
 
+Inside a container bubblewrap needs what container engines forbid, user namespaces. There, and nowhere else, the
+container is the fence (``Fence.CONTAINER``): what a guest could reach at worst is what the container can.
+
 Standard input and output of the process are the guest's console: JSON lines both ways, and between them whatever the
 kernel has to say.
 
@@ -26,6 +29,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -36,6 +40,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 INIT = Path(__file__).with_name("init.py")
+KEEPER = Path(__file__).with_name("keeper.py")
+VOLATILE = "/tmp"  # noqa: S108 - where a container may write and execute
 REQUEST_FILE = "guest.json"
 RUN_INIT = "exec(open(bytes.fromhex(__import__('sys').argv[2])).read())"  # one word: a kernel's command line splits
 MEMORY_MB = 512
@@ -43,6 +49,19 @@ CONSOLE_LINES = 40
 COMMAND_LINE_BYTES = 4096  # COMMAND_LINE_SIZE of arch/um
 HIDDEN = ("/run", "/tmp", "/dev/shm")  # noqa: S108 - what the guest's init covers with memory of its own
 ROOT_KEEPS = "CAP_DAC_OVERRIDE"  # the host's root may use a run folder of another user
+
+
+INITIAL_PID_NAMESPACE = 0xEFFFFFFC
+"""``PROC_PID_INIT_INO`` of <linux/proc_ns.h>: the inode of the host's PID namespace, whatever the host."""
+DECLARES = ("LAB_FENCE", "container")
+"""Set in the environment of our image: it is made to be a fence. Alone it is not believed, see ``in_container``."""
+
+
+class Fence(str, Enum):
+    """What keeps a guest from the rest of the machine."""
+
+    BUBBLEWRAP = "bubblewrap"
+    CONTAINER = "the container"
 
 
 @dataclass(frozen=True)
@@ -98,6 +117,8 @@ def command(
     memory_mb: int = MEMORY_MB,
     interpreter: Path | None = None,
     as_root: bool = False,
+    fence: Fence = Fence.BUBBLEWRAP,
+    parent: int = 0,
 ) -> list[str]:
     """The command line of one guest; a pure function of its arguments.
 
@@ -110,6 +131,8 @@ def command(
         memory_mb: the guest's memory; the host's is used only as far as the guest touches it.
         interpreter: the Python that runs init, without a virtual environment; this process's by default.
         as_root: whether the host's root boots it.
+        fence: what is around it.
+        parent: the process it dies with; bubblewrap finds that out by itself.
 
     Raises:
         HostNotCapable: a path that a kernel command line cannot carry.
@@ -125,7 +148,7 @@ def command(
                 f"the {what} is at `{path}`, and a kernel's command line splits there",
                 fix="put it in a folder without spaces, quotes and other signs in its name",
             )
-    fence = [
+    bubblewrap = [
         "bwrap",
         "--unshare-all",
         "--die-with-parent",
@@ -167,7 +190,12 @@ def command(
             f"the kernel's command line would have {length} bytes, at most {COMMAND_LINE_BYTES - 1} are possible",
             fix="use a run folder with a shorter path",
         )
-    return fence + steady + guest
+    if fence is Fence.BUBBLEWRAP:
+        return bubblewrap + steady + guest
+    # Docker's seccomp filter forbids setarch as well: some of the guest's memory is then lost to random gaps.
+    # Docker's /dev/shm is small and forbids to execute what is in it, which a guest's memory is for.
+    keeper = [str(interpreter), "-I", "-S", "-B", str(KEEPER), str(parent)]
+    return [*keeper, "env", f"TMPDIR={VOLATILE}", f"HOME={VOLATILE}", *guest]
 
 
 def environment() -> dict[str, str]:
@@ -180,14 +208,30 @@ def base_interpreter() -> Path:
     return Path(os.path.realpath(getattr(sys, "_base_executable", sys.executable)))
 
 
-def check_host() -> None:
-    """Say what is missing for booting guests, building a kernel aside.
+def check_host() -> Fence:
+    """Say what is missing for booting guests, building a kernel aside; returns the fence they will have.
 
     Raises:
-        HostNotCapable: there is no bubblewrap.
+        HostNotCapable: there is no bubblewrap, or it cannot do its work and this is no container of ours.
     """
+    if not in_container():
+        if shutil.which("bwrap") is None:
+            raise HostNotCapable("virtual time needs bubblewrap", fix="apt-get install bubblewrap")
+        return Fence.BUBBLEWRAP
+    return Fence.BUBBLEWRAP if _bubblewrap_works() else Fence.CONTAINER
+
+
+def in_container() -> bool:
+    """Whether this is a container made to run the lab: the image says so, and the kernel does not deny it."""
+    name, value = DECLARES
+    return os.environ.get(name) == value and Path("/proc/self/ns/pid").stat().st_ino != INITIAL_PID_NAMESPACE
+
+
+def _bubblewrap_works() -> bool:
     if shutil.which("bwrap") is None:
-        raise HostNotCapable("virtual time needs bubblewrap", fix="apt-get install bubblewrap")
+        return False
+    tried = ("bwrap", "--unshare-all", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--", "true")
+    return subprocess.run(tried, capture_output=True, check=False).returncode == 0
 
 
 class Guest:

@@ -73,6 +73,8 @@ def command(run_folder: Path, *, number: int, memory_mb: int, visible: tuple[str
         start_ns=time.time_ns(),
         memory_mb=memory_mb,
         as_root=os.geteuid() == 0,
+        fence=boot.check_host(),
+        parent=os.getpid(),
     )
     return [*pinned(number, os.sched_getaffinity(0)), *guest]
 

@@ -42,6 +42,13 @@ def test_whatever_goes_in_changes_every_tag(checkout: Path, name: str) -> None:
     assert not before & {images.tag(kind) for kind in images.KINDS}
 
 
+def test_scenarios_change_the_image_of_the_whole_lab_only(checkout: Path) -> None:
+    before = {kind: images.tag(kind) for kind in images.KINDS}
+    (checkout / "scenarios").mkdir()
+    (checkout / "scenarios" / "new.yaml").write_text("topology: home-nat")
+    assert [kind for kind in images.KINDS if images.tag(kind) != before[kind]] == [images.LAB]
+
+
 def test_a_renamed_source_changes_the_tag(checkout: Path) -> None:
     before = images.tag("server")
     (checkout / "lab" / "one.py").rename(checkout / "lab" / "two.py")

@@ -85,3 +85,32 @@ def test_a_request_says_everything_init_needs(tmp_path: Path) -> None:
         "environment": {"A": "ü"},
         "path": ["/p"],
     }
+
+
+def test_where_the_container_is_the_fence_a_keeper_takes_the_place_of_bubblewrap() -> None:
+    """The kernel's own words are the same; memory goes where a container may execute it."""
+    fenced = _command(fence=boot.Fence.CONTAINER, parent=42)
+    assert fenced[:6] == ["/usr/bin/python3.11", "-I", "-S", "-B", str(boot.KEEPER), "42"]
+    assert fenced[6:9] == ["env", "TMPDIR=/tmp", "HOME=/tmp"]
+    assert fenced[9:] == _command()[_command().index("/cache/linux") :]
+
+
+def test_outside_containers_bubblewrap_is_the_only_fence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the environment says is not enough: the host's own PID namespace gives it the lie."""
+    monkeypatch.setenv(*boot.DECLARES)
+    host = Path("/proc/self/ns/pid").stat().st_ino
+    monkeypatch.setattr(boot, "INITIAL_PID_NAMESPACE", host)
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert not boot.in_container()
+    with pytest.raises(HostNotCapable, match="needs bubblewrap"):
+        boot.check_host()
+
+
+def test_in_a_container_that_forbids_bubblewrap_the_container_is_the_fence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both the image and the kernel say it is a container, and bubblewrap has been tried."""
+    monkeypatch.setenv(*boot.DECLARES)
+    monkeypatch.setattr(boot, "INITIAL_PID_NAMESPACE", 0)
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert boot.check_host() is boot.Fence.CONTAINER
+    monkeypatch.delenv(boot.DECLARES[0])
+    assert not boot.in_container()
