@@ -2,7 +2,8 @@
 
 One file per run in the user's state folder; one JSON line per entry. A process is named by its id and start time, so
 that a reused id is never taken for it. All a run makes lives in its world processes (their PID and network namespaces
-hold every node, link and actor), so the undo of everything is the end of those processes; the ledger goes last.
+hold every node, link and actor), so the undo of everything is the end of those processes; the ledger goes last. Only
+containers are not theirs: they carry the run's name as a label.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.errors import TeardownIncomplete
+from lab.errors import LabError, TeardownIncomplete
 
 
 def folder() -> Path:
@@ -43,6 +45,15 @@ class Ledger:
         self._file = self.path.open("x", encoding="utf-8")
         self._write("owner", os.getpid())
 
+    @property
+    def run(self) -> str:
+        """The run's name: no other has it, on this machine and of this user."""
+        return self.path.stem
+
+    def enter_containers(self) -> None:
+        """Note that containers labelled with the run's name belong to it."""
+        self._write("containers", os.getpid())
+
     def enter_process(self, pid: int) -> None:
         """Note that this process belongs to the run."""
         self._write("process", pid)
@@ -68,8 +79,11 @@ class Ledger:
         os.fsync(self._file.fileno())
 
 
-def clean() -> tuple[str, ...]:
+def clean(remove: Callable[[str], tuple[str, ...]]) -> tuple[str, ...]:
     """Undo what runs whose owner is dead have left; returns what was undone, one sentence each.
+
+    Args:
+        remove: removes the containers of a run, of which it is given the name; returns theirs.
 
     Raises:
         TeardownIncomplete: something could not be ended.
@@ -77,18 +91,17 @@ def clean() -> tuple[str, ...]:
     undone: list[str] = []
     left: list[str] = []
     for path in sorted(folder().glob("*.jsonl")) if folder().is_dir() else []:
-        owner, processes = _read(path)
+        owner, processes, has_containers = _read(path)
         if owner is None:  # killed while writing its first line, or just about to write it
             owner = ProcessName(int(path.stem.rpartition("-")[2]), _started(int(path.stem.rpartition("-")[2])) or 0)
         if owner.is_alive():
             continue
-        for process in processes:
-            if process.is_alive():
-                try:
-                    os.kill(process.pid, signal.SIGKILL)
-                    undone.append(f"ended process {process.pid} of the killed run {path.stem}")
-                except PermissionError:
-                    left.append(f"process {process.pid} (`sudo kill -9 {process.pid}`)")
+        _end(processes, path.stem, undone, left)
+        if has_containers:
+            try:
+                undone += [f"removed container {name} of the killed run {path.stem}" for name in remove(path.stem)]
+            except LabError as problem:
+                left.append(f"containers with the label lab.run={path.stem}, perhaps ({problem})")
         if not left:
             path.unlink()
             undone.append(f"closed the ledger of the killed run {path.stem}")
@@ -97,10 +110,21 @@ def clean() -> tuple[str, ...]:
     return tuple(undone)
 
 
-def _read(path: Path) -> tuple[ProcessName | None, list[ProcessName]]:
-    """Owner and processes; owner None while its first line is not yet whole (a run just starting)."""
+def _end(processes: list[ProcessName], run: str, undone: list[str], left: list[str]) -> None:
+    for process in processes:
+        if process.is_alive():
+            try:
+                os.kill(process.pid, signal.SIGKILL)
+                undone.append(f"ended process {process.pid} of the killed run {run}")
+            except PermissionError:
+                left.append(f"process {process.pid} (`sudo kill -9 {process.pid}`)")
+
+
+def _read(path: Path) -> tuple[ProcessName | None, list[ProcessName], bool]:
+    """Owner, processes, whether there are containers; owner None while its first line is not yet whole."""
     owner: ProcessName | None = None
     processes: list[ProcessName] = []
+    has_containers = False
     for text in path.read_text("utf-8").splitlines():
         try:
             entry = json.loads(text)
@@ -109,9 +133,11 @@ def _read(path: Path) -> tuple[ProcessName | None, list[ProcessName]]:
         name = ProcessName(entry["pid"], entry["started"])
         if entry["what"] == "owner":
             owner = name
-        else:
+        elif entry["what"] == "process":
             processes.append(name)
-    return owner, processes
+        else:
+            has_containers = True
+    return owner, processes, has_containers
 
 
 def _started(pid: int) -> int | None:

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Protocol
+
+from lab.model.topology import Node
+
+
+class BackendKind(str, Enum):
+    """What nodes are: bare network namespaces, or containers."""
+
+    NETNS = "netns"
+    DOCKER = "docker"
+
 
 Main = Callable[[socket.socket], None]
 """An actor as a module-level function, so that a backend can name it to another interpreter."""
@@ -28,6 +39,24 @@ class Command:
 
 
 Program = Main | Command
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is to run in a node.
+
+    Attributes:
+        program: the actor.
+        log: where what it prints goes, but for a command's channel.
+        image: for containers: the kind of image (``lab.backends.images``); of a command the image itself.
+        reads, writes: files and folders it is told of. Containers see no others of the host's.
+    """
+
+    program: Program
+    log: Path
+    image: str
+    reads: tuple[Path, ...] = ()
+    writes: tuple[Path, ...] = ()
 
 
 class Actor(Protocol):
@@ -59,8 +88,24 @@ class Actor(Protocol):
 class Backend(Protocol):
     """Nodes, and processes in them."""
 
-    def namespace(self, node: str) -> int:
-        """The descriptor of the node's network namespace; it stays the backend's."""
+    def make(self, node: str) -> int:
+        """A descriptor of the node's network namespace, still empty; asked for once, and the caller's to close."""
 
     def spawn(self, node: str, program: Program, log: Path) -> Actor:
         """Start an actor in a node; what it prints, but for a command's channel, goes to ``log``."""
+
+    def close(self) -> None:
+        """End what is left of the nodes."""
+
+
+class OpenBackend(Protocol):
+    """Makes the nodes of one cell."""
+
+    def __call__(self, nodes: Sequence[Node], parts: Mapping[str, Part], folder: Path) -> Backend:
+        """Make them.
+
+        Args:
+            nodes: all of them.
+            parts: what is to run where, by node; in the others nothing.
+            folder: the cell's.
+        """

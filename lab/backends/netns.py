@@ -6,49 +6,27 @@ fork before anything runs that a fork would tear in two: event loops, threads.
 
 from __future__ import annotations
 
-import ctypes
 import faulthandler
 import os
-import select
 import signal
 import socket
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from lab.backends.base import Command, Program
+from lab.backends.base import Command, Part, Program
+from lab.backends.child import Child, close_all_but, die_with
 from lab.errors import LabFault
+from lab.model.topology import Node
 from lab.network import netns
-
-PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 CANNOT_START = 127  # what shells say
 
-_libc = ctypes.CDLL(None, use_errno=True)
 
-
-class Process:
+class Process(Child):
     """An actor's process, leader of a session and process group of its own."""
-
-    def __init__(self, node: str, pid: int, sock: socket.socket) -> None:
-        self.node = node
-        self.pid = pid
-        self.sock = sock
-        self.ended = os.pidfd_open(pid)
-        self._status: int | None = None
-
-    def wait(self, within: float | None = None) -> int | None:
-        """The exit status (negative: ended by that signal) once it has ended; None if it has not within that time."""
-        if self._status is None:
-            poll = select.poll()
-            poll.register(self.ended, select.POLLIN)
-            if poll.poll(None if within is None else within * 1000):
-                self._status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-                os.close(self.ended)
-                self.sock.close()
-        return self._status
 
     def freeze(self) -> bool:
         """Stop it where it stands; returns whether the kernel says that it is stopped."""
@@ -62,7 +40,7 @@ class Process:
 
     def kill(self) -> int:
         """End it and whatever it started, wait for it, and return its exit status."""
-        if self._status is None:
+        if self.status is None:
             # not waited for yet, so the number is still its own
             try:
                 os.killpg(self.pid, signal.SIGKILL)
@@ -74,10 +52,18 @@ class Process:
 
 
 class NetnsBackend:
-    """Processes in namespaces that ``lab.network.apply`` made."""
+    """Processes in bare namespaces, which live as long as ``lab.network.apply`` holds them."""
 
-    def __init__(self, namespaces: Mapping[str, int]) -> None:
-        self._namespaces = namespaces
+    def __init__(self, namespaces: Mapping[str, int] | None = None) -> None:
+        self._namespaces = dict(namespaces or {})
+
+    def make(self, node: str) -> int:
+        """A descriptor of a new namespace for a node; the caller's to close."""
+        self._namespaces[node] = netns.new()
+        return self._namespaces[node]
+
+    def close(self) -> None:
+        """Nothing: processes are ended one by one, and namespaces are not held here."""
 
     def namespace(self, node: str) -> int:
         """The descriptor of the node's network namespace; it stays the network's."""
@@ -107,18 +93,21 @@ class NetnsBackend:
         return Process(node, pid, ours)
 
 
+def bare(nodes: Sequence[Node], parts: Mapping[str, Part], folder: Path) -> NetnsBackend:  # noqa: ARG001
+    """Open this backend for a cell (``OpenBackend``); nodes are made as the network asks for them."""
+    return NetnsBackend()
+
+
 def _child(program: Program, sock: socket.socket, log: Path, *, namespace: int, parent: int) -> NoReturn:
     status = 1
     try:
         os.setsid()
-        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before it could be watched
-            os._exit(1)
+        die_with(parent)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         netns.enter(namespace)
         _redirect(log)
-        _close_all_but(sock.fileno())
+        close_all_but(sock.fileno())
         if isinstance(program, Command):
             _become(program, sock)
         program(sock)
@@ -158,14 +147,3 @@ def _redirect(log: Path) -> None:
     sys.stdout = os.fdopen(1, "w", buffering=1, encoding="utf-8", closefd=False)
     sys.stderr = os.fdopen(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
     faulthandler.enable(sys.stderr)  # an abort in a C library leaves a trace in the log
-
-
-def _close_all_but(kept: int) -> None:
-    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208  (numbers, not paths)
-        fd = int(name)
-        if fd > 2 and fd != kept:
-            try:
-                os.close(fd)
-            except OSError as problem:
-                if problem.errno != 9:  # EBADF: the listing's own descriptor
-                    raise

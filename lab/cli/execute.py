@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab import ledger
-from lab.errors import LabError
+from lab.backends import daemon
+from lab.backends.base import BackendKind
+from lab.errors import LabError, TeardownIncomplete
 from lab.fleet.local import Fleet
 from lab.fleet.run_folder import RunFolder
 from lab.judge.verdict import judge, why_unsupported
@@ -24,6 +26,8 @@ from lab.worlds.clock import Clock
 
 JOBS_IN_REAL_TIME = 32
 """Cells side by side: they wait nearly all of their time, so two cores carry this many."""
+JOBS_IN_CONTAINERS = 8
+"""The same in containers, of which each cell starts four, with an interpreter in two of them."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ def execute(
     jobs: int | None,
     memory_mb: int,
     watch: Callable[[RunFolder], Callable[[Message], None]],
+    backend: BackendKind = BackendKind.NETNS,
 ) -> Ran:
     """Run all cells of a scenario.
 
@@ -59,6 +64,7 @@ def execute(
         jobs: cells side by side at most; None: as many as suits the clock.
         memory_mb: memory of a virtual-time guest, in MiB.
         watch: given the run folder before anything starts; returns what takes the progress messages.
+        backend: what nodes are; containers know real time only.
     """
     folder = RunFolder.make(out, scenario)
     on_message = watch(folder)
@@ -66,8 +72,12 @@ def execute(
     try:
         folders = [folder.cell(cell) for cell in scenario.cells if not why_unsupported(cell)]
         visible = visible_to(scenario)
-        errors = run_folders(folders, folder.path, clock, jobs, memory_mb, book, on_message, visible=visible)
+        errors = run_folders(
+            folders, folder.path, clock, jobs, memory_mb, book, on_message, visible=visible, backend=backend
+        )
     finally:
+        if backend is BackendKind.DOCKER:
+            _remove_containers(book.run)
         book.close()
     finished = errors is not None
     results = [(cell, (errors or {}).get(folder.cell(cell)) or _judged(cell, folder)) for cell in scenario.cells]
@@ -99,12 +109,15 @@ def run_folders(
     *,
     job: str = "cell",
     visible: tuple[str, ...] = (),
+    backend: BackendKind = BackendKind.NETNS,
 ) -> dict[Path, LabError] | None:
     """Do a job for each folder, all of them below ``writable``; ``visible``: what a guest must see, too.
 
     Returns: the errors of those that could not be done; None if it was interrupted.
     """
-    return asyncio.run(_run(folders, writable, clock, jobs, memory_mb, book, on_message, job, visible))
+    if backend is BackendKind.DOCKER:
+        book.enter_containers()
+    return asyncio.run(_run(folders, writable, clock, jobs, memory_mb, book, on_message, job, visible, backend))
 
 
 async def _run(
@@ -117,18 +130,25 @@ async def _run(
     on_message: Callable[[Message], None],
     job: str,
     visible: tuple[str, ...],
+    backend: BackendKind,
 ) -> dict[Path, LabError] | None:
-    worlds, slots = _shape(clock, jobs)
+    worlds, slots = _shape(clock, jobs, backend)
     count = 0
 
     def make_world(on_cell: Callable[[Message], None], on_end: Callable[[LabError | None], None]) -> World:
         nonlocal count
         count += 1
         real = clock is Clock.REAL
-        argv = host.argv() if real else uml.command(writable, number=count, memory_mb=memory_mb, visible=visible)
+        environment = host.environment()
+        if backend is BackendKind.DOCKER:
+            argv, environment = host.argv_with_containers(), host.environment_with_containers(book.run)
+        elif real:
+            argv = host.argv()
+        else:
+            argv = uml.command(writable, number=count, memory_mb=memory_mb, visible=visible)
         return World(
             argv,
-            environment=host.environment(),
+            environment=environment,
             ledger=book,
             on_message=on_cell,
             on_end=on_end,
@@ -148,11 +168,24 @@ async def _run(
         return None
 
 
-def _shape(clock: Clock, jobs: int | None) -> tuple[int, int]:
+def _shape(clock: Clock, jobs: int | None, backend: BackendKind) -> tuple[int, int]:
     """How many worlds, and how many cells at once in each: a guest is one processor, so one cell at a time."""
     if clock is Clock.REAL:
-        return 1, jobs or JOBS_IN_REAL_TIME
+        return 1, jobs or (JOBS_IN_CONTAINERS if backend is BackendKind.DOCKER else JOBS_IN_REAL_TIME)
     return jobs or len(os.sched_getaffinity(0)), 1
+
+
+def _remove_containers(run: str) -> None:
+    """Containers end with their cells; wait until the daemon has seen to it, and see to it where it has not.
+
+    Raises:
+        TeardownIncomplete: it could not be done; the ledger stays.
+    """
+    try:
+        daemon.remove_containers(run)
+    except LabError as problem:
+        left = f"containers (`docker rm -f $(docker ps -aq --filter label={daemon.RUN}={run})`): {problem}"
+        raise TeardownIncomplete((left,)) from problem
 
 
 def _judged(cell: Cell, folder: RunFolder) -> Outcome:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from lab import __version__
+from lab.backends.base import BackendKind
 from lab.errors import EXIT_INTERRUPTED, LabError
 
 app = typer.Typer(
@@ -50,13 +51,20 @@ def run_command(
         ClockChoice,
         typer.Option(help="virtual: skip idle time in a guest kernel; real: wait; auto: virtual where it can be had."),
     ] = ClockChoice.AUTO,
+    backend: Annotated[
+        BackendKind,
+        typer.Option(
+            help="netns: nodes are network namespaces; docker: containers, in real time, as root (docs/containers.md)."
+        ),
+    ] = BackendKind.NETNS,
     jobs: Annotated[
         int | None,
         typer.Option(
             metavar="N",
             min=1,
             show_default=False,
-            help="Cells side by side at most [default: 32 in real time, one per processor in virtual].",
+            help="Cells side by side at most [default: 32 in real time, 8 in containers, one per processor in virtual"
+            " time].",
         ),
     ] = None,
     memory: Annotated[int, typer.Option(metavar="MiB", min=128, help="Memory of a virtual-time guest.")] = 384,
@@ -72,7 +80,21 @@ def run_command(
     """
     from lab.cli.run import Options, run_files
 
-    options = Options(out=out, json=json, jobs=jobs, memory_mb=memory, only=tuple(only), seed=seed, clock=clock.value)
+    if backend is BackendKind.DOCKER and clock is ClockChoice.VIRTUAL:
+        raise typer.BadParameter(
+            "containers run on this machine's kernel, in real time; leave out --clock, or --backend docker",
+            param_hint="--clock",
+        )
+    options = Options(
+        out=out,
+        json=json,
+        jobs=jobs,
+        memory_mb=memory,
+        only=tuple(only),
+        seed=seed,
+        clock=clock.value,
+        backend=backend,
+    )
     raise typer.Exit(run_files(files, options))
 
 
@@ -261,8 +283,9 @@ def images_prune_command(
 def clean_command() -> None:
     """Undo what killed runs have left on this machine; touches only what their ledgers name."""
     from lab import ledger
+    from lab.backends import daemon
 
-    undone = ledger.clean()
+    undone = ledger.clean(daemon.remove_containers)
     for sentence in undone:
         typer.echo(sentence)
     if not undone:

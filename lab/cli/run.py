@@ -13,6 +13,8 @@ from pathlib import Path
 from rich.console import Console
 
 from lab import ledger
+from lab.backends import daemon
+from lab.backends.base import BackendKind
 from lab.cli.execute import Ran, execute
 from lab.errors import (
     EXIT_CLAIM_BROKEN,
@@ -28,6 +30,7 @@ from lab.model.outcome import Outcome
 from lab.model.scenario import Scenario
 from lab.model.verdict import Verdict
 from lab.report import document, terminal
+from lab.runner import images
 from lab.worlds import boot, uml
 from lab.worlds.base import Message
 from lab.worlds.clock import Clock
@@ -44,6 +47,7 @@ class Options:
     only: tuple[str, ...]
     seed: int | None
     clock: str
+    backend: BackendKind
 
 
 def run_files(files: list[Path], options: Options) -> int:
@@ -51,13 +55,13 @@ def run_files(files: list[Path], options: Options) -> int:
 
     Raises:
         ScenarioError: any file is wrong; nothing was started.
-        HostNotCapable: virtual time was asked for and cannot be had here.
+        HostNotCapable: virtual time or containers were asked for and cannot be had here.
     """
     scenarios = load_all(files, only=options.only, seed=options.seed)
-    check_images(scenarios)
-    clock = uml.decide(options.clock)
+    check_images(scenarios, options.backend)
+    clock = _decide(scenarios, options)
     console = terminal.console(stderr=options.json)
-    for sentence in ledger.clean():
+    for sentence in ledger.clean(daemon.remove_containers):
         console.print(f"[dim]{sentence}[/dim]")
     if clock is Clock.VIRTUAL and boot.check_host() is boot.Fence.CONTAINER:
         console.print("[dim]the container is the fence around virtual time: bubblewrap is not allowed in here[/dim]")
@@ -88,18 +92,23 @@ def load_all(files: list[Path], *, only: tuple[str, ...] = (), seed: int | None 
     return scenarios
 
 
-def check_images(scenarios: list[Scenario]) -> None:
-    """Refuse clients in images where there are no containers.
+def check_images(scenarios: list[Scenario], backend: BackendKind = BackendKind.NETNS) -> None:
+    """Refuse clients in images where there are no containers, and commands of this machine where there are.
 
     Raises:
-        ScenarioError: a scenario's client is in an image.
+        ScenarioError: a scenario's client cannot run there.
     """
-    allowed = "leave `image` out, and `command` runs on this machine"
-    problems = [
-        Problem(scenario.file, 0, "client.image", "an image needs containers", f"`{image}`", allowed)
-        for scenario in scenarios
-        for image in sorted({cell.client.image for cell in scenario.cells} - {""})
-    ]
+    problems = []
+    for scenario in scenarios:
+        for client in {cell.client for cell in scenario.cells}:
+            if client.image and backend is BackendKind.NETNS:
+                allowed = "`--backend docker`; or leave `image` out, and `command` runs on this machine"
+                problem = ("client.image", "an image needs containers", f"`{client.image}`", allowed)
+                problems.append(Problem(scenario.file, 0, *problem))
+            elif client.command and not client.image and backend is BackendKind.DOCKER:
+                allowed = "an `image` that has it; or `--backend netns`, and it runs on this machine"
+                problem = ("client.command", "a container needs an image", f"`{' '.join(client.command)}`", allowed)
+                problems.append(Problem(scenario.file, 0, *problem))
     if problems:
         raise ScenarioError(problems)
 
@@ -127,19 +136,39 @@ def _chosen(scenario: Scenario, only: tuple[str, ...], seed: int | None) -> Scen
     return dataclasses.replace(scenario, cells=kept)
 
 
+def _decide(scenarios: list[Scenario], options: Options) -> Clock:
+    """The clock of this run; containers have the host's."""
+    if options.backend is BackendKind.NETNS:
+        return uml.decide(options.clock)
+    daemon.check(images.of_all(cell for scenario in scenarios for cell in scenario.cells))
+    return Clock.REAL
+
+
 def _run_one(scenario: Scenario, options: Options, clock: Clock, console: Console) -> int:
     def watch(folder: RunFolder) -> Callable[[Message], None]:
         into = shown(folder.path)
-        console.print(f"{scenario.name}: {len(scenario.cells)} cells, {clock.value} time, into {into}")
+        where = ", in containers" if options.backend is BackendKind.DOCKER else ""
+        console.print(f"{scenario.name}: {len(scenario.cells)} cells, {clock.value} time{where}, into {into}")
         progress.expect({str(folder.cell(cell)): cell for cell in scenario.cells})
         return progress.take
 
     with terminal.Progress(console, clock=clock.value) as progress:
         ran = execute(
-            scenario, out=options.out, clock=clock, jobs=options.jobs, memory_mb=options.memory_mb, watch=watch
+            scenario,
+            out=options.out,
+            clock=clock,
+            jobs=options.jobs,
+            memory_mb=options.memory_mb,
+            watch=watch,
+            backend=options.backend,
         )
     report = document.document(
-        scenario, clock=clock.value, seed=scenario.cells[0].seed, results=ran.results, finished=ran.finished
+        scenario,
+        clock=clock.value,
+        backend=options.backend.value,
+        seed=scenario.cells[0].seed,
+        results=ran.results,
+        finished=ran.finished,
     )
     text = json_text.dumps(report, indent=2) + "\n"
     (ran.folder.path / REPORT_FILE).write_text(text, encoding="utf-8")

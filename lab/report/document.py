@@ -14,7 +14,13 @@ FORMAT = 1
 
 
 def document(
-    scenario: Scenario, *, clock: str, seed: int, results: list[tuple[Cell, Outcome | LabError]], finished: bool
+    scenario: Scenario,
+    *,
+    clock: str,
+    backend: str,
+    seed: int,
+    results: list[tuple[Cell, Outcome | LabError]],
+    finished: bool,
 ) -> dict[str, Any]:
     """The report as JSON values; a cell that could not run has an ``error`` and no verdict."""
     return {
@@ -22,6 +28,7 @@ def document(
         "lab": __version__,
         "scenario": {"name": scenario.name, "file": scenario.file, "title": scenario.title, "source": scenario.source},
         "clock": clock,
+        "backend": backend,
         "seed": seed,
         "finished": finished,
         "cells": [_cell(cell, result) for cell, result in results],

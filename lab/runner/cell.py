@@ -14,6 +14,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from lab.backends.base import OpenBackend
+from lab.backends.netns import bare
 from lab.errors import HostNotCapable, LabError
 from lab.mitigations import classes
 from lab.model import wire
@@ -27,9 +29,9 @@ from lab.runner.timeline import Timeline
 CELL_FILE = "cell.json"
 
 
-def run(folder: Path) -> int:
+def run(folder: Path, open_backend: OpenBackend = bare) -> int:
     """Run the cell in ``folder``; returns the exit status (0: it ran; otherwise an ``error`` was said)."""
-    return guarded(lambda folder: _run(read(folder), folder), folder)
+    return guarded(lambda folder: _run(read(folder), folder, open_backend), folder)
 
 
 def guarded(job: Callable[[Path], None], folder: Path) -> int:
@@ -56,10 +58,10 @@ def read(folder: Path) -> Cell:
     return wire.from_json(Cell, json.loads((folder / CELL_FILE).read_text("utf-8")), plugins=plugins)
 
 
-def _run(cell: Cell, folder: Path) -> None:
+def _run(cell: Cell, folder: Path, open_backend: OpenBackend) -> None:
     record = Record(folder / RECORD)
     try:
-        stage = Stage(cell, folder, record)  # forks, so before any event loop
+        stage = Stage(cell, folder, record, open_backend)  # forks, so before any event loop
         asyncio.run(_play(stage, record, partial(progress.say, cell=str(folder))))
     finally:
         record.close()

@@ -13,7 +13,7 @@ import os
 import selectors
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -28,9 +28,9 @@ JOBS: dict[str, Callable[[Path], int]] = {
 """What a request can ask for: given a folder, does the job and returns the exit status."""
 
 
-def main() -> None:
-    """Serve requests until the input ends."""
-    _serve(in_guest=False)
+def main(jobs: Mapping[str, Callable[[Path], int]] = JOBS) -> None:
+    """Serve requests until the input ends; ``jobs`` is what can be asked for."""
+    _serve(jobs, in_guest=False)
 
 
 def main_in_guest() -> None:
@@ -39,10 +39,10 @@ def main_in_guest() -> None:
     In a guest that does nothing time flies: a wait of 50 ms for the host was seen to be two hours. A program that keeps
     asking does something (``lab.worlds.boot``).
     """
-    _serve(in_guest=True)
+    _serve(JOBS, in_guest=True)
 
 
-def _serve(*, in_guest: bool) -> None:
+def _serve(jobs: Mapping[str, Callable[[Path], int]], *, in_guest: bool) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is for `lab`, which then closes our input
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     gc.freeze()  # what is imported stays: do not let a collection touch (and copy) its pages in every fork
@@ -62,7 +62,7 @@ def _serve(*, in_guest: bool) -> None:
                         return
                     for request in lines.feed(data):
                         ((job, folder),) = request.items()
-                        pid, pidfd = _fork(job, Path(folder))
+                        pid, pidfd = _fork(jobs[job], Path(folder))
                         running[pidfd] = (pid, folder)
                         selector.register(pidfd, selectors.EVENT_READ)
                 else:
@@ -73,7 +73,7 @@ def _serve(*, in_guest: bool) -> None:
                     progress.say("ended", cell=folder, status=os.waitstatus_to_exitcode(status))
 
 
-def _fork(job: str, folder: Path) -> tuple[int, int]:
+def _fork(job: Callable[[Path], int], folder: Path) -> tuple[int, int]:
     sys.stdout.flush()
     pid = os.fork()
     if pid == 0:
@@ -81,7 +81,7 @@ def _fork(job: str, folder: Path) -> tuple[int, int]:
         try:
             devnull = os.open(os.devnull, os.O_RDONLY)
             os.dup2(devnull, 0)
-            status = JOBS[job](folder)
+            status = job(folder)
         finally:
             os._exit(status)
     return pid, os.pidfd_open(pid)

@@ -1,7 +1,7 @@
 """The stage of one cell: its network, its two actors and what watches them. Built before the event loop runs.
 
 Order matters: actors are forked first (a fork must not copy an event loop), observers open their sockets next, so that
-they see the first packet.
+they see the first packet. In containers actors run before the network stands, and wait to be told to start.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from lab.actors.aging import Aging
 from lab.actors.capture import Capture
 from lab.actors.observer import Observer
 from lab.actors.pjsip import client as pjsip_client
+from lab.actors.pjsip.settings import MEMORY_FILE
 from lab.actors.protocol import ClientLines
 from lab.actors.sentinel import Sentinel
 from lab.actors.sip_server import actor as sip_server
-from lab.backends.base import Command, Program
-from lab.backends.netns import NetnsBackend
+from lab.backends.base import Backend, Command, OpenBackend, Part, Program
+from lab.backends.netns import bare
 from lab.model import wire
 from lab.model.fault import ForgedSegment
 from lab.model.middlebox import Middlebox
@@ -30,6 +31,7 @@ from lab.network import forge
 from lab.network.apply import Network, apply
 from lab.network.ledger import Ledger
 from lab.network.plan import plan
+from lab.runner import images
 from lab.runner.actor_link import ActorLink, Ears, OurLines
 from lab.runner.expect import Expectations
 from lab.runner.flows import Flows
@@ -44,7 +46,7 @@ TLS_FOLDER = "tls"
 class Stage:
     """Everything of one cell that has to be undone; `close` undoes it in reverse order."""
 
-    def __init__(self, cell: Cell, folder: Path, record: Record) -> None:
+    def __init__(self, cell: Cell, folder: Path, record: Record, open_backend: OpenBackend = bare) -> None:
         self.cell = cell
         self.record = record
         self.flows = Flows(record)
@@ -54,19 +56,22 @@ class Stage:
         self.client_node = cell.topology.only(Role.CLIENT).name
         self.server_node = cell.topology.only(Role.SERVER).name
         try:
-            self._build()
+            self._build(open_backend)
         except BaseException:
             self.close()
             raise
 
-    def _build(self) -> None:
+    def _build(self, open_backend: OpenBackend) -> None:
         ledger = Ledger(self._folder / "ledger.jsonl")
         self._undo.append(ledger.close)
-        self.network: Network = apply(plan(self.cell.topology, dict(self.cell.middleboxes)), ledger=ledger)
+        operations = plan(self.cell.topology, dict(self.cell.middleboxes))
+        parts = {self.server_node: self._server_part(), self.client_node: self._client_part()}
+        backend = open_backend(self.cell.topology.nodes, parts, self._folder)
+        self._undo.append(backend.close)
+        self.network: Network = apply(operations, ledger=ledger, make=backend.make)
         self._undo.append(self.network.close)
-        backend = NetnsBackend(self.network.namespaces)
-        self.server = self._actor("server", backend, self.server_node, sip_server.main, OurLines())
-        self.client = self._actor("client", backend, self.client_node, self._client_program(), ClientLines())
+        self.server = self._actor("server", backend, self.server_node, parts[self.server_node], OurLines())
+        self.client = self._actor("client", backend, self.client_node, parts[self.client_node], ClientLines())
         if any(isinstance(fault, ForgedSegment) for fault in self.cell.faults):
             forge.prepare()  # after the forks, which would copy what it loads
         self.observers = [self._observer(name) for name, _ in self.cell.middleboxes]
@@ -78,8 +83,11 @@ class Stage:
         client = self.cell.client
         if not client.is_own:
             return pjsip_client.main
-        # a world's environment is the lab's own choice (`lab.worlds.host`), so it may be passed on
-        environment = {**os.environ, **dict(client.environment)}
+        environment = dict(client.environment)
+        if (
+            not client.image
+        ):  # a world's environment is the lab's own choice (`lab.worlds.host`), so it may be passed on
+            environment = {**os.environ, **environment}
         return Command(client.command, environment, Path(self.cell.folder))
 
     def _impair(self) -> None:
@@ -138,14 +146,13 @@ class Stage:
 
     def start_server(self) -> None:
         """Tell the server its part of the cell."""
-        certificates = self._folder.parent.parent / TLS_FOLDER
         server = self.cell.server
         self.server.tell(
             "start",
             address=self._server_address,
             ports=PORTS,
-            certificate=str(certificates / "server.pem"),
-            key=str(certificates / "server.key"),
+            certificate=str(self._certificates / "server.pem"),
+            key=str(self._certificates / "server.key"),
             keylog=str(self._folder / "tls.keys"),
             subscription_expires=float(server.subscription_expires),
             registration_expires=float(server.registration_expires),
@@ -164,7 +171,7 @@ class Stage:
             port=PORTS[transport.value],
             transport=transport.value,
             account=self.cell.client.account.value,
-            ca=str(self._folder.parent.parent / TLS_FOLDER / "ca.pem") if transport is Transport.TLS else None,
+            ca=str(self._certificates / "ca.pem") if transport is Transport.TLS else None,
             seed=self.cell.seed,
             user="alice",
             peer="bob",
@@ -172,6 +179,10 @@ class Stage:
             log=str(self._folder / "client.log"),
             mitigations=self._mitigations("client"),
         )
+
+    @property
+    def _certificates(self) -> Path:
+        return self._folder.parent.parent / TLS_FOLDER
 
     def _mitigations(self, side: str) -> list[Any]:
         return [wire.to_json(mitigation) for mitigation in self.cell.strategy.mitigations if mitigation.side == side]
@@ -185,10 +196,28 @@ class Stage:
     def _server_address(self) -> str:
         return str(self.cell.topology.address(self.server_node).ip)
 
-    def _actor(self, name: str, backend: NetnsBackend, node: str, program: Program, ears: Ears) -> ActorLink:
-        output = self._folder / f"{name}.out"
-        logs = (output, self._folder / f"{name}.log")
-        link = ActorLink(name, backend.spawn(node, program, output), self.record, logs=logs, ears=ears)
+    def _server_part(self) -> Part:
+        return Part(
+            program=sip_server.main,
+            log=self._folder / "server.out",
+            image=images.SERVER,
+            reads=(self._certificates,),
+            writes=(self._folder / "tls.keys",),
+        )
+
+    def _client_part(self) -> Part:
+        return Part(
+            program=self._client_program(),
+            log=self._folder / "client.out",
+            image=images.of_client(self.cell),
+            reads=(self._certificates / "ca.pem",),
+            writes=(self._folder / "client.log", self._folder / MEMORY_FILE),
+        )
+
+    def _actor(self, name: str, backend: Backend, node: str, part: Part, ears: Ears) -> ActorLink:
+        actor = backend.spawn(node, part.program, part.log)
+        logs = (part.log, self._folder / f"{name}.log")
+        link = ActorLink(name, actor, self.record, logs=logs, ears=ears)
         self._undo.append(link.end)
         return link
 

@@ -5,7 +5,8 @@ ordinary user, a user namespace in which that user is root), and calls the funct
 everything in a PID namespace with its init, and frees network namespaces with their last process: after any exit,
 ``kill -9`` included, no process, link, rule or mount is left on the host.
 
-PARENT is the process id of the caller; the enclosure dies with it.
+PARENT is the process id of the caller; the enclosure dies with it. With a third argument, ``outside``, the function
+gets a descriptor of the old ``/proc``: containers are no processes of this place, and who wires them must find them.
 """
 
 from __future__ import annotations
@@ -85,15 +86,16 @@ def main(arguments: list[str]) -> None:
     """Enter the namespaces and run the entry point; a refusal is one JSON line, as any of a world's errors."""
     import json
 
-    parent, entry = arguments
+    parent, entry, *outside = arguments
     die_with(int(parent))
+    seen = [os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) for _ in outside]
     try:
         enter()
     except HostNotCapable as refusal:
         print(json.dumps({"ev": "refused", "missing": refusal.missing, "fix": refusal.fix}), flush=True)  # noqa: T201
         os._exit(HostNotCapable.exit_code)
     module, function = entry.split(":")
-    getattr(import_module(module), function)()
+    getattr(import_module(module), function)(*seen)
 
 
 if __name__ == "__main__":

@@ -190,7 +190,7 @@ def test_report_carries_the_chain() -> None:
     subject, seen = outcome()
     assert isinstance(seen.cause, CauseFound)
     told = document(
-        scenario=_scenario(subject), clock="virtual", seed=1, results=[(subject, seen)], finished=True
+        scenario=_scenario(subject), clock="virtual", backend="netns", seed=1, results=[(subject, seen)], finished=True
     )["cells"][0]["cause"]  # fmt: skip
     assert [link["text"] for link in told["chain"]] == [link.text for link in seen.cause.chain]
     assert told["chain"][0] == {"at_s": 33.0, "text": told["text"], "evidence": told["evidence"]}

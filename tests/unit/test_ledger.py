@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lab import ledger
-from lab.errors import TeardownIncomplete
+from lab.errors import HostNotCapable, TeardownIncomplete
 
 
 @pytest.fixture
@@ -18,6 +18,10 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of ledgers, a test's own."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     return tmp_path / "lab"
+
+
+def _no_containers(run: str) -> tuple[str, ...]:
+    raise AssertionError(f"{run} says nothing of containers")
 
 
 def test_entries_are_on_disk_at_once(state: Path) -> None:
@@ -49,7 +53,7 @@ def test_a_process_that_stays_is_left_behind(state: Path) -> None:
 def test_clean_leaves_live_runs_alone(state: Path) -> None:
     """A ledger whose owner is alive is not touched."""
     book = ledger.Ledger("a-run")
-    assert ledger.clean() == ()
+    assert ledger.clean(_no_containers) == ()
     assert len(list(state.iterdir())) == 1
     book.close()
 
@@ -58,5 +62,46 @@ def test_clean_removes_a_ledger_without_a_first_line(state: Path) -> None:
     """A run killed while it made its ledger left an empty file; its process id stands in the name."""
     state.mkdir()
     (state / "a-run-4194303.jsonl").write_text("")
-    assert ledger.clean() == ("closed the ledger of the killed run a-run-4194303",)
+    assert ledger.clean(_no_containers) == ("closed the ledger of the killed run a-run-4194303",)
     assert list(state.iterdir()) == []
+
+
+def _dead_run_with_containers(state: Path) -> None:
+    state.mkdir()
+    entries = [{"what": what, "pid": 4194303, "started": 1} for what in ("owner", "containers")]
+    (state / "a-run-4194303.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+
+
+def test_clean_removes_containers_by_the_name_of_the_run(state: Path) -> None:
+    """Of a dead run that had containers, those with its name are removed, and its ledger goes."""
+    _dead_run_with_containers(state)
+    asked = []
+
+    def remove(run: str) -> tuple[str, ...]:
+        asked.append(run)
+        return ("one",)
+
+    undone = ledger.clean(remove)
+    assert asked == ["a-run-4194303"]
+    assert undone[0] == "removed container one of the killed run a-run-4194303"
+    assert list(state.iterdir()) == []
+
+
+def test_a_ledger_stays_while_its_containers_may(state: Path) -> None:
+    """Without a daemon to ask, the ledger is kept for the next time, and status 5 says so."""
+    _dead_run_with_containers(state)
+
+    def remove(run: str) -> tuple[str, ...]:
+        raise HostNotCapable("no daemon", fix="start it")
+
+    with pytest.raises(TeardownIncomplete, match=r"lab\.run=a-run-4194303.*start it"):
+        ledger.clean(remove)
+    assert len(list(state.iterdir())) == 1
+
+
+def test_containers_of_live_runs_are_left_alone(state: Path) -> None:
+    """The owner lives: nobody asks for its containers."""
+    book = ledger.Ledger("a-run")
+    book.enter_containers()
+    assert ledger.clean(_no_containers) == ()
+    book.close()

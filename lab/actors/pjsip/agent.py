@@ -198,7 +198,7 @@ class UserAgent:
 
     def recall(self) -> dict[str, Any]:  # noqa: D102
         path = self._settings.memory
-        memory: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+        memory: dict[str, Any] = json.loads(path.read_text("utf-8") or "{}") if path.exists() else {}
         return memory
 
     def remember(self, memory: dict[str, Any]) -> None:  # noqa: D102

@@ -10,6 +10,8 @@ from pathlib import Path
 from lab.errors import LabFault
 from lab.model.scenario import Account, Transport
 
+MEMORY_FILE = "client-memory.json"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
@@ -47,7 +49,7 @@ class Settings:
     @property
     def memory(self) -> Path:
         """The file of what mitigations remember."""
-        return Path(self.state or Path(self.log).parent) / "client-memory.json"
+        return Path(self.state or Path(self.log).parent) / MEMORY_FILE
 
     def local_address(self) -> str:
         """The local address that packets to the server leave from; sends nothing.

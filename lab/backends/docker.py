@@ -1,0 +1,233 @@
+"""Nodes as containers without a network of Docker's; the lab wires their namespaces as it wires bare ones.
+
+One container per node. Its main process is the node's actor, which waits for its first command until the network
+stands; where there is no actor, a program that waits for the end of its input. ``lab.backends.keeper`` has the rest.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lab.backends import daemon, keeper
+from lab.backends.base import Command, Part, Program
+from lab.backends.child import Child
+from lab.backends.keeper import USER, Container
+from lab.errors import HostNotCapable, LabFault
+from lab.model.topology import Node, Role
+
+OUTPUT = "containers.out"
+"""In the cell's folder: what keepers have to say, and nodes without actors."""
+
+_HOLDER = ("cat",)
+"""Lives until the end of its input, as actors do."""
+_STDIO = ("python3", "-m", "lab.actors.stdio")
+_ENVIRONMENT = {"HOME": "/tmp", "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"}  # noqa: S108  (the container's own)
+_HOST_BYTES = 63  # HOST_NAME_MAX less one (linux/limits.h)
+
+
+class ContainerActor(Child):
+    """A container as its keeper shows it: the keeper's end is the container's, and so is its exit status."""
+
+    def __init__(self, node: str, keeper: int, sock: socket.socket) -> None:
+        super().__init__(node, keeper, sock)
+        self.container = ""
+        self._told = False
+
+    def wait(self, within: float | None = None) -> int | None:
+        """The exit status (negative: ended by that signal) once it has ended; None if it has not within that time.
+
+        Raises:
+            LabFault: not the container ended, but the keeper.
+        """
+        status = super().wait(within)
+        if status is None or status <= 128:
+            if status is not None and status < 0 and not self._told:
+                raise LabFault(f"keeping the container of {self.node}", detail=f"see {OUTPUT} in the cell's folder")
+            return status
+        return 128 - status  # as a shell says a signal
+
+    def freeze(self) -> bool:
+        """Stop all its processes where they stand; returns whether the daemon says that they are."""
+        api = daemon.connect()
+        try:
+            api.pause(self.container)
+            return bool(api.inspect_container(self.container)["State"]["Paused"])
+        finally:
+            api.close()
+
+    def thaw(self) -> None:
+        """Let them go on."""
+        api = daemon.connect()
+        try:
+            api.unpause(self.container)
+        finally:
+            api.close()
+
+    def tell_to_end(self) -> None:
+        """Have the container removed; does not wait."""
+        if self.status is None and not self._told:
+            self._told = True
+            os.kill(self.pid, signal.SIGTERM)  # not waited for yet, so the number is still its own
+
+    def kill(self) -> int:
+        """Remove the container, wait until it is gone, and return its exit status."""
+        self.tell_to_end()
+        status = self.wait()
+        assert status is not None
+        return status
+
+
+class DockerBackend:
+    """The containers of one cell, all of them started at once.
+
+    Args:
+        nodes, parts, folder: see ``lab.backends.base.OpenBackend``.
+        run: the run's name in the ledger.
+        images: names of the lab's own images, by kind.
+        outside: a descriptor of a ``/proc`` in which the daemon's processes can be seen.
+
+    Raises:
+        HostNotCapable: no daemon, or an image is missing.
+        LabFault: a container could not be started.
+    """
+
+    def __init__(
+        self,
+        nodes: Sequence[Node],
+        parts: Mapping[str, Part],
+        folder: Path,
+        *,
+        run: str,
+        images: Mapping[str, str],
+        outside: int,
+    ) -> None:
+        self._outside = outside
+        self._processes: dict[str, int] = {}
+        self._actors: dict[str, ContainerActor] = {}
+        self._written = [path for part in parts.values() for path in part.writes]
+        reports: dict[str, int] = {}
+        try:
+            _hand_over(parts.values())
+            for node in nodes:
+                part = parts.get(node.name)
+                container = _container(node, part, images, run=run, cell=folder.name)
+                log = part.log if part else folder / OUTPUT
+                self._actors[node.name], reports[node.name] = _start(container, log)
+            for node in nodes:
+                self._take_report(node.name, reports.pop(node.name))
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            for report in reports.values():
+                os.close(report)
+
+    def make(self, node: str) -> int:
+        """A descriptor of a container's network namespace; the caller's to close.
+
+        Raises:
+            HostNotCapable: the daemon's processes are not this machine's.
+            LabFault: the container has ended already.
+        """
+        pid = self._processes[node]
+        try:
+            with os.fdopen(os.open(f"{pid}/cgroup", os.O_RDONLY, dir_fd=self._outside)) as file:
+                ours = self._actors[node].container in file.read()
+        except FileNotFoundError:
+            ours = False
+        if not ours:
+            if self._actors[node].wait(within=0) is not None:
+                raise LabFault(f"the container of {node} ended at once", detail="its log may say why")
+            raise HostNotCapable(
+                f"the container of {node} is not a process of this machine",
+                fix="use a Docker daemon that runs here, not in a virtual machine, and run the lab outside containers",
+            )
+        return os.open(f"{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._outside)
+
+    def spawn(self, node: str, program: Program, log: Path) -> ContainerActor:  # noqa: ARG002
+        """The actor of a node: it runs already, and waits for its first command."""
+        return self._actors[node]
+
+    def close(self) -> None:
+        """Remove all containers, and wait until they are gone."""
+        for actor in self._actors.values():
+            actor.tell_to_end()
+        for actor in self._actors.values():
+            actor.kill()
+        for path in self._written:
+            if path.exists() and not path.stat().st_size:
+                path.unlink()  # made for an actor that had nothing to write
+
+    def _take_report(self, node: str, report: int) -> None:
+        with os.fdopen(report) as file:
+            line = file.readline()
+        said: dict[str, Any] = json.loads(line) if line else {"detail": "its keeper died"}
+        if "missing" in said:
+            raise HostNotCapable(said["missing"], fix=said["fix"])
+        if "detail" in said:
+            raise LabFault(f"starting the container of {node}", detail=said["detail"])
+        self._actors[node].container = said["id"]
+        self._processes[node] = said["pid"]
+
+
+def _container(node: Node, part: Part | None, images: Mapping[str, str], *, run: str, cell: str) -> Container:
+    entrypoint: tuple[str, ...] = _HOLDER
+    command: tuple[str, ...] = ()
+    environment: Mapping[str, str] = _ENVIRONMENT
+    image = images["middlebox"]
+    if part is not None:
+        program = part.program
+        if isinstance(program, Command):
+            entrypoint, command, environment, image = (), program.argv, program.environment, part.image
+        else:
+            entrypoint = (*_STDIO, f"{program.__module__}:{program.__qualname__}")
+            image = images[part.image]
+    is_middlebox = node.role is Role.MIDDLEBOX
+    return Container(
+        name=re.sub(r"[^a-zA-Z0-9_.-]", "_", f"lab-{run.rpartition('-')[2]}-{cell}-{node.name}"),
+        node=node.name[:_HOST_BYTES],
+        image=image,
+        entrypoint=entrypoint,
+        command=command,
+        environment=environment,
+        capabilities=("NET_ADMIN",) if is_middlebox else (),
+        user=0 if is_middlebox else USER,  # capabilities are root's: `docker exec` has them for nobody else
+        labels={daemon.RUN: run, daemon.CELL: cell, daemon.NODE: node.name},
+        reads=part.reads if part else (),
+        writes=part.writes if part else (),
+    )
+
+
+def _start(container: Container, log: Path) -> tuple[ContainerActor, int]:
+    """Fork a keeper; returns what it stands for, and where it reports."""
+    ours, theirs = socket.socketpair()
+    hear, report = os.pipe()
+    parent = os.getpid()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    if pid == 0:
+        keeper.keep(container, theirs, log, report, parent=parent)
+    theirs.close()
+    os.close(report)
+    return ContainerActor(container.node, pid, ours), hear
+
+
+def _hand_over(parts: Iterable[Part]) -> None:
+    """Let the user in the containers read and write what parts name, and nothing else."""
+    for part in parts:
+        for path in part.writes:
+            path.touch(mode=0o644)
+            os.chown(path, USER, USER)
+        for path in part.reads:
+            for file in path.iterdir() if path.is_dir() else (path,):
+                os.chown(file, -1, USER)
+                file.chmod(file.stat().st_mode | 0o040)

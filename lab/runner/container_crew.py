@@ -1,0 +1,20 @@
+"""The crew (``lab.runner.crew``) of a world whose nodes are containers."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+
+from lab.backends import images
+from lab.backends.docker import DockerBackend
+from lab.runner import cell, crew
+from lab.worlds import host
+
+
+def main(outside: int) -> None:
+    """Serve requests until the input ends; ``outside`` is a descriptor of a /proc that shows the daemon's processes."""
+    import docker  # noqa: F401  (half a second, once for all cells)
+
+    names = {kind: images.tag(kind) for kind in images.KINDS}
+    open_backend = partial(DockerBackend, run=os.environ[host.RUN], images=names, outside=outside)
+    crew.main({"cell": partial(cell.run, open_backend=open_backend)})
