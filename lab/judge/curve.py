@@ -1,0 +1,79 @@
+"""When a client can be reached: one outcome for each moment, and the outages between them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from lab.model.outcome import CauseFound, Outcome
+from lab.model.verdict import Verdict
+
+
+class Reach(str, Enum):
+    """What one probe found."""
+
+    REACHABLE = "reachable"
+    UNREACHABLE = "unreachable"
+    UNKNOWN = "inconclusive"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """One probe in a cell of its own.
+
+    Attributes:
+        at_s: when, in seconds after the client fell silent.
+        cause: of an unreachable client.
+        doubt: why nothing is known; empty if something is.
+    """
+
+    at_s: float
+    reach: Reach
+    cause: CauseFound | None = None
+    doubt: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Window:
+    """An outage, as far as the looks tell: it began after ``after_s`` and was over before ``before_s``.
+
+    Attributes:
+        after_s: the last look that found the client before it; None: there was none.
+        from_s, to_s: the first and the last look that did not find it.
+        before_s: the first look that found it again; None: there was none.
+        cause: as the first look saw it.
+    """
+
+    after_s: float | None
+    from_s: float
+    to_s: float
+    before_s: float | None
+    cause: CauseFound | None
+
+
+def look(at_s: float, outcome: Outcome) -> Look:
+    """What a twin cell with one probe shows."""
+    reach = {Verdict.PASS: Reach.REACHABLE, Verdict.FAIL: Reach.UNREACHABLE}.get(outcome.verdict, Reach.UNKNOWN)
+    return Look(at_s=at_s, reach=reach, cause=outcome.cause, doubt=outcome.doubt)
+
+
+def windows(looks: Sequence[Look]) -> Iterable[Window]:
+    """The outages, in time order; a look that knows nothing neither begins nor ends one."""
+    reached: float | None = None
+    lost: list[Look] = []
+    for each in looks:
+        if each.reach is Reach.REACHABLE:
+            if lost:
+                yield _window(reached, lost, each.at_s)
+                lost = []
+            reached = each.at_s
+        elif each.reach is Reach.UNREACHABLE:
+            lost.append(each)
+    if lost:
+        yield _window(reached, lost, None)
+
+
+def _window(after: float | None, lost: Sequence[Look], before: float | None) -> Window:
+    first, last = lost[0], lost[-1]
+    return Window(after_s=after, from_s=first.at_s, to_s=last.at_s, before_s=before, cause=first.cause)
