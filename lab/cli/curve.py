@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from lab import ledger
+from lab.backends.base import BackendKind
 from lab.cli.execute import execute
 from lab.cli.run import load_all, shown
 from lab.errors import EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED, LabError, Problem, ScenarioError
@@ -50,8 +50,6 @@ def draw(
     twins = dataclasses.replace(scenario, cells=tuple(twin(cell, at) for cell in scenario.cells for at in times))
     clock = uml.decide("auto")
     console = terminal.console(stderr=json)
-    for sentence in ledger.clean():
-        console.print(f"[dim]{sentence}[/dim]")
 
     def watch(folder: RunFolder) -> Callable[[Message], None]:
         cells = f"{len(scenario.cells)} cells at {len(times)} moments"
@@ -62,7 +60,9 @@ def draw(
     with terminal.Progress(console, clock=clock.value) as progress:
         ran = execute(twins, out=out, clock=clock, jobs=None, memory_mb=MEMORY_MB, watch=watch)
     seed = scenario.cells[0].seed
-    report = document.document(twins, clock=clock.value, seed=seed, results=ran.results, finished=ran.finished)
+    report = document.document(
+        twins, clock=clock.value, backend=BackendKind.NETNS.value, seed=seed, results=ran.results, finished=ran.finished
+    )
     (ran.folder.path / REPORT_FILE).write_text(json_text.dumps(report, indent=2) + "\n", encoding="utf-8")
     if not ran.finished:
         return EXIT_INTERRUPTED
