@@ -44,7 +44,14 @@ def list_middleboxes(*, json: bool) -> int:
         sys.stdout.write(json_text.dumps([wire.to_json(profile) for profile in profiles], indent=2) + "\n")
         return EXIT_CLAIMS_HOLD
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("middlebox", "TCP idle", "UDP new/answered", "a forgotten TCP flow meets", "mapping/filtering"):
+    for name in (
+        "middlebox",
+        "TCP idle",
+        "UDP new/answered",
+        "a forgotten TCP flow meets",
+        "mapping/filtering",
+        "SIP ALG",
+    ):
         table.add_column(name)
     table.add_column("evidence: TCP, UDP, forgotten")
     for profile in profiles:
@@ -55,6 +62,7 @@ def list_middleboxes(*, json: bool) -> int:
             f"{profile.new_udp_timer:g}/{profile.udp_mapping_timer}",
             profile.forgotten.value,
             f"{_MAPPING[profile.mapping]}/{_FILTERING[profile.filtering]}",
+            ", ".join(alg.value for alg in profile.sip_alg),
             ", ".join(grade.value for grade in (known.tcp, known.udp, known.forgotten)),
         )
     terminal.console(stderr=False).print(table)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from lab.judge.sentinel import Kept, expected
 from lab.model.middlebox import BEHAVIOURS, ForgottenFlow, Middlebox
@@ -67,17 +68,23 @@ def _span(lived: Lived) -> str:
 
 
 def _behaviour(name: str, claim: Middlebox, shown: Shown) -> Compared:
-    claimed: Enum = getattr(claim, name)
+    claimed: Any = getattr(claim, name)
     if name == "forgotten":
         seen = None if shown.met is None else forgotten(shown.met)
         text = "" if shown.met is None else (seen.value if seen else _words(shown.met))
         agrees = None if shown.met is None else seen is claim.forgotten
         return Compared(behaviour=name, claimed=claimed.value, shown=text, agrees=agrees)
-    value: Enum | None = getattr(shown, name)
+    value: Any = getattr(shown, name)
+    if isinstance(value, tuple):
+        return Compared(behaviour=name, claimed=_list(claimed), shown=_list(value), agrees=set(value) == set(claimed))
     text = "" if value is None else value.value
     return Compared(
         behaviour=name, claimed=claimed.value, shown=text, agrees=None if value is None else value is claimed
     )
+
+
+def _list(values: tuple[Enum, ...]) -> str:
+    return ", ".join(value.value for value in values) or "none"
 
 
 def forgotten(met: Met) -> ForgottenFlow | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from lab.judge import causes, effects, metrics, sentinel
+from lab.judge import causes, effects, metrics, rewriting, sentinel
 from lab.judge.chain import chain
 from lab.judge.story import Line, Story
 from lab.mitigations.catalogue import not_offered, unsupported
@@ -24,7 +24,7 @@ def judge(cell: Cell, lines: list[Line]) -> Outcome:
 
     A cell passes if its expectation is met, fails if it is not, and is inconclusive if it did not run to its end, sent
     fewer probes than the scenario has, one of its faults did not take effect, or its middlebox did not do what the
-    scenario says (the sentinel flows tell).
+    scenario says (the sentinel flows tell; of a SIP ALG, what the client sent and what the server got).
     """
     story = Story(lines)
     unsupported = why_unsupported(cell) or _not_offered(cell, story)
@@ -78,7 +78,8 @@ def _doubt(cell: Cell, story: Story) -> str:
     known = len(story.probes())
     if known != len(cell.probes):
         return f"{len(cell.probes)} probes were due, the fate of {known} is known"
-    return ("" if _failed_before_faults(cell, story) else effects.doubt(cell, story)) or sentinel.doubt(cell, story)
+    without_effect = "" if _failed_before_faults(cell, story) else effects.doubt(cell, story)
+    return without_effect or rewriting.doubt(cell, story) or sentinel.doubt(cell, story)
 
 
 def _failed_before_faults(cell: Cell, story: Story) -> bool:

@@ -92,6 +92,17 @@ class Hairpinning(str, Enum):
     """They do, and see each other's outside address and port (REQ-9)."""
 
 
+class SipAlg(str, Enum):
+    """A SIP transport whose messages an application-level gateway reads and rewrites, on the server's port 5060.
+
+    Addresses of the inside become the mapped ones in Via, Contact, Request-URI and SDP, and back in what comes in. TLS
+    cannot be read, so there is no such value.
+    """
+
+    UDP = "udp"
+    TCP = "tcp"
+
+
 class Grade(str, Enum):
     """How well a value is known."""
 
@@ -116,6 +127,7 @@ class Evidence(Yaml):
     forgotten: Grade = Grade.ASSUMED
     refresh: Grade = Grade.ASSUMED
     translation: Grade = Grade.ASSUMED
+    alg: Grade = Grade.ASSUMED
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -137,6 +149,7 @@ class Middlebox(Yaml):
         filtering: who may send to it.
         port_assignment: which port it is.
         hairpinning: whether it can be reached from inside.
+        sip_alg: which SIP transports it meddles with; empty: none.
         evidence: how well all this is known.
         source: where the values come from.
     """
@@ -154,6 +167,7 @@ class Middlebox(Yaml):
     filtering: FilteringBehavior = FilteringBehavior.ADDRESS_AND_PORT_DEPENDENT
     port_assignment: PortAssignment = PortAssignment.PRESERVATION
     hairpinning: Hairpinning = Hairpinning.UNSUPPORTED
+    sip_alg: tuple[SipAlg, ...] = ()
     evidence: Evidence = Evidence()
     source: str = ""
 
@@ -186,6 +200,7 @@ GROUPS = {
     "filtering": "translation",
     "port_assignment": "translation",
     "hairpinning": "translation",
+    "sip_alg": "alg",
 }
 """Of each behaviour, the field of ``Evidence`` that says how well it is known."""
 

@@ -12,6 +12,7 @@ from lab.model.middlebox import (
     PortAssignment,
     RefreshDirection,
     RefreshingSegments,
+    SipAlg,
 )
 
 
@@ -82,3 +83,4 @@ class Shown:
     filtering: FilteringBehavior
     port_assignment: PortAssignment
     hairpinning: Hairpinning
+    sip_alg: tuple[SipAlg, ...]

@@ -65,6 +65,20 @@ same timers:
 * ``inbound``: outside port to inside endpoint, for filtering that lets in more than conntrack, and for hairpinning;
 * ``contacted``: inside endpoint and remote address, for address-dependent filtering.
 
+A SIP ALG is the kernel's own (``nf_conntrack_sip``, ``nf_nat_sip``), given by name to new flows from inside to port 5060::
+
+    ct helper sip-udp {
+        type "sip" protocol udp;
+    }
+    chain alg {
+        type filter hook prerouting priority filter; policy accept;
+        iifname "lan" udp dport 5060 ct state new ct helper set "sip-udp" comment "SIP ALG udp"
+    }
+
+It rewrites Via, Contact, Request-URI and SDP of messages that begin and end in one packet, keeps the mapping of a packet
+with SIP in it for ``sip_timeout`` (3600 s, a setting of the whole kernel; over TCP the ACK that follows sets the timer
+back), and expects flows to the contacts it saw registered.
+
 Does not model: a limit on the number of mappings, port parity, blocks of ports, filtering of hairpinned packets.
 """  # noqa: E501  (one rule is one line)
 
@@ -82,6 +96,7 @@ from lab.model.middlebox import (
     Middlebox,
     PortAssignment,
     RefreshDirection,
+    SipAlg,
 )
 
 NEVER = 2_147_483
@@ -89,6 +104,9 @@ NEVER = 2_147_483
 
 KERNEL_UNACKNOWLEDGED = 300
 """Seconds; ``nf_conntrack_proto_tcp.c``, TCP_CONNTRACK_UNACK and TCP_CONNTRACK_RETRANS: five minutes."""
+
+SIP_PORT = 5060
+"""RFC 3261 §19.1.2; where an ALG looks (``ports`` of ``nf_conntrack_sip.c``)."""
 
 _ANSWERS_INSIDE = {
     ForgottenFlow.RST_TO_SENDER: 'reject with tcp reset comment "RST in"',
@@ -163,6 +181,7 @@ def rule_set(box: Middlebox, *, inside: str, outside: str, address: IPv4Address)
             else ()
         ),
         *udp.sets(),
+        *_sip_alg(box, inside),
         *forward,
         *entrance,
         *udp.entry(),
@@ -270,6 +289,21 @@ class _Udp:
             f'{way}meta l4proto udp {which} ct status {state} update @{into % timeout} comment "{name} {word}"'
             for state, timeout, word in (("! assured", new, "new"), ("assured", answered, "answered"))
         ]
+
+
+def _sip_alg(box: Middlebox, inside: str) -> Lines:
+    """Its place is behind conntrack's own (``priority raw`` is before it) and before the mapping is made."""
+    if not box.sip_alg:
+        return ()
+    protocols = [alg.value for alg in SipAlg if alg in box.sip_alg]
+    helpers = [
+        line for name in protocols for line in (f"ct helper sip-{name} {{", f'\ttype "sip" protocol {name};', "}")
+    ]
+    new = "ct state new ct helper set"
+    rules = [
+        f'iifname "{inside}" {name} dport {SIP_PORT} {new} "sip-{name}" comment "SIP ALG {name}"' for name in protocols
+    ]
+    return (*helpers, *_chain("alg", "filter hook prerouting priority filter; policy accept;", *rules))
 
 
 def _map_picked_up(box: Middlebox, outside: str, address: IPv4Address, *, remembers_port: bool) -> Lines:

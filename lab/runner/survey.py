@@ -32,12 +32,14 @@ from lab.model.middlebox import (
     PortAssignment,
     RefreshDirection,
     RefreshingSegments,
+    SipAlg,
 )
 from lab.model.survey import Lived, Met, Question, Shown
 from lab.model.topology import Link, Node, Role, Topology
 from lab.network import conntrack
 from lab.network.apply import Network, apply
 from lab.network.ledger import Ledger
+from lab.network.nft import SIP_PORT
 from lab.network.plan import plan
 
 QUESTION_FILE, ANSWER_FILE = "question.json", "shown.json"
@@ -99,6 +101,22 @@ async def _answer(question: Question, network: Network, folder: Path) -> Shown:
             aging.close()
 
 
+def _request(transport: str, address: str, port: int) -> bytes:
+    """A SIP request that fits into one packet (RFC 3261 §7), from an inside endpoint."""
+    lines = (
+        f"OPTIONS sip:{_SERVER} SIP/2.0",
+        f"Via: SIP/2.0/{transport} {address}:{port};rport;branch=z9hG4bKsurvey",
+        "Max-Forwards: 70",
+        f"From: <sip:survey@{_SERVER}>;tag=1",
+        f"To: <sip:{_SERVER}>",
+        f"Contact: <sip:survey@{address}:{port};transport={transport.lower()}>",
+        "Call-ID: survey",
+        "CSeq: 1 OPTIONS",
+        "Content-Length: 0",
+    )
+    return "\r\n".join((*lines, "", "")).encode()
+
+
 class _Survey:
     def __init__(self, question: Question, network: Network, folder: Path) -> None:
         self._box, self._claim, self._longest = question.box, question.claim, question.longest
@@ -119,6 +137,7 @@ class _Survey:
         filtering = await self._filtering()
         ports = await self._port_assignment()
         hairpinning = await self._hairpinning()
+        sip_alg = await self._sip_alg()
         # from here on, all at once: each takes as long as the timers it is about
         start = asyncio.ensure_future
         established = start(self._lived("established_idle_timeout", self._tcp))
@@ -142,6 +161,7 @@ class _Survey:
             filtering=filtering,
             port_assignment=ports,
             hairpinning=hairpinning,
+            sip_alg=sip_alg,
         )
         return shown if met is not None else dataclasses.replace(shown, met=await self._met_after_loss())
 
@@ -181,6 +201,38 @@ class _Survey:
         caller.sendto(b"?", mapped)
         source = await self._heard(called)
         return Hairpinning.EXTERNAL_SOURCE if source and source[0] == _OUTSIDE else Hairpinning.UNSUPPORTED
+
+    # -- what it does to SIP
+
+    async def _sip_alg(self) -> tuple[SipAlg, ...]:
+        """The transports whose requests come out with other addresses in them than they went in with."""
+        rewritten = {SipAlg.UDP: await self._rewrites_udp(), SipAlg.TCP: await self._rewrites_tcp()}
+        return tuple(alg for alg, seen in rewritten.items() if seen)
+
+    async def _rewrites_udp(self) -> bool:
+        near, far = self._sock("client", socket.SOCK_DGRAM), self._sock("server", socket.SOCK_DGRAM)
+        far.bind((_SERVER, SIP_PORT))
+        near.connect((_SERVER, SIP_PORT))
+        sent = _request("UDP", *near.getsockname())
+        near.send(sent)
+        return await self._came(far) != sent
+
+    async def _rewrites_tcp(self) -> bool:
+        near, listening = self._sock("client", socket.SOCK_STREAM), self._sock("server", socket.SOCK_STREAM)
+        listening.bind((_SERVER, SIP_PORT))
+        listening.listen(1)
+        await self._loop.sock_connect(near, (_SERVER, SIP_PORT))
+        far, _ = await self._loop.sock_accept(listening)
+        self._socks.append(far)
+        sent = _request("TCP", *near.getsockname())
+        await self._loop.sock_sendall(near, sent)
+        return await self._came(far) != sent
+
+    async def _came(self, far: socket.socket) -> bytes:
+        try:
+            return await asyncio.wait_for(self._loop.sock_recv(far, 2000), _ARRIVES_WITHIN)
+        except asyncio.TimeoutError:
+            raise LabFault("survey the middlebox", detail="a SIP request did not come out") from None
 
     # -- timers
 

@@ -14,11 +14,12 @@ def silent_sdp(address: str) -> bytes:
     """Return a description of one audio stream on which neither side sends (RFC 3264 §5.1, RFC 4566).
 
     Args:
-        address: IPv4 address; the port is that of the discard service, since nothing is sent.
+        address: IPv4 address. The port is like any other's, though nothing is sent: Linux's SIP ALG drops a message
+            whose media has one below 1024 (``process_sdp`` of ``nf_conntrack_sip.c``), as the 9 of RFC 8840 is.
     """
     lines = (
         "v=0", f"o=- 1 1 IN IP4 {address}", "s=-", f"c=IN IP4 {address}", "t=0 0",
-        "m=audio 9 RTP/AVP 0", "a=rtpmap:0 PCMU/8000", "a=inactive",
+        "m=audio 40000 RTP/AVP 0", "a=rtpmap:0 PCMU/8000", "a=inactive",
     )  # fmt: skip
     return "".join(f"{line}\r\n" for line in lines).encode()
 

@@ -29,6 +29,7 @@ from lab.model.middlebox import (
     PortAssignment,
     RefreshDirection,
     RefreshingSegments,
+    SipAlg,
 )
 from lab.model.survey import Question, Shown
 from lab.runner import survey
@@ -58,6 +59,7 @@ FLIPPED: dict[str, Any] = {
     "filtering": FilteringBehavior.ENDPOINT_INDEPENDENT,
     "port_assignment": PortAssignment.NO_PRESERVATION,
     "hairpinning": Hairpinning.EXTERNAL_SOURCE,
+    "sip_alg": (SipAlg.TCP,),
 }
 LONGEST_S = 1000.0
 ABOUT = {"name", "evidence", "source"}

@@ -51,7 +51,7 @@ def test_real_time(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     (box,) = json.loads(done.stdout)["middleboxes"]
     seen = {key for key, each in box["behaviours"].items() if each["agrees"] is not None}
-    assert seen == {"forgotten", "lifetime", "mapping", "filtering", "port-assignment", "hairpinning"}
+    assert seen == {"forgotten", "lifetime", "mapping", "filtering", "port-assignment", "hairpinning", "sip-alg"}
 
 
 def test_list(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from lab.mitigations.hold_transport import HoldTransport
 from lab.mitigations.options_ping import OptionsPing
 from lab.model.fault import Fault, MtuBlackHole
 from lab.model.impairment import Impairment
-from lab.model.middlebox import Evidence, FilteringBehavior, ForgottenFlow, Grade, Middlebox
+from lab.model.middlebox import Evidence, FilteringBehavior, ForgottenFlow, Grade, Middlebox, SipAlg
 from lab.model.scenario import (
     Cell,
     Claim,
@@ -78,7 +78,9 @@ middlebox:
     filtering: address-dependent
     port-assignment: port-preservation
     hairpinning: unsupported
-    evidence: { tcp: measured, udp: documented, forgotten: secondary, refresh: assumed, translation: measured }
+    sip-alg: [udp]
+    evidence:
+      { tcp: measured, udp: documented, forgotten: secondary, refresh: assumed, translation: measured, alg: secondary }
     source: measured
   cgn: rfc-ideal
 strategy:
@@ -183,12 +185,14 @@ LIVENESS = {
     "middlebox.filtering": ("filtering: address-dependent", "filtering: endpoint-independent"),
     "middlebox.port-assignment": ("port-assignment: port-preservation", "port-assignment: no-port-preservation"),
     "middlebox.hairpinning": ("hairpinning: unsupported", "hairpinning: external-source"),
-    "middlebox.evidence": ("evidence: { tcp: measured, ", "evidence: { "),
+    "middlebox.sip-alg": ("sip-alg: [udp]", "sip-alg: [udp, tcp]"),
+    "middlebox.evidence": ("{ tcp: measured, ", "{ "),
     "evidence.tcp": ("tcp: measured", "tcp: synthetic"),
     "evidence.udp": ("udp: documented", "udp: synthetic"),
     "evidence.forgotten": ("forgotten: secondary", "forgotten: synthetic"),
     "evidence.refresh": ("refresh: assumed", "refresh: synthetic"),
     "evidence.translation": ("translation: measured", "translation: synthetic"),
+    "evidence.alg": ("alg: secondary", "alg: synthetic"),
     "middlebox.source": ("source: measured", "source: guessed"),
     "strategy": ("interval: 25 s", "interval: 26 s"),
     "strategy.name": ("name: ping", "name: pong"),
@@ -346,8 +350,13 @@ def test_every_value_arrives(read: Read) -> None:
         udp_one_way_timer=Seconds(20),
         transitory_timeout=Seconds(60),
         filtering=FilteringBehavior.ADDRESS_DEPENDENT,
+        sip_alg=(SipAlg.UDP,),
         evidence=Evidence(
-            tcp=Grade.MEASURED, udp=Grade.DOCUMENTED, forgotten=Grade.SECONDARY, translation=Grade.MEASURED
+            tcp=Grade.MEASURED,
+            udp=Grade.DOCUMENTED,
+            forgotten=Grade.SECONDARY,
+            translation=Grade.MEASURED,
+            alg=Grade.SECONDARY,
         ),
         source="measured",
     )

@@ -17,6 +17,7 @@ from lab.model.middlebox import (
     Middlebox,
     PortAssignment,
     RefreshDirection,
+    SipAlg,
 )
 from lab.model.topology import Link, Node, Role, Topology
 from lab.network import nft
@@ -56,6 +57,17 @@ def test_translation(name: str) -> None:
         box = replace(box, port_assignment=PortAssignment.NO_PRESERVATION, hairpinning=Hairpinning.EXTERNAL_SOURCE)
     rules = nft.rule_set(box, inside="lan", outside="access", address=ADDRESS)
     assert (GOLDEN / f"network-{name}.nft").read_text() == rules
+
+
+@pytest.mark.parametrize("transports", [(SipAlg.UDP,), (SipAlg.TCP,), (SipAlg.TCP, SipAlg.UDP)])
+def test_sip_alg(transports: tuple[SipAlg, ...]) -> None:
+    """Each transport gets the kernel's helper for new flows from inside, whatever the order; without any, none does."""
+    rules = nft.rule_set(replace(BOX, sip_alg=transports), inside="lan", outside="access", address=ADDRESS)
+    if len(transports) == 2:
+        assert (GOLDEN / "network-sip-alg.nft").read_text() == rules
+    for alg in SipAlg:
+        assert (f'{alg.value} dport 5060 ct state new ct helper set "sip-{alg.value}"' in rules) is (alg in transports)
+    assert "helper" not in nft.rule_set(BOX, inside="lan", outside="access", address=ADDRESS)
 
 
 def test_documented_rule_set() -> None:

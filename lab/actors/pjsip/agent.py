@@ -20,6 +20,7 @@ import pjsua2.pjsua2 as pj
 from lab.actors.channel import Channel
 from lab.actors.pjsip.library import Library, use_hosts_file_only
 from lab.actors.pjsip.objects import Account, Buddy, Endpoint, IncomingCall, Log
+from lab.actors.pjsip.sent import request_sent
 from lab.actors.pjsip.server_connection import ServerConnection
 from lab.actors.pjsip.settings import Settings
 from lab.actors.pjsip.sockets import SocketOptions
@@ -80,7 +81,7 @@ class UserAgent:
         self._on_answer = self.subscription.on_answer
         self._options: dict[int, tuple[Any, int]] = {}
         self._options_sent = 0
-        self._log = Log(settings.log, self._transports.on_log)
+        self._log = Log(settings.log, self._logged)
         self._endpoint = Endpoint(self)
         self.timers = Timers(self._endpoint)
         self._account = Account(self)
@@ -313,6 +314,11 @@ class UserAgent:
         self.emit("ip-changed", code=code)
 
     # What pjsip says
+
+    def _logged(self, entry: str) -> None:
+        self._transports.on_log(entry)
+        if (sent := request_sent(entry)) is not None:
+            self.emit("request-sent", **sent)
 
     def transport_state(self, event: Any) -> None:
         """A transport changed state."""

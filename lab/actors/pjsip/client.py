@@ -13,6 +13,8 @@ Commands: ``start`` (fields of ``Settings``, and ``mitigations``), ``stop``, ``i
                                               connected, disconnected, shutdown, destroyed; tp1, tp2, … as they appear;
                                               reason: idle-timer, pjsip's text, or empty
     ref {id, held}                            a mitigation took or gave back a reference
+    request-sent {method, call_id, cseq, via, contact}
+                                              what leaves, before anything on the way rewrites it
     options-sent {n}, options-answer {n, code, reason}
     message {text}                            a MESSAGE
     call {call_id, state, code}               a call of the server, which is accepted: confirmed, disconnected, …

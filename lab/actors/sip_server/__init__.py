@@ -19,7 +19,7 @@ Events::
 
     ready {ports}
     flow {id, state, transport, peer, reason}  accepted, connected, secured (TLS handshake done), closed, reset, failed
-    request {method, flow, peer, call_id, cseq}, malformed {flow, reason}
+    request {method, flow, peer, call_id, cseq, via, contact}, malformed {flow, reason}
     response-sent {method, code, flow}, response-lost {…, reason}
     subscription {id, state, expires, flow, contact}   active, refreshed, terminated, expired
     binding {id, state, expires, flow, contact, aor}   active, refreshed, removed, expired

@@ -25,6 +25,7 @@ from lab.sip.dialog import DialogId, dialog_id
 from lab.sip.fields import Uri, parse_cseq
 from lab.sip.message import MalformedMessage, Request, Response
 from lab.sip.registrar import OUTBOUND
+from lab.sip.sender import sender
 from lab.sip.stream import Item, KeepAlive
 from lab.sip.subscription import PACKAGE
 from lab.sip.transaction import COOKIE, TIMER_F, Key
@@ -279,6 +280,7 @@ class SipServer:
             cseq = parse_cseq(request.first("CSeq") or "")[0]
         except MalformedMessage:  # refused before anybody looked at it
             cseq = None
+        said = sender(request)
         self._channel.emit(
             "request",
             method=request.method,
@@ -286,6 +288,8 @@ class SipServer:
             peer=f"{flow.peer[0]}:{flow.peer[1]}",
             call_id=request.first("Call-ID"),
             cseq=cseq,
+            via=said["via"],
+            contact=said["contact"],
         )
 
     # What its parts need: see `Origin`

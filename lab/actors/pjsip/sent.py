@@ -1,0 +1,26 @@
+"""What the client sends, by the word of its own log: only there does pjsip show a request as it leaves."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from lab.sip.fields import parse_cseq
+from lab.sip.message import MalformedMessage, Request, parse_head
+from lab.sip.sender import sender
+
+_SENT = re.compile(r"TX \d+ bytes Request msg [^\n]*:\r?\n(?P<head>.*?)\r?\n\r?\n", re.DOTALL)  # pjsua_core.c
+
+
+def request_sent(entry: str) -> dict[str, Any] | None:
+    """The fields of ``request-sent`` if an entry of pjsip's log shows a request that is being sent; else None."""
+    if "bytes Request msg" not in entry or (match := _SENT.search(entry)) is None:
+        return None
+    try:
+        message, _ = parse_head(match["head"].replace("\r\n", "\n").replace("\n", "\r\n").encode())
+        if not isinstance(message, Request):
+            return None
+        cseq, _ = parse_cseq(message.first("CSeq") or "")
+    except MalformedMessage:
+        return None  # the log has cut it off
+    return {"method": message.method, "call_id": message.first("Call-ID"), "cseq": cseq, **sender(message)}
