@@ -67,6 +67,10 @@ EVENTS: dict[str, Event] = {
     "message": Event(may={"text": Kind.TEXT}),
     "call": Event(must={"state": Kind.CALL_STATE}, may={"call_id": Kind.TEXT, "code": Kind.WHOLE}),
     "ip-changed": Event(must={"code": Kind.WHOLE}),
+    "request-sent": Event(
+        must={"method": Kind.TEXT, "call_id": Kind.TEXT, "cseq": Kind.WHOLE},
+        may={"via": Kind.TEXT, "contact": Kind.TEXT},
+    ),
     "options-sent": Event(may={"n": Kind.WHOLE}),
     "options-answer": Event(must={"code": Kind.WHOLE}, may={"n": Kind.WHOLE, **_REASON}),
     "unanswered": Event(may={**_ID, "patience": Kind.NUMBER}),

@@ -97,7 +97,7 @@ def test_an_alg_that_rewrote_something(transport: Transport) -> None:
     assert rewriting.doubt(cell(transport, alg), Story(lines)) == ""
 
 
-@pytest.mark.parametrize("lines", [[sent(PRIVATE), came(PRIVATE)], [sent(PUBLIC), came(PUBLIC)], [came(PUBLIC)]])
+@pytest.mark.parametrize("lines", [[sent(PRIVATE), came(PRIVATE)], [sent(PUBLIC), came(PUBLIC)]])
 def test_an_alg_without_effect(lines: list[Line]) -> None:
     """A public Contact proves nothing by itself: pjsip writes one too, once it has learnt its address."""
     doubt = "middlebox home-nat has a SIP ALG for udp, and no request came out changed"
@@ -118,3 +118,11 @@ def test_sent_again_with_another_address() -> None:
     """A request that was not answered may leave again as from elsewhere; each is itself."""
     lines = [sent(PRIVATE), sent(PUBLIC), came(PUBLIC)]
     assert rewriting.doubt(cell(Transport.UDP), Story(lines)) == ""
+
+
+@pytest.mark.parametrize(("via", "rewritten"), [(PUBLIC, True), (PRIVATE, False)])
+def test_a_client_that_does_not_say_what_it_sent(via: str, rewritten: bool) -> None:
+    """Its first request, which it sent as from its own address, tells; later ones do not."""
+    lines = [came(via), came(PUBLIC, cseq=2)]
+    assert (rewriting.doubt(cell(Transport.UDP, SipAlg.UDP), Story(lines)) == "") is rewritten
+    assert (rewriting.doubt(cell(Transport.UDP), Story(lines)) == "") is not rewritten
