@@ -17,6 +17,7 @@ from lab.errors import LabError, TeardownIncomplete
 from lab.fleet.local import Fleet
 from lab.fleet.run_folder import RunFolder
 from lab.judge.verdict import judge, why_unsupported
+from lab.loader.command import search_path
 from lab.model.outcome import Outcome
 from lab.model.scenario import Cell, Scenario
 from lab.runner import record
@@ -92,8 +93,8 @@ def visible_to(scenario: Scenario) -> tuple[str, ...]:
             continue
         found.add(folder)
         name = client.command[0]
-        path = dict(client.environment).get("PATH", os.environ.get("PATH", os.defpath))
-        if (program := shutil.which(str(folder / name) if "/" in name else name, path=path)) is not None:
+        where = str(folder / name) if "/" in name else name
+        if (program := shutil.which(where, path=search_path(client))) is not None:
             found |= {Path(program).parent, Path(program).resolve().parent}
     return tuple(sorted(str(each) for each in found))
 

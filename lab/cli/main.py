@@ -213,6 +213,44 @@ def kernel_prune_command() -> None:
     kernel.prune()
 
 
+class TransportChoice(str, Enum):
+    """What ``--transport`` takes."""
+
+    UDP = "udp"
+    TCP = "tcp"
+    TLS = "tls"
+
+
+actor_app = typer.Typer(
+    help="Clients of your own: programs that speak the actor protocol (docs/actor-protocol.md).", no_args_is_help=True
+)
+app.add_typer(actor_app, name="actor")
+
+
+@actor_app.command("check")
+def actor_check_command(
+    *,
+    command: Annotated[
+        list[str], typer.Argument(metavar="COMMAND…", help="The program and its arguments, after `--`.")
+    ],
+    transport: Annotated[TransportChoice, typer.Option(help="Over what it subscribes.")] = TransportChoice.TLS,
+    clock: Annotated[
+        ClockChoice, typer.Option(help="virtual: in a guest kernel, as scenarios run it by default.")
+    ] = ClockChoice.REAL,
+    json: Annotated[bool, typer.Option("--json", help="Print the result on standard output.")] = False,
+) -> None:
+    """Take a client through all a scenario can ask of it, and say what it does and what not.
+
+    It is started in a network of its own with a SIP server, subscribes, is sent NOTIFY, OPTIONS, MESSAGE and a call,
+    and is told to end; nothing of the host is touched, and root is not needed.
+
+    Exit status: 0 a scenario can use it; 1 it cannot; 2 no such program; 3 this machine cannot do it; 4 the lab failed.
+    """
+    from lab.cli.actor import check
+
+    raise typer.Exit(check(command, transport=transport.value, clock=clock.value, json=json))
+
+
 middlebox_app = typer.Typer(
     help="The catalogue of middleboxes: what they are said to do, and whether they do it here.", no_args_is_help=True
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from lab.errors import Problem
@@ -11,8 +12,39 @@ from lab.loader.yaml_lines import Node
 from lab.model.scenario import Client
 
 
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What is wrong with a command; see ``Problem``."""
+
+    what: str
+    got: str
+    allowed: str
+
+
+def missing(client: Client, folder: Path) -> Missing | None:
+    """Look for the program where it will be looked for: in PATH, or below the folder where it will run."""
+    program = client.command[0]
+    if "/" not in program:
+        if shutil.which(program, path=search_path(client)) is None:
+            allowed = "a program in PATH, or a path that begins with `./` for one in this folder"
+            return Missing("no such program", f"`{program}`", allowed)
+        return None
+    file = folder / program
+    if not file.is_file():
+        return Missing("no such file", f"`{program}`", f"a path relative to `{folder.name}`, or an absolute one")
+    if not os.access(file, os.X_OK):
+        allowed = f"`chmod +x {program}`, or name the program that runs it first"
+        return Missing("not executable", f"`{program}`", allowed)
+    return None
+
+
+def search_path(client: Client) -> str:
+    """The PATH in which its command is looked up."""
+    return dict(client.environment).get("PATH", os.environ.get("PATH", os.defpath))
+
+
 def check_command(root: Node, client: Client | None, scenario: Path, problems: list[Problem]) -> None:
-    """Look for the program where it will be looked for.
+    """Check the command of a scenario's client.
 
     Args:
         root: the scenario.
@@ -24,17 +56,5 @@ def check_command(root: Node, client: Client | None, scenario: Path, problems: l
     node = None if written is None else written.get("command")
     if client is None or node is None or client.image:  # in an image nobody can look before it runs
         return
-    program = client.command[0]
-    environment = dict(client.environment)
-    if "/" not in program:
-        if shutil.which(program, path=environment.get("PATH", os.environ.get("PATH", os.defpath))) is None:
-            allowed = "a program in PATH, or a path that begins with `./` for one beside the scenario"
-            problems.append(node.problem("no such program", got=f"`{program}`", allowed=allowed))
-        return
-    file = scenario.resolve().parent / program
-    if not file.is_file():
-        allowed = "a path relative to the scenario's folder, or an absolute one"
-        problems.append(node.problem("no such file", got=f"`{program}`", allowed=allowed))
-    elif not os.access(file, os.X_OK):
-        allowed = f"`chmod +x {program}`, or name the program that runs it first"
-        problems.append(node.problem("not executable", got=f"`{program}`", allowed=allowed))
+    if lack := missing(client, scenario.resolve().parent):
+        problems.append(node.problem(lack.what, got=lack.got, allowed=lack.allowed))

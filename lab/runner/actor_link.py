@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
+import socket
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -69,7 +71,7 @@ class ActorLink:
         self._ears = ears
         self._heard = 0
         self._complaints = 0
-        self._attached = False
+        self._attached = self._over = False
         self.frozen = False
 
     def attach(self) -> None:
@@ -81,7 +83,9 @@ class ActorLink:
         self._attached = True
 
     def tell(self, do: str, **fields: Any) -> None:
-        """Send a command."""
+        """Send a command; one that has ended is told nothing."""
+        if self._over:
+            return
         data = json.dumps({"do": do, **fields}).encode() + b"\n"
         self._actor.sock.settimeout(None)  # a command is far smaller than a socket's buffer
         try:
@@ -90,6 +94,11 @@ class ActorLink:
             pass  # it is dead; its end is noticed by ``_ended``
         finally:
             self._actor.sock.settimeout(0)
+
+    def hang_up(self) -> None:
+        """End its input; what it still says is heard."""
+        with contextlib.suppress(OSError):  # it is dead
+            self._actor.sock.shutdown(socket.SHUT_WR)
 
     def freeze(self) -> bool:
         """Stop the process where it stands; returns whether the kernel says it is stopped."""
@@ -145,6 +154,7 @@ class ActorLink:
 
     def _ended(self) -> None:
         self._detach()
+        self._over = True
         status = self._actor.wait()
         assert status is not None  # ``ended`` was readable
         how = _signal_name(-status) if status < 0 else f"exit status {status}"

@@ -18,11 +18,12 @@ from functools import partial
 from pathlib import Path
 
 from lab.actors.channel import Lines
+from lab.runner import actor_check, progress, survey
 from lab.runner import cell as cell_runner
-from lab.runner import progress, survey
 
 JOBS: dict[str, Callable[[Path], int]] = {
     "cell": cell_runner.run,
+    "actor": partial(cell_runner.guarded, actor_check.run),
     "middlebox": partial(cell_runner.guarded, survey.run),
 }
 """What a request can ask for: given a folder, does the job and returns the exit status."""

@@ -72,18 +72,7 @@ class Timeline:
         Raises:
             LabFault: an actor did not get ready or stopped answering.
         """
-        failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        asyncio.get_running_loop().set_exception_handler(lambda _, context: _settle(failed, context))
-        self._record.watch(lambda event: _server_died(failed, event))
-        self._stage.attach()
-        playing = asyncio.ensure_future(self._play())
-        try:
-            await asyncio.wait({playing, failed}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            playing.cancel()
-        if failed.done():
-            await failed
-        await playing
+        await supervised(self._stage, self._record, self._play())
 
     async def _play(self) -> None:
         if not await self._set_up():
@@ -171,6 +160,26 @@ class Timeline:
         moment = await moment_of(fault.at, self._stage, silence=self._silence, until=until)
         if moment is not None and moment < until:
             await faults.inject(number, fault, self._stage, until=until)
+
+
+async def supervised(stage: Stage, record: Record, play: Coroutine[Any, Any, None]) -> None:
+    """Listen to everything on a stage while something is played on it.
+
+    Raises:
+        LabFault: the server has died, or an observer failed.
+    """
+    failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: _settle(failed, context))
+    record.watch(lambda event: _server_died(failed, event))
+    stage.attach()
+    playing = asyncio.ensure_future(play)
+    try:
+        await asyncio.wait({playing, failed}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        playing.cancel()
+    if failed.done():
+        await failed
+    await playing
 
 
 def _settle(failed: asyncio.Future[None], context: dict[str, Any]) -> None:

@@ -1,0 +1,115 @@
+"""``lab actor``: programs that speak the actor protocol."""
+
+from __future__ import annotations
+
+import dataclasses
+import json as json_text
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from lab import ledger
+from lab.cli.execute import run_folders, visible_to
+from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED, Problem, ScenarioError
+from lab.fleet.run_folder import RunFolder
+from lab.judge.conformance import Finding, conforms, findings
+from lab.loader.command import missing
+from lab.model.scenario import Cell, Client, Expectation, Scenario, Server, Strategy, Transport
+from lab.report import terminal
+from lab.runner import record
+from lab.runner.actor_check import HANGS_UP, ORDERLY, TOPOLOGY
+from lab.units import Seconds
+from lab.worlds import uml
+
+_MEMORY_MB = 384
+
+
+def check(command: list[str], *, transport: str, clock: str, json: bool) -> int:
+    """Take a client through the protocol and say what it does; 0 if a scenario can use it, 1 if not.
+
+    Raises:
+        ScenarioError: there is no such program.
+        HostNotCapable: this machine cannot do it.
+    """
+    client = Client(command=tuple(command))
+    if lack := missing(client, Path.cwd()):
+        raise ScenarioError([Problem("lab actor check", 0, "", lack.what, lack.got, lack.allowed)])
+    decided = uml.decide(clock)
+    console = terminal.console(stderr=json)
+    scenario = _scenario(client, Transport(transport))
+    with tempfile.TemporaryDirectory(prefix="lab-actor-") as out:
+        folder = RunFolder.make(Path(out), scenario)
+        book = ledger.Ledger(folder.path.name)
+        cells = [folder.cell(cell) for cell in scenario.cells]
+        try:
+            errors = run_folders(
+                cells,
+                folder.path,
+                decided,
+                None,
+                _MEMORY_MB,
+                book,
+                lambda _: None,
+                job="actor",
+                visible=visible_to(scenario),
+            )
+        finally:
+            book.close()
+        if errors is None:
+            return EXIT_INTERRUPTED
+        for error in errors.values():
+            raise error
+        found = findings(*(record.read(cell / record.FILE_NAME) for cell in cells))
+    if json:
+        told = {"command": command, "transport": transport, "conforms": conforms(found)}
+        told["findings"] = [dataclasses.asdict(finding) for finding in found]
+        sys.stdout.write(json_text.dumps(told, indent=2) + "\n")
+    else:
+        _show(console, found)
+    return EXIT_CLAIMS_HOLD if conforms(found) else EXIT_CLAIM_BROKEN
+
+
+def _scenario(client: Client, transport: Transport) -> Scenario:
+    cells = tuple(
+        Cell(
+            scenario="actor-check",
+            name=name,
+            axes=(("strategy", "none"),),
+            seed=1,
+            topology=TOPOLOGY,
+            middleboxes=(),
+            transport=transport,
+            server=Server(),
+            client=client,
+            strategy=Strategy(name="none"),
+            faults=(),
+            probes=(),
+            expect=Expectation(),
+            ends=Seconds(1),
+            claim=None,
+            folder=str(Path.cwd()),
+        )
+        for name in (ORDERLY, HANGS_UP)
+    )
+    return Scenario(name="actor-check", file="", text="", title="", why="", source="", cells=cells)
+
+
+def _show(console: Console, found: list[Finding]) -> None:
+    width = max(len(finding.what) for finding in found)
+    for needed, title in ((True, "needed by every scenario"), (False, "needed by some, or for a better report")):
+        console.print(Text(title, "bold"))
+        for finding in found:
+            if finding.needed is needed:
+                console.print(_line(finding, width), soft_wrap=True)
+    verdict = "a scenario can use this client" if conforms(found) else "a scenario cannot use this client"
+    console.print(Text(verdict, "green" if conforms(found) else "bold red"))
+
+
+def _line(finding: Finding, width: int) -> Text:
+    word, style = {True: ("yes", "green"), False: ("no", "red" if finding.needed else "yellow"), None: ("-", "dim")}[
+        finding.seen
+    ]
+    return Text.assemble("  ", finding.what.ljust(width + 2), (word.ljust(5), style), finding.detail)

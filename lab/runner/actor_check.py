@@ -1,0 +1,99 @@
+"""Takes a client through all it can be asked, without a middlebox and without silence: for ``lab actor check``.
+
+    client —wire— server
+
+Leaves a record, as a cell does; time zero is the client's start. ``lab.judge.conformance`` says what it shows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from ipaddress import IPv4Interface
+from pathlib import Path
+
+from lab.errors import LabFault
+from lab.model.topology import Link, Node, Role, Topology
+from lab.runner import cell
+from lab.runner.record import FILE_NAME, Record
+from lab.runner.stage import Stage
+from lab.runner.timeline import PROBE_FATE_WITHIN_S, READY_WITHIN_S, SUBSCRIBED_WITHIN_S, supervised
+
+TOPOLOGY = Topology(
+    name="wire",
+    nodes=(Node(name="client", role=Role.CLIENT), Node(name="server", role=Role.SERVER)),
+    links=(
+        Link(
+            name="wire",
+            ends=(("client", IPv4Interface("203.0.113.2/24")), ("server", IPv4Interface("203.0.113.10/24"))),
+        ),
+    ),
+)
+
+PROBES = ("notify", "options", "message", "invite")
+PROBE_WITHIN_S = 5.0
+HOLD_S = 1.0
+SETTLES_WITHIN_S = 1.0
+"""What a client says of a probe, it says this soon after it has answered."""
+ENDS_WITHIN_S = 5.0
+"""A client that has been told to end, or has lost its runner, is gone by then."""
+
+ORDERLY, HANGS_UP = "orderly", "hangs-up"
+"""Names of the two cells: one ends the client by ``stop``, one by the end of its input."""
+
+
+def run(folder: Path) -> None:
+    """Do what the cell's name says, in its folder."""
+    subject = cell.read(folder)
+    record = Record(folder / FILE_NAME)
+    try:
+        stage = Stage(subject, folder, record)  # forks, so before any event loop
+        asyncio.run(_play(stage, record))
+    finally:
+        record.close()
+
+
+async def _play(stage: Stage, record: Record) -> None:
+    try:
+        await supervised(stage, record, _check(stage, record))
+    finally:
+        stage.close()
+
+
+async def _check(stage: Stage, record: Record) -> None:
+    expectations = stage.expectations
+    ready = expectations.next(who="server", ev="ready")
+    stage.start_server()
+    await expectations.within(READY_WITHIN_S, ready, "the server to be ready")
+    gone = expectations.next(who="client", ev="aborted")
+    client_ready = expectations.next(who="client", ev="ready")
+    subscribed = expectations.next(who="client", ev="subscribed")
+    record.begin_silence(time.monotonic())
+    stage.start_client()
+    await asyncio.wait({client_ready, subscribed, gone}, timeout=READY_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
+    if stage.cell.name == HANGS_UP:
+        record.take("runner", "step", step="hang-up")
+        stage.client.hang_up()
+    else:
+        await asyncio.wait({subscribed, gone}, timeout=SUBSCRIBED_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
+        if subscribed.done():
+            for probe in PROBES:
+                await _probe(stage, probe)
+        await asyncio.wait({gone}, timeout=SETTLES_WITHIN_S)
+        record.take("runner", "step", step="stop")
+        stage.client.tell("stop")
+    await asyncio.wait({gone}, timeout=ENDS_WITHIN_S)
+    stage.observe_now()
+    record.take("runner", "end")
+
+
+async def _probe(stage: Stage, kind: str) -> None:
+    fates = [
+        stage.expectations.next(who="server", ev="probe", probe=kind, state=state) for state in ("answered", "failed")
+    ]
+    held = {"hold": HOLD_S} if kind == "invite" else {}
+    stage.server.tell(kind, probe=kind, within=PROBE_WITHIN_S, **held)
+    patience = 2 * PROBE_WITHIN_S + HOLD_S + PROBE_FATE_WITHIN_S
+    done, _ = await asyncio.wait(fates, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+    if not done:
+        raise LabFault("probing the client", detail=f"the server did not say what became of {kind} in {patience:g} s")

@@ -1,0 +1,107 @@
+"""``lab actor check``: what a client does, and what a scenario needs of it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.worlds import kernel
+from tests.e2e.lab_command import ROOT, mounts, network, processes_of, run, start, wait_until
+
+pytestmark = pytest.mark.e2e
+
+EXAMPLE = ROOT / "docs" / "examples" / "client.py"
+ODD = Path(__file__).parent / "clients" / "odd.py"
+
+
+def check(
+    home: Path, *command: str | Path, clock: str = "virtual", transport: str = "tcp"
+) -> tuple[int, dict[str, Any]]:
+    """The exit status, and the findings by what they are about."""
+    done = run("actor", "check", "--json", "--clock", clock, "--transport", transport, "--", *command, home=home)
+    assert "Traceback" not in done.stderr
+    report = json.loads(done.stdout)
+    assert report["conforms"] is (done.returncode == 0)
+    return done.returncode, {finding["what"]: finding for finding in report["findings"]}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _kernel() -> None:
+    """There is a kernel for virtual time; it is built if it is not (two or three minutes)."""
+    if kernel.find() is None:
+        kernel.build()
+
+
+@pytest.mark.parametrize(("clock", "transport"), [("real", "tls"), ("virtual", "tls"), ("virtual", "tcp")])
+def test_example(tmp_path: Path, clock: str, transport: str) -> None:
+    """The documented client conforms; what it leaves out is said to be left out."""
+    before = (network(), mounts())
+    status, findings = check(tmp_path, sys.executable, EXAMPLE, clock=clock, transport=transport)
+    assert status == 0
+    lacks = {what for what, finding in findings.items() if not finding["seen"]}
+    assert lacks == {"accepts a call (INVITE, BYE)", "tells `notify`", "tells `call`"}
+    assert (network(), mounts()) == before
+
+
+@pytest.mark.parametrize("transport", ["udp", "tls"])
+def test_the_labs_own_client(tmp_path: Path, transport: str) -> None:
+    """As a program of its own it does all there is, but for what only connections have."""
+    command = (sys.executable, "-m", "lab.actors.stdio", "lab.actors.pjsip.client:main")
+    status, findings = check(tmp_path, *command, transport=transport)
+    assert status == 0
+    lacks = {what for what, finding in findings.items() if not finding["seen"]}
+    assert lacks == ({"tells `transport`"} if transport == "udp" else set())
+
+
+@pytest.mark.parametrize(
+    ("fault", "what", "detail"),
+    [
+        ("says-nothing", "says `ready`", ""),
+        ("never-subscribes", "subscribes at the server", "nothing came"),
+        ("lies", "subscribes at the server", "nothing came"),
+        ("prints", "keeps to the protocol", "not JSON"),
+        ("wall-clock", "keeps to the protocol", "CLOCK_MONOTONIC"),
+        ("forges", "accepts NOTIFY", "timeout"),
+        ("closes", "ends when its input does", "still there"),
+    ],
+)
+def test_odd_client(tmp_path: Path, fault: str, what: str, detail: str) -> None:
+    """What a client does wrong is found, and a scenario cannot use it."""
+    status, findings = check(tmp_path, sys.executable, ODD, fault)
+    assert status == 1
+    assert findings[what]["seen"] is False
+    assert detail in findings[what]["detail"]
+
+
+def test_program_that_is_none(tmp_path: Path) -> None:
+    """Status 2 and nothing started; a file that cannot be run after all is said to be that."""
+    done = run("actor", "check", "--", "./no-such-client", home=tmp_path)
+    assert done.returncode == 2
+    assert "no such file, got `./no-such-client`" in done.stderr
+    broken = tmp_path / "broken"
+    broken.write_text("#!/no/such/interpreter\n")
+    broken.chmod(0o755)
+    status, findings = check(tmp_path, broken, clock="real")
+    assert status == 1
+    assert f"cannot start `{broken}`: No such file or directory" in findings["runs"]["detail"]
+
+
+def test_table(tmp_path: Path) -> None:
+    """People get a table and a last sentence that says it all."""
+    done = run("actor", "check", "--clock", "virtual", "--", sys.executable, EXAMPLE, home=tmp_path)
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[-1] == "a scenario can use this client"
+    assert not list((tmp_path / "state").rglob("*.jsonl"))
+
+
+def test_killed(tmp_path: Path) -> None:
+    """A check that is killed leaves no process."""
+    process = start("actor", "check", "--", sys.executable, ODD, "says-nothing", home=tmp_path)
+    wait_until("the client runs", lambda: len(processes_of(process.pid)) > 1)
+    process.kill()
+    process.communicate()
+    wait_until("nothing is left", lambda: not processes_of(process.pid))
