@@ -164,12 +164,19 @@ def test_call(confirmed: bool) -> None:
     """Of a call its last request is the symptom, unless the client never saw it begin."""
     fate = call(*BEGUN, ("ending", 80.0), ("failed" if confirmed else "answered", 80.2))
     fate[-1]["reason"] = "Broken pipe"
-    texts, _ = told(idle_timer(75), *fate, *([CONFIRMED] if confirmed else []))
+    texts, _ = told(idle_timer(75), *fate, CONFIRMED if confirmed else {**CONFIRMED, "state": "connecting"})
     assert texts[-1] == (
         "BYE p1 at 80.0 s failed: Broken pipe"
         if confirmed
         else "BYE p1 at 80.0 s was answered, and the client had not seen the call begin"
     )
+
+
+def test_probe_that_was_refused() -> None:
+    """A client that has forgotten its subscription says so."""
+    refused = {"who": "server", "ev": "probe", "probe": "p1", "kind": "notify", "flow": "f1", "state": "answered"}
+    texts, _ = told(idle_timer(33), {**unanswered(100, "timeout")[0]}, {"t": 100.1, **refused, "code": 481})
+    assert texts[-1] == "NOTIFY p1 at 100.0 s was refused: 481"
 
 
 def test_unknown_cause_leaves_the_symptom_alone() -> None:
