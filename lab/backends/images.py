@@ -62,7 +62,7 @@ _STEP = re.compile(r"Step (?P<number>\d+)/(?P<total>\d+) : (?P<what>\S+ \S+)")
 _SETS = {
     "client": ("pjsua2-python",),
     "nowhere": ("editables", "hatchling", "packaging", "pathspec", "pluggy", "tomli", "tomlkit", "trove-classifiers"),
-    "lab": ("certifi", "charset-normalizer", "docker", "idna", "requests", "scapy", "urllib3"),
+    "lab": ("certifi", "charset-normalizer", "docker", "idna", "jinja2", "markupsafe", "requests", "scapy", "urllib3"),
 }
 """Python packages by where they go; what is not named here goes into every image."""
 

@@ -9,17 +9,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lab.backends.base import BackendKind
+from lab.cli import report as reports
 from lab.cli.execute import execute
-from lab.cli.run import load_all, shown
+from lab.cli.run import load_all
+from lab.cli.shown import shown
 from lab.errors import EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED, LabError, Problem, ScenarioError
-from lab.fleet.run_folder import REPORT_FILE, RunFolder
+from lab.fleet.run_folder import RunFolder
 from lab.judge.curve import look
 from lab.judge.verdict import why_unsupported
 from lab.loader.expand import MOST_CELLS
 from lab.loader.twins import moments, twin
 from lab.model.outcome import Outcome
 from lab.model.scenario import Scenario
-from lab.report import curve, document, terminal
+from lab.report import curve, terminal
 from lab.worlds import uml
 from lab.worlds.base import Message
 
@@ -59,11 +61,8 @@ def draw(
 
     with terminal.Progress(console, clock=clock.value) as progress:
         ran = execute(twins, out=out, clock=clock, jobs=None, memory_mb=MEMORY_MB, watch=watch)
-    seed = scenario.cells[0].seed
-    report = document.document(
-        twins, clock=clock.value, backend=BackendKind.NETNS.value, seed=seed, results=ran.results, finished=ran.finished
-    )
-    (ran.folder.path / REPORT_FILE).write_text(json_text.dumps(report, indent=2) + "\n", encoding="utf-8")
+    netns = BackendKind.NETNS.value
+    reports.write(ran.folder.path, twins, clock=clock.value, backend=netns, results=ran.results, finished=ran.finished)
     if not ran.finished:
         return EXIT_INTERRUPTED
     errors = [result for _, result in ran.results if isinstance(result, LabError)]

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from lab.cli.execute import Ran, execute
-from lab.cli.run import check_images, load_all, shown
+from lab.cli.run import check_images, load_all
+from lab.cli.shown import shown
 from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED, LabError
 from lab.fleet.run_folder import RunFolder
 from lab.judge.moments import Difference, differences, furthest_apart, moments

@@ -146,6 +146,21 @@ def curve_command(
     raise typer.Exit(draw(file, out=out, only=tuple(only), grid=(start, until, every), json=json))
 
 
+@app.command("report")
+def report_command(
+    *,
+    run: Annotated[Path, typer.Option(metavar="DIR", help="The run's folder.")] = Path("runs/latest"),
+    json: Annotated[bool, typer.Option("--json", help="Print the report on standard output.")] = False,
+) -> None:
+    """Judge the records of a finished run again and write its reports anew: report.html, junit.xml, report.json.
+
+    Exit status 0; 2 if there is no such run.
+    """
+    from lab.cli.report import report_again
+
+    raise typer.Exit(report_again(run, json=json))
+
+
 @app.command("fidelity")
 def fidelity_command(
     *,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json as json_text
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +13,9 @@ from rich.console import Console
 from lab import ledger
 from lab.backends import daemon
 from lab.backends.base import BackendKind
+from lab.cli import report as reports
 from lab.cli.execute import Ran, execute
+from lab.cli.shown import shown
 from lab.errors import (
     EXIT_CLAIM_BROKEN,
     EXIT_CLAIMS_HOLD,
@@ -24,12 +24,12 @@ from lab.errors import (
     Problem,
     ScenarioError,
 )
-from lab.fleet.run_folder import REPORT_FILE, RunFolder
+from lab.fleet.run_folder import RunFolder
 from lab.loader.load import load
 from lab.model.outcome import Outcome
 from lab.model.scenario import Scenario
 from lab.model.verdict import Verdict
-from lab.report import document, terminal
+from lab.report import terminal
 from lab.runner import images
 from lab.worlds import boot, uml
 from lab.worlds.base import Message
@@ -162,26 +162,20 @@ def _run_one(scenario: Scenario, options: Options, clock: Clock, console: Consol
             watch=watch,
             backend=options.backend,
         )
-    report = document.document(
-        scenario,
-        clock=clock.value,
-        backend=options.backend.value,
-        seed=scenario.cells[0].seed,
-        results=ran.results,
-        finished=ran.finished,
+    folder = ran.folder.path
+    report = reports.write(
+        folder, scenario, clock=clock.value, backend=options.backend.value, results=ran.results, finished=ran.finished
     )
-    text = json_text.dumps(report, indent=2) + "\n"
-    (ran.folder.path / REPORT_FILE).write_text(text, encoding="utf-8")
     if not ran.finished:
-        console.print(f"interrupted; what was seen is in {shown(ran.folder.path)}")
+        console.print(f"interrupted; what was seen is in {shown(folder)}")
         return EXIT_INTERRUPTED
     terminal.show(console, scenario, ran.results)
     terminal.show_broken(console, ran.results)
     for warning in report["warnings"]:
         console.print(f"[yellow]note:[/yellow] {warning}")
-    console.print(f"report, records and captures: {shown(ran.folder.path)}")
+    console.print(f"report, records and captures: {shown(folder)} ({reports.PAGE_FILE} is for people)")
     if options.json:
-        sys.stdout.write(text)
+        sys.stdout.write(reports.text(report))
     return _status(ran, console)
 
 
@@ -195,8 +189,3 @@ def _status(ran: Ran, console: Console) -> int:
     held = all(outcome.claim_holds is not False for outcome in outcomes)
     doubted = any(outcome.verdict is Verdict.INCONCLUSIVE and outcome.claim_holds is None for outcome in outcomes)
     return EXIT_CLAIMS_HOLD if held and not doubted else EXIT_CLAIM_BROKEN
-
-
-def shown(path: Path) -> str:
-    """A path as short as it can be said from here."""
-    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)

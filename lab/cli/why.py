@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import difflib
-import json as json_text
 from pathlib import Path
 
-from lab.cli.run import shown
+from lab.cli.report import read
+from lab.cli.shown import shown
 from lab.errors import EXIT_CLAIMS_HOLD, Problem, ScenarioError
-from lab.fleet.run_folder import REPORT_FILE
 from lab.judge.verdict import judge
 from lab.model.verdict import Verdict
 from lab.report import terminal
@@ -45,12 +44,7 @@ def why(names: list[str], run: Path) -> int:
 
 def _cells(run: Path) -> dict[str, str]:
     """The folders of a run's cells by their names, in the scenario's order."""
-    try:
-        report = json_text.loads((run / REPORT_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        allowed = f"the folder of a finished run, with a {REPORT_FILE}"
-        raise ScenarioError([Problem(str(run), 0, "", "not a run's folder", allowed=allowed)]) from None
-    return {cell["name"]: cell["folder"] for cell in report["cells"]}
+    return {cell["name"]: cell["folder"] for cell in read(run)["cells"]}
 
 
 def _near(name: str, known: list[str]) -> str:

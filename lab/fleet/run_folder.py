@@ -5,6 +5,7 @@
     runs/20261122-203000-idle-subscription/
       scenario.yaml          the exact scenario
       report.json            verdicts, causes, metrics (docs/report.md)
+      report.html junit.xml  the same for people, and for continuous integration
       tls/                   the run's certificates
       cells/<cell>/cell.json record.jsonl client.log server.log <link>.pcapng tls.keys
     runs/latest              link to the newest run

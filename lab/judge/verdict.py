@@ -8,7 +8,7 @@ from lab.judge import causes, effects, metrics, rewriting, sentinel
 from lab.judge.chain import chain
 from lab.judge.story import Line, Story
 from lab.mitigations.catalogue import not_offered, unsupported
-from lab.model.outcome import CauseFound, Outcome
+from lab.model.outcome import CauseFound, Outcome, ProbeFate
 from lab.model.scenario import Account, Cell
 from lab.model.verdict import Verdict
 
@@ -45,6 +45,7 @@ def judge(cell: Cell, lines: list[Line]) -> Outcome:
         cause=cause,
         doubt=doubt,
         metrics=measured,
+        probes=tuple(ProbeFate(at_s=one.sent_s, kind_=one.kind, answered=one.answered) for one in story.probes()),
         claim_holds=None if cell.claim is None else not claim_text,
         claim_text=claim_text,
     )

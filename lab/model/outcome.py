@@ -117,6 +117,21 @@ class Metrics:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ProbeFate:
+    """What became of a probe.
+
+    Attributes:
+        at_s: when it was sent, or should have been.
+        kind_: ``notify``, ``message``, ``options`` or ``invite``.
+        answered: whether the client accepted it in time.
+    """
+
+    at_s: float
+    kind_: str
+    answered: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
     """The result of one cell.
 
@@ -124,6 +139,7 @@ class Outcome:
         verdict: see `Verdict`.
         cause: of a ``fail``; None otherwise.
         doubt: why the verdict is ``inconclusive`` or ``unsupported``; empty otherwise.
+        probes: those whose fate is known, in the order they were sent.
         claim_holds: None where the author claims nothing.
         claim_text: what differs from the claim; empty if it holds.
     """
@@ -132,5 +148,6 @@ class Outcome:
     cause: CauseFound | None
     doubt: str
     metrics: Metrics
+    probes: tuple[ProbeFate, ...]
     claim_holds: bool | None
     claim_text: str

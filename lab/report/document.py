@@ -26,7 +26,13 @@ def document(
     return {
         "format": FORMAT,
         "lab": __version__,
-        "scenario": {"name": scenario.name, "file": scenario.file, "title": scenario.title, "source": scenario.source},
+        "scenario": {
+            "name": scenario.name,
+            "file": scenario.file,
+            "title": scenario.title,
+            "why": scenario.why,
+            "source": scenario.source,
+        },
         "clock": clock,
         "backend": backend,
         "seed": seed,
@@ -58,6 +64,7 @@ def _cell(cell: Cell, result: Outcome | LabError) -> dict[str, Any]:
         "doubt": result.doubt,
         "claim": _claim(cell, result),
         "cause": _cause(result.cause),
+        "probes": [{"at_s": one.at_s, "kind": one.kind_, "answered": one.answered} for one in result.probes],
         "metrics": dataclasses.asdict(result.metrics),
         "error": None,
     }

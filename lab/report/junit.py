@@ -1,0 +1,48 @@
+"""JUnit XML: a run as continuous integration systems show it; a cell is a test, its claim what is tested."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+from lab.errors import LabError
+from lab.model.outcome import Outcome
+from lab.model.scenario import Cell, Scenario
+from lab.model.verdict import Verdict
+from lab.report.explanation import explain
+
+
+def junit(scenario: Scenario, results: list[tuple[Cell, Outcome | LabError]]) -> str:
+    """The results as one test suite.
+
+    A cell fails if its claim breaks, or if it carries none and is inconclusive; ``unsupported`` is skipped unless that
+    was claimed; a cell that could not run is an error.
+    """
+    suite = ElementTree.Element("testsuite", name=scenario.name, tests=str(len(results)))
+    counts = {"failure": 0, "error": 0, "skipped": 0}
+    for cell, result in results:
+        case = ElementTree.SubElement(suite, "testcase", classname=scenario.name, name=cell.name)
+        kind, message, text = _said(cell, result)
+        if kind:
+            counts[kind] += 1
+            ElementTree.SubElement(case, kind, message=message).text = text
+        elif text:
+            ElementTree.SubElement(case, "system-out").text = text
+    suite.set("failures", str(counts["failure"]))
+    suite.set("errors", str(counts["error"]))
+    suite.set("skipped", str(counts["skipped"]))
+    ElementTree.indent(suite)
+    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _said(cell: Cell, result: Outcome | LabError) -> tuple[str, str, str]:
+    """The element that tells of the cell (empty: it is as it should be), its message and its text."""
+    if isinstance(result, LabError):
+        return "error", f"{result.side} error", str(result)
+    text = "\n".join(explain(cell, result))
+    if result.claim_holds is False:
+        return "failure", result.claim_text, text
+    if result.claim_holds is None and result.verdict is Verdict.INCONCLUSIVE:
+        return "failure", result.doubt, text
+    if result.claim_holds is None and result.verdict is Verdict.UNSUPPORTED:
+        return "skipped", result.doubt, ""
+    return "", "", text
