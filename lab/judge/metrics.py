@@ -57,7 +57,10 @@ def measure(cell: Cell, story: Story, cause: CauseFound | None) -> Metrics:
 
 
 def _client_packets(cell: Cell, story: Story) -> Iterable[Line]:
-    for _, line in story.of("link", "packet", link=cell.topology.access_link().name):
+    ours = {link.name for link in cell.topology.client_links()}
+    for _, line in story.of("link", "packet"):
+        if line["link"] not in ours:
+            continue
         ports = {line["src"].rpartition(":")[2], line["dst"].rpartition(":")[2]}
         if str(SENTINEL_PORT) not in ports:
             yield line

@@ -76,7 +76,7 @@ class Repair:
 class Metrics:
     """What a cell cost and delivered.
 
-    Traffic is counted on the client's link from the start of the silence to the end of the run, IP level, without the
+    Traffic is counted on the client's links from the start of the silence to the end of the run, IP level, without the
     sentinel's, and without the second after the set-up and after each probe (the lab's traffic, not the strategy's);
     the per-hour figures divide by the time that remains.
 

@@ -76,14 +76,15 @@ class Topology:
         return next(address for link in self.links for end, address in link.ends if end == node)
 
     def access_link(self) -> Link:
-        """The link the client begins on: where the radio would be, so where cost is counted."""
-        return self._client_links()[0]
+        """The link the client begins on."""
+        return self.client_links()[0]
 
     def second_access(self) -> Link | None:
         """The link the client can move to."""
-        return next(iter(self._client_links()[1:]), None)
+        return next(iter(self.client_links()[1:]), None)
 
-    def _client_links(self) -> list[Link]:
+    def client_links(self) -> list[Link]:
+        """Where the client's radio would be, so where cost is counted: the link it begins on, first."""
         client = self.only(Role.CLIENT).name
         return [link for link in self.links if any(end == client for end, _ in link.ends)]
 

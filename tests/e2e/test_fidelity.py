@@ -1,24 +1,85 @@
-"""``lab fidelity``: agreement is status 0, and a tolerance that nothing can meet is noticed."""
+"""Real and virtual time: ``lab fidelity`` compares them, and twelve cells from all over the table agree."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from lab.cli.execute import Ran, execute
+from lab.judge.moments import Difference, differences, moments
+from lab.loader.load import load
+from lab.model.outcome import Outcome
+from lab.model.scenario import Scenario
+from lab.model.verdict import Verdict
+from lab.runner import record
 from lab.worlds import kernel
-from tests.e2e.lab_command import SHORT, run
+from lab.worlds.base import Message
+from lab.worlds.clock import Clock
+from tests.e2e.lab_command import ROOT, SHORT, run
 
 pytestmark = pytest.mark.e2e
+
+TWELVE = ROOT / "tests" / "e2e" / "twelve.yaml"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _kernel() -> None:
+    """There is a kernel for virtual time."""
+    if kernel.find() is None:
+        kernel.build()
 
 
 @pytest.mark.parametrize(("within", "status", "said"), [("0.5", 0, "nothing"), ("0.0", 1, "server probe p1 answered")])
 def test_fidelity(tmp_path: Path, within: str, status: int, said: str) -> None:
     """Real and virtual time agree to half a second, and not to the last microsecond."""
-    if kernel.find() is None:
-        kernel.build()
     done = run("fidelity", SHORT, "--only", "strategy=none", "--within", within, "--out", tmp_path, home=tmp_path)
     assert done.returncode == status, done.stdout + done.stderr
     assert said in done.stdout
     assert len(list(tmp_path.glob("2*/report.json"))) == 0  # it compares; reports are lab run's
     assert len(list(tmp_path.glob("2*/cells/none/record.jsonl"))) == 2
+
+
+def diagonal() -> Scenario:
+    """The n-th strategy of the table against its n-th failure."""
+    table = load(TWELVE)
+    strategies, failures = (list(dict.fromkeys(cell.axes[axis][1] for cell in table.cells)) for axis in (0, 1))
+    wanted = set(zip(strategies, failures, strict=True))
+    return replace(table, cells=tuple(cell for cell in table.cells if (cell.axes[0][1], cell.axes[1][1]) in wanted))
+
+
+@pytest.mark.timeout(300)
+def test_twelve_cells_agree(tmp_path: Path) -> None:
+    """Verdicts and causes are the same, and each event lies within half a second of the other; 90 s of waiting."""
+    scenario = diagonal()
+    assert len(scenario.cells) == 12
+
+    def ran(clock: Clock) -> Ran:
+        done = execute(
+            scenario, out=tmp_path / clock.value, clock=clock, jobs=None, memory_mb=384, watch=lambda folder: _ignore
+        )
+        assert done.finished
+        return done
+
+    virtual, real = ran(Clock.VIRTUAL), ran(Clock.REAL)
+    verdicts = {name: verdict for name, (verdict, _) in _seen(real).items()}
+    assert set(verdicts.values()) == {Verdict.PASS, Verdict.FAIL}, verdicts  # both, and no doubt about any
+    assert _seen(virtual) == _seen(real)
+    apart: dict[str, list[Difference]] = {}
+    for cell in scenario.cells:
+        first, second = (moments(record.read(each.folder.cell(cell) / record.FILE_NAME)) for each in (real, virtual))
+        apart[cell.name] = differences(first, second, within=0.5)
+    assert {name: found for name, found in apart.items() if found} == {}
+
+
+def _ignore(message: Message) -> None:
+    """Take progress."""
+
+
+def _seen(ran: Ran) -> dict[str, tuple[Verdict, str]]:
+    found = {}
+    for cell, result in ran.results:
+        assert isinstance(result, Outcome), f"{cell.name}: {result}"
+        found[cell.name] = (result.verdict, result.cause.kind.value if result.cause else result.doubt)
+    return found

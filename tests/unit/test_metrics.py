@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from ipaddress import IPv4Interface
+
 import pytest
 
 from lab.judge.radio import INACTIVITY_S, radio
 from lab.model.outcome import Metrics, Repair
+from lab.model.topology import Link, Node, Role
 from tests.unit.test_judge import (
     END,
+    HOME,
     INSIDE,
     OUTSIDE,
     REMOTE,
@@ -82,6 +87,28 @@ def test_radio_per_hour_counts_what_the_strategy_causes() -> None:
     assert seen.observed_s == 108
     assert seen.radio_wakeups_per_hour == pytest.approx(2 * 3600 / 108, abs=0.1)
     assert seen.radio_active_s_per_hour == pytest.approx(20.1 * 3600 / 108, abs=0.1)
+
+
+def test_traffic_of_a_client_that_moved() -> None:
+    """It counts on the link the client has moved to as on the first one, and on no other."""
+    second = Link(
+        name="mobile",
+        ends=(("client", IPv4Interface("10.64.0.2/24")), ("mobile-nat", IPv4Interface("10.64.0.1/24"))),
+    )
+    other_way = Node(name="mobile-nat", role=Role.ROUTER)
+    topology = replace(HOME, nodes=(*HOME.nodes, other_way), links=(*HOME.links, second))
+    subject = replace(cell(), topology=topology)
+    traffic = [
+        packet(20, "client", 100),
+        {**packet(60, "client", 300), "link": "mobile"},
+        {**packet(60.1, "mobile-nat", 500), "link": "mobile"},
+        {**packet(60, "home-nat", 300), "link": "core"},
+    ]
+    seen = judged(
+        subject, *flow_set_up(), *sentinel("delivered"), *probe(1, 100, answered=True), *traffic, END
+    ).metrics  # fmt: skip
+    assert (seen.bytes_up, seen.bytes_down) == (400, 500)
+    assert seen.radio_wakeups_per_hour == pytest.approx(2 * 3600 / 108, abs=0.1)
 
 
 # Deliveries, connections
