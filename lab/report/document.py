@@ -9,6 +9,7 @@ from lab import __version__
 from lab.errors import LabError
 from lab.model.outcome import CauseFound, Outcome
 from lab.model.scenario import Cell, Scenario
+from lab.model.verdict import Verdict
 
 FORMAT = 1
 
@@ -45,8 +46,10 @@ def document(
 def warnings(results: list[tuple[Cell, Outcome | LabError]]) -> list[str]:
     """What affects trust in the whole run."""
     found = []
-    control = [result for cell, result in results if cell.strategy.name == "none" and isinstance(result, Outcome)]
-    if control and all(result.verdict.value == "pass" for result in control):
+    outcomes = [(cell, result) for cell, result in results if isinstance(result, Outcome)]
+    control = [result for cell, result in outcomes if cell.strategy.name == "none"]
+    failed = any(result.verdict is Verdict.FAIL for _, result in outcomes)  # perhaps the measure is another client
+    if control and not failed and all(result.verdict is Verdict.PASS for result in control):
         found.append("strategy `none` passes everywhere: this scenario shows no problem, so it proves no mitigation")
     unclaimed = sum(1 for cell, _ in results if cell.claim is None)
     if unclaimed:
