@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ def test_cost_follows_the_interval(tmp_path: Path) -> None:
 
     def order(metric: str, *names: str) -> bool:
         values = [costs[name][metric] for name in names]
-        return all(1.1 * less < more for less, more in zip(values, values[1:], strict=False))
+        return all(1.1 * less < more for less, more in pairwise(values))
 
     assert order("radio_wakeups_per_hour", "crlf-240s-hold", "hold-transport", "crlf-30s-hold", "crlf-10s-hold")
     assert order(

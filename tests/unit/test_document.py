@@ -19,7 +19,7 @@ def judged_as(strategy: str, *, answered: bool) -> tuple[Cell, Outcome]:
 
 
 @pytest.mark.parametrize(("none", "other", "warned"), [(True, True, True), (False, True, False), (True, False, False)])
-def test_where_nothing_fails_nothing_is_proved(none: bool, other: bool, warned: bool) -> None:  # noqa: FBT001
+def test_where_nothing_fails_nothing_is_proved(none: bool, other: bool, warned: bool) -> None:
     """Without a failure no strategy shows anything; the failure may also be that of another client than pjsip."""
     found = warnings([judged_as("none", answered=none), judged_as("no-keepalive", answered=other)])
     assert [text.startswith("strategy `none` passes everywhere") for text in found] == [True] * warned
