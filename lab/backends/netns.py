@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import sys
+import time
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,6 +24,8 @@ from lab.model.topology import Node
 from lab.network import netns
 
 CANNOT_START = 127  # what shells say
+STOPS_WITHIN_S = 1.0
+"""A process stops when it next leaves the kernel, which is at once; it is asked for no longer than this."""
 
 
 class Process(Child):
@@ -30,8 +33,18 @@ class Process(Child):
 
     def freeze(self) -> bool:
         """Stop it where it stands; returns whether the kernel says that it is stopped."""
-        os.kill(self.pid, signal.SIGSTOP)
-        now = os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})  # so that it waits for us, ignored as it is
+        try:
+            os.kill(self.pid, signal.SIGSTOP)
+            deadline = time.monotonic() + STOPS_WITHIN_S
+            while not self._is_stopped() and (left := deadline - time.monotonic()) > 0:
+                signal.sigtimedwait({signal.SIGCHLD}, left)
+            return self._is_stopped()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def _is_stopped(self) -> bool:
+        now = os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT | os.WNOHANG)
         return now is not None and now.si_code == os.CLD_STOPPED
 
     def thaw(self) -> None:

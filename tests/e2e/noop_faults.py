@@ -1,0 +1,96 @@
+"""The crew of a world in which what a fault does is not done; only the test beside it asks for it.
+
+A cell's folder names what is left undone, one of ``UNDONE``. Each takes away the one act on kernel or server, as far
+down as it can be taken away, and leaves in place all that looks whether it was done.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lab.actors.sip_server import flows
+from lab.actors.sip_server.server import SipServer
+from lab.backends import netns
+from lab.network import apply, conntrack, evict, losses, move
+from lab.network.netlink import Netlink
+from lab.runner import cell, crew
+from lab.runner.faults import flow, middlebox
+
+FILE_NAME = "undone"
+
+_nft = apply.nft
+_kill = os.kill
+
+
+class _Deaf(Netlink):
+    """Asks the kernel for nothing and is told that it is done."""
+
+    def request(self, kind: int, message: Any, *, flags: int = 0) -> list[Any]:  # noqa: ARG002  (unheard)
+        return []
+
+
+class _NoStop:
+    """The module ``os``, but for the signal that stops a process."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(os, name)
+
+    def kill(self, pid: int, number: int) -> None:
+        if number != signal.SIGSTOP:
+            _kill(pid, number)
+
+
+def _loses_nothing(commands: str) -> str:
+    return _nft(commands.replace(losses.LOSE, "counter"))
+
+
+def _obeys(do: str, **said: Any) -> Callable[..., None]:
+    """A server that says that it has obeyed."""
+
+    def obey(server: Any, manner: Any = None, **_: Any) -> None:
+        told = {"mode": manner.mode, "by": manner.by} if manner is not None else said
+        server._channel.emit("obeyed", do=do, **told)
+
+    return obey
+
+
+def _nothing(*_: Any, **__: Any) -> None:
+    return None
+
+
+def _no_readdress(interface: str, old: Any, new: Any, *, node: int, neighbour: int) -> tuple[str, ...]:
+    return (str(old),)
+
+
+UNDONE: dict[str, tuple[Any, str, Any]] = {
+    "table": (conntrack, "forget_flows", _nothing),
+    "address": (middlebox, "readdress", _no_readdress),
+    "eviction": (evict, "Netlink", _Deaf),
+    "losses": (losses, "nft", _loses_nothing),
+    "segment": (flow, "forge", _nothing),
+    "close": (flows.StreamFlow, "close", _nothing),
+    "restart": (SipServer, "go_down", _obeys("go-down")),
+    "stop": (netns, "os", _NoStop()),
+    "manner": (SipServer, "answer", _obeys("answer")),
+    "move": (move, "Netlink", _Deaf),
+}
+"""Where what is left undone is, and what is there instead."""
+
+
+def main() -> None:
+    """Like ``lab.runner.crew.main_in_guest``."""
+    crew.JOBS["cell"] = _run
+    crew.main_in_guest()
+
+
+def _run(folder: Path) -> int:
+    """Run a cell, in a process of its own, whose actors are its forks."""
+    for name in (folder / FILE_NAME).read_text(encoding="utf-8").split():
+        place, attribute, instead = UNDONE[name]
+        assert hasattr(place, attribute)
+        setattr(place, attribute, instead)
+    return cell.run(folder)

@@ -1,0 +1,131 @@
+"""Each fault must happen: a cell whose fault does nothing is inconclusive, whatever its probes say.
+
+Two runs of one cell for each, in virtual time: with the fault at work, and with the act itself taken away.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import pytest
+
+from lab.cli.execute import execute
+from lab.fleet.run_folder import RunFolder
+from lab.loader.kinds import faults
+from lab.loader.load import load
+from lab.model.outcome import Outcome
+from lab.model.scenario import Cell
+from lab.model.verdict import Verdict
+from lab.worlds import kernel, uml
+from lab.worlds.base import Message
+from lab.worlds.clock import Clock
+from tests.e2e import noop_faults
+from tests.e2e.lab_command import ROOT
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A fault, what of it is not done, and how the judge says so."""
+
+    fault: str
+    undone: str
+    doubt: str
+
+
+CASES = {
+    "reboot": Case("reboot: { at: 2 s, node: home-nat }", "table", "mappings are still there"),
+    "reboot-address": Case(
+        "reboot: { at: 2 s, node: home-nat, address: 198.51.100.77 }", "address", "its address is 198.51.100.2/24"
+    ),
+    "evict-flow": Case("evict-flow: { at: 2 s, node: home-nat }", "eviction", "the mapping is still there"),
+    "black-hole": Case("black-hole: { at: 2 s, node: internet }", "losses", "0 rules in place instead of 4"),
+    "forged-segment": Case("forged-segment: { at: 2 s, node: internet }", "segment", "0 segments on the wire"),
+    "link-down": Case("link-down: { at: 2 s, link: access, lasts: 9 s }", "losses", "0 rules in place instead of 2"),
+    "mtu-black-hole": Case("mtu-black-hole: { at: 2 s, link: access, mtu: 400 }", "losses", "0 rules in place"),
+    "server-close": Case("server-close: { at: 2 s }", "close", "the server's flow did not end"),
+    "server-restart": Case("server-restart: { at: 2 s }", "restart", "still listening on"),
+    "server-freeze": Case("server-freeze: { at: 7 s, lasts: 4 s }", "stop", "its process was not stopped"),
+    "server-mute": Case("server-mute: { at: 2 s }", "manner", "it answered a request"),
+    "server-slow": Case("server-slow: { at: 2 s, by: 1 s }", "manner", "an answer to what was not held"),
+    "client-move": Case("client-move: { at: 2 s }", "move", "its packets leave from 10.0.0.2"),
+    "client-move-stays-up": Case("client-move: { at: 2 s }", "losses", "0 rules in place instead of 2"),
+}
+
+SCENARIO = """\
+title: Faults that do nothing
+topology: wifi-and-cellular
+middlebox: {{ home-nat: never-forgets, carrier: never-forgets }}
+server: {{ subscription-expires: 9 s }}    # pjsip refreshes at 4 s, so that the server is asked something
+matrix:
+  failure:
+{failures}
+probes: [{{ at: 8 s, within: 2 s }}]
+ends: 14 s
+"""
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, bool], Outcome]:
+    """What came of each cell, by case and whether its fault was at work."""
+    if kernel.find() is None:
+        kernel.build()
+    folder = tmp_path_factory.mktemp("noop-faults")
+    shutil.copytree(ROOT / "topologies", folder / "topologies")
+    failures = "\n".join(f"    - {{ name: {name}, faults: [{{ {case.fault} }}] }}" for name, case in CASES.items())
+    (folder / "noop.yaml").write_text(SCENARIO.format(failures=failures))
+    scenario = load(folder / "noop.yaml")
+    cells: dict[tuple[str, bool], Cell] = {}
+    for cell in scenario.cells:
+        cells[cell.name, True] = cell
+        cells[cell.name, False] = replace(cell, name=f"{cell.name}-undone")
+
+    def watch(run: RunFolder) -> Callable[[Message], None]:
+        for (name, at_work), cell in cells.items():
+            undone = "" if at_work else CASES[name].undone
+            (run.cell(cell) / noop_faults.FILE_NAME).write_text(undone, encoding="utf-8")
+        return lambda message: None
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT)
+        patch.setattr(uml, "CREW", f"{noop_faults.__name__}:main")
+        ran = execute(
+            replace(scenario, cells=tuple(cells.values())),
+            out=folder / "runs",
+            clock=Clock.VIRTUAL,
+            jobs=None,
+            memory_mb=384,
+            watch=watch,
+        )
+    results = {cell.name: result for cell, result in ran.results}
+    found = {}
+    for key, cell in cells.items():
+        result = results[cell.name]
+        assert isinstance(result, Outcome), f"{cell.name}: {result}"
+        found[key] = result
+    return found
+
+
+def test_every_fault_has_its_case() -> None:
+    """A new fault must show that it cannot fail unnoticed; nothing that can be left undone goes untried."""
+    assert {case.fault.partition(":")[0] for case in CASES.values()} == set(faults())
+    assert {case.undone for case in CASES.values()} == set(noop_faults.UNDONE)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_fault_at_work(name: str, outcomes: dict[tuple[str, bool], Outcome]) -> None:
+    """There is no doubt that it happened."""
+    outcome = outcomes[name, True]
+    assert (outcome.doubt, outcome.verdict in (Verdict.PASS, Verdict.FAIL)) == ("", True)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_fault_that_does_nothing(name: str, outcomes: dict[tuple[str, bool], Outcome]) -> None:
+    """The cell is neither a pass nor a failure, and says what it misses."""
+    outcome = outcomes[name, False]
+    assert outcome.verdict is Verdict.INCONCLUSIVE
+    assert outcome.doubt.startswith("fault 1 (")
+    assert CASES[name].doubt in outcome.doubt
