@@ -27,7 +27,7 @@ from lab.worlds.clock import Clock
 from tests.e2e.lab_command import ROOT
 from tests.e2e.vacuity import noop_crew
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 ALL = ROOT / "scenarios" / "article" / "all.yaml"
 CALL = ROOT / "scenarios" / "article" / "silent-call.yaml"

@@ -116,6 +116,24 @@ def test_repeatable(tmp_path: Path) -> None:
         assert differences(timeline, other, within=0.01) == []
 
 
+@pytest.mark.timeout(900)
+def test_another_seed(tmp_path: Path) -> None:
+    """Every strategy against a death announced, a silent one and none: with another seed all claims hold as well.
+
+    The seed decides ports, tags and jitter, hence moments; the whole table with two seeds is a matter of minutes:
+    ``lab run scenarios/article/all.yaml --seed N``.
+    """
+    some = [part for failure in ("idle", "reboot", "rst") for part in ("--only", f"failure={failure}")]
+    choice = ("--clock", "virtual", "--seed", "20261123", "--json")
+    done = run("run", ARTICLE / "all.yaml", *some, *choice, "--out", tmp_path / "runs", home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["seed"] == 20261123
+    cells = report["cells"]
+    assert len(cells) == 3 * len({cell["axes"]["strategy"] for cell in cells}) >= 75
+    assert [cell["name"] for cell in cells if not (cell["claim"] or {}).get("holds")] == []
+
+
 @pytest.fixture
 def untouched() -> Iterator[None]:
     """The host's network and mounts are afterwards as they were."""
