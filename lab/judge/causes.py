@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lab.judge import faults
-from lab.judge.sentinel import outcome_of
+from lab.judge.sentinel import OUTCOMES, outcome_of
 from lab.judge.story import ENDED_AT_CLIENT, Flow, Line, ProbeSeen, Story
 from lab.model.outcome import CauseFound
 from lab.model.scenario import Cell
@@ -102,11 +102,12 @@ def _mapping_lost(story: Story, flow: Flow, before: float) -> Iterator[CauseFoun
         return
     number, line = min(lost, key=lambda found: found[1]["t"])
     observed = AFTER_FORGETTING.get((outcome_of(story, "from-inside"), outcome_of(story, "from-outside")), "")
+    met = [at for at, said in story.of("sentinel", "sentinel") if observed and said["state"] in OUTCOMES]
     yield CauseFound(
         kind=Cause.MIDDLEBOX_FORGOT,
         at_s=line["t"],
         text=f"middlebox {line['node']} forgot the flow at {line['t']:.1f} s{observed}",
-        evidence=(number,),
+        evidence=(number, *met),
     )
 
 

@@ -11,15 +11,12 @@ from collections.abc import Iterator
 
 from lab.judge.causes import flow_of
 from lab.judge.faults import begun
+from lab.judge.repair import FAILED_FROM
+from lab.judge.sentinel import CLOSED
 from lab.judge.story import ENDED_AT_CLIENT, ENDED_AT_SERVER, Flow, Line, ProbeSeen, Story, accepted
 from lab.model.outcome import CauseFound, Link
 from lab.model.scenario import Cell
 from lab.model.topology import Role, Topology
-
-CLOSED = ("CLOSE", "TIME_WAIT", "LAST_ACK")
-"""States of a mapping whose end says nothing new: the connection had been closed."""
-
-FAILED_FROM = 300  # RFC 3261 §7.2
 
 _REQUESTS = {"options-answer": "OPTIONS", "registration": "REGISTER", "subscription": "SUBSCRIBE"}
 """Events of the client that tell the outcome of a request, and which."""

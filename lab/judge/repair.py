@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from lab.judge.story import ENDED_AT_CLIENT, ENDED_AT_SERVER, Flow, Story
 from lab.model.outcome import CauseFound, Repair
 
-_FAILED_FROM = 300  # RFC 3261 §7.2
+FAILED_FROM = 300  # RFC 3261 §7.2
 
 LEAKED_AFTER_S = 33.0
 """A transport that has ended and is still there after so long has been forgotten: a transaction, the last to hold a
@@ -101,7 +101,7 @@ def _client_signs(story: Story, flow: Flow) -> Iterator[float]:
         yield line["t"]
     for ev in ("options-answer", "registration", "subscription"):
         for _, line in story.of("client", ev):
-            if line["code"] >= _FAILED_FROM:
+            if line["code"] >= FAILED_FROM:
                 yield line["t"]
 
 
