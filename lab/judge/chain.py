@@ -21,6 +21,8 @@ from lab.model.topology import Role, Topology
 _REQUESTS = {"options-answer": "OPTIONS", "registration": "REGISTER", "subscription": "SUBSCRIBE"}
 """Events of the client that tell the outcome of a request, and which."""
 
+_KEEP_ALIVES = {"options": "OPTIONS", "crlf": "CRLF"}
+
 LASTING_S = 0.5
 """A fault that was over sooner was over at once."""
 
@@ -69,7 +71,7 @@ def _of_flow(story: Story, flow: Flow | None) -> Iterator[Link]:
 
 
 def _of_requests(story: Story, *, since: float) -> Iterator[Link]:
-    """What the client then tried in vain, and the subscription that ended for want of it."""
+    """What client and server then tried in vain, and the subscription that ended for want of it."""
     kinds = (
         [(n, line, f"the server ignored {line['what']}", "") for n, line in story.of("server", "ignored")],
         [(n, line, "the client gave up its connection", "no answer") for n, line in story.of("client", "unanswered")],
@@ -81,6 +83,10 @@ def _of_requests(story: Story, *, since: float) -> Iterator[Link]:
             ]
             for ev, method in _REQUESTS.items()
         ),
+        [
+            (number, line, f"the server's {_KEEP_ALIVES[line['kind']]} failed", line["reason"])
+            for number, line in story.of("server", "keep-alive", state="failed")
+        ],
         [
             (number, line, "the server's subscription ended", line["state"])
             for number, line in story.of("server", "subscription")

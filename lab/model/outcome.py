@@ -30,7 +30,7 @@ class CauseFound:
         kind: which mechanism.
         at_s: when, in seconds after the client fell silent; None where the mechanism has no moment.
         text: one sentence for people, naming what was observed.
-        evidence: the lines of ``record.jsonl`` (from 1) that show it, oldest first.
+        evidence: the lines of ``record.jsonl`` (from 1) that show it.
         chain: from this cause to the first failed probe, both included.
     """
 

@@ -132,6 +132,8 @@ def test_link_that_was_down_while_the_subscription_was_due() -> None:
         {"t": 80.0, "who": "client", "ev": "subscription", "state": "terminated", "code": 408, "reason": ""},
         {"t": 85.0, "who": "client", "ev": "unanswered", "id": "tp1", "within": 10},
         over("LinkDown", 90),
+        {"t": 87.0, "who": "server", "ev": "keep-alive", "kind": "options", "state": "failed", "reason": "timeout"},
+        {"t": 88.0, "who": "server", "ev": "keep-alive", "kind": "options", "state": "sent", "reason": ""},
         {"t": 101.0, "who": "client", "ev": "registration", "code": 503},  # after the probe
     ]
     texts, _ = told(*lines, *unanswered(100, "no-subscription", flow=None), subject=subject, met="silent")
@@ -141,6 +143,7 @@ def test_link_that_was_down_while_the_subscription_was_due() -> None:
         "the server's subscription ended at 70.0 s: expired",
         "the client's SUBSCRIBE failed at 80.0 s: 408",
         "the client gave up its connection at 85.0 s: no answer",
+        "the server's OPTIONS failed at 87.0 s: timeout",
         "the fault was over at 90.0 s",
         "NOTIFY p1 at 100.0 s had no subscription",
     ]
