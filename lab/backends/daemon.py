@@ -76,7 +76,7 @@ def check(wanted: Iterable[str]) -> None:
         )
     api = connect()
     try:
-        kinds = sorted(set(wanted) & set(images.KINDS))
+        kinds = sorted(set(wanted) & set(images.NODES))
         if missing := images.missing(kinds):
             raise HostNotCapable(f"no container image for: {', '.join(missing)}", fix="`lab images build` makes them")
         for image in sorted(set(wanted) - set(kinds)):

@@ -30,6 +30,7 @@ _HOLDER = ("cat",)
 """Lives until the end of its input, as actors do."""
 _STDIO = ("python3", "-m", "lab.actors.stdio")
 _ENVIRONMENT = {"HOME": "/tmp", "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"}  # noqa: S108  (the container's own)
+_SIGNALS = 128  # an exit status above it is a signal, as shells say it
 _HOST_BYTES = 63  # HOST_NAME_MAX less one (linux/limits.h)
 
 
@@ -48,11 +49,9 @@ class ContainerActor(Child):
             LabFault: not the container ended, but the keeper.
         """
         status = super().wait(within)
-        if status is None or status <= 128:
-            if status is not None and status < 0 and not self._told:
-                raise LabFault(f"keeping the container of {self.node}", detail=f"see {OUTPUT} in the cell's folder")
-            return status
-        return 128 - status  # as a shell says a signal
+        if status is not None and status < 0 and not self._told:
+            raise LabFault(f"keeping the container of {self.node}", detail=f"see {OUTPUT} in the cell's folder")
+        return status if status is None or status <= _SIGNALS else _SIGNALS - status
 
     def freeze(self) -> bool:
         """Stop all its processes where they stand; returns whether the daemon says that they are."""
@@ -74,8 +73,8 @@ class ContainerActor(Child):
     def tell_to_end(self) -> None:
         """Have the container removed; does not wait."""
         if self.status is None and not self._told:
-            self._told = True
             os.kill(self.pid, signal.SIGTERM)  # not waited for yet, so the number is still its own
+        self._told = True
 
     def kill(self) -> int:
         """Remove the container, wait until it is gone, and return its exit status."""

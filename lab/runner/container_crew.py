@@ -15,6 +15,6 @@ def main(outside: int) -> None:
     """Serve requests until the input ends; ``outside`` is a descriptor of a /proc that shows the daemon's processes."""
     import docker  # noqa: F401  (half a second, once for all cells)
 
-    names = {kind: images.tag(kind) for kind in images.KINDS}
+    names = {kind: images.tag(kind) for kind in images.NODES}
     open_backend = partial(DockerBackend, run=os.environ[host.RUN], images=names, outside=outside)
     crew.main({"cell": partial(cell.run, open_backend=open_backend)})
