@@ -16,7 +16,7 @@ import pytest
 
 from lab.actors.channel import Channel, Lines
 from lab.backends.base import Actor, Command
-from lab.backends.netns import NetnsBackend
+from lab.backends.netns import CANNOT_START, NetnsBackend
 from lab.network import netns
 
 ROOT = Path(__file__).parent.parent.parent
@@ -91,7 +91,7 @@ def test_what_a_command_has(backend: NetnsBackend, tmp_path: Path) -> None:
 def test_a_command_that_is_not_there(backend: NetnsBackend, tmp_path: Path) -> None:
     """The log says what could not be started."""
     actor = backend.spawn("client", Command(("no-such-program",)), tmp_path / "log")
-    assert actor.wait(within=5) == 1
+    assert actor.wait(within=5) == CANNOT_START
     assert "No such file" in (tmp_path / "log").read_text()
 
 
