@@ -15,7 +15,7 @@ from lab.cli.run import check_images, load_all
 from lab.cli.shown import shown
 from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED, LabError
 from lab.fleet.run_folder import RunFolder
-from lab.judge.moments import Difference, differences, furthest_apart, moments
+from lab.judge.moments import Difference, Moment, differences, furthest_apart, moments
 from lab.model.outcome import Outcome
 from lab.model.scenario import Cell, Scenario
 from lab.report import terminal
@@ -88,7 +88,7 @@ def _run(scenario: Scenario, out: Path, clock: Clock, memory_mb: int, console: C
 def _compare(
     cell: Cell, real: Ran, virtual: Ran, seen_real: Outcome | LabError, seen_virtual: Outcome | LabError, within: float
 ) -> Compared:
-    first, second = (moments(record.read(ran.folder.cell(cell) / record.FILE_NAME)) for ran in (real, virtual))
+    first, second = (_moments(ran.folder.cell(cell) / record.FILE_NAME) for ran in (real, virtual))
     return Compared(
         cell=cell,
         real=_in_short(seen_real),
@@ -96,6 +96,11 @@ def _compare(
         apart_s=furthest_apart(first, second),
         differing=differences(first, second, within=within),
     )
+
+
+def _moments(path: Path) -> list[Moment]:
+    """Those of a record; none of a cell that was not run, as its strategy cannot exist there."""
+    return moments(record.read(path)) if path.exists() else []
 
 
 def _in_short(seen: Outcome | LabError) -> str:

@@ -41,6 +41,14 @@ def test_fidelity(tmp_path: Path, within: str, status: int, said: str) -> None:
     assert len(list(tmp_path.glob("2*/cells/none/record.jsonl"))) == 2
 
 
+def test_a_cell_that_cannot_run_agrees(tmp_path: Path) -> None:
+    """A strategy that cannot exist leaves no record in either time."""
+    only = ("--only", "strategy=idle-600s", "--only", "transport=udp")
+    done = run("fidelity", ROOT / "scenarios/field/pjsip-android-186.yaml", *only, "--out", tmp_path, home=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("unsupported") == 2
+
+
 def diagonal() -> Scenario:
     """The n-th strategy of the table against its n-th failure."""
     table = load(TWELVE)

@@ -41,6 +41,14 @@ def test_delay_reaches_the_probe(tmp_path: Path, slow: Path) -> None:
     assert answered - sent == pytest.approx(0.150, abs=0.005)
 
 
+def test_a_link_that_loses_everything_is_no_fault_of_the_lab(tmp_path: Path, slow: Path) -> None:
+    """Not even the captures' own packets are lost to it; the client, which is, never gets as far as falling silent."""
+    slow.write_text(slow.read_text().replace("to: home-nat, one-way-delay: 100 ms", "to: home-nat, loss: 100 %"))
+    done = run("run", slow, "--clock", "virtual", "--only", "strategy=none", "--out", tmp_path / "runs", home=tmp_path)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "never got as far as falling silent" in done.stdout
+
+
 def test_host_without_netem(tmp_path: Path, slow: Path) -> None:
     """A kernel without netem is the host's fault, and virtual time is named as the way out."""
     done = run("run", slow, "--clock", "real", "--out", tmp_path / "runs", "--json", home=tmp_path)
