@@ -7,7 +7,7 @@
       report.json            verdicts, causes, metrics (docs/report.md)
       report.html junit.xml  the same for people, and for continuous integration
       tls/                   the run's certificates
-      cells/<cell>/cell.json record.jsonl client.log server.log <link>.pcapng tls.keys
+      cells/<cell>/cell.json network.txt record.jsonl client.log server.log <link>.pcapng tls.keys
     runs/latest              link to the newest run
 """
 

@@ -1,7 +1,7 @@
 """Carry out a plan, read back what the kernel made of it, and let go of it again.
 
 Undo: a namespace lives as long as something holds it, and everything the plan makes lives in a namespace. So undoing is
-closing the descriptors; if this process dies, the kernel does it. The ledger says so before the first operation.
+closing the descriptors; if this process dies, the kernel does it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import struct
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,6 @@ from lab.network.lean_pyroute2 import (
     rt_scope,
     rtmsg,
 )
-from lab.network.ledger import Ledger
 from lab.network.netlink import RECEIVE, Message, Netlink, messages
 from lab.network.nft import comments
 from lab.network.plan import (
@@ -56,7 +55,6 @@ from lab.network.plan import (
     Operation,
     SetSysctl,
     SetUp,
-    render,
 )
 
 _SIOCETHTOOL = 0x8946
@@ -75,7 +73,6 @@ class Network:
     """
 
     namespaces: dict[str, int]
-    _ended: Callable[[], None] = field(repr=False)
 
     @contextmanager
     def entered(self, node: str) -> Iterator[None]:
@@ -88,24 +85,19 @@ class Network:
         for descriptor in self.namespaces.values():
             os.close(descriptor)
         self.namespaces.clear()
-        self._ended()
 
 
-def apply(
-    operations: tuple[Operation, ...], *, ledger: Ledger, make: Callable[[str], int] = lambda _node: netns.new()
-) -> Network:
+def apply(operations: tuple[Operation, ...], *, make: Callable[[str], int] = lambda _node: netns.new()) -> Network:
     """Build what a plan says, and prove it by reading it back.
 
     Args:
         operations: from ``lab.network.plan.plan``.
-        ledger: where the whole plan is written first.
         make: gives the descriptor of a node's (empty) network namespace; a container backend passes its own.
 
     Raises:
         LabFault: the kernel refused an operation, or shows something other than what was asked for.
         HostNotCapable: libnftables is missing.
     """
-    number = ledger.intend(render(operations), f"ends when process {os.getpid()} and its children end")
     build = _Build(make)
     try:
         for operation in operations:
@@ -114,11 +106,10 @@ def apply(
             build.read_back(operation)
     except BaseException:
         build.let_go()
-        ledger.done(number)
         raise
     finally:
         build.close_sockets()
-    return Network(build.namespaces, lambda: ledger.done(number))
+    return Network(build.namespaces)
 
 
 class _Build:

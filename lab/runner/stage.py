@@ -29,8 +29,7 @@ from lab.model.scenario import Cell, Transport
 from lab.model.topology import Role
 from lab.network import forge
 from lab.network.apply import Network, apply
-from lab.network.ledger import Ledger
-from lab.network.plan import plan
+from lab.network.plan import plan, render
 from lab.runner import images
 from lab.runner.actor_link import ActorLink, Ears, OurLines
 from lab.runner.expect import Expectations
@@ -38,6 +37,9 @@ from lab.runner.flows import Flows
 from lab.runner.record import Record
 
 PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061}  # RFC 3261 §19.1.2
+
+NETWORK_FILE = "network.txt"
+"""In the cell's folder: the network as it is built, one operation a line."""
 
 TLS_FOLDER = "tls"
 """The run's certificates: below the run folder, which is two levels above a cell's."""
@@ -62,13 +64,12 @@ class Stage:
             raise
 
     def _build(self, open_backend: OpenBackend) -> None:
-        ledger = Ledger(self._folder / "ledger.jsonl")
-        self._undo.append(ledger.close)
         operations = plan(self.cell.topology, dict(self.cell.middleboxes))
+        (self._folder / NETWORK_FILE).write_text(render(operations), encoding="utf-8")
         parts = {self.server_node: self._server_part(), self.client_node: self._client_part()}
         backend = open_backend(self.cell.topology.nodes, parts, self._folder)
         self._undo.append(backend.close)
-        self.network: Network = apply(operations, ledger=ledger, make=backend.make)
+        self.network: Network = apply(operations, make=backend.make)
         self._undo.append(self.network.close)
         self.server = self._actor("server", backend, self.server_node, parts[self.server_node], OurLines())
         self.client = self._actor("client", backend, self.client_node, parts[self.client_node], ClientLines())

@@ -38,7 +38,6 @@ from lab.model.survey import Lived, Met, Question, Shown
 from lab.model.topology import Link, Node, Role, Topology
 from lab.network import conntrack
 from lab.network.apply import Network, apply
-from lab.network.ledger import Ledger
 from lab.network.nft import SIP_PORT
 from lab.network.plan import plan
 
@@ -76,13 +75,11 @@ TOPOLOGY = Topology(
 def run(folder: Path) -> None:
     """Answer the question in ``folder``."""
     question = wire.from_json(Question, json.loads((folder / QUESTION_FILE).read_text("utf-8")))
-    ledger = Ledger(folder / "ledger.jsonl")
-    network = apply(plan(TOPOLOGY, {"box": question.box}), ledger=ledger)
+    network = apply(plan(TOPOLOGY, {"box": question.box}))
     try:
         shown = asyncio.run(_answer(question, network, folder))
     finally:
         network.close()
-        ledger.close()
     (folder / ANSWER_FILE).write_text(json.dumps(wire.to_json(shown)), encoding="utf-8")
 
 

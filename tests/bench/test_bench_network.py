@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from ipaddress import IPv4Interface
-from pathlib import Path
 from statistics import median
 
 import pytest
@@ -12,7 +11,6 @@ import pytest
 from lab.model.middlebox import Middlebox
 from lab.model.topology import Link, Node, Role, Topology
 from lab.network.apply import apply
-from lab.network.ledger import Ledger
 from lab.network.plan import plan
 from lab.units import Seconds
 
@@ -21,7 +19,7 @@ pytestmark = [pytest.mark.bench, pytest.mark.kernel, pytest.mark.usefixtures("na
 ROUNDS = 20
 
 
-def test_three_nodes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_three_nodes(capsys: pytest.CaptureFixture[str]) -> None:
     """Client, NAT, server: planned, built, read back; let go of."""
     topology = Topology(
         name="three",
@@ -44,15 +42,13 @@ def test_three_nodes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     box = Middlebox(name="silent-60s", established_idle_timeout=Seconds(60))
     up: list[float] = []
     down: list[float] = []
-    for number in range(ROUNDS):
-        ledger = Ledger(tmp_path / f"ledger-{number}")
+    for _ in range(ROUNDS):
         start = time.perf_counter()
-        network = apply(plan(topology, {"nat": box}), ledger=ledger)
+        network = apply(plan(topology, {"nat": box}))
         stands = time.perf_counter()
         network.close()
         up.append(stands - start)
         down.append(time.perf_counter() - stands)
-        ledger.close()
     with capsys.disabled():
         for what, times in (("up and wired", up), ("torn down", down)):
             figures = f"median {1e3 * median(times):.1f}, worst {1e3 * max(times):.1f} ms"

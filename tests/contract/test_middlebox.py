@@ -35,7 +35,6 @@ from lab.model.topology import Topology
 from lab.network import conntrack
 from lab.network.apply import Network, apply
 from lab.network.cut import cut
-from lab.network.ledger import Ledger
 from lab.network.plan import NoOffloads, mac, plan
 from lab.units import Seconds
 
@@ -88,7 +87,7 @@ class Seen:
 def seen(one_home: Topology, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Seen]:
     """What each behaviour showed."""
     folder = tmp_path_factory.mktemp("middlebox")
-    networks = {name: _network(one_home, box, folder / f"{name}.ledger") for name, box in BOXES.items()}
+    networks = {name: _network(one_home, box) for name, box in BOXES.items()}
     agings = [
         Aging(box, namespace=networks[name].namespaces["home-nat"], inside="lan")
         for name, box in BOXES.items()
@@ -110,8 +109,8 @@ def seen(one_home: Topology, tmp_path_factory: pytest.TempPathFactory) -> dict[s
             network.close()
 
 
-def _network(topology: Topology, box: Middlebox, ledger: Path) -> Network:
-    return apply(plan(topology, {"home-nat": box}), ledger=Ledger(ledger))
+def _network(topology: Topology, box: Middlebox) -> Network:
+    return apply(plan(topology, {"home-nat": box}))
 
 
 async def _story(network: Network, file: Path) -> Seen:
@@ -386,10 +385,10 @@ def test_mappings_are_told_as_they_are(seen: dict[str, Seen], name: str) -> None
 
 
 @pytest.fixture
-def network(one_home: Topology, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Network]:
+def network(one_home: Topology, request: pytest.FixtureRequest) -> Iterator[Network]:
     """A network with the middlebox of the test's parameter, or the silent one."""
     box = getattr(request, "param", BOXES["silent"])
-    network = _network(one_home, box, tmp_path / "ledger")
+    network = _network(one_home, box)
     yield network
     network.close()
 
@@ -415,10 +414,10 @@ def test_unacknowledged_data_do_not_shorten_the_claim(network: Network) -> None:
 
 
 @pytest.mark.parametrize("way", ForgottenFlow)
-def test_an_emptied_table_is_a_forgotten_flow(one_home: Topology, tmp_path: Path, way: ForgottenFlow) -> None:
+def test_an_emptied_table_is_a_forgotten_flow(one_home: Topology, way: ForgottenFlow) -> None:
     """After ``forget_flows`` a flow meets what the behaviour says of forgotten ones, however young it is."""
     box = Middlebox(name="never", forgotten=way)
-    network = _network(one_home, box, tmp_path / "ledger")
+    network = _network(one_home, box)
     seen = Seen()
 
     async def story() -> None:
@@ -484,7 +483,7 @@ def test_segments_are_captured_as_they_travel(one_home: Topology, tmp_path: Path
     operations = plan(one_home, {"home-nat": FORGETFUL})
     if offloads:
         operations = tuple(operation for operation in operations if not isinstance(operation, NoOffloads))
-    network = apply(operations, ledger=Ledger(tmp_path / "ledger"))
+    network = apply(operations)
     sizes: list[int] = []
 
     def take(ev: str, *, at: float | None = None, **fields: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -11,6 +12,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
 SHORT = ROOT / "tests" / "e2e" / "short.yaml"
+
+
+DOCKERS_OWN = re.compile(r"(^|\bdev )(veth|br-|docker)")
+"""Lines about links of a Docker daemon; the lab's links have the topology's names."""
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -65,14 +70,15 @@ def guests(lab: int) -> list[int]:
 
 
 def network() -> str:
-    """What a run might have changed in the host's own network."""
+    """What a run might have changed in the host's own network; not what a Docker daemon changes meanwhile."""
     looks = (["ip", "-br", "link"], ["ip", "netns"], ["ip", "-4", "route"])
-    return "\n".join(subprocess.run(look, capture_output=True, text=True, check=False).stdout for look in looks)
+    shown = "".join(subprocess.run(look, capture_output=True, text=True, check=False).stdout for look in looks)
+    return "\n".join(line for line in shown.splitlines() if not DOCKERS_OWN.search(line))
 
 
 def mounts() -> str:
-    """What a run might have mounted."""
-    return Path("/proc/mounts").read_text()
+    """What a run might have mounted; not what a Docker daemon mounts meanwhile."""
+    return "\n".join(line for line in Path("/proc/mounts").read_text().splitlines() if "/docker/" not in line)
 
 
 def _commands() -> Iterator[tuple[int, bytes]]:

@@ -31,7 +31,7 @@ MOMENTS: dict[str, Callable[[Path, Path, int], object]] = {
     "world started": lambda out, home, pid: len(processes_of(pid)) >= 1,
     "world enclosed": lambda out, home, pid: len(processes_of(pid)) >= 2,
     "first cell started": lambda out, home, pid: _cell(out, "record.jsonl"),
-    "network planned": lambda out, home, pid: _cell(out, "ledger.jsonl"),
+    "network planned": lambda out, home, pid: _cell(out, "network.txt"),
     "actors started": lambda out, home, pid: _cell(out, "client.out"),
     "client up": lambda out, home, pid: _cell(out, "client.log"),
     "cells silent": lambda out, home, pid: any(

@@ -78,7 +78,15 @@ def test_what_a_run_leaves(tmp_path: Path) -> None:
     assert (folder / "scenario.yaml").read_text() == SHORT.read_text()
     for cell in report["cells"]:
         left = {path.name for path in (folder / cell["folder"]).iterdir()}
-        assert left >= {"cell.json", "record.jsonl", "client.log", "lan.pcapng", "access.pcapng", "core.pcapng"}
+        assert left >= {
+            "cell.json",
+            "network.txt",
+            "record.jsonl",
+            "client.log",
+            "lan.pcapng",
+            "access.pcapng",
+            "core.pcapng",
+        }
         assert cell["axes"] == {"strategy": cell["name"]}
         assert (cell["verdict"], cell["claim"]["holds"]) == ("pass", True)
     assert "proves no mitigation" in report["warnings"][0]  # `none` passes: the silence is too short

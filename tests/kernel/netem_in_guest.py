@@ -7,13 +7,11 @@ import socket
 import struct
 import time
 from ipaddress import IPv4Interface
-from pathlib import Path
 from typing import Any
 
 from lab.model.impairment import Impairment
 from lab.model.topology import Link, Node, Role, Topology
 from lab.network.apply import apply
-from lab.network.ledger import Ledger
 from lab.network.netem import impair
 from lab.network.netns import entered
 from lab.network.plan import plan
@@ -36,7 +34,7 @@ _UNITS = {"one_way_delay": Seconds, "jitter": Seconds, "rate": BitsPerSecond}
 def main(folder: str, trials: list[dict[str, Any]]) -> None:
     """Run each trial: ``values`` of an `Impairment`, ``count`` datagrams of ``size``, one each ``gap`` seconds."""
     for number, trial in enumerate(trials):
-        network = apply(plan(LINK, {}), ledger=Ledger(Path(folder) / f"{number}.jsonl"))
+        network = apply(plan(LINK, {}))
         values: dict[str, Any] = {name: _UNITS.get(name, Percent)(value) for name, value in trial["values"].items()}
         impair(network.namespaces["client"], "wire", Impairment(from_="client", to="server", **values))
         with entered(network.namespaces["client"]):

@@ -24,7 +24,6 @@ from lab.network.apply import Network, apply, nft
 from lab.network.cut import cut, narrow
 from lab.network.evict import evict
 from lab.network.forge import Segment, forge
-from lab.network.ledger import Ledger
 from lab.network.losses import in_transit
 from lab.network.move import move, source_towards
 from lab.network.plan import plan
@@ -94,9 +93,9 @@ def ends_with(sock: socket.socket) -> str:
 
 
 @pytest.fixture
-def net(one_home: Topology, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Net]:
+def net(one_home: Topology, request: pytest.FixtureRequest) -> Iterator[Net]:
     box = Middlebox(name="box", forgotten=getattr(request, "param", ForgottenFlow.SILENT))
-    network = apply(plan(one_home, {"home-nat": box}), ledger=Ledger(tmp_path / "ledger"))
+    network = apply(plan(one_home, {"home-nat": box}))
     with network.entered("server"):
         listener = socket.create_server((SERVER, PORT))
     listener.settimeout(ARRIVES_WITHIN_S)
@@ -265,12 +264,12 @@ def test_two_losses_on_a_link_do_not_know_of_each_other(net: Net) -> None:
     tight.end()
 
 
-def test_a_client_that_moves(tmp_path: Path, namespaces: None) -> None:
+def test_a_client_that_moves(namespaces: None) -> None:
     """Before: one way. After: old flows are lost from either side, new ones come by the other way, the old is dead."""
     topology = read_topology(ROOT / "topologies" / "wifi-and-cellular.yaml", "wifi-and-cellular", [])
     assert topology is not None
     box = Middlebox(name="box")
-    network = apply(plan(topology, {"home-nat": box, "carrier": box}), ledger=Ledger(tmp_path / "ledger"))
+    network = apply(plan(topology, {"home-nat": box, "carrier": box}))
     client = network.namespaces["client"]
     with network.entered("server"):
         listener = socket.create_server((SERVER, PORT))

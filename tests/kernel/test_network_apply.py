@@ -21,7 +21,6 @@ from lab.model.topology import Topology
 from lab.network import netns
 from lab.network.apply import apply, nft
 from lab.network.lean_pyroute2 import IFF_UP, NETLINK_ROUTE, RTM_DELLINK, RTM_NEWLINK, RTMGRP_LINK, ifinfmsg
-from lab.network.ledger import Ledger, read
 from lab.network.netlink import RECEIVE, Netlink, messages
 from lab.network.plan import FIRST_INDEX, AddRoute, LoadRules, Operation, SetSysctl, plan
 from lab.units import Seconds
@@ -36,10 +35,9 @@ def operations(one_home: Topology, namespaces: None) -> tuple[Operation, ...]:
     return plan(one_home, {"home-nat": BOX})
 
 
-def _deliver(operations: tuple[Operation, ...], ledger: Path) -> str:
+def _deliver(operations: tuple[Operation, ...]) -> str:
     """Build, send a byte from client to server, undo; returns the address the server saw."""
-    book = Ledger(ledger)
-    network = apply(operations, ledger=book)
+    network = apply(operations)
     with network.entered("server"):
         server = socket.create_server(("203.0.113.10", 5060))
     with network.entered("client"):
@@ -50,13 +48,12 @@ def _deliver(operations: tuple[Operation, ...], ledger: Path) -> str:
     for sock in (client, accepted, server):
         sock.close()
     network.close()
-    book.close()
     return str(address)
 
 
-def test_a_client_reaches_the_server(operations: tuple[Operation, ...], tmp_path: Path) -> None:
+def test_a_client_reaches_the_server(operations: tuple[Operation, ...]) -> None:
     """Client to server through the middlebox works, under the middlebox's address, and leaves nothing."""
-    assert _deliver(operations, tmp_path / "ledger") == "198.51.100.2"
+    assert _deliver(operations) == "198.51.100.2"
 
 
 def test_as_an_ordinary_user(one_home: Topology, tmp_path: Path) -> None:
@@ -75,7 +72,7 @@ def test_as_an_ordinary_user(one_home: Topology, tmp_path: Path) -> None:
         Path("/proc/self/setgroups").write_text("deny")
         Path("/proc/self/uid_map").write_text(f"0 {uid} 1")
         Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
-        assert _deliver(plan(one_home, {"home-nat": BOX}), Path("ledger")) == "198.51.100.2"
+        assert _deliver(plan(one_home, {"home-nat": BOX})) == "198.51.100.2"
 
     assert _in_a_child(ordinary) == 0
 
@@ -96,10 +93,9 @@ def _in_a_child(work: Callable[[], None]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def test_namespaces_end_with_their_last_holder(operations: tuple[Operation, ...], tmp_path: Path) -> None:
+def test_namespaces_end_with_their_last_holder(operations: tuple[Operation, ...]) -> None:
     """Letting go of the network ends its namespaces: the client's link dies with the middlebox at its other end."""
-    book = Ledger(tmp_path / "ledger")
-    network = apply(operations, ledger=book)
+    network = apply(operations)
     kept = os.dup(network.namespaces["client"])
     with netns.entered(kept):
         links = Netlink(NETLINK_ROUTE, groups=RTMGRP_LINK)
@@ -113,27 +109,6 @@ def test_namespaces_end_with_their_last_holder(operations: tuple[Operation, ...]
         assert [name for _, name in socket.if_nameindex() if name == "lan"] == []
     links.close()
     os.close(kept)
-    book.close()
-
-
-def test_the_plan_is_on_disk_first(operations: tuple[Operation, ...], tmp_path: Path) -> None:
-    """Before the first operation the ledger has the whole plan and what undoes it; after the last, that it is gone."""
-    ledger = tmp_path / "ledger"
-    written: list[str] = []
-
-    def make(_node: str) -> int:
-        (entry,) = read(ledger)
-        written.append(entry.what)
-        assert f"process {os.getpid()} " in entry.undo
-        assert not entry.done
-        return netns.new()
-
-    book = Ledger(ledger)
-    network = apply(operations, ledger=book, make=make)
-    assert "route 203.0.113.0/24 through 198.51.100.1" in written[0]
-    network.close()
-    assert [entry.done for entry in read(ledger)] == [True]
-    book.close()
 
 
 NO_WAY = AddRoute(node="client", destination=IPv4Network("192.0.2.0/24"), gateway=IPv4Address("192.0.2.1"))
@@ -153,13 +128,10 @@ NO_WAY = AddRoute(node="client", destination=IPv4Network("192.0.2.0/24"), gatewa
         ),
     ],
 )
-def test_refusal(operations: tuple[Operation, ...], tmp_path: Path, extra: Operation, told: str) -> None:
+def test_refusal(operations: tuple[Operation, ...], extra: Operation, told: str) -> None:
     """What the kernel refuses, or does not keep, is a fault that names the operation; nothing is left of the rest."""
-    book = Ledger(tmp_path / "ledger")
     with pytest.raises(LabFault, match=f"(?s){told}"):
-        apply((*operations, extra), ledger=book)
-    assert [entry.done for entry in read(tmp_path / "ledger")] == [True]
-    book.close()
+        apply((*operations, extra))
 
 
 FAR_END = FIRST_INDEX + 1  # of the first link, at the middlebox
@@ -170,17 +142,15 @@ def _without_one_end_up(operations: tuple[Operation, ...]) -> tuple[Operation, .
 
 
 def test_a_link_that_stays_down_is_found_out(
-    operations: tuple[Operation, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    operations: tuple[Operation, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Links are read back as carrying, at both ends."""
     monkeypatch.setattr("lab.network.apply._CARRIES_WITHIN_S", 0.2)
-    book = Ledger(tmp_path / "ledger")
     with pytest.raises(LabFault, match="client: up 101: the kernel shows 'up' instead of 'up, carrying'"):
-        apply(_without_one_end_up(operations), ledger=book)
-    book.close()
+        apply(_without_one_end_up(operations))
 
 
-def test_a_link_that_carries_late_is_waited_for(operations: tuple[Operation, ...], tmp_path: Path) -> None:
+def test_a_link_that_carries_late_is_waited_for(operations: tuple[Operation, ...]) -> None:
     """A link that starts to carry while it is read back is as good; here a signal brings its far end up 0.3 s late."""
     spaces: dict[str, int] = {}
 
@@ -197,16 +167,14 @@ def test_a_link_that_carries_late_is_waited_for(operations: tuple[Operation, ...
         link.close()
 
     before = signal.signal(signal.SIGALRM, far_end_up)
-    book = Ledger(tmp_path / "ledger")
     signal.setitimer(signal.ITIMER_REAL, 0.3)
     start = time.monotonic()
     try:
-        apply(_without_one_end_up(operations), ledger=book, make=make).close()
+        apply(_without_one_end_up(operations), make=make).close()
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
     assert 0.3 <= time.monotonic() - start < 2
-    book.close()
 
 
 @pytest.mark.usefixtures("namespaces")

@@ -9,7 +9,6 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
@@ -17,7 +16,6 @@ from lab.model.middlebox import Middlebox, SipAlg
 from lab.model.topology import Topology
 from lab.network import conntrack
 from lab.network.apply import Network, apply, nft
-from lab.network.ledger import Ledger
 from lab.network.plan import plan
 from lab.units import Seconds
 
@@ -67,10 +65,10 @@ class Net:
 
 
 @pytest.fixture
-def net(one_home: Topology, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Net]:
+def net(one_home: Topology, request: pytest.FixtureRequest) -> Iterator[Net]:
     alg = getattr(request, "param", tuple(SipAlg))
     box = Middlebox(name="box", sip_alg=alg, udp_mapping_timer=Seconds(UDP_S), established_idle_timeout=Seconds(TCP_S))
-    network = apply(plan(one_home, {"home-nat": box}), ledger=Ledger(tmp_path / "ledger"))
+    network = apply(plan(one_home, {"home-nat": box}))
     net = Net(network)
     with net.opened:
         yield net
