@@ -329,7 +329,7 @@ def _chain(name: str, hook: str, *rules: str) -> Lines:
     return (f"chain {name} {{", f"\ttype {hook}", *(f"\t{rule}" for rule in rules), "}")
 
 
-def conntrack_settings(box: Middlebox) -> tuple[tuple[str, int], ...]:
+def conntrack_settings(box: Middlebox, *, ages_in_kernel: bool | None = None) -> tuple[tuple[str, int], ...]:
     """The (sysctl, value) pairs below ``net.netfilter`` for one middlebox.
 
     ``established`` is what the behaviour says. Conntrack shortens it to ``unacknowledged`` while data lacks its ACK,
@@ -341,13 +341,17 @@ def conntrack_settings(box: Middlebox) -> tuple[tuple[str, int], ...]:
 
     Where ``lab.actors.aging`` does the aging, conntrack's own timers are out of its way.
 
+    Args:
+        box: what it does.
+        ages_in_kernel: whether conntrack's timers do the aging; None: where they can.
+
     Raises:
         LabFault: a timeout the kernel cannot count: it has whole seconds, from 1 s to 24 days.
     """
     established = NEVER if box.established_idle_timeout is None else _whole(box.established_idle_timeout, box)
     new_udp, udp = _whole(box.new_udp_timer, box), _whole(box.udp_mapping_timer, box)
     transitory = _whole(box.transitory_timeout, box)
-    if not box.ages_in_kernel:
+    if not (box.ages_in_kernel if ages_in_kernel is None else ages_in_kernel):
         established = new_udp = udp = NEVER
     settled = max(established, KERNEL_UNACKNOWLEDGED)
     return (

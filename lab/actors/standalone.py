@@ -1,0 +1,165 @@
+"""An actor without a runner: for people who want to watch one, and to tell it something now and then.
+
+Its events are shown as they come. A socket in the file system takes commands, one JSON object per connection, and
+passes on every later event, so that whoever asked sees what comes of it. A file appears when the actor is ready.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lab.actors.channel import Lines
+
+Event = dict[str, Any]
+_PIECE = 65536
+_LOST_WITHIN_S = 10.0
+"""An actor that has been told to stop has this long; then it is killed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an actor that stands alone can be found.
+
+    Attributes:
+        control: the socket that takes commands.
+        ready: the file that appears.
+    """
+
+    control: Path
+    ready: Path
+
+
+def run(
+    actor: Callable[[socket.socket], None],
+    start: Event,
+    *,
+    place: Place,
+    ready_at: str,
+    show: Callable[[Event], None],
+) -> int:
+    """Be the actor's runner until it ends or this process is told to (SIGINT, SIGTERM); returns its exit status.
+
+    Args:
+        actor: its main function; runs in a child.
+        start: the ``start`` command.
+        place: where commands and readiness go.
+        ready_at: the event from which on it counts as ready.
+        show: given each event.
+    """
+    place.ready.unlink(missing_ok=True)
+    ours, theirs = socket.socketpair()
+    pid = os.fork()
+    if pid == 0:
+        ours.close()
+        status = 70
+        try:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to handle
+            actor(theirs)
+            status = 0
+        finally:
+            os._exit(status)
+    theirs.close()
+    asyncio.run(_Runner(ours, pid, place, ready_at, show).run(start))
+    _, status = os.waitpid(pid, 0)
+    code = os.waitstatus_to_exitcode(status)
+    return code if code >= 0 else 128 - code
+
+
+def tell(place: Place, command: Event, *, until: Callable[[Event], bool], within: float) -> Event | None:
+    """Give an actor that stands alone a command; returns the first event that ``until`` accepts, None if none comes.
+
+    Args:
+        place: where it is.
+        command: one it understands.
+        until: whether this event is what was waited for.
+        within: seconds to wait.
+
+    Raises:
+        OSError: there is nobody.
+    """
+    lines = Lines()
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(within)
+        sock.connect(str(place.control))
+        sock.sendall(json.dumps(command).encode() + b"\n")
+        with suppress(TimeoutError):
+            while data := sock.recv(_PIECE):
+                for event in lines.feed(data):
+                    if until(event):
+                        return event
+    return None
+
+
+class _Runner:
+    def __init__(
+        self, sock: socket.socket, pid: int, place: Place, ready_at: str, show: Callable[[Event], None]
+    ) -> None:
+        self._sock, self._pid, self._place, self._ready_at, self._show = sock, pid, place, ready_at, show
+        self._lines = Lines()
+        self._listeners: set[asyncio.StreamWriter] = set()
+
+    async def run(self, start: Event) -> None:
+        loop = asyncio.get_running_loop()
+        self._over: asyncio.Future[None] = loop.create_future()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop)
+        self._sock.setblocking(False)  # noqa: FBT003  (the stdlib's signature)
+        loop.add_reader(self._sock, self._readable)
+        self._place.control.unlink(missing_ok=True)
+        server = await asyncio.start_unix_server(self._listener, self._place.control)
+        try:
+            self._send(start)
+            await self._over
+        finally:
+            self._place.ready.unlink(missing_ok=True)
+            self._place.control.unlink(missing_ok=True)
+            server.close()
+            for writer in self._listeners:
+                writer.close()
+
+    def _send(self, command: Event) -> None:
+        with suppress(BrokenPipeError, ConnectionResetError):  # its end is noticed by `_readable`
+            self._sock.sendall(json.dumps(command).encode() + b"\n")
+
+    def _stop(self) -> None:
+        self._send({"do": "stop"})
+        asyncio.get_running_loop().call_later(_LOST_WITHIN_S, os.kill, self._pid, signal.SIGKILL)
+
+    def _readable(self) -> None:
+        try:
+            data = self._sock.recv(_PIECE)
+        except BlockingIOError:
+            return
+        except ConnectionResetError:
+            data = b""
+        if not data:
+            asyncio.get_running_loop().remove_reader(self._sock)
+            self._over.set_result(None)
+            return
+        for event in self._lines.feed(data):
+            self._show(event)
+            if event["ev"] == self._ready_at:
+                self._place.ready.touch()
+            for writer in self._listeners:
+                writer.write(json.dumps(event).encode() + b"\n")
+
+    async def _listener(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._listeners.add(writer)
+        try:
+            if line := await reader.readline():
+                self._send(json.loads(line))
+            await reader.read()  # until it has heard enough
+        except (ConnectionResetError, ValueError):
+            pass
+        finally:
+            self._listeners.discard(writer)
+            writer.close()

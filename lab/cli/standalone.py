@@ -1,0 +1,274 @@
+"""``lab actor run`` and ``lab actor tell``: the lab's actors standing alone, as in ``docker-compose.yml``."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json as json_text
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from ipaddress import IPv4Address, ip_address
+from pathlib import Path
+from typing import Any
+
+from lab import certificates
+from lab.actors import standalone
+from lab.actors.sip_server import actor as sip_server
+from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, HostNotCapable, Problem, ScenarioError
+from lab.loader import catalogue
+from lab.loader.check import choice
+from lab.mitigations.catalogue import unsupported
+from lab.model import wire
+from lab.model.middlebox import Middlebox
+from lab.model.scenario import Server, Strategy
+from lab.network import here
+from lab.network.nft import comments, conntrack_settings, rule_set
+from lab.units import Seconds
+
+PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061}  # RFC 3261 §19.1.2
+_HOME = Path(tempfile.gettempdir())
+PLACE = standalone.Place(control=_HOME / "lab-actor.sock", ready=_HOME / "lab-actor.ready")
+"""The containers' only writable folder; one actor each."""
+_CA = "ca.pem"
+_USER = 1000
+"""``lab`` in our images."""
+_SLACK_S = 5.0
+"""What telling takes beyond the time the client has to answer."""
+
+VARIABLES = {
+    "nf_conntrack_tcp_loose": "LAB_TCP_LOOSE",
+    **{
+        f"nf_conntrack_tcp_timeout_{state}": "LAB_TRANSITORY"
+        for state in ("syn_sent", "syn_recv", "fin_wait", "close_wait", "last_ack")
+    },
+}
+"""Which variable of ``docker-compose.yml`` gives a setting that depends on the profile."""
+
+
+def run_server(*, address: str, strategy: str, share: Path | None, json: bool) -> int:
+    """Be the scripted SIP server until told to stop.
+
+    Raises:
+        ScenarioError: an argument makes no sense.
+        HostNotCapable: this is not where it can be.
+    """
+    chosen = _arguments("server", strategy=strategy, addresses={"--address": address})
+    here.interface_with(IPv4Address(address))
+    folder = Path(tempfile.mkdtemp(prefix="lab-server-"))
+    made = certificates.make(folder, address)
+    if share is not None:
+        shutil.copyfile(made.ca, share / _CA)
+    given = Server()
+    start = {
+        "do": "start",
+        "address": address,
+        "ports": PORTS,
+        "certificate": str(made.certificate),
+        "key": str(made.key),
+        "keylog": None,
+        "subscription_expires": float(given.subscription_expires),
+        "registration_expires": float(given.registration_expires),
+        "notify_route": given.notify_route.value,
+        "answers_crlf": given.answers_crlf,
+        "seed": 1,
+        "mitigations": _mitigations(chosen, "server"),
+    }
+    return standalone.run(sip_server.main, start, place=PLACE, ready_at="ready", show=_shower(json=json))
+
+
+def run_client(
+    *, server: str, transport: str, account: str, strategy: str, gateway: str, share: Path | None, json: bool
+) -> int:
+    """Be the real pjsip client until told to stop; give up root first, if root it is.
+
+    Raises:
+        ScenarioError: an argument makes no sense.
+        HostNotCapable: this is not where it can be.
+    """
+    addresses = {"--server": server, **({"--gateway": gateway} if gateway else {})}
+    chosen = _arguments("client", strategy=strategy, addresses=addresses)
+    if why := unsupported(chosen.mitigations, transport=transport, registers=account == "register"):
+        raise ScenarioError([Problem("lab actor run client", 0, "", why, got=strategy)])
+    if gateway:
+        here.route_everything_through(IPv4Address(gateway))
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setgid(_USER)
+        os.setuid(_USER)
+    from lab.actors.pjsip import client  # pjsip is in the client's image only
+
+    start = {
+        "do": "start",
+        "server": server,
+        "port": PORTS[transport],
+        "transport": transport,
+        "account": account,
+        "ca": str(share / _CA) if share is not None and transport == "tls" else None,
+        "seed": time.time_ns() % 2**32,  # two clients side by side must differ
+        "user": "alice",
+        "peer": "bob",
+        "domain": server,
+        "log": str(Path(tempfile.mkdtemp(prefix="lab-client-")) / "client.log"),
+        "mitigations": _mitigations(chosen, "client"),
+    }
+    return standalone.run(client.main, start, place=PLACE, ready_at="subscribed", show=_shower(json=json))
+
+
+def run_middlebox(*, profile: str, inside: str, outside: str, forgets_after: str, json: bool) -> int:
+    """Be a middlebox between the two interfaces with these addresses until told to stop.
+
+    Raises:
+        ScenarioError: an argument makes no sense.
+        HostNotCapable: this is not where it can be.
+    """
+    known = catalogue.middlebox_names()
+    problems = _not_addresses("middlebox", {"--inside": inside, "--outside": outside})
+    if profile not in known:
+        problems.append(
+            Problem("lab actor run middlebox", 0, "--profile", "unknown middlebox", profile, choice(profile, known))
+        )
+    if forgets_after and not (forgets_after.isdigit() and int(forgets_after) > 0):
+        what, allowed = "not a time", "whole seconds, 1 or more"
+        problems.append(Problem("lab actor run middlebox", 0, "--forgets-after", what, forgets_after, allowed))
+    if problems:
+        raise ScenarioError(problems)
+    box = catalogue.middlebox(profile)
+    if forgets_after:
+        soon = Seconds(int(forgets_after))
+        box = dataclasses.replace(box, established_idle_timeout=soon, udp_mapping_timer=soon, udp_one_way_timer=None)
+    within, without = (here.interface_with(IPv4Address(address)) for address in (inside, outside))
+    _check_settings(box)
+    asyncio.run(_middlebox(box, within, without, IPv4Address(outside), _shower(json=json)))
+    return EXIT_CLAIMS_HOLD
+
+
+def tell_server(kind: str, *, within: float, hold: float, json: bool) -> int:
+    """Have the server that stands alone here reach for the client; 0 if the client accepts, 1 if not.
+
+    Raises:
+        HostNotCapable: no server stands here.
+    """
+    probe = f"by-hand-{time.time_ns()}"
+    command: dict[str, Any] = {"do": kind, "probe": probe, "within": within}
+    if kind == "invite":
+        command["hold"] = hold
+    longest = within + _SLACK_S + (hold + within if kind == "invite" else 0.0)
+    try:
+        event = standalone.tell(PLACE, command, until=lambda event: _tells(event, probe), within=longest)
+    except OSError as problem:
+        raise HostNotCapable(
+            f"no actor stands here ({problem.strerror})", fix="docker-compose exec server lab actor tell …"
+        ) from problem
+    if event is None:
+        raise HostNotCapable("the actor that stands here says nothing of it", fix="tell the server, not another actor")
+    _shower(json=json)(event)
+    return EXIT_CLAIMS_HOLD if event["state"] != "failed" and 200 <= event["code"] < 300 else EXIT_CLAIM_BROKEN
+
+
+def _tells(event: dict[str, Any], probe: str) -> bool:
+    return event["ev"] == "probe" and event["probe"] == probe and event["state"] in ("failed", "answered")
+
+
+def _arguments(actor: str, *, strategy: str, addresses: dict[str, str]) -> Strategy:
+    problems = _not_addresses(actor, addresses)
+    known = catalogue.strategy_names()
+    if strategy not in known:
+        where = f"lab actor run {actor}"
+        problems.append(Problem(where, 0, "--strategy", "unknown strategy", strategy, choice(strategy, known)))
+    if problems:
+        raise ScenarioError(problems)
+    return catalogue.strategy(strategy)
+
+
+def _not_addresses(actor: str, addresses: dict[str, str]) -> list[Problem]:
+    return [
+        Problem(f"lab actor run {actor}", 0, option, "not an IPv4 address", text, "as in 198.18.0.10")
+        for option, text in addresses.items()
+        if not _is_address(text)
+    ]
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return ip_address(text).version == 4
+    except ValueError:
+        return False
+
+
+def _mitigations(strategy: Strategy, side: str) -> list[Any]:
+    return [wire.to_json(mitigation) for mitigation in strategy.mitigations if mitigation.side == side]
+
+
+def _check_settings(box: Middlebox) -> None:
+    """Conntrack's settings must be there already; its timers are out of the way, for ``Aging`` does the aging."""
+    wanted = conntrack_settings(box, ages_in_kernel=False)
+    differ = here.check_settings(wanted, below="net/netfilter") + here.check_settings(
+        (("ip_forward", 1),), below="net/ipv4"
+    )
+    if differ:
+        missing = ", ".join(f"{key} is {found or 'not there'} and not {value}" for key, value, found in differ)
+        given = sorted({f"{VARIABLES[key]}={value}" for key, value, _ in differ if key in VARIABLES})
+        raise HostNotCapable(
+            f"{box.name}: {missing}",
+            fix=f"{' '.join(given)} docker-compose up" if given else "give the container these sysctls",
+        )
+
+
+async def _middlebox(
+    box: Middlebox, inside: str, outside: str, address: IPv4Address, show: Callable[[dict[str, Any]], None]
+) -> None:
+    from lab.actors.aging import Aging
+    from lab.actors.observer import Observer
+    from lab.network.apply import nft
+
+    def emit(ev: str, *, at: float | None = None, **fields: Any) -> None:
+        show({"at": time.monotonic() if at is None else at, "ev": ev, **fields})
+
+    loop = asyncio.get_running_loop()
+    over = loop.create_future()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, over.cancel)
+    loop.set_exception_handler(lambda _, context: over.set_exception(context.get("exception") or RuntimeError()))
+    namespace = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    rules = rule_set(box, inside=inside, outside=outside, address=address)
+    nft("delete table ip lab" if "table ip lab" in nft("list tables") else "list tables")
+    nft(rules)
+    assert comments(nft("list table ip lab")) == comments(rules)
+    observer = Observer("middlebox", namespace, emit)
+    aging = Aging(box, namespace=namespace, inside=inside)
+    observer.watch()
+    aging.watch()
+    emit("ready", profile=box.name, inside=inside, outside=outside)
+    PLACE.ready.touch()
+    try:
+        await over
+    except asyncio.CancelledError:
+        pass
+    finally:
+        PLACE.ready.unlink(missing_ok=True)
+        aging.close()
+        observer.close()
+        os.close(namespace)
+
+
+def _shower(*, json: bool) -> Callable[[dict[str, Any]], None]:
+    began = time.monotonic()
+
+    def show(event: dict[str, Any]) -> None:
+        if json:
+            line = json_text.dumps(event)
+        else:
+            at, ev = event["at"] - began, event["ev"]
+            fields = {
+                name: value for name, value in event.items() if name not in ("at", "ev") and value not in ("", None)
+            }
+            line = f"{max(at, 0.0):9.3f} s  {ev:<14}" + " ".join(f"{name}={value}" for name, value in fields.items())
+        sys.stdout.write(line.rstrip() + "\n")
+        sys.stdout.flush()
+
+    return show
