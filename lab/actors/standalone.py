@@ -63,12 +63,14 @@ def run(
         status = 70
         try:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to handle
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # standard output is for events
             actor(theirs)
             status = 0
         finally:
             os._exit(status)
     theirs.close()
-    asyncio.run(_Runner(ours, pid, place, ready_at, show).run(start))
+    with ours:
+        asyncio.run(_Runner(ours, pid, place, ready_at, show).run(start))
     _, status = os.waitpid(pid, 0)
     code = os.waitstatus_to_exitcode(status)
     return code if code >= 0 else 128 - code

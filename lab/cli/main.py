@@ -243,16 +243,10 @@ def kernel_prune_command() -> None:
     kernel.prune()
 
 
-class TransportChoice(str, Enum):
-    """What ``--transport`` takes."""
-
-    UDP = "udp"
-    TCP = "tcp"
-    TLS = "tls"
-
-
 actor_app = typer.Typer(
-    help="Clients of your own: programs that speak the actor protocol (docs/actor-protocol.md).", no_args_is_help=True
+    help="Programs that speak the actor protocol (docs/actor-protocol.md): check a client of your own, or be one of the"
+    " lab's and watch it.",
+    no_args_is_help=True,
 )
 app.add_typer(actor_app, name="actor")
 
@@ -378,12 +372,6 @@ def images_prune_command(
     images.prune(all_of_them=all_of_them)
 
 
-actor_app = typer.Typer(
-    help="The lab's actors, one at a time: to be watched, and told something now and then. docker-compose.yml starts"
-    " all three.",
-    no_args_is_help=True,
-)
-app.add_typer(actor_app, name="actor")
 actor_run_app = typer.Typer(
     help="Be one of the lab's actors, print what happens, and end at Ctrl-C.", no_args_is_help=True
 )

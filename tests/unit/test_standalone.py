@@ -1,0 +1,128 @@
+"""Actors that stand alone: what they say is shown, what they are told is done, and nothing is left."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.actors import standalone
+from lab.actors.channel import Channel, Lines
+from lab.cli import standalone as command
+from lab.errors import HostNotCapable, ScenarioError
+
+
+def _echo(sock: socket.socket) -> None:
+    """Says ``ready`` once started, repeats every command, ends at ``stop`` with its status."""
+    channel, lines = Channel(sock), Lines()
+    while data := sock.recv(65536):
+        for told in lines.feed(data):
+            if told["do"] == "stop":
+                os._exit(told.get("status", 0))
+            os.write(1, b"a library's noise")
+            channel.emit("ready" if told["do"] == "start" else "told", **told)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> standalone.Place:
+    return standalone.Place(control=tmp_path / "control", ready=tmp_path / "ready")
+
+
+def test_it_is_ready_takes_commands_and_ends_when_told(
+    place: standalone.Place, capfd: pytest.CaptureFixture[str]
+) -> None:
+    shown: list[dict[str, Any]] = []
+    answers: list[dict[str, Any] | None] = []
+
+    def tell() -> None:
+        answers.append(
+            standalone.tell(place, {"do": "sing", "song": 7}, until=lambda event: event["ev"] == "told", within=20)
+        )
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    teller = threading.Thread(target=tell)
+
+    def show(event: dict[str, Any]) -> None:
+        shown.append(event)
+        if event["ev"] == "ready":
+            assert not place.ready.exists()  # only after this
+            teller.start()
+
+    status = standalone.run(_echo, {"do": "start"}, place=place, ready_at="ready", show=show)
+    teller.join()
+    assert status == 0
+    assert [event["ev"] for event in shown] == ["ready", "told"]
+    assert answers[0] is not None
+    assert answers[0]["song"] == 7
+    assert not place.ready.exists()
+    assert not place.control.exists()
+    assert capfd.readouterr().out == ""
+
+
+def test_its_exit_status_is_the_actors(place: standalone.Place) -> None:
+    start = {"do": "stop", "status": 3}
+    assert standalone.run(_echo, start, place=place, ready_at="ready", show=lambda _: None) == 3
+
+
+def test_telling_nobody_is_the_hosts_fault(monkeypatch: pytest.MonkeyPatch, place: standalone.Place) -> None:
+    monkeypatch.setattr(command, "PLACE", place)
+    with pytest.raises(HostNotCapable, match="no actor stands here"):
+        command.tell_server("notify", within=1, hold=1, json=False)
+
+
+def test_all_that_is_wrong_with_a_middlebox_is_said_at_once() -> None:
+    with pytest.raises(ScenarioError) as caught:
+        command.run_middlebox(profile="aws-natgv", inside="here", outside="::1", forgets_after="soon", json=False)
+    said = str(caught.value)
+    assert [word in said for word in ("--inside", "--outside", "did you mean `aws-natgw`", "--forgets-after")] == [
+        True
+    ] * 4
+
+
+def test_a_strategy_that_cannot_be_had_is_refused() -> None:
+    with pytest.raises(ScenarioError, match="exists on tcp and tls only"):
+        command.run_client(
+            server="198.18.0.10",
+            transport="udp",
+            account="subscribe",
+            strategy="crlf-10s",
+            gateway="",
+            share=None,
+            json=False,
+        )
+
+
+def test_what_the_container_was_not_given_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The settings of this machine are not those of a middlebox; the way out names compose's variables."""
+    monkeypatch.setattr("lab.network.here.interface_with", lambda _: "lo")
+    with pytest.raises(HostNotCapable, match="nf_conntrack_tcp_loose is ") as caught:
+        command.run_middlebox(
+            profile="repickup-60s" if _loose() == "0" else "silent-60s",
+            inside="10.77.0.2",
+            outside="198.18.0.2",
+            forgets_after="",
+            json=False,
+        )
+    assert "LAB_TCP_LOOSE=" in str(caught.value)
+
+
+def _loose() -> str:
+    path = Path("/proc/sys/net/netfilter/nf_conntrack_tcp_loose")
+    return path.read_text().strip() if path.exists() else ""
+
+
+@pytest.mark.parametrize("json", [False, True])
+def test_events_are_lines(capsys: pytest.CaptureFixture[str], json: bool) -> None:
+    command._shower(json=json)({"at": 0.0, "ev": "flow", "id": "f1", "reason": ""})
+    line = capsys.readouterr().out
+    assert _parsed(line) == {"at": 0.0, "ev": "flow", "id": "f1", "reason": ""} if json else "id=f1\n" in line
+
+
+def _parsed(line: str) -> Any:
+    return json.loads(line)
