@@ -61,10 +61,26 @@ _STEP = re.compile(r"Step (?P<number>\d+)/(?P<total>\d+) : (?P<what>\S+ \S+)")
 
 _SETS = {
     "client": ("pjsua2-python",),
-    "nowhere": ("editables", "hatchling", "packaging", "pathspec", "pluggy", "tomli", "tomlkit", "trove-classifiers"),
-    "lab": ("certifi", "charset-normalizer", "docker", "idna", "jinja2", "markupsafe", "requests", "scapy", "urllib3"),
+    "actors": (
+        *(
+            "annotated-doc",
+            "annotated-types",
+            "cffi",
+            "cryptography",
+            "markdown-it-py",
+            "mdurl",
+            "pycparser",
+            "pydantic",
+        ),
+        *("pydantic-core", "pygments", "pyroute2", "rich", "ruamel-yaml", "shellingham", "typer", "typing-extensions"),
+        "typing-inspection",
+    ),
+    "nowhere": (
+        *("colorama", "editables", "hatchling", "packaging", "pathspec", "pluggy", "pywin32", "tomli", "tomlkit"),
+        *("trove-classifiers", "win-inet-pton"),
+    ),
 }
-"""Python packages by where they go; what is not named here goes into every image."""
+"""Python packages by where they go; ``actors`` into every image, what is not named here into ``LAB`` only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,10 +329,11 @@ def _packages() -> Path:
         return cache / name
     cache.mkdir(parents=True, exist_ok=True)
     by_name = requirements(text)
+    named = {each for names in _SETS.values() for each in names}
     sets = {
         "client": _SETS["client"],
-        "lab": _SETS["lab"],
-        "actors": tuple(each for each in by_name if not any(each in names for names in _SETS.values())),
+        "actors": _SETS["actors"],
+        "lab": tuple(each for each in by_name if each not in named),
     }
     work = Path(tempfile.mkdtemp(prefix="unpacking-", dir=cache))
     try:
