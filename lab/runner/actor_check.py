@@ -62,11 +62,11 @@ async def _play(stage: Stage, record: Record) -> None:
 
 async def _check(stage: Stage, record: Record) -> None:
     expectations = stage.expectations
+    gone = expectations.next(who="client", ev="aborted")  # it may be before it is told to start
+    client_ready = expectations.next(who="client", ev="ready")
     ready = expectations.next(who="server", ev="ready")
     stage.start_server()
     await expectations.within(READY_WITHIN_S, ready, "the server to be ready")
-    gone = expectations.next(who="client", ev="aborted")
-    client_ready = expectations.next(who="client", ev="ready")
     subscribed = expectations.next(who="client", ev="subscribed")
     record.begin_silence(time.monotonic())
     stage.start_client()

@@ -92,18 +92,19 @@ class Timeline:
     async def _set_up(self) -> bool:
         """Until the client falls silent; False if it never gets there."""
         self._say("phase", phase="starting")
+        gone = self._expectations.next(who="client", ev="aborted")  # it may be before it is told to start
+        client_ready = self._expectations.next(who="client", ev="ready")
         ready = self._expectations.next(who="server", ev="ready")
         self._stage.start_server()
         await self._expectations.within(READY_WITHIN_S, ready, "the server to be ready")
         await self._stage.open_sentinel()
         self._say("phase", phase="subscribing")
-        gone = self._expectations.next(who="client", ev="aborted")
-        ready = self._expectations.next(who="client", ev="ready")
         subscribed = self._expectations.next(who="client", ev="subscribed")
         self._stage.start_client()
         if self._cell.client.is_own:
-            await asyncio.wait({ready, subscribed, gone}, timeout=READY_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
-            offered = ready.result().get("mitigations") or () if ready.done() else ()
+            said = {client_ready, subscribed, gone}
+            await asyncio.wait(said, timeout=READY_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
+            offered = client_ready.result().get("mitigations") or () if client_ready.done() else ()
             if not_offered(self._cell.strategy.mitigations, offered):
                 return False
         await asyncio.wait({subscribed, gone}, timeout=SUBSCRIBED_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)

@@ -22,6 +22,7 @@ FAULTS = {
     "lies": ("inconclusive", "the server knows of no subscription"),
     "prints": ("inconclusive", "broke the actor protocol: not JSON; standard output is for the protocol alone"),
     "wall-clock": ("inconclusive", "`at` is not a moment of CLOCK_MONOTONIC"),
+    "dies-at-once": ("inconclusive", "its process ended by exit status 2"),
     "dies": ("fail", "client process ended by exit status 3 at 10.0 s: I have had enough"),
     "closes": ("fail", "client closed the connection at 10.0 s, as link lan shows; it does not say why"),
     "forges": ("fail", "the record does not show why"),

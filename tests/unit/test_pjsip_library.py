@@ -8,7 +8,7 @@ import struct
 
 import pytest
 
-from lab.actors.pjsip.library import ConfigLayout, Library, Transport
+from lab.actors.pjsip.library import RELEASES, ConfigLayout, Library, Transport
 from lab.actors.pjsip.machine_code import rewrite
 from lab.errors import LabFault
 
@@ -28,14 +28,14 @@ def patched(at: int, data: bytes, of: bytes = FRESH) -> bytes:
 
 def test_the_layout_of_a_fresh_configuration() -> None:
     """Offsets as in sip_config.h of 2.15.1."""
-    assert ConfigLayout.derive(FRESH) == ConfigLayout(tsx=TSX_AT, tcp_keep_alive=80, tls_keep_alive=88)
+    assert ConfigLayout.derive(FRESH, RELEASES["2.15.1"]) == ConfigLayout(tsx=TSX_AT, tcp_keep_alive=80, tls_keep_alive=88)
 
 
 def test_the_wheel_passes() -> None:
     """The installed library has the size, the values and the version the layouts are written for."""
     library = Library()
     assert library.version == "2.15.1"
-    assert library.config == ConfigLayout.derive(FRESH)
+    assert library.config == ConfigLayout.derive(FRESH, RELEASES["2.15.1"])
     assert library.symbol_size("pjsip_sip_cfg_var") == len(FRESH)
 
 
@@ -73,7 +73,7 @@ def test_a_configuration_that_is_no_longer_fresh() -> None:
 def test_a_configuration_that_differs(config: bytes, check: str, seen: str) -> None:
     """Each difference is refused by the check made for it, which is named."""
     with pytest.raises(LabFault) as refused:
-        ConfigLayout.derive(config)
+        ConfigLayout.derive(config, RELEASES["2.15.1"])
     assert f"`{check}` failed" in refused.value.operation
     assert seen in refused.value.detail
 

@@ -26,26 +26,53 @@ from lab.actors.pjsip.machine_code import rewrite
 from lab.actors.pjsip.symbols import size_of
 from lab.errors import LabFault
 
-VERSION = "2.15.1"
-"""The release whose layouts are written here."""
 
-_CONFIG_SIZE = 96  # sizeof(pjsip_cfg_t), sip_config.h of 2.15.1, x86-64
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Release:
+    """What differs between the releases whose layouts are written here; all else is the same in them.
+
+    Attributes:
+        tsx_at: of the transaction timers in ``pjsip_cfg_t``: after the ``pj_bool_t`` of endpt.
+        idle_time: the one instruction of ``pjsip_transport_dec_ref`` with PJSIP_TRANSPORT_IDLE_TIME, 33 s, at its end.
+        server_idle_time: that with PJSIP_TRANSPORT_SERVER_IDLE_TIME, 600 s.
+        without: functions of ``_FUNCTIONS`` it does not have.
+    """
+
+    tsx_at: int
+    idle_time: bytes
+    server_idle_time: bytes
+    without: frozenset[str] = frozenset()
+
+
+RELEASES = {
+    "2.15.1": Release(
+        tsx_at=13 * 4,
+        idle_time=bytes.fromhex("48c70424 21000000"),  # movq $33,(%rsp)
+        server_idle_time=bytes.fromhex("48c70424 58020000"),  # movq $600,(%rsp)
+    ),
+    "2.10": Release(
+        tsx_at=12 * 4,  # endpt.keep_inv_after_tsx_timeout came later
+        idle_time=bytes.fromhex("b8 21000000"),  # mov $33,%eax
+        server_idle_time=bytes.fromhex("ba 58020000"),  # mov $600,%edx
+        without=frozenset(("pjsip_tpmgr_set_recv_data_cb",)),
+    ),
+}
+"""By what ``pj_get_version`` says."""
+
+_CONFIG_SIZE = 96  # sizeof(pjsip_cfg_t), sip_config.h of 2.10 (with padding) and 2.15.1, x86-64
 _TSX_DEFAULTS = struct.pack("<5I", 1023, 500, 4000, 5000, 32000)  # max_count, t1, t2, t4, td: sip_config.h
 _KEEP_ALIVE_S = 90  # PJSIP_TCP_KEEP_ALIVE_INTERVAL, PJSIP_TLS_KEEP_ALIVE_INTERVAL: sip_config.h
 _LONG = struct.Struct("<q")
 
-# struct pjsip_transport of 2.15.1, x86-64 (sip_transport.h)
+# struct pjsip_transport of 2.10 and 2.15.1, x86-64 (sip_transport.h)
 _NAME_SIZE = 32  # PJ_MAX_OBJ_NAME
 _AT_REFS, _AT_REMOTE, _AT_LOCAL, _AT_DIRECTION = 0x28, 0x58, 0x94, 0xE0
 _SOCKADDR_IN = struct.Struct("=H2s4s")
 
 _POOL_SIZE = 1024
 
-_AT_TSX = 13 * 4  # in pjsip_cfg_t: after the thirteen pj_bool_t of endpt
 _AT_DISABLE_TCP_SWITCH = 4 * 4  # in pjsip_cfg_t: endpt.disable_tcp_switch, the fifth pj_bool_t
 
-_IDLE_TIME = bytes.fromhex("48c70424 21000000")  # movq $33,(%rsp): PJSIP_TRANSPORT_IDLE_TIME in pjsip_transport_dec_ref
-_SERVER_IDLE_TIME = bytes.fromhex("48c70424 58020000")  # movq $600,(%rsp): PJSIP_TRANSPORT_SERVER_IDLE_TIME
 _LARGEST_IDLE_TIME = 2**31 - 1  # the instruction's operand is a signed int
 
 _LEFT_OUT = 70020  # PJ_EIGNORED: errno.h; the transport manager says so of data that is no SIP message by intent
@@ -110,7 +137,7 @@ class ConfigLayout:
     tls_keep_alive: int
 
     @classmethod
-    def derive(cls, config: bytes) -> ConfigLayout:
+    def derive(cls, config: bytes, release: Release) -> ConfigLayout:
         """Find the fields by the values they have before anything is set.
 
         Raises:
@@ -124,7 +151,7 @@ class ConfigLayout:
         (tsx,) = found
         tcp, tls = _CONFIG_SIZE - 2 * _LONG.size, _CONFIG_SIZE - _LONG.size
         after_tsx = tsx + len(_TSX_DEFAULTS) + 2 * 4  # regc.check_contact, regc.add_xuid_param
-        if tsx != _AT_TSX or after_tsx > tcp:
+        if tsx != release.tsx_at or after_tsx > tcp:
             raise _check_failed("order of fields", f"transaction timers at offset {tsx}")
         for name, at in (("tcp", tcp), ("tls", tls)):
             (interval,) = _LONG.unpack_from(config, at)
@@ -183,14 +210,15 @@ class Library:
         # PyDLL keeps the interpreter lock: these functions log, and the log writer is Python.
         self._lib = ctypes.PyDLL(sys.modules["pjsua2._pjsua2"].__file__)
         self._callbacks: list[Any] = []  # pjsip keeps bare pointers to them
-        for name, (result, arguments) in _FUNCTIONS.items():
-            function = self._symbol(name)
-            function.restype, function.argtypes = result, arguments
-        self.version = str(self._lib.pj_get_version().decode())
-        if self.version != VERSION:
-            raise _check_failed("version", f"{self.version} instead of {VERSION}")
+        self.version = str(self._bind("pj_get_version").pj_get_version().decode())
+        if self.version not in RELEASES:
+            raise _check_failed("version", f"{self.version} instead of {' or '.join(RELEASES)}")
+        self.release = RELEASES[self.version]
+        for name in _FUNCTIONS.keys() - self.release.without:
+            self._bind(name)
         self._config = ctypes.addressof(ctypes.c_char.in_dll(self._lib, "pjsip_sip_cfg_var"))
-        self.config = ConfigLayout.derive(ctypes.string_at(self._config, self.symbol_size("pjsip_sip_cfg_var")))
+        fresh = ctypes.string_at(self._config, self.symbol_size("pjsip_sip_cfg_var"))
+        self.config = ConfigLayout.derive(fresh, self.release)
 
     @property
     def functions(self) -> Any:
@@ -245,11 +273,12 @@ class Library:
         name = "pjsip_transport_dec_ref"
         function = ctypes.cast(self._symbol(name), ctypes.c_void_p).value or 0
         code = ctypes.string_at(function, self.symbol_size(name))
-        for instruction in (_IDLE_TIME, _SERVER_IDLE_TIME):
+        ours = self.release.idle_time
+        for instruction in (ours, self.release.server_idle_time):
             if code.count(instruction) != 1:
                 seen = f"{instruction.hex()} {code.count(instruction)} times instead of once"
                 raise _check_failed(f"idle time in {name}", seen)
-        rewrite(function + code.index(_IDLE_TIME), _IDLE_TIME[:4] + seconds.to_bytes(4, "little"))
+        rewrite(function + code.index(ours), ours[:-4] + seconds.to_bytes(4, "little"))
 
     def seed(self, seed: int) -> None:
         """Seed pjlib's random numbers: Call-IDs, tags, branches, jitter."""
@@ -285,7 +314,12 @@ class Library:
 
         The transport manager has a callback for each of the two: what is a message it announces before it reads it,
         and CR and LF alone it reports as dropped.
+
+        Raises:
+            LabFault: this release does not have both.
         """
+        if lacking := self.release.without & {"pjsip_tpmgr_set_recv_data_cb", "pjsip_tpmgr_set_drop_data_cb"}:
+            raise _check_failed("symbols", f"no {', '.join(lacking)}")
 
         @guarded
         def received(data: Any) -> int:
@@ -314,6 +348,12 @@ class Library:
         expect("pjsip_evsub_initiate", status)
         self._lib.pjsip_evsub_send_request(subscription, request)  # a failure ends the subscription, which is told
 
+    def _bind(self, name: str) -> Any:
+        """Declare a function's types; returns the library."""
+        function = self._symbol(name)
+        function.restype, function.argtypes = _FUNCTIONS[name]
+        return self._lib
+
     def _symbol(self, name: str) -> Any:
         try:
             return getattr(self._lib, name)  # kept: each look-up by index would be a new, undeclared function
@@ -323,7 +363,7 @@ class Library:
 
 def _check_failed(check: str, seen: str) -> LabFault:
     return LabFault(
-        f"pjsip library check `{check}` failed", detail=f"{seen}; the lab is written for pjsua2-python {VERSION}"
+        f"pjsip library check `{check}` failed", detail=f"{seen}; the lab is written for pjsip {' and '.join(RELEASES)}"
     )
 
 

@@ -34,7 +34,12 @@ class SocketOptions:
         self._values[option] = value
 
     def pass_to(self, config: Any) -> None:
-        """Write them into a ``pjsua2.TransportConfig``: for TLS pjsua reads them from its own place alone."""
+        """Write them into a ``pjsua2.TransportConfig``: for TLS pjsua reads them from its own place alone.
+
+        Where there are none nothing is written: 2.10 does not have the fields.
+        """
+        if not self._values:
+            return
         for params in (config.sockOptParams, config.tlsConfig.sockOptParams):
             vector = pj.SockOptVector()
             for option, value in self._values.items():

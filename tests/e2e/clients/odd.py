@@ -54,6 +54,8 @@ def wait(seconds: float, stream: socket.socket | None = None) -> None:
             answer_everything(stream)
 
 
+if FAULT == "dies-at-once":
+    sys.exit(2)
 command = json.loads(sys.stdin.readline())
 if FAULT == "says-nothing":
     wait(1000)
