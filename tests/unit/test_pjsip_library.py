@@ -28,7 +28,9 @@ def patched(at: int, data: bytes, of: bytes = FRESH) -> bytes:
 
 def test_the_layout_of_a_fresh_configuration() -> None:
     """Offsets as in sip_config.h of 2.15.1."""
-    assert ConfigLayout.derive(FRESH, RELEASES["2.15.1"]) == ConfigLayout(tsx=TSX_AT, tcp_keep_alive=80, tls_keep_alive=88)
+    assert ConfigLayout.derive(FRESH, RELEASES["2.15.1"]) == ConfigLayout(
+        tsx=TSX_AT, tcp_keep_alive=80, tls_keep_alive=88
+    )
 
 
 def test_the_wheel_passes() -> None:
