@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from lab import ledger
+from lab.actors import wheels
 from lab.backends import daemon
 from lab.backends.base import BackendKind
 from lab.errors import LabError, TeardownIncomplete
@@ -19,6 +22,7 @@ from lab.fleet.run_folder import RunFolder
 from lab.judge.verdict import judge, why_unsupported
 from lab.loader.command import search_path
 from lab.model.outcome import Outcome
+from lab.model.pjsip import DEFAULT, RELEASES
 from lab.model.scenario import Cell, Scenario
 from lab.runner import record
 from lab.worlds import host, uml
@@ -67,6 +71,7 @@ def execute(
         watch: given the run folder before anything starts; returns what takes the progress messages.
         backend: what nodes are; containers know real time only.
     """
+    scenario = with_wheels(scenario)
     folder = RunFolder.make(out, scenario)
     on_message = watch(folder)
     book = ledger.Ledger(folder.path.name)
@@ -85,9 +90,25 @@ def execute(
     return Ran(folder, results, finished)
 
 
+def with_wheels(scenario: Scenario) -> Scenario:
+    """The scenario with the releases of pjsip that its cells need, fetched if they must be.
+
+    Raises:
+        HostNotCapable: one cannot be had here.
+    """
+
+    def report(sentence: str) -> None:
+        print(sentence, file=sys.stderr, flush=True)  # noqa: T201
+
+    wanted = {cell.pjsip for cell in scenario.cells if not why_unsupported(cell)} - {DEFAULT}
+    folders = {release: str(wheels.find_or_fetch(RELEASES[release].package, report)) for release in sorted(wanted)}
+    cells = tuple(dataclasses.replace(cell, wheel=folders.get(cell.pjsip, "")) for cell in scenario.cells)
+    return dataclasses.replace(scenario, cells=cells)
+
+
 def visible_to(scenario: Scenario) -> tuple[str, ...]:
-    """The folders of this machine that the scenario's cells need: where clients of the author's run and lie."""
-    found: set[Path] = set()
+    """The folders of this machine that cells need: other releases of pjsip, clients of the author's."""
+    found = {Path(cell.wheel) for cell in scenario.cells if cell.wheel}
     for client, folder in {(cell.client, Path(cell.folder)) for cell in scenario.cells}:
         if not client.command or client.image:
             continue

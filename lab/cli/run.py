@@ -27,6 +27,7 @@ from lab.errors import (
 from lab.fleet.run_folder import RunFolder
 from lab.loader.load import load
 from lab.model.outcome import Outcome
+from lab.model.pjsip import DEFAULT
 from lab.model.scenario import Scenario
 from lab.model.verdict import Verdict
 from lab.report import terminal
@@ -100,6 +101,10 @@ def check_images(scenarios: list[Scenario], backend: BackendKind = BackendKind.N
     """
     problems = []
     for scenario in scenarios:
+        others = sorted({cell.pjsip for cell in scenario.cells} - {DEFAULT})
+        for release in others if backend is BackendKind.DOCKER else ():
+            allowed = f"{DEFAULT}, which is in the lab's image; or `--backend netns`"
+            problems.append(Problem(scenario.file, 0, "pjsip", "not in a container", f"`{release}`", allowed))
         for client in {cell.client for cell in scenario.cells}:
             if client.image and backend is BackendKind.NETNS:
                 allowed = "`--backend docker`; or leave `image` out, and `command` runs on this machine"

@@ -54,7 +54,7 @@ def judge(cell: Cell, lines: list[Line]) -> Outcome:
 def why_unsupported(cell: Cell) -> str:
     """Why the cell's strategy cannot exist there; empty if it can. Such a cell is not run."""
     registers = cell.client.account is Account.REGISTER
-    return unsupported(cell.strategy.mitigations, transport=cell.transport.value, registers=registers)
+    return unsupported(cell.strategy.mitigations, transport=cell.transport.value, registers=registers, pjsip=cell.pjsip)
 
 
 def _not_offered(cell: Cell, story: Story) -> str:

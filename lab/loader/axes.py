@@ -1,4 +1,4 @@
-"""The axes of a scenario: strategy, middlebox, transport, failure; fixed by one of its keys, or swept by its matrix.
+"""The axes of a scenario, such as strategy and middlebox; each fixed by one of its keys, or swept by its matrix.
 
 Each value of an axis has a label: the name of a catalogue entry, the name an author gives, the transport's word.
 """
@@ -18,11 +18,12 @@ from lab.loader.kinds import read_kind
 from lab.loader.yaml_lines import Node
 from lab.model.fault import Fault
 from lab.model.middlebox import GROUPS, Grade, Middlebox
+from lab.model.pjsip import RELEASES
 from lab.model.rules import LONGEST_LABEL, Label, is_name
 from lab.model.scenario import Strategy, Transport
 from lab.model.topology import Role, Topology
 
-AXES = ("strategy", "middlebox", "transport", "failure")
+AXES = ("strategy", "middlebox", "transport", "failure", "pjsip")
 _DEFAULTS: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(ScenarioFile)}
 
 Middleboxes = tuple[tuple[str, Middlebox], ...]
@@ -132,6 +133,8 @@ def _reader(name: str, topology: Topology | None) -> _Read:
         return _read_strategy
     if name == "transport":
         return _read_transport
+    if name == "pjsip":
+        return _read_release
     if name == "failure":
         return lambda node, problems: _read_failure(topology, node, problems)
     if topology is None:
@@ -174,6 +177,8 @@ def _default(axis: Axis, root: Node, topology: Topology | None, problems: list[P
         axis.options.append(Option(_DEFAULTS["strategy"], catalogue.strategy(_DEFAULTS["strategy"])))
     elif axis.name == "transport":
         axis.options.append(Option(_DEFAULTS["transport"].value, _DEFAULTS["transport"]))
+    elif axis.name == "pjsip":
+        axis.options.append(Option(_DEFAULTS["pjsip"], _DEFAULTS["pjsip"]))
     elif axis.name == "failure":
         axis.options.append(Option("", Failure()))
     elif topology is None:
@@ -212,6 +217,15 @@ def _read_failure(topology: Topology | None, node: Node, problems: list[Problem]
 def _read_transport(node: Node, problems: list[Problem]) -> Option | None:
     transport = value_of(Transport, node, problems)
     return None if transport is None else Option(transport.value, transport)
+
+
+def _read_release(node: Node, problems: list[Problem]) -> Option | None:
+    name = node.text.strip("'\"")  # as written: 2.10 is no number here
+    if isinstance(node.value, dict | list) or name not in RELEASES:
+        if node.value is not None:
+            problems.append(node.problem("unknown release of pjsip", allowed=choice(name, RELEASES)))
+        return None
+    return Option(name, name)
 
 
 def _read_strategy(node: Node, problems: list[Problem]) -> Option | None:

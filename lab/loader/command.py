@@ -43,6 +43,17 @@ def search_path(client: Client) -> str:
     return dict(client.environment).get("PATH", os.environ.get("PATH", os.defpath))
 
 
+def check_client(root: Node, client: Client | None, problems: list[Problem]) -> None:
+    """A client of the author's has no release of pjsip that the lab could choose."""
+    matrix = root.get("matrix")
+    written = (root.get("pjsip"), None if matrix is None else matrix.get("pjsip"))
+    if client is not None and client.is_own:
+        allowed = "leave it out, or `command` and `image`"
+        problems += [
+            node.problem("the client is not the lab's pjsip", got="", allowed=allowed) for node in written if node
+        ]
+
+
 def check_command(root: Node, client: Client | None, scenario: Path, problems: list[Problem]) -> None:
     """Check the command of a scenario's client.
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import TypeAdapter, WithJsonSchema
 
 from lab.model.impairment import Impairment
+from lab.model.pjsip import DEFAULT, RELEASES
 from lab.model.rules import Seed, Text, Yaml
 from lab.model.scenario import Claim, Client, Expectation, Probe, Server, Transport
 from lab.units import Lasting
@@ -23,6 +24,7 @@ _AXES = {
     "middlebox": _NAME_OR_MAPPING,
     "failure": {"type": "object"},
     "transport": {"enum": [t.value for t in Transport]},
+    "pjsip": {"enum": list(RELEASES)},
 }
 _MATRIX = {
     "type": "object",
@@ -43,7 +45,8 @@ class ScenarioFile(Yaml):
         topology: name of a file in ``topologies/``, or a path below the scenario's folder.
         transport: SIP transport; an axis.
         server: what the SIP server grants and does.
-        client: what the client sets up before it falls silent.
+        client: what the client is, and what it sets up before it falls silent.
+        pjsip: release of the lab's client; an axis.
         middlebox: catalogue name, or a mapping with ``name`` and the values (those of ``base`` unless given); with
             several middleboxes a mapping of node to either; an axis.
         strategy: catalogue name, or a mapping with ``name`` and ``mitigations``; an axis.
@@ -66,6 +69,7 @@ class ScenarioFile(Yaml):
     transport: Transport = Transport.TLS
     server: Server = field(default_factory=Server)
     client: Client = field(default_factory=Client)
+    pjsip: Annotated[Any, WithJsonSchema({"enum": list(RELEASES)})] = DEFAULT
     middlebox: Annotated[Any, WithJsonSchema(_NAME_OR_MAPPING)] = None
     strategy: Annotated[Any, WithJsonSchema(_NAME_OR_MAPPING)] = "none"
     failure: Annotated[Any, WithJsonSchema({"type": "object"})] = None

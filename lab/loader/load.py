@@ -12,7 +12,7 @@ from typing import Any
 from lab.errors import Problem, ScenarioError
 from lab.loader.axes import Failure, read_axes
 from lab.loader.check import build, describe, hint, keys, unknown_key, value_of
-from lab.loader.command import check_command
+from lab.loader.command import check_client, check_command
 from lab.loader.disturbances import check_faults, check_targets
 from lab.loader.expand import cell_name, check_labels, check_reach, check_size, claim_of, combinations, labels
 from lab.loader.file import ScenarioFile
@@ -68,6 +68,7 @@ def _read(path: Path, text: str, root: Node, problems: list[Problem]) -> Scenari
         check_impairments(impairment_nodes, impairments, topology, problems)
     check_faults(all_nodes, all_faults, parts["server"], parts["ends"], problems)
     check_probes(probe_nodes, probes, parts["ends"], problems)
+    check_client(root, parts["client"], problems)
     check_command(root, parts["client"], path, problems)
     check_claims(claim_nodes, claims, parts["ends"], problems)
 
@@ -100,6 +101,7 @@ def _read(path: Path, text: str, root: Node, problems: list[Problem]) -> Scenari
                 expect=parts["expect"],
                 ends=parts["ends"],
                 claim=None if number is None else whole[number],
+                pjsip=combination["pjsip"].value,
                 folder=str(path.resolve().parent),
             )
         )

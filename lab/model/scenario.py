@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from lab.model import pjsip as pjsip_releases
 from lab.model.fault import Fault
 from lab.model.impairment import Impairment
 from lab.model.middlebox import Middlebox
@@ -156,7 +157,7 @@ class Claim(Yaml):
     """The outcome the author expects of the cells it matches.
 
     Attributes:
-        strategy, middlebox, transport, failure: cell labels this claim speaks of; empty: any.
+        strategy, middlebox, transport, failure, pjsip: cell labels this claim speaks of; empty: any.
         verdict: expected verdict.
         cause: expected kind of cause of a ``fail``; None: any.
         at: expected time of the cause; None: any.
@@ -168,6 +169,7 @@ class Claim(Yaml):
     middlebox: OneOrMore = ()
     transport: OneOrMore = ()
     failure: OneOrMore = ()
+    pjsip: OneOrMore = ()
     cause: Cause | None = None
     at: Seconds | None = None
     within: Lasting = Seconds(0.5)
@@ -185,6 +187,8 @@ class Cell:
         ends: end of the run, seconds after the client fell silent.
         claim: None if the author claims nothing of this cell.
         folder: the scenario file's, absolute, where a client's own command runs.
+        pjsip: release of the lab's client, see ``lab.model.pjsip``.
+        wheel: the folder of that release, absolute; empty: it is installed with the lab.
     """
 
     scenario: str
@@ -204,6 +208,8 @@ class Cell:
     ends: Seconds
     claim: Claim | None
     folder: str = "/"
+    pjsip: str = pjsip_releases.DEFAULT
+    wheel: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,11 +7,13 @@ they see the first packet. In containers actors run before the network stands, a
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from lab.actors import stdio
 from lab.actors.aging import Aging
 from lab.actors.capture import Capture
 from lab.actors.observer import Observer
@@ -82,8 +84,12 @@ class Stage:
 
     def _client_program(self) -> Program:
         client = self.cell.client
-        if not client.is_own:
+        if not client.is_own and not self.cell.wheel:
             return pjsip_client.main
+        if not client.is_own:  # another release than this process has loaded: in an interpreter of its own
+            path = os.pathsep.join([self.cell.wheel, *(entry for entry in sys.path if entry)])
+            argv = (sys.executable, "-m", stdio.__name__, f"{pjsip_client.__name__}:main")
+            return Command(argv, {**os.environ, "PYTHONPATH": path})
         environment = dict(client.environment)
         if (
             not client.image

@@ -61,7 +61,8 @@ seed: 1
 topology: two
 transport: tls
 server: { subscription-expires: 600 s, registration-expires: 300 s, notify-route: flow, answers-crlf: true }
-client: { account: subscribe, command: [sh, -c, 'true'], environment: { MODE: test }, image: client-image }
+client: { account: subscribe }
+pjsip: 2.15.1
 middlebox:
   home-nat:
     name: mine
@@ -153,6 +154,12 @@ def read(tmp_path: Path) -> Read:
     return load_text
 
 
+OWN = FULL.replace(
+    "client: { account: subscribe }\npjsip: 2.15.1\n",
+    "client: { account: subscribe, command: [sh, -c, 'true'], environment: { MODE: test }, image: client-image }\n",
+)
+"""The same with a client of the author's, which has no release."""
+
 LIVENESS = {
     "title": ("title: t", "title: another"),
     "source": ("source: somewhere\n", "source: elsewhere\n"),
@@ -165,7 +172,8 @@ LIVENESS = {
     "server.registration-expires": ("registration-expires: 300 s", "registration-expires: 60 s"),
     "server.notify-route": ("notify-route: flow", "notify-route: contact"),
     "server.answers-crlf": ("answers-crlf: true", "answers-crlf: false"),
-    "client": ("client: { account: subscribe, ", "client: { account: register, "),
+    "client": ("client: { account: subscribe }", "client: { account: register }"),
+    "pjsip": ("pjsip: 2.15.1\n", "pjsip: 2.10\n"),
     "client.account": ("account: subscribe", "account: register"),
     "client.command": ("command: [sh, -c, 'true']", "command: [sh, -c, 'false']"),
     "client.environment": ("environment: { MODE: test }", "environment: { MODE: other }"),
@@ -291,12 +299,16 @@ LIVENESS = {
     "claims.strategy": ("{ verdict", "{ strategy: ping, verdict"),
     "claims.middlebox": ("{ verdict", "{ middlebox: mine+rfc-ideal, verdict"),
     "claims.transport": ("{ verdict", "{ transport: [tls], verdict"),
+    "claims.pjsip": ("{ verdict", "{ pjsip: [2.15.1], verdict"),
     "claims.verdict": ("verdict: fail, cause: link-down, at: 20 s, within: 1 s", "verdict: pass"),
     "claims.cause": ("cause: link-down", "cause: unknown"),
     "claims.at": ("at: 20 s, within: 1 s", "at: 21 s, within: 1 s"),
     "claims.within": ("at: 20 s, within: 1 s", "at: 20 s, within: 2 s"),
 }
 """Each key of a scenario file, with a change to FULL that touches no other key."""
+
+
+OF_OWN_CLIENTS = {"client.command", "client.environment", "client.image"}
 
 
 def every_key() -> set[str]:
@@ -327,8 +339,9 @@ def test_liveness_is_complete() -> None:
 def test_liveness(key: str, read: Read) -> None:
     """Changing the value of any key changes a cell (or, of the texts about it, the scenario)."""
     before, after = LIVENESS[key]
-    assert FULL.count(before) == 1
-    first, second = read(FULL), read(FULL.replace(before, after))
+    full = OWN if key in OF_OWN_CLIENTS else FULL
+    assert full.count(before) == 1
+    first, second = read(full), read(full.replace(before, after))
     if key in ("title", "source", "why"):
         assert getattr(first, key) != getattr(second, key)
     else:
@@ -661,3 +674,23 @@ def test_json_schema() -> None:
     claim = described["$defs"]["Claim"]
     assert not claim["additionalProperties"]
     assert [kind["type"] for kind in claim["properties"]["strategy"]["anyOf"]] == ["array", "string"]
+
+
+@pytest.mark.parametrize("written", ["2.10", "'2.10'", '"2.10"'])
+def test_release_as_written(read: Read, written: str) -> None:
+    """2.10 is two and ten, not two and one tenth, with and without quotes; claims can speak of it."""
+    text = f"{SMALL}matrix: {{ pjsip: [{written}, 2.15.1] }}\nclaims: [{{ pjsip: {written}, verdict: fail }}]\n"
+    old, new = read(text).cells
+    assert (old.pjsip, old.name, old.axes) == ("2.10", "2.10", (("pjsip", "2.10"),))
+    assert (new.pjsip, new.name) == ("2.15.1", "2.15.1")
+    assert old.claim is not None
+    assert new.claim is None
+
+
+def test_client_of_the_authors(read: Read) -> None:
+    """What is written of it arrives, with the folder in which it will run."""
+    (cell,) = read(OWN).cells
+    assert cell.client == Client(command=("sh", "-c", "true"), environment=(("MODE", "test"),), image="client-image")
+    assert cell.client.is_own
+    assert not Client().is_own
+    assert Path(cell.folder).is_dir()

@@ -69,7 +69,9 @@ class UserAgent:
         self._channel = channel
         self._settings = settings
         self._started = self._stopping = False
-        self._transports = Transports(self.emit, self.library.transport)
+        self._transports = Transports(
+            self.emit, self.library.transport, logs_idle_end=self.library.release.logs_idle_end
+        )
         self._transports.watch(self._check_socket)
         self._socket_options = SocketOptions()
         self._set: set[Setting] = set()

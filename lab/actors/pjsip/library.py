@@ -35,12 +35,14 @@ class Release:
         tsx_at: of the transaction timers in ``pjsip_cfg_t``: after the ``pj_bool_t`` of endpt.
         idle_time: the one instruction of ``pjsip_transport_dec_ref`` with PJSIP_TRANSPORT_IDLE_TIME, 33 s, at its end.
         server_idle_time: that with PJSIP_TRANSPORT_SERVER_IDLE_TIME, 600 s.
+        logs_idle_end: whether its log says that the idle timer ended a transport.
         without: functions of ``_FUNCTIONS`` it does not have.
     """
 
     tsx_at: int
     idle_time: bytes
     server_idle_time: bytes
+    logs_idle_end: bool = True
     without: frozenset[str] = frozenset()
 
 
@@ -54,6 +56,7 @@ RELEASES = {
         tsx_at=12 * 4,  # endpt.keep_inv_after_tsx_timeout came later
         idle_time=bytes.fromhex("b8 21000000"),  # mov $33,%eax
         server_idle_time=bytes.fromhex("ba 58020000"),  # mov $600,%edx
+        logs_idle_end=False,
         without=frozenset(("pjsip_tpmgr_set_recv_data_cb",)),
     ),
 }

@@ -37,11 +37,14 @@ class Transports:
     Args:
         emit: where ``transport``, ``unanswered`` and ``ref`` events go.
         read: reads the transport of a handle.
+        logs_idle_end: whether pjsip's log tells of the idle timer. Where it does not, an end that nothing announced is
+            the idle timer's: before any other pjsip says that the transport is disconnected or shut down.
     """
 
-    def __init__(self, emit: Emit, read: Callable[[int], Transport]) -> None:
+    def __init__(self, emit: Emit, read: Callable[[int], Transport], *, logs_idle_end: bool = True) -> None:
         self._emit = emit
         self._read = read
+        self._logs_idle_end = logs_idle_end
         self._known: dict[int, _Known] = {}
         self._count = 0
         self._watchers: list[Callable[[int, TransportState], None]] = []
@@ -70,8 +73,9 @@ class Transports:
         if known is None:
             self._count += 1
             known = self._known[handle] = _Known(f"tp{self._count}", self._read(handle))
+        unannounced = known.alive and state is TransportState.DESTROYED and not error
         known.alive = state is TransportState.CONNECTED
-        known.reason = known.reason or error
+        known.reason = known.reason or error or (IDLE_TIMER if unannounced and not self._logs_idle_end else "")
         self._emit(
             "transport",
             id=known.id,
