@@ -1,0 +1,88 @@
+"""pjsip 2.10 as the client: it does what 2.15.1 does, or is said not to."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lab.actors import wheels
+from lab.loader import catalogue
+from lab.mitigations.base import ClientSide
+from lab.mitigations.catalogue import unsupported
+from lab.model.pjsip import RELEASES
+from lab.model.scenario import Strategy
+from tests.contract.pjsip_stage import Actor, Stage
+
+OLD = "2.10"
+STRATEGIES = [catalogue.strategy(name) for name in catalogue.strategy_names()]
+OF_THE_CLIENT = [each for each in STRATEGIES if any(isinstance(one, ClientSide) for one in each.mitigations)]
+
+
+@pytest.fixture(scope="module")
+def wheel() -> Path:
+    """Its package, fetched if need be: the tests need what the installation needed, a package index."""
+    return wheels.find_or_fetch(RELEASES[OLD].package, lambda _: None)
+
+
+def program(wheel: Path) -> Callable[[socket.socket], None]:
+    """The client in an interpreter that finds this package first."""
+
+    def main(sock: socket.socket) -> None:
+        path = os.pathsep.join([str(wheel), *(entry for entry in sys.path if entry)])
+        for fd in (0, 1):
+            os.dup2(sock.fileno(), fd)
+        argv = (sys.executable, "-m", "lab.actors.stdio", "lab.actors.pjsip.client:main")
+        os.execve(sys.executable, argv, {**os.environ, "PYTHONPATH": path})
+
+    return main
+
+
+def subscribed(
+    stage: Stage, wheel: Path, transport: str, *mitigations: ClientSide, account: str
+) -> tuple[Actor, Actor]:
+    server = stage.server(**{transport: 0})
+    port = server.expect("ready")["ports"][transport]
+    alice = stage.client(port, *mitigations, transport=transport, account=account, main=program(wheel))
+    assert alice.expect("ready")["version"] == OLD
+    alice.expect("subscribed")
+    return server, alice
+
+
+@pytest.mark.parametrize("account", ["subscribe", "register"])
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_subscribes_and_answers(stage: Stage, wheel: Path, transport: str, account: str) -> None:
+    """As 2.15.1 does: a NOTIFY with its note, OPTIONS, a MESSAGE, a call."""
+    server, alice = subscribed(stage, wheel, transport, account=account)
+    for kind in ("notify", "options", "message"):
+        server.tell(kind, probe=kind, within=5.0)
+        server.expect("probe", state="answered", probe=kind, code=200)
+    server.tell("invite", probe="call", within=5.0, hold=0.2)
+    server.expect("probe", state="answered", probe="call", code=200)
+    alice.expect("notify", note="notify")
+    alice.expect("message", text="message")
+    alice.expect("call", state="disconnected")
+
+
+@pytest.mark.parametrize("strategy", OF_THE_CLIENT, ids=lambda strategy: strategy.name)
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_strategy(stage: Stage, wheel: Path, transport: str, strategy: Strategy) -> None:
+    """Each strategy works with it or is unsupported, with a reason; none ends the client."""
+    reason = unsupported(strategy.mitigations, transport=transport, registers=True, pjsip=OLD)
+    if reason:
+        assert "exists on" in reason or "cannot be had with pjsip 2.10" in reason
+        return
+    ours = [one for one in strategy.mitigations if isinstance(one, ClientSide)]
+    server, _ = subscribed(stage, wheel, transport, *ours, account="register")
+    server.tell("notify", probe="p1", within=5.0)
+    server.expect("probe", state="answered", code=200)
+
+
+def test_tls_is_unsupported() -> None:
+    """The package was built without."""
+    reason = unsupported((), transport="tls", registers=False, pjsip=OLD)
+    assert reason == "pjsip 2.10, as pjsua2-python 2.10.post6 has it, is built without TLS"

@@ -1,0 +1,83 @@
+"""Other releases of pjsip: fetched once, by hash, and an error that says what to do if that fails."""
+
+from __future__ import annotations
+
+import re
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from lab.actors import wheels
+from lab.errors import HostNotCapable
+from lab.mitigations import classes
+from lab.model.pjsip import DEFAULT, RELEASES
+
+PACKAGE = RELEASES["2.10"].package
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of the test's own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "lab" / "pjsip"
+
+
+@pytest.fixture
+def pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An interpreter whose pip does what its script says, one line each; by default it makes the folder."""
+    script = tmp_path / "python"
+    monkeypatch.setattr(sys, "executable", str(script))
+    return script
+
+
+def does(script: Path, commands: str) -> None:
+    script.write_text(f"#!/bin/sh\n{commands}\n")
+    script.chmod(script.stat().st_mode | stat.S_IXUSR)
+
+
+def test_pins_are_of_the_releases() -> None:
+    """What is pinned is what scenarios can name; hashes, and no place to fetch from."""
+    text = wheels.PINS.read_text()
+    others = {release.package for name, release in RELEASES.items() if name != DEFAULT}
+    assert set(re.findall(r"pjsua2-python==(\S+)", text)) == others
+    assert text.count("--hash=sha256:") >= len(others)
+    assert "http" not in text
+
+
+def test_mitigations_that_are_lacking_exist() -> None:
+    """A release lacks only what there is."""
+    for release in RELEASES.values():
+        assert set(release.lacks) <= set(classes())
+
+
+def test_fetched_once(cache: Path, pip: Path) -> None:
+    """The second time nothing is asked for and nothing is said."""
+    does(pip, 'for a; do [ "$p" = --target ] && mkdir -p "$a"; p=$a; done; echo "$@" >> ${0}.log')
+    said: list[str] = []
+    first = wheels.find_or_fetch(PACKAGE, said.append)
+    assert first.is_dir()
+    assert first.is_relative_to(cache)
+    assert "--require-hashes" in Path(f"{pip}.log").read_text()
+    assert wheels.find_or_fetch(PACKAGE, said.append) == first
+    assert len(said) == 1
+    assert [path.name for path in first.parent.iterdir()] == [first.name]
+
+
+def test_not_reachable(cache: Path, pip: Path) -> None:
+    """The host's fault, with pip's last word and the way out; nothing half-made stays."""
+    does(pip, "echo first >&2; echo 'No matching distribution found' >&2; exit 1")
+    with pytest.raises(HostNotCapable, match="No matching distribution found") as caught:
+        wheels.find_or_fetch(PACKAGE, lambda _: None)
+    assert "package index" in caught.value.fix
+    assert not list((cache / PACKAGE).iterdir())
+
+
+def test_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So is that."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(HostNotCapable) as caught:
+        wheels.find_or_fetch(PACKAGE, lambda _: None)
+    assert "XDG_CACHE_HOME" in caught.value.fix
