@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import tarfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +220,39 @@ def test_missing_image(tmp_path: Path) -> None:
     assert "no container image for: client, middlebox, server; `lab images build` makes them" in done.stderr
 
 
+@pytest.fixture
+def own_image(api: docker.APIClient, names: dict[str, str]) -> Iterator[str]:
+    """An image with the example client in it, which is its own command as well."""
+    dockerfile = f'FROM {names["server"]}\nCOPY client.py /client.py\nCMD ["python3", "/client.py"]\n'
+    context = io.BytesIO()
+    with tarfile.open(fileobj=context, mode="w") as tar:
+        tar.add(ROOT / "docs" / "examples" / "client.py", "client.py")
+        entry = tarfile.TarInfo("Dockerfile")
+        entry.size = len(dockerfile)
+        tar.addfile(entry, io.BytesIO(dockerfile.encode()))
+    context.seek(0)
+    said = list(api.build(fileobj=context, custom_context=True, tag="lab-test-own-client:1", rm=True, decode=True))
+    assert not [each for each in said if "error" in each]
+    yield "lab-test-own-client:1"
+    api.remove_image("lab-test-own-client:1")
+
+
+IF_THERE = "test $HERE = there && exec python3 /client.py"
+
+
+@pytest.mark.parametrize("command", ["", f", command: [sh, -c, '{IF_THERE}'], environment: {{ HERE: there }}"])
+def test_own_client(tmp_path: Path, project: Path, own_image: str, command: str) -> None:
+    """A client of the author's in an image of the author's, by its own command or another, is reached like any."""
+    scenario = project / "own.yaml"
+    text = SHORT.read_text().replace("[none, hold-transport]", "[none]")
+    scenario.write_text(text + f"client: {{ image: '{own_image}'{command} }}\n")
+    done = run("run", scenario, "--backend", "docker", "--out", tmp_path, "--json", home=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (cell,) = json.loads(done.stdout)["cells"]
+    assert cell["verdict"] == "pass"
+    assert '"who":"client","ev":"transport"' in (tmp_path / "latest/cells/none/record.jsonl").read_text()
+
+
 OWN = "client: {{ account: subscribe, {client} }}\n"
 
 
@@ -228,7 +263,7 @@ OWN = "client: {{ account: subscribe, {client} }}\n"
         ("command: [cat]", 2, "a container needs an image, got `cat`"),
     ],
 )
-def test_own_client(tmp_path: Path, project: Path, client: str, status: int, said: str) -> None:
+def test_own_client_refused(tmp_path: Path, project: Path, client: str, status: int, said: str) -> None:
     """A client of the author's needs an image that is there."""
     scenario = project / "own.yaml"
     scenario.write_text(SHORT.read_text() + OWN.format(client=client))
