@@ -108,7 +108,7 @@ MOMENTS: dict[str, Moment] = {
     "first container made": lambda out, api, pid: _containers(api, pid),
     "first container started": lambda out, api, pid: _containers(api, pid, status="running"),
     "all containers started": lambda out, api, pid: len(_containers(api, pid, status="running")) == 8,
-    "network planned": lambda out, api, pid: _cell(out, "ledger.jsonl"),
+    "network planned": lambda out, api, pid: _cell(out, "network.txt"),
     "client up": lambda out, api, pid: any(path.stat().st_size for path in out.glob("*/cells/*/client.log")),
     "subscribed": lambda out, api, pid: any(
         '"subscribed"' in path.read_text() for path in out.glob("*/cells/*/record.jsonl")
