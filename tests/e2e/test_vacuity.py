@@ -21,7 +21,7 @@ from lab.model.outcome import Outcome
 from lab.model.scenario import Cell
 from lab.model.verdict import Verdict
 from lab.runner import record
-from lab.worlds import host, kernel
+from lab.worlds import kernel, uml
 from lab.worlds.base import Message
 from lab.worlds.clock import Clock
 from tests.e2e.lab_command import ROOT
@@ -115,7 +115,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, bool], See
 
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(ROOT)
-        patch.setattr(host, "CREW", f"{noop_crew.__name__}:main")
+        patch.setattr(uml, "CREW", f"{noop_crew.__name__}:main")
         out = tmp_path_factory.mktemp("vacuity")
         ran = execute(together, out=out, clock=Clock.VIRTUAL, jobs=None, memory_mb=384, watch=watch)
     found = {}

@@ -14,9 +14,9 @@ FILE_NAME = "without"
 
 
 def main() -> None:
-    """Like ``lab.runner.crew.main``."""
+    """Like ``lab.runner.crew.main_in_guest``."""
     crew.JOBS["cell"] = _run
-    crew.main()
+    crew.main_in_guest()
 
 
 def _run(folder: Path) -> int:
