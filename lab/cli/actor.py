@@ -17,10 +17,10 @@ from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED, Pr
 from lab.fleet.run_folder import RunFolder
 from lab.judge.conformance import Finding, conforms, findings
 from lab.loader.command import missing
+from lab.model.conformance import HANGS_UP, ORDERLY, TOPOLOGY
 from lab.model.scenario import Cell, Client, Expectation, Scenario, Server, Strategy, Transport
 from lab.report import terminal
 from lab.runner import record
-from lab.runner.actor_check import HANGS_UP, ORDERLY, TOPOLOGY
 from lab.units import Seconds
 from lab.worlds import uml
 

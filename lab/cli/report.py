@@ -15,8 +15,7 @@ from lab.judge.verdict import judge
 from lab.model.outcome import Outcome
 from lab.model.scenario import Cell, Scenario
 from lab.report import document, junit, page, terminal
-from lab.runner import cell as cells
-from lab.runner import record
+from lab.runner import cell_file, record
 
 PAGE_FILE = "report.html"
 JUNIT_FILE = "junit.xml"
@@ -53,7 +52,7 @@ def report_again(folder: Path, *, json: bool) -> int:
         ScenarioError: the folder is not a run's.
     """
     old = read(folder)
-    known = [(cells.read(folder / each["folder"]), each) for each in old["cells"]]
+    known = [(cell_file.read(folder / each["folder"]), each) for each in old["cells"]]
     results = [(cell, _judged(cell, folder, each)) for cell, each in known]
     said = old["scenario"]
     scenario = Scenario(

@@ -12,8 +12,7 @@ from lab.judge.verdict import judge
 from lab.model.verdict import Verdict
 from lab.report import terminal
 from lab.report.explanation import explain
-from lab.runner import cell as cells
-from lab.runner import record
+from lab.runner import cell_file, record
 
 
 def why(names: list[str], run: Path) -> int:
@@ -33,7 +32,7 @@ def why(names: list[str], run: Path) -> int:
     console = terminal.console(stderr=False)
     for name in names or known:
         folder = run / known[name]
-        cell, path = cells.read(folder), folder / record.FILE_NAME
+        cell, path = cell_file.read(folder), folder / record.FILE_NAME
         outcome = judge(cell, record.read(path) if path.exists() else [])
         if names or outcome.verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE):
             for sentence in explain(cell, outcome):

@@ -1,7 +1,5 @@
 """Takes a client through all it can be asked, without a middlebox and without silence: for ``lab actor check``.
 
-    client —wire— server
-
 Leaves a record, as a cell does; time zero is the client's start. ``lab.judge.conformance`` says what it shows.
 """
 
@@ -9,26 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from ipaddress import IPv4Interface
 from pathlib import Path
 
 from lab.errors import LabFault
-from lab.model.topology import Link, Node, Role, Topology
-from lab.runner import cell
+from lab.model.conformance import HANGS_UP
+from lab.runner import cell_file
 from lab.runner.record import FILE_NAME, Record
 from lab.runner.stage import Stage
 from lab.runner.timeline import PROBE_FATE_WITHIN_S, READY_WITHIN_S, SUBSCRIBED_WITHIN_S, supervised
-
-TOPOLOGY = Topology(
-    name="wire",
-    nodes=(Node(name="client", role=Role.CLIENT), Node(name="server", role=Role.SERVER)),
-    links=(
-        Link(
-            name="wire",
-            ends=(("client", IPv4Interface("203.0.113.2/24")), ("server", IPv4Interface("203.0.113.10/24"))),
-        ),
-    ),
-)
 
 PROBES = ("notify", "options", "message", "invite")
 PROBE_WITHIN_S = 5.0
@@ -38,13 +24,10 @@ SETTLES_WITHIN_S = 1.0
 ENDS_WITHIN_S = 5.0
 """A client that has been told to end, or has lost its runner, is gone by then."""
 
-ORDERLY, HANGS_UP = "orderly", "hangs-up"
-"""Names of the two cells: one ends the client by ``stop``, one by the end of its input."""
-
 
 def run(folder: Path) -> None:
     """Do what the cell's name says, in its folder."""
-    subject = cell.read(folder)
+    subject = cell_file.read(folder)
     record = Record(folder / FILE_NAME)
     try:
         stage = Stage(subject, folder, record)  # forks, so before any event loop

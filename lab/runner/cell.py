@@ -7,7 +7,6 @@ Progress it says (``lab.runner.progress``), each with ``cell``: ``phase`` (start
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import traceback
 from collections.abc import Callable
@@ -17,21 +16,17 @@ from pathlib import Path
 from lab.backends.base import OpenBackend
 from lab.backends.netns import bare
 from lab.errors import HostNotCapable, LabError
-from lab.mitigations import classes
-from lab.model import wire
 from lab.model.scenario import Cell
-from lab.runner import progress
+from lab.runner import cell_file, progress
 from lab.runner.record import FILE_NAME as RECORD
 from lab.runner.record import Record
 from lab.runner.stage import Stage
 from lab.runner.timeline import Timeline
 
-CELL_FILE = "cell.json"
-
 
 def run(folder: Path, open_backend: OpenBackend = bare) -> int:
     """Run the cell in ``folder``; returns the exit status (0: it ran; otherwise an ``error`` was said)."""
-    return guarded(lambda folder: _run(read(folder), folder, open_backend), folder)
+    return guarded(lambda folder: _run(cell_file.read(folder), folder, open_backend), folder)
 
 
 def guarded(job: Callable[[Path], None], folder: Path) -> int:
@@ -50,12 +45,6 @@ def guarded(job: Callable[[Path], None], folder: Path) -> int:
         say("error", side="lab", exit_code=LabError.exit_code, text=traceback.format_exc())
         return LabError.exit_code
     return 0
-
-
-def read(folder: Path) -> Cell:
-    """The cell that a cell folder is about."""
-    plugins: dict[str, type] = {mitigation.__name__: mitigation for mitigation in classes().values()}
-    return wire.from_json(Cell, json.loads((folder / CELL_FILE).read_text("utf-8")), plugins=plugins)
 
 
 def _run(cell: Cell, folder: Path, open_backend: OpenBackend) -> None:

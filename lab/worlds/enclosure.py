@@ -91,11 +91,12 @@ def main(arguments: list[str]) -> None:
     seen = [os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) for _ in outside]
     try:
         enter()
+        module, function = entry.split(":")
+        run = getattr(import_module(module), function)
     except HostNotCapable as refusal:
         print(json.dumps({"ev": "refused", "missing": refusal.missing, "fix": refusal.fix}), flush=True)  # noqa: T201
         os._exit(HostNotCapable.exit_code)
-    module, function = entry.split(":")
-    getattr(import_module(module), function)(*seen)
+    run(*seen)
 
 
 if __name__ == "__main__":

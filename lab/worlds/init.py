@@ -44,10 +44,14 @@ def main(control: str) -> None:
         entry = getattr(sys.modules[module], function)
         gc.enable()
         entry(*request["args"])
-    except BaseException:  # noqa: BLE001 - whatever it is, say it and power off: the kernel panics without its init
-        import traceback
+    except BaseException as problem:  # noqa: BLE001 - say it and power off: the kernel panics without its init
+        if hasattr(problem, "fix"):  # the host lacks something (`lab.errors.HostNotCapable`, not imported here)
+            refusal = {"ev": "refused", "missing": getattr(problem, "missing", ""), "fix": problem.fix}
+            print(json.dumps(refusal))  # noqa: T201
+        else:
+            import traceback
 
-        traceback.print_exc()
+            traceback.print_exc()
     finally:
         sys.stdout.flush()
         os.sync()  # the host's files get what is still in the guest's page cache
