@@ -1,0 +1,192 @@
+"""Kamailio's processes: started in the foreground, their log read line by line, killed all at once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+from lab.errors import HostNotCapable, LabFault
+
+PACKAGES = (
+    "kamailio",
+    "kamailio-tls-modules",
+    "kamailio-presence-modules",
+    "kamailio-outbound-modules",
+)
+"""Debian's packages with the modules that the configuration loads."""
+
+_MODULES = ("tls.so", "presence.so", "outbound.so", "jsonrpcs.so")
+_MODULE_FOLDERS = ("/usr/lib/*/kamailio/modules", "/usr/lib64/kamailio/modules", "/usr/local/lib*/kamailio/modules")
+_PLACES = "/usr/sbin:/usr/local/sbin"
+"""Where it is for people whose PATH has only programs for everybody."""
+
+SHARED_MEMORY_MB = 32
+"""The TLS module refuses to work with less than 4 MB free."""
+PRIVATE_MEMORY_MB = 8
+"""Kamailio's default."""
+
+GONE_WITHIN_S = 5.0
+LAST_LINES = 8
+
+
+def program() -> str | None:
+    """Where Kamailio is; None if it is not there."""
+    return shutil.which("kamailio", path=f"{os.environ.get('PATH', os.defpath)}:{_PLACES}")
+
+
+def check_host() -> None:
+    """Say what is missing for running Kamailio here.
+
+    Raises:
+        HostNotCapable: it, or one of its modules, is not installed.
+    """
+    missing = [] if program() else ["kamailio"]
+    folders = [folder for pattern in _MODULE_FOLDERS for folder in Path("/").glob(pattern.lstrip("/"))]
+    missing += [name for name in _MODULES if not any((folder / name).exists() for folder in folders)]
+    if missing:
+        fix = f"apt-get install {' '.join(PACKAGES)}; systemctl disable --now kamailio"
+        raise HostNotCapable(f"the server Kamailio needs {', '.join(missing)}", fix=fix)
+
+
+class Child:
+    """One life of Kamailio.
+
+    Args:
+        configuration: its file.
+        log: where all it writes goes as well.
+        on_line: called with each line.
+        on_end: called with the last lines if it ends by itself.
+    """
+
+    def __init__(
+        self,
+        configuration: Path,
+        log: Path,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        on_line: Callable[[bytes], None],
+        on_end: Callable[[str], None],
+    ) -> None:
+        found = program()
+        if found is None:
+            raise LabFault("starting Kamailio", detail="there is no kamailio here")
+        self._loop = loop
+        self._on_line = on_line
+        self._on_end = on_end
+        self._rest = b""
+        self._last: deque[str] = deque(maxlen=LAST_LINES)
+        self._log = log.open("ab")
+        self._folder = tempfile.TemporaryDirectory(prefix="lab-kamailio-")  # its run-time folder; it puts nothing there
+        self._process = subprocess.Popen(
+            [
+                *(found, "-f", str(configuration), "-DD", "-E"),  # -DD: stay in the foreground, with children
+                *("-m", str(SHARED_MEMORY_MB), "-M", str(PRIVATE_MEMORY_MB)),
+                *("-Y", self._folder.name, "-w", "/"),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
+        )
+        assert self._process.stdout is not None
+        self._output = self._process.stdout.fileno()
+        os.set_blocking(self._output, False)
+        loop.add_reader(self._output, self._readable)
+        self._ended = os.pidfd_open(self._process.pid)
+        loop.add_reader(self._ended, self._gone)
+
+    def kill(self) -> None:
+        """Kill it as the kernel does, and wait until nothing of it is left.
+
+        Raises:
+            LabFault: one of its processes does not end.
+        """
+        self._detach()
+        waiting = []
+        for pid in (self._process.pid, *_children(self._process.pid)):
+            try:
+                waiting.append(os.pidfd_open(pid))
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:  # noqa: PERF203  (each of them may be gone already)
+                continue
+        try:
+            for descriptor in waiting:
+                if not select.select([descriptor], [], [], GONE_WITHIN_S)[0]:
+                    raise LabFault("killing Kamailio", detail="one of its processes does not end")
+        finally:
+            for descriptor in waiting:
+                os.close(descriptor)
+            self._close()
+
+    def end(self) -> None:
+        """End it in order, or else the hard way."""
+        self._detach()
+        self._process.terminate()
+        try:
+            self._process.wait(GONE_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+        self._readable()
+        self._close()
+
+    def last_lines(self) -> str:
+        """What it wrote last, but for the lab's own lines."""
+        return " | ".join(self._last)
+
+    def _readable(self) -> None:
+        try:
+            while data := os.read(self._output, 1 << 16):
+                self._take(data)
+            self._loop.remove_reader(self._output)
+        except BlockingIOError:
+            pass
+
+    def _take(self, data: bytes) -> None:
+        self._log.write(data)
+        self._log.flush()
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            if b"@lab " not in line and line.strip():
+                self._last.append(line.decode("utf-8", "replace").strip())
+            self._on_line(line)
+
+    def _gone(self) -> None:
+        self._detach()
+        self._readable()
+        status = self._process.wait()
+        self._close()
+        self._on_end(f"exit status {status}: {self.last_lines()}")
+
+    def _detach(self) -> None:
+        self._loop.remove_reader(self._ended)
+        self._loop.remove_reader(self._output)
+
+    def _close(self) -> None:
+        self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        self._log.close()
+        os.close(self._ended)
+        self._folder.cleanup()
+
+
+def _children(pid: int) -> list[int]:
+    """The processes that a process has started."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            about = (folder / "stat").read_text("utf-8", "replace")
+        except OSError:  # noqa: PERF203  (it has ended meanwhile)
+            continue
+        parent = about.rpartition(")")[2].split()[1]  # proc(5): the name stands in parentheses, and may contain some
+        if int(parent) == pid:
+            found.append(int(folder.name))
+    return found

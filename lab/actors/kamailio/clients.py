@@ -1,0 +1,213 @@
+"""Who can be reached: the subscriptions and bindings that Kamailio holds, as its log shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from lab.actors.channel import Channel
+from lab.sip.fields import NameAddr, parse_expires, split
+from lab.sip.message import MalformedMessage
+
+REMOVES = frozenset((404, 481))
+"""The answers to NOTIFY upon which Kamailio's presence module forgets the subscription. (408 is switched off.)"""
+
+
+class Asked(NamedTuple):
+    """A SUBSCRIBE or REGISTER that is being answered.
+
+    Attributes:
+        flow: id of the flow it came on.
+        peer: the client's end of it.
+        aor: the To URI.
+        contact: the Contact header, empty if there is none.
+        expires: the Expires header, empty if there is none.
+        at: when it came (CLOCK_MONOTONIC).
+    """
+
+    method: str
+    flow: str
+    transport: str
+    peer: str
+    call_id: str
+    aor: str
+    contact: str
+    expires: str
+    at: float
+
+
+class Known(NamedTuple):
+    """A subscription or a binding.
+
+    Attributes:
+        id: ``s1`` or ``b1``.
+        key: its Call-ID, or its address of record and contact.
+        transport, peer: of the flow it came on.
+        contact: as the client wrote it.
+        aor: of a binding; of a subscription whose state it is about.
+        expires_at: CLOCK_MONOTONIC.
+    """
+
+    id: str
+    key: str
+    flow: str
+    transport: str
+    peer: str
+    contact: str
+    aor: str
+    expires_at: float
+
+
+class Clients:
+    """All of them, the newest of each kind last.
+
+    Args:
+        channel: takes ``subscription`` and ``binding``.
+        subscription_expires, registration_expires: granted at most, seconds.
+        outbound: whether a binding is that of a device and its flow, where the client names them.
+        on_change: called after each change.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        *,
+        subscription_expires: int,
+        registration_expires: int,
+        outbound: bool,
+        on_change: Callable[[], None],
+    ) -> None:
+        self._channel = channel
+        self._longest = {"SUBSCRIBE": subscription_expires, "REGISTER": registration_expires}
+        self._outbound = outbound
+        self._on_change = on_change
+        self._subscriptions: dict[str, Known] = {}
+        self._bindings: dict[str, Known] = {}
+        self._count = {"s": 0, "b": 0}
+
+    def newest_subscription(self) -> Known | None:
+        """The subscription that was made last, of those that are there."""
+        return next(reversed(self._subscriptions.values()), None)
+
+    def target(self, flow: str | None = None) -> Known | None:
+        """The binding that was registered last, or else the newest subscriber; only those of a flow if it is given."""
+        for one in (*reversed(self._bindings.values()), *reversed(self._subscriptions.values())):
+            if flow in (None, one.flow):
+                return one
+        return None
+
+    def flows(self) -> set[str]:
+        """The ids of the flows they came on."""
+        return {one.flow for one in (*self._subscriptions.values(), *self._bindings.values())}
+
+    def subscribed(self, asked: Asked, *, at: float) -> None:
+        """Kamailio has accepted a SUBSCRIBE."""
+        contact = _contact(asked)
+        granted = self._granted(asked, NameAddr("", ""))
+        known = self._subscriptions.get(asked.call_id)
+        name = known.id if known else self._new("s")
+        one = self._known(asked, name, asked.call_id, contact.uri, at + granted)
+        if granted:
+            self._subscriptions[asked.call_id] = one
+        else:
+            self._subscriptions.pop(asked.call_id, None)
+        state = "terminated" if not granted else "refreshed" if known else "active"
+        self._say("subscription", one, state, granted, at=at)
+        self._on_change()
+
+    def unsubscribed(self, call_id: str, state: str, *, at: float) -> None:
+        """A subscription has ended in another way: ``expired`` or ``terminated``."""
+        one = self._subscriptions.pop(call_id, None)
+        if one is not None:
+            self._say("subscription", one, state, 0, at=at)
+            self._on_change()
+
+    def registered(self, asked: Asked) -> None:
+        """Kamailio has accepted a REGISTER."""
+        for address in _contacts(asked):
+            if address.uri == "*":
+                for key in [key for key, one in self._bindings.items() if one.aor == asked.aor]:
+                    self._unbind(key, "removed", at=asked.at)
+                continue
+            key = f"{asked.aor} {(_device(address) if self._outbound else None) or address.uri}"
+            granted = self._granted(asked, address)
+            known = self._bindings.get(key)
+            if granted:
+                self._bindings.pop(key, None)  # the newest is last
+                one = self._known(asked, known.id if known else self._new("b"), key, address.uri, asked.at + granted)
+                self._bindings[key] = one
+                self._say("binding", one, "refreshed" if known else "active", granted, at=asked.at)
+            else:
+                self._unbind(key, "removed", at=asked.at)
+        self._on_change()
+
+    def unregistered(self, aor: str, contact: str, *, at: float) -> None:
+        """A binding has come to its end.
+
+        Args:
+            aor: the user alone, as Kamailio's registrar keeps it.
+            contact: the URI.
+            at: when.
+        """
+        ended = [
+            key
+            for key, one in self._bindings.items()
+            if one.contact == contact and f":{aor}@" in one.aor.replace(";", "@")
+        ]
+        for key in ended:
+            self._unbind(key, "expired", at=at)
+        self._on_change()
+
+    def forget(self) -> None:
+        """Kamailio is gone, and what it knew."""
+        self._subscriptions.clear()
+        self._bindings.clear()
+        self._on_change()
+
+    def _unbind(self, key: str, state: str, *, at: float) -> None:
+        one = self._bindings.pop(key, None)
+        if one is not None:
+            self._say("binding", one, state, 0, at=at)
+
+    def _granted(self, asked: Asked, address: NameAddr) -> int:
+        longest = self._longest[asked.method]
+        own = dict(address.parameters).get("expires")
+        try:
+            return min(longest, parse_expires(own or asked.expires))
+        except MalformedMessage:
+            return longest
+
+    def _known(self, asked: Asked, name: str, key: str, contact: str, expires_at: float) -> Known:
+        return Known(name, key, asked.flow, asked.transport, asked.peer, contact, asked.aor, expires_at)
+
+    def _new(self, kind: str) -> str:
+        self._count[kind] += 1
+        return f"{kind}{self._count[kind]}"
+
+    def _say(self, ev: str, one: Known, state: str, expires: int, *, at: float) -> None:
+        about = {"aor": one.aor} if ev == "binding" else {}
+        self._channel.emit(
+            ev, at=at, id=one.id, state=state, expires=expires, flow=one.flow, contact=one.contact, **about
+        )
+
+
+def _contacts(asked: Asked) -> list[NameAddr]:
+    if asked.contact.strip() == "*":
+        return [NameAddr("", "*")]
+    found = []
+    for value in split(asked.contact, ","):
+        try:
+            found.append(NameAddr.parse(value))
+        except MalformedMessage:  # noqa: PERF203  (Kamailio has accepted what we cannot read; the others count)
+            continue
+    return found
+
+
+def _contact(asked: Asked) -> NameAddr:
+    return next(iter(_contacts(asked)), NameAddr("", ""))
+
+
+def _device(address: NameAddr) -> str | None:
+    """The device and its flow (RFC 5626 §4.2), if the Contact names them."""
+    own = dict(address.parameters)
+    return f"{own['+sip.instance']} {own['reg-id']}" if own.get("+sip.instance") and own.get("reg-id") else None

@@ -1,0 +1,75 @@
+"""Kamailio's configuration for one cell: a template, and what the cell asks for in front of it. Pure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from lab.actors.sip_server.settings import Settings
+from lab.sip.call import silent_sdp
+
+TEMPLATE = Path(__file__).with_name("template.cfg")
+
+RPC_PORT = 5098
+"""Of the JSON-RPC interface, on the loopback of the server's own network stack."""
+
+FOREVER_S = 100_000_000
+"""More than three years; Kamailio counts sixteenths of a second in 32 bits, half of which is 134 million seconds."""
+
+
+class Wanted(NamedTuple):
+    """What the mitigations of the server's side ask for.
+
+    Attributes:
+        subscription_expires: granted at most.
+        outbound: support SIP outbound.
+        flow_timer: the value of Flow-Timer, 0: none.
+    """
+
+    subscription_expires: int
+    outbound: bool = False
+    flow_timer: int = 0
+
+
+def render(settings: Settings, wanted: Wanted) -> str:
+    """The configuration file; the same for the same arguments."""
+    by_flow = settings.notify_route == "flow"
+    head = ["#!KAMAILIO", "# Written by the lab for one cell."]
+    if "tls" in settings.ports:
+        head += ["#!define WITH_TLS", "enable_tls=yes"]
+    if by_flow:
+        head.append("#!define BY_FLOW")
+    head += [f"listen={transport}:{settings.address}:{port}" for transport, port in settings.ports.items()]
+    values = {
+        "ADDRESS": settings.address,
+        "ANSWERS_CRLF": _word(settings.answers_crlf),
+        "CERTIFICATE": _quoted(settings.certificate or ""),
+        "FLOW_TIMER": str(wanted.flow_timer),
+        "FOREVER": str(FOREVER_S),
+        "KEY": _quoted(settings.key or settings.certificate or ""),
+        "NO_CONNECT": _word(by_flow),
+        "OUTBOUND_MODE": str(int(wanted.outbound)),
+        "REGISTRATION_EXPIRES": str(round(settings.registration_expires)),
+        "RPC_PORT": str(RPC_PORT),
+        "SDP": silent_sdp(settings.address).decode().replace("\r\n", "\\r\\n"),
+        "SUBSCRIPTION_EXPIRES": str(wanted.subscription_expires),
+        "UDP_PORT": str(settings.ports["udp"]),
+    }
+    body = TEMPLATE.read_text("utf-8")
+    for name, value in values.items():
+        body = body.replace(f"@{name}@", value)
+    return "\n".join(head) + "\n\n" + body
+
+
+def itself(settings: Settings) -> str:
+    """Where requests of Kamailio to itself come from, as its log has it."""
+    return f"udp:{settings.address}:{settings.ports['udp']}"
+
+
+def _word(yes: bool) -> str:  # noqa: FBT001  (the value is what it is about)
+    return "yes" if yes else "no"
+
+
+def _quoted(text: str) -> str:
+    """As it must stand between double quotes."""
+    return text.replace("\\", "\\\\").replace('"', '\\"')

@@ -1,0 +1,87 @@
+"""The flows that Kamailio's log shows, by the names the record has for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from lab.actors.channel import Channel
+
+
+class Flow(NamedTuple):
+    """A transport association as far as it has been seen.
+
+    Attributes:
+        id: ``f1``, ``f2``, ….
+        transport: ``udp``, ``tcp`` or ``tls``.
+        peer: the client's end as the server sees it, ``host:port``.
+        connection: Kamailio's number for it; 0 for UDP.
+    """
+
+    id: str
+    transport: str
+    peer: str
+    connection: int
+
+
+class Flows:
+    """All that are there.
+
+    Args:
+        channel: takes ``flow``.
+        on_end: called with a flow that is gone, after it was said.
+    """
+
+    def __init__(self, channel: Channel, on_end: Callable[[Flow], None]) -> None:
+        self._channel = channel
+        self._on_end = on_end
+        self._count = 0
+        self._flows: dict[tuple[str, str], Flow] = {}
+
+    def seen(self, name: str, connection: int, *, at: float, answered: bool = False) -> Flow:
+        """The flow that something came on; said if it is new.
+
+        Args:
+            name: as logged, ``tls:198.51.100.2:40000``.
+            connection: Kamailio's number for it.
+            at: when it came.
+            answered: it is a response, so Kamailio had begun the flow.
+        """
+        transport, _, peer = name.partition(":")
+        flow = self._flows.get((transport, peer))
+        if flow is not None and flow.connection == connection:
+            return flow
+        if flow is not None:  # its end has not been told, but here is another from the same port
+            self.ended(name, "closed", "replaced", at=at)
+        self._count += 1
+        flow = self._flows[transport, peer] = Flow(f"f{self._count}", transport, peer, connection)
+        self._say(flow, "connected" if answered else "accepted", "", at=at)
+        if transport == "tls":
+            self._say(flow, "secured", "", at=at)
+        return flow
+
+    def ended(self, name: str, state: str, reason: str, *, at: float | None) -> None:
+        """Take note of the end of a flow; one that was never seen has none."""
+        transport, _, peer = name.partition(":")
+        flow = self._flows.pop((transport, peer), None)
+        if flow is not None:
+            self._say(flow, state, reason, at=at)
+            self._on_end(flow)
+
+    def all_ended(self, reason: str) -> None:
+        """Take note of the end of them all, now."""
+        for flow in list(self._flows.values()):
+            self.ended(f"{flow.transport}:{flow.peer}", "closed", reason, at=None)
+
+    def find(self, transport: str, peer: str) -> Flow | None:
+        """The flow to a peer, if there is one."""
+        return self._flows.get((transport, peer))
+
+    def get(self, id_: str) -> Flow | None:
+        """The flow of a name, if it is still there."""
+        return next((flow for flow in self._flows.values() if flow.id == id_), None)
+
+    def _say(self, flow: Flow, state: str, reason: str, *, at: float | None) -> None:
+        self._channel.emit(
+            "flow", at=at, id=flow.id, state=state, transport=flow.transport, peer=flow.peer, reason=reason
+        )

@@ -1,0 +1,59 @@
+"""Reads what Kamailio logs: lines of the lab's configuration, and everything else. Pure.
+
+A line of ours ends with ``@lab ready at=1795392126.123456``, or with another word and more fields. What a peer has
+written (a Contact, a Call-ID) is in base64, so that it cannot be taken for a field.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+
+_OURS = re.compile(rb"@lab (?P<what>[a-z-]+) at=(?P<at>\d+\.\d+)(?P<fields>[^\n]*)")
+_FIELD = re.compile(rb" ([a-z_]+)=(\S*)")
+_NULL = b"<null>"
+
+PLAIN = frozenset(("flow", "connection", "cseq", "code"))
+"""Fields that Kamailio itself makes; all others are in base64."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A line of ours.
+
+    Attributes:
+        what: its word.
+        at: when it was written, seconds of Unix time.
+        fields: by name; those that have no value are left out.
+    """
+
+    what: str
+    at: float
+    fields: dict[str, str]
+
+    def get(self, name: str) -> str:
+        """A field; empty if it has no value."""
+        return self.fields.get(name, "")
+
+    def number(self, name: str) -> int:
+        """A field that is a number; 0 if it has no value."""
+        return int(self.fields.get(name, "0"))
+
+
+def parse(line: bytes) -> Told | None:
+    """Read one line; None if it is none of ours, or damaged."""
+    match = _OURS.search(line)
+    if match is None:
+        return None
+    fields = {}
+    for name, value in _FIELD.findall(match["fields"]):
+        if value in (b"", _NULL):
+            continue
+        key = name.decode()
+        try:
+            fields[key] = (value if key in PLAIN else base64.b64decode(value, validate=True)).decode("utf-8", "replace")
+        except binascii.Error:
+            return None
+    return Told(match["what"].decode(), float(match["at"]), fields)

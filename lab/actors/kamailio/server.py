@@ -1,0 +1,332 @@
+"""Kamailio as a server that does what the runner says: commands become requests to it, its log becomes events."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from lab.actors.channel import Channel
+from lab.actors.kamailio import log
+from lab.actors.kamailio.child import Child
+from lab.actors.kamailio.clients import REMOVES, Asked, Clients
+from lab.actors.kamailio.config import Wanted, itself, render
+from lab.actors.kamailio.flows import Flow, Flows
+from lab.actors.kamailio.log import Told
+from lab.actors.kamailio.probes import NO_VALUE, Probes
+from lab.actors.kamailio.rpc import Rpc
+from lab.actors.sip_server.keepalives import KeepAlives
+from lab.actors.sip_server.settings import Settings
+from lab.errors import LabFault
+from lab.mitigations import classes
+from lab.mitigations.base import ServerSide
+from lab.model import wire
+from lab.sip.transaction import TIMER_F
+
+CONFIGURATION, LOG = "kamailio.cfg", "server.log"
+
+READY_WITHIN_S = 30.0
+"""Kamailio starts in less than a second on an idle machine."""
+
+LOGGED_LATE_S = 60.0
+"""A line that seems older than this was written by another clock; then the moment of reading counts."""
+
+STATISTICS = ("core.version", "core.uptime", "core.tcp_list", "tls.list", "tm.stats", "ul.dump")
+
+
+class KamailioServer:
+    """The server, from ``start`` on. Runs in an event loop; all methods are called from it.
+
+    Args:
+        settings: as for the scripted server.
+        folder: the cell's, where configuration and log go.
+        channel: takes events.
+        fail: takes an exception that ends the actor.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        folder: Path,
+        channel: Channel,
+        loop: asyncio.AbstractEventLoop,
+        fail: Callable[[BaseException], None],
+    ) -> None:
+        if "udp" not in settings.ports:
+            raise LabFault("starting Kamailio", detail="it needs UDP, over which it publishes to itself")
+        self.address = settings.address
+        self.by_flow = settings.notify_route == "flow"
+        self.channel = channel
+        self.rpc: Rpc
+        self._settings = settings
+        self._folder = folder
+        self._loop = loop
+        self._fail = fail
+        self._wanted = Wanted(round(settings.subscription_expires))
+        self._keepalives = KeepAlives(loop)
+        self._attach(settings)
+        self.flows = Flows(channel, self._flow_ended)
+        self.clients = Clients(
+            channel,
+            subscription_expires=self._wanted.subscription_expires,
+            registration_expires=round(settings.registration_expires),
+            outbound=self._wanted.outbound,
+            on_change=self._in_use,
+        )
+        self._probes = Probes(self)
+        self._child: Child | None = None
+        self._began: asyncio.Future[None] = loop.create_future()
+        self._asked: dict[tuple[str, int], Asked] = {}  # by Call-ID and CSeq
+        self._closing: set[str] = set()  # ids of flows that Kamailio has been told to end
+        self._working: set[asyncio.Task[None]] = set()
+        self._count = 0
+
+    def _attach(self, settings: Settings) -> None:
+        plugins = {cls.__name__: cls for cls in classes().values()} if settings.mitigations else {}
+        for data in settings.mitigations:
+            mitigation = wire.from_json(plugins[data["kind"]], data)
+            if not isinstance(mitigation, ServerSide):
+                raise LabFault("starting Kamailio", detail=f"{data['kind']} is the client's")
+            mitigation.attach(self)
+
+    # What mitigations see: see `Server`
+
+    def limit_subscriptions(self, expires: float) -> None:  # noqa: D102
+        shortest = min(self._wanted.subscription_expires, round(expires))
+        self._wanted = self._wanted._replace(subscription_expires=shortest)
+
+    def support_outbound(self, *, flow_timer: float | None = None) -> None:  # noqa: D102
+        timer = self._wanted.flow_timer if flow_timer is None else round(flow_timer)
+        self._wanted = self._wanted._replace(outbound=True, flow_timer=timer)
+
+    def keep_alive(self, interval: float, send: Callable[[str], None]) -> None:  # noqa: D102
+        self._keepalives.add(interval, send)
+
+    def send_options(self, flow: str) -> None:  # noqa: D102
+        over = self.flows.get(flow)
+        assert over is not None  # it is in use
+        self._probes.options(over, TIMER_F)
+
+    def send_crlf(self, flow: str) -> None:  # noqa: ARG002, D102
+        raise LabFault("keeping a flow alive", detail="Kamailio sends no CRLF of its own")
+
+    def _in_use(self) -> None:
+        """Tell the keep-alives which flows are in use."""
+        self._keepalives.in_use({flow for flow in self.clients.flows() if self.flows.get(flow) is not None})
+
+    # Commands
+
+    async def listen(self) -> None:
+        """Start Kamailio and say ``ready``.
+
+        Raises:
+            LabFault: it does not start.
+        """
+        configuration = self._folder / CONFIGURATION
+        configuration.write_text(render(self._settings, self._wanted), encoding="utf-8")
+        self._began = self._loop.create_future()
+        self._child = Child(configuration, self._folder / LOG, self._loop, on_line=self._line, on_end=self._died)
+        try:
+            await asyncio.wait_for(self._began, READY_WITHIN_S)
+        except asyncio.TimeoutError:
+            raise LabFault("starting Kamailio", detail=self._child.last_lines()) from None
+        self.rpc = Rpc(self._loop)
+        await self.rpc.call("core.version")
+        self.channel.emit("ready", ports=self._settings.ports)
+
+    def close(self) -> None:
+        """End everything in order."""
+        for task in self._working:
+            task.cancel()
+        if self._child is not None:
+            self._child.end()
+            self._child = None
+
+    def kill(self) -> None:
+        """End everything at once."""
+        if self._child is not None:
+            self._child.kill()
+            self._child = None
+
+    def notify(self, probe: str, within: float) -> None:
+        """Have a NOTIFY sent with ``probe`` as its note in the newest subscription."""
+        self._probes.notify(probe, within)
+
+    def probe(self, kind: str, probe: str, within: float) -> None:
+        """Have OPTIONS or MESSAGE sent outside any dialog."""
+        self._probes.single(kind, probe, within)
+
+    def invite(self, probe: str, within: float, hold: float) -> None:
+        """Have a call made and held."""
+        self._probes.invite(probe, within, hold)
+
+    def close_newest(self) -> None:
+        """Have the flow of the newest subscription ended in order, if there is one."""
+        subscription = self.clients.newest_subscription()
+        flow = None if subscription is None else self.flows.get(subscription.flow)
+        if flow is not None and flow.transport != "udp":  # which has no end
+            self._closing.add(flow.id)
+            self.do(self._close(flow))
+        self.channel.emit("obeyed", do="close", flow=None if flow is None else flow.id)
+
+    async def _close(self, flow: Flow) -> None:
+        headers = f"From: <sip:{self.address}>\r\nTo: <sip:{self.address}>\r\nContent-Type: text/plain\r\n"
+        uri = f"sip:lab-close@{self.address}"
+        await self.rpc.call("tm.t_uac_start", "MESSAGE", uri, self.own("udp"), NO_VALUE, headers, str(flow.connection))
+        self.flows.ended(f"{flow.transport}:{flow.peer}", "closed", "by server", at=None)
+
+    def go_down(self) -> None:
+        """Kill Kamailio; what it knew is lost."""
+        self.kill()
+        self.rpc.close()
+        self.flows.all_ended("server gone")
+        self._probes.forget()
+        self.clients.forget()
+        self._asked.clear()
+        self.channel.emit("obeyed", do="go-down")
+
+    async def come_up(self) -> None:
+        """Start it again.
+
+        Raises:
+            LabFault: it does not start.
+        """
+        self.channel.emit("obeyed", do="come-up")
+        await self.listen()
+
+    async def statistics(self, file: str) -> None:
+        """Write counters and connections to a file of the cell's folder, and say so."""
+        told: dict[str, Any] = {}
+        if self._child is not None:
+            for method in STATISTICS:
+                try:
+                    told[method] = await self.rpc.call(method)
+                except LabFault as problem:  # noqa: PERF203  (what a module that is not loaded would have said)
+                    told[method] = str(problem)
+            counters = await self.rpc.call("stats.get_statistics", "all")
+            told["statistics"] = {name: int(value) for name, _, value in (line.partition(" = ") for line in counters)}
+        (self._folder / file).write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+        some = told.get("statistics", {})
+        self.channel.emit(
+            "statistics",
+            file=file,
+            connections=len(told.get("core.tcp_list") or ()),
+            requests=some.get("core:rcv_requests", 0),
+            replies=some.get("core:rcv_replies", 0),
+        )
+
+    # What the log says
+
+    def _line(self, line: bytes) -> None:  # noqa: C901  (one case per word)
+        told = log.parse(line)
+        if told is None:
+            return
+        at = _moment(told)
+        match told.what:
+            case "ready":
+                if not self._began.done():
+                    self._began.set_result(None)
+            case "request":
+                self._request(told, at)
+            case "response":
+                self._response(told, at)
+            case "registered":
+                asked = self._asked.get((told.get("call_id"), told.number("cseq")))
+                if asked is not None:
+                    self.clients.registered(asked)
+            case "sending":
+                self._sending(told, at)
+            case "reply":
+                self._reply(told, at)
+            case "notified":
+                if told.number("code") in REMOVES:
+                    self.clients.unsubscribed(told.get("call_id"), "terminated", at=at)
+            case "closed" | "reset" | "failed" as state:
+                self._ended(told, state, at)
+            case "expired":
+                self.clients.unregistered(told.get("aor"), told.get("contact"), at=at)
+
+    def _request(self, told: Told, at: float) -> None:
+        flow = self.flows.seen(told.get("flow"), told.number("connection"), at=at)
+        method, call_id, cseq = told.get("method"), told.get("call_id"), told.number("cseq")
+        self.channel.emit("request", at=at, method=method, flow=flow.id, peer=flow.peer, call_id=call_id, cseq=cseq)
+        if method in ("SUBSCRIBE", "REGISTER"):
+            self._asked[call_id, cseq] = Asked(
+                method, flow.id, flow.transport, flow.peer, call_id,
+                told.get("aor"), told.get("contact"), told.get("expires"), at,
+            )  # fmt: skip
+        self._probes.request(flow, told)
+
+    def _response(self, told: Told, at: float) -> None:
+        code, method, call_id, cseq = (
+            told.number("code"), told.get("method"), told.get("call_id"), told.number("cseq"),
+        )  # fmt: skip
+        asked = self._asked.pop((call_id, cseq), None)
+        if told.get("flow"):
+            flow = self.flows.seen(told.get("flow"), told.number("connection"), at=at).id
+        elif asked is not None:
+            flow = asked.flow
+        else:
+            return  # to a request of Kamailio's own
+        self.channel.emit("response-sent", at=at, method=method, code=code, flow=flow)
+        if asked is not None and asked.method == "SUBSCRIBE" and 200 <= code < 300:
+            self.clients.subscribed(asked, at=at)
+
+    def _sending(self, told: Told, at: float) -> None:
+        self._probes.sending(told, at=at)
+        if told.get("method") == "NOTIFY" and told.get("state").startswith("terminated;reason=timeout"):
+            self.clients.unsubscribed(told.get("call_id"), "expired", at=at)
+
+    def _reply(self, told: Told, at: float) -> None:
+        name = told.get("flow")
+        if name == itself(self._settings):
+            flow = Flow("", "udp", name.partition(":")[2], 0)
+        else:
+            flow = self.flows.seen(name, told.number("connection"), at=at, answered=True)
+        self._probes.reply(flow, told, at=at)
+
+    def _ended(self, told: Told, state: str, at: float) -> None:
+        transport, _, peer = told.get("flow").partition(":")
+        flow = self.flows.find(transport, peer)
+        if flow is not None:
+            by_us = flow.id in self._closing
+            reason = "by server" if by_us else {"closed": "fin", "reset": "Connection reset by peer"}.get(state, state)
+            self.flows.ended(told.get("flow"), "closed" if by_us else state, reason, at=at)
+
+    def _flow_ended(self, flow: Flow) -> None:
+        self._probes.flow_ended(flow)
+        self._in_use()
+
+    def _died(self, how: str) -> None:
+        self._child = None
+        self._fail(LabFault("running Kamailio", detail=how))
+
+    # What its parts need: see `probes.Origin`
+
+    def own(self, transport: str) -> str:  # noqa: D102
+        parameter = "" if transport == "udp" else f";transport={transport}"
+        return f"sip:{self.address}:{self._settings.ports[transport]}{parameter}"
+
+    def new(self, prefix: str) -> str:  # noqa: D102
+        self._count += 1
+        return f"{prefix}{self._settings.seed:x}-{self._count}"
+
+    def do(self, work: Coroutine[Any, Any, None]) -> None:  # noqa: D102
+        task = self._loop.create_task(work)
+        self._working.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._working.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None and self._child is not None:
+            self._fail(error)
+
+
+def _moment(told: Told) -> float:
+    """When a line was written, on CLOCK_MONOTONIC."""
+    now = time.monotonic()
+    moment = told.at + now - time.time()
+    return moment if now - LOGGED_LATE_S <= moment <= now else now
