@@ -79,11 +79,12 @@ class Ledger:
         os.fsync(self._file.fileno())
 
 
-def clean(remove: Callable[[str], tuple[str, ...]]) -> tuple[str, ...]:
+def clean(remove: Callable[[str], tuple[str, ...] | None]) -> tuple[str, ...]:
     """Undo what runs whose owner is dead have left; returns what was undone, one sentence each.
 
     Args:
-        remove: removes the containers of a run, of which it is given the name; returns theirs.
+        remove: removes the containers of a run, of which it is given the name; returns theirs, or None to leave that to
+            another time.
 
     Raises:
         TeardownIncomplete: something could not be ended.
@@ -99,11 +100,15 @@ def clean(remove: Callable[[str], tuple[str, ...]]) -> tuple[str, ...]:
         _end(processes, path.stem, undone, left)
         if has_containers:
             try:
-                undone += [f"removed container {name} of the killed run {path.stem}" for name in remove(path.stem)]
+                removed = remove(path.stem)
             except LabError as problem:
+                removed = None
                 left.append(f"containers with the label lab.run={path.stem}, perhaps ({problem})")
+            if removed is None:
+                continue
+            undone += [f"removed container {name} of the killed run {path.stem}" for name in removed]
         if not left:
-            path.unlink()
+            path.unlink(missing_ok=True)  # another run may be at it as well
             undone.append(f"closed the ledger of the killed run {path.stem}")
     if left:
         raise TeardownIncomplete(tuple(left))

@@ -212,7 +212,10 @@ def _start(container: Container, log: Path) -> tuple[ContainerActor, int]:
     parent = os.getpid()
     sys.stdout.flush()
     sys.stderr.flush()
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError as problem:
+        raise LabFault(f"start a keeper for {container.node}", detail=str(problem)) from problem
     if pid == 0:
         keeper.keep(container, theirs, log, report, parent=parent)
     theirs.close()
@@ -222,11 +225,17 @@ def _start(container: Container, log: Path) -> tuple[ContainerActor, int]:
 
 def _hand_over(parts: Iterable[Part]) -> None:
     """Let the user in the containers read and write what parts name, and nothing else."""
-    for part in parts:
-        for path in part.writes:
-            path.touch(mode=0o644)
-            os.chown(path, USER, USER)
-        for path in part.reads:
-            for file in path.iterdir() if path.is_dir() else (path,):
-                os.chown(file, -1, USER)
-                file.chmod(file.stat().st_mode | 0o040)
+    try:
+        for part in parts:
+            for path in part.writes:
+                path.touch(mode=0o644)
+                os.chown(path, USER, USER)
+            for path in part.reads:
+                for file in path.iterdir() if path.is_dir() else (path,):
+                    os.chown(file, -1, USER)
+                    file.chmod(file.stat().st_mode | 0o040)
+    except OSError as problem:
+        raise HostNotCapable(
+            f"files of the run folder cannot be given to the containers' user ({problem})",
+            fix="put run folders on a local file system with --out DIR",
+        ) from problem

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from lab.backends import images
+from lab.backends import daemon, images
 from lab.errors import EXIT_CLAIMS_HOLD, HostNotCapable, LabFault
 from lab.worlds import boot, host, kernel
 
@@ -76,7 +76,7 @@ def _findings() -> Iterator[Finding]:
     yield _tried("every cell", "pjsip", _pjsip)
     yield from _world("--clock virtual", "a guest's kernel", _guest)
     yield from _world("--clock real", "namespaces of the host's kernel", _host)
-    yield _tried("--backend docker", "Docker and images of these sources", _docker)
+    yield _tried("--backend docker", "root, Docker, and images of these sources", _docker)
     yield _tried("server: kamailio", "Kamailio", _kamailio)
 
 
@@ -163,8 +163,7 @@ def _pjsip() -> None:
 
 
 def _docker() -> None:
-    if lacking := images.missing(images.KINDS):
-        raise HostNotCapable(f"no image for {', '.join(lacking)}", fix="`lab images build` makes them")
+    daemon.check(images.NODES)
 
 
 def _kamailio() -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -20,6 +21,7 @@ from lab.errors import (
     EXIT_CLAIM_BROKEN,
     EXIT_CLAIMS_HOLD,
     EXIT_INTERRUPTED,
+    HostNotCapable,
     LabError,
     Problem,
     ScenarioError,
@@ -62,7 +64,7 @@ def run_files(files: list[Path], options: Options) -> int:
     check_images(scenarios, options.backend)
     clock = _decide(scenarios, options)
     console = terminal.console(stderr=options.json)
-    for sentence in ledger.clean(daemon.remove_containers):
+    for sentence in ledger.clean(partial(_remove_containers, console)):
         console.print(f"[dim]{sentence}[/dim]")
     if clock is Clock.VIRTUAL and boot.check_host() is boot.Fence.CONTAINER:
         console.print("[dim]the container is the fence around virtual time: bubblewrap is not allowed in here[/dim]")
@@ -73,6 +75,15 @@ def run_files(files: list[Path], options: Options) -> int:
             return status
         worst = max(worst, status)
     return worst
+
+
+def _remove_containers(console: Console, run: str) -> tuple[str, ...] | None:
+    """Remove what a killed run has left with Docker; without a daemon nothing of it runs, and this run goes on."""
+    try:
+        return daemon.remove_containers(run)
+    except HostNotCapable as lack:
+        console.print(f"[yellow]note:[/yellow] containers of the killed run {run} may be left: {lack}")
+        return None
 
 
 def load_all(files: list[Path], *, only: tuple[str, ...] = (), seed: int | None = None) -> list[Scenario]:

@@ -149,6 +149,23 @@ def test_killed_while_frozen(tmp_path: Path, api: docker.APIClient, project: Pat
     assert not _containers(api, process.pid)
 
 
+def test_killed_and_then_no_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without Docker, what a killed run may have left stops no other run; `lab clean` insists."""
+    state = tmp_path / "state" / "lab"
+    state.mkdir(parents=True)
+    entries = [{"what": what, "pid": 2**22 - 1, "started": 1} for what in ("owner", "containers")]
+    (state / "killed-run-4194303.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere")
+    done = run("run", SHORT, "--clock", "real", "--out", tmp_path / "runs", home=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "containers of the killed run killed-run-4194303 may be left" in done.stdout
+    cleaned = run("clean", home=tmp_path)
+    assert cleaned.returncode == 5
+    assert "lab.run=killed-run-4194303" in cleaned.stderr
+    monkeypatch.delenv("DOCKER_HOST")
+    assert run("clean", home=tmp_path).stdout == "closed the ledger of the killed run killed-run-4194303\n"
+
+
 def test_interrupted(tmp_path: Path, api: docker.APIClient) -> None:
     """Ctrl-C: status 130, and when `lab` has ended no container is left."""
     process = start("run", SHORT, "--backend", "docker", "--out", tmp_path / "runs", home=tmp_path)

@@ -99,6 +99,13 @@ def test_a_ledger_stays_while_its_containers_may(state: Path) -> None:
     assert len(list(state.iterdir())) == 1
 
 
+def test_a_run_goes_on_without_a_daemon(state: Path) -> None:
+    """Who cannot ask just now leaves the ledger to another time, and nobody's status changes."""
+    _dead_run_with_containers(state)
+    assert ledger.clean(lambda run: None) == ()
+    assert len(list(state.iterdir())) == 1
+
+
 def test_containers_of_live_runs_are_left_alone(state: Path) -> None:
     """The owner lives: nobody asks for its containers."""
     book = ledger.Ledger("a-run")
