@@ -31,7 +31,7 @@ def measure(cell: Cell, story: Story, cause: CauseFound | None) -> Metrics:
     observed = ends - _covered(shadows, ends)
     per_hour = 3600 / observed if observed > 0 else 0.0
     air = radio((line["t"] for line in packets), until=ends)
-    connects = sum(1 for _, line in story.of("client", "transport", state="connected") if 0 < line["t"] <= ends)
+    connects = sum(1 for t in _connects(cell, story) if 0 < t <= ends)
     handshakes = sum(1 for _, line in story.of("server", "flow", state="secured") if 0 < line["t"] <= ends)
     delivered = sum(1 for probe in probes if probe.answered)
     return Metrics(
@@ -54,6 +54,19 @@ def measure(cell: Cell, story: Story, cause: CauseFound | None) -> Metrics:
         repair=repair(story, cause, ends),
         observed_s=round(observed, 3),
     )
+
+
+def _connects(cell: Cell, story: Story) -> list[float]:
+    """When the client's connections were made; where it says nothing of them, when the network shows their SYN,ACK."""
+    told = [line["t"] for _, line in story.of("client", "transport", state="connected")]
+    if told or not cell.client.is_own:
+        return told
+    client = cell.topology.only(Role.CLIENT).name
+    seen: dict[tuple[str, str], float] = {}
+    for line in _client_packets(cell, story):
+        if line["from"] != client and {"S", "A"} <= set(line.get("flags", "")):
+            seen.setdefault((line["src"], line["dst"]), line["t"])  # not those that were sent again
+    return list(seen.values())
 
 
 def _client_packets(cell: Cell, story: Story) -> Iterable[Line]:

@@ -192,7 +192,10 @@ class Stage:
         return self._folder.parent.parent / TLS_FOLDER
 
     def _mitigations(self, side: str) -> list[Any]:
-        return [wire.to_json(mitigation) for mitigation in self.cell.strategy.mitigations if mitigation.side == side]
+        asked = [mitigation for mitigation in self.cell.strategy.mitigations if mitigation.side == side]
+        if side == "client" and self.cell.client.is_own:  # by the names in scenarios, not by our classes'
+            return [{**wire.to_json(mitigation), "kind": mitigation.kind} for mitigation in asked]
+        return [wire.to_json(mitigation) for mitigation in asked]
 
     @property
     def server_endpoint(self) -> str:

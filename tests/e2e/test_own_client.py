@@ -52,6 +52,23 @@ def test_example(tmp_path: Path) -> None:
     assert unsupported["doubt"] == "the scenario's client does not offer options-ping"
 
 
+def test_mitigation_that_the_client_offers(tmp_path: Path) -> None:
+    """A client that offers a mitigation is asked for it, by the name it has in scenarios, and its cell is run."""
+    file = tmp_path / "offers.yaml"
+    file.write_text(
+        "title: offers\ntopology: net.yaml\ntransport: tcp\nmiddlebox: never-forgets\nstrategy: options-ping-25s\n"
+        f"client: {{ command: [python3, '{ODD}', offers], environment: {{ NOTHING: much }} }}\n"
+        "probes: [{ at: 40 s }]\nends: 50 s\nclaims: [{ verdict: pass }]\n"
+    )
+    (tmp_path / "net.yaml").write_bytes((ROOT / "topologies" / "home-nat.yaml").read_bytes())
+    done = run("run", file, "--clock", "virtual", "--out", tmp_path / "runs", home=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (record,) = (tmp_path / "runs").glob("*/cells/*/record.jsonl")
+    (asked,) = (line for line in map(json.loads, record.read_text().splitlines()) if line["ev"] == "other")
+    assert (asked["who"], asked["said"]) == ("client", "asked")
+    assert json.loads(asked["fields"]) == {"of": [{"kind": "options-ping", "interval": 25.0}]}
+
+
 @pytest.fixture(scope="module")
 def odd(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """One cell for each fault; scenario and client lie in a folder that a guest's own /tmp would cover."""

@@ -440,3 +440,14 @@ def test_mitigations_of_a_client_of_the_authors(said: list[Line], verdict: Verdi
     assert outcome.verdict is (verdict if own else Verdict.PASS)
     if outcome.verdict is Verdict.UNSUPPORTED:
         assert outcome.doubt == "the scenario's client does not offer options-ping"
+
+
+def test_connections_of_a_client_that_does_not_speak_of_them() -> None:
+    """They are counted where the network shows them: each once, and only those made while silent."""
+    again = {**segment(40, "AS", outgoing=False), "dst": "10.0.0.2:40002"}
+    lines = [segment(-0.4, "AS", outgoing=False), again, {**again, "t": 41.0}, segment(40, "S"), segment(40, "A")]
+    subject = dataclasses.replace(cell(), client=Client(command=("./mine",)))
+    outcome = judged(subject, *without_words(), *sentinel("delivered"), *lines, *probe(1, 100, answered=True), END)
+    assert outcome.metrics.connects == 1
+    told = judged(subject, *flow_set_up(), *sentinel("delivered"), *lines, *probe(1, 100, answered=True), END)
+    assert told.metrics.connects == 0

@@ -59,7 +59,11 @@ if FAULT == "dies-at-once":
 command = json.loads(sys.stdin.readline())
 if FAULT == "says-nothing":
     wait(1000)
-say("ready", at=time.time() if FAULT == "wall-clock" else None)
+if FAULT == "offers":
+    say("ready", mitigations=["options-ping"])
+    say("asked", of=command["mitigations"])
+else:
+    say("ready", at=time.time() if FAULT == "wall-clock" else None)
 if FAULT == "never-subscribes":
     wait(1000)
 if FAULT == "lies":
