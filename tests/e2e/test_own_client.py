@@ -63,7 +63,7 @@ def test_mitigation_that_the_client_offers(tmp_path: Path) -> None:
     (tmp_path / "net.yaml").write_bytes((ROOT / "topologies" / "home-nat.yaml").read_bytes())
     done = run("run", file, "--clock", "virtual", "--out", tmp_path / "runs", home=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    (record,) = (tmp_path / "runs").glob("*/cells/*/record.jsonl")
+    (record,) = (tmp_path / "runs" / "latest").glob("cells/*/record.jsonl")
     (asked,) = (line for line in map(json.loads, record.read_text().splitlines()) if line["ev"] == "other")
     assert (asked["who"], asked["said"]) == ("client", "asked")
     assert json.loads(asked["fields"]) == {"of": [{"kind": "options-ping", "interval": 25.0}]}
