@@ -184,7 +184,7 @@ def _children(pid: int) -> list[int]:
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             about = (folder / "stat").read_text("utf-8", "replace")
-        except OSError:  # noqa: PERF203  (it has ended meanwhile)
+        except OSError:  # it has ended meanwhile
             continue
         parent = about.rpartition(")")[2].split()[1]  # proc(5): the name stands in parentheses, and may contain some
         if int(parent) == pid:
