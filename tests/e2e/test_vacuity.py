@@ -24,8 +24,8 @@ from lab.runner import record
 from lab.worlds import kernel, uml
 from lab.worlds.base import Message
 from lab.worlds.clock import Clock
+from tests.e2e import noop_mitigations
 from tests.e2e.lab_command import ROOT
-from tests.e2e.vacuity import noop_crew
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
@@ -110,12 +110,12 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, bool], See
 
     def watch(folder: RunFolder) -> Callable[[Message], None]:
         for cell, without in cells.values():
-            (folder.cell(cell) / noop_crew.FILE_NAME).write_text(without, encoding="utf-8")
+            (folder.cell(cell) / noop_mitigations.FILE_NAME).write_text(without, encoding="utf-8")
         return lambda message: None
 
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(ROOT)
-        patch.setattr(uml, "CREW", f"{noop_crew.__name__}:main")
+        patch.setattr(uml, "CREW", f"{noop_mitigations.__name__}:main")
         out = tmp_path_factory.mktemp("vacuity")
         ran = execute(together, out=out, clock=Clock.VIRTUAL, jobs=None, memory_mb=384, watch=watch)
     found = {}

@@ -1,4 +1,4 @@
-"""The crew of a world in which some mitigations do nothing; only this folder's test can ask for it.
+"""The crew of a world in which some mitigations do nothing; only the test beside it asks for it.
 
 A cell's folder names them in ``without``, one kind per line.
 """
