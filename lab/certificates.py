@@ -15,16 +15,19 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 SPAN = timedelta(days=400)
 """Validity before and after now: a scenario may last 400 days of virtual time, from a clock set anywhere near now."""
+EXPIRED_SINCE = timedelta(days=2)
+"""How long the expired certificate has been that: more than two clocks on one planet can differ."""
 NAME = "sip.example.com"
 """DNS name in the server certificate, besides its address (RFC 2606 §3)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """PEM files: the authority's certificate, the server's, and the server's private key (mode 0600)."""
+    """PEM files: the authority's certificate, the server's, one that has expired, and the key of both (mode 0600)."""
 
     ca: Path
     certificate: Path
+    expired: Path
     key: Path
 
 
@@ -51,20 +54,24 @@ def make(
         .add_extension(identifier, critical=False)
         .sign(authority_key, hashes.SHA256())
     )
-    server = (
-        _builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)]), authority_name, server_key, span)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(signs_certificates=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ip_address(address)), x509.DNSName(NAME)]), critical=False
+
+    def server(valid: tuple[datetime, datetime]) -> x509.Certificate:
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])
+        names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(address)), x509.DNSName(NAME)])
+        return (
+            _builder(subject, authority_name, server_key, valid)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(_usage(signs_certificates=False), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(names, critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False)
+            .sign(authority_key, hashes.SHA256())
         )
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False)
-        .sign(authority_key, hashes.SHA256())
-    )
-    made = Certificates(folder / "ca.pem", folder / "server.pem", folder / "server.key")
-    made.ca.write_bytes(authority.public_bytes(serialization.Encoding.PEM))
-    made.certificate.write_bytes(server.public_bytes(serialization.Encoding.PEM))
+
+    made = Certificates(folder / "ca.pem", folder / "server.pem", folder / "expired.pem", folder / "server.key")
+    past = (min(span[0], now - SPAN), now - EXPIRED_SINCE)
+    for file, certificate in ((made.ca, authority), (made.certificate, server(span)), (made.expired, server(past))):
+        file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     _write_private(
         made.key,
         server_key.private_bytes(

@@ -13,6 +13,7 @@ from lab.model.fault import (
     Direction,
     End,
     EvictFlow,
+    ExpiredCertificate,
     Fault,
     ForgedSegment,
     LinkDown,
@@ -24,7 +25,7 @@ from lab.model.fault import (
     ServerRestart,
     ServerSlow,
 )
-from lab.model.scenario import Cell
+from lab.model.scenario import Cell, Transport
 from lab.model.when import Event
 
 SEEN_WITHIN_S = 1.0
@@ -42,6 +43,8 @@ def doubt(cell: Cell, story: Story) -> str:
         if line is None:
             never = f": nothing {fault.at.event.value}" if fault.at.event is not Event.SUBSCRIBED else ""
             return f"{name} never happened{never}"
+        if isinstance(fault, ExpiredCertificate) and cell.transport is not Transport.TLS:
+            return f"{name} had no effect: nothing here speaks TLS"
         if over(story, number) is None:
             return f"{name} began and did not end"
         if missing := _missing(fault, line, story, until=over(story, number) or 0.0):
@@ -78,6 +81,8 @@ def _missing(fault: Fault, line: Line, story: Story, *, until: float) -> str:  #
         case ClientMove():
             moved = line["left"] == [] and line["source"] == line["address"].partition("/")[0]
             return _too_few_rules(line, 2) or ("" if moved else f"its packets leave from {line['source']}")
+        case ExpiredCertificate():
+            return "" if line["met"] == "expired" else f"who connects meets a certificate that is {line['met']}"
         case ServerSlow(by=by):
             return _answers(line, "late") or _too_early(story, _obeyed(story, line), until, float(by))
 

@@ -6,6 +6,7 @@ the next sign that the server can reach the client, or hears of it again on what
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 
 from lab.judge.story import Line, Story, accepted
@@ -13,6 +14,7 @@ from lab.model.fault import (
     BlackHole,
     ClientMove,
     EvictFlow,
+    ExpiredCertificate,
     Fault,
     Flag,
     ForgedSegment,
@@ -27,6 +29,7 @@ from lab.model.fault import (
 )
 from lab.model.outcome import CauseFound
 from lab.model.scenario import Cell
+from lab.model.topology import Role
 from lab.model.verdict import Cause
 
 
@@ -34,10 +37,30 @@ def causes(cell: Cell, story: Story, *, sent: float, deadline: float) -> Iterato
     """What faults could have cost the probe sent at ``sent`` and unanswered at ``deadline``."""
     for number, fault in enumerate(cell.faults):
         for evidence, line in begun(story, number):
-            if line["t"] <= deadline and not _mended(story, number, line, before=sent):
-                kind, text = _told(fault)
-                at = float(line["t"])
-                yield CauseFound(kind=kind, at_s=at, text=f"{text} at {at:.1f} s", evidence=(evidence,))
+            if line["t"] > deadline or _mended(story, number, line, before=sent):
+                continue
+            kind, text = _told(fault)
+            at = float(line["t"])
+            found = CauseFound(kind=kind, at_s=at, text=f"{text} at {at:.1f} s", evidence=(evidence,))
+            if isinstance(fault, ExpiredCertificate):
+                yield from _refused(found, cell, story, since=at, until=deadline)
+            else:
+                yield found
+
+
+def _refused(found: CauseFound, cell: Cell, story: Story, *, since: float, until: float) -> Iterator[CauseFound]:
+    """A certificate harms only who connects: the cause as the client's refusal bears it out, if it does.
+
+    pjsip refuses when the handshake is done and says so itself; others send an alert, which the server tells.
+    """
+    server = f"{cell.topology.address(cell.topology.only(Role.SERVER).name).ip}:"  # where the fault's proof comes from
+    said = story.of("client", "transport", state="disconnected")
+    told = (one for one in story.of("server", "flow", state="failed") if not one[1]["peer"].startswith(server))
+    for number, line in sorted([*said, *told], key=lambda each: float(each[1]["t"])):
+        if since <= line["t"] <= until and "certificate" in line["reason"].lower():
+            text = f"{found.text}, and the client refused it at {line['t']:.1f} s"
+            yield dataclasses.replace(found, text=text, evidence=(*found.evidence, number))
+            return
 
 
 def begun(story: Story, number: int) -> Iterator[tuple[int, Line]]:
@@ -92,6 +115,8 @@ def _told(fault: Fault) -> tuple[Cause, str]:  # noqa: C901  (one case per fault
             return Cause.SERVER_MUTE, "the server stopped answering"
         case ClientMove(told=told):
             return Cause.CLIENT_MOVED, f"the client changed networks{' and was told' if told else ''}"
+        case ExpiredCertificate():
+            return Cause.CERTIFICATE_EXPIRED, "the server's certificate expired"
         case ServerSlow(by=by):
             return Cause.SERVER_SLOW, f"the server began to answer {by} late"
 

@@ -161,6 +161,18 @@ class ServerSlow(Yaml):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ExpiredCertificate(Yaml):
+    """The server's certificate has expired: new TLS connections meet that one; those there are stay.
+
+    Attributes:
+        lasts: until it is renewed; None: until the end of the run.
+    """
+
+    at: When
+    lasts: Lasting | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ClientMove(Yaml):
     """The client leaves its first link and gets an address on its second, as from Wi-Fi to cellular.
 
@@ -184,6 +196,7 @@ Fault = (
     | ServerFreeze
     | ServerMute
     | ServerSlow
+    | ExpiredCertificate
     | ClientMove
 )
 """Closed union; every function that matches on it returns a value from each case, so one that lacks a case does not

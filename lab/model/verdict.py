@@ -51,6 +51,8 @@ class Cause(str, Enum):
     """Fault: the server answered nothing."""
     SERVER_SLOW = "server-slow"
     """Fault: the server answered late."""
+    CERTIFICATE_EXPIRED = "server-certificate-expired"
+    """Fault: the client refused a connection because the server's certificate had expired."""
     CLIENT_ABORTED = "client-aborted"
     """The client process died; its last log lines are in the record."""
     CLIENT_CLOSED = "client-closed-transport"

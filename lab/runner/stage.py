@@ -112,7 +112,7 @@ class Stage:
         self._sentinel = await Sentinel.open(
             client=self.network.namespaces[self.client_node],
             server=self.network.namespaces[self.server_node],
-            address=self._server_address,
+            address=self.address_of_server,
             emit=partial(self.record.take, "sentinel"),
         )
         self._undo.append(self._sentinel.close)
@@ -156,10 +156,11 @@ class Stage:
         server = self.cell.server
         self.server.tell(
             "start",
-            address=self._server_address,
+            address=self.address_of_server,
             ports=PORTS,
-            certificate=str(self._certificates / "server.pem"),
-            key=str(self._certificates / "server.key"),
+            certificate=str(self.certificates / "server.pem"),
+            key=str(self.certificates / "server.key"),
+            expired=str(self.certificates / "expired.pem"),
             keylog=str(self._folder / "tls.keys"),
             subscription_expires=float(server.subscription_expires),
             registration_expires=float(server.registration_expires),
@@ -174,21 +175,22 @@ class Stage:
         transport = self.cell.transport
         self.client.tell(
             "start",
-            server=self._server_address,
+            server=self.address_of_server,
             port=PORTS[transport.value],
             transport=transport.value,
             account=self.cell.client.account.value,
-            ca=str(self._certificates / "ca.pem") if transport is Transport.TLS else None,
+            ca=str(self.certificates / "ca.pem") if transport is Transport.TLS else None,
             seed=self.cell.seed,
             user="alice",
             peer="bob",
-            domain=self._server_address,
+            domain=self.address_of_server,
             log=str(self._folder / "client.log"),
             mitigations=self._mitigations("client"),
         )
 
     @property
-    def _certificates(self) -> Path:
+    def certificates(self) -> Path:
+        """The folder of the run's certificates."""
         return self._folder.parent.parent / TLS_FOLDER
 
     def _mitigations(self, side: str) -> list[Any]:
@@ -200,10 +202,11 @@ class Stage:
     @property
     def server_endpoint(self) -> str:
         """Where the client reaches the server."""
-        return f"{self._server_address}:{PORTS[self.cell.transport.value]}"
+        return f"{self.address_of_server}:{PORTS[self.cell.transport.value]}"
 
     @property
-    def _server_address(self) -> str:
+    def address_of_server(self) -> str:
+        """The server's address."""
         return str(self.cell.topology.address(self.server_node).ip)
 
     def _server_part(self) -> Part:
@@ -211,7 +214,7 @@ class Stage:
             program=sip_server.main,
             log=self._folder / "server.out",
             image=images.SERVER,
-            reads=(self._certificates,),
+            reads=(self.certificates,),
             writes=(self._folder / "tls.keys",),
         )
 
@@ -220,7 +223,7 @@ class Stage:
             program=self._client_program(),
             log=self._folder / "client.out",
             image=images.of_client(self.cell),
-            reads=(self._certificates / "ca.pem",),
+            reads=(self.certificates / "ca.pem",),
             writes=(self._folder / "client.log", self._folder / MEMORY_FILE),
         )
 

@@ -21,6 +21,7 @@ from lab.mitigations import classes
 from lab.mitigations.base import ClientSide, TransportState
 from lab.mitigations.hold_transport import HoldTransport
 from lab.mitigations.options_ping import OptionsPing
+from lab.network.sockets import certificate_met
 from lab.units import Seconds
 from tests.contract.pjsip_stage import ADDRESS, Actor, Stage, set_loopback
 
@@ -294,6 +295,25 @@ def test_a_server_of_another_authority_is_refused(stage: Stage, tmp_path: Path) 
     alice.end()
     assert all(event["ev"] != "subscribed" for event in alice.events)
     assert all(event["ev"] != "request" for event in server.events)
+
+
+def test_an_expired_certificate_is_for_new_connections(stage: Stage) -> None:
+    """The connection that is there stays; a new one is refused; with the valid certificate it is accepted again."""
+    server = stage.server_that({"tls": 0}, expired=str(stage.certificate.expired))
+    port = server.expect("ready")["ports"]["tls"]
+    alice = stage.client(port, ca=stage.certificate.ca)
+    alice.expect("subscribed")
+    here = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    for expired, met in ((True, "expired"), (False, "valid")):
+        server.tell("certificate", expired=expired)
+        assert server.expect("obeyed", do="certificate")["expired"] is expired
+        assert certificate_met(here, ADDRESS, port, stage.certificate.ca) == met
+        server.tell("notify", probe=met, within=5.0)
+        assert server.expect("probe", state="answered")["probe"] == met
+        if expired:
+            late = stage.client(port, ca=stage.certificate.ca)
+            assert "certificate" in late.expect("transport", state="disconnected")["reason"].lower()
+    os.close(here)
 
 
 def test_the_seed_decides_what_pjsip_draws(stage: Stage) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.actors.sip_server import flows
+from lab.actors.sip_server.connections import Connections
 from lab.actors.sip_server.server import SipServer
 from lab.backends import netns
 from lab.network import apply, conntrack, evict, losses, move
@@ -76,6 +77,7 @@ UNDONE: dict[str, tuple[Any, str, Any]] = {
     "restart": (SipServer, "go_down", _obeys("go-down")),
     "stop": (netns, "os", _NoStop()),
     "manner": (SipServer, "answer", _obeys("answer")),
+    "certificate": (Connections, "serve_certificate", _nothing),
     "move": (move, "Netlink", _Deaf),
 }
 """Where what is left undone is, and what is there instead."""

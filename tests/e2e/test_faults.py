@@ -62,6 +62,7 @@ KEPT = {
     "mtu-large-enough": "mtu-black-hole: { at: 2 s, link: access, mtu: 1400 }",
     "thaws": "server-freeze: { at: 2 s, lasts: 2 s }",
     "mute-while-nobody-asks": "server-mute: { at: 2 s }",
+    "certificate-nobody-meets": "expired-certificate: { at: 2 s }",
     "slow-refresh": "server-slow: { at: 1 s before the refresh, by: 500 ms }",
     "after-refreshed": "server-mute: { at: 500 ms after refreshed }",
 }

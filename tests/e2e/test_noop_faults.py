@@ -51,6 +51,7 @@ CASES = {
     "server-freeze": Case("server-freeze: { at: 7 s, lasts: 4 s }", "stop", "its process was not stopped"),
     "server-mute": Case("server-mute: { at: 2 s }", "manner", "it answered a request"),
     "server-slow": Case("server-slow: { at: 2 s, by: 1 s }", "manner", "an answer to what was not held"),
+    "expired-certificate": Case("expired-certificate: { at: 2 s }", "certificate", "meets a certificate that is valid"),
     "client-move": Case("client-move: { at: 2 s }", "move", "its packets leave from 10.0.0.2"),
     "client-move-stays-up": Case("client-move: { at: 2 s }", "losses", "0 rules in place instead of 2"),
 }

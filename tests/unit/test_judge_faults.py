@@ -13,6 +13,7 @@ from lab.model.fault import (
     ClientMove,
     End,
     EvictFlow,
+    ExpiredCertificate,
     Fault,
     Flag,
     ForgedSegment,
@@ -27,7 +28,7 @@ from lab.model.fault import (
 )
 from lab.model.middlebox import ForgottenFlow, Middlebox
 from lab.model.outcome import Outcome
-from lab.model.scenario import Cell
+from lab.model.scenario import Cell, Transport
 from lab.model.verdict import Cause, Verdict
 from lab.model.when import Event, When
 from lab.units import Seconds
@@ -85,6 +86,16 @@ def on_the_wire(**fields: Any) -> Line:
     }
 
 
+def refused(t: float = 70.0, reason: str = "SSL certificate verification error (PJSIP_TLS_ECERTVERIF)") -> Line:
+    about = {"id": "tp2", "local": "10.0.0.2:40002", "remote": REMOTE, "reason": reason}
+    return {"t": t, "who": "client", "ev": "transport", "state": "disconnected", **about}
+
+
+def alert(peer: str, t: float = 70.0) -> Line:
+    about = {"id": "f2", "transport": "tls", "peer": peer, "reason": "SSLV3_ALERT_CERTIFICATE_EXPIRED"}
+    return {"t": t, "who": "server", "ev": "flow", "state": "failed", **about}
+
+
 NODE: dict[str, Any] = {"node": "home-nat"}
 FLOW: dict[str, Any] = {**NODE, "flow": "f1"}
 
@@ -100,6 +111,7 @@ SLOW = ServerSlow(at=AT, by=Seconds(10))
 MUTE = ServerMute(at=AT)
 
 MOVE = ClientMove(at=AT)
+EXPIRED = ExpiredCertificate(at=AT)
 MOVED: dict[str, Any] = {"rules": 2, "left": [], "address": "10.64.0.2/24", "source": "10.64.0.2"}
 
 PROVED: list[tuple[Fault, list[Line], Cause]] = [
@@ -120,6 +132,8 @@ PROVED: list[tuple[Fault, list[Line], Cause]] = [
     (FREEZE, begins(FREEZE, until=105, stopped=True), Cause.SERVER_FROZE),
     (MOVE, begins(MOVE, **MOVED), Cause.CLIENT_MOVED),
     (MUTE, [*begins(MUTE, until=110, answers="mute"), said("mute")], Cause.SERVER_MUTE),
+    (EXPIRED, [*begins(EXPIRED, until=110, met="expired"), refused()], Cause.CERTIFICATE_EXPIRED),
+    (EXPIRED, [*begins(EXPIRED, until=110, met="expired"), alert("203.0.113.1:7")], Cause.CERTIFICATE_EXPIRED),
     (SLOW, [*begins(SLOW, until=110, answers="late"), said("late")], Cause.SERVER_SLOW),
 ]
 
@@ -141,7 +155,7 @@ def test_a_fault_is_the_first_cause(fault: Fault, lines: list[Line], cause: Caus
     assert outcome.doubt == ""
     assert outcome.cause is not None
     assert (outcome.cause.kind, outcome.cause.at_s) == (cause, 50.0)
-    assert outcome.cause.text.endswith("at 50.0 s")
+    assert " at 50.0 s" in outcome.cause.text
 
 
 def test_every_fault_has_its_story() -> None:
@@ -174,6 +188,7 @@ UNPROVED: list[tuple[Fault, list[Line], str]] = [
     (MOVE, begins(MOVE, **{**MOVED, "left": ["10.0.0.2/24"]}), "its packets leave from"),
     (MOVE, begins(MOVE, **{**MOVED, "rules": 0}), "0 rules in place"),
     (MUTE, begins(MUTE, until=110, answers="at-once"), "did not obey"),
+    (EXPIRED, begins(EXPIRED, until=110, met="valid"), "meets a certificate that is valid"),
     (
         MUTE,
         [
@@ -201,6 +216,25 @@ def test_a_fault_without_proof_makes_inconclusive(fault: Fault, lines: list[Line
     outcome = outcome_with(fault, *lines, met="delivered", answered=answered)
     assert outcome.verdict is Verdict.INCONCLUSIVE
     assert told in outcome.doubt
+
+
+@pytest.mark.parametrize(
+    "other", [[], [refused(45)], [refused(107)], [refused(reason="Connection refused")], [alert("203.0.113.10:7")]]
+)
+def test_a_certificate_nobody_refused_is_not_the_cause(other: list[Line]) -> None:
+    """It harms those who connect: not before it expired, not after the probe, not the lab that looks whether it has."""
+    lines = [*begins(EXPIRED, until=110, met="expired"), *other, idle_timer(93)]
+    outcome = outcome_with(EXPIRED, *sorted(lines, key=lambda line: line["t"]), met="delivered")
+    assert outcome.cause is not None
+    assert (outcome.cause.kind, outcome.cause.at_s) == (Cause.CLIENT_IDLE_TIMER, 93.0)
+
+
+def test_a_certificate_where_nothing_speaks_tls() -> None:
+    """It can do nothing."""
+    lines = [*flow_set_up(), *sentinel_met("delivered"), *probe(1, 100, answered=True)]
+    over_tcp = replace(with_fault(EXPIRED), transport=Transport.TCP)
+    outcome = judged(over_tcp, *lines, *begins(EXPIRED, until=110, met="expired"), END)
+    assert outcome.doubt == "fault 1 (ExpiredCertificate) had no effect: nothing here speaks TLS"
 
 
 def test_an_event_that_never_came_is_named() -> None:

@@ -111,6 +111,7 @@ faults:
   - server-freeze: { at: 24 s, lasts: 7 s }
   - server-mute: { at: 25 s, lasts: 8 s }
   - server-slow: { at: 26 s, by: 9 s, lasts: 1 min }
+  - expired-certificate: { at: 28 s, lasts: 70 s }
   - client-move: { at: 27 s, told: true }
 probes: [{ at: 45 s, kind: invite, within: 5 s, hold: 2 s }]
 expect: { delivered: 100 % }
@@ -285,6 +286,8 @@ LIVENESS = {
     "server-slow.at": ("at: 26 s", "at: 9 s"),
     "server-slow.by": ("by: 9 s", "by: 1 s"),
     "server-slow.lasts": ("lasts: 1 min", "lasts: 2 min"),
+    "expired-certificate.at": ("at: 28 s", "at: 9 s"),
+    "expired-certificate.lasts": ("lasts: 70 s", "lasts: 60 s"),
     "client-move.at": ("at: 27 s", "at: 9 s"),
     "client-move.told": ("told: true", "told: false"),
     "probes": ("probes: [", "probes: [{ at: 30 s }, "),

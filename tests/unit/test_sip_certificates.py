@@ -40,6 +40,16 @@ def test_a_client_that_knows_the_authority_believes_the_server(tmp_path: Path) -
     assert stat.S_IMODE(made.key.stat().st_mode) == 0o600
 
 
+def test_one_that_has_expired(tmp_path: Path) -> None:
+    """Refused for that alone: authority, key and names are those of the valid one."""
+    made = make(tmp_path, "203.0.113.10")
+    with pytest.raises(ssl.SSLCertVerificationError, match="certificate has expired"):
+        handshake(made.ca, made.expired, made.key, "203.0.113.10")
+    valid, expired = (x509.load_pem_x509_certificate(path.read_bytes()) for path in (made.certificate, made.expired))
+    assert (expired.subject, expired.issuer, expired.public_key()) == (valid.subject, valid.issuer, valid.public_key())
+    assert datetime.now(timezone.utc) - expired.not_valid_after_utc > timedelta(days=1)
+
+
 def test_two_runs_do_not_trust_each_other(tmp_path: Path) -> None:
     """Each run has its own authority."""
     (tmp_path / "a").mkdir()

@@ -13,6 +13,7 @@ last, or else to the newest subscriber. And misbehaviour, each answered by ``obe
     close {}                      ends the newest subscription's flow in order; ``flow`` in ``obeyed`` names it
     go-down {keeps_state}         listens no more and drops every flow, as if killed
     come-up {}                    the end of that; then ``ready``
+    certificate {expired}         new TLS connections meet the expired certificate, or the valid one again
     answer {mode, by}             to requests and pings: at-once, late (by so many seconds), mute
 
 Events::

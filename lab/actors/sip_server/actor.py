@@ -57,7 +57,7 @@ class _Actor:
         if not self._over.done():
             self._over.set_result(in_order)
 
-    def _do(self, command: dict[str, Any]) -> None:
+    def _do(self, command: dict[str, Any]) -> None:  # noqa: C901  (one case per command)
         match command, self._server:
             case {"do": "start"}, None:
                 self._server = SipServer(Settings.read(command), Channel(self._sock), self._loop)
@@ -76,6 +76,8 @@ class _Actor:
                 server.go_down(keeps_state=keeps_state)
             case {"do": "come-up"}, SipServer() as server:
                 self._begin(server.come_up())
+            case {"do": "certificate", "expired": bool(expired)}, SipServer() as server:
+                server.serve_certificate(expired=expired)
             case {"do": "stop"}, _:
                 self._end(in_order=True)
             case _:

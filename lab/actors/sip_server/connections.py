@@ -71,6 +71,10 @@ class Connections:
         self._listeners.append(server)
         self._ports[transport] = server.sockets[0].getsockname()[1]
 
+    def serve_certificate(self, *, expired: bool) -> None:
+        """Take new TLS connections with the certificate that has expired, or with the valid one; the others stay."""
+        self._contexts[True] = _server_context(self._settings, expired=expired)
+
     def close(self) -> None:
         """End everything in order."""
         self._deafen()
@@ -194,14 +198,15 @@ class Connections:
         self._channel.emit("flow", id=flow.id, state=state, transport=flow.transport, peer=peer, reason=reason)
 
 
-def _server_context(settings: Settings) -> ssl.SSLContext:
-    if settings.certificate is None:
+def _server_context(settings: Settings, *, expired: bool = False) -> ssl.SSLContext:
+    certificate = settings.expired if expired else settings.certificate
+    if certificate is None:
         raise LabFault("starting the SIP server", detail="tls needs a certificate")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_TICKET  # every connection does the same handshake, on any run
     context.num_tickets = 0
-    context.load_cert_chain(settings.certificate, settings.key)
+    context.load_cert_chain(certificate, settings.key)
     if settings.keylog is not None:
         context.keylog_filename = settings.keylog
     return context

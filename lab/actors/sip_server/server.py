@@ -187,6 +187,11 @@ class SipServer:
         self._in_use()
         self._channel.emit("obeyed", do="go-down")
 
+    def serve_certificate(self, *, expired: bool) -> None:
+        """From now on, new TLS connections meet the expired certificate, or the valid one again."""
+        self._connections.serve_certificate(expired=expired)
+        self._channel.emit("obeyed", do="certificate", expired=expired)
+
     async def come_up(self) -> None:
         """Listen again.
 

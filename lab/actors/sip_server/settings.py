@@ -15,6 +15,7 @@ class Settings(NamedTuple):
         address: where to listen, IPv4.
         ports: by transport (``udp``, ``tcp``, ``tls``); 0: the kernel chooses; a transport not named is not offered.
         certificate, key: PEM files; key None: it is in the certificate's file. Needed for ``tls``.
+        expired: PEM file of a certificate of the same key that has expired, for when it is asked for; None: never.
         keylog: file for TLS secrets (NSS key log format), None: none.
         subscription_expires, registration_expires: seconds granted at most; SIP has whole seconds only, at least 1.
         notify_route: ``flow`` or ``contact``.
@@ -32,6 +33,7 @@ class Settings(NamedTuple):
     seed: int
     certificate: str | None = None
     key: str | None = None
+    expired: str | None = None
     keylog: str | None = None
     mitigations: Sequence[dict[str, Any]] = ()
 

@@ -12,6 +12,7 @@ from lab.model.fault import (
     BlackHole,
     ClientMove,
     EvictFlow,
+    ExpiredCertificate,
     Fault,
     ForgedSegment,
     LinkDown,
@@ -74,3 +75,5 @@ async def _begin(number: int, fault: Fault, stage: Stage) -> Effect:  # noqa: C9
             return await server.mute(fault, stage)
         case ServerSlow():
             return await server.slow(fault, stage)
+        case ExpiredCertificate():
+            return await server.expired_certificate(fault, stage)

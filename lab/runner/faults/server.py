@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from lab.model.fault import ServerFreeze, ServerMute, ServerRestart, ServerSlow
-from lab.network.sockets import listening
+from lab.model.fault import ExpiredCertificate, ServerFreeze, ServerMute, ServerRestart, ServerSlow
+from lab.network.sockets import certificate_met, listening
 from lab.runner.faults.effect import Effect
-from lab.runner.stage import Stage
+from lab.runner.stage import PORTS, Stage
 
 SAID_WITHIN_S = 5.0
 """The server obeys at once; this much later it is broken."""
@@ -54,6 +54,19 @@ async def mute(fault: ServerMute, stage: Stage) -> Effect:
 async def slow(fault: ServerSlow, stage: Stage) -> Effect:
     """Proof: by how much the server says its answers are late; the judge looks whether any was earlier."""
     return await _answers(stage, "late", float(fault.by), None if fault.lasts is None else float(fault.lasts))
+
+
+async def expired_certificate(fault: ExpiredCertificate, stage: Stage) -> Effect:
+    """Proof: which certificate a stranger meets who knows the run's authority and connects from the server's node."""
+    await _obeyed(stage, "certificate", expired=True)
+    space = stage.network.namespaces[stage.server_node]
+    met = certificate_met(space, stage.address_of_server, PORTS["tls"], stage.certificates / "ca.pem")
+
+    def renew() -> dict[str, Any]:
+        stage.server.tell("certificate", expired=False)
+        return {}
+
+    return Effect(proof={"met": met}, lasts=None if fault.lasts is None else float(fault.lasts), end=renew)
 
 
 async def _answers(stage: Stage, mode: str, by: float | None, lasts: float | None) -> Effect:
