@@ -12,16 +12,16 @@ from tests.e2e.lab_command import ROOT, start
 pytestmark = pytest.mark.e2e
 
 ARTICLE = ROOT / "scenarios" / "article"
+IN_REAL_TIME = ("idle-subscription", "idle-behind-nat", "idle-behind-nat-expiry")
 
 
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """The reports of all real-time article scenarios, and of one as an ordinary user; two minutes of waiting."""
     home = tmp_path_factory.mktemp("article")
-    names = ("idle-subscription", "idle-behind-nat", "idle-behind-nat-expiry")
     runs = {
         name: start("run", ARTICLE / f"{name}.yaml", "--clock", "real", "--out", home / name, home=home / name / "home")
-        for name in names
+        for name in IN_REAL_TIME
     }
     runs["ordinary user"] = start(
         "run",

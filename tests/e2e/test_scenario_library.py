@@ -1,4 +1,4 @@
-"""Every scenario of the library but the largest, as a user runs it: all claims hold."""
+"""The scenarios of the library, as a user runs them: all claims hold. Those of ``test_article`` run there."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import pytest
 
 from lab.worlds import kernel
 from tests.e2e.lab_command import ROOT, run
+from tests.e2e.test_article import IN_REAL_TIME
 
 pytestmark = pytest.mark.e2e
 
 COST = ROOT / "scenarios" / "article" / "best-practice-upkeep-and-cost.yaml"
-LARGEST = ROOT / "scenarios" / "article" / "all.yaml"  # minutes
 LIBRARY = sorted(
     path
     for folder in ("article", "field")
     for path in (ROOT / "scenarios" / folder).glob("*.yaml")
-    if path not in (COST, LARGEST)
+    if path != COST and path.stem != "all" and path.stem not in IN_REAL_TIME  # `all` takes minutes
 )
 
 
@@ -30,6 +30,7 @@ def _kernel() -> None:
         kernel.build()
 
 
+@pytest.mark.timeout(300)  # a few seconds, unless the machine is busy
 @pytest.mark.parametrize("path", LIBRARY, ids=lambda path: path.stem)
 def test_claims_hold(path: Path, tmp_path: Path) -> None:
     """What a scenario of the library claims is what the lab sees."""
@@ -37,6 +38,7 @@ def test_claims_hold(path: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.timeout(300)
 def test_cost_follows_the_interval(tmp_path: Path) -> None:
     """Seldom is cheaper than often for the radio, whatever is sent; for the bytes it matters what."""
     done = run("run", COST, "--clock", "virtual", "--json", "--out", tmp_path / "runs", home=tmp_path)
