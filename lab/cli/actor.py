@@ -12,34 +12,40 @@ from rich.console import Console
 from rich.text import Text
 
 from lab import ledger
-from lab.cli.execute import run_folders, visible_to
+from lab.backends import daemon
+from lab.backends.base import BackendKind
+from lab.cli.execute import remove_containers, run_folders, visible_to
 from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED, Problem, ScenarioError
 from lab.fleet.run_folder import RunFolder
 from lab.judge.conformance import Finding, conforms, findings
-from lab.loader.command import missing
+from lab.loader.command import Missing, missing
 from lab.model.conformance import HANGS_UP, ORDERLY, TOPOLOGY
 from lab.model.scenario import Cell, Client, Expectation, Scenario, Server, Strategy, Transport
 from lab.report import terminal
-from lab.runner import record
+from lab.runner import images, record
 from lab.units import Seconds
 from lab.worlds import uml
+from lab.worlds.clock import Clock
 
 _MEMORY_MB = 384
 
 
-def check(command: list[str], *, transport: str, clock: str, json: bool) -> int:
+def check(command: list[str], *, image: str, transport: str, clock: str, json: bool) -> int:
     """Take a client through the protocol and say what it does; 0 if a scenario can use it, 1 if not.
 
     Raises:
         ScenarioError: there is no such program.
         HostNotCapable: this machine cannot do it.
     """
-    client = Client(command=tuple(command))
-    if lack := missing(client, Path.cwd()):
+    client = Client(command=tuple(command), image=image)
+    backend = BackendKind.DOCKER if image else BackendKind.NETNS
+    if lack := _lack(client, clock):
         raise ScenarioError([Problem("lab actor check", 0, "", lack.what, lack.got, lack.allowed)])
-    decided = uml.decide(clock)
+    decided = Clock.REAL if image else uml.decide(clock)
     console = terminal.console(stderr=json)
     scenario = _scenario(client, Transport(transport))
+    if image:
+        daemon.check(images.of_all(scenario.cells))
     with tempfile.TemporaryDirectory(prefix="lab-actor-") as out:
         folder = RunFolder.make(Path(out), scenario)
         book = ledger.Ledger(folder.path.name)
@@ -55,8 +61,11 @@ def check(command: list[str], *, transport: str, clock: str, json: bool) -> int:
                 lambda _: None,
                 job="actor",
                 visible=visible_to(scenario),
+                backend=backend,
             )
         finally:
+            if image:
+                remove_containers(book.run)
             book.close()
         if errors is None:
             return EXIT_INTERRUPTED
@@ -64,12 +73,20 @@ def check(command: list[str], *, transport: str, clock: str, json: bool) -> int:
             raise error
         found = findings(*(record.read(cell / record.FILE_NAME) for cell in cells))
     if json:
-        told = {"command": command, "transport": transport, "conforms": conforms(found)}
+        told = {"image": image, "command": command, "transport": transport, "conforms": conforms(found)}
         told["findings"] = [dataclasses.asdict(finding) for finding in found]
         sys.stdout.write(json_text.dumps(told, indent=2) + "\n")
     else:
         _show(console, found)
     return EXIT_CLAIMS_HOLD if conforms(found) else EXIT_CLAIM_BROKEN
+
+
+def _lack(client: Client, clock: str) -> Missing | None:
+    if not client.is_own:
+        return Missing("nothing to check", "", "a command, or --image")
+    if client.image and clock == Clock.VIRTUAL.value:
+        return Missing("containers know real time only", "--clock virtual", "leave it out")
+    return None if client.image else missing(client, Path.cwd())
 
 
 def _scenario(client: Client, transport: Transport) -> Scenario:

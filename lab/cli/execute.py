@@ -83,7 +83,7 @@ def execute(
         )
     finally:
         if backend is BackendKind.DOCKER:
-            _remove_containers(book.run)
+            remove_containers(book.run)
         book.close()
     finished = errors is not None
     results = [(cell, (errors or {}).get(folder.cell(cell)) or _judged(cell, folder)) for cell in scenario.cells]
@@ -197,7 +197,7 @@ def _shape(clock: Clock, jobs: int | None, backend: BackendKind) -> tuple[int, i
     return jobs or len(os.sched_getaffinity(0)), 1
 
 
-def _remove_containers(run: str) -> None:
+def remove_containers(run: str) -> None:
     """Containers end with their cells; wait until the daemon has seen to it, and see to it where it has not.
 
     Raises:

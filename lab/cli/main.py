@@ -255,8 +255,13 @@ app.add_typer(actor_app, name="actor")
 def actor_check_command(
     *,
     command: Annotated[
-        list[str], typer.Argument(metavar="COMMAND…", help="The program and its arguments, after `--`.")
-    ],
+        list[str],
+        typer.Argument(metavar="COMMAND…", help="The program and its arguments, after `--`.", show_default=False),
+    ] = [],  # noqa: B006  (typer copies it)
+    image: Annotated[
+        str,
+        typer.Option(help="A container image it runs in; without a command, its own.", show_default=False),
+    ] = "",
     transport: Annotated[TransportChoice, typer.Option(help="Over what it subscribes.")] = TransportChoice.TLS,
     clock: Annotated[
         ClockChoice, typer.Option(help="virtual: in a guest kernel, as scenarios run it by default.")
@@ -272,7 +277,7 @@ def actor_check_command(
     """
     from lab.cli.actor import check
 
-    raise typer.Exit(check(command, transport=transport.value, clock=clock.value, json=json))
+    raise typer.Exit(check(command, image=image, transport=transport.value, clock=clock.value, json=json))
 
 
 middlebox_app = typer.Typer(

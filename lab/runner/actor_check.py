@@ -9,6 +9,8 @@ import asyncio
 import time
 from pathlib import Path
 
+from lab.backends.base import OpenBackend
+from lab.backends.netns import bare
 from lab.errors import LabFault
 from lab.model.conformance import HANGS_UP
 from lab.runner import cell_file
@@ -25,12 +27,12 @@ ENDS_WITHIN_S = 5.0
 """A client that has been told to end, or has lost its runner, is gone by then."""
 
 
-def run(folder: Path) -> None:
+def run(folder: Path, open_backend: OpenBackend = bare) -> None:
     """Do what the cell's name says, in its folder."""
     subject = cell_file.read(folder)
     record = Record(folder / FILE_NAME)
     try:
-        stage = Stage(subject, folder, record)  # forks, so before any event loop
+        stage = Stage(subject, folder, record, open_backend)  # forks, so before any event loop
         asyncio.run(_play(stage, record))
     finally:
         record.close()

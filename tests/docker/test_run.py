@@ -270,6 +270,21 @@ def test_own_client(tmp_path: Path, project: Path, own_image: str, command: str)
     assert '"who":"client","ev":"transport"' in (tmp_path / "latest/cells/none/record.jsonl").read_text()
 
 
+def test_check_of_a_clients_image(tmp_path: Path, own_image: str) -> None:
+    """`lab actor check` tries a client in its image; one that is not there is the host's fault."""
+    done = run("actor", "check", "--image", own_image, "--json", home=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads(done.stdout)
+    assert report["conforms"]
+    assert report["image"] == own_image
+    again = run("actor", "check", "--image", own_image, "--transport", "tcp", "--", "sh", "-c", "exit 3", home=tmp_path)
+    assert again.returncode == 1
+    assert "ended by exit status 3" in again.stdout
+    missing = run("actor", "check", "--image", "lab-no-such-image", home=tmp_path)
+    assert missing.returncode == 3
+    assert "Docker has no image lab-no-such-image" in missing.stderr
+
+
 OWN = "client: {{ account: subscribe, {client} }}\n"
 
 

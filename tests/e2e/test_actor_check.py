@@ -90,6 +90,17 @@ def test_program_that_is_none(tmp_path: Path) -> None:
     assert f"cannot start `{broken}`: No such file or directory" in findings["runs"]["detail"]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [((), "nothing to check"), (("--image", "x", "--clock", "virtual"), "containers know real time only")],
+)
+def test_what_cannot_be_checked(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+    """Status 2, and what to do."""
+    done = run("actor", "check", *arguments, home=tmp_path)
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
 def test_table(tmp_path: Path) -> None:
     """People get a table and a last sentence that says it all."""
     done = run("actor", "check", "--clock", "virtual", "--", sys.executable, EXAMPLE, home=tmp_path)

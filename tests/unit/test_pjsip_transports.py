@@ -110,3 +110,26 @@ def test_a_transport_given_up(pjsip: Pjsip) -> None:
     assert [(event["state"], event["reason"]) for event in pjsip.events[2:]] == [
         (state, "given up: no answer within 10 s") for state in ("shutdown", "destroyed")
     ]
+
+
+def test_ends_where_the_log_is_silent() -> None:
+    """Of 2.10, an end that nothing announced is the idle timer's; one that was announced, or failed, is not."""
+    pjsip = Pjsip()
+    pjsip.transports = Transports(pjsip.emit, pjsip.read, logs_idle_end=False)
+    pjsip.state(FIRST, CONNECTED)
+    pjsip.state(FIRST, DESTROYED)
+    for announced in (DISCONNECTED, SHUTDOWN):
+        pjsip.state(FIRST, CONNECTED)
+        pjsip.state(FIRST, announced)
+        pjsip.state(FIRST, DESTROYED)
+    pjsip.state(FIRST, CONNECTED)
+    pjsip.state(FIRST, DESTROYED, "connection reset")
+    reasons = [reason for _, state, reason in pjsip.said if state == "destroyed"]
+    assert reasons == ["idle-timer", "", "", "connection reset"]
+
+
+def test_an_unannounced_end_needs_the_log(pjsip: Pjsip) -> None:
+    """Of 2.15.1, whose log tells, nothing is inferred."""
+    pjsip.state(FIRST, CONNECTED)
+    pjsip.state(FIRST, DESTROYED)
+    assert pjsip.said[-1] == ("tp1", "destroyed", "")
