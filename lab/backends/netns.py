@@ -32,10 +32,10 @@ class Process(Child):
     """An actor's process, leader of a session and process group of its own."""
 
     def freeze(self) -> bool:
-        """Stop it where it stands; returns whether the kernel says that it is stopped."""
+        """Stop it and whatever it started where they stand; returns whether the kernel says that it is stopped."""
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})  # so that it waits for us, ignored as it is
         try:
-            os.kill(self.pid, signal.SIGSTOP)
+            os.killpg(self.pid, signal.SIGSTOP)
             deadline = time.monotonic() + STOPS_WITHIN_S
             while not self._is_stopped() and (left := deadline - time.monotonic()) > 0:
                 signal.sigtimedwait({signal.SIGCHLD}, left)
@@ -49,7 +49,7 @@ class Process(Child):
 
     def thaw(self) -> None:
         """Let it go on."""
-        os.kill(self.pid, signal.SIGCONT)
+        os.killpg(self.pid, signal.SIGCONT)
 
     def kill(self) -> int:
         """End it and whatever it started, wait for it, and return its exit status."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from lab.actors.kamailio import child as kamailio
 from lab.backends import daemon, images
 from lab.errors import EXIT_CLAIMS_HOLD, HostNotCapable, LabFault
 from lab.worlds import boot, host, kernel
@@ -167,5 +167,4 @@ def _docker() -> None:
 
 
 def _kamailio() -> None:
-    if shutil.which("kamailio", path=host.environment()["PATH"]) is None:
-        raise HostNotCapable("there is no kamailio", fix="apt-get install kamailio kamailio-tls-modules")
+    kamailio.check_host()

@@ -8,12 +8,13 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from lab import ledger
 from lab.actors import wheels
+from lab.actors.kamailio import child as kamailio
 from lab.backends import daemon
 from lab.backends.base import BackendKind
 from lab.errors import LabError, TeardownIncomplete
@@ -23,7 +24,7 @@ from lab.judge.verdict import judge, why_unsupported
 from lab.loader.command import search_path
 from lab.model.outcome import Outcome
 from lab.model.pjsip import DEFAULT, RELEASES
-from lab.model.scenario import Cell, Scenario
+from lab.model.scenario import Cell, Scenario, Software
 from lab.runner import record
 from lab.worlds import host, uml
 from lab.worlds.base import Message, World
@@ -118,6 +119,17 @@ def visible_to(scenario: Scenario) -> tuple[str, ...]:
         if (program := shutil.which(where, path=search_path(client))) is not None:
             found |= {Path(program).parent, Path(program).resolve().parent}
     return tuple(sorted(str(each) for each in found))
+
+
+def check_programs(scenarios: Iterable[Scenario], backend: BackendKind = BackendKind.NETNS) -> None:
+    """Say what the cells of these scenarios need on this machine and do not find; images have it in them.
+
+    Raises:
+        HostNotCapable: a program is missing; nothing was started.
+    """
+    cells = (cell for scenario in scenarios for cell in scenario.cells if not why_unsupported(cell))
+    if backend is BackendKind.NETNS and any(cell.server.software is Software.KAMAILIO for cell in cells):
+        kamailio.check_host()
 
 
 def run_folders(

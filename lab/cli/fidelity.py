@@ -10,7 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from lab.cli.execute import Ran, execute
+from lab.cli.execute import Ran, check_programs, execute
 from lab.cli.run import check_images, load_all
 from lab.cli.shown import shown
 from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED, LabError
@@ -54,6 +54,7 @@ def compare_files(files: list[Path], *, out: Path, only: tuple[str, ...], within
     """
     scenarios = load_all(files, only=only)
     check_images(scenarios)
+    check_programs(scenarios)
     uml.decide(Clock.VIRTUAL.value)
     console = terminal.console(stderr=False)
     status = EXIT_CLAIMS_HOLD

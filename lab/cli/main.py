@@ -47,6 +47,13 @@ class AccountChoice(str, Enum):
     REGISTER = "register"
 
 
+class ServerChoice(str, Enum):
+    """What ``--server`` takes."""
+
+    SCRIPTED = "scripted"
+    KAMAILIO = "kamailio"
+
+
 @app.callback(invoke_without_command=True)
 def _lab(
     *, version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False
@@ -87,6 +94,9 @@ def run_command(
         list[str], typer.Option(metavar="AXIS=VALUE", help="Run only these cells, as in strategy=none; repeatable.")
     ] = [],  # noqa: B006  (typer copies it)
     seed: Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="Replace the scenario's seed.")] = None,
+    server: Annotated[
+        ServerChoice, typer.Option(help="The SIP server of cells whose scenario does not say which.")
+    ] = ServerChoice.SCRIPTED,
 ) -> None:
     """Run scenarios and report which strategies keep the client reachable.
 
@@ -109,6 +119,7 @@ def run_command(
         seed=seed,
         clock=clock.value,
         backend=backend,
+        server=server.value,
     )
     raise typer.Exit(run_files(files, options))
 

@@ -15,7 +15,7 @@ from lab import ledger
 from lab.backends import daemon
 from lab.backends.base import BackendKind
 from lab.cli import report as reports
-from lab.cli.execute import Ran, execute
+from lab.cli.execute import Ran, check_programs, execute
 from lab.cli.shown import shown
 from lab.errors import (
     EXIT_CLAIM_BROKEN,
@@ -30,7 +30,7 @@ from lab.fleet.run_folder import RunFolder
 from lab.loader.load import load
 from lab.model.outcome import Outcome
 from lab.model.pjsip import DEFAULT
-from lab.model.scenario import Scenario
+from lab.model.scenario import Scenario, Software
 from lab.model.verdict import Verdict
 from lab.report import terminal
 from lab.runner import images
@@ -51,6 +51,7 @@ class Options:
     seed: int | None
     clock: str
     backend: BackendKind
+    server: str = Software.SCRIPTED.value
 
 
 def run_files(files: list[Path], options: Options) -> int:
@@ -58,10 +59,11 @@ def run_files(files: list[Path], options: Options) -> int:
 
     Raises:
         ScenarioError: any file is wrong; nothing was started.
-        HostNotCapable: virtual time or containers were asked for and cannot be had here.
+        HostNotCapable: virtual time, containers or a server were asked for and cannot be had here.
     """
-    scenarios = load_all(files, only=options.only, seed=options.seed)
+    scenarios = load_all(files, only=options.only, seed=options.seed, server=Software(options.server))
     check_images(scenarios, options.backend)
+    check_programs(scenarios, options.backend)
     clock = _decide(scenarios, options)
     console = terminal.console(stderr=options.json)
     for sentence in ledger.clean(partial(_remove_containers, console)):
@@ -86,8 +88,20 @@ def _remove_containers(console: Console, run: str) -> tuple[str, ...] | None:
         return None
 
 
-def load_all(files: list[Path], *, only: tuple[str, ...] = (), seed: int | None = None) -> list[Scenario]:
+def load_all(
+    files: list[Path],
+    *,
+    only: tuple[str, ...] = (),
+    seed: int | None = None,
+    server: Software = Software.SCRIPTED,
+) -> list[Scenario]:
     """Load scenario files, with the choices of the command line applied.
+
+    Args:
+        files: their paths.
+        only: ``AXIS=VALUE`` of the cells to keep.
+        seed: in place of the scenarios'.
+        server: the program that serves where a scenario does not say which.
 
     Raises:
         ScenarioError: with all problems of all files.
@@ -96,7 +110,7 @@ def load_all(files: list[Path], *, only: tuple[str, ...] = (), seed: int | None 
     problems: list[Problem] = []
     for file in files:
         try:
-            scenarios.append(_chosen(load(file), only, seed))
+            scenarios.append(_chosen(load(file, server=server), only, seed))
         except ScenarioError as error:  # noqa: PERF203  (all files' problems at once)
             problems.extend(error.problems)
     if problems:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 
-from lab.judge import causes, effects, metrics, rewriting, sentinel
+from lab.judge import causes, effects, kamailio, metrics, rewriting, sentinel
 from lab.judge.chain import chain
 from lab.judge.story import Line, Story
 from lab.mitigations.catalogue import not_offered, unsupported
 from lab.model.outcome import CauseFound, Outcome, ProbeFate
-from lab.model.scenario import Account, Cell
+from lab.model.scenario import Account, Cell, Software
 from lab.model.verdict import Verdict
 
 SET_UP_S = 1.0
@@ -52,9 +52,12 @@ def judge(cell: Cell, lines: list[Line]) -> Outcome:
 
 
 def why_unsupported(cell: Cell) -> str:
-    """Why the cell's strategy cannot exist there; empty if it can. Such a cell is not run."""
+    """Why the cell's strategy or faults cannot exist there; empty if they can. Such a cell is not run."""
     registers = cell.client.account is Account.REGISTER
-    return unsupported(cell.strategy.mitigations, transport=cell.transport.value, registers=registers, pjsip=cell.pjsip)
+    lacking = unsupported(
+        cell.strategy.mitigations, transport=cell.transport.value, registers=registers, pjsip=cell.pjsip
+    )
+    return lacking or (kamailio.lacks(cell) if cell.server.software is Software.KAMAILIO else "")
 
 
 def _not_offered(cell: Cell, story: Story) -> str:

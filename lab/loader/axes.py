@@ -20,10 +20,10 @@ from lab.model.fault import Fault
 from lab.model.middlebox import GROUPS, Grade, Middlebox
 from lab.model.pjsip import RELEASES
 from lab.model.rules import LONGEST_LABEL, Label, is_name
-from lab.model.scenario import Strategy, Transport
+from lab.model.scenario import Server, Software, Strategy, Transport
 from lab.model.topology import Role, Topology
 
-AXES = ("strategy", "middlebox", "transport", "failure", "pjsip")
+AXES = ("strategy", "middlebox", "transport", "failure", "pjsip", "server")
 _DEFAULTS: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(ScenarioFile)}
 
 Middleboxes = tuple[tuple[str, Middlebox], ...]
@@ -81,25 +81,26 @@ class _Profile(Middlebox):
     base: str = ""
 
 
-def read_axes(root: Node, topology: Topology | None, problems: list[Problem]) -> list[Axis]:
+def read_axes(root: Node, topology: Topology | None, problems: list[Problem], *, server: Software) -> list[Axis]:
     """Read all axes, those of the matrix first and in its order.
 
     Args:
         root: the scenario.
         topology: its network; None if that could not be read, and then nothing is said about middlebox nodes.
         problems: where problems go.
+        server: the program that serves where nothing is said about it.
     """
     matrix = _matrix(root, problems)
     axes = []
     for name in [*matrix, *(name for name in AXES if name not in matrix)]:
         axis = Axis(name, swept=name in matrix)
-        read = _reader(name, topology)
+        read = _reader(name, topology, server)
         if name in matrix:
             _read_swept(axis, matrix[name], read, problems)
         elif (fixed := root.get(name)) is not None:
             _add(axis, fixed, read, problems)
         else:
-            _default(axis, root, topology, problems)
+            _default(axis, root, topology, problems, server)
         axes.append(axis)
     return axes
 
@@ -128,7 +129,7 @@ def _matrix(root: Node, problems: list[Problem]) -> dict[str, Node]:
 _Read = Callable[[Node, list[Problem]], Option | None]
 
 
-def _reader(name: str, topology: Topology | None) -> _Read:
+def _reader(name: str, topology: Topology | None, server: Software = Software.SCRIPTED) -> _Read:
     if name == "strategy":
         return _read_strategy
     if name == "transport":
@@ -137,6 +138,8 @@ def _reader(name: str, topology: Topology | None) -> _Read:
         return _read_release
     if name == "failure":
         return lambda node, problems: _read_failure(topology, node, problems)
+    if name == "server":
+        return lambda node, problems: _read_server(server, node, problems)
     if topology is None:
         return _read_name_only
     boxes = [node.name for node in topology.nodes if node.role is Role.MIDDLEBOX]
@@ -172,7 +175,7 @@ def _add(axis: Axis, node: Node, read: _Read, problems: list[Problem]) -> None:
         axis.options.append(option)
 
 
-def _default(axis: Axis, root: Node, topology: Topology | None, problems: list[Problem]) -> None:
+def _default(axis: Axis, root: Node, topology: Topology | None, problems: list[Problem], server: Software) -> None:
     if axis.name == "strategy":
         axis.options.append(Option(_DEFAULTS["strategy"], catalogue.strategy(_DEFAULTS["strategy"])))
     elif axis.name == "transport":
@@ -181,6 +184,8 @@ def _default(axis: Axis, root: Node, topology: Topology | None, problems: list[P
         axis.options.append(Option(_DEFAULTS["pjsip"], _DEFAULTS["pjsip"]))
     elif axis.name == "failure":
         axis.options.append(Option("", Failure()))
+    elif axis.name == "server":
+        axis.options.append(Option(server.value, Server(software=server)))
     elif topology is None:
         axis.complete = False
     elif any(node.role is Role.MIDDLEBOX for node in topology.nodes):
@@ -226,6 +231,25 @@ def _read_release(node: Node, problems: list[Problem]) -> Option | None:
             problems.append(node.problem("unknown release of pjsip", allowed=choice(name, RELEASES)))
         return None
     return Option(name, name)
+
+
+def _read_server(default: Software, node: Node, problems: list[Problem]) -> Option | None:
+    """Read which program serves, and in a mapping what else is said of it."""
+    if isinstance(node.value, str):
+        software = value_of(Software, node, problems)
+        return None if software is None else Option(software.value, Server(software=software))
+    if not isinstance(node.value, dict):
+        if node.value is not None:
+            words = ", ".join(word.value for word in Software)
+            allowed = f"one of {words}, or a mapping with {', '.join(keys(Server))}"
+            problems.append(node.problem("neither a word nor a mapping", allowed=allowed))
+        return None
+    server = build(Server, node, problems)
+    if server is None:
+        return None
+    if node.get("software") is None:
+        server = dataclasses.replace(server, software=default)
+    return Option(server.software.value, server)
 
 
 def _read_strategy(node: Node, problems: list[Problem]) -> Option | None:

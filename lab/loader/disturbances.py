@@ -47,19 +47,34 @@ def check_targets(nodes: Sequence[Node], topology: Topology, problems: list[Prob
 def check_faults(
     nodes: Sequence[Node],
     found: Sequence[Fault | None],
-    server: Server | None,
+    servers: Sequence[Server],
     ends: Seconds | None,
     problems: list[Problem],
 ) -> None:
-    """Faults begin before the end, and not before the client has fallen silent."""
+    """Faults begin before the end, and not before the client has fallen silent, whichever server it is."""
+    grants: list[Seconds | None] = [*dict.fromkeys(server.subscription_expires for server in servers)]
+    for granted in grants or [None]:
+        reported = set(problems)
+        checked: list[Problem] = []
+        _check_times(nodes, found, granted, ends, checked)
+        problems += [problem for problem in checked if problem not in reported]
+
+
+def _check_times(
+    nodes: Sequence[Node],
+    found: Sequence[Fault | None],
+    granted: Seconds | None,
+    ends: Seconds | None,
+    problems: list[Problem],
+) -> None:
     for node, fault in zip(nodes, found, strict=True):
         if fault is None or ends is None:
             continue
         (parameters,) = node.value.values() if isinstance(node.value, dict) else (node,)
         at = parameters.get("at") or node
         begins = fault.at.fixed
-        if fault.at.event is Event.REFRESH_DUE and server is not None:
-            due = float(server.subscription_expires) - REFRESH_BEFORE_EXPIRY_S
+        if fault.at.event is Event.REFRESH_DUE and granted is not None:
+            due = float(granted) - REFRESH_BEFORE_EXPIRY_S
             begins = due + fault.at.offset
             if begins < 0:
                 what = f"before the client falls silent: the refresh is due at {Seconds(max(0.0, due))}"

@@ -1,7 +1,7 @@
 """The shape of a scenario file, key by key.
 
 Keys that can be written in several ways are typed ``Any`` here, with their JSON schema beside them, and are read by the
-module that knows the ways: ``axes`` (strategy, middlebox, matrix) and ``kinds`` (faults, mitigations).
+module that knows the ways: ``axes`` (strategy, middlebox, server, matrix) and ``kinds`` (faults, mitigations).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, WithJsonSchema
 from lab.model.impairment import Impairment
 from lab.model.pjsip import DEFAULT, RELEASES
 from lab.model.rules import Seed, Text, Yaml
-from lab.model.scenario import Claim, Client, Expectation, Probe, Server, Transport
+from lab.model.scenario import Claim, Client, Expectation, Probe, Server, Software, Transport
 from lab.units import Lasting
 
 _NAME_OR_MAPPING = {"anyOf": [{"type": "string"}, {"type": "object"}]}
@@ -25,6 +25,7 @@ _AXES = {
     "failure": {"type": "object"},
     "transport": {"enum": [t.value for t in Transport]},
     "pjsip": {"enum": list(RELEASES)},
+    "server": {"anyOf": [{"enum": [s.value for s in Software]}, {"type": "object"}]},
 }
 _MATRIX = {
     "type": "object",
@@ -44,7 +45,7 @@ class ScenarioFile(Yaml):
         seed: all randomness of a cell follows from it.
         topology: name of a file in ``topologies/``, or a path below the scenario's folder.
         transport: SIP transport; an axis.
-        server: what the SIP server grants and does.
+        server: which program it is, or a mapping with that (``software``), what it grants and what it does; an axis.
         client: what the client is, and what it sets up before it falls silent.
         pjsip: release of the lab's client; an axis.
         middlebox: catalogue name, or a mapping with ``name`` and the values (those of ``base`` unless given); with
@@ -67,7 +68,7 @@ class ScenarioFile(Yaml):
     seed: Seed = 1
     topology: Text
     transport: Transport = Transport.TLS
-    server: Server = field(default_factory=Server)
+    server: Software | Server = field(default_factory=Server)
     client: Client = field(default_factory=Client)
     pjsip: Annotated[Any, WithJsonSchema({"enum": list(RELEASES)})] = DEFAULT
     middlebox: Annotated[Any, WithJsonSchema(_NAME_OR_MAPPING)] = None

@@ -24,14 +24,18 @@ from lab.loader.timing import check_claims, check_probes
 from lab.loader.yaml_lines import Node, read_yaml
 from lab.model.impairment import Impairment
 from lab.model.rules import kebab
-from lab.model.scenario import Cell, Claim, Probe, Scenario
+from lab.model.scenario import Cell, Claim, Probe, Scenario, Software
 
-_PLAIN = ("title", "source", "why", "seed", "server", "client", "expect", "ends")
+_PLAIN = ("title", "source", "why", "seed", "client", "expect", "ends")
 """Keys whose value says all; the others need each other."""
 
 
-def load(path: Path) -> Scenario:
+def load(path: Path, *, server: Software = Software.SCRIPTED) -> Scenario:
     """Read a scenario file.
+
+    Args:
+        path: the file.
+        server: the program that serves where the file does not say which.
 
     Raises:
         ScenarioError: the file, or the topology it names, is wrong; it holds every problem found.
@@ -39,20 +43,20 @@ def load(path: Path) -> Scenario:
     problems: list[Problem] = []
     text = read_text(path, str(path), problems)
     root = None if text is None else read_yaml(text, str(path), problems)
-    scenario = None if text is None or root is None else _read(path, text, root, problems)
+    scenario = None if text is None or root is None else _read(path, text, root, problems, server)
     if scenario is None or problems:
         raise ScenarioError(problems)
     return scenario
 
 
-def _read(path: Path, text: str, root: Node, problems: list[Problem]) -> Scenario | None:
+def _read(path: Path, text: str, root: Node, problems: list[Problem], server: Software) -> Scenario | None:
     check_file_name(path, root.file, problems)
     known = keys(ScenarioFile)
     written = root.value if isinstance(root.value, dict) else {}
     problems += [unknown_key(child, known) for key, child in written.items() if key not in known]
     parts = {key: _part(root, key, problems) for key in _PLAIN}
     topology = topology_of(root, path, problems)
-    axes = read_axes(root, topology, problems)
+    axes = read_axes(root, topology, problems, server=server)
 
     fault_nodes, probe_nodes, claim_nodes = (_items(root, key, problems) for key in ("faults", "probes", "claims"))
     impairment_nodes = _items(root, "impairments", problems)
@@ -66,7 +70,8 @@ def _read(path: Path, text: str, root: Node, problems: list[Problem]) -> Scenari
     if topology is not None:
         check_targets(all_nodes, topology, problems)
         check_impairments(impairment_nodes, impairments, topology, problems)
-    check_faults(all_nodes, all_faults, parts["server"], parts["ends"], problems)
+    servers = [option.value for axis in axes if axis.name == "server" for option in axis.options]
+    check_faults(all_nodes, all_faults, servers, parts["ends"], problems)
     check_probes(probe_nodes, probes, parts["ends"], problems)
     check_client(root, parts["client"], problems)
     check_command(root, parts["client"], path, problems)
@@ -92,7 +97,7 @@ def _read(path: Path, text: str, root: Node, problems: list[Problem]) -> Scenari
                 topology=topology,
                 middleboxes=combination["middlebox"].value if failure.middleboxes is None else failure.middleboxes,
                 transport=combination["transport"].value,
-                server=parts["server"],
+                server=combination["server"].value,
                 client=parts["client"],
                 strategy=combination["strategy"].value,
                 faults=tuple(fault for fault in (*found_faults, *failure.faults) if fault is not None),

@@ -42,17 +42,28 @@ class Account(str, Enum):
     """A registration and a presence subscription."""
 
 
+class Software(str, Enum):
+    """Which program is the SIP server."""
+
+    SCRIPTED = "scripted"
+    """The lab's own, which can be told to misbehave and costs nothing while idle."""
+    KAMAILIO = "kamailio"
+    """Kamailio, as installed on the host; see docs/kamailio.md."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Server(Yaml):
-    """The scripted SIP server.
+    """The SIP server.
 
     Attributes:
+        software: which program it is.
         subscription_expires: what it grants at most (RFC 6665 §4.2.1.1), in the 200 and in NOTIFY.
         registration_expires: what it grants at most (RFC 3261 §10.3).
         notify_route: how NOTIFY is addressed.
         answers_crlf: whether a double-CRLF ping gets its pong (RFC 5626 §3.5.1).
     """
 
+    software: Software = Software.SCRIPTED
     subscription_expires: WholeSeconds = Seconds(
         600
     )  # pjsip's PJSIP_PRES_DEFAULT_EXPIRES, so the client's wish decides
@@ -157,7 +168,7 @@ class Claim(Yaml):
     """The outcome the author expects of the cells it matches.
 
     Attributes:
-        strategy, middlebox, transport, failure, pjsip: cell labels this claim speaks of; empty: any.
+        strategy, middlebox, transport, failure, pjsip, server: cell labels this claim speaks of; empty: any.
         verdict: expected verdict.
         cause: expected kind of cause of a ``fail``; None: any.
         at: expected time of the cause; None: any.
@@ -170,6 +181,7 @@ class Claim(Yaml):
     transport: OneOrMore = ()
     failure: OneOrMore = ()
     pjsip: OneOrMore = ()
+    server: OneOrMore = ()
     cause: Cause | None = None
     at: Seconds | None = None
     within: Lasting = Seconds(0.5)

@@ -16,6 +16,8 @@ from typing import Any
 from lab.actors import stdio
 from lab.actors.aging import Aging
 from lab.actors.capture import Capture
+from lab.actors.kamailio import actor as kamailio
+from lab.actors.kamailio.server import CONFIGURATION, LOG
 from lab.actors.observer import Observer
 from lab.actors.pjsip import client as pjsip_client
 from lab.actors.pjsip.settings import MEMORY_FILE
@@ -27,9 +29,9 @@ from lab.backends.netns import bare
 from lab.model import wire
 from lab.model.fault import ForgedSegment
 from lab.model.middlebox import Middlebox
-from lab.model.scenario import Cell, Transport
+from lab.model.scenario import Cell, Software, Transport
 from lab.model.topology import Role
-from lab.network import forge
+from lab.network import forge, loopback
 from lab.network.apply import Network, apply
 from lab.network.plan import plan, render
 from lab.runner import images
@@ -47,6 +49,12 @@ TLS_FOLDER = "tls"
 """The run's certificates: below the run folder, which is two levels above a cell's."""
 
 
+STATISTICS = "kamailio.json"
+"""What Kamailio has counted, in the cell's folder."""
+STATISTICS_WITHIN_S = 10.0
+"""Seven questions over the loopback; Kamailio answers each within milliseconds."""
+
+
 class Stage:
     """Everything of one cell that has to be undone; `close` undoes it in reverse order."""
 
@@ -59,6 +67,7 @@ class Stage:
         self._undo: list[Callable[[], Any]] = []
         self.client_node = cell.topology.only(Role.CLIENT).name
         self.server_node = cell.topology.only(Role.SERVER).name
+        self.serves_kamailio = cell.server.software is Software.KAMAILIO
         try:
             self._build(open_backend)
         except BaseException:
@@ -73,6 +82,8 @@ class Stage:
         self._undo.append(backend.close)
         self.network: Network = apply(operations, make=backend.make)
         self._undo.append(self.network.close)
+        if self.serves_kamailio:
+            loopback.take_up(self.network.namespaces[self.server_node])  # over which it is talked to
         self.server = self._actor("server", backend, self.server_node, parts[self.server_node], OurLines())
         self.client = self._actor("client", backend, self.client_node, parts[self.client_node], ClientLines())
         if any(isinstance(fault, ForgedSegment) for fault in self.cell.faults):
@@ -154,6 +165,7 @@ class Stage:
     def start_server(self) -> None:
         """Tell the server its part of the cell."""
         server = self.cell.server
+        folder = {"folder": str(self._folder)} if self.serves_kamailio else {}
         self.server.tell(
             "start",
             address=self.address_of_server,
@@ -168,7 +180,15 @@ class Stage:
             answers_crlf=server.answers_crlf,
             seed=self.cell.seed,
             mitigations=self._mitigations("server"),
+            **folder,
         )
+
+    async def server_statistics(self) -> None:
+        """Have Kamailio write what it has counted into the cell's folder."""
+        if self.serves_kamailio and not self.server.frozen:
+            said = self.expectations.next(who="server", ev="statistics")
+            self.server.tell("statistics", file=STATISTICS)
+            await self.expectations.within(STATISTICS_WITHIN_S, said, "the server's statistics")
 
     def start_client(self) -> None:
         """Tell the client its part of the cell."""
@@ -210,10 +230,18 @@ class Stage:
         return str(self.cell.topology.address(self.server_node).ip)
 
     def _server_part(self) -> Part:
+        if self.serves_kamailio:
+            return Part(
+                program=kamailio.main,
+                log=self._folder / "server.out",
+                image=images.of_server(self.cell),
+                reads=(self.certificates,),
+                writes=tuple(self._folder / name for name in (CONFIGURATION, LOG, STATISTICS)),
+            )
         return Part(
             program=sip_server.main,
             log=self._folder / "server.out",
-            image=images.SERVER,
+            image=images.of_server(self.cell),
             reads=(self.certificates,),
             writes=(self._folder / "tls.keys",),
         )

@@ -88,6 +88,7 @@ class Timeline:
                 task.cancel()
         self._stage.observe_now()
         self._record.take("runner", "end", at=self._silence + float(self._cell.ends))
+        await self._stage.server_statistics()
 
     async def _set_up(self) -> bool:
         """Until the client falls silent; False if it never gets there."""

@@ -60,7 +60,8 @@ why: because
 seed: 1
 topology: two
 transport: tls
-server: { subscription-expires: 600 s, registration-expires: 300 s, notify-route: flow, answers-crlf: true }
+server: { software: scripted, subscription-expires: 600 s, registration-expires: 300 s,
+          notify-route: flow, answers-crlf: true }
 client: { account: subscribe }
 pjsip: 2.15.1
 middlebox:
@@ -168,7 +169,8 @@ LIVENESS = {
     "seed": ("seed: 1", "seed: 2"),
     "topology": ("topology: two", "topology: other"),
     "transport": ("transport: tls\n", "transport: tcp\n"),
-    "server": ("server: { subscription-expires: 600 s, ", "server: { subscription-expires: 60 s, "),
+    "server": ("server: { software: scripted, subscription-", "server: { software: kamailio, subscription-"),
+    "server.software": ("software: scripted", "software: kamailio"),
     "server.subscription-expires": ("subscription-expires: 600 s", "subscription-expires: 60 s"),
     "server.registration-expires": ("registration-expires: 300 s", "registration-expires: 60 s"),
     "server.notify-route": ("notify-route: flow", "notify-route: contact"),
@@ -301,6 +303,7 @@ LIVENESS = {
     "claims": ("claims: [{ verdict: fail, cause: link-down, at: 20 s, within: 1 s }]\n", ""),
     "claims.strategy": ("{ verdict", "{ strategy: ping, verdict"),
     "claims.middlebox": ("{ verdict", "{ middlebox: mine+rfc-ideal, verdict"),
+    "claims.server": ("{ verdict", "{ server: scripted, verdict"),
     "claims.transport": ("{ verdict", "{ transport: [tls], verdict"),
     "claims.pjsip": ("{ verdict", "{ pjsip: [2.15.1], verdict"),
     "claims.verdict": ("verdict: fail, cause: link-down, at: 20 s, within: 1 s", "verdict: pass"),
