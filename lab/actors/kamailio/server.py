@@ -24,6 +24,8 @@ from lab.errors import LabFault
 from lab.mitigations import classes
 from lab.mitigations.base import ServerSide
 from lab.model import wire
+from lab.sip.message import Request
+from lab.sip.sender import sender
 from lab.sip.transaction import TIMER_F
 
 CONFIGURATION, LOG = "kamailio.cfg", "server.log"
@@ -252,7 +254,17 @@ class KamailioServer:
     def _request(self, told: Told, at: float) -> None:
         flow = self.flows.seen(told.get("flow"), told.number("connection"), at=at)
         method, call_id, cseq = told.get("method"), told.get("call_id"), told.number("cseq")
-        self.channel.emit("request", at=at, method=method, flow=flow.id, peer=flow.peer, call_id=call_id, cseq=cseq)
+        headers = tuple((name.capitalize(), told.get(name)) for name in ("via", "contact"))
+        self.channel.emit(
+            "request",
+            at=at,
+            method=method,
+            flow=flow.id,
+            peer=flow.peer,
+            call_id=call_id,
+            cseq=cseq,
+            **sender(Request(method=method, uri=told.get("aor"), headers=headers)),
+        )
         if method in ("SUBSCRIBE", "REGISTER"):
             self._asked[call_id, cseq] = Asked(
                 method, flow.id, flow.transport, flow.peer, call_id,
