@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.model.fault import Fault, ServerMute, ServerRestart, ServerSlow
+from lab.model.fault import ExpiredCertificate, Fault, ServerMute, ServerRestart, ServerSlow
 from lab.model.scenario import Cell
 
 _NO_MITIGATION = {
@@ -27,5 +27,7 @@ def _cannot(fault: Fault) -> str:
             return "Kamailio cannot be told to answer late"
         case ServerRestart(keeps_state=True):
             return "Kamailio keeps its state in memory here, so a restart loses it"
+        case ExpiredCertificate():
+            return "Kamailio is not told to change its certificate while it runs"
         case _:
             return ""

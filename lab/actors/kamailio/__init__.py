@@ -5,7 +5,7 @@ events; ``config`` writes its configuration, ``log`` reads its log, ``rpc`` spea
 
 Commands and events are those of ``lab.actors.sip_server``, but for what Kamailio cannot do or does not tell:
 
-- ``answer`` does not exist, nor ``go-down`` with ``keeps_state``; ``lab.judge.kamailio`` says so before a start.
+- ``answer`` and ``certificate`` do not exist, nor ``go-down`` with ``keeps_state``; see ``lab.judge.kamailio``.
 - A flow is noticed by its first SIP message; one that carries none has no ``flow`` events. ``crlf-ping`` is not told:
   the pong is sent by Kamailio's core.
 - ``statistics`` {file} is a command of its own: counters and open connections, into a file of the cell's folder.
