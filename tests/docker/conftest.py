@@ -10,6 +10,7 @@ import pytest
 
 from lab.backends import daemon, images
 from lab.errors import HostNotCapable
+from tests.docker.provision import unavailable
 
 
 @pytest.fixture(scope="session")
@@ -19,7 +20,7 @@ def names() -> dict[str, str]:
         images.build(images.NODES)
         daemon.check(images.NODES)
     except HostNotCapable as lack:
-        pytest.skip(f"{lack.missing}; {lack.fix}")
+        unavailable(lack)
     return {kind: images.tag(kind) for kind in images.NODES}
 
 
