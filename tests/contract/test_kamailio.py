@@ -1,0 +1,197 @@
+"""Kamailio as the server of a real pjsip client, in a network namespace of its own: what it does and what it tells.
+
+Nothing is awaited by sleeping: a test waits for an event, and each wait has a deadline.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lab.actors.kamailio import actor, child
+from lab.mitigations.flow_timer import FlowTimer
+from lab.mitigations.server_options import ServerOptions
+from lab.mitigations.server_outbound import ServerOutbound
+from lab.mitigations.short_expiry import ShortExpiry
+from lab.model.wire import to_json
+from lab.network.sockets import listening
+from lab.units import Seconds
+from tests.contract.pjsip_stage import ADDRESS, Actor, Stage
+from tests.e2e.lab_command import wait_until
+
+pytestmark = [
+    pytest.mark.kernel,
+    pytest.mark.skipif(child.program() is None, reason=f"needs `apt-get install {' '.join(child.PACKAGES)}`"),
+]
+
+PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061}
+STARTS_WITHIN_S = 60.0
+"""Less than a second on an idle machine."""
+
+Serve = Callable[..., Actor]
+
+
+@pytest.fixture
+def serve(stage_apart: Stage) -> Serve:
+    """Start Kamailio; it is ready when this returns."""
+
+    def start(*mitigations: Any, **settings: Any) -> Actor:
+        usual = {
+            "subscription_expires": 600.0,
+            "registration_expires": 300.0,
+            "notify_route": "flow",
+            "answers_crlf": True,
+            "seed": 1,
+        }
+        server = stage_apart._actor(actor.main)
+        server.tell(
+            "start",
+            folder=str(stage_apart.folder),
+            address=ADDRESS,
+            ports=PORTS,
+            certificate=str(stage_apart.certificate.certificate),
+            key=str(stage_apart.certificate.key),
+            mitigations=[to_json(mitigation) for mitigation in mitigations],
+            **(usual | settings),
+        )
+        server.expect("ready", within=STARTS_WITHIN_S)
+        return server
+
+    return start
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
+def test_probes_reach_the_client(transport: str, serve: Serve, stage_apart: Stage) -> None:
+    """Of every kind, more than once; and a call is made, held and ended, as the client sees, too."""
+    server = serve()
+    client = stage_apart.client(PORTS[transport], transport=transport)
+    subscription = server.expect("subscription", state="active")
+    assert subscription["expires"] == 600
+    client.expect("subscribed")
+    for number, kind in enumerate(("notify", "message", "options", "notify")):
+        server.tell(kind, probe=f"p{number}", within=10.0)
+        answered = server.expect("probe", probe=f"p{number}", state="answered")
+        assert (answered["kind"], answered["code"], answered["flow"]) == (kind, 200, subscription["flow"])
+    client.expect("notify", note="p3")
+    server.tell("invite", probe="call", within=10.0, hold=0.1)
+    for state in ("sent", "talking", "ending", "answered"):
+        server.expect("probe", probe="call", state=state)
+    client.expect("call", state="confirmed")
+    client.expect("call", state="disconnected")
+    server.tell("stop")
+    assert server.end() == 0
+
+
+def test_a_subscription_exists_before_the_client_says_so(serve: Serve, stage_apart: Stage) -> None:
+    """Events have the times at which Kamailio did things, however late its log is read."""
+    server = serve()
+    client = stage_apart.client(PORTS["tls"])
+    assert server.expect("subscription", state="active")["at"] <= client.expect("subscribed")["at"]
+
+
+def test_a_registration_and_its_flow(serve: Serve, stage_apart: Stage) -> None:
+    """A probe outside the dialog goes to the binding; when the client is gone, there is no flow for it."""
+    server = serve()
+    client = stage_apart.client(PORTS["tls"], account="register")
+    binding = server.expect("binding", state="active")
+    assert binding["expires"] == 300
+    client.expect("subscribed")
+    client.process.kill()
+    ended = server.expect("flow", id=binding["flow"])
+    while ended["state"] in ("accepted", "secured"):
+        ended = server.expect("flow", id=binding["flow"])
+    assert ended["state"] in ("closed", "reset")
+    for kind in ("options", "notify"):
+        server.tell(kind, probe=kind, within=10.0)
+        failed = server.expect("probe", probe=kind, state="failed")
+        assert (failed["reason"], failed["flow"]) == ("flow-gone", binding["flow"])
+
+
+def test_no_client_no_probe(serve: Serve) -> None:
+    server = serve()
+    for kind in ("notify", "options"):
+        server.tell(kind, probe=kind, within=10.0)
+        assert server.expect("probe", probe=kind, state="failed")["reason"] == "no-subscription"
+
+
+def test_it_closes_a_flow_when_told(serve: Serve, stage_apart: Stage) -> None:
+    server = serve()
+    client = stage_apart.client(PORTS["tls"])
+    client.expect("subscribed")
+    server.tell("close")
+    flow = server.expect("obeyed", do="close")["flow"]
+    assert server.expect("flow", id=flow, state="closed")["reason"] == "by server"
+    client.expect("transport", state="disconnected")
+
+
+def test_a_restart_loses_everything(serve: Serve, stage_apart: Stage) -> None:
+    """As if killed: nobody listens, the client's connection ends; then it serves anew and knows of nothing."""
+    server = serve()
+    client = stage_apart.client(PORTS["tls"])
+    client.expect("subscribed")
+    assert stage_apart.namespace is not None
+    server.tell("go-down", keeps_state=False)
+    server.expect("obeyed", do="go-down")
+    assert not listening(stage_apart.namespace) & set(PORTS.values())
+    client.expect("transport", state="disconnected")
+    server.tell("come-up")
+    server.expect("ready", within=STARTS_WITHIN_S)
+    assert set(PORTS.values()) <= listening(stage_apart.namespace)
+    server.tell("notify", probe="p", within=10.0)
+    assert server.expect("probe", probe="p", state="failed")["reason"] == "no-subscription"
+
+
+def test_it_keeps_a_flow_alive_with_options(serve: Serve, stage_apart: Stage) -> None:
+    server = serve(ServerOptions(interval=Seconds(1)))
+    stage_apart.client(PORTS["tls"])
+    server.expect("keep-alive", kind="options", state="sent")
+    assert server.expect("keep-alive", kind="options", state="answered")["code"] == 200
+
+
+def test_it_grants_less_and_says_when_a_subscription_is_over(serve: Serve, stage_apart: Stage) -> None:
+    server = serve(ShortExpiry(expiry=Seconds(2)))
+    client = stage_apart.client(PORTS["tls"])
+    assert server.expect("subscription", state="active")["expires"] == 2
+    client.process.kill()
+    server.expect("subscription", state="expired", within=20.0)
+
+
+@pytest.mark.parametrize("mitigation", [ServerOutbound(), FlowTimer(time=Seconds(25))])
+def test_it_supports_outbound(mitigation: Any, serve: Serve, stage_apart: Stage) -> None:
+    """What it was asked for is in the answer to REGISTER, as pjsip's log shows it."""
+    serve(mitigation)
+    client = stage_apart.client(PORTS["tls"], account="register")
+    client.expect("subscribed")
+    log = client.log.with_suffix(".pjsip.log").read_text("utf-8", "replace")
+    assert "Require: outbound" in log
+    assert ("Flow-Timer: 25" in log) == isinstance(mitigation, FlowTimer)
+
+
+def test_statistics(serve: Serve, stage_apart: Stage) -> None:
+    server = serve()
+    stage_apart.client(PORTS["tls"]).expect("subscribed")
+    server.tell("statistics", file="counted.json")
+    assert server.expect("statistics")["connections"] == 1
+    counted = json.loads((stage_apart.folder / "counted.json").read_text("utf-8"))
+    assert counted["statistics"]["core:rcv_requests_subscribe"] == 1
+    assert [connection["type"] for connection in counted["core.tcp_list"]] == ["TLS"]
+
+
+def test_a_configuration_that_cannot_work_ends_the_actor_with_its_reason(stage_apart: Stage, serve: Serve) -> None:
+    """Kamailio's own words are in the actor's last ones."""
+    with pytest.raises(AssertionError):
+        serve(certificate="/nowhere/server.pem", key="/nowhere/server.key")
+    server = stage_apart.actors[-1]
+    assert server.end() != 0
+    assert "/nowhere/server.pem" in server.log.read_text("utf-8")
+
+
+def test_nothing_of_it_survives_the_actor(serve: Serve, stage_apart: Stage) -> None:
+    server = serve()
+    namespace = stage_apart.namespace
+    assert namespace is not None
+    server.process.kill()
+    wait_until("nobody listens any more", lambda: not listening(namespace) & set(PORTS.values()))

@@ -1,0 +1,84 @@
+"""Kamailio and the scripted server: the same scenarios, the same verdicts and causes, in virtual and in real time."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lab.actors.kamailio import child
+from lab.worlds import kernel
+from tests.e2e.lab_command import ROOT, run
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(child.program() is None, reason=f"needs `apt-get install {' '.join(child.PACKAGES)}`"),
+    pytest.mark.timeout(300),
+]
+
+ARTICLE = ROOT / "scenarios" / "article"
+
+BOTH = """\
+title: A short silence
+topology: {topology}
+middlebox: {{ name: forgets-soon, base: silent-60s, established-idle-timeout: 4 s }}
+transport: tls
+matrix:
+  strategy: [none]
+  server: [scripted, kamailio]
+probes: [{{ at: 1 s }}, {{ at: 7 s }}]
+ends: 13 s
+claims:
+  - {{ server: [scripted, kamailio], verdict: fail, cause: middlebox-forgot-flow, at: 5 s, within: 1 s }}
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _kernel() -> None:
+    """There is a kernel for virtual time; it is built if it is not (two or three minutes)."""
+    if kernel.find() is None:
+        kernel.build()
+
+
+@pytest.mark.parametrize("name", ["idle-subscription", "idle-behind-nat", "silent-call"])
+def test_the_article_s_claims_hold_with_kamailio(name: str, tmp_path: Path) -> None:
+    """They were made of the scripted server: verdict, cause and its moment."""
+    done = run(
+        *("run", ARTICLE / f"{name}.yaml", "--clock", "virtual", "--server", "kamailio", "--json"),
+        *("--out", tmp_path / "runs"),
+        home=tmp_path,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    cells = json.loads(done.stdout)["cells"]
+    assert cells
+    assert all(cell["claim"]["holds"] for cell in cells)
+    folder = tmp_path / "runs" / "latest" / "cells" / cells[0]["name"]
+    assert "loadmodule" in (folder / "kamailio.cfg").read_text("utf-8")
+    assert "@lab ready" in (folder / "server.log").read_text("utf-8")
+    assert json.loads((folder / "kamailio.json").read_text("utf-8"))["statistics"]["core:rcv_requests_subscribe"] == 1
+
+
+@pytest.mark.parametrize("clock", ["real", "virtual"])
+def test_a_matrix_of_servers(clock: str, tmp_path: Path) -> None:
+    """In one run, side by side."""
+    topology = tmp_path / "home-nat.yaml"
+    topology.write_text((ROOT / "topologies" / "home-nat.yaml").read_text("utf-8"), "utf-8")
+    scenario = tmp_path / "both.yaml"
+    scenario.write_text(BOTH.format(topology="./home-nat.yaml"), "utf-8")
+    done = run("run", scenario, "--clock", clock, "--json", "--out", tmp_path / "runs", home=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    cells = json.loads(done.stdout)["cells"]
+    assert [cell["axes"]["server"] for cell in cells] == ["scripted", "kamailio"]
+
+
+def test_what_it_cannot_do_is_said(tmp_path: Path) -> None:
+    """Such a cell is not run, and never passes."""
+    done = run(
+        *("run", ARTICLE / "server-keeps-alive.yaml", "--server", "kamailio", "--json", "--out", tmp_path / "runs"),
+        *("--only", "strategy=server-crlf-25s", "--clock", "virtual"),
+        home=tmp_path,
+    )
+    (cell,) = json.loads(done.stdout)["cells"]
+    assert cell["verdict"] == "unsupported"
+    assert "CRLF" in cell["doubt"]

@@ -1,0 +1,248 @@
+"""Kamailio without Kamailio: its configuration, its log, and what a cell with it cannot have."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.actors.channel import Channel, Lines
+from lab.actors.kamailio import child, log
+from lab.actors.kamailio.clients import Asked, Clients
+from lab.actors.kamailio.config import Wanted, render
+from lab.actors.kamailio.flows import Flow, Flows
+from lab.actors.sip_server.settings import Settings
+from lab.errors import HostNotCapable
+from lab.judge.verdict import why_unsupported
+from lab.loader.load import load
+from lab.model.fault import ServerClose, ServerMute, ServerRestart, ServerSlow
+from lab.model.scenario import Software
+from lab.model.when import When
+from lab.units import Seconds
+
+ROOT = Path(__file__).parents[2]
+
+SETTINGS = Settings(
+    address="203.0.113.10",
+    ports={"udp": 5060, "tcp": 5060, "tls": 5061},
+    subscription_expires=600.0,
+    registration_expires=300.0,
+    notify_route="flow",
+    answers_crlf=True,
+    seed=1,
+    certificate="/run folder/server.pem",
+    key='/run folder/"quoted".key',
+)
+
+
+def configuration(wanted: Wanted | None = None, **changes: Any) -> str:
+    return render(SETTINGS._replace(**changes), wanted or Wanted(600))
+
+
+def test_nothing_is_left_to_fill_in() -> None:
+    assert "@" not in configuration().replace('"@lab "', "")
+
+
+@pytest.mark.parametrize(
+    ("changed", "line"),
+    [
+        ({"address": "203.0.113.9"}, "listen=tls:203.0.113.9:5061"),
+        ({"ports": {"udp": 5070}}, "listen=udp:203.0.113.10:5070"),
+        ({"answers_crlf": False}, "tcp_crlf_ping=no"),
+        ({"notify_route": "contact"}, "tcp_no_connect=no"),
+        ({"registration_expires": 77.0}, 'modparam("registrar", "max_expires", 77)'),
+        ({"wanted": Wanted(30)}, 'modparam("presence", "max_expires", 30)'),
+        ({"wanted": Wanted(600, outbound=True)}, 'modparam("registrar", "outbound_mode", 1)'),
+        ({"wanted": Wanted(600, outbound=True, flow_timer=25)}, 'modparam("registrar", "flow_timer", 25)'),
+        ({"key": None}, 'modparam("tls", "private_key", "/run folder/server.pem")'),
+    ],
+)
+def test_each_setting_changes_the_configuration(changed: dict[str, Any], line: str) -> None:
+    assert line not in configuration().splitlines()
+    assert line in configuration(**changed).splitlines()
+
+
+def test_a_path_cannot_end_its_string() -> None:
+    assert r'"private_key", "/run folder/\"quoted\".key")' in configuration()
+
+
+def test_flows_or_contacts() -> None:
+    """By flow, what comes is taken to come from where it came; by contact, from where it says."""
+    assert "#!define BY_FLOW" in configuration()
+    assert "#!define BY_FLOW" not in configuration(notify_route="contact")
+
+
+def coded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def test_a_line_of_ours() -> None:
+    line = (
+        f" 6(17) NOTICE: @lab request at=12.5 method={coded('SUBSCRIBE')} flow=tls:1.2.3.4:5 cseq=7 connection=<null>"
+    )
+    told = log.parse(line.encode())
+    assert told == log.Told("request", 12.5, {"method": "SUBSCRIBE", "flow": "tls:1.2.3.4:5", "cseq": "7"})
+    assert told.number("connection") == 0
+    assert told.get("contact") == ""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b" 0(1) INFO: tls [tls_mod.c:399]: mod_init(): use OpenSSL version: 30000070",
+        b"@lab request method=x",  # without its time
+        b"@lab request at=1.5 method=%%%%",  # damaged
+    ],
+)
+def test_other_lines(line: bytes) -> None:
+    assert log.parse(line) is None
+
+
+def test_a_peer_cannot_write_fields() -> None:
+    """What a peer says is in base64, whatever it looks like."""
+    told = log.parse(f"@lab request at=1.5 contact={coded('x cseq=9')} cseq=1".encode())
+    assert told is not None
+    assert told.number("cseq") == 1
+    assert told.get("contact") == "x cseq=9"
+
+
+class Heard:
+    """What went into a channel."""
+
+    def __init__(self) -> None:
+        self._ours, theirs = socket.socketpair()
+        self._ours.settimeout(0)
+        self._lines = Lines()
+        self.channel = Channel(theirs)
+
+    def events(self) -> list[dict[str, Any]]:
+        return self._lines.feed(self._ours.recv(1 << 16))
+
+    def close(self) -> None:
+        self._ours.close()
+        self.channel.sock.close()
+
+
+@pytest.fixture
+def heard() -> Iterator[Heard]:
+    heard = Heard()
+    yield heard
+    heard.close()
+
+
+def test_a_flow_is_told_once(heard: Heard) -> None:
+    ended: list[Flow] = []
+    flows = Flows(heard.channel, ended.append)
+    first = flows.seen("tls:198.51.100.2:40000", 1, at=1.0)
+    assert flows.seen("tls:198.51.100.2:40000", 1, at=2.0) == first
+    assert [event["state"] for event in heard.events()] == ["accepted", "secured"]
+    flows.ended("tls:198.51.100.2:40000", "reset", "Connection reset by peer", at=3.0)
+    flows.ended("tcp:198.51.100.2:9", "closed", "fin", at=3.0)  # never seen
+    assert [(event["id"], event["state"], event["at"]) for event in heard.events()] == [("f1", "reset", 3.0)]
+    assert ended == [first]
+
+
+def test_the_same_port_again_is_another_flow(heard: Heard) -> None:
+    flows = Flows(heard.channel, lambda flow: None)
+    flows.seen("tcp:198.51.100.2:40000", 1, at=1.0)
+    assert flows.seen("tcp:198.51.100.2:40000", 2, at=2.0).id == "f2"
+    assert [(event["id"], event["state"]) for event in heard.events()] == [
+        ("f1", "accepted"), ("f1", "closed"), ("f2", "accepted"),
+    ]  # fmt: skip
+
+
+def asked(method: str, **changes: Any) -> Asked:
+    usual = Asked(
+        method, "f1", "tls", "198.51.100.2:40000", "call", "sip:alice@x", "<sip:alice@10.0.0.2;ob>", "600", 5.0
+    )
+    return usual._replace(**changes)
+
+
+def test_a_subscription_from_its_beginning_to_its_end(heard: Heard) -> None:
+    changes: list[int] = []
+    clients = Clients(
+        heard.channel,
+        subscription_expires=60,
+        registration_expires=300,
+        outbound=False,
+        on_change=lambda: changes.append(1),
+    )
+    clients.subscribed(asked("SUBSCRIBE"), at=5.0)
+    assert clients.flows() == {"f1"}
+    clients.subscribed(asked("SUBSCRIBE", flow="f2"), at=50.0)
+    assert clients.flows() == {"f2"}
+    clients.subscribed(asked("SUBSCRIBE", expires="0"), at=70.0)
+    clients.unsubscribed("call", "expired", at=80.0)  # it has ended already
+    told = [(event["id"], event["state"], event["expires"], event["flow"]) for event in heard.events()]
+    assert told == [("s1", "active", 60, "f1"), ("s1", "refreshed", 60, "f2"), ("s1", "terminated", 0, "f1")]
+    assert clients.newest_subscription() is None
+    assert len(changes) == 3
+
+
+@pytest.mark.parametrize(("outbound", "states"), [(False, ["active", "active"]), (True, ["active", "refreshed"])])
+def test_a_device_is_one_binding_with_outbound_only(
+    outbound: bool,
+    states: list[str],
+    heard: Heard,
+) -> None:
+    clients = Clients(
+        heard.channel, subscription_expires=60, registration_expires=300, outbound=outbound, on_change=lambda: None
+    )
+    device = ';reg-id=1;+sip.instance="<urn:uuid:1>"'
+    clients.registered(asked("REGISTER", contact=f"<sip:alice@10.0.0.2:1>{device}"))
+    clients.registered(asked("REGISTER", contact=f"<sip:alice@10.0.0.2:2>{device}", flow="f2"))
+    assert [event["state"] for event in heard.events()] == states
+    target = clients.target()
+    assert target is not None
+    assert target.flow == "f2"
+
+
+def test_what_kamailio_cannot_do_is_not_run() -> None:
+    """With the reason; the scripted server can do all of it."""
+    path = ROOT / "scenarios" / "article" / "server-keeps-alive.yaml"
+    for software in Software:
+        reasons = {cell.name: why_unsupported(cell) for cell in load(path, server=software).cells}
+        expected = {"server-crlf-25s"} if software is Software.KAMAILIO else set()
+        assert {name for name, reason in reasons.items() if reason} == expected
+
+
+@pytest.mark.parametrize(
+    ("fault", "unsupported"),
+    [
+        (ServerMute(at=When(offset=1.0)), True),
+        (ServerSlow(at=When(offset=1.0), by=Seconds(2)), True),
+        (ServerRestart(at=When(offset=1.0), keeps_state=True), True),
+        (ServerRestart(at=When(offset=1.0), keeps_state=False), False),
+        (ServerClose(at=When(offset=1.0)), False),
+    ],
+)
+def test_faults(fault: Any, unsupported: bool) -> None:
+    path = ROOT / "scenarios" / "article" / "idle-subscription.yaml"
+    cell = dataclasses.replace(load(path, server=Software.KAMAILIO).cells[0], faults=(fault,))
+    assert bool(why_unsupported(cell)) == unsupported
+
+
+def test_a_host_without_it_is_told_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child, "program", lambda: None)
+    with pytest.raises(HostNotCapable, match="kamailio") as caught:
+        child.check_host()
+    assert "apt-get install kamailio kamailio-tls-modules" in caught.value.fix
+
+
+def test_children_are_found() -> None:
+    pid = os.fork()
+    if pid == 0:
+        signal.pause()
+    try:
+        assert pid in child._children(os.getpid())
+    finally:
+        os.kill(pid, 9)
+        os.waitpid(pid, 0)
