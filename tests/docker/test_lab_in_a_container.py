@@ -65,7 +65,7 @@ def container() -> Iterator[str]:
 
 
 def _commands(container: str) -> list[str]:
-    shown = subprocess.run(["docker", "top", container, "-eo", "args"], capture_output=True, text=True, check=True)
+    shown = subprocess.run(["docker", "top", container, "-eo", "pid,args"], capture_output=True, text=True, check=True)
     return shown.stdout.splitlines()[1:]
 
 
@@ -74,7 +74,7 @@ def test_a_killed_lab_leaves_no_guest_running(container: str) -> None:
     forever = ("lab", "run", "scenarios/article/idle-behind-nat.yaml", "--clock", "virtual", "--jobs", "1")
     subprocess.run(["docker", "exec", "--detach", container, *forever], check=True)
     wait_until("a guest runs", lambda: sum("time-travel" in line for line in _commands(container)) > 3, within=60)
-    kill = "for each in /proc/[0-9]*; do grep -qa lab.run $each/cmdline && kill -9 ${each#/proc/}; done; true"
+    kill = "for each in /proc/[0-9]*; do grep -qa 'bin/lab.ru[n]' $each/cmdline && kill -9 ${each#/proc/}; done; true"
     subprocess.run(["docker", "exec", container, "sh", "-c", kill], check=True, capture_output=True)
     wait_until("all is over", lambda: len(_commands(container)) == 2, within=60)
     assert not [line for line in _commands(container) if "linux" in line or "python" in line]
