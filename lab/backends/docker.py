@@ -149,7 +149,10 @@ class DockerBackend:
                 f"the container of {node} is not a process of this machine",
                 fix="use a Docker daemon that runs here, not in a virtual machine, and run the lab outside containers",
             )
-        return os.open(f"{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._outside)
+        try:
+            return os.open(f"{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._outside)
+        except FileNotFoundError:  # between the two looks
+            raise LabFault(f"the container of {node} ended at once", detail="its log may say why") from None
 
     def spawn(self, node: str, program: Program, log: Path) -> ContainerActor:  # noqa: ARG002
         """The actor of a node: it runs already, and waits for its first command."""

@@ -277,7 +277,19 @@ def test_check_of_a_clients_image(tmp_path: Path, own_image: str) -> None:
     report = json.loads(done.stdout)
     assert report["conforms"]
     assert report["image"] == own_image
-    again = run("actor", "check", "--image", own_image, "--transport", "tcp", "--", "sh", "-c", "exit 3", home=tmp_path)
+    again = run(
+        "actor",
+        "check",
+        "--image",
+        own_image,
+        "--transport",
+        "tcp",
+        "--",
+        "sh",
+        "-c",
+        "read start; exit 3",
+        home=tmp_path,
+    )
     assert again.returncode == 1
     assert "ended by exit status 3" in again.stdout
     missing = run("actor", "check", "--image", "lab-no-such-image", home=tmp_path)
