@@ -34,6 +34,8 @@ def check_probes(
             )
         if (hold := node.get("hold")) is not None and probe.kind_ is not ProbeKind.INVITE:
             problems.append(hold.problem("only an `invite` is held", allowed="leave it out"))
+        if (ring := node.get("ring")) is not None and probe.kind_ is not ProbeKind.INVITE:
+            problems.append(ring.problem("only an `invite` rings", allowed="leave it out"))
         latest = probe if latest is None or probe.at > latest.at else latest
 
 

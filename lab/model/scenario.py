@@ -142,18 +142,20 @@ class Probe(Yaml):
         within: the client's answer must be back within this time; of a call, to INVITE and to BYE. 5 s: longer than ten
             times any round trip the lab makes, shorter than Timer F (32 s, RFC 3261 §17.1.2.2).
         hold: how long a call is silent before it is ended.
+        ring: how long a call rings before the client accepts it; `within` counts from then on.
     """
 
     at: Seconds
     kind_: ProbeKind = ProbeKind.NOTIFY
     within: Lasting = Seconds(5)
     hold: Lasting = Seconds(60)
+    ring: Seconds = Seconds(0)
 
     @property
     def known_at(self) -> Seconds:
         """When its fate is known at the latest."""
         call = self.kind_ is ProbeKind.INVITE
-        return Seconds(self.at + self.within + (self.hold + self.within if call else 0))
+        return Seconds(self.at + self.within + (self.ring + self.hold + self.within if call else 0))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,6 +6,9 @@ Written::
     5 s after subscribed      the same: falling silent is what happens once the client is subscribed
     5 s after reconnected     counted from the first connection the client makes while silent
     5 s after refreshed       counted from the first refresh of the subscription that reaches the server
+    1 s after ringing         counted from the first call of a probe that rings at the client
+    while the INVITE is pending
+                              the same moment: it rings, and has no final answer yet
     2 s before the refresh    counted back from the refresh that is due, see ``REFRESH_BEFORE_EXPIRY_S``
 """
 
@@ -28,16 +31,23 @@ REFRESH_BEFORE_EXPIRY_S = 5.0
 _WRITTEN = re.compile(r"\s*(?P<time>.*?)\s+(?P<side>after|before)\s+(?P<event>.*?)\s*", re.ASCII)
 
 
+WHILE_PENDING = "while the INVITE is pending"
+
+
 class Event(str, Enum):
     """What a moment is counted from."""
 
     SUBSCRIBED = "subscribed"
     RECONNECTED = "reconnected"
     REFRESHED = "refreshed"
+    RINGING = "ringing"
     REFRESH_DUE = "the refresh"
 
 
-_FORMS = {"after": (Event.SUBSCRIBED, Event.RECONNECTED, Event.REFRESHED), "before": (Event.REFRESH_DUE,)}
+_FORMS = {
+    "after": (Event.SUBSCRIBED, Event.RECONNECTED, Event.REFRESHED, Event.RINGING),
+    "before": (Event.REFRESH_DUE,),
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,6 +72,8 @@ class When:
         """
         if isinstance(text, cls):
             return text
+        if isinstance(text, str) and " ".join(text.split()) == WHILE_PENDING:
+            return cls(offset=0.0, event=Event.RINGING)
         match = _WRITTEN.fullmatch(text) if isinstance(text, str) else None
         if match is None:
             return cls(offset=_seconds(text))
@@ -89,6 +101,8 @@ class When:
         time = Seconds(abs(self.offset))
         if self.event is Event.SUBSCRIBED:
             return str(time)
+        if (self.event, self.offset) == (Event.RINGING, 0):
+            return WHILE_PENDING
         return f"{time} {'before' if self.event is Event.REFRESH_DUE else 'after'} {self.event.value}"
 
 

@@ -11,6 +11,7 @@ from lab.runner.stage import Stage
 
 _SHOWN_BY: Mapping[Event, Mapping[str, Any]] = {
     Event.RECONNECTED: {"who": "client", "ev": "transport", "state": "connected"},
+    Event.RINGING: {"who": "server", "ev": "probe", "state": "ringing"},
     Event.REFRESHED: {"who": "server", "ev": "subscription", "state": "refreshed"},
 }
 

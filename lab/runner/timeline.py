@@ -145,6 +145,8 @@ class Timeline:
         answered = self._expectations.next(who="server", ev="probe", probe=name, state="answered")
         failed = self._expectations.next(who="server", ev="probe", probe=name, state="failed")
         held = {"hold": float(probe.hold)} if probe.kind_ is ProbeKind.INVITE else {}
+        if held and probe.ring:
+            held["ring"] = float(probe.ring)
         self._stage.server.tell(probe.kind_.value, probe=name, within=float(probe.within), **held)
         frozen = sum(float(fault.lasts) for fault in self._cell.faults if isinstance(fault, ServerFreeze))
         patience = float(probe.known_at) - float(probe.at) + PROBE_FATE_WITHIN_S + frozen

@@ -6,6 +6,8 @@ from lab.sip.fields import parameters, split
 from lab.sip.message import Headers, Request
 
 SDP = "application/sdp"
+RING = "X-Ring"
+"""Header of an INVITE, the lab's own: for how many seconds the client is to ring before it accepts."""
 TIMER = "timer"
 """The option tag of session timers (RFC 4028 §3)."""
 

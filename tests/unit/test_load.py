@@ -114,7 +114,7 @@ faults:
   - server-slow: { at: 26 s, by: 9 s, lasts: 1 min }
   - expired-certificate: { at: 28 s, lasts: 70 s }
   - client-move: { at: 27 s, told: true }
-probes: [{ at: 45 s, kind: invite, within: 5 s, hold: 2 s }]
+probes: [{ at: 45 s, kind: invite, within: 5 s, hold: 2 s, ring: 1 s }]
 expect: { delivered: 100 % }
 ends: 60 s
 claims: [{ verdict: fail, cause: link-down, at: 20 s, within: 1 s }]
@@ -294,9 +294,10 @@ LIVENESS = {
     "client-move.told": ("told: true", "told: false"),
     "probes": ("probes: [", "probes: [{ at: 30 s }, "),
     "probes.at": ("{ at: 45 s", "{ at: 46 s"),
-    "probes.kind": ("kind: invite, within: 5 s, hold: 2 s", "kind: message, within: 5 s"),
+    "probes.kind": ("kind: invite, within: 5 s, hold: 2 s, ring: 1 s", "kind: message, within: 5 s"),
     "probes.within": ("within: 5 s, hold", "within: 6 s, hold"),
     "probes.hold": ("hold: 2 s", "hold: 3 s"),
+    "probes.ring": ("ring: 1 s", "ring: 2 s"),
     "expect": ("expect: { delivered: 100 % }\n", "expect: { delivered: 50 % }\n"),
     "expect.delivered": ("delivered: 100 %", "delivered: 50 %"),
     "ends": ("ends: 60 s", "ends: 61 s"),

@@ -15,6 +15,8 @@ from lab.model.when import Event, When
         ("2 min after subscribed", 120.0, Event.SUBSCRIBED),
         ("5 s after reconnected", 5.0, Event.RECONNECTED),
         ("500 ms after  refreshed ", 0.5, Event.REFRESHED),
+        ("1 s after ringing", 1.0, Event.RINGING),
+        ("while the INVITE  is pending", 0.0, Event.RINGING),
         ("2 s before the refresh", -2.0, Event.REFRESH_DUE),
     ],
 )
@@ -23,7 +25,17 @@ def test_forms(text: str, offset: float, event: Event) -> None:
     assert When.parse(text) == When(offset=offset, event=event)
 
 
-@pytest.mark.parametrize("text", ["50 s", "5 s after reconnected", "500 ms after refreshed", "2 s before the refresh"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "50 s",
+        "5 s after reconnected",
+        "500 ms after refreshed",
+        "2 s before the refresh",
+        "1 s after ringing",
+        "while the INVITE is pending",
+    ],
+)
 def test_shown_as_written(text: str) -> None:
     """What a moment is shown as can be read again."""
     assert str(When.parse(text)) == text

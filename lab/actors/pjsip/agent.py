@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -31,6 +32,7 @@ from lab.errors import LabFault
 from lab.mitigations.base import Answer, Setting, SocketOption, TransportState
 from lab.model.scenario import Account as AccountKind
 from lab.model.scenario import Transport as TransportKind
+from lab.sip.call import RING
 
 _LONGEST_WAIT_MS = 2**31 - 1  # what fits an int of C; pjsip shortens it to its next timer
 _LOG_EVERYTHING = 5
@@ -47,6 +49,7 @@ _TRANSPORT_STATES = {
     pj.PJSIP_TP_STATE_DESTROY: TransportState.DESTROYED,
 }
 
+_RING = re.compile(rf"^{RING}: ([\d.]+)\r?$", re.MULTILINE)
 _CANCELLED = 70014  # PJ_ECANCELLED: the error of every transport that was told to end, whatever the reason
 _TLS_CLOSED = 470006  # PJ_SSL_ERRNO_START + SSL_ERROR_ZERO_RETURN, which pjsip's own text calls "EVP lib"
 
@@ -345,11 +348,15 @@ class UserAgent:
         self.emit("options-answer", n=number, code=code, reason=reason)
         self._answered("OPTIONS", code)
 
-    def incoming_call(self, number: int) -> None:
-        """The server calls: accept."""
+    def incoming_call(self, number: int, invite: str) -> None:
+        """The server calls: accept, after ringing for as long as the INVITE asks for."""
         call = IncomingCall(self, self._account, number)
         self._calls.append(call)
-        call.accept()
+        if (wish := _RING.search(invite)) is None:
+            call.accept()
+            return
+        call.ring()
+        self.after(float(wish[1]), call.accept)
 
     def _answered(self, method: str, code: int) -> None:
         for callback in self._on_answer:

@@ -62,20 +62,28 @@ class Account(pj.Account):  # type: ignore[misc]
 
     @guarded
     def onIncomingCall(self, prm: Any) -> None:  # noqa: D102, N802
-        self._agent.incoming_call(prm.callId)
+        self._agent.incoming_call(prm.callId, prm.rdata.wholeMsg)
 
 
 class IncomingCall(pj.Call):  # type: ignore[misc]
-    """A call from the server, answered at once."""
+    """A call from the server, accepted at once or after it has rung for a while."""
 
     def __init__(self, agent: UserAgent, account: Account, number: int) -> None:
         super().__init__(account, number)
         self._agent = agent
 
+    def ring(self) -> None:
+        """Answer 180."""
+        self._answer(pj.PJSIP_SC_RINGING)
+
     def accept(self) -> None:
-        """Answer 200."""
+        """Answer 200, unless the call is over."""
+        if self.isActive():
+            self._answer(pj.PJSIP_SC_OK)
+
+    def _answer(self, code: int) -> None:
         answer = pj.CallOpParam()
-        answer.statusCode = pj.PJSIP_SC_OK
+        answer.statusCode = code
         self.answer(answer)
 
     @guarded

@@ -66,8 +66,8 @@ class _Actor:
                 server.notify(probe, within)
             case {"do": "options" | "message" as kind, "probe": str(probe), "within": within}, SipServer() as server:
                 server.probe(kind, probe, within)
-            case {"do": "invite", "probe": str(probe), "within": within, "hold": hold}, SipServer() as server:
-                server.probe("invite", probe, within, hold)
+            case {"do": "invite", "probe": str(probe), "within": within, "hold": hold, **more}, SipServer() as server:
+                server.probe("invite", probe, within, hold, ring=more.get("ring", 0.0))
             case {"do": "close"}, SipServer() as server:
                 server.close_newest()
             case {"do": "answer", "mode": "at-once" | "late" | "mute" as mode, "by": by}, SipServer() as server:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 from lab.actors.sip_server.flows import Flow, why
@@ -32,13 +33,22 @@ class Exchange:
         request: what is sent.
         key: what its answers carry, see ``lab.sip.transaction.client_key``.
         asker: told what becomes of it.
+        on_provisional: told of each provisional answer.
     """
 
-    def __init__(self, request: Request, key: Key, asker: Asker) -> None:
+    def __init__(
+        self,
+        request: Request,
+        key: Key,
+        asker: Asker,
+        *,
+        on_provisional: Callable[[Flow, Response], None] = lambda _flow, _response: None,
+    ) -> None:
         self.data = request.encode()
         self.method = request.method
         self.key = key
         self.asker = asker
+        self.on_provisional = on_provisional
         self.flow: Flow | None = None
         self.began = 0.0
         self.sent = 0  # how often
@@ -89,6 +99,7 @@ class Exchanges:
         if response.code < 200:
             if exchange.method == "INVITE" and exchange.resend is not None:  # RFC 3261 §17.1.1.2: proceeding
                 exchange.resend.cancel()
+            exchange.on_provisional(flow, response)
             return True
         self._finish(exchange)
         exchange.asker.answered(flow, response, in_time=not exchange.given_up)

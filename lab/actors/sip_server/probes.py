@@ -1,7 +1,8 @@
 """How the server tries to reach the client: NOTIFY, OPTIONS, MESSAGE, or a silent call; and what it says of each.
 
-A probe is ``sent`` once, and ``answered`` or ``failed`` once. A call in between is ``talking`` (the client's 200 was
-there in time, ACK is sent) and ``ending`` (BYE is sent); it is ``answered`` when the BYE is.
+A probe is ``sent`` once, and ``answered`` or ``failed`` once. A call in between is ``ringing`` (the client's 180, if
+it rings), ``talking`` (the client's 200 was there in time, ACK is sent) and ``ending`` (BYE is sent); it is
+``answered`` when the BYE is.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from lab.actors.sip_server.exchanges import Exchange
 from lab.actors.sip_server.flows import Flow, why
 from lab.actors.sip_server.origin import Origin
 from lab.errors import LabFault
-from lab.sip.call import SDP, TIMER, session_timer, silent_sdp
+from lab.sip.call import RING, SDP, TIMER, session_timer, silent_sdp
 from lab.sip.dialog import Dialog, DialogId
 from lab.sip.fields import NameAddr, Uri, parse_cseq
 from lab.sip.message import Headers, MalformedMessage, Request, Response
@@ -50,7 +51,7 @@ class Report:
     def say(
         self, state: str, flow: Flow | None, *, code: int | None = None, reason: str = "", lost: str | None = None
     ) -> None:
-        """Say ``sent``, ``talking``, ``ending``, ``answered`` or ``failed``; ``lost``: the flow that is not there."""
+        """Say one of the states above; ``lost``: the flow that is not there."""
         if self.over:
             return
         self.over = state in ("answered", "failed")
@@ -95,7 +96,9 @@ class Probes:
         self._loop = loop
         self._calls: dict[DialogId, Call] = {}
 
-    def send(self, kind: str, probe: str, target: Target | None, *, within: float, hold: float | None) -> None:
+    def send(
+        self, kind: str, probe: str, target: Target | None, *, within: float, hold: float | None, ring: float
+    ) -> None:
         """Send ``message``, ``options`` or ``invite``, and say what becomes of it."""
         report = Report(self._channel, probe, kind)
         if target is None:
@@ -109,10 +112,11 @@ class Probes:
             if hold is None:
                 raise LabFault("commanding the SIP server", detail="an invite without `hold`")
             call = Call(self._origin, self._loop, report, self._calls, within=within, hold=hold)
-            headers = (("Supported", TIMER), ("Content-Type", SDP))
+            rings: Headers = ((RING, f"{ring:g}"),) if ring else ()
+            headers = (("Supported", TIMER), *rings, ("Content-Type", SDP))
             request, key = self.request("INVITE", target, flow, headers, silent_sdp(self._origin.address))
             call.invite = request
-            self._origin.exchanges.begin(Exchange(request, key, call), flow, within)
+            self._origin.exchanges.begin(Exchange(request, key, call, on_provisional=call.rings), flow, ring + within)
             return
         text: Headers = (("Content-Type", "text/plain"),) if kind == "message" else ()
         request, key = self.request(kind.upper(), target, flow, text, probe.encode() if text else b"")
@@ -168,6 +172,7 @@ class Call:
         self._dialog: Dialog | None = None
         self._confirmed: Dialog | None = None  # as the ACK needs it
         self._flow = ""
+        self._rang = False
 
     def sent(self, flow: Flow) -> None:
         """Asker, of the INVITE."""
@@ -192,6 +197,12 @@ class Call:
             self._loop.call_later(self._hold, self._hang_up)
         else:
             self._hang_up()
+
+    def rings(self, flow: Flow, response: Response) -> None:
+        """Take a provisional answer: say once that the client rings."""
+        if response.code == 180 and not self._rang:
+            self._rang = True
+            self._report.say("ringing", flow, code=response.code)
 
     def failed(self, flow: Flow | None, reason: str) -> None:
         """Asker, of the INVITE."""

@@ -159,9 +159,9 @@ class SipServer:
         """Send a NOTIFY with ``probe`` as its note in the newest subscription, and say what becomes of it."""
         self._subscriptions.probe(probe, within)
 
-    def probe(self, kind: str, probe: str, within: float, hold: float | None = None) -> None:
+    def probe(self, kind: str, probe: str, within: float, hold: float | None = None, *, ring: float = 0.0) -> None:
         """Send OPTIONS or MESSAGE outside any dialog, or make a call and hold it; say what becomes of it."""
-        self._probes.send(kind, probe, self._whom(), within=within, hold=hold)
+        self._probes.send(kind, probe, self._whom(), within=within, hold=hold, ring=ring)
 
     def close_newest(self) -> None:
         """End the flow of the newest subscription in order, if there is one."""
