@@ -55,7 +55,6 @@ def check(command: list[str], *, image: str, transport: str, clock: str, json: b
                 cells,
                 folder.path,
                 decided,
-                None,
                 _MEMORY_MB,
                 book,
                 lambda _: None,

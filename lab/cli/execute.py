@@ -1,4 +1,4 @@
-"""Runs one scenario: wires run folder, worlds, fleet and judge together, for ``lab run`` and ``lab fidelity``."""
+"""Runs scenarios: wires run folders, worlds, fleets and the judge together, for all commands that run cells."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lab import ledger
 from lab.actors import wheels
@@ -36,6 +37,10 @@ JOBS_IN_CONTAINERS = 8
 """The same in containers, of which each cell starts four, with an interpreter in two of them."""
 
 
+Errors = dict[Path, LabError]
+"""Why cells could not run to their end, by their folders."""
+
+
 @dataclass(frozen=True)
 class Ran:
     """A run that is over.
@@ -51,6 +56,29 @@ class Ran:
     finished: bool
 
 
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """A scenario and how to run it.
+
+    Attributes:
+        scenario: loaded.
+        out: where the run folder goes.
+        clock: real or virtual, decided.
+        jobs: cells side by side at most; None: as many as suits the clock.
+        memory_mb: memory of a virtual-time guest, in MiB.
+        watch: given the run folder before anything starts; returns what takes the progress messages.
+        backend: what nodes are; containers know real time only.
+    """
+
+    scenario: Scenario
+    out: Path
+    clock: Clock
+    memory_mb: int
+    watch: Callable[[RunFolder], Callable[[Message], None]]
+    jobs: int | None = None
+    backend: BackendKind = BackendKind.NETNS
+
+
 def execute(
     scenario: Scenario,
     *,
@@ -61,34 +89,52 @@ def execute(
     watch: Callable[[RunFolder], Callable[[Message], None]],
     backend: BackendKind = BackendKind.NETNS,
 ) -> Ran:
-    """Run all cells of a scenario.
+    """Run all cells of a scenario; see `Order`."""
+    order = Order(scenario=scenario, out=out, clock=clock, jobs=jobs, memory_mb=memory_mb, watch=watch, backend=backend)
+    (ran,) = execute_together([order])
+    return ran
 
-    Args:
-        scenario: loaded.
-        out: where the run folder goes.
-        clock: real or virtual, decided.
-        jobs: cells side by side at most; None: as many as suits the clock.
-        memory_mb: memory of a virtual-time guest, in MiB.
-        watch: given the run folder before anything starts; returns what takes the progress messages.
-        backend: what nodes are; containers know real time only.
+
+def execute_together(orders: Sequence[Order]) -> list[Ran]:
+    """Run all cells of some scenarios, all at the same time; returns what came of each order.
+
+    Raises:
+        HostNotCapable: a release of pjsip cannot be had here; nothing was started.
     """
-    scenario = with_wheels(scenario)
-    folder = RunFolder.make(out, scenario)
-    on_message = watch(folder)
-    book = ledger.Ledger(folder.path.name)
+    orders = [dataclasses.replace(order, scenario=with_wheels(order.scenario)) for order in orders]
+    folders = [RunFolder.make(order.out, order.scenario) for order in orders]
+    books = [ledger.Ledger(folder.path.name) for folder in folders]
     try:
-        folders = [folder.cell(cell) for cell in scenario.cells if not why_unsupported(cell)]
-        visible = visible_to(scenario)
-        errors = run_folders(
-            folders, folder.path, clock, jobs, memory_mb, book, on_message, visible=visible, backend=backend
-        )
+        parts = [_cells(order, folder, book) for order, folder, book in zip(orders, folders, books, strict=True)]
+        errors = asyncio.run(_interruptible(parts))
     finally:
-        if backend is BackendKind.DOCKER:
-            remove_containers(book.run)
-        book.close()
-    finished = errors is not None
-    results = [(cell, (errors or {}).get(folder.cell(cell)) or _judged(cell, folder)) for cell in scenario.cells]
-    return Ran(folder, results, finished)
+        for order, book in zip(orders, books, strict=True):
+            if order.backend is BackendKind.DOCKER:
+                remove_containers(book.run)
+            book.close()
+    return [_ran(order, folder, each) for order, folder, each in zip(orders, folders, errors, strict=True)]
+
+
+def _cells(order: Order, folder: RunFolder, book: ledger.Ledger) -> Coroutine[Any, Any, Errors]:
+    on_message = order.watch(folder)
+    if order.backend is BackendKind.DOCKER:
+        book.enter_containers()
+    return _run(
+        [folder.cell(cell) for cell in order.scenario.cells if not why_unsupported(cell)],
+        folder.path,
+        order.clock,
+        order.jobs,
+        order.memory_mb,
+        book,
+        on_message,
+        visible=visible_to(order.scenario),
+        backend=order.backend,
+    )
+
+
+def _ran(order: Order, folder: RunFolder, errors: Errors | None) -> Ran:
+    results = [(cell, (errors or {}).get(folder.cell(cell)) or _judged(cell, folder)) for cell in order.scenario.cells]
+    return Ran(folder, results, finished=errors is not None)
 
 
 def with_wheels(scenario: Scenario) -> Scenario:
@@ -136,22 +182,40 @@ def run_folders(
     folders: list[Path],
     writable: Path,
     clock: Clock,
-    jobs: int | None,
     memory_mb: int,
     book: ledger.Ledger,
     on_message: Callable[[Message], None],
     *,
-    job: str = "cell",
+    job: str,
     visible: tuple[str, ...] = (),
     backend: BackendKind = BackendKind.NETNS,
-) -> dict[Path, LabError] | None:
-    """Do a job for each folder, all of them below ``writable``; ``visible``: what a guest must see, too.
+) -> Errors | None:
+    """Do another job than a cell for each folder, all of them below ``writable``.
+
+    ``visible``: what else a guest must see.
 
     Returns: the errors of those that could not be done; None if it was interrupted.
     """
     if backend is BackendKind.DOCKER:
         book.enter_containers()
-    return asyncio.run(_run(folders, writable, clock, jobs, memory_mb, book, on_message, job, visible, backend))
+    part = _run(folders, writable, clock, None, memory_mb, book, on_message, job=job, visible=visible, backend=backend)
+    (errors,) = asyncio.run(_interruptible([part]))
+    return errors
+
+
+async def _interruptible(parts: Sequence[Coroutine[Any, Any, Errors]]) -> list[Errors | None]:
+    """Do all of them at once; what is interrupted is None."""
+    running = [asyncio.ensure_future(part) for part in parts]
+
+    def interrupt() -> None:
+        for part in running:
+            part.cancel()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, interrupt)
+    await asyncio.wait(running)
+    return [None if part.cancelled() else part.result() for part in running]
 
 
 async def _run(
@@ -162,10 +226,11 @@ async def _run(
     memory_mb: int,
     book: ledger.Ledger,
     on_message: Callable[[Message], None],
-    job: str,
+    *,
     visible: tuple[str, ...],
     backend: BackendKind,
-) -> dict[Path, LabError] | None:
+    job: str = "cell",
+) -> Errors:
     worlds, slots = _shape(clock, jobs, backend)
     count = 0
 
@@ -191,15 +256,7 @@ async def _run(
             job=job,
         )
 
-    fleet = Fleet(make_world, worlds=worlds, slots=slots, on_message=on_message)
-    running = asyncio.ensure_future(fleet.run(folders))
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, running.cancel)
-    try:
-        return await running
-    except asyncio.CancelledError:
-        return None
+    return await Fleet(make_world, worlds=worlds, slots=slots, on_message=on_message).run(folders)
 
 
 def _shape(clock: Clock, jobs: int | None, backend: BackendKind) -> tuple[int, int]:

@@ -47,6 +47,14 @@ class AccountChoice(str, Enum):
     REGISTER = "register"
 
 
+class PlaceChoice(str, Enum):
+    """What ``--in`` takes."""
+
+    REAL = "real"
+    DOCKER = "docker"
+    VIRTUAL = "virtual"
+
+
 class ServerChoice(str, Enum):
     """What ``--server`` takes."""
 
@@ -195,14 +203,37 @@ def fidelity_command(
     only: Annotated[list[str], typer.Option(metavar="AXIS=VALUE", help="Compare only these cells; repeatable.")] = [],  # noqa: B006  (typer copies it)
     within: Annotated[float, typer.Option(metavar="SECONDS", min=0.0, help="How far apart an event may lie.")] = 0.5,
     memory: Annotated[int, typer.Option(metavar="MiB", min=128, help="Memory of a virtual-time guest.")] = 384,
+    places: Annotated[
+        list[PlaceChoice], typer.Option("--in", help="Where to run them; repeatable [default: real and virtual].")
+    ] = [],  # noqa: B006  (typer copies it)
+    servers: Annotated[
+        list[ServerChoice],
+        typer.Option(
+            "--server", help="The SIP server, where the scenario does not say; repeatable [default: scripted]."
+        ),
+    ] = [],  # noqa: B006  (typer copies it)
 ) -> None:
-    """Run the same cells in real and in virtual time and print what differs: verdicts, causes, times of events.
+    """Run the same cells in several ways and print what differs: verdicts, causes, times of events.
+
+    Namespaces in real time, containers, and a guest in virtual time, each with the lab's own SIP server or with
+    Kamailio: `lab fidelity FILE --in real --in docker --in virtual --server scripted --server kamailio`.
 
     Exit status 0 if they agree, 1 if not.
     """
-    from lab.cli.fidelity import compare_files
+    from lab.cli.fidelity import Place, compare_files
+    from lab.model.scenario import Software
 
-    raise typer.Exit(compare_files(files, out=out, only=tuple(only), within=within, memory_mb=memory))
+    raise typer.Exit(
+        compare_files(
+            files,
+            out=out,
+            only=tuple(only),
+            within=within,
+            memory_mb=memory,
+            places=[Place(choice.value) for choice in dict.fromkeys(places)] or [Place.REAL, Place.VIRTUAL],
+            servers=[Software(choice.value) for choice in dict.fromkeys(servers)] or [Software.SCRIPTED],
+        )
+    )
 
 
 @app.command("doctor")

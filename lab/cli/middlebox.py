@@ -134,7 +134,7 @@ def _measure(
     console.print(f"{len(boxes)} middleboxes, {clock.value} time")
     book = ledger.Ledger(folder.name)
     try:
-        errors = run_folders(folders, folder, clock, None, memory_mb, book, on_message, job="middlebox")
+        errors = run_folders(folders, folder, clock, memory_mb, book, on_message, job="middlebox")
     finally:
         book.close()
     if errors is None:

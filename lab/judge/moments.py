@@ -71,10 +71,17 @@ def moments(lines: Iterable[Line]) -> list[Moment]:
 
 
 def differences(first: Sequence[Moment], second: Sequence[Moment], *, within: float) -> list[Difference]:
-    """The moments one run lacks, or that lie further apart than ``within`` seconds; n-th of a name with n-th."""
-    return [
-        Difference(name, a, b) for name, a, b in _pairs(first, second) if a is None or b is None or abs(a - b) > within
-    ]
+    """The moments one run lacks, or that lie further apart than ``within`` seconds; n-th of a name with n-th.
+
+    What one run lacks and the other has no later than ``within`` may have happened just before the silence there.
+    """
+    return [Difference(name, a, b) for name, a, b in _pairs(first, second) if not _same(a, b, within)]
+
+
+def _same(a: float | None, b: float | None, within: float) -> bool:
+    if a is None or b is None:
+        return (a or b or 0.0) <= within
+    return abs(a - b) <= within
 
 
 def furthest_apart(first: Sequence[Moment], second: Sequence[Moment]) -> float:

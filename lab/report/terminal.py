@@ -62,9 +62,9 @@ class Progress:
         self._live = Live(get_renderable=self._table, console=console, refresh_per_second=4, transient=True)
 
     def expect(self, cells: dict[str, Cell]) -> None:
-        """The cells to come, by the string of their folder, as messages name them."""
-        self._cells = cells
-        self._doing = dict.fromkeys(cells, "waiting")
+        """More cells to come, by the string of their folder, as messages name them."""
+        self._cells.update(cells)
+        self._doing.update(dict.fromkeys(cells, "waiting"))
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:

@@ -88,7 +88,7 @@ def _surveyed(boxes: list[Middlebox], folder: Path, *, longest: float) -> list[S
         question = Question(box=box, claim=BASE, longest=longest)
         (place / survey.QUESTION_FILE).write_text(json.dumps(wire.to_json(question)))
     book = ledger.Ledger(f"test-{folder.name}-{os.getpid()}")
-    errors = run_folders(folders, folder, clock, None, 384, book, lambda message: None, job="middlebox")
+    errors = run_folders(folders, folder, clock, 384, book, lambda message: None, job="middlebox")
     book.close()
     assert errors == {}
     return [wire.from_json(Shown, json.loads((place / survey.ANSWER_FILE).read_text())) for place in folders]

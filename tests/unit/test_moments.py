@@ -37,3 +37,11 @@ def test_differences() -> None:
     assert differences(first, second, within=0.01) == [Difference("b", 2.0, 2.5), Difference("b", 9.0, None)]
     assert furthest_apart(first, second) == 0.5
     assert differences(first, first, within=0.0) == []
+
+
+def test_the_start_is_not_sharp() -> None:
+    """What happens as the silence begins may lie before it in another run; what happens later may not be missing."""
+    begin, later = Moment(0.02, "a"), Moment(0.6, "b")
+    assert differences([begin], [], within=0.5) == []
+    assert differences([begin], [], within=0.01) == [Difference("a", 0.02, None)]
+    assert differences([], [later], within=0.5) == [Difference("b", None, 0.6)]
