@@ -13,6 +13,7 @@ import pytest
 
 from lab.actors.kamailio import actor, child
 from lab.mitigations.flow_timer import FlowTimer
+from lab.mitigations.refresh_subscription import RefreshSubscription
 from lab.mitigations.server_options import ServerOptions
 from lab.mitigations.server_outbound import ServerOutbound
 from lab.mitigations.short_expiry import ShortExpiry
@@ -45,6 +46,8 @@ def serve(stage_apart: Stage) -> Serve:
             "notify_route": "flow",
             "answers_crlf": True,
             "seed": 1,
+            "certificate": str(stage_apart.certificate.certificate),
+            "key": str(stage_apart.certificate.key),
         }
         server = stage_apart._actor(actor.main)
         server.tell(
@@ -52,8 +55,6 @@ def serve(stage_apart: Stage) -> Serve:
             folder=str(stage_apart.folder),
             address=ADDRESS,
             ports=PORTS,
-            certificate=str(stage_apart.certificate.certificate),
-            key=str(stage_apart.certificate.key),
             mitigations=[to_json(mitigation) for mitigation in mitigations],
             **(usual | settings),
         )
@@ -170,6 +171,22 @@ def test_it_supports_outbound(mitigation: Any, serve: Serve, stage_apart: Stage)
     assert ("Flow-Timer: 25" in log) == isinstance(mitigation, FlowTimer)
 
 
+def test_a_refresh_from_elsewhere_moves_the_subscription(serve: Serve, stage_apart: Stage) -> None:
+    """The client's connection is lost; its next refresh comes over another, and from then on so does NOTIFY."""
+    server = serve()
+    client = stage_apart.client(PORTS["tls"], RefreshSubscription(interval=Seconds(1)))
+    first = server.expect("subscription", state="active")
+    server.expect("subscription", state="refreshed", flow=first["flow"])
+    server.tell("close")
+    server.expect("flow", id=first["flow"], state="closed")
+    client.expect("transport", state="disconnected")
+    moved = server.expect("subscription", state="refreshed")
+    assert (moved["id"], moved["expires"]) == (first["id"], 600)
+    assert moved["flow"] != first["flow"]
+    server.tell("notify", probe="p", within=10.0)
+    assert server.expect("probe", probe="p", state="answered")["flow"] == moved["flow"]
+
+
 def test_statistics(serve: Serve, stage_apart: Stage) -> None:
     server = serve()
     stage_apart.client(PORTS["tls"]).expect("subscribed")
@@ -182,7 +199,7 @@ def test_statistics(serve: Serve, stage_apart: Stage) -> None:
 
 def test_a_configuration_that_cannot_work_ends_the_actor_with_its_reason(stage_apart: Stage, serve: Serve) -> None:
     """Kamailio's own words are in the actor's last ones."""
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match="'ready'"):
         serve(certificate="/nowhere/server.pem", key="/nowhere/server.key")
     server = stage_apart.actors[-1]
     assert server.end() != 0

@@ -159,10 +159,8 @@ def test_the_same_port_again_is_another_flow(heard: Heard) -> None:
     ]  # fmt: skip
 
 
-def asked(method: str, **changes: Any) -> Asked:
-    usual = Asked(
-        method, "f1", "tls", "198.51.100.2:40000", "call", "sip:alice@x", "<sip:alice@10.0.0.2;ob>", "600", 5.0
-    )
+def asked(**changes: Any) -> Asked:
+    usual = Asked("f1", "tls", "198.51.100.2:40000", "call", "sip:alice@x", "<sip:alice@10.0.0.2;ob>", "600", 5.0)
     return usual._replace(**changes)
 
 
@@ -170,16 +168,15 @@ def test_a_subscription_from_its_beginning_to_its_end(heard: Heard) -> None:
     changes: list[int] = []
     clients = Clients(
         heard.channel,
-        subscription_expires=60,
         registration_expires=300,
         outbound=False,
         on_change=lambda: changes.append(1),
     )
-    clients.subscribed(asked("SUBSCRIBE"), at=5.0)
+    clients.subscribed(asked(), 60, at=5.0)
     assert clients.flows() == {"f1"}
-    clients.subscribed(asked("SUBSCRIBE", flow="f2"), at=50.0)
+    clients.subscribed(asked(flow="f2"), 60, at=50.0)
     assert clients.flows() == {"f2"}
-    clients.subscribed(asked("SUBSCRIBE", expires="0"), at=70.0)
+    clients.subscribed(asked(expires="0"), 0, at=70.0)
     clients.unsubscribed("call", "expired", at=80.0)  # it has ended already
     told = [(event["id"], event["state"], event["expires"], event["flow"]) for event in heard.events()]
     assert told == [("s1", "active", 60, "f1"), ("s1", "refreshed", 60, "f2"), ("s1", "terminated", 0, "f1")]
@@ -193,12 +190,10 @@ def test_a_device_is_one_binding_with_outbound_only(
     states: list[str],
     heard: Heard,
 ) -> None:
-    clients = Clients(
-        heard.channel, subscription_expires=60, registration_expires=300, outbound=outbound, on_change=lambda: None
-    )
+    clients = Clients(heard.channel, registration_expires=300, outbound=outbound, on_change=lambda: None)
     device = ';reg-id=1;+sip.instance="<urn:uuid:1>"'
-    clients.registered(asked("REGISTER", contact=f"<sip:alice@10.0.0.2:1>{device}"))
-    clients.registered(asked("REGISTER", contact=f"<sip:alice@10.0.0.2:2>{device}", flow="f2"))
+    clients.registered(asked(contact=f"<sip:alice@10.0.0.2:1>{device}"))
+    clients.registered(asked(contact=f"<sip:alice@10.0.0.2:2>{device}", flow="f2"))
     assert [event["state"] for event in heard.events()] == states
     target = clients.target()
     assert target is not None

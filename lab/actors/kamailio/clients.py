@@ -25,7 +25,6 @@ class Asked(NamedTuple):
         at: when it came (CLOCK_MONOTONIC).
     """
 
-    method: str
     flow: str
     transport: str
     peer: str
@@ -63,7 +62,7 @@ class Clients:
 
     Args:
         channel: takes ``subscription`` and ``binding``.
-        subscription_expires, registration_expires: granted at most, seconds.
+        registration_expires: granted at most, seconds.
         outbound: whether a binding is that of a device and its flow, where the client names them.
         on_change: called after each change.
     """
@@ -72,13 +71,12 @@ class Clients:
         self,
         channel: Channel,
         *,
-        subscription_expires: int,
         registration_expires: int,
         outbound: bool,
         on_change: Callable[[], None],
     ) -> None:
         self._channel = channel
-        self._longest = {"SUBSCRIBE": subscription_expires, "REGISTER": registration_expires}
+        self._longest = registration_expires
         self._outbound = outbound
         self._on_change = on_change
         self._subscriptions: dict[str, Known] = {}
@@ -100,10 +98,9 @@ class Clients:
         """The ids of the flows they came on."""
         return {one.flow for one in (*self._subscriptions.values(), *self._bindings.values())}
 
-    def subscribed(self, asked: Asked, *, at: float) -> None:
-        """Kamailio has accepted a SUBSCRIBE."""
+    def subscribed(self, asked: Asked, granted: int, *, at: float) -> None:
+        """Kamailio has accepted a SUBSCRIBE, for so many seconds; 0: it has ended the subscription."""
         contact = _contact(asked)
-        granted = self._granted(asked, NameAddr("", ""))
         known = self._subscriptions.get(asked.call_id)
         name = known.id if known else self._new("s")
         one = self._known(asked, name, asked.call_id, contact.uri, at + granted)
@@ -170,12 +167,11 @@ class Clients:
             self._say("binding", one, state, 0, at=at)
 
     def _granted(self, asked: Asked, address: NameAddr) -> int:
-        longest = self._longest[asked.method]
         own = dict(address.parameters).get("expires")
         try:
-            return min(longest, parse_expires(own or asked.expires))
+            return min(self._longest, parse_expires(own or asked.expires))
         except MalformedMessage:
-            return longest
+            return self._longest
 
     def _known(self, asked: Asked, name: str, key: str, contact: str, expires_at: float) -> Known:
         return Known(name, key, asked.flow, asked.transport, asked.peer, contact, asked.aor, expires_at)

@@ -24,6 +24,7 @@ from lab.errors import LabFault
 from lab.mitigations import classes
 from lab.mitigations.base import ServerSide
 from lab.model import wire
+from lab.sip.fields import parameters
 from lab.sip.message import Request
 from lab.sip.sender import sender
 from lab.sip.transaction import TIMER_F
@@ -73,7 +74,6 @@ class KamailioServer:
         self.flows = Flows(channel, self._flow_ended)
         self.clients = Clients(
             channel,
-            subscription_expires=self._wanted.subscription_expires,
             registration_expires=round(settings.registration_expires),
             outbound=self._wanted.outbound,
             on_change=self._in_use,
@@ -81,7 +81,9 @@ class KamailioServer:
         self._probes = Probes(self)
         self._child: Child | None = None
         self._began: asyncio.Future[None] = loop.create_future()
-        self._asked: dict[tuple[str, int], Asked] = {}  # by Call-ID and CSeq
+        self._registering: dict[tuple[str, int], Asked] = {}  # by Call-ID and CSeq; not answered yet
+        self._subscribing: dict[str, Asked] = {}  # by Call-ID; no NOTIFY has followed yet
+        self._newest: dict[str, int] = {}  # CSeq of the newest SUBSCRIBE, by Call-ID
         self._closing: set[str] = set()  # ids of flows that Kamailio has been told to end
         self._working: set[asyncio.Task[None]] = set()
         self._count = 0
@@ -187,7 +189,9 @@ class KamailioServer:
         self.flows.all_ended("server gone")
         self._probes.forget()
         self.clients.forget()
-        self._asked.clear()
+        self._registering.clear()
+        self._subscribing.clear()
+        self._newest.clear()
         self.channel.emit("obeyed", do="go-down")
 
     async def come_up(self) -> None:
@@ -236,7 +240,7 @@ class KamailioServer:
             case "response":
                 self._response(told, at)
             case "registered":
-                asked = self._asked.get((told.get("call_id"), told.number("cseq")))
+                asked = self._registering.get((told.get("call_id"), told.number("cseq")))
                 if asked is not None:
                     self.clients.registered(asked)
             case "sending":
@@ -265,32 +269,36 @@ class KamailioServer:
             cseq=cseq,
             **sender(Request(method=method, uri=told.get("aor"), headers=headers)),
         )
-        if method in ("SUBSCRIBE", "REGISTER"):
-            self._asked[call_id, cseq] = Asked(
-                method, flow.id, flow.transport, flow.peer, call_id,
-                told.get("aor"), told.get("contact"), told.get("expires"), at,
-            )  # fmt: skip
+        asked = Asked(
+            flow.id, flow.transport, flow.peer, call_id,
+            told.get("aor"), told.get("contact"), told.get("expires"), at,
+        )  # fmt: skip
+        if method == "REGISTER":
+            self._registering[call_id, cseq] = asked
+        elif method == "SUBSCRIBE" and cseq > self._newest.get(call_id, -1):  # else it was sent again, over UDP
+            self._newest[call_id] = cseq
+            self._subscribing[call_id] = asked
         self._probes.request(flow, told)
 
     def _response(self, told: Told, at: float) -> None:
-        code, method, call_id, cseq = (
-            told.number("code"), told.get("method"), told.get("call_id"), told.number("cseq"),
-        )  # fmt: skip
-        asked = self._asked.pop((call_id, cseq), None)
-        if told.get("flow"):
-            flow = self.flows.seen(told.get("flow"), told.number("connection"), at=at).id
-        elif asked is not None:
-            flow = asked.flow
-        else:
-            return  # to a request of Kamailio's own
-        self.channel.emit("response-sent", at=at, method=method, code=code, flow=flow)
-        if asked is not None and asked.method == "SUBSCRIBE" and 200 <= code < 300:
-            self.clients.subscribed(asked, at=at)
+        code, method, call_id = told.number("code"), told.get("method"), told.get("call_id")
+        flow = self.flows.seen(told.get("flow"), told.number("connection"), at=at)
+        self.channel.emit("response-sent", at=at, method=method, code=code, flow=flow.id)
+        self._registering.pop((call_id, told.number("cseq")), None)
+        if method == "SUBSCRIBE":
+            self._subscribing.pop(call_id, None)  # what was not followed by a NOTIFY has been refused
 
     def _sending(self, told: Told, at: float) -> None:
         self._probes.sending(told, at=at)
-        if told.get("method") == "NOTIFY" and told.get("state").startswith("terminated;reason=timeout"):
-            self.clients.unsubscribed(told.get("call_id"), "expired", at=at)
+        if told.get("method") != "NOTIFY":
+            return
+        call_id, (state, _, rest) = told.get("call_id"), told.get("state").partition(";")
+        asked = self._subscribing.pop(call_id, None)
+        if asked is not None:  # the NOTIFY that follows a SUBSCRIBE says what was granted, before the client knows it
+            granted = dict(parameters(f";{rest}")).get("expires") if state == "active" else None
+            self.clients.subscribed(asked, int(granted or 0), at=at)
+        elif state == "terminated":
+            self.clients.unsubscribed(call_id, "expired", at=at)
 
     def _reply(self, told: Told, at: float) -> None:
         name = told.get("flow")
