@@ -97,11 +97,12 @@ def _seen_closing(cell: Cell, story: Story, flow: Flow, before: float) -> Iterat
 
 
 def _mapping_lost(story: Story, flow: Flow, before: float) -> Iterator[CauseFound]:
-    lost = [found for inside in flow.hops or (flow.inside,) if (found := _last_end(story, inside, before))]
+    ways = zip((flow.peer, *flow.hops), flow.hops, strict=False)
+    lost = [found for outside, inside in ways if (found := _last_end(story, inside, outside, before))]
     if not lost:
         return
     number, line = min(lost, key=lambda found: found[1]["t"])
-    observed = AFTER_FORGETTING.get((outcome_of(story, "from-inside"), outcome_of(story, "from-outside")), "")
+    observed = _observed(story, line["node"])
     met = [at for at, said in story.of("sentinel", "sentinel") if observed and said["state"] in OUTCOMES]
     yield CauseFound(
         kind=Cause.MIDDLEBOX_FORGOT,
@@ -111,10 +112,26 @@ def _mapping_lost(story: Story, flow: Flow, before: float) -> Iterator[CauseFoun
     )
 
 
-def _last_end(story: Story, inside: str, before: float) -> tuple[int, Line] | None:
-    """Where the record tells of the end of a mapping that was not made anew; None if there was none."""
+def _observed(story: Story, node: str) -> str:
+    """What the middlebox was seen to do with what it has forgotten, by the sentinel's flows."""
+    flows = {line["flow"]: line for _, line in story.of("sentinel", "sentinel", state="established")}
+    found = {line["flow"]: line.get("found") for _, line in story.of("sentinel", "sentinel", state="sent")}
+    if found and set(found.values()) == {"reset"}:
+        return " and ended it towards both with RST"
+    if (own := flows.get("from-inside")) is not None:
+        mapped = story.of("middlebox", "mapping", node=node, inside=own["local"], state="new")
+        if len({line["outside"] for _, line in mapped}) > 1:
+            return " and picks it up only from inside, on another port, where the server knows no connection"
+    return AFTER_FORGETTING.get((outcome_of(story, "from-inside"), outcome_of(story, "from-outside")), "")
+
+
+def _last_end(story: Story, inside: str, outside: str, before: float) -> tuple[int, Line] | None:
+    """Where the record tells of the end of a mapping that was not made anew; None if there was none.
+
+    One that gets another endpoint outside is another one: the server's packets go to the old.
+    """
     lost = None
-    for number, line in story.of("middlebox", "mapping", inside=inside):
+    for number, line in story.of("middlebox", "mapping", inside=inside, outside=outside):
         if line["t"] <= before:
             lost = (number, line) if line["state"] == "destroyed" else None
     return lost

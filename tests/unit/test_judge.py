@@ -50,6 +50,7 @@ HOME = Topology(
         ),
     ),
 )
+SENTINEL = "203.0.113.10:5099"
 INSIDE, OUTSIDE, REMOTE = "10.0.0.2:40001", "203.0.113.1:40001", "203.0.113.10:5061"
 
 
@@ -169,6 +170,38 @@ def test_forgotten_mapping_is_the_cause() -> None:
     assert (outcome.cause.kind, outcome.cause.at_s) == (Cause.MIDDLEBOX_FORGOT, 60.0)
     assert "60.0 s" in outcome.cause.text
     assert "either side silently" in outcome.cause.text
+
+
+def forgetful(forgotten: ForgottenFlow) -> Cell:
+    box = Middlebox(name="box", established_idle_timeout=Seconds(60), forgotten=forgotten)
+    return replace(cell(timeout=60), middleboxes=(("home-nat", box),))
+
+
+def test_mapping_made_anew_on_another_port_is_the_cause() -> None:
+    """The server's packets go to the old port: the flow is lost, though the client's next segment gets through."""
+    again = {**flow_set_up()[0], "t": 70.0, "id": 2, "outside": "203.0.113.1:40002"}
+    reset = {**idle_timer(70.1), "state": "disconnected", "reason": "Connection reset by peer"}
+    mapped = {**flow_set_up()[0], "inside": "10.0.0.2:50001", "outside": "203.0.113.1:50001", "remote": SENTINEL}
+    moved = {**mapped, "t": 62.0, "outside": "203.0.113.1:50002"}
+    met = sentinel("silent")
+    met[2] = {**met[2], "state": "reset"}  # of the flow from inside
+    lines = [*flow_set_up(), mapped, moved, *met, *probe(1, 100, answered=False), forgot(), again, reset, END]
+    outcome = judged(forgetful(ForgottenFlow.REPICKUP_NEW_PORT), *lines)
+    assert outcome.cause is not None
+    assert (outcome.cause.kind, outcome.cause.at_s) == (Cause.MIDDLEBOX_FORGOT, 60.0)
+    assert "picks it up only from inside, on another port" in outcome.cause.text
+
+
+def test_a_flow_ended_towards_both_is_told_from_one_that_is_answered() -> None:
+    """Both ends meet RST either way; here they had it before they sent anything."""
+    texts = []
+    for forgotten, found in ((ForgottenFlow.RST_TO_BOTH, "reset"), (ForgottenFlow.RST_TO_SENDER, "open")):
+        met = [{**line, "found": found} if line["state"] == "sent" else line for line in sentinel("reset")]
+        lines = [*flow_set_up(), *met, *probe(1, 100, answered=False), forgot(), END]
+        outcome = judged(forgetful(forgotten), *lines)
+        assert outcome.cause is not None
+        texts.append(outcome.cause.text.partition(" s ")[2])
+    assert texts == ["and ended it towards both with RST", "and answers either side with RST"]
 
 
 def test_mapping_made_anew_is_not_the_cause() -> None:
