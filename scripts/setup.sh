@@ -25,6 +25,20 @@ need_packages() {
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
+# Kamailio, as a server of scenarios: without the service that its package would start and enable. Where Kamailio is
+# installed already, its service is somebody's own.
+need_kamailio() {
+  local as_root=() ours=
+  [ "$(id -u)" -eq 0 ] || as_root=(sudo)
+  if [ -d /run/systemd/system ] && [ ! -x /usr/sbin/kamailio ]; then ours=yes; fi
+  if [ -n "$ours" ]; then "${as_root[@]}" systemctl mask --quiet kamailio; fi
+  need_packages "Kamailio as the server" "${KAMAILIO_PACKAGES[@]}"
+  if [ -n "$ours" ]; then
+    "${as_root[@]}" systemctl unmask --quiet kamailio
+    "${as_root[@]}" systemctl disable --quiet kamailio
+  fi
+}
+
 # The first Python from 3.10 to 3.12 that can make virtual environments; the system's own first, since every user can read it.
 find_python() {
   local candidate
@@ -60,4 +74,5 @@ need_kernel() {
 }
 
 RUN_PACKAGES=(ca-certificates libnftables1 python3 python3-venv)
+KAMAILIO_PACKAGES=(kamailio kamailio-tls-modules kamailio-presence-modules kamailio-outbound-modules)
 KERNEL_PACKAGES=(linux-source-6.1 bc bison bubblewrap flex gcc libc6-dev make patch xz-utils)
