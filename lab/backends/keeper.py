@@ -84,7 +84,7 @@ def keep(container: Container, channel: socket.socket, log: Path, report: int, *
     """
     status: int | None = None
     api: APIClient | None = None
-    ended = False
+    made = ""  # the container's id, never its name: that could be another's
     try:
         die_with(parent)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -92,8 +92,9 @@ def keep(container: Container, channel: socket.socket, log: Path, report: int, *
         _redirect(log)
         close_all_but(channel.fileno(), report)
         api = daemon.connect()
-        status = _live(api, container, channel, report)
-        ended = True
+        made = _create(api, container)
+        status = _live(api, made, container, channel, report)
+        made = ""  # the daemon removes what has ended
     except _Told:
         status = 128 + signal.SIGKILL
     except HostNotCapable as lack:
@@ -104,8 +105,8 @@ def keep(container: Container, channel: socket.socket, log: Path, report: int, *
         traceback.print_exc()
     try:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        if api is not None and not ended:
-            daemon.remove(api, container.name)
+        if api is not None and made:
+            daemon.remove(api, made)
     except Exception:  # noqa: BLE001  (whoever started the run looks after what is left)
         traceback.print_exc()
     sys.stdout.flush()
@@ -119,25 +120,23 @@ def _told(_number: int, _frame: object) -> None:
     raise _Told
 
 
-def _live(api: APIClient, container: Container, channel: socket.socket, report: int) -> int:
+def _live(api: APIClient, made: str, container: Container, channel: socket.socket, report: int) -> int:
     """The container's life; returns its exit status."""
-    _create(api, container)
-    attached: Any = api.attach_socket(container.name, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
+    attached: Any = api.attach_socket(made, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
     stream = socket.socket(fileno=os.dup(attached.fileno()))
     stream.settimeout(None)
     # answered when it ends; asked for before it starts, for afterwards it may be gone
-    url = f"{api.base_url}/v{api.api_version}/containers/{container.name}/wait"
+    url = f"{api.base_url}/v{api.api_version}/containers/{made}/wait"
     ending = api.post(url, params={"condition": "next-exit"}, stream=True, timeout=None)
-    _start(api, container)
-    shown = api.inspect_container(container.name)
-    _say(report, id=shown["Id"], pid=shown["State"]["Pid"])
-    os.close(report)
+    _start(api, made, container)
+    _say(report, id=made, pid=api.inspect_container(made)["State"]["Pid"])
     _pass_on(channel, stream)
     status: int = ending.json()["StatusCode"]
     return status
 
 
-def _create(api: APIClient, container: Container) -> None:
+def _create(api: APIClient, container: Container) -> str:
+    """Make it; returns its id."""
     from docker.errors import ImageNotFound
     from docker.types import LogConfig, Mount, Ulimit
 
@@ -156,7 +155,7 @@ def _create(api: APIClient, container: Container) -> None:
         ulimits=[Ulimit(name="core", soft=0, hard=0)],  # pjsip aborts on misuse; the log has the stack
     )
     try:
-        api.create_container(
+        made: str = api.create_container(
             container.image,
             command=list(container.command) or None,
             entrypoint=list(container.entrypoint) or None,
@@ -167,16 +166,17 @@ def _create(api: APIClient, container: Container) -> None:
             name=container.name,
             stdin_open=True,
             user=f"{container.user}:{container.user}",
-        )
+        )["Id"]
     except ImageNotFound as problem:
         raise HostNotCapable(f"Docker has no image {container.image}", fix="`lab images build` makes it") from problem
+    return made
 
 
-def _start(api: APIClient, container: Container) -> None:
+def _start(api: APIClient, made: str, container: Container) -> None:
     from docker.errors import APIError
 
     try:
-        api.start(container.name)
+        api.start(made)
     except APIError as problem:
         if problem.status_code != _BAD_REQUEST:
             raise
@@ -250,7 +250,7 @@ def _write_all(to: int, data: bytes) -> None:
 
 
 def _say(report: int, **fields: object) -> None:
-    with suppress(OSError):  # it was said before, and the way closed
+    with suppress(OSError):  # it was said before, and nobody listens any more
         os.write(report, json.dumps(fields).encode() + b"\n")
 
 
