@@ -41,7 +41,7 @@ def doubt(cell: Cell, story: Story) -> str:
         line = next((line for _, line in begun(story, number)), None)
         name = f"fault {number + 1} ({_name(fault)})"
         if line is None:
-            never = f": nothing {fault.at.event.value}" if fault.at.event is not Event.SUBSCRIBED else ""
+            never = f": nothing {fault.at.event.value} in time" if fault.at.event is not Event.SUBSCRIBED else ""
             return f"{name} never happened{never}"
         if isinstance(fault, ExpiredCertificate) and cell.transport is not Transport.TLS:
             return f"{name} had no effect: nothing here speaks TLS"

@@ -241,7 +241,7 @@ def test_an_event_that_never_came_is_named() -> None:
     """A fault that waited for something in vain did not happen."""
     fault = ServerMute(at=When(offset=5.0, event=Event.RECONNECTED))
     outcome = outcome_with(fault, met="delivered", answered=True)
-    assert outcome.doubt == "fault 1 (ServerMute) never happened: nothing reconnected"
+    assert outcome.doubt == "fault 1 (ServerMute) never happened: nothing reconnected in time"
 
 
 def test_a_mended_fault_is_not_the_cause() -> None:
