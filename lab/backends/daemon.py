@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -119,5 +118,22 @@ def remove(api: APIClient, container: str) -> None:
     except APIError as problem:
         if problem.status_code != _CONFLICT:
             raise
-        with suppress(NotFound):
-            api.wait(container, timeout=ANSWERS_WITHIN_S, condition="removed")
+        _wait_until_gone(api, container)
+
+
+def _wait_until_gone(api: APIClient, container: str) -> None:
+    """Ask more than once: who asks at the very moment a container goes is never answered."""
+    from docker.errors import NotFound
+    from requests.exceptions import ConnectionError as NoAnswer
+    from requests.exceptions import Timeout
+
+    for _ in range(ANSWERS_WITHIN_S):
+        try:
+            api.wait(container, timeout=1, condition="removed")
+        except NotFound:  # noqa: PERF203  (once, as a rule)
+            return
+        except (NoAnswer, Timeout):
+            continue
+        else:
+            return
+    raise LabFault(f"removing container {container}", detail=f"it is still there after {ANSWERS_WITHIN_S} s")
