@@ -194,7 +194,7 @@ def _container(node: Node, part: Part | None, images: Mapping[str, str], *, run:
             image = images[part.image]
     is_middlebox = node.role is Role.MIDDLEBOX
     return Container(
-        name=re.sub(r"[^a-zA-Z0-9_.-]", "_", f"lab-{run.rpartition('-')[2]}-{cell}-{node.name}"),
+        name=re.sub(r"[^a-zA-Z0-9_.-]", "_", f"lab-{run}-{cell}-{node.name}"),
         node=node.name[:_HOST_BYTES],
         image=image,
         entrypoint=entrypoint,

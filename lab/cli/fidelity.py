@@ -67,12 +67,14 @@ class Seen:
     """What one way showed of a cell.
 
     Attributes:
-        found: verdict and kind of cause, or the error.
+        found: verdict and kind of cause, or whose error it was.
+        error: what kept the cell from running; empty: nothing did.
         comparable: whether the cell could exist there.
         moments: what happened and when.
     """
 
     found: str
+    error: str
     comparable: bool
     moments: list[Moment]
 
@@ -184,7 +186,8 @@ def _seen(ran: Ran, number: int) -> Seen:
     cell, result = ran.results[number]
     path = ran.folder.cell(cell) / record.FILE_NAME
     # a cell that cannot exist there was not run
-    return Seen(_in_short(result), _exists(result), moments(record.read(path)) if path.exists() else [])
+    error = str(result) if isinstance(result, LabError) else ""
+    return Seen(_in_short(result), error, _exists(result), moments(record.read(path)) if path.exists() else [])
 
 
 def _exists(seen: Outcome | LabError) -> bool:
@@ -211,7 +214,7 @@ def _compare(cell: Cell, seen: dict[Way, Seen], within: float) -> Compared:
 def _show(console: Console, scenario: Scenario, ways: list[Way], compared: list[Compared]) -> None:
     table = Table(title=scenario.title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("cell", *map(str, ways), "furthest apart", "differs"):
-        table.add_column(name)
+        table.add_column(name, overflow="fold")
     for each in compared:
         differs = "nothing" if each.agrees() else "[red]see below[/red]"
         table.add_row(each.cell.name, *(each.seen[way].found for way in ways), f"{each.apart_s:.3f} s", differs)
@@ -222,12 +225,15 @@ def _show(console: Console, scenario: Scenario, ways: list[Way], compared: list[
 
 
 def _sentences(compared: Compared) -> Iterator[str]:
-    """What differs."""
+    """What differs; of a cell that could not run, only why."""
+    for way, each in compared.seen.items():
+        if each.error:
+            yield f"{way}: {each.error}"
     found = {each.found for each in compared.seen.values() if each.comparable}
     if len(found) > 1:
         yield "; ".join(f"{way}: {each.found}" for way, each in compared.seen.items())
     for way, differing in compared.differing.items():
-        for one in differing:
+        for one in () if compared.seen[way].error else differing:
             yield f"{way}: {one.name} {_time(one.second_s)} instead of {_time(one.first_s)}"
 
 

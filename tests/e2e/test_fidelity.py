@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,6 +40,17 @@ def test_fidelity(tmp_path: Path, within: str, status: int, said: str) -> None:
     assert said in done.stdout
     assert len(list(tmp_path.glob("2*/report.json"))) == 0  # it compares; reports are lab run's
     assert len(list(tmp_path.glob("2*/cells/none/record.jsonl"))) == 2
+
+
+def test_with_either_server(tmp_path: Path) -> None:
+    """Another server is another way; ways in real time run at the same time, and each has a run folder."""
+    servers = ("--server", "scripted", "--server", "kamailio", "--in", "real")
+    done = run("fidelity", SHORT, "--only", "strategy=none", *servers, "--out", tmp_path, home=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "real, scripted" in done.stdout
+    assert "real, kamailio" in done.stdout
+    cells = [json.loads(path.read_text()) for path in tmp_path.glob("2*/cells/none/cell.json")]
+    assert sorted(cell["server"]["software"] for cell in cells) == ["kamailio", "scripted"]
 
 
 def test_a_cell_that_cannot_run_agrees(tmp_path: Path) -> None:
