@@ -8,7 +8,6 @@ import select
 import shutil
 import signal
 import subprocess
-import tempfile
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -84,12 +83,11 @@ class Child:
         self._rest = b""
         self._last: deque[str] = deque(maxlen=LAST_LINES)
         self._log = log.open("ab")
-        self._folder = tempfile.TemporaryDirectory(prefix="lab-kamailio-")  # its run-time folder; it puts nothing there
         self._process = subprocess.Popen(
             [
                 *(found, "-f", str(configuration), "-DD", "-E"),  # -DD: stay in the foreground, with children
                 *("-m", str(SHARED_MEMORY_MB), "-M", str(PRIVATE_MEMORY_MB)),
-                *("-Y", self._folder.name, "-w", "/"),
+                *("-Y", "/tmp", "-w", "/"),  # noqa: S108  (its run-time folder: it has to exist, and nothing is put there)
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -175,7 +173,6 @@ class Child:
         self._process.stdout.close()
         self._log.close()
         os.close(self._ended)
-        self._folder.cleanup()
 
 
 def _children(pid: int) -> list[int]:
