@@ -213,11 +213,13 @@ def _compare(cell: Cell, seen: dict[Way, Seen], within: float) -> Compared:
 
 def _show(console: Console, scenario: Scenario, ways: list[Way], compared: list[Compared]) -> None:
     table = Table(title=scenario.title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("cell", *map(str, ways), "furthest apart", "differs"):
+    for name in ("cell", "found", *map(str, ways), "furthest apart", "differs"):
         table.add_column(name, overflow="fold")
     for each in compared:
+        found = next((seen.found for seen in each.seen.values() if seen.comparable), "unsupported")
+        marks = ("same" if each.seen[way].found == found else each.seen[way].found for way in ways)
         differs = "nothing" if each.agrees() else "[red]see below[/red]"
-        table.add_row(each.cell.name, *(each.seen[way].found for way in ways), f"{each.apart_s:.3f} s", differs)
+        table.add_row(each.cell.name, found, *marks, f"{each.apart_s:.3f} s", differs)
     console.print(table)
     for each in compared:
         for sentence in _sentences(each):

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from lab.judge.metrics import SENTINEL_PORT
 from lab.judge.story import Line
 
 _TOLD: dict[tuple[str, str], tuple[str, ...]] = {
@@ -64,10 +65,15 @@ def moments(lines: Iterable[Line]) -> list[Moment]:
         if line["ev"] == "end" and line["who"] == "runner":
             break
         fields = _TOLD.get((line["who"], line["ev"]))
-        if fields is not None and line["t"] >= 0:
+        if fields is not None and line["t"] >= 0 and not _sentinels(line):
             words = (line["who"], line["ev"], *(str(line.get(field, "")) for field in fields))
             found.append(Moment(float(line["t"]), " ".join(word for word in words if word)))
     return found
+
+
+def _sentinels(line: Line) -> bool:
+    """A mapping of the sentinel's, which is as old as the start of the actors took: that is the machine's mood, too."""
+    return line["ev"] == "mapping" and str(line.get("remote", "")).endswith(f":{SENTINEL_PORT}")
 
 
 def differences(first: Sequence[Moment], second: Sequence[Moment], *, within: float) -> list[Difference]:

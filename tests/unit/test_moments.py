@@ -30,6 +30,13 @@ def test_only_the_silence_counts() -> None:
     assert moments(record) == [Moment(33.0, "client transport destroyed idle-timer")]
 
 
+def test_the_sentinels_mappings_are_none() -> None:
+    """They are as old as the start of the actors took, which differs from run to run."""
+    mapping = {"t": 59.0, "who": "middlebox", "ev": "mapping", "node": "nat", "proto": "tcp", "state": "destroyed"}
+    assert moments([{**mapping, "remote": "203.0.113.10:5099"}]) == []
+    assert len(moments([{**mapping, "remote": "203.0.113.10:5061"}])) == 1
+
+
 def test_differences() -> None:
     """A moment too far from its counterpart, and one without, are told; one close by is not."""
     first = [Moment(1.0, "a"), Moment(2.0, "b"), Moment(9.0, "b")]

@@ -40,6 +40,11 @@ LOGGED_LATE_S = 60.0
 STATISTICS = ("core.version", "core.uptime", "core.tcp_list", "tls.list", "tm.stats", "ul.dump")
 
 
+_ENDS = {"closed": "fin", "reset": "Connection reset by peer", "gone": "not told"}
+"""How a connection ended, by what Kamailio calls it: ``gone`` is its timeout route, which it also takes when its own
+farewell comes too late for a peer that has closed."""
+
+
 class KamailioServer:
     """The server, from ``start`` on. Runs in an event loop; all methods are called from it.
 
@@ -250,7 +255,7 @@ class KamailioServer:
             case "notified":
                 if told.number("code") in REMOVES:
                     self.clients.unsubscribed(told.get("call_id"), "terminated", at=at)
-            case "closed" | "reset" | "failed" as state:
+            case "closed" | "reset" | "gone" as state:
                 self._ended(told, state, at)
             case "expired":
                 self.clients.unregistered(told.get("aor"), told.get("contact"), at=at)
@@ -313,8 +318,8 @@ class KamailioServer:
         flow = self.flows.find(transport, peer)
         if flow is not None:
             by_us = flow.id in self._closing
-            reason = "by server" if by_us else {"closed": "fin", "reset": "Connection reset by peer"}.get(state, state)
-            self.flows.ended(told.get("flow"), "closed" if by_us else state, reason, at=at)
+            reason = "by server" if by_us else _ENDS[state]
+            self.flows.ended(told.get("flow"), "reset" if state == "reset" and not by_us else "closed", reason, at=at)
 
     def _flow_ended(self, flow: Flow) -> None:
         self._probes.flow_ended(flow)
