@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import faulthandler
 import os
+import select
 import signal
 import socket
 import sys
 import time
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -54,11 +56,11 @@ class Process(Child):
     def kill(self) -> int:
         """End it and whatever it started, wait for it, and return its exit status."""
         if self.status is None:
-            # not waited for yet, so the number is still its own
-            try:
+            # not waited for yet, so the number is still its own, and when it is dead no group of it can come about
+            os.kill(self.pid, signal.SIGKILL)
+            select.select([self.ended], [], [])
+            with suppress(ProcessLookupError):  # so young that it led no group
                 os.killpg(self.pid, signal.SIGKILL)
-            except ProcessLookupError:  # so young that it leads no group yet: it has started nothing either
-                os.kill(self.pid, signal.SIGKILL)
         status = self.wait()
         assert status is not None
         return status
