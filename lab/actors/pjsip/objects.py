@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import pjsua2.pjsua2 as pj
 
 from lab.actors.pjsip.guard import guarded
-
-if TYPE_CHECKING:
-    from lab.actors.pjsip.agent import UserAgent
-
+from lab.actors.pjsip.subscription import Subscription
+from lab.actors.pjsip.timers import Timers
 
 _CALL_STATES = {
     pj.PJSIP_INV_STATE_INCOMING: "incoming",
@@ -24,53 +22,75 @@ _CALL_STATES = {
 }
 
 
+class Listener(Protocol):
+    """Whom the callbacks call."""
+
+    timers: Timers
+    subscription: Subscription
+
+    def emit(self, ev: str, **fields: Any) -> None:
+        """Write an event to the record."""
+
+    def transport_state(self, event: Any) -> None:
+        """``OnTransportStateParam``."""
+
+    def registration(self, event: Any) -> None:
+        """``OnRegStateParam``."""
+
+    def options_answer(self, address: int, code: int, reason: str) -> None:
+        """The final answer to the OPTIONS sent with this user data."""
+
+    def incoming_call(self, number: int, invite: str) -> None:
+        """A call and its INVITE."""
+
+
 class Endpoint(pj.Endpoint):  # type: ignore[misc]  # pjsua2 has no types
     """The one endpoint of a process."""
 
-    def __init__(self, agent: UserAgent) -> None:
+    def __init__(self, listener: Listener) -> None:
         super().__init__()
-        self._agent = agent
+        self._listener = listener
 
     @guarded
     def onTransportState(self, prm: Any) -> None:  # noqa: D102, N802  (pjsua2's name, as below)
-        self._agent.transport_state(prm)
+        self._listener.transport_state(prm)
 
     @guarded
     def onTimer(self, prm: Any) -> None:  # noqa: D102, N802
-        self._agent.timers.due(int(prm.userData))
+        self._listener.timers.due(int(prm.userData))
 
 
 class Account(pj.Account):  # type: ignore[misc]
     """The one account."""
 
-    def __init__(self, agent: UserAgent) -> None:
+    def __init__(self, listener: Listener) -> None:
         super().__init__()
-        self._agent = agent
+        self._listener = listener
 
     @guarded
     def onRegState(self, prm: Any) -> None:  # noqa: D102, N802
-        self._agent.registration(prm)
+        self._listener.registration(prm)
 
     @guarded
     def onSendRequest(self, prm: Any) -> None:  # noqa: D102, N802
         transaction = prm.e.body.tsxState.tsx
-        self._agent.options_answer(int(prm.userData), transaction.statusCode, transaction.statusText)
+        self._listener.options_answer(int(prm.userData), transaction.statusCode, transaction.statusText)
 
     @guarded
     def onInstantMessage(self, prm: Any) -> None:  # noqa: D102, N802
-        self._agent.emit("message", text=prm.msgBody)
+        self._listener.emit("message", text=prm.msgBody)
 
     @guarded
     def onIncomingCall(self, prm: Any) -> None:  # noqa: D102, N802
-        self._agent.incoming_call(prm.callId, prm.rdata.wholeMsg)
+        self._listener.incoming_call(prm.callId, prm.rdata.wholeMsg)
 
 
 class IncomingCall(pj.Call):  # type: ignore[misc]
     """A call from the server, accepted at once or after it has rung for a while."""
 
-    def __init__(self, agent: UserAgent, account: Account, number: int) -> None:
+    def __init__(self, listener: Listener, account: Account, number: int) -> None:
         super().__init__(account, number)
-        self._agent = agent
+        self._listener = listener
 
     def ring(self) -> None:
         """Answer 180."""
@@ -89,20 +109,20 @@ class IncomingCall(pj.Call):  # type: ignore[misc]
     @guarded
     def onCallState(self, prm: Any) -> None:  # noqa: ARG002, D102, N802
         info = self.getInfo()
-        self._agent.emit("call", call_id=info.callIdString, state=_CALL_STATES[info.state], code=info.lastStatusCode)
+        self._listener.emit("call", call_id=info.callIdString, state=_CALL_STATES[info.state], code=info.lastStatusCode)
 
 
 class Buddy(pj.Buddy):  # type: ignore[misc]
     """Whose presence is subscribed to."""
 
-    def __init__(self, agent: UserAgent) -> None:
+    def __init__(self, listener: Listener) -> None:
         super().__init__()
-        self._agent = agent
+        self._listener = listener
 
     @guarded
     def onBuddyEvSubState(self, prm: Any) -> None:  # noqa: D102, N802
         by_transaction = prm.e.type == pj.PJSIP_EVENT_TSX_STATE
-        self._agent.subscription.changed(self.getInfo(), prm.e.body.tsxState if by_transaction else None)
+        self._listener.subscription.changed(self.getInfo(), prm.e.body.tsxState if by_transaction else None)
 
 
 class Log(pj.LogWriter):  # type: ignore[misc]
