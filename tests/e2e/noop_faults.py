@@ -24,7 +24,7 @@ from lab.runner.faults import flow, middlebox
 FILE_NAME = "undone"
 
 _nft = apply.nft
-_kill = os.kill
+_killpg = os.killpg
 
 
 class _Deaf(Netlink):
@@ -40,9 +40,9 @@ class _NoStop:
     def __getattr__(self, name: str) -> Any:
         return getattr(os, name)
 
-    def kill(self, pid: int, number: int) -> None:
+    def killpg(self, group: int, number: int) -> None:
         if number != signal.SIGSTOP:
-            _kill(pid, number)
+            _killpg(group, number)
 
 
 def _loses_nothing(commands: str) -> str:

@@ -105,4 +105,5 @@ def test_parts() -> None:
         "kind_": "notify",
         "within": 5.0,
         "hold": 60.0,
+        "ring": 0.0,
     }
