@@ -11,6 +11,7 @@ from lab.model.fault import (
     BlackHole,
     ClientMove,
     Direction,
+    DnsFailure,
     End,
     EvictFlow,
     ExpiredCertificate,
@@ -45,6 +46,8 @@ def doubt(cell: Cell, story: Story) -> str:
             return f"{name} never happened{never}"
         if isinstance(fault, ExpiredCertificate) and cell.transport is not Transport.TLS:
             return f"{name} had no effect: nothing here speaks TLS"
+        if isinstance(fault, DnsFailure) and not cell.server.by_name:
+            return f"{name} had no effect: the client knows the server's address, and asks nobody"
         if over(story, number) is None:
             return f"{name} began and did not end"
         if missing := _missing(fault, line, story, until=over(story, number) or 0.0):
@@ -83,6 +86,8 @@ def _missing(fault: Fault, line: Line, story: Story, *, until: float) -> str:  #
             return _too_few_rules(line, 2) or ("" if moved else f"its packets leave from {line['source']}")
         case ExpiredCertificate():
             return "" if line["met"] == "expired" else f"who connects meets a certificate that is {line['met']}"
+        case DnsFailure(how=how):
+            return "" if line["met"] == how.value else f"who asks for the name is told {line['met']}"
         case ServerSlow(by=by):
             return _answers(line, "late") or _too_early(story, _obeyed(story, line), until, float(by))
 

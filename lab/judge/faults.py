@@ -13,6 +13,7 @@ from lab.judge.story import Line, Story, accepted
 from lab.model.fault import (
     BlackHole,
     ClientMove,
+    DnsFailure,
     EvictFlow,
     ExpiredCertificate,
     Fault,
@@ -44,6 +45,8 @@ def causes(cell: Cell, story: Story, *, sent: float, deadline: float) -> Iterato
             found = CauseFound(kind=kind, at_s=at, text=f"{text} at {at:.1f} s", evidence=(evidence,))
             if isinstance(fault, ExpiredCertificate):
                 yield from _refused(found, cell, story, since=at, until=deadline)
+            elif isinstance(fault, DnsFailure):
+                yield from _asked_in_vain(found, cell, story, since=at, until=deadline)
             else:
                 yield found
 
@@ -53,7 +56,7 @@ def _refused(found: CauseFound, cell: Cell, story: Story, *, since: float, until
 
     pjsip refuses when the handshake is done and says so itself; others send an alert, which the server tells.
     """
-    server = f"{cell.topology.address(cell.topology.only(Role.SERVER).name).ip}:"  # where the fault's proof comes from
+    server = _at_the_server(cell)
     said = story.of("client", "transport", state="disconnected")
     told = (one for one in story.of("server", "flow", state="failed") if not one[1]["peer"].startswith(server))
     for number, line in sorted([*said, *told], key=lambda each: float(each[1]["t"])):
@@ -61,6 +64,22 @@ def _refused(found: CauseFound, cell: Cell, story: Story, *, since: float, until
             text = f"{found.text}, and the client refused it at {line['t']:.1f} s"
             yield dataclasses.replace(found, text=text, evidence=(*found.evidence, number))
             return
+
+
+def _asked_in_vain(found: CauseFound, cell: Cell, story: Story, *, since: float, until: float) -> Iterator[CauseFound]:
+    """A name harms only who asks for it: the cause as the first question in vain bears it out, if there is one."""
+    server = _at_the_server(cell)
+    for number, line in story.of("server", "query", type="A"):
+        in_vain = line["answer"] in ("servfail", "silent") and not line["peer"].startswith(server)
+        if in_vain and since <= line["t"] <= until:
+            text = f"{found.text}, and the client asked in vain at {line['t']:.1f} s"
+            yield dataclasses.replace(found, text=text, evidence=(*found.evidence, number))
+            return
+
+
+def _at_the_server(cell: Cell) -> str:
+    """How the endpoints begin from which a fault's proof comes."""
+    return f"{cell.topology.address(cell.topology.only(Role.SERVER).name).ip}:"
 
 
 def begun(story: Story, number: int) -> Iterator[tuple[int, Line]]:
@@ -117,6 +136,9 @@ def _told(fault: Fault) -> tuple[Cause, str]:  # noqa: C901  (one case per fault
             return Cause.CLIENT_MOVED, f"the client changed networks{' and was told' if told else ''}"
         case ExpiredCertificate():
             return Cause.CERTIFICATE_EXPIRED, "the server's certificate expired"
+        case DnsFailure(how=how):
+            said = {"silent": "answered nothing", "servfail": "answered SERVFAIL"}[how.value]
+            return Cause.NAME_NOT_RESOLVED, f"the name server {said}"
         case ServerSlow(by=by):
             return Cause.SERVER_SLOW, f"the server began to answer {by} late"
 

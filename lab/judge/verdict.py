@@ -57,6 +57,8 @@ def why_unsupported(cell: Cell) -> str:
     lacking = unsupported(
         cell.strategy.mitigations, transport=cell.transport.value, registers=registers, pjsip=cell.pjsip
     )
+    if cell.server.by_name and cell.client.is_own:
+        lacking = lacking or "a client of your own is told the server's address, not its name"
     return lacking or (kamailio.lacks(cell) if cell.server.software is Software.KAMAILIO else "")
 
 

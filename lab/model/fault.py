@@ -37,6 +37,13 @@ class End(str, Enum):
     BOTH = "both"
 
 
+class NoAnswer(str, Enum):
+    """Of a name server that cannot help."""
+
+    SILENT = "silent"
+    SERVFAIL = "servfail"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reboot(Yaml):
     """A middlebox reboots in no time: its table is lost, its rules stay.
@@ -173,6 +180,20 @@ class ExpiredCertificate(Yaml):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DnsFailure(Yaml):
+    """The name server does not tell the server's address; connections that are there stay.
+
+    Attributes:
+        how: what becomes of questions.
+        lasts: None: until the end of the run.
+    """
+
+    at: When
+    how: NoAnswer = NoAnswer.SILENT
+    lasts: Lasting | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ClientMove(Yaml):
     """The client leaves its first link and gets an address on its second, as from Wi-Fi to cellular.
 
@@ -197,6 +218,7 @@ Fault = (
     | ServerMute
     | ServerSlow
     | ExpiredCertificate
+    | DnsFailure
     | ClientMove
 )
 """Closed union; every function that matches on it returns a value from each case, so one that lacks a case does not

@@ -60,6 +60,7 @@ class Server(Yaml):
         subscription_expires: what it grants at most (RFC 6665 §4.2.1.1), in the 200 and in NOTIFY.
         registration_expires: what it grants at most (RFC 3261 §10.3).
         notify_route: how NOTIFY is addressed.
+        by_name: whether the client knows its name, not its address, and asks the name server in its node (RFC 3263).
         answers_crlf: whether a double-CRLF ping gets its pong (RFC 5626 §3.5.1).
     """
 
@@ -70,6 +71,7 @@ class Server(Yaml):
     registration_expires: WholeSeconds = Seconds(300)  # pjsua's PJSUA_REG_INTERVAL
     notify_route: NotifyRoute = NotifyRoute.FLOW
     answers_crlf: bool = True
+    by_name: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

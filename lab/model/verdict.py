@@ -53,6 +53,8 @@ class Cause(str, Enum):
     """Fault: the server answered late."""
     CERTIFICATE_EXPIRED = "server-certificate-expired"
     """Fault: the client refused a connection because the server's certificate had expired."""
+    NAME_NOT_RESOLVED = "name-not-resolved"
+    """Fault: the client asked for the server's address in vain."""
     CLIENT_ABORTED = "client-aborted"
     """The client process died; its last log lines are in the record."""
     CLIENT_CLOSED = "client-closed-transport"

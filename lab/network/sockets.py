@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
+import struct
 from pathlib import Path
 
 from lab.network import netns
 
 _EXPIRED = 10  # openssl/x509_vfy.h: X509_V_ERR_CERT_HAS_EXPIRED
+_DNS, _SERVFAIL = 53, 2  # RFC 1035 §4.2, §4.1.1
 _ANSWERS_WITHIN_S = 1.0  # within one node
 
 _LISTEN = "0A"  # include/net/tcp_states.h: TCP_LISTEN
+
+
+def open_low_ports(namespace: int) -> None:
+    """Let anybody in the namespace listen on any port: an actor in a container has no right to those below 1024."""
+    with netns.entered(namespace):
+        Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").write_text("0")
 
 
 def listening(namespace: int) -> frozenset[int]:
@@ -40,3 +49,30 @@ def certificate_met(namespace: int, address: str, port: int, ca: Path) -> str:
         except OSError as error:
             return str(error)
     return "valid"
+
+
+async def name_met(namespace: int, address: str, name: str) -> str:
+    """What somebody in the namespace is told who asks the name server at an address for a name's own (RFC 1035).
+
+    The address, ``servfail``, ``silent`` if no answer comes, or another error. Not noticed on any link if the address
+    is the node's own.
+    """
+    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
+    question = labels + struct.pack("!BHH", 0, 1, 1)  # type A, class IN
+    with netns.entered(namespace):
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with sock:
+        sock.setblocking(False)  # noqa: FBT003  (the stdlib's signature)
+        try:
+            sock.connect((address, _DNS))
+            sock.send(struct.pack("!HHHHHH", 1, 0x0100, 1, 0, 0, 0) + question)
+            answer = asyncio.get_running_loop().sock_recv(sock, 512)
+            data = await asyncio.wait_for(answer, _ANSWERS_WITHIN_S)
+        except asyncio.TimeoutError:
+            return "silent"
+        except OSError as error:
+            return str(error)
+    _, flags, _, answers, *_ = struct.unpack_from("!HHHHHH", data)
+    if code := flags & 0xF:
+        return "servfail" if code == _SERVFAIL else f"error {code}"
+    return socket.inet_ntoa(data[-4:]) if answers else "no-data"

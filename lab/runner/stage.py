@@ -26,6 +26,7 @@ from lab.actors.sentinel import Sentinel
 from lab.actors.sip_server import actor as sip_server
 from lab.backends.base import Backend, Command, OpenBackend, Part, Program
 from lab.backends.netns import bare
+from lab.certificates import NAME
 from lab.model import wire
 from lab.model.fault import ForgedSegment
 from lab.model.middlebox import Middlebox
@@ -34,6 +35,7 @@ from lab.model.topology import Role
 from lab.network import forge, loopback
 from lab.network.apply import Network, apply
 from lab.network.plan import plan, render
+from lab.network.sockets import open_low_ports
 from lab.runner import images
 from lab.runner.actor_link import ActorLink, Ears, OurLines
 from lab.runner.expect import Expectations
@@ -84,6 +86,8 @@ class Stage:
         self._undo.append(self.network.close)
         if self.serves_kamailio:
             loopback.take_up(self.network.namespaces[self.server_node])  # over which it is talked to
+        if self.cell.server.by_name:
+            open_low_ports(self.network.namespaces[self.server_node])
         self.server = self._actor("server", backend, self.server_node, parts[self.server_node], OurLines())
         self.client = self._actor("client", backend, self.client_node, parts[self.client_node], ClientLines())
         if any(isinstance(fault, ForgedSegment) for fault in self.cell.faults):
@@ -173,6 +177,7 @@ class Stage:
             certificate=str(self.certificates / "server.pem"),
             key=str(self.certificates / "server.key"),
             expired=str(self.certificates / "expired.pem"),
+            name=NAME if server.by_name else None,
             keylog=str(self._folder / "tls.keys"),
             subscription_expires=float(server.subscription_expires),
             registration_expires=float(server.registration_expires),
@@ -193,6 +198,7 @@ class Stage:
     def start_client(self) -> None:
         """Tell the client its part of the cell."""
         transport = self.cell.transport
+        name = {"name": NAME} if self.cell.server.by_name else {}
         self.client.tell(
             "start",
             server=self.address_of_server,
@@ -206,6 +212,7 @@ class Stage:
             domain=self.address_of_server,
             log=str(self._folder / "client.log"),
             mitigations=self._mitigations("client"),
+            **name,
         )
 
     @property

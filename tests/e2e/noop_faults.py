@@ -14,6 +14,7 @@ from typing import Any
 
 from lab.actors.sip_server import flows
 from lab.actors.sip_server.connections import Connections
+from lab.actors.sip_server.names import Names
 from lab.actors.sip_server.server import SipServer
 from lab.backends import netns
 from lab.network import apply, conntrack, evict, losses, move
@@ -78,6 +79,7 @@ UNDONE: dict[str, tuple[Any, str, Any]] = {
     "stop": (netns, "os", _NoStop()),
     "manner": (SipServer, "answer", _obeys("answer")),
     "certificate": (Connections, "serve_certificate", _nothing),
+    "names": (Names, "answer", _nothing),
     "move": (move, "Netlink", _Deaf),
 }
 """Where what is left undone is, and what is there instead."""

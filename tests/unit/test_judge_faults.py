@@ -11,6 +11,7 @@ from lab.judge.sentinel import Kept, expected
 from lab.model.fault import (
     BlackHole,
     ClientMove,
+    DnsFailure,
     End,
     EvictFlow,
     ExpiredCertificate,
@@ -19,6 +20,7 @@ from lab.model.fault import (
     ForgedSegment,
     LinkDown,
     MtuBlackHole,
+    NoAnswer,
     Reboot,
     ServerClose,
     ServerFreeze,
@@ -28,7 +30,7 @@ from lab.model.fault import (
 )
 from lab.model.middlebox import ForgottenFlow, Middlebox
 from lab.model.outcome import Outcome
-from lab.model.scenario import Cell, Transport
+from lab.model.scenario import Cell, Server, Transport
 from lab.model.verdict import Cause, Verdict
 from lab.model.when import Event, When
 from lab.units import Seconds
@@ -51,7 +53,7 @@ RST = {"link": "lan", "src": REMOTE, "dst": INSIDE, "flags": "R", "seq": 7}
 
 
 def with_fault(fault: Fault) -> Cell:
-    return replace(cell(), faults=(fault,))
+    return replace(cell(), faults=(fault,), server=Server(by_name=True))
 
 
 def begins(fault: Fault, *, t: float = 50.0, until: float | None = None, **proof: Any) -> list[Line]:
@@ -91,6 +93,11 @@ def refused(t: float = 70.0, reason: str = "SSL certificate verification error (
     return {"t": t, "who": "client", "ev": "transport", "state": "disconnected", **about}
 
 
+def asked(answer: str, *, t: float = 70.0, peer: str = "198.51.100.2:7", type: str = "A") -> Line:  # noqa: A002
+    about = {"name": "sip.example.com", "type": type, "answer": answer, "peer": peer}
+    return {"t": t, "who": "server", "ev": "query", **about}
+
+
 def alert(peer: str, t: float = 70.0) -> Line:
     about = {"id": "f2", "transport": "tls", "peer": peer, "reason": "SSLV3_ALERT_CERTIFICATE_EXPIRED"}
     return {"t": t, "who": "server", "ev": "flow", "state": "failed", **about}
@@ -112,6 +119,7 @@ MUTE = ServerMute(at=AT)
 
 MOVE = ClientMove(at=AT)
 EXPIRED = ExpiredCertificate(at=AT)
+NO_NAME = DnsFailure(at=AT, how=NoAnswer.SERVFAIL)
 MOVED: dict[str, Any] = {"rules": 2, "left": [], "address": "10.64.0.2/24", "source": "10.64.0.2"}
 
 PROVED: list[tuple[Fault, list[Line], Cause]] = [
@@ -134,6 +142,7 @@ PROVED: list[tuple[Fault, list[Line], Cause]] = [
     (MUTE, [*begins(MUTE, until=110, answers="mute"), said("mute")], Cause.SERVER_MUTE),
     (EXPIRED, [*begins(EXPIRED, until=110, met="expired"), refused()], Cause.CERTIFICATE_EXPIRED),
     (EXPIRED, [*begins(EXPIRED, until=110, met="expired"), alert("203.0.113.1:7")], Cause.CERTIFICATE_EXPIRED),
+    (NO_NAME, [*begins(NO_NAME, until=110, met="servfail"), asked("servfail")], Cause.NAME_NOT_RESOLVED),
     (SLOW, [*begins(SLOW, until=110, answers="late"), said("late")], Cause.SERVER_SLOW),
 ]
 
@@ -188,6 +197,7 @@ UNPROVED: list[tuple[Fault, list[Line], str]] = [
     (MOVE, begins(MOVE, **{**MOVED, "left": ["10.0.0.2/24"]}), "its packets leave from"),
     (MOVE, begins(MOVE, **{**MOVED, "rules": 0}), "0 rules in place"),
     (MUTE, begins(MUTE, until=110, answers="at-once"), "did not obey"),
+    (NO_NAME, begins(NO_NAME, until=110, met="203.0.113.10"), "who asks for the name is told 203.0.113.10"),
     (EXPIRED, begins(EXPIRED, until=110, met="valid"), "meets a certificate that is valid"),
     (
         MUTE,
@@ -227,6 +237,34 @@ def test_a_certificate_nobody_refused_is_not_the_cause(other: list[Line]) -> Non
     outcome = outcome_with(EXPIRED, *sorted(lines, key=lambda line: line["t"]), met="delivered")
     assert outcome.cause is not None
     assert (outcome.cause.kind, outcome.cause.at_s) == (Cause.CLIENT_IDLE_TIMER, 93.0)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        [],
+        [asked("servfail", t=45)],
+        [asked("servfail", t=107)],
+        [asked("203.0.113.10")],
+        [asked("no-data", type="AAAA")],
+        [asked("servfail", type="SRV")],
+        [asked("servfail", peer="203.0.113.10:7")],
+    ],
+)
+def test_a_name_nobody_asked_for_in_vain_is_not_the_cause(other: list[Line]) -> None:
+    """It harms those who ask: not before, not after the probe, not who gets an answer, not the lab that looks."""
+    lines = [*begins(NO_NAME, until=110, met="servfail"), *other, idle_timer(93)]
+    outcome = outcome_with(NO_NAME, *sorted(lines, key=lambda line: line["t"]), met="delivered")
+    assert outcome.cause is not None
+    assert (outcome.cause.kind, outcome.cause.at_s) == (Cause.CLIENT_IDLE_TIMER, 93.0)
+
+
+def test_a_name_server_nobody_is_told_of() -> None:
+    """It can do nothing."""
+    lines = [*flow_set_up(), *sentinel_met("delivered"), *probe(1, 100, answered=True)]
+    by_address = replace(with_fault(NO_NAME), server=Server())
+    outcome = judged(by_address, *lines, *begins(NO_NAME, until=110, met="servfail"), END)
+    assert outcome.doubt.startswith("fault 1 (DnsFailure) had no effect: the client knows the server's address")
 
 
 def test_a_certificate_where_nothing_speaks_tls() -> None:

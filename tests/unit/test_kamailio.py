@@ -225,6 +225,18 @@ def test_faults(fault: Any, unsupported: bool) -> None:
     assert bool(why_unsupported(cell)) == unsupported
 
 
+def test_who_is_not_told_names() -> None:
+    """Kamailio has no name server beside it, and a client of the author's is told an address."""
+    path = ROOT / "scenarios" / "article" / "idle-subscription.yaml"
+    cell = load(path).cells[0]
+    named = dataclasses.replace(cell, server=dataclasses.replace(cell.server, by_name=True))
+    assert why_unsupported(named) == ""
+    own = dataclasses.replace(named, client=dataclasses.replace(cell.client, command=("true",)))
+    assert "its name" in why_unsupported(own)
+    kamailio = dataclasses.replace(named, server=dataclasses.replace(named.server, software=Software.KAMAILIO))
+    assert "no name server" in why_unsupported(kamailio)
+
+
 def test_a_host_without_it_is_told_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(child, "program", lambda: None)
     with pytest.raises(HostNotCapable, match="kamailio") as caught:

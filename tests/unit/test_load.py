@@ -61,7 +61,7 @@ seed: 1
 topology: two
 transport: tls
 server: { software: scripted, subscription-expires: 600 s, registration-expires: 300 s,
-          notify-route: flow, answers-crlf: true }
+          notify-route: flow, answers-crlf: true, by-name: true }
 client: { account: subscribe }
 pjsip: 2.15.1
 middlebox:
@@ -113,6 +113,7 @@ faults:
   - server-mute: { at: 25 s, lasts: 8 s }
   - server-slow: { at: 26 s, by: 9 s, lasts: 1 min }
   - expired-certificate: { at: 28 s, lasts: 70 s }
+  - dns-failure: { at: 29 s, how: servfail, lasts: 71 s }
   - client-move: { at: 27 s, told: true }
 probes: [{ at: 45 s, kind: invite, within: 5 s, hold: 2 s, ring: 1 s }]
 expect: { delivered: 100 % }
@@ -175,6 +176,7 @@ LIVENESS = {
     "server.registration-expires": ("registration-expires: 300 s", "registration-expires: 60 s"),
     "server.notify-route": ("notify-route: flow", "notify-route: contact"),
     "server.answers-crlf": ("answers-crlf: true", "answers-crlf: false"),
+    "server.by-name": ("by-name: true", "by-name: false"),
     "client": ("client: { account: subscribe }", "client: { account: register }"),
     "pjsip": ("pjsip: 2.15.1\n", "pjsip: 2.10\n"),
     "client.account": ("account: subscribe", "account: register"),
@@ -290,6 +292,9 @@ LIVENESS = {
     "server-slow.lasts": ("lasts: 1 min", "lasts: 2 min"),
     "expired-certificate.at": ("at: 28 s", "at: 9 s"),
     "expired-certificate.lasts": ("lasts: 70 s", "lasts: 60 s"),
+    "dns-failure.at": ("at: 29 s", "at: 9 s"),
+    "dns-failure.how": ("how: servfail", "how: silent"),
+    "dns-failure.lasts": ("lasts: 71 s", "lasts: 60 s"),
     "client-move.at": ("at: 27 s", "at: 9 s"),
     "client-move.told": ("told: true", "told: false"),
     "probes": ("probes: [", "probes: [{ at: 30 s }, "),
@@ -361,7 +366,7 @@ def test_every_value_arrives(read: Read) -> None:
     (cell,) = read(FULL.replace("verdict", labels)).cells
     assert cell.name == "ping"
     assert cell.axes == (("strategy", "ping"),)
-    assert cell.server == Server(subscription_expires=Seconds(600), registration_expires=Seconds(300))
+    assert cell.server == Server(subscription_expires=Seconds(600), registration_expires=Seconds(300), by_name=True)
     assert dict(cell.middleboxes)["home-nat"] == Middlebox(
         name="mine",
         established_idle_timeout=Seconds(50),

@@ -253,6 +253,8 @@ class UserAgent:
         config = pj.EpConfig()
         config.uaConfig.threadCnt = 0
         config.uaConfig.mainThreadOnly = True
+        if settings.name is not None:
+            config.uaConfig.nameserver.append(settings.server)
         config.medConfig.threadCnt = 0
         config.medConfig.hasIoqueue = False
         config.logConfig.level = config.logConfig.consoleLevel = _LOG_EVERYTHING

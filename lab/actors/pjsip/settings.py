@@ -26,6 +26,7 @@ class Settings:
         user, peer: user parts of its own address and of the presentity it subscribes to.
         domain: host part of both.
         log: file for pjsip's log, appended to; each line starts with CLOCK_MONOTONIC in seconds, as in events.
+        name: what the server is reached by, asked of a name server at its address; None: its address.
         state: folder for what mitigations remember beyond the client's life; None: the log's.
     """
 
@@ -40,11 +41,12 @@ class Settings:
     domain: str
     log: str
     state: str | None = None
+    name: str | None = None
 
     @property
     def proxy(self) -> str:
         """The proxy's URI, for a Route header."""
-        return f"sip:{self.server}:{self.port};transport={self.transport.value};lr"
+        return f"sip:{self.name or self.server}:{self.port};transport={self.transport.value};lr"
 
     @property
     def memory(self) -> Path:

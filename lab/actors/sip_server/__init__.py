@@ -14,6 +14,7 @@ registered last, or else to the newest subscriber. And misbehaviour, each answer
     go-down {keeps_state}         listens no more and drops every flow, as if killed
     come-up {}                    the end of that; then ``ready``
     certificate {expired}         new TLS connections meet the expired certificate, or the valid one again
+    names {mode}                  the name server answers: true, servfail, silent (not at all)
     answer {mode, by}             to requests and pings: at-once, late (by so many seconds), mute
 
 Events::
@@ -27,8 +28,9 @@ Events::
     probe {probe, kind, state, code, flow, peer, reason}   see ``probes``
     keep-alive {kind, state, flow, code, reason}  options or crlf of a mitigation: sent, answered, failed
     crlf-ping {flow, answered}                    a double CRLF came
+    query {name, type, answer, peer}              the name server was asked; see ``names``
     held, ignored {what, flow}                    what came while answers were late or mute
     obeyed {do, …}                                to misbehave
 
-Does not model: IPv6, DNS, forking, calls from the client, authentication, and what ``lab.sip.subscription`` leaves out.
+Does not model: IPv6, forking, calls from the client, authentication, and what ``lab.sip.subscription`` leaves out.
 """

@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from lab.actors.channel import Channel, Lines
+from lab.actors.sip_server.names import Mode
 from lab.actors.sip_server.server import Manner, SipServer
 from lab.actors.sip_server.settings import Settings
 from lab.errors import LabFault
@@ -78,6 +79,8 @@ class _Actor:
                 self._begin(server.come_up())
             case {"do": "certificate", "expired": bool(expired)}, SipServer() as server:
                 server.serve_certificate(expired=expired)
+            case {"do": "names", "mode": "true" | "servfail" | "silent" as mode}, SipServer() as server:
+                server.answer_names(Mode(mode))
             case {"do": "stop"}, _:
                 self._end(in_order=True)
             case _:

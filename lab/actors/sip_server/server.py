@@ -13,6 +13,7 @@ from lab.actors.sip_server.connections import Connections
 from lab.actors.sip_server.exchanges import Exchange, Exchanges
 from lab.actors.sip_server.flows import Flow, why
 from lab.actors.sip_server.keepalives import KeepAlives
+from lab.actors.sip_server.names import Mode, Names
 from lab.actors.sip_server.probes import Probes
 from lab.actors.sip_server.settings import Settings
 from lab.actors.sip_server.subscriptions import Subscriptions
@@ -62,6 +63,7 @@ class SipServer:
         self.address = settings.address
         self.exchanges = Exchanges(loop)
         self._connections = Connections(settings, channel, loop, self)
+        self._names = Names(settings.name, settings.address, channel, loop) if settings.name else None
         self._answers = Answers(self._connections, channel, loop)
         self._probes = Probes(self, channel, loop)
         self._keepalives = KeepAlives(loop)
@@ -149,11 +151,15 @@ class SipServer:
         Raises:
             OSError: an address cannot be bound, or a file cannot be read.
         """
+        if self._names is not None:
+            self._names.listen()
         await self._connections.listen()
 
     def close(self) -> None:
         """End everything in order."""
         self._connections.close()
+        if self._names is not None:
+            self._names.close()
 
     def notify(self, probe: str, within: float) -> None:
         """Send a NOTIFY with ``probe`` as its note in the newest subscription, and say what becomes of it."""
@@ -192,6 +198,12 @@ class SipServer:
         self._connections.serve_certificate(expired=expired)
         self._channel.emit("obeyed", do="certificate", expired=expired)
 
+    def answer_names(self, mode: Mode) -> None:
+        """From now on, the name server answers like this."""
+        if self._names is not None:
+            self._names.answer(mode)
+        self._channel.emit("obeyed", do="names", mode=mode.value)
+
     async def come_up(self) -> None:
         """Listen again.
 
@@ -200,7 +212,7 @@ class SipServer:
         """
         self._down = False
         self._channel.emit("obeyed", do="come-up")
-        await self.listen()
+        await self._connections.listen()
 
     # What connections report
 

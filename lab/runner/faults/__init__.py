@@ -11,6 +11,7 @@ import asyncio
 from lab.model.fault import (
     BlackHole,
     ClientMove,
+    DnsFailure,
     EvictFlow,
     ExpiredCertificate,
     Fault,
@@ -77,3 +78,5 @@ async def _begin(number: int, fault: Fault, stage: Stage) -> Effect:  # noqa: C9
             return await server.slow(fault, stage)
         case ExpiredCertificate():
             return await server.expired_certificate(fault, stage)
+        case DnsFailure():
+            return await server.dns_failure(fault, stage)

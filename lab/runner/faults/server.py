@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from lab.model.fault import ExpiredCertificate, ServerFreeze, ServerMute, ServerRestart, ServerSlow
-from lab.network.sockets import certificate_met, listening
+from lab.certificates import NAME
+from lab.model.fault import DnsFailure, ExpiredCertificate, ServerFreeze, ServerMute, ServerRestart, ServerSlow
+from lab.network.sockets import certificate_met, listening, name_met
 from lab.runner.faults.effect import Effect
 from lab.runner.stage import PORTS, Stage
 
@@ -67,6 +68,18 @@ async def expired_certificate(fault: ExpiredCertificate, stage: Stage) -> Effect
         return {}
 
     return Effect(proof={"met": met}, lasts=None if fault.lasts is None else float(fault.lasts), end=renew)
+
+
+async def dns_failure(fault: DnsFailure, stage: Stage) -> Effect:
+    """Proof: what a stranger in the server's node is told who asks for the server's address."""
+    await _obeyed(stage, "names", mode=fault.how.value)
+    met = await name_met(stage.network.namespaces[stage.server_node], stage.address_of_server, NAME)
+
+    def answer() -> dict[str, Any]:
+        stage.server.tell("names", mode="true")
+        return {}
+
+    return Effect(proof={"met": met}, lasts=None if fault.lasts is None else float(fault.lasts), end=answer)
 
 
 async def _answers(stage: Stage, mode: str, by: float | None, lasts: float | None) -> Effect:
