@@ -1,4 +1,4 @@
-"""A certificate authority and a server certificate for one run."""
+"""A certificate authority for one run, and what it has issued: to the server and to the client."""
 
 from __future__ import annotations
 
@@ -19,32 +19,44 @@ EXPIRED_SINCE = timedelta(days=2)
 """How long the expired certificate has been that: more than two clocks on one planet can differ."""
 NAME = "sip.example.com"
 """DNS name in the server certificate, besides its address (RFC 2606 §3)."""
+CLIENT = "alice"
+"""The client certificate's common name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """PEM files: the authority's certificate, the server's, one that has expired, and the key of both (mode 0600)."""
+    """PEM files; keys have mode 0600.
+
+    Attributes:
+        ca: the authority's certificate.
+        certificate, expired, key: the server's, one that has expired, and the key of both.
+        client, client_key: the client's.
+        revoked: the authority's revocation list, which has the client's (RFC 5280 §5).
+    """
 
     ca: Path
     certificate: Path
     expired: Path
     key: Path
+    client: Path
+    client_key: Path
+    revoked: Path
 
 
 def make(
     folder: Path, address: str, *, not_before: datetime | None = None, not_after: datetime | None = None
 ) -> Certificates:
-    """Make an authority and a server certificate; the authority's key is thrown away.
+    """Make an authority and what it issues; the authority's key is thrown away.
 
     Args:
         folder: where the files go; it exists.
         address: the server's IP address.
-        not_before: start of both certificates' validity, with time zone; None: ``SPAN`` before now.
+        not_before: start of the validity of all but the expired, with time zone; None: ``SPAN`` before now.
         not_after: its end, likewise; None: ``SPAN`` after now.
     """
     now = datetime.now(timezone.utc)
     span = (not_before or now - SPAN, not_after or now + SPAN)
-    authority_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    authority_key, server_key, client_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(3))
     authority_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "lab CA of one run")])
     identifier = x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key())
     authority = (
@@ -55,29 +67,47 @@ def make(
         .sign(authority_key, hashes.SHA256())
     )
 
-    def server(valid: tuple[datetime, datetime]) -> x509.Certificate:
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])
-        names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(address)), x509.DNSName(NAME)])
+    def issue(
+        name: str, key: ec.EllipticCurvePrivateKey, valid: tuple[datetime, datetime], use: x509.ObjectIdentifier
+    ) -> x509.CertificateBuilder:
         return (
-            _builder(subject, authority_name, server_key, valid)
+            _builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]), authority_name, key, valid)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(signs_certificates=False), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-            .add_extension(names, critical=False)
+            .add_extension(x509.ExtendedKeyUsage([use]), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False)
-            .sign(authority_key, hashes.SHA256())
         )
 
-    made = Certificates(folder / "ca.pem", folder / "server.pem", folder / "expired.pem", folder / "server.key")
-    past = (min(span[0], now - SPAN), now - EXPIRED_SINCE)
-    for file, certificate in ((made.ca, authority), (made.certificate, server(span)), (made.expired, server(past))):
-        file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    _write_private(
-        made.key,
-        server_key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        ),
+    def server(valid: tuple[datetime, datetime]) -> x509.Certificate:
+        names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(address)), x509.DNSName(NAME)])
+        certificate = issue(NAME, server_key, valid, ExtendedKeyUsageOID.SERVER_AUTH)
+        return certificate.add_extension(names, critical=False).sign(authority_key, hashes.SHA256())
+
+    made = Certificates(
+        ca=folder / "ca.pem",
+        certificate=folder / "server.pem",
+        expired=folder / "expired.pem",
+        key=folder / "server.key",
+        client=folder / "client.pem",
+        client_key=folder / "client.key",
+        revoked=folder / "revoked.pem",
     )
+    past = (min(span[0], now - SPAN), now - EXPIRED_SINCE)
+    client = issue(CLIENT, client_key, span, ExtendedKeyUsageOID.CLIENT_AUTH).sign(authority_key, hashes.SHA256())
+    entry = x509.RevokedCertificateBuilder().serial_number(client.serial_number).revocation_date(span[0]).build()
+    listed = x509.CertificateRevocationListBuilder().issuer_name(authority_name).add_revoked_certificate(entry)
+    revoked = listed.last_update(span[0]).next_update(span[1]).sign(authority_key, hashes.SHA256())
+    public = (
+        (made.ca, authority),
+        (made.certificate, server(span)),
+        (made.expired, server(past)),
+        (made.client, client),
+        (made.revoked, revoked),
+    )
+    for file, document in public:
+        file.write_bytes(document.public_bytes(serialization.Encoding.PEM))
+    for file, key in ((made.key, server_key), (made.client_key, client_key)):
+        _write_private(file, key)
     return made
 
 
@@ -109,7 +139,10 @@ def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
     )
 
 
-def _write_private(path: Path, data: bytes) -> None:
+def _write_private(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
+    data = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:

@@ -20,6 +20,7 @@ from lab.model.fault import (
     LinkDown,
     MtuBlackHole,
     Reboot,
+    RevokedClientCertificate,
     ServerClose,
     ServerFreeze,
     ServerMute,
@@ -88,6 +89,8 @@ def _missing(fault: Fault, line: Line, story: Story, *, until: float) -> str:  #
             return "" if line["met"] == "expired" else f"who connects meets a certificate that is {line['met']}"
         case DnsFailure(how=how):
             return "" if line["met"] == how.value else f"who asks for the name is told {line['met']}"
+        case RevokedClientCertificate():
+            return "" if line["met"] == "revoked" else f"the client's certificate, shown by another, is {line['met']}"
         case ServerSlow(by=by):
             return _answers(line, "late") or _too_early(story, _obeyed(story, line), until, float(by))
 

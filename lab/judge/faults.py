@@ -22,6 +22,7 @@ from lab.model.fault import (
     LinkDown,
     MtuBlackHole,
     Reboot,
+    RevokedClientCertificate,
     ServerClose,
     ServerFreeze,
     ServerMute,
@@ -43,12 +44,15 @@ def causes(cell: Cell, story: Story, *, sent: float, deadline: float) -> Iterato
             kind, text = _told(fault)
             at = float(line["t"])
             found = CauseFound(kind=kind, at_s=at, text=f"{text} at {at:.1f} s", evidence=(evidence,))
-            if isinstance(fault, ExpiredCertificate):
-                yield from _refused(found, cell, story, since=at, until=deadline)
-            elif isinstance(fault, DnsFailure):
-                yield from _asked_in_vain(found, cell, story, since=at, until=deadline)
-            else:
-                yield found
+            match fault:
+                case ExpiredCertificate():
+                    yield from _refused(found, cell, story, since=at, until=deadline)
+                case RevokedClientCertificate():
+                    yield from _refused_by_server(found, cell, story, since=at, until=deadline)
+                case DnsFailure():
+                    yield from _asked_in_vain(found, cell, story, since=at, until=deadline)
+                case _:
+                    yield found
 
 
 def _refused(found: CauseFound, cell: Cell, story: Story, *, since: float, until: float) -> Iterator[CauseFound]:
@@ -56,11 +60,10 @@ def _refused(found: CauseFound, cell: Cell, story: Story, *, since: float, until
 
     pjsip refuses when the handshake is done and says so itself; others send an alert, which the server tells.
     """
-    server = _at_the_server(cell)
     said = story.of("client", "transport", state="disconnected")
-    told = (one for one in story.of("server", "flow", state="failed") if not one[1]["peer"].startswith(server))
-    for number, line in sorted([*said, *told], key=lambda each: float(each[1]["t"])):
-        if since <= line["t"] <= until and "certificate" in line["reason"].lower():
+    for number, line in sorted([*said, *_failed(cell, story)], key=lambda each: float(each[1]["t"])):
+        reason = line["reason"].lower()
+        if since <= line["t"] <= until and "certificate" in reason and "revoked" not in reason:
             text = f"{found.text}, and the client refused it at {line['t']:.1f} s"
             yield dataclasses.replace(found, text=text, evidence=(*found.evidence, number))
             return
@@ -75,6 +78,23 @@ def _asked_in_vain(found: CauseFound, cell: Cell, story: Story, *, since: float,
             text = f"{found.text}, and the client asked in vain at {line['t']:.1f} s"
             yield dataclasses.replace(found, text=text, evidence=(*found.evidence, number))
             return
+
+
+def _refused_by_server(
+    found: CauseFound, cell: Cell, story: Story, *, since: float, until: float
+) -> Iterator[CauseFound]:
+    """A revoked certificate harms only a client that connects: the cause as the server's refusal bears it out."""
+    for number, line in _failed(cell, story):
+        if since <= line["t"] <= until and "certificate revoked" in line["reason"]:
+            text = f"{found.text}, and the server refused it at {line['t']:.1f} s"
+            yield dataclasses.replace(found, text=text, evidence=(*found.evidence, number))
+            return
+
+
+def _failed(cell: Cell, story: Story) -> Iterator[tuple[int, Line]]:
+    """The server's flows that failed, but for the lab's own, by which these faults are proved."""
+    server = _at_the_server(cell)
+    return (one for one in story.of("server", "flow", state="failed") if not one[1]["peer"].startswith(server))
 
 
 def _at_the_server(cell: Cell) -> str:
@@ -139,6 +159,8 @@ def _told(fault: Fault) -> tuple[Cause, str]:  # noqa: C901  (one case per fault
         case DnsFailure(how=how):
             said = {"silent": "answered nothing", "servfail": "answered SERVFAIL"}[how.value]
             return Cause.NAME_NOT_RESOLVED, f"the name server {said}"
+        case RevokedClientCertificate():
+            return Cause.CLIENT_CERTIFICATE_REVOKED, "the client's certificate was revoked"
         case ServerSlow(by=by):
             return Cause.SERVER_SLOW, f"the server began to answer {by} late"
 

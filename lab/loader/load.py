@@ -11,6 +11,7 @@ from typing import Any
 
 from lab.errors import Problem, ScenarioError
 from lab.loader.axes import Failure, read_axes
+from lab.loader.certificates import check_client_certificates
 from lab.loader.check import build, describe, hint, keys, unknown_key, value_of
 from lab.loader.command import check_client, check_command
 from lab.loader.disturbances import check_faults, check_targets
@@ -72,6 +73,7 @@ def _read(path: Path, text: str, root: Node, problems: list[Problem], server: So
         check_impairments(impairment_nodes, impairments, topology, problems)
     servers = [option.value for axis in axes if axis.name == "server" for option in axis.options]
     check_faults(all_nodes, all_faults, servers, parts["ends"], problems)
+    check_client_certificates(root, axes, all_nodes, all_faults, problems)
     check_probes(probe_nodes, probes, parts["ends"], problems)
     check_client(root, parts["client"], problems)
     check_command(root, parts["client"], path, problems)

@@ -194,6 +194,20 @@ class DnsFailure(Yaml):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RevokedClientCertificate(Yaml):
+    """The client's certificate is revoked: new TLS connections are refused for it; those there are stay.
+
+    The server must require one. It learns of it from its authority's revocation list (RFC 5280 §5).
+
+    Attributes:
+        lasts: until the server forgets the list; None: until the end of the run.
+    """
+
+    at: When
+    lasts: Lasting | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ClientMove(Yaml):
     """The client leaves its first link and gets an address on its second, as from Wi-Fi to cellular.
 
@@ -219,6 +233,7 @@ Fault = (
     | ServerSlow
     | ExpiredCertificate
     | DnsFailure
+    | RevokedClientCertificate
     | ClientMove
 )
 """Closed union; every function that matches on it returns a value from each case, so one that lacks a case does not

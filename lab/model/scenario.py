@@ -51,6 +51,14 @@ class Software(str, Enum):
     """Kamailio, as installed on the host; see docs/kamailio.md."""
 
 
+class ClientCertificate(str, Enum):
+    """Whether the server asks who connects by TLS for a certificate (RFC 5246 §7.4.4)."""
+
+    NONE = "none"
+    REQUIRED = "required"
+    """One that the run's authority has issued; without it the handshake fails."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Server(Yaml):
     """The SIP server.
@@ -62,6 +70,7 @@ class Server(Yaml):
         notify_route: how NOTIFY is addressed.
         by_name: whether the client knows its name, not its address, and asks the name server in its node (RFC 3263).
         answers_crlf: whether a double-CRLF ping gets its pong (RFC 5626 §3.5.1).
+        client_certificate: what it asks of clients in the handshake.
     """
 
     software: Software = Software.SCRIPTED
@@ -72,6 +81,7 @@ class Server(Yaml):
     notify_route: NotifyRoute = NotifyRoute.FLOW
     answers_crlf: bool = True
     by_name: bool = False
+    client_certificate: ClientCertificate = ClientCertificate.NONE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

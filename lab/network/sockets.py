@@ -12,6 +12,7 @@ from lab.network import netns
 
 _EXPIRED = 10  # openssl/x509_vfy.h: X509_V_ERR_CERT_HAS_EXPIRED
 _DNS, _SERVFAIL = 53, 2  # RFC 1035 §4.2, §4.1.1
+_REVOKED = "SSLV3_ALERT_CERTIFICATE_REVOKED"  # openssl/sslerr.h, for the server's alert (RFC 5246 §7.2.2)
 _ANSWERS_WITHIN_S = 1.0  # within one node
 
 _LISTEN = "0A"  # include/net/tcp_states.h: TCP_LISTEN
@@ -36,19 +37,39 @@ def certificate_met(namespace: int, address: str, port: int, ca: Path) -> str:
 
     ``valid``, ``expired``, or what else is wrong, in words. Not noticed on any link if the address is the node's own.
     """
+    try:
+        _shake_hands(namespace, address, port, ssl.create_default_context(cafile=ca))
+    except ssl.SSLCertVerificationError as error:
+        return "expired" if error.verify_code == _EXPIRED else str(error.verify_message)
+    except OSError as error:
+        return str(error)
+    return "valid"
+
+
+def client_certificate_met(namespace: int, address: str, port: int, ca: Path, certificate: Path, key: Path) -> str:
+    """What a TLS server makes of a client certificate that somebody in the namespace shows it.
+
+    ``accepted`` (or not asked for), ``revoked``, or what else is wrong, in words. Likewise not noticed on any link.
+    """
     context = ssl.create_default_context(cafile=ca)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2  # with 1.3 the client is done before it is refused
+    context.load_cert_chain(certificate, key)
+    try:
+        _shake_hands(namespace, address, port, context)
+    except ssl.SSLError as error:
+        return "revoked" if error.reason == _REVOKED else str(error.reason or error)
+    except OSError as error:
+        return str(error)
+    return "accepted"
+
+
+def _shake_hands(namespace: int, address: str, port: int, context: ssl.SSLContext) -> None:
     with netns.entered(namespace):
         sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     with sock:
         sock.settimeout(_ANSWERS_WITHIN_S)
-        try:
-            sock.connect((address, port))
-            context.wrap_socket(sock, server_hostname=address).close()
-        except ssl.SSLCertVerificationError as error:
-            return "expired" if error.verify_code == _EXPIRED else str(error.verify_message)
-        except OSError as error:
-            return str(error)
-    return "valid"
+        sock.connect((address, port))
+        context.wrap_socket(sock, server_hostname=address).close()
 
 
 async def name_met(namespace: int, address: str, name: str) -> str:

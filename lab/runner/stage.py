@@ -30,7 +30,7 @@ from lab.certificates import NAME
 from lab.model import wire
 from lab.model.fault import ForgedSegment
 from lab.model.middlebox import Middlebox
-from lab.model.scenario import Cell, Software, Transport
+from lab.model.scenario import Cell, ClientCertificate, Software, Transport
 from lab.model.topology import Role
 from lab.network import forge, loopback
 from lab.network.apply import Network, apply
@@ -178,6 +178,8 @@ class Stage:
             key=str(self.certificates / "server.key"),
             expired=str(self.certificates / "expired.pem"),
             name=NAME if server.by_name else None,
+            client_ca=str(self.certificates / "ca.pem") if self.client_shows_certificate else None,
+            revoked=str(self.certificates / "revoked.pem"),
             keylog=str(self._folder / "tls.keys"),
             subscription_expires=float(server.subscription_expires),
             registration_expires=float(server.registration_expires),
@@ -206,6 +208,8 @@ class Stage:
             transport=transport.value,
             account=self.cell.client.account.value,
             ca=str(self.certificates / "ca.pem") if transport is Transport.TLS else None,
+            certificate=str(self._client_files[0]) if self.client_shows_certificate else None,
+            key=str(self._client_files[1]) if self.client_shows_certificate else None,
             seed=self.cell.seed,
             user="alice",
             peer="bob",
@@ -214,6 +218,15 @@ class Stage:
             mitigations=self._mitigations("client"),
             **name,
         )
+
+    @property
+    def client_shows_certificate(self) -> bool:
+        """Whether the server asks the client for a certificate; the client is given one then, and only then."""
+        return self.cell.server.client_certificate is ClientCertificate.REQUIRED
+
+    @property
+    def _client_files(self) -> tuple[Path, Path]:
+        return self.certificates / "client.pem", self.certificates / "client.key"
 
     @property
     def certificates(self) -> Path:
@@ -258,7 +271,7 @@ class Stage:
             program=self._client_program(),
             log=self._folder / "client.out",
             image=images.of_client(self.cell),
-            reads=(self.certificates / "ca.pem",),
+            reads=(self.certificates / "ca.pem", *(self._client_files if self.client_shows_certificate else ())),
             writes=(self._folder / "client.log", self._folder / MEMORY_FILE),
         )
 

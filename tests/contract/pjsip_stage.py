@@ -144,6 +144,8 @@ class Stage:
         account: str = "subscribe",
         seed: int = 7,
         ca: Path | None = None,
+        certificate: Path | None = None,
+        key: Path | None = None,
         main: Callable[[socket.socket], None] = client.main,
     ) -> Actor:
         actor = self._actor(main)
@@ -154,6 +156,8 @@ class Stage:
             transport=transport,
             account=account,
             ca=str(ca or self.certificate.ca),
+            certificate=certificate and str(certificate),
+            key=key and str(key),
             seed=seed,
             user="alice",
             peer="bob",

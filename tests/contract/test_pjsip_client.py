@@ -21,9 +21,26 @@ from lab.mitigations import classes
 from lab.mitigations.base import ClientSide, TransportState
 from lab.mitigations.hold_transport import HoldTransport
 from lab.mitigations.options_ping import OptionsPing
-from lab.network.sockets import certificate_met
+from lab.network.sockets import certificate_met, client_certificate_met
 from lab.units import Seconds
 from tests.contract.pjsip_stage import ADDRESS, Actor, Stage, set_loopback
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenAnother(ClientSide):
+    """Opens a connection beside pjsip's when the client has subscribed, and says when data can be sent."""
+
+    kind: ClassVar = "open-another"
+    source: ClassVar = "test"
+
+    def attach(self, client: Any) -> None:
+        agent: UserAgent = client
+        opened: list[Any] = []
+
+        def open_it() -> None:
+            opened.append(agent.connect(lambda _: agent.emit("opened"), lambda: agent.emit("ended")))
+
+        agent.on_subscribed(open_it)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,7 +87,7 @@ class ReleaseTwice(ClientSide):
 
 
 def with_test_mitigations(sock: socket.socket) -> None:
-    ours: dict[str, Any] = {cls.kind: cls for cls in (ReadReferences, ReleaseTwice)}
+    ours: dict[str, Any] = {cls.kind: cls for cls in (OpenAnother, ReadReferences, ReleaseTwice)}
     client.run(sock, classes() | ours)
 
 
@@ -314,6 +331,59 @@ def test_an_expired_certificate_is_for_new_connections(stage: Stage) -> None:
             late = stage.client(port, ca=stage.certificate.ca)
             assert "certificate" in late.expect("transport", state="disconnected")["reason"].lower()
     os.close(here)
+
+
+def test_a_certificate_of_its_own(stage: Stage) -> None:
+    """The server asks for it and knows the client by it; one that shows none, or another's, is refused."""
+    made = stage.certificate
+    server = stage.server_that({"tls": 0}, client_ca=str(made.ca))
+    port = server.expect("ready")["ports"]["tls"]
+    stage.client(port, certificate=made.client, key=made.client_key).expect("subscribed")
+    assert server.expect("flow", state="secured")["subject"] == certificates.CLIENT
+    other = stage.folder / "other"
+    other.mkdir()
+    another = certificates.make(other, ADDRESS)
+    refused: tuple[tuple[dict[str, Any], str], ...] = (
+        ({}, "PEER_DID_NOT_RETURN_A_CERTIFICATE"),
+        ({"certificate": another.client, "key": another.client_key}, "CERTIFICATE_VERIFY_FAILED: unable to get local"),
+    )
+    for shown, why in refused:
+        client_of_none = stage.client(port, **shown)
+        assert why in server.expect("flow", state="failed")["reason"]
+        client_of_none.expect("transport", state="disconnected")
+        client_of_none.tell("stop")
+        client_of_none.end()
+        assert all(event["ev"] != "subscribed" for event in client_of_none.events)
+
+
+def test_a_revoked_certificate_is_for_new_connections(stage: Stage) -> None:
+    """The connection that is there stays; a new one is refused; one after the list is forgotten is accepted again."""
+    made = stage.certificate
+    server = stage.server_that({"tls": 0}, client_ca=str(made.ca), revoked=str(made.revoked))
+    port = server.expect("ready")["ports"]["tls"]
+    stage.client(port, certificate=made.client, key=made.client_key).expect("subscribed")
+    here = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    for listed, met in ((True, "revoked"), (False, "accepted")):
+        server.tell("revocation", listed=listed)
+        assert server.expect("obeyed", do="revocation")["listed"] is listed
+        assert client_certificate_met(here, ADDRESS, port, made.ca, made.client, made.client_key) == met
+        server.tell("notify", probe=met, within=5.0)
+        assert server.expect("probe", state="answered")["probe"] == met
+        if listed:
+            late = stage.client(port, certificate=made.client, key=made.client_key)
+            late.expect("transport", state="disconnected")
+    os.close(here)
+
+
+def test_a_connection_beside_pjsips_shows_the_certificate(stage: Stage) -> None:
+    """What a mitigation opens by itself gets through as well."""
+    made = stage.certificate
+    server = stage.server_that({"tls": 0}, client_ca=str(made.ca))
+    port = server.expect("ready")["ports"]["tls"]
+    shown: dict[str, Any] = {"certificate": made.client, "key": made.client_key}
+    stage.client(port, OpenAnother(), main=with_test_mitigations, **shown).expect("opened")
+    subjects = [server.expect("flow", state="secured")["subject"] for _ in range(2)]
+    assert subjects == [certificates.CLIENT] * 2
 
 
 def test_the_seed_decides_what_pjsip_draws(stage: Stage) -> None:

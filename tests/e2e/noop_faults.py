@@ -80,6 +80,7 @@ UNDONE: dict[str, tuple[Any, str, Any]] = {
     "manner": (SipServer, "answer", _obeys("answer")),
     "certificate": (Connections, "serve_certificate", _nothing),
     "names": (Names, "answer", _nothing),
+    "revocation": (Connections, "heed_revocation", _nothing),
     "move": (move, "Netlink", _Deaf),
 }
 """Where what is left undone is, and what is there instead."""

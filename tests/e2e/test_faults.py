@@ -24,7 +24,7 @@ title: {name}
 topology: {topology}
 middlebox: {middlebox}
 transport: {transport}
-server: {{ subscription-expires: {expires} s }}
+server: {{ subscription-expires: {expires} s, client-certificate: {certificate} }}
 faults: [{fault}]
 probes: [{probes}]
 ends: 13 s
@@ -63,6 +63,7 @@ KEPT = {
     "thaws": "server-freeze: { at: 2 s, lasts: 2 s }",
     "mute-while-nobody-asks": "server-mute: { at: 2 s }",
     "certificate-nobody-meets": "expired-certificate: { at: 2 s }",
+    "revocation-nobody-meets": "revoked-client-certificate: { at: 2 s }",
     "slow-refresh": "server-slow: { at: 1 s before the refresh, by: 500 ms }",
     "after-refreshed": "server-mute: { at: 500 ms after refreshed }",
 }
@@ -77,6 +78,9 @@ DOUBTFUL = {
 
 EXPIRES_BY_NAME = {"mute-before-refresh": 7, "slow-before-refresh": 7, "slow-refresh": 9, "after-refreshed": 9}
 """Seconds; pjsip refreshes 5 s before the end, so at 2 s or 4 s."""
+
+SHOWN = {"revocation-nobody-meets"}
+"""Where the client has to show a certificate."""
 
 TOPOLOGIES = {
     "move": "wifi-and-cellular",
@@ -106,6 +110,7 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Cell]:
             topology=TOPOLOGIES.get(name, "home-nat"),
             middlebox=MIDDLEBOXES[TOPOLOGIES.get(name, "home-nat")],
             transport="udp" if name.endswith("udp") else "tls",
+            certificate="required" if name in SHOWN else "none",
             expires=EXPIRES_BY_NAME.get(name, 600),
             probes="{ at: 8 s, within: 2 s }",
         )

@@ -53,6 +53,9 @@ CASES = {
     "server-slow": Case("server-slow: { at: 2 s, by: 1 s }", "manner", "an answer to what was not held"),
     "expired-certificate": Case("expired-certificate: { at: 2 s }", "certificate", "meets a certificate that is valid"),
     "dns-failure": Case("dns-failure: { at: 2 s }", "names", "who asks for the name is told 203.0.113.10"),
+    "revoked-client-certificate": Case(
+        "revoked-client-certificate: { at: 2 s }", "revocation", "shown by another, is accepted"
+    ),
     "client-move": Case("client-move: { at: 2 s }", "move", "its packets leave from 10.0.0.2"),
     "client-move-stays-up": Case("client-move: { at: 2 s }", "losses", "0 rules in place instead of 2"),
 }
@@ -61,7 +64,10 @@ SCENARIO = """\
 title: Faults that do nothing
 topology: wifi-and-cellular
 middlebox: {{ home-nat: never-forgets, carrier: never-forgets }}
-server: {{ subscription-expires: 9 s, by-name: true }}  # pjsip refreshes at 4 s: the server is asked something
+server:
+  subscription-expires: 9 s           # pjsip refreshes at 4 s, so that the server is asked something
+  by-name: true
+  client-certificate: required        # which can be revoked
 matrix:
   failure:
 {failures}

@@ -22,6 +22,7 @@ from lab.model.fault import (
     MtuBlackHole,
     NoAnswer,
     Reboot,
+    RevokedClientCertificate,
     ServerClose,
     ServerFreeze,
     ServerMute,
@@ -103,6 +104,10 @@ def alert(peer: str, t: float = 70.0) -> Line:
     return {"t": t, "who": "server", "ev": "flow", "state": "failed", **about}
 
 
+def turned_away(peer: str = "203.0.113.1:7", t: float = 70.0, why: str = "certificate revoked") -> Line:
+    return {**alert(peer, t), "reason": f"CERTIFICATE_VERIFY_FAILED: {why}"}
+
+
 NODE: dict[str, Any] = {"node": "home-nat"}
 FLOW: dict[str, Any] = {**NODE, "flow": "f1"}
 
@@ -120,6 +125,7 @@ MUTE = ServerMute(at=AT)
 MOVE = ClientMove(at=AT)
 EXPIRED = ExpiredCertificate(at=AT)
 NO_NAME = DnsFailure(at=AT, how=NoAnswer.SERVFAIL)
+REVOKED = RevokedClientCertificate(at=AT)
 MOVED: dict[str, Any] = {"rules": 2, "left": [], "address": "10.64.0.2/24", "source": "10.64.0.2"}
 
 PROVED: list[tuple[Fault, list[Line], Cause]] = [
@@ -143,6 +149,7 @@ PROVED: list[tuple[Fault, list[Line], Cause]] = [
     (EXPIRED, [*begins(EXPIRED, until=110, met="expired"), refused()], Cause.CERTIFICATE_EXPIRED),
     (EXPIRED, [*begins(EXPIRED, until=110, met="expired"), alert("203.0.113.1:7")], Cause.CERTIFICATE_EXPIRED),
     (NO_NAME, [*begins(NO_NAME, until=110, met="servfail"), asked("servfail")], Cause.NAME_NOT_RESOLVED),
+    (REVOKED, [*begins(REVOKED, until=110, met="revoked"), turned_away()], Cause.CLIENT_CERTIFICATE_REVOKED),
     (SLOW, [*begins(SLOW, until=110, answers="late"), said("late")], Cause.SERVER_SLOW),
 ]
 
@@ -199,6 +206,8 @@ UNPROVED: list[tuple[Fault, list[Line], str]] = [
     (MUTE, begins(MUTE, until=110, answers="at-once"), "did not obey"),
     (NO_NAME, begins(NO_NAME, until=110, met="203.0.113.10"), "who asks for the name is told 203.0.113.10"),
     (EXPIRED, begins(EXPIRED, until=110, met="valid"), "meets a certificate that is valid"),
+    (REVOKED, begins(REVOKED, until=110, met="accepted"), "shown by another, is accepted"),
+    (REVOKED, begins(REVOKED, until=110, met="Connection refused"), "shown by another, is Connection refused"),
     (
         MUTE,
         [
@@ -259,12 +268,42 @@ def test_a_name_nobody_asked_for_in_vain_is_not_the_cause(other: list[Line]) -> 
     assert (outcome.cause.kind, outcome.cause.at_s) == (Cause.CLIENT_IDLE_TIMER, 93.0)
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        [],
+        [turned_away(t=45.0)],
+        [turned_away(t=107.0)],
+        [turned_away("203.0.113.10:7")],
+        [turned_away(why="certificate has expired")],
+        [refused()],
+    ],
+)
+def test_a_revocation_nobody_was_refused_for_is_not_the_cause(other: list[Line]) -> None:
+    """Nor is a refusal before it or after the probe, the lab's own look, another reason, or the client's refusal."""
+    lines = [*begins(REVOKED, until=110, met="revoked"), *other, idle_timer(93)]
+    outcome = outcome_with(REVOKED, *sorted(lines, key=lambda line: line["t"]), met="delivered")
+    assert outcome.cause is not None
+    assert (outcome.cause.kind, outcome.cause.at_s) == (Cause.CLIENT_IDLE_TIMER, 93.0)
+
+
 def test_a_name_server_nobody_is_told_of() -> None:
     """It can do nothing."""
     lines = [*flow_set_up(), *sentinel_met("delivered"), *probe(1, 100, answered=True)]
     by_address = replace(with_fault(NO_NAME), server=Server())
     outcome = judged(by_address, *lines, *begins(NO_NAME, until=110, met="servfail"), END)
     assert outcome.doubt.startswith("fault 1 (DnsFailure) had no effect: the client knows the server's address")
+
+
+@pytest.mark.parametrize(
+    "reason", ["CERTIFICATE_VERIFY_FAILED: certificate revoked", "SSLV3_ALERT_CERTIFICATE_REVOKED"]
+)
+def test_a_revoked_certificate_is_not_the_servers(reason: str) -> None:
+    """With both faults in one run, a refusal for the revocation does not show that the expiry harmed anybody."""
+    lines = [*begins(EXPIRED, until=110, met="expired"), {**turned_away(), "reason": reason}, idle_timer(93)]
+    outcome = outcome_with(EXPIRED, *lines, met="delivered")
+    assert outcome.cause is not None
+    assert outcome.cause.kind is Cause.CLIENT_IDLE_TIMER
 
 
 def test_a_certificate_where_nothing_speaks_tls() -> None:

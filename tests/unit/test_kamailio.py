@@ -22,7 +22,14 @@ from lab.actors.sip_server.settings import Settings
 from lab.errors import HostNotCapable
 from lab.judge.verdict import why_unsupported
 from lab.loader.load import load
-from lab.model.fault import ServerClose, ServerMute, ServerRestart, ServerSlow
+from lab.model.fault import (
+    ExpiredCertificate,
+    RevokedClientCertificate,
+    ServerClose,
+    ServerMute,
+    ServerRestart,
+    ServerSlow,
+)
 from lab.model.scenario import Software
 from lab.model.when import When
 from lab.units import Seconds
@@ -215,6 +222,8 @@ def test_what_kamailio_cannot_do_is_not_run() -> None:
         (ServerMute(at=When(offset=1.0)), True),
         (ServerSlow(at=When(offset=1.0), by=Seconds(2)), True),
         (ServerRestart(at=When(offset=1.0), keeps_state=True), True),
+        (ExpiredCertificate(at=When(offset=1.0)), True),
+        (RevokedClientCertificate(at=When(offset=1.0)), True),
         (ServerRestart(at=When(offset=1.0), keeps_state=False), False),
         (ServerClose(at=When(offset=1.0)), False),
     ],
@@ -235,6 +244,15 @@ def test_who_is_not_told_names() -> None:
     assert "its name" in why_unsupported(own)
     kamailio = dataclasses.replace(named, server=dataclasses.replace(named.server, software=Software.KAMAILIO))
     assert "no name server" in why_unsupported(kamailio)
+
+
+def test_it_asks_for_no_certificate() -> None:
+    """So a cell whose server must is not run, and neither is one silently without."""
+    path = ROOT / "scenarios" / "field" / "revoked-client-certificate.yaml"
+    cell = load(path).cells[0]
+    kamailio = dataclasses.replace(cell.server, software=Software.KAMAILIO)
+    assert why_unsupported(cell) == ""
+    assert "certificate" in why_unsupported(dataclasses.replace(cell, server=kamailio, faults=()))
 
 
 def test_a_host_without_it_is_told_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,6 +30,7 @@ from lab.model.scenario import (
     Cell,
     Claim,
     Client,
+    ClientCertificate,
     Expectation,
     Probe,
     Scenario,
@@ -61,7 +62,7 @@ seed: 1
 topology: two
 transport: tls
 server: { software: scripted, subscription-expires: 600 s, registration-expires: 300 s,
-          notify-route: flow, answers-crlf: true, by-name: true }
+          notify-route: flow, answers-crlf: true, by-name: true, client-certificate: required }
 client: { account: subscribe }
 pjsip: 2.15.1
 middlebox:
@@ -114,6 +115,7 @@ faults:
   - server-slow: { at: 26 s, by: 9 s, lasts: 1 min }
   - expired-certificate: { at: 28 s, lasts: 70 s }
   - dns-failure: { at: 29 s, how: servfail, lasts: 71 s }
+  - revoked-client-certificate: { at: 30 s, lasts: 72 s }
   - client-move: { at: 27 s, told: true }
 probes: [{ at: 45 s, kind: invite, within: 5 s, hold: 2 s, ring: 1 s }]
 expect: { delivered: 100 % }
@@ -163,6 +165,11 @@ OWN = FULL.replace(
 )
 """The same with a client of the author's, which has no release."""
 
+UNASKED = FULL.replace("client-certificate: required", "client-certificate: none").replace(
+    "  - revoked-client-certificate: { at: 30 s, lasts: 72 s }\n", ""
+)
+"""The same with a server that asks for no certificate."""
+
 LIVENESS = {
     "title": ("title: t", "title: another"),
     "source": ("source: somewhere\n", "source: elsewhere\n"),
@@ -175,6 +182,7 @@ LIVENESS = {
     "server.subscription-expires": ("subscription-expires: 600 s", "subscription-expires: 60 s"),
     "server.registration-expires": ("registration-expires: 300 s", "registration-expires: 60 s"),
     "server.notify-route": ("notify-route: flow", "notify-route: contact"),
+    "server.client-certificate": ("client-certificate: none", "client-certificate: required"),
     "server.answers-crlf": ("answers-crlf: true", "answers-crlf: false"),
     "server.by-name": ("by-name: true", "by-name: false"),
     "client": ("client: { account: subscribe }", "client: { account: register }"),
@@ -295,6 +303,8 @@ LIVENESS = {
     "dns-failure.at": ("at: 29 s", "at: 9 s"),
     "dns-failure.how": ("how: servfail", "how: silent"),
     "dns-failure.lasts": ("lasts: 71 s", "lasts: 60 s"),
+    "revoked-client-certificate.at": ("at: 30 s", "at: 9 s"),
+    "revoked-client-certificate.lasts": ("lasts: 72 s", "lasts: 61 s"),
     "client-move.at": ("at: 27 s", "at: 9 s"),
     "client-move.told": ("told: true", "told: false"),
     "probes": ("probes: [", "probes: [{ at: 30 s }, "),
@@ -321,6 +331,7 @@ LIVENESS = {
 
 
 OF_OWN_CLIENTS = {"client.command", "client.environment", "client.image"}
+OF_UNASKED = {"transport", "server.client-certificate"}
 
 
 def every_key() -> set[str]:
@@ -351,7 +362,7 @@ def test_liveness_is_complete() -> None:
 def test_liveness(key: str, read: Read) -> None:
     """Changing the value of any key changes a cell (or, of the texts about it, the scenario)."""
     before, after = LIVENESS[key]
-    full = OWN if key in OF_OWN_CLIENTS else FULL
+    full = OWN if key in OF_OWN_CLIENTS else UNASKED if key in OF_UNASKED else FULL
     assert full.count(before) == 1
     first, second = read(full), read(full.replace(before, after))
     if key in ("title", "source", "why"):
@@ -366,7 +377,12 @@ def test_every_value_arrives(read: Read) -> None:
     (cell,) = read(FULL.replace("verdict", labels)).cells
     assert cell.name == "ping"
     assert cell.axes == (("strategy", "ping"),)
-    assert cell.server == Server(subscription_expires=Seconds(600), registration_expires=Seconds(300), by_name=True)
+    assert cell.server == Server(
+        subscription_expires=Seconds(600),
+        registration_expires=Seconds(300),
+        by_name=True,
+        client_certificate=ClientCertificate.REQUIRED,
+    )
     assert dict(cell.middleboxes)["home-nat"] == Middlebox(
         name="mine",
         established_idle_timeout=Seconds(50),

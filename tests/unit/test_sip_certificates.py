@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from lab.certificates import NAME, SPAN, make
+from lab.certificates import CLIENT, NAME, SPAN, make
 
 
 def handshake(ca: Path, certificate: Path, key: Path, hostname: str) -> str | None:
@@ -48,6 +48,37 @@ def test_one_that_has_expired(tmp_path: Path) -> None:
     valid, expired = (x509.load_pem_x509_certificate(path.read_bytes()) for path in (made.certificate, made.expired))
     assert (expired.subject, expired.issuer, expired.public_key()) == (valid.subject, valid.issuer, valid.public_key())
     assert datetime.now(timezone.utc) - expired.not_valid_after_utc > timedelta(days=1)
+
+
+def test_the_clients(tmp_path: Path) -> None:
+    """A server that asks for it knows by it who the client is, until it looks at the revocation list."""
+    made = make(tmp_path, "203.0.113.10")
+    server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server_context.load_cert_chain(made.certificate, made.key)
+    server_context.maximum_version = ssl.TLSVersion.TLSv1_2
+    server_context.load_verify_locations(made.ca)
+    server_context.verify_mode = ssl.CERT_REQUIRED
+
+    def subject(*, shown: bool) -> object:
+        client_context = ssl.create_default_context(cafile=made.ca)
+        if shown:
+            client_context.load_cert_chain(made.client, made.client_key)
+        up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
+        client = client_context.wrap_bio(down, up, server_hostname="203.0.113.10")
+        server = server_context.wrap_bio(up, down, server_side=True)
+        for side in (client, server, client, server, client):
+            with contextlib.suppress(ssl.SSLWantReadError):
+                side.do_handshake()
+        return (server.getpeercert() or {})["subject"]
+
+    assert subject(shown=True) == ((("commonName", CLIENT),),)
+    with pytest.raises(ssl.SSLError, match="PEER_DID_NOT_RETURN_A_CERTIFICATE"):
+        subject(shown=False)
+    server_context.load_verify_locations(made.revoked)
+    server_context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
+    with pytest.raises(ssl.SSLCertVerificationError, match="certificate revoked"):
+        subject(shown=True)
+    assert stat.S_IMODE(made.client_key.stat().st_mode) == 0o600
 
 
 def test_two_runs_do_not_trust_each_other(tmp_path: Path) -> None:

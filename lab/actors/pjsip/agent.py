@@ -268,6 +268,8 @@ class UserAgent:
         transport = pj.TransportConfig()
         transport.boundAddress = settings.local_address()
         transport.tlsConfig.CaListFile = settings.ca or ""
+        transport.tlsConfig.certFile = settings.certificate or ""
+        transport.tlsConfig.privKeyFile = settings.key or ""
         transport.tlsConfig.verifyServer = settings.ca is not None
         self._socket_options.pass_to(transport)
         endpoint.transportCreate(_TRANSPORT_TYPES[settings.transport], transport)

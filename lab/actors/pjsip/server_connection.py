@@ -30,7 +30,7 @@ class ServerConnection:
         self._on_data = on_data
         self._on_end = on_end
         self._open = self._closed = False
-        self._tls = Tls(_context(settings.ca), server_side=False) if settings.transport is Transport.TLS else None
+        self._tls = Tls(_context(settings), server_side=False) if settings.transport is Transport.TLS else None
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
         self._socket.setblocking(False)  # noqa: FBT003  (the stdlib's signature)
         address = (settings.server, settings.port)
@@ -95,10 +95,12 @@ class ServerConnection:
             self._on_end()
 
 
-def _context(ca: str | None) -> ssl.SSLContext:
+def _context(settings: Settings) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE if ca is None else ssl.CERT_REQUIRED
-    if ca is not None:
-        context.load_verify_locations(ca)
+    context.verify_mode = ssl.CERT_NONE if settings.ca is None else ssl.CERT_REQUIRED
+    if settings.ca is not None:
+        context.load_verify_locations(settings.ca)
+    if settings.certificate is not None:
+        context.load_cert_chain(settings.certificate, settings.key)
     return context

@@ -22,6 +22,7 @@ class Settings:
         transport: to the proxy; listens on it as well.
         account: whether it registers before it subscribes.
         ca: PEM file that must vouch for the server's certificate; None: any certificate will do.
+        certificate, key: PEM files of its own certificate, for a server that asks for one; None: it has none.
         seed: decides all that pjsip and Python draw: Call-IDs, tags, branches, the instance id.
         user, peer: user parts of its own address and of the presentity it subscribes to.
         domain: host part of both.
@@ -40,6 +41,8 @@ class Settings:
     peer: str
     domain: str
     log: str
+    certificate: str | None = None
+    key: str | None = None
     state: str | None = None
     name: str | None = None
 

@@ -15,6 +15,7 @@ registered last, or else to the newest subscriber. And misbehaviour, each answer
     come-up {}                    the end of that; then ``ready``
     certificate {expired}         new TLS connections meet the expired certificate, or the valid one again
     names {mode}                  the name server answers: true, servfail, silent (not at all)
+    revocation {listed}           new TLS connections of the client are refused: its certificate is on the list, or not
     answer {mode, by}             to requests and pings: at-once, late (by so many seconds), mute
 
 Events::

@@ -81,6 +81,8 @@ class _Actor:
                 server.serve_certificate(expired=expired)
             case {"do": "names", "mode": "true" | "servfail" | "silent" as mode}, SipServer() as server:
                 server.answer_names(Mode(mode))
+            case {"do": "revocation", "listed": bool(listed)}, SipServer() as server:
+                server.heed_revocation(listed=listed)
             case {"do": "stop"}, _:
                 self._end(in_order=True)
             case _:

@@ -6,7 +6,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from lab.actors.channel import Channel
 from lab.actors.sip_server.flows import Address, Flow, StreamFlow, Tls, UdpFlow, read_datagram, send_datagram, why
@@ -39,6 +39,7 @@ class Connections:
         self._user = user
         self._ports: dict[str, int] = {}
         self._contexts: dict[bool, ssl.SSLContext] = {}  # by server side
+        self._expired = self._listed = False
         self._listeners: list[asyncio.Server] = []
         self._udp: socket.socket | None = None
         self._flows: dict[str, Flow] = {}
@@ -61,7 +62,7 @@ class Connections:
         if "tcp" in ports:
             await self._listen("tcp", lambda: StreamFlow(self, "tcp"))
         if "tls" in ports:
-            self._contexts = {True: _server_context(self._settings), False: _client_context()}
+            self._contexts = {True: self._server_context(), False: _client_context()}
             await self._listen("tls", lambda: StreamFlow(self, "tls", tls=Tls(self._contexts[True], server_side=True)))
         self._channel.emit("ready", ports=self._ports)
 
@@ -73,7 +74,13 @@ class Connections:
 
     def serve_certificate(self, *, expired: bool) -> None:
         """Take new TLS connections with the certificate that has expired, or with the valid one; the others stay."""
-        self._contexts[True] = _server_context(self._settings, expired=expired)
+        self._expired = expired
+        self._contexts[True] = self._server_context()
+
+    def heed_revocation(self, *, listed: bool) -> None:
+        """Refuse new TLS connections of clients whose certificate is on the revocation list, or no longer."""
+        self._listed = listed
+        self._contexts[True] = self._server_context()
 
     def close(self) -> None:
         """End everything in order."""
@@ -180,7 +187,8 @@ class Connections:
     def flow_ready(self, flow: Flow) -> None:
         """Owner: say when TLS is there, pass it on."""
         if flow.transport == "tls":
-            self._emit(flow, "secured", "")
+            subject = flow.certified if isinstance(flow, StreamFlow) else ""
+            self._emit(flow, "secured", "", **({"subject": subject} if subject else {}))
         self._user.flow_ready(flow)
 
     def flow_received(self, flow: Flow, item: Item) -> None:
@@ -193,16 +201,25 @@ class Connections:
         self._emit(flow, state, reason)
         self._user.flow_ended(flow, "flow-gone" if state == "closed" else reason)
 
-    def _emit(self, flow: Flow, state: str, reason: str) -> None:
+    def _emit(self, flow: Flow, state: str, reason: str, **more: Any) -> None:
         peer = f"{flow.peer[0]}:{flow.peer[1]}"
-        self._channel.emit("flow", id=flow.id, state=state, transport=flow.transport, peer=peer, reason=reason)
+        self._channel.emit("flow", id=flow.id, state=state, transport=flow.transport, peer=peer, reason=reason, **more)
+
+    def _server_context(self) -> ssl.SSLContext:
+        return _server_context(self._settings, expired=self._expired, listed=self._listed)
 
 
-def _server_context(settings: Settings, *, expired: bool = False) -> ssl.SSLContext:
+def _server_context(settings: Settings, *, expired: bool, listed: bool) -> ssl.SSLContext:
     certificate = settings.expired if expired else settings.certificate
     if certificate is None:
         raise LabFault("starting the SIP server", detail="tls needs a certificate")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    if settings.client_ca is not None:
+        context.load_verify_locations(settings.client_ca)
+        context.verify_mode = ssl.CERT_REQUIRED
+    if listed:
+        context.load_verify_locations(settings.revoked)
+        context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_TICKET  # every connection does the same handshake, on any run
     context.num_tickets = 0

@@ -11,7 +11,7 @@ import contextlib
 import os
 import socket
 import ssl
-from typing import Protocol
+from typing import Any, Protocol
 
 from lab.sip.message import MalformedMessage, Request, Response, parse
 from lab.sip.stream import Item, StreamParser
@@ -143,6 +143,11 @@ class Tls:
         """Return what is to be sent to the network."""
         return self._outgoing.read()
 
+    def certified(self) -> str:
+        """The common name in the peer's certificate, if it was asked for one and that was verified; else empty."""
+        names: Any = (self._object.getpeercert() or {}).get("subject", ())
+        return next((value for part in names for key, value in part if key == "commonName"), "")
+
     def close(self) -> None:
         """Write a close_notify, if the handshake got that far."""
         if self.established:
@@ -160,6 +165,11 @@ class StreamFlow(Flow, asyncio.Protocol):
         self._parser = StreamParser()
         self._socket: asyncio.Transport | None = None
         self._end: tuple[str, str] | None = None  # how it ended, when that is known before the socket is gone
+
+    @property
+    def certified(self) -> str:
+        """Who the peer is by its verified certificate; empty if it was not asked for one."""
+        return "" if self._tls is None else self._tls.certified()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio: connected."""
@@ -182,7 +192,8 @@ class StreamFlow(Flow, asyncio.Protocol):
         try:
             plain = self._tls.feed(data)
         except ssl.SSLError as error:
-            self._finish("failed", error.reason or str(error), farewell=False)
+            refused = f": {error.verify_message}" if isinstance(error, ssl.SSLCertVerificationError) else ""
+            self._finish("failed", (error.reason or str(error)) + refused, farewell=False)
             return
         self._flush()
         if self._tls.established and not self.ready:

@@ -204,6 +204,11 @@ class SipServer:
             self._names.answer(mode)
         self._channel.emit("obeyed", do="names", mode=mode.value)
 
+    def heed_revocation(self, *, listed: bool) -> None:
+        """From now on, new TLS connections are refused to who is on the revocation list, or that is forgotten."""
+        self._connections.heed_revocation(listed=listed)
+        self._channel.emit("obeyed", do="revocation", listed=listed)
+
     async def come_up(self) -> None:
         """Listen again.
 

@@ -16,6 +16,8 @@ class Settings(NamedTuple):
         ports: by transport (``udp``, ``tcp``, ``tls``); 0: the kernel chooses; a transport not named is not offered.
         certificate, key: PEM files; key None: it is in the certificate's file. Needed for ``tls``.
         expired: PEM file of a certificate of the same key that has expired, for when it is asked for; None: never.
+        client_ca: PEM file of the authority whose certificate a TLS client must show; None: clients are asked for none.
+        revoked: PEM file of that authority's revocation list, for when it is to be heeded; None: never.
         keylog: file for TLS secrets (NSS key log format), None: none.
         subscription_expires, registration_expires: seconds granted at most; SIP has whole seconds only, at least 1.
         notify_route: ``flow`` or ``contact``.
@@ -35,6 +37,8 @@ class Settings(NamedTuple):
     certificate: str | None = None
     key: str | None = None
     expired: str | None = None
+    client_ca: str | None = None
+    revoked: str | None = None
     keylog: str | None = None
     name: str | None = None
     mitigations: Sequence[dict[str, Any]] = ()

@@ -19,6 +19,7 @@ from lab.model.fault import (
     LinkDown,
     MtuBlackHole,
     Reboot,
+    RevokedClientCertificate,
     ServerClose,
     ServerFreeze,
     ServerMute,
@@ -80,3 +81,5 @@ async def _begin(number: int, fault: Fault, stage: Stage) -> Effect:  # noqa: C9
             return await server.expired_certificate(fault, stage)
         case DnsFailure():
             return await server.dns_failure(fault, stage)
+        case RevokedClientCertificate():
+            return await server.revoked_client_certificate(fault, stage)

@@ -8,8 +8,16 @@ from __future__ import annotations
 from typing import Any
 
 from lab.certificates import NAME
-from lab.model.fault import DnsFailure, ExpiredCertificate, ServerFreeze, ServerMute, ServerRestart, ServerSlow
-from lab.network.sockets import certificate_met, listening, name_met
+from lab.model.fault import (
+    DnsFailure,
+    ExpiredCertificate,
+    RevokedClientCertificate,
+    ServerFreeze,
+    ServerMute,
+    ServerRestart,
+    ServerSlow,
+)
+from lab.network.sockets import certificate_met, client_certificate_met, listening, name_met
 from lab.runner.faults.effect import Effect
 from lab.runner.stage import PORTS, Stage
 
@@ -80,6 +88,20 @@ async def dns_failure(fault: DnsFailure, stage: Stage) -> Effect:
         return {}
 
     return Effect(proof={"met": met}, lasts=None if fault.lasts is None else float(fault.lasts), end=answer)
+
+
+async def revoked_client_certificate(fault: RevokedClientCertificate, stage: Stage) -> Effect:
+    """Proof: what becomes of somebody who shows the client's certificate, connecting from the server's node."""
+    await _obeyed(stage, "revocation", listed=True)
+    space, folder = stage.network.namespaces[stage.server_node], stage.certificates
+    own = (folder / "client.pem", folder / "client.key")
+    met = client_certificate_met(space, stage.address_of_server, PORTS["tls"], folder / "ca.pem", *own)
+
+    def reinstate() -> dict[str, Any]:
+        stage.server.tell("revocation", listed=False)
+        return {}
+
+    return Effect(proof={"met": met}, lasts=None if fault.lasts is None else float(fault.lasts), end=reinstate)
 
 
 async def _answers(stage: Stage, mode: str, by: float | None, lasts: float | None) -> Effect:
