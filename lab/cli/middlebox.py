@@ -44,10 +44,16 @@ def list_middleboxes(*, json: bool) -> int:
         sys.stdout.write(json_text.dumps([wire.to_json(profile) for profile in profiles], indent=2) + "\n")
         return EXIT_CLAIMS_HOLD
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("middlebox", no_wrap=True)
-    for name in ("TCP idle", "UDP new/answered", "a forgotten TCP flow meets", "mapping/filtering", "SIP ALG"):
-        table.add_column(name, overflow="fold")
-    table.add_column("evidence: TCP, UDP, forgotten", overflow="fold")
+    for name in (
+        "middlebox",
+        "TCP idle",
+        "UDP new/answered",
+        "a forgotten TCP flow meets",
+        "mapping/filtering",
+        "SIP ALG",
+        "evidence: TCP, UDP, forgotten",
+    ):
+        table.add_column(name, no_wrap=name in ("middlebox", "a forgotten TCP flow meets"))
     for profile in profiles:
         known = profile.evidence
         table.add_row(
