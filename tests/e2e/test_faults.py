@@ -24,7 +24,7 @@ title: {name}
 topology: {topology}
 middlebox: {middlebox}
 transport: {transport}
-server: {{ subscription-expires: {expires} s, client-certificate: {certificate} }}
+server: {{ subscription-expires: {expires} s, client-certificate: {certificate}, by-name: {by_name} }}
 faults: [{fault}]
 probes: [{probes}]
 ends: 13 s
@@ -64,6 +64,7 @@ KEPT = {
     "mute-while-nobody-asks": "server-mute: { at: 2 s }",
     "certificate-nobody-meets": "expired-certificate: { at: 2 s }",
     "revocation-nobody-meets": "revoked-client-certificate: { at: 2 s }",
+    "name-nobody-asks-for": "dns-failure: { at: 2 s }",
     "slow-refresh": "server-slow: { at: 1 s before the refresh, by: 500 ms }",
     "after-refreshed": "server-mute: { at: 500 ms after refreshed }",
 }
@@ -81,6 +82,9 @@ EXPIRES_BY_NAME = {"mute-before-refresh": 7, "slow-before-refresh": 7, "slow-ref
 
 SHOWN = {"revocation-nobody-meets"}
 """Where the client has to show a certificate."""
+
+NAMED = {"name-nobody-asks-for"}
+"""Where the client knows the server's name only."""
 
 TOPOLOGIES = {
     "move": "wifi-and-cellular",
@@ -111,6 +115,7 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Cell]:
             middlebox=MIDDLEBOXES[TOPOLOGIES.get(name, "home-nat")],
             transport="udp" if name.endswith("udp") else "tls",
             certificate="required" if name in SHOWN else "none",
+            by_name=str(name in NAMED).lower(),
             expires=EXPIRES_BY_NAME.get(name, 600),
             probes="{ at: 8 s, within: 2 s }",
         )
