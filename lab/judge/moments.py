@@ -36,6 +36,14 @@ _TOLD: dict[tuple[str, str], tuple[str, ...]] = {
 """Events that are moments, with the fields that belong to their names."""
 
 
+GIVEN_UP = "Connection timed out"
+"""How the name of a moment ends at which the kernel gave a connection up: strerror(ETIMEDOUT)."""
+
+TIMER_SHARE = 1 / 8
+"""By how much of its length a kernel's timer may be late: the wheel it hangs on has slots of an eighth of that
+(kernel/time/timer.c). With HZ 250 a keep-alive after 25 s has slots of 2 s, with the guest's HZ 100 of 0.6 s."""
+
+
 @dataclass(frozen=True, slots=True)
 class Moment:
     """Something that happened, by a name that does not change from run to run.
@@ -79,9 +87,15 @@ def _sentinels(line: Line) -> bool:
 def differences(first: Sequence[Moment], second: Sequence[Moment], *, within: float) -> list[Difference]:
     """The moments one run lacks, or that lie further apart than ``within`` seconds; n-th of a name with n-th.
 
-    What one run lacks and the other has no later than ``within`` may have happened just before the silence there.
+    What one run lacks and the other has no later than ``within`` may have happened just before the silence there. Once
+    a kernel has given a connection up, what follows may lie as far apart as kernels' timers do (``TIMER_SHARE``).
     """
-    return [Difference(name, a, b) for name, a, b in _pairs(first, second) if not _same(a, b, within)]
+    given_up = min((one.t for one in (*first, *second) if one.name.endswith(GIVEN_UP)), default=float("inf"))
+    return [
+        Difference(name, a, b)
+        for name, a, b in _pairs(first, second)
+        if not _same(a, b, max(within, TIMER_SHARE * given_up) if max(a or 0.0, b or 0.0) >= given_up else within)
+    ]
 
 
 def _same(a: float | None, b: float | None, within: float) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lab.judge.moments import Difference, Moment, differences, furthest_apart, moments
+from lab.judge.moments import GIVEN_UP, Difference, Moment, differences, furthest_apart, moments
 
 
 def line(t: float, **fields: Any) -> dict[str, Any]:
@@ -52,3 +52,15 @@ def test_the_start_is_not_sharp() -> None:
     assert differences([begin], [], within=0.5) == []
     assert differences([begin], [], within=0.01) == [Difference("a", 0.02, None)]
     assert differences([], [later], within=0.5) == [Difference("b", None, 0.6)]
+
+
+def test_kernels_give_up_at_different_times() -> None:
+    """The timers of two kernels differ by up to an eighth; what the program does before, or without, does not."""
+    gone = f"client transport disconnected {GIVEN_UP}"
+    real, virtual = [Moment(75.2, gone), Moment(75.3, "b")], [Moment(74.0, gone), Moment(74.1, "b")]
+    assert differences(real, virtual, within=0.5) == []
+    assert differences([*real, Moment(60.0, "a")], [*virtual, Moment(61.0, "a")], within=0.5) == [
+        Difference("a", 60.0, 61.0)
+    ]
+    assert differences([Moment(75.2, gone)], [Moment(60.0, gone)], within=0.5) == [Difference(gone, 75.2, 60.0)]
+    assert differences(real[1:], virtual[1:], within=0.5) == [Difference("b", 75.3, 74.1)]
