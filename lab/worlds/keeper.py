@@ -4,7 +4,8 @@
 by the first. If only the first were killed, the others would run on without their tracer, and their system calls, no
 longer intercepted, would go to the host's kernel. Inside bubblewrap that cannot happen, for its PID namespace ends at
 once; here a guard does it: it holds the reading end of a pipe, and when the other end is gone, because this process has
-ended in whatever way, it kills the group.
+ended in whatever way, it kills the group. The guard stands before the kernel's process is made, and that process tells
+it its group before it becomes the kernel, so that at no moment is there a kernel without a guard that knows it.
 
 PARENT is the process id of the caller; this process dies with it.
 """
@@ -27,27 +28,28 @@ def main(parent: int, argv: list[str]) -> int:
     if os.getppid() != parent:
         return 1
     held, ours = os.pipe()  # neither survives exec
+    guard = os.fork()
+    if guard == 0:
+        _guard(held, ours)
+    os.setpgid(guard, guard)  # what is meant for the caller's group is not meant for the guard
     kernel = os.fork()
     if kernel == 0:
         os.setpgid(0, 0)
+        os.write(ours, str(os.getpid()).encode())
         os.execvp(argv[0], argv)  # noqa: S606  (no shell is wanted)
-    with suppress(PermissionError):  # it has been quicker
-        os.setpgid(kernel, kernel)
-    if os.fork() == 0:
-        _guard(kernel, held, ours)
     _, status = os.waitpid(kernel, 0)
     code = os.waitstatus_to_exitcode(status)
     return code if code >= 0 else 128 - code
 
 
-def _guard(group: int, held: int, ours: int) -> NoReturn:
-    os.setsid()  # what is meant for the caller's group is not meant for the guard
+def _guard(held: int, ours: int) -> NoReturn:
     os.close(ours)
     for standard in range(3):  # whoever reads the guest's output must see its end
         os.close(standard)
-    os.read(held, 1)
-    with suppress(ProcessLookupError):  # it has ended in order
-        os.killpg(group, signal.SIGKILL)
+    group = b"".join(iter(lambda: os.read(held, 32), b""))
+    if group:
+        with suppress(ProcessLookupError):  # it has ended in order
+            os.killpg(int(group), signal.SIGKILL)
     os._exit(0)
 
 

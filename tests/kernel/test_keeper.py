@@ -43,6 +43,13 @@ def test_killing_the_keeper_ends_all_it_keeps(number: signal.Signals) -> None:
         assert _read_to_end(kept) == b""
 
 
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_keeper_killed_at_its_kernels_first_breath_still_ends_it(number: signal.Signals) -> None:
+    for _ in range(20):  # a guard that is made after the kernel was late here, one time in three to eight
+        with _keep("sh", "-c", f"kill -{number.value} $PPID; sleep 1000") as kept:
+            assert _read_to_end(kept) == b""
+
+
 def test_what_the_first_process_leaves_ends_too() -> None:
     with _keep("sh", "-c", "sleep 1000 & echo left; exit 3") as kept:
         assert _read_to_end(kept) == b"left\n"
