@@ -27,7 +27,7 @@ from lab.model.fault import (
     ServerRestart,
     ServerSlow,
 )
-from lab.model.scenario import Cell, Transport
+from lab.model.scenario import Cell
 from lab.model.when import Event
 
 SEEN_WITHIN_S = 1.0
@@ -45,10 +45,6 @@ def doubt(cell: Cell, story: Story) -> str:
         if line is None:
             never = f": nothing {fault.at.event.value} in time" if fault.at.event is not Event.SUBSCRIBED else ""
             return f"{name} never happened{never}"
-        if isinstance(fault, ExpiredCertificate) and cell.transport is not Transport.TLS:
-            return f"{name} had no effect: nothing here speaks TLS"
-        if isinstance(fault, DnsFailure) and not cell.server.by_name:
-            return f"{name} had no effect: the client knows the server's address, and asks nobody"
         if over(story, number) is None:
             return f"{name} began and did not end"
         if missing := _missing(fault, line, story, until=over(story, number) or 0.0):

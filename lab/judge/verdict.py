@@ -8,6 +8,7 @@ from lab.judge import causes, effects, kamailio, metrics, rewriting, sentinel
 from lab.judge.chain import chain
 from lab.judge.story import Line, Story
 from lab.mitigations.catalogue import not_offered, unsupported
+from lab.model.never import never
 from lab.model.outcome import CauseFound, Outcome, ProbeFate
 from lab.model.scenario import Account, Cell, Software
 from lab.model.verdict import Verdict
@@ -59,7 +60,10 @@ def why_unsupported(cell: Cell) -> str:
     )
     if cell.server.by_name and cell.client.is_own:
         lacking = lacking or "a client of your own is told the server's address, not its name"
-    return lacking or (kamailio.lacks(cell) if cell.server.software is Software.KAMAILIO else "")
+    lacking = lacking or (kamailio.lacks(cell) if cell.server.software is Software.KAMAILIO else "")
+    for number, reason in () if lacking else never(cell):
+        return f"fault {number + 1} ({type(cell.faults[number]).__name__}) can never happen here: {reason.what}"
+    return lacking
 
 
 def _not_offered(cell: Cell, story: Story) -> str:

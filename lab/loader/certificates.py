@@ -1,4 +1,4 @@
-"""A client's certificate is for TLS, and for a server that asks for one."""
+"""A client's certificate is for TLS."""
 
 from __future__ import annotations
 
@@ -7,16 +7,13 @@ from collections.abc import Sequence
 from lab.errors import Problem
 from lab.loader.axes import Axis
 from lab.loader.yaml_lines import Node
-from lab.model.fault import Fault, RevokedClientCertificate
 from lab.model.scenario import ClientCertificate, Transport
 
 _REQUIRED = ClientCertificate.REQUIRED
 
 
-def check_client_certificates(
-    root: Node, axes: Sequence[Axis], nodes: Sequence[Node], found: Sequence[Fault | None], problems: list[Problem]
-) -> None:
-    """Nothing that asks for a certificate, or refuses one, may be without effect in any cell."""
+def check_client_certificates(root: Node, axes: Sequence[Axis], problems: list[Problem]) -> None:
+    """Nothing that asks for a certificate may be without effect in any cell."""
     values = {axis.name: [option.value for option in axis.options] for axis in axes}
     others = [transport.value for transport in values["transport"] if transport is not Transport.TLS]
     for server in _servers(root):
@@ -24,12 +21,6 @@ def check_client_certificates(
         if others and written is not None and written.value == _REQUIRED.value:
             allowed = f"`tls` as the only transport, not {', '.join(others)}"
             problems.append(written.problem("only TLS has certificates", allowed=allowed))
-    servers = values["server"]
-    asked = bool(servers) and all(server.client_certificate is _REQUIRED for server in servers)
-    for node, fault in zip(nodes, found, strict=True):
-        if isinstance(fault, RevokedClientCertificate) and not asked:
-            allowed = "`server: { client-certificate: required }`"
-            problems.append(node.problem("the server asks for no certificate", got="", allowed=allowed))
 
 
 def _servers(root: Node) -> list[Node]:

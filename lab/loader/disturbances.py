@@ -10,9 +10,9 @@ from lab.loader.check import choice, keys
 from lab.loader.kinds import faults
 from lab.loader.yaml_lines import Node
 from lab.model.fault import BlackHole, ClientMove, Fault, ForgedSegment
-from lab.model.scenario import Server
+from lab.model.never import Never, never
+from lab.model.scenario import Cell
 from lab.model.topology import Role, Topology
-from lab.model.when import REFRESH_BEFORE_EXPIRY_S, Event
 from lab.units import Seconds
 
 _ON_THE_WAY = (BlackHole, ForgedSegment)
@@ -45,43 +45,44 @@ def check_targets(nodes: Sequence[Node], topology: Topology, problems: list[Prob
 
 
 def check_faults(
-    nodes: Sequence[Node],
-    found: Sequence[Fault | None],
-    servers: Sequence[Server],
-    ends: Seconds | None,
-    problems: list[Problem],
+    nodes: Sequence[Node], found: Sequence[Fault | None], ends: Seconds | None, problems: list[Problem]
 ) -> None:
-    """Faults begin before the end, and not before the client has fallen silent, whichever server it is."""
-    grants: list[Seconds | None] = [*dict.fromkeys(server.subscription_expires for server in servers)]
-    for granted in grants or [None]:
-        reported = set(problems)
-        checked: list[Problem] = []
-        _check_times(nodes, found, granted, ends, checked)
-        problems += [problem for problem in checked if problem not in reported]
-
-
-def _check_times(
-    nodes: Sequence[Node],
-    found: Sequence[Fault | None],
-    granted: Seconds | None,
-    ends: Seconds | None,
-    problems: list[Problem],
-) -> None:
+    """Faults whose moment is known begin before the end."""
     for node, fault in zip(nodes, found, strict=True):
-        if fault is None or ends is None:
-            continue
-        (parameters,) = node.value.values() if isinstance(node.value, dict) else (node,)
-        at = parameters.get("at") or node
-        begins = fault.at.fixed
-        if fault.at.event is Event.REFRESH_DUE and granted is not None:
-            due = float(granted) - REFRESH_BEFORE_EXPIRY_S
-            begins = due + fault.at.offset
-            if begins < 0:
-                what = f"before the client falls silent: the refresh is due at {Seconds(max(0.0, due))}"
-                problems.append(at.problem(what, allowed="a moment closer to the refresh"))
-        if begins is not None and begins >= ends:
-            due_at = "" if fault.at.fixed is not None else f" (it is at {Seconds(begins)})"
-            problems.append(at.problem(f"not before the end of the run{due_at}", allowed=f"before {ends}"))
+        begins = None if fault is None else fault.at.fixed
+        if begins is not None and ends is not None and begins >= ends:
+            written = _parameter(node, "at")
+            problems.append(written.problem("not before the end of the run", allowed=f"before {ends}"))
+
+
+def check_possible(written: Sequence[Sequence[Node]], cells: Sequence[Cell], problems: list[Problem]) -> None:
+    """Each fault can happen in one of the cells that have it; where it cannot, the cell will be ``unsupported``.
+
+    Args:
+        written: for each cell, where its faults stand.
+        cells: expanded.
+        problems: where problems go.
+    """
+    reasons: dict[Node, Never] = {}
+    possible: set[Node] = set()
+    for nodes, cell in zip(written, cells, strict=True):
+        never_here = dict(never(cell))
+        for number, node in enumerate(nodes):
+            if number in never_here:
+                reasons.setdefault(node, never_here[number])
+            else:
+                possible.add(node)
+    for node, reason in reasons.items():
+        if node not in possible:
+            where = _parameter(node, reason.key) if reason.key else node
+            got = None if reason.key else ""
+            problems.append(where.problem(reason.what, got=got, allowed=reason.allowed))
+
+
+def _parameter(node: Node, key: str) -> Node:
+    """A parameter of a fault, as far as it is written."""
+    (parameters,) = node.value.values() if isinstance(node.value, dict) else (node,)
+    return parameters.get(key) or node
 
 
 def _one_of(parameters: Node, key: str, allowed: Sequence[str], what: str, problems: list[Problem]) -> None:

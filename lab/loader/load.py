@@ -14,7 +14,7 @@ from lab.loader.axes import Failure, read_axes
 from lab.loader.certificates import check_client_certificates
 from lab.loader.check import build, describe, hint, keys, unknown_key, value_of
 from lab.loader.command import check_client, check_command
-from lab.loader.disturbances import check_faults, check_targets
+from lab.loader.disturbances import check_faults, check_possible, check_targets
 from lab.loader.expand import cell_name, check_labels, check_reach, check_size, claim_of, combinations, labels
 from lab.loader.file import ScenarioFile
 from lab.loader.impairments import check_impairments
@@ -71,9 +71,8 @@ def _read(path: Path, text: str, root: Node, problems: list[Problem], server: So
     if topology is not None:
         check_targets(all_nodes, topology, problems)
         check_impairments(impairment_nodes, impairments, topology, problems)
-    servers = [option.value for axis in axes if axis.name == "server" for option in axis.options]
-    check_faults(all_nodes, all_faults, servers, parts["ends"], problems)
-    check_client_certificates(root, axes, all_nodes, all_faults, problems)
+    check_faults(all_nodes, all_faults, parts["ends"], problems)
+    check_client_certificates(root, axes, problems)
     check_probes(probe_nodes, probes, parts["ends"], problems)
     check_client(root, parts["client"], problems)
     check_command(root, parts["client"], path, problems)
@@ -83,13 +82,16 @@ def _read(path: Path, text: str, root: Node, problems: list[Problem], server: So
     expandable = check_size(root, axes, problems) and all(axis.complete for axis in axes)
     if check_labels(claim_nodes, axes, problems) and expandable and len(whole) == len(claims):
         check_reach(claim_nodes, whole, axes, problems)
-    if problems or topology is None:
+    values = [option.value for axis in axes for option in axis.options]
+    if not expandable or topology is None or None in (*values, *parts.values(), *probes):
         return None
 
-    cells = []
+    cells, written_faults = [], []
     for combination in combinations(axes):
         number = claim_of(combination, whole)
         failure: Failure = combination["failure"].value
+        here = [*zip(fault_nodes, found_faults, strict=True), *zip(failure.nodes, failure.faults, strict=True)]
+        written_faults.append([node for node, fault in here if fault is not None])
         cells.append(
             Cell(
                 scenario=path.stem,
@@ -102,7 +104,7 @@ def _read(path: Path, text: str, root: Node, problems: list[Problem], server: So
                 server=combination["server"].value,
                 client=parts["client"],
                 strategy=combination["strategy"].value,
-                faults=tuple(fault for fault in (*found_faults, *failure.faults) if fault is not None),
+                faults=tuple(fault for _, fault in here if fault is not None),
                 impairments=tuple(impairment for impairment in impairments if impairment is not None),
                 probes=tuple(probe for probe in probes if probe is not None),
                 expect=parts["expect"],
@@ -112,6 +114,9 @@ def _read(path: Path, text: str, root: Node, problems: list[Problem], server: So
                 folder=str(path.resolve().parent),
             )
         )
+    check_possible(written_faults, cells, problems)
+    if problems:
+        return None
     about = {key: parts[key] for key in ("title", "why", "source")}
     return Scenario(name=path.stem, file=root.file, text=text, cells=tuple(cells), **about)
 

@@ -71,8 +71,6 @@ KEPT = {
 """Faults that cost nothing."""
 
 DOUBTFUL = {
-    "close-udp": "server-close: { at: 2 s }",
-    "rst-udp": "forged-segment: { at: 2 s, node: internet }",
     "never-reconnects": "server-close: { at: 1 s after reconnected }",
 }
 """Faults that cannot happen: the cell says so instead of passing."""

@@ -31,7 +31,7 @@ from lab.model.fault import (
 )
 from lab.model.middlebox import ForgottenFlow, Middlebox
 from lab.model.outcome import Outcome
-from lab.model.scenario import Cell, Server, Transport
+from lab.model.scenario import Cell, ClientCertificate, Server, Transport
 from lab.model.verdict import Cause, Verdict
 from lab.model.when import Event, When
 from lab.units import Seconds
@@ -54,7 +54,7 @@ RST = {"link": "lan", "src": REMOTE, "dst": INSIDE, "flags": "R", "seq": 7}
 
 
 def with_fault(fault: Fault) -> Cell:
-    return replace(cell(), faults=(fault,), server=Server(by_name=True))
+    return replace(cell(), faults=(fault,), server=Server(by_name=True, client_certificate=ClientCertificate.REQUIRED))
 
 
 def begins(fault: Fault, *, t: float = 50.0, until: float | None = None, **proof: Any) -> list[Line]:
@@ -287,14 +287,6 @@ def test_a_revocation_nobody_was_refused_for_is_not_the_cause(other: list[Line])
     assert (outcome.cause.kind, outcome.cause.at_s) == (Cause.CLIENT_IDLE_TIMER, 93.0)
 
 
-def test_a_name_server_nobody_is_told_of() -> None:
-    """It can do nothing."""
-    lines = [*flow_set_up(), *sentinel_met("delivered"), *probe(1, 100, answered=True)]
-    by_address = replace(with_fault(NO_NAME), server=Server())
-    outcome = judged(by_address, *lines, *begins(NO_NAME, until=110, met="servfail"), END)
-    assert outcome.doubt.startswith("fault 1 (DnsFailure) had no effect: the client knows the server's address")
-
-
 @pytest.mark.parametrize(
     "reason", ["CERTIFICATE_VERIFY_FAILED: certificate revoked", "SSLV3_ALERT_CERTIFICATE_REVOKED"]
 )
@@ -306,12 +298,20 @@ def test_a_revoked_certificate_is_not_the_servers(reason: str) -> None:
     assert outcome.cause.kind is Cause.CLIENT_IDLE_TIMER
 
 
-def test_a_certificate_where_nothing_speaks_tls() -> None:
-    """It can do nothing."""
-    lines = [*flow_set_up(), *sentinel_met("delivered"), *probe(1, 100, answered=True)]
-    over_tcp = replace(with_fault(EXPIRED), transport=Transport.TCP)
-    outcome = judged(over_tcp, *lines, *begins(EXPIRED, until=110, met="expired"), END)
-    assert outcome.doubt == "fault 1 (ExpiredCertificate) had no effect: nothing here speaks TLS"
+@pytest.mark.parametrize(
+    ("cell_", "why"),
+    [
+        (replace(with_fault(NO_NAME), server=Server()), "the client knows the server's address, and asks nobody"),
+        (replace(with_fault(EXPIRED), transport=Transport.TCP), "only TLS has certificates"),
+        (replace(with_fault(REVOKED), server=Server()), "the server asks for no certificate"),
+    ],
+    ids=["name", "certificate", "revocation"],
+)
+def test_a_fault_that_can_never_happen_is_unsupported(cell_: Cell, why: str) -> None:
+    """Whatever the record says: it can do nothing there, and the cell is not run."""
+    outcome = judged(cell_, *flow_set_up(), *sentinel_met("delivered"), *probe(1, 100, answered=True), END)
+    assert outcome.verdict is Verdict.UNSUPPORTED
+    assert outcome.doubt == f"fault 1 ({type(cell_.faults[0]).__name__}) can never happen here: {why}"
 
 
 def test_an_event_that_never_came_is_named() -> None:
