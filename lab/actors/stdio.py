@@ -28,17 +28,27 @@ def main(arguments: list[str]) -> None:
     if stat.S_ISSOCK(os.fstat(0).st_mode):
         sock = socket.socket(fileno=os.dup(0))
         _free_standard_streams()
-        actor(sock)
-        return
+        _be(actor, sock)
     ours, theirs = socket.socketpair()
     pid = os.fork()
     if pid == 0:
         ours.close()
         _free_standard_streams()
-        actor(theirs)
-        return
+        _be(actor, theirs)
     theirs.close()
     _pass_on(ours, pid)
+
+
+def _be(actor: Main, sock: socket.socket) -> NoReturn:
+    """Be it, and end as a forked actor does, without the interpreter's own farewell.
+
+    That would delete pjsua2's objects after their library: a ``Call`` of pjsip 2.10 asserts then that its number is one
+    of the library's calls, of which there are none any more (``pjsua_call_set_user_data``), and aborts.
+    """
+    actor(sock)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _free_standard_streams() -> None:

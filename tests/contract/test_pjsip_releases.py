@@ -66,6 +66,17 @@ def test_subscribes_and_answers(stage: Stage, wheel: Path, transport: str, accou
     alice.expect("notify", note="")  # it does not read the note of a PIDF document, which 2.15.1 does
     alice.expect("message", text="message")
     alice.expect("call", state="disconnected")
+    alice.tell("stop")
+    assert alice.end() == 0
+
+
+def test_stops_in_the_middle_of_a_call(stage: Stage, wheel: Path) -> None:
+    """It ends as if nothing were: a call that outlived its library would abort it."""
+    server, alice = subscribed(stage, wheel, "tcp", account="subscribe")
+    server.tell("invite", probe="call", within=5.0, hold=60.0)
+    alice.expect("call", state="confirmed")
+    alice.tell("stop")
+    assert alice.end() == 0
 
 
 @pytest.mark.parametrize("strategy", OF_THE_CLIENT, ids=lambda strategy: strategy.name)
