@@ -18,7 +18,7 @@ SPAN = timedelta(days=400)
 EXPIRED_SINCE = timedelta(days=2)
 """How long the expired certificate has been that: more than two clocks on one planet can differ."""
 NAME = "sip.example.com"
-"""DNS name in the server certificate, besides its address (RFC 2606 §3)."""
+"""DNS name in the server certificate, besides its addresses (RFC 2606 §3)."""
 CLIENT = "alice"
 """The client certificate's common name."""
 
@@ -44,13 +44,13 @@ class Certificates:
 
 
 def make(
-    folder: Path, address: str, *, not_before: datetime | None = None, not_after: datetime | None = None
+    folder: Path, *addresses: str, not_before: datetime | None = None, not_after: datetime | None = None
 ) -> Certificates:
     """Make an authority and what it issues; the authority's key is thrown away.
 
     Args:
         folder: where the files go; it exists.
-        address: the server's IP address.
+        addresses: the server's IP addresses.
         not_before: start of the validity of all but the expired, with time zone; None: ``SPAN`` before now.
         not_after: its end, likewise; None: ``SPAN`` after now.
     """
@@ -79,7 +79,8 @@ def make(
         )
 
     def server(valid: tuple[datetime, datetime]) -> x509.Certificate:
-        names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(address)), x509.DNSName(NAME)])
+        own = (x509.IPAddress(ip_address(address)) for address in addresses)
+        names = x509.SubjectAlternativeName([*own, x509.DNSName(NAME)])
         certificate = issue(NAME, server_key, valid, ExtendedKeyUsageOID.SERVER_AUTH)
         return certificate.add_extension(names, critical=False).sign(authority_key, hashes.SHA256())
 

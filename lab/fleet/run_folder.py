@@ -47,7 +47,9 @@ class RunFolder:
             (path / "scenario.yaml").write_text(scenario.text, encoding="utf-8")
             topology = scenario.cells[0].topology
             (path / "tls").mkdir()
-            certificates.make(path / "tls", str(topology.address(topology.only(Role.SERVER).name).ip))
+            server = str(topology.address(topology.only(Role.SERVER).name).ip)
+            further = dict.fromkeys(address for cell in scenario.cells for address in cell.further_addresses)
+            certificates.make(path / "tls", server, *further)
             run = cls(path)
             for cell in scenario.cells:
                 folder = run.cell(cell)

@@ -11,6 +11,7 @@ from lab.model.fault import (
     BlackHole,
     ClientMove,
     Direction,
+    DnsChange,
     DnsFailure,
     End,
     EvictFlow,
@@ -19,6 +20,7 @@ from lab.model.fault import (
     ForgedSegment,
     LinkDown,
     MtuBlackHole,
+    OldAddress,
     Reboot,
     RevokedClientCertificate,
     ServerClose,
@@ -85,6 +87,10 @@ def _missing(fault: Fault, line: Line, story: Story, *, until: float) -> str:  #
             return "" if line["met"] == "expired" else f"who connects meets a certificate that is {line['met']}"
         case DnsFailure(how=how):
             return "" if line["met"] == how.value else f"who asks for the name is told {line['met']}"
+        case DnsChange(address=address, old=old):
+            told = "" if line["met"] == address else f"who asks for the name is told {line['met']}"
+            same = "the name meant that address already" if line["was"] == address else ""
+            return same or told or _too_few_rules(line, 2 if old is OldAddress.SILENT else 0)
         case RevokedClientCertificate():
             return "" if line["met"] == "revoked" else f"the client's certificate, shown by another, is {line['met']}"
         case ServerSlow(by=by):

@@ -1,7 +1,8 @@
 """Faults as possible first causes. Pure.
 
 A fault can be the cause of a lost probe if it had begun by then and was not mended: a fault that is over is mended by
-the next sign that the server can reach the client, or hears of it again on whatever flow.
+the next sign that the server can reach the client, or hears of it again on whatever flow. So is a server's move, which
+lasts, once the client has found it at its new address.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from lab.judge.story import Line, Story, accepted
 from lab.model.fault import (
     BlackHole,
     ClientMove,
+    DnsChange,
     DnsFailure,
     EvictFlow,
     ExpiredCertificate,
@@ -21,6 +23,7 @@ from lab.model.fault import (
     ForgedSegment,
     LinkDown,
     MtuBlackHole,
+    OldAddress,
     Reboot,
     RevokedClientCertificate,
     ServerClose,
@@ -39,7 +42,8 @@ def causes(cell: Cell, story: Story, *, sent: float, deadline: float) -> Iterato
     """What faults could have cost the probe sent at ``sent`` and unanswered at ``deadline``."""
     for number, fault in enumerate(cell.faults):
         for evidence, line in begun(story, number):
-            if line["t"] > deadline or _mended(story, number, line, before=sent):
+            end = line["t"] if isinstance(fault, DnsChange) else over(story, number)
+            if line["t"] > deadline or _mended(story, line, end, before=sent):
                 continue
             kind, text = _told(fault)
             at = float(line["t"])
@@ -49,6 +53,8 @@ def causes(cell: Cell, story: Story, *, sent: float, deadline: float) -> Iterato
                     yield from _refused(found, cell, story, since=at, until=deadline)
                 case RevokedClientCertificate():
                     yield from _refused_by_server(found, cell, story, since=at, until=deadline)
+                case DnsChange(old=OldAddress.SERVES):
+                    continue  # whoever stays is served, and whoever connects again is so elsewhere
                 case DnsFailure():
                     yield from _asked_in_vain(found, cell, story, since=at, until=deadline)
                 case _:
@@ -112,8 +118,7 @@ def over(story: Story, number: int) -> float | None:
     return next((float(line["t"]) for _, line in story.of("runner", "fault-over", n=number)), None)
 
 
-def _mended(story: Story, number: int, line: Line, *, before: float) -> bool:
-    end = over(story, number)
+def _mended(story: Story, line: Line, end: float | None, *, before: float) -> bool:
     if end is None or end >= before:
         return False
     signs = [
@@ -159,6 +164,8 @@ def _told(fault: Fault) -> tuple[Cause, str]:  # noqa: C901  (one case per fault
         case DnsFailure(how=how):
             said = {"silent": "answered nothing", "servfail": "answered SERVFAIL"}[how.value]
             return Cause.NAME_NOT_RESOLVED, f"the name server {said}"
+        case DnsChange(address=address):
+            return Cause.SERVER_MOVED, f"the server moved to {address} and its old address fell silent"
         case RevokedClientCertificate():
             return Cause.CLIENT_CERTIFICATE_REVOKED, "the client's certificate was revoked"
         case ServerSlow(by=by):

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from lab.model.fault import ExpiredCertificate, Fault, RevokedClientCertificate, ServerMute, ServerRestart, ServerSlow
+from lab.model.fault import (
+    DnsChange,
+    ExpiredCertificate,
+    Fault,
+    RevokedClientCertificate,
+    ServerMute,
+    ServerRestart,
+    ServerSlow,
+)
 from lab.model.scenario import Cell, ClientCertificate
 
 _NO_MITIGATION = {
@@ -33,6 +41,8 @@ def _cannot(fault: Fault) -> str:
             return "Kamailio keeps its state in memory here, so a restart loses it"
         case ExpiredCertificate():
             return "Kamailio is not told to change its certificate while it runs"
+        case DnsChange():
+            return "Kamailio listens on one address here"
         case RevokedClientCertificate():
             return "Kamailio is not told of revoked certificates while it runs"
         case _:

@@ -9,10 +9,10 @@ from lab.errors import Problem
 from lab.loader.check import choice, keys
 from lab.loader.kinds import faults
 from lab.loader.yaml_lines import Node
-from lab.model.fault import BlackHole, ClientMove, Fault, ForgedSegment
+from lab.model.fault import BlackHole, ClientMove, DnsChange, Fault, ForgedSegment, Reboot
 from lab.model.never import Never, never
 from lab.model.scenario import Cell
-from lab.model.topology import Role, Topology
+from lab.model.topology import Link, Role, Topology
 from lab.units import Seconds
 
 _ON_THE_WAY = (BlackHole, ForgedSegment)
@@ -40,8 +40,10 @@ def check_targets(nodes: Sequence[Node], topology: Topology, problems: list[Prob
             if cls is ClientMove and topology.second_access() is None:
                 allowed = "a topology whose client has a second link"
                 problems.append(written.problem("the client has nowhere to move to", got="", allowed=allowed))
-            if kind == "reboot":
-                _free_address(parameters, topology, problems)
+            if cls is Reboot:
+                _free_address(parameters, _outside(parameters, topology), problems)
+            elif cls is DnsChange:
+                _free_address(parameters, topology.server_link(), problems)
 
 
 def check_faults(
@@ -91,13 +93,18 @@ def _one_of(parameters: Node, key: str, allowed: Sequence[str], what: str, probl
         problems.append(target.problem(what, allowed=choice(target.value, allowed)))
 
 
-def _free_address(parameters: Node, topology: Topology, problems: list[Problem]) -> None:
+def _outside(parameters: Node, topology: Topology) -> Link | None:
+    """The link outside of the middlebox that a fault names; None: it names none."""
+    node = parameters.get("node")
+    boxes = {box.name: box.outside for box in topology.nodes if box.role is Role.MIDDLEBOX}
+    return next((link for link in topology.links if node is not None and link.name == boxes.get(str(node.value))), None)
+
+
+def _free_address(parameters: Node, link: Link | None, problems: list[Problem]) -> None:
     """A new address is one of the same subnet that nobody has."""
-    written, name = parameters.get("address"), parameters.get("node")
-    boxes = {node.name: node for node in topology.nodes if node.role is Role.MIDDLEBOX}
-    if written is None or name is None or name.value not in boxes:
+    written = parameters.get("address")
+    if written is None or link is None:
         return
-    (link,) = (link for link in topology.links if link.name == boxes[name.value].outside)
     (network,) = {address.network for _, address in link.ends}
     taken = {address.ip for _, address in link.ends}
     try:

@@ -44,6 +44,13 @@ class NoAnswer(str, Enum):
     SERVFAIL = "servfail"
 
 
+class OldAddress(str, Enum):
+    """Of a server that has moved."""
+
+    SERVES = "serves"
+    SILENT = "silent"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reboot(Yaml):
     """A middlebox reboots in no time: its table is lost, its rules stay.
@@ -194,6 +201,20 @@ class DnsFailure(Yaml):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DnsChange(Yaml):
+    """The server's name means another address: new connections go there; it is the same server, with the same state.
+
+    Attributes:
+        address: the new one, in the same subnet. The server listens there from the start, unknown to anybody.
+        old: what becomes of SIP at the address that the name meant before.
+    """
+
+    at: When
+    address: HostAddress
+    old: OldAddress = OldAddress.SERVES
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RevokedClientCertificate(Yaml):
     """The client's certificate is revoked: new TLS connections are refused for it; those there are stay.
 
@@ -233,6 +254,7 @@ Fault = (
     | ServerSlow
     | ExpiredCertificate
     | DnsFailure
+    | DnsChange
     | RevokedClientCertificate
     | ClientMove
 )

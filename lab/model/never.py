@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from lab.model.fault import (
     BlackHole,
     ClientMove,
+    DnsChange,
     DnsFailure,
     EvictFlow,
     ExpiredCertificate,
@@ -39,13 +40,15 @@ _RENEWS = frozenset({"adaptive", "pong-watchdog", "reconnect", "refresh-subscrip
 """Mitigations that send SUBSCRIBE by themselves."""
 
 _ASKS_THE_SERVER = (
-    ServerClose, ServerRestart, ServerMute, ServerSlow, ExpiredCertificate, DnsFailure, RevokedClientCertificate,
+    ServerClose, ServerRestart, ServerMute, ServerSlow, ExpiredCertificate, DnsFailure, DnsChange,
+    RevokedClientCertificate,
 )  # fmt: skip
 """Faults that the server does when it is told, which it cannot hear while it stands still."""
 _MEETS_THE_SERVER = (ServerClose, ServerRestart, ExpiredCertificate, RevokedClientCertificate)
 """Faults for which it must be up."""
 _SWITCHES = (
-    (ServerFreeze,), (ServerRestart,), (ServerMute, ServerSlow), (ExpiredCertificate,), (DnsFailure,),
+    (ServerFreeze,), (ServerRestart,), (ServerMute, ServerSlow), (ExpiredCertificate,),
+    (DnsFailure, DnsChange),
     (RevokedClientCertificate,),
 )  # fmt: skip
 """Faults that set the same thing in the server: the end of one would end the other."""
@@ -89,7 +92,7 @@ def _not_here(fault: Fault, cell: Cell) -> Never | None:
         case RevokedClientCertificate() if not tls or certificates is ClientCertificate.NONE:
             allowed = "`server: { client-certificate: required }`"
             return Never(what="the server asks for no certificate", allowed=allowed)
-        case DnsFailure() if not cell.server.by_name:
+        case DnsFailure() | DnsChange() if not cell.server.by_name:
             what = "the client knows the server's address, and asks nobody"
             return Never(what=what, allowed="`server: { by-name: true }`")
         case ForgedSegment() if udp:

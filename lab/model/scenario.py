@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any
 
 from lab.model import pjsip as pjsip_releases
-from lab.model.fault import Fault
+from lab.model.fault import DnsChange, Fault
 from lab.model.impairment import Impairment
 from lab.model.middlebox import Middlebox
 from lab.model.rules import Label, OneOrMore, Variables, Words, Yaml
@@ -236,6 +236,12 @@ class Cell:
     folder: str = "/"
     pjsip: str = pjsip_releases.DEFAULT
     wheel: str = ""
+
+    @property
+    def further_addresses(self) -> tuple[str, ...]:
+        """Addresses that the server has beside its own, in the order in which it moves to them."""
+        moves = (fault.address for fault in self.faults if isinstance(fault, DnsChange))
+        return tuple(dict.fromkeys(moves))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

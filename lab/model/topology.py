@@ -88,6 +88,12 @@ class Topology:
         client = self.only(Role.CLIENT).name
         return [link for link in self.links if any(end == client for end, _ in link.ends)]
 
+    def server_link(self) -> Link:
+        """The one link that ends at the server."""
+        server = self.only(Role.SERVER).name
+        (link,) = (link for link in self.links if any(end == server for end, _ in link.ends))
+        return link
+
     def path(self, start: str, goal: str) -> tuple[str, ...]:
         """The nodes from start to goal, both included; empty if there is no way.
 

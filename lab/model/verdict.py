@@ -55,6 +55,8 @@ class Cause(str, Enum):
     """Fault: the client refused a connection because the server's certificate had expired."""
     NAME_NOT_RESOLVED = "name-not-resolved"
     """Fault: the client asked for the server's address in vain."""
+    SERVER_MOVED = "server-moved"
+    """Fault: the server's name means another address, and the old one is silent."""
     CLIENT_CERTIFICATE_REVOKED = "client-certificate-revoked"
     """Fault: the server refused a connection because the client's certificate had been revoked."""
     CLIENT_ABORTED = "client-aborted"

@@ -15,12 +15,32 @@ Effect, at both ends::
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lab.network.losses import Losses, on_arrival
 
 
 def cut(interface: str, namespaces: tuple[int, int], *, name: str = "down") -> Losses:
     """Make the link carry nothing; ``namespaces`` are those of its two ends, ``name`` tells cuts at once apart."""
     return on_arrival(name, dict.fromkeys(namespaces, interface))
+
+
+def silence(
+    interface: str, here: int, there: int, *, address: str, ports: Sequence[int], name: str = "silence"
+) -> Losses:
+    """Make an address of one end mute and deaf on some TCP and UDP ports.
+
+    Args:
+        interface: the link's name.
+        here: the namespace of the end whose address it is.
+        there: that of the other end, where what is sent from the address is lost, lest the sender be told.
+        address: IPv4.
+        ports: of that end.
+        name: of the rules; unique among those in place at once.
+    """
+    some = "{ " + ", ".join(map(str, ports)) + " }"
+    to, from_ = (f"ip {which}addr {address} meta l4proto {{ tcp, udp }} th {which}port {some}" for which in "ds")
+    return on_arrival(name, {here: interface, there: interface}, {here: to, there: from_})
 
 
 def narrow(interface: str, namespaces: tuple[int, int], mtu: int, *, name: str = "narrow") -> Losses:

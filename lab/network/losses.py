@@ -43,16 +43,17 @@ class Losses:
         return dropped
 
 
-def on_arrival(name: str, interfaces: Mapping[int, str], match: str = "") -> Losses:
+def on_arrival(name: str, interfaces: Mapping[int, str], match: str | Mapping[int, str] = "") -> Losses:
     """Lose what arrives at interfaces and matches, before the node's IP stack sees it.
 
     Args:
         name: of the rules; unique among those in place at once.
         interfaces: namespace to the interface's name.
-        match: nft conditions; empty: everything.
+        match: nft conditions, the same in all namespaces or for each its own; empty: everything.
     """
+    matches = dict.fromkeys(interfaces, match) if isinstance(match, str) else match
     chains = {
-        namespace: f'type filter hook ingress device "{interface}" priority filter; {match} {LOSE};'
+        namespace: f'type filter hook ingress device "{interface}" priority filter; {matches[namespace]} {LOSE};'
         for namespace, interface in interfaces.items()
     }
     return _lose(f"netdev {name}", chains)

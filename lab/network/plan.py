@@ -15,7 +15,7 @@ Does not model: IPv6 (switched off in every node, so that its own chatter wakes 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from itertools import groupby
@@ -27,6 +27,7 @@ from lab.network.nft import conntrack_settings, rule_set
 
 INTERFACE_BYTES = 15  # IFNAMSIZ (linux/if.h) less the closing zero
 RESERVED = ("lo", "all", "default")  # what a namespace has already, and the names of net.ipv4.conf
+NONE: Mapping[str, Sequence[IPv4Address]] = {}
 FIRST_INDEX = 101  # above every interface a kernel puts into a new namespace by itself
 
 
@@ -160,12 +161,15 @@ Operation = MakeNamespace | MakeLink | NoOffloads | AddAddress | AddNeighbour | 
 """Closed union, in no particular order; each names the node it happens in."""
 
 
-def plan(topology: Topology, middleboxes: Mapping[str, Middlebox]) -> tuple[Operation, ...]:
+def plan(
+    topology: Topology, middleboxes: Mapping[str, Middlebox], *, further: Mapping[str, Sequence[IPv4Address]] = NONE
+) -> tuple[Operation, ...]:
     """The operations that build a topology, in the order in which they must be done.
 
     Args:
         topology: connected, without loops.
         middleboxes: the behaviour of each middlebox node, by its name.
+        further: addresses that a node has beside its own on each link in whose subnet they are, by its name.
 
     Raises:
         LabFault: a name the kernel would refuse, or a timeout conntrack cannot count.
@@ -179,7 +183,11 @@ def plan(topology: Topology, middleboxes: Mapping[str, Middlebox]) -> tuple[Oper
             if node.role is Role.MIDDLEBOX
             for op in _nat(topology, node, middleboxes[node.name])
         ),
-        *(op for number, link in enumerate(topology.links) for op in _wire(topology, link, FIRST_INDEX + 2 * number)),
+        *(
+            op
+            for number, link in enumerate(topology.links)
+            for op in _wire(topology, link, FIRST_INDEX + 2 * number, further)
+        ),
         *(SetUp(node=node.name, index=1) for node in topology.nodes),
         *(op for node in topology.nodes for op in _routes(topology, node)),
     )
@@ -230,7 +238,9 @@ def _nat(topology: Topology, node: Node, box: Middlebox) -> Iterator[Operation]:
         yield SetSysctl(node=node.name, key=f"net/netfilter/{key}", value=value)
 
 
-def _wire(topology: Topology, link: Link, first: int) -> Iterator[Operation]:
+def _wire(
+    topology: Topology, link: Link, first: int, further: Mapping[str, Sequence[IPv4Address]]
+) -> Iterator[Operation]:
     """A link; the client has no address on its second one until it moves there."""
     without = topology.only(Role.CLIENT).name if link == topology.second_access() else None
     name = interface(link)
@@ -241,13 +251,24 @@ def _wire(topology: Topology, link: Link, first: int) -> Iterator[Operation]:
     yield MakeLink(node=near.node, ends=(near, far))
     sides = tuple(zip((near, far), (address for _, address in link.ends), strict=True))
     for (end, address), (peer, other) in (sides, sides[::-1]):
+        own, others = (
+            [more for more in further.get(node, ()) if more in address.network] for node in (end.node, peer.node)
+        )
         yield NoOffloads(node=end.node, interface=name)
         if end.node != without:
             yield AddAddress(node=end.node, index=end.index, address=address)
+        for more in own:
+            yield AddAddress(node=end.node, index=end.index, address=_beside(address, more))
         yield SetUp(node=end.node, index=end.index)
         if end.node == without:
             continue
-        yield AddNeighbour(node=end.node, index=end.index, address=other.ip, mac=peer.mac)
+        for known in (other.ip, *others):
+            yield AddNeighbour(node=end.node, index=end.index, address=known, mac=peer.mac)
+
+
+def _beside(neighbour: IPv4Interface, address: IPv4Address) -> IPv4Interface:
+    """An address in a neighbour's subnet, as an interface has it."""
+    return IPv4Interface((address, neighbour.network.prefixlen))
 
 
 def _routes(topology: Topology, node: Node) -> Iterator[Operation]:

@@ -17,12 +17,14 @@ class CurrentFlow:
     Attributes:
         id: the server's name for it.
         proto: ``tcp`` or ``udp``.
+        server: the server's own endpoint; empty: its only one.
         endpoints: the client's end as the server sees it, then as each middlebox on the way in does; the last is the
             client's own.
     """
 
     id: str
     proto: str
+    server: str
     endpoints: tuple[str, ...]
 
 
@@ -34,7 +36,7 @@ class Flows:
     """
 
     def __init__(self, record: Record) -> None:
-        self._peers: dict[str, tuple[str, str]] = {}  # by the server's name: transport, peer
+        self._ends: dict[str, tuple[str, str, str]] = {}  # by the server's name: transport, the client's, the server's
         self._current = ""
         self.subscription_ends: float | None = None
         self._inside: dict[str, str] = {}  # by outside endpoint
@@ -45,12 +47,12 @@ class Flows:
         """The current flow; None before the first subscription."""
         if not self._current:
             return None
-        transport, endpoint = self._peers[self._current]
+        transport, endpoint, own = self._ends[self._current]
         endpoints = [endpoint]
         while (inside := self._inside.get(endpoints[-1], endpoints[-1])) not in endpoints:
             endpoints.append(inside)
         proto = "udp" if transport == "udp" else "tcp"
-        return CurrentFlow(id=self._current, proto=proto, endpoints=tuple(endpoints))
+        return CurrentFlow(id=self._current, proto=proto, server=own, endpoints=tuple(endpoints))
 
     def next_sequence_number(self, link: str, source: str, target: str) -> int | None:
         """What the next segment of ``source`` begins with, as seen on a link; None if none was seen there."""
@@ -59,7 +61,7 @@ class Flows:
     def _see(self, event: dict[str, Any]) -> None:
         match event:
             case {"who": "server", "ev": "flow", "id": id_, "transport": transport, "peer": peer}:
-                self._peers[id_] = (transport, peer)
+                self._ends[id_] = (transport, peer, event.get("own", ""))
             case {"ev": "subscription", "state": "active" | "refreshed", "flow": flow, "expires": expires, "at": at}:
                 self._current = flow
                 self.subscription_ends = at + expires

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable
 from functools import partial
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,8 @@ class Stage:
             raise
 
     def _build(self, open_backend: OpenBackend) -> None:
-        operations = plan(self.cell.topology, dict(self.cell.middleboxes))
+        further = {self.server_node: tuple(map(IPv4Address, self.cell.further_addresses))}
+        operations = plan(self.cell.topology, dict(self.cell.middleboxes), further=further)
         (self._folder / NETWORK_FILE).write_text(render(operations), encoding="utf-8")
         parts = {self.server_node: self._server_part(), self.client_node: self._client_part()}
         backend = open_backend(self.cell.topology.nodes, parts, self._folder)
@@ -173,6 +175,7 @@ class Stage:
         self.server.tell(
             "start",
             address=self.address_of_server,
+            further=self.cell.further_addresses,
             ports=PORTS,
             certificate=str(self.certificates / "server.pem"),
             key=str(self.certificates / "server.key"),

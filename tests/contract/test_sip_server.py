@@ -27,7 +27,7 @@ from lab.sip.fields import NameAddr
 from lab.sip.message import MalformedMessage, Request, Response, parse
 from lab.sip.stream import Item, KeepAlive, StreamParser
 
-HOST = "127.0.0.1"
+HOST, OTHER = "127.0.0.1", "127.0.0.2"
 DEADLINE = 10.0  # seconds; only a broken server makes anything wait for it
 TRANSPORTS = ("udp", "tcp", "tls")
 Message = Request | Response | KeepAlive
@@ -112,7 +112,7 @@ Start = Callable[..., tuple[Server, dict[str, int]]]
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return make(tmp_path_factory.mktemp("certificates"), HOST)
+    return make(tmp_path_factory.mktemp("certificates"), HOST, OTHER)
 
 
 @pytest.fixture
@@ -131,18 +131,20 @@ def start(certificates: Certificates) -> Iterator[Start]:
 class Phone:
     """A client made of one socket."""
 
-    def __init__(self, transport: str, port: int, ca: Path, *, bind: tuple[str, int] = (HOST, 0)) -> None:
+    def __init__(
+        self, transport: str, port: int, ca: Path, *, bind: tuple[str, int] = (HOST, 0), server: str = HOST
+    ) -> None:
         self.transport = transport
         kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
         self.sock = socket.socket(socket.AF_INET, kind)
         self.sock.bind(bind)
         self.sock.settimeout(DEADLINE)
-        self.sock.connect((HOST, port))
+        self.sock.connect((server, port))
         if transport == "tls":
             context = ssl.create_default_context(cafile=ca)
             context.maximum_version = ssl.TLSVersion.TLSv1_2  # as the client under test
             context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF  # a FIN without close_notify is an error
-            self.sock = context.wrap_socket(self.sock, server_hostname=HOST, suppress_ragged_eofs=False)
+            self.sock = context.wrap_socket(self.sock, server_hostname=server, suppress_ragged_eofs=False)
         self.address: tuple[str, int] = self.sock.getsockname()
         self.peer = f"{self.address[0]}:{self.address[1]}"
         self.uri = f"sip:alice@{self.peer}" + ("" if transport == "udp" else f";transport={transport}")
@@ -269,6 +271,51 @@ def test_the_life_of_a_subscription(start: Start, call: Call, transport: str) ->
     assert (response.code, notify.first("Subscription-State")) == (200, "terminated;reason=timeout")
     assert server.event("subscription", id="s1")["state"] == "terminated"
     assert phone.ask("SUBSCRIBE").code == 481
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_second_address(start: Start, call: Call, transport: str) -> None:
+    """Who comes to it is answered from it, with a contact there, beside who stays at the first; state is common."""
+    server, ports = start(further=[OTHER])
+    ends = {address: call(transport, ports[transport], server=address) for address in (HOST, OTHER)}
+    for address, phone in ends.items():
+        response, notify = phone.subscribe()
+        contact = NameAddr.parse(response.first("Contact") or "").uri
+        assert contact.partition(";")[0] == f"sip:{address}:{ports[transport]}"
+        assert notify.first("Contact") == response.first("Contact")
+        assert f" {address}:{ports[transport]};" in (notify.first("Via") or "")
+        flow = server.event("flow", state="accepted")
+        assert (flow["peer"], flow["own"]) == (phone.peer, f"{address}:{ports[transport]}")
+    server.command("notify", probe="p1", within=5.0)
+    assert ends[OTHER].notify().first("CSeq") == "2 NOTIFY"
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_a_server_that_has_moved(start: Start, call: Call, transport: str) -> None:
+    """It connects from its new address from then on, and what it says of itself is that one."""
+    server, ports = start(further=[OTHER], notify_route="contact")
+    server.command("move-name", address=OTHER)
+    server.event("obeyed", do="move-name")
+    kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
+    with socket.socket(socket.AF_INET, kind) as phone, contextlib.ExitStack() as opened:
+        phone.bind((HOST, 0))
+        phone.settimeout(DEADLINE)
+        if transport == "tcp":
+            phone.listen()
+        parameter = "" if transport == "udp" else f";transport={transport}"
+        contact = f"<sip:alice@{HOST}:{phone.getsockname()[1]}{parameter}>"
+        call(transport, ports[transport]).ask("SUBSCRIBE", Contact=contact)
+        if transport == "tcp":
+            reached, (source, _) = phone.accept()
+            opened.enter_context(reached)
+            reached.settimeout(DEADLINE)
+            notify = parse(reached.recv(65536))
+        else:
+            data, (source, _) = phone.recvfrom(65536)
+            notify = parse(data)
+    assert isinstance(notify, Request)
+    assert source == OTHER
+    assert f"sip:{OTHER}:{ports[transport]}" in (notify.first("Contact") or "")
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
@@ -897,7 +944,7 @@ def test_a_connection_that_times_out(transport: str) -> None:
         def flow_ended(self, flow: Flow, state: str, reason: str) -> None:
             ends.append((flow.transport, state, reason))
 
-    StreamFlow(Recorder(), transport).connection_lost(TimeoutError(110, "Connection timed out"))
+    StreamFlow(Recorder(), transport, "127.0.0.1").connection_lost(TimeoutError(110, "Connection timed out"))
     assert ends == [(transport, "failed", "Connection timed out")]
 
 

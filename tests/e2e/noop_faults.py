@@ -64,6 +64,10 @@ def _nothing(*_: Any, **__: Any) -> None:
     return None
 
 
+def _same(names: Any, _: str) -> str:
+    return str(names._meant)
+
+
 def _no_readdress(interface: str, old: Any, new: Any, *, node: int, neighbour: int) -> tuple[str, ...]:
     return (str(old),)
 
@@ -80,6 +84,7 @@ UNDONE: dict[str, tuple[Any, str, Any]] = {
     "manner": (SipServer, "answer", _obeys("answer")),
     "certificate": (Connections, "serve_certificate", _nothing),
     "names": (Names, "answer", _nothing),
+    "moving": (Names, "move", _same),
     "revocation": (Connections, "heed_revocation", _nothing),
     "move": (move, "Netlink", _Deaf),
 }

@@ -51,6 +51,7 @@ LOST = {
     "evicted-by-a-cgn": ("evict-flow: { at: 2 s, node: cgn }", "middlebox-evicted-flow"),
     "rst-behind-a-cgn": ("forged-segment: { at: 2 s, node: home-nat, to: server }", "forged-rst"),
     "freeze": ("server-freeze: { at: 7 s, lasts: 3 s }", "server-froze"),
+    "moves": ("dns-change: { at: 2 s, address: 203.0.113.20, old: silent }", "server-moved"),
     "mute-before-refresh": ("server-mute: { at: 1 s before the refresh }", "server-mute"),
     "slow-before-refresh": ("server-slow: { at: 1 s before the refresh, by: 9 s }", "server-slow"),
 }
@@ -65,6 +66,7 @@ KEPT = {
     "certificate-nobody-meets": "expired-certificate: { at: 2 s }",
     "revocation-nobody-meets": "revoked-client-certificate: { at: 2 s }",
     "name-nobody-asks-for": "dns-failure: { at: 2 s }",
+    "moves-and-serves": "dns-change: { at: 2 s, address: 203.0.113.20 }",
     "slow-refresh": "server-slow: { at: 1 s before the refresh, by: 500 ms }",
     "after-refreshed": "server-mute: { at: 500 ms after refreshed }",
 }
@@ -81,7 +83,7 @@ EXPIRES_BY_NAME = {"mute-before-refresh": 7, "slow-before-refresh": 7, "slow-ref
 SHOWN = {"revocation-nobody-meets"}
 """Where the client has to show a certificate."""
 
-NAMED = {"name-nobody-asks-for"}
+NAMED = {"name-nobody-asks-for", "moves", "moves-and-serves"}
 """Where the client knows the server's name only."""
 
 TOPOLOGIES = {

@@ -53,6 +53,10 @@ CASES = {
     "server-slow": Case("server-slow: { at: 2 s, by: 1 s }", "manner", "an answer to what was not held"),
     "expired-certificate": Case("expired-certificate: { at: 2 s }", "certificate", "meets a certificate that is valid"),
     "dns-failure": Case("dns-failure: { at: 2 s }", "names", "who asks for the name is told 203.0.113.10"),
+    "dns-change": Case("dns-change: { at: 2 s, address: 203.0.113.20 }", "moving", "is told 203.0.113.10"),
+    "dns-change-silent": Case(
+        "dns-change: { at: 2 s, address: 203.0.113.20, old: silent }", "losses", "0 rules in place instead of 2"
+    ),
     "revoked-client-certificate": Case(
         "revoked-client-certificate: { at: 2 s }", "revocation", "shown by another, is accepted"
     ),

@@ -21,7 +21,7 @@ from lab.model.middlebox import ForgottenFlow, Middlebox
 from lab.model.topology import Topology
 from lab.network import conntrack
 from lab.network.apply import Network, apply, nft
-from lab.network.cut import cut, narrow
+from lab.network.cut import cut, narrow, silence
 from lab.network.evict import evict
 from lab.network.forge import Segment, forge
 from lab.network.losses import in_transit
@@ -246,6 +246,27 @@ def test_a_narrow_link_loses_what_is_larger_and_nothing_else(net: Net, mtu: int)
     assert losses.end() == 2
     near.send(bytes(mtu - 27))
     assert len(far.recv(2000)) == mtu - 27
+
+
+def test_a_silent_address(net: Net) -> None:
+    """What is sent to its ports or from them is lost and nobody is told; other ports of it pass; then it mends."""
+    near, far = net.pair()
+    with net.network.entered("server"):
+        other = net.opened.enter_context(socket.create_server((SERVER, PORT + 2)))
+    with net.network.entered("client"):
+        passes = net.opened.enter_context(socket.create_connection((SERVER, PORT + 2), ARRIVES_WITHIN_S))
+    answers = net.opened.enter_context(other.accept()[0])
+    ends = (net.network.namespaces["server"], net.network.namespaces["internet"])
+    losses = silence("core", *ends, address=SERVER, ports=(PORT, PORT + 1))
+    assert losses.rules == 2
+    for sender, receiver in ((near, far), (far, near)):
+        assert not arrives(sender, receiver, within=LOST_AFTER_S)
+    assert arrives(passes, answers)
+    assert arrives(answers, passes)
+    assert losses.end() >= 2
+    for receiver in (near, far):
+        receiver.settimeout(ARRIVES_WITHIN_S)
+        assert receiver.recv(1)  # retransmitted
 
 
 def test_two_losses_on_a_link_do_not_know_of_each_other(net: Net) -> None:

@@ -11,6 +11,7 @@ from lab.judge.sentinel import Kept, expected
 from lab.model.fault import (
     BlackHole,
     ClientMove,
+    DnsChange,
     DnsFailure,
     End,
     EvictFlow,
@@ -21,6 +22,7 @@ from lab.model.fault import (
     LinkDown,
     MtuBlackHole,
     NoAnswer,
+    OldAddress,
     Reboot,
     RevokedClientCertificate,
     ServerClose,
@@ -65,6 +67,10 @@ def begins(fault: Fault, *, t: float = 50.0, until: float | None = None, **proof
         {"t": t, "who": "runner", "ev": "fault", "n": 0, "fault": name, **proof},
         {"t": end, "who": "runner", "ev": "fault-over", "n": 0, "fault": name},
     ]
+
+
+def subscribed(t: float) -> Line:
+    return {"t": t, "who": "server", "ev": "subscription", "id": "s2", "state": "active", "flow": "f1", "expires": 600}
 
 
 def closed_by_server(t: float = 50.01) -> Line:
@@ -125,6 +131,10 @@ MUTE = ServerMute(at=AT)
 MOVE = ClientMove(at=AT)
 EXPIRED = ExpiredCertificate(at=AT)
 NO_NAME = DnsFailure(at=AT, how=NoAnswer.SERVFAIL)
+NEW = "203.0.113.20"
+GONE = DnsChange(at=AT, address=NEW, old=OldAddress.SILENT)
+BESIDE = DnsChange(at=AT, address=NEW)
+TOLD: dict[str, Any] = {"was": "203.0.113.10", "met": NEW, "until": 110}
 REVOKED = RevokedClientCertificate(at=AT)
 MOVED: dict[str, Any] = {"rules": 2, "left": [], "address": "10.64.0.2/24", "source": "10.64.0.2"}
 
@@ -149,6 +159,7 @@ PROVED: list[tuple[Fault, list[Line], Cause]] = [
     (EXPIRED, [*begins(EXPIRED, until=110, met="expired"), refused()], Cause.CERTIFICATE_EXPIRED),
     (EXPIRED, [*begins(EXPIRED, until=110, met="expired"), alert("203.0.113.1:7")], Cause.CERTIFICATE_EXPIRED),
     (NO_NAME, [*begins(NO_NAME, until=110, met="servfail"), asked("servfail")], Cause.NAME_NOT_RESOLVED),
+    (GONE, begins(GONE, **TOLD, rules=2), Cause.SERVER_MOVED),
     (REVOKED, [*begins(REVOKED, until=110, met="revoked"), turned_away()], Cause.CLIENT_CERTIFICATE_REVOKED),
     (SLOW, [*begins(SLOW, until=110, answers="late"), said("late")], Cause.SERVER_SLOW),
 ]
@@ -205,6 +216,9 @@ UNPROVED: list[tuple[Fault, list[Line], str]] = [
     (MOVE, begins(MOVE, **{**MOVED, "rules": 0}), "0 rules in place"),
     (MUTE, begins(MUTE, until=110, answers="at-once"), "did not obey"),
     (NO_NAME, begins(NO_NAME, until=110, met="203.0.113.10"), "who asks for the name is told 203.0.113.10"),
+    (GONE, begins(GONE, **{**TOLD, "met": "203.0.113.10"}, rules=2), "who asks for the name is told 203.0.113.10"),
+    (GONE, begins(GONE, **TOLD, rules=1), "1 rules in place instead of 2"),
+    (BESIDE, begins(BESIDE, **{**TOLD, "was": NEW}, rules=0), "the name meant that address already"),
     (EXPIRED, begins(EXPIRED, until=110, met="valid"), "meets a certificate that is valid"),
     (REVOKED, begins(REVOKED, until=110, met="accepted"), "shown by another, is accepted"),
     (REVOKED, begins(REVOKED, until=110, met="Connection refused"), "shown by another, is Connection refused"),
@@ -283,6 +297,21 @@ def test_a_revocation_nobody_was_refused_for_is_not_the_cause(other: list[Line])
     """Nor is a refusal before it or after the probe, the lab's own look, another reason, or the client's refusal."""
     lines = [*begins(REVOKED, until=110, met="revoked"), *other, idle_timer(93)]
     outcome = outcome_with(REVOKED, *sorted(lines, key=lambda line: line["t"]), met="delivered")
+    assert outcome.cause is not None
+    assert (outcome.cause.kind, outcome.cause.at_s) == (Cause.CLIENT_IDLE_TIMER, 93.0)
+
+
+def test_a_server_that_still_serves_at_its_old_address_is_not_the_cause() -> None:
+    """Whoever stays is served, and whoever comes again finds it."""
+    outcome = outcome_with(BESIDE, *begins(BESIDE, **TOLD, rules=0), idle_timer(93), met="delivered")
+    assert outcome.cause is not None
+    assert (outcome.cause.kind, outcome.cause.at_s) == (Cause.CLIENT_IDLE_TIMER, 93.0)
+
+
+def test_a_server_found_at_its_new_address_has_not_moved_for_what_comes_later() -> None:
+    """The old address is silent to the end, but not the cause of what is lost after the client came to the new one."""
+    lines = [*begins(GONE, **TOLD, rules=2)[:1], subscribed(80.0), idle_timer(93), *begins(GONE, **TOLD, rules=2)[1:]]
+    outcome = outcome_with(GONE, *lines, met="delivered")
     assert outcome.cause is not None
     assert (outcome.cause.kind, outcome.cause.at_s) == (Cause.CLIENT_IDLE_TIMER, 93.0)
 

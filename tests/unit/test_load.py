@@ -115,6 +115,7 @@ faults:
   - server-slow: { at: 34 s, by: 9 s, lasts: 1 min }
   - expired-certificate: { at: 28 s, lasts: 70 s }
   - dns-failure: { at: 29 s, how: servfail, lasts: 71 s }
+  - dns-change: { at: 19 s, address: 198.51.100.20, old: silent }
   - revoked-client-certificate: { at: 30 s, lasts: 72 s }
   - client-move: { at: 27 s, told: true }
 probes: [{ at: 45 s, kind: invite, within: 5 s, hold: 2 s, ring: 1 s }]
@@ -170,6 +171,7 @@ UNASKED = (
     .replace("  - revoked-client-certificate: { at: 30 s, lasts: 72 s }\n", "")
     .replace("  - expired-certificate: { at: 28 s, lasts: 70 s }\n", "")
     .replace("  - dns-failure: { at: 29 s, how: servfail, lasts: 71 s }\n", "")
+    .replace("  - dns-change: { at: 19 s, address: 198.51.100.20, old: silent }\n", "")
 )
 """The same with a server that asks for no certificate, and without the faults that need one, or TLS, or a name."""
 
@@ -303,9 +305,12 @@ LIVENESS = {
     "server-slow.lasts": ("lasts: 1 min", "lasts: 2 min"),
     "expired-certificate.at": ("at: 28 s", "at: 9 s"),
     "expired-certificate.lasts": ("lasts: 70 s", "lasts: 60 s"),
-    "dns-failure.at": ("at: 29 s", "at: 9 s"),
+    "dns-failure.at": ("at: 29 s", "at: 32 s"),
     "dns-failure.how": ("how: servfail", "how: silent"),
     "dns-failure.lasts": ("lasts: 71 s", "lasts: 60 s"),
+    "dns-change.at": ("at: 19 s", "at: 9 s"),
+    "dns-change.address": ("address: 198.51.100.20", "address: 198.51.100.21"),
+    "dns-change.old": ("old: silent", "old: serves"),
     "revoked-client-certificate.at": ("at: 30 s", "at: 9 s"),
     "revoked-client-certificate.lasts": ("lasts: 72 s", "lasts: 61 s"),
     "client-move.at": ("at: 27 s", "at: 26 s"),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import socket
 import struct
 
 import pytest
 
-from lab.actors.sip_server.names import TTL_S, Mode, reply
+from lab.actors.channel import Channel
+from lab.actors.sip_server.names import TTL_S, Mode, Names, reply
 
 NAME, ADDRESS = "sip.example.com", "203.0.113.10"
 A, AAAA, SRV, TXT = 1, 28, 33, 16
@@ -46,6 +49,16 @@ def test_no_address(asked: bytes, mode: Mode, word: str, answer: str, code: int)
     assert told is not None
     assert (told.type, told.answer) == (word, answer)
     assert told.data == struct.pack("!HHHHHH", 0x1234, 0x8500 | code, 1, 0, 0, 0) + asked[12:]
+
+
+def test_a_name_that_moves() -> None:
+    """It means the new address; the old one comes back to whoever moved it."""
+    loop = asyncio.new_event_loop()
+    ours, theirs = socket.socketpair()
+    with contextlib.closing(loop), ours, theirs:
+        names = Names(NAME, ADDRESS, Channel(theirs), loop)
+        assert names.move("203.0.113.20") == ADDRESS
+        assert names.move("203.0.113.30") == "203.0.113.20"
 
 
 def test_silence() -> None:

@@ -187,6 +187,21 @@ def test_namespaces_come_first(one_home: Topology) -> None:
     assert "rules" not in render(operations[first_link:])
 
 
+def test_a_further_address(one_home: Topology) -> None:
+    """It is on the node's own link, whose other end knows its MAC address; nothing else changes."""
+    usual = render(plan(one_home, {"home-nat": BOX})).splitlines()
+    more = {"server": [IPv4Address("203.0.113.20")]}
+    lines = render(plan(one_home, {"home-nat": BOX}, further=more)).splitlines()
+    added = [line.strip() for line in lines if line not in usual]
+    (link,) = (link for link in plan(one_home, {"home-nat": BOX}) if isinstance(link, MakeLink) and "core" in str(link))
+    ends = {end.node: end for end in link.ends}
+    assert added == [
+        f"neighbour 203.0.113.20 is {ends['server'].mac} on {ends['internet'].index}",
+        f"address 203.0.113.20/24 on {ends['server'].index}",
+    ]
+    assert len(lines) == len(usual) + 2
+
+
 @pytest.mark.parametrize("name", ["lo", "all", "default", "sixteen-bytes-xx"])
 def test_impossible_interface_name(one_home: Topology, name: str) -> None:
     """A link whose name the kernel would refuse as an interface is refused before anything is built."""

@@ -18,6 +18,7 @@ from lab.mitigations.short_expiry import ShortExpiry
 from lab.model.fault import (
     BlackHole,
     ClientMove,
+    DnsChange,
     DnsFailure,
     EvictFlow,
     ExpiredCertificate,
@@ -105,6 +106,11 @@ CASES: list[tuple[str, Cell, Cell]] = [
         "the client knows the server's address, and asks nobody",
         with_(DnsFailure(at=at(5))),
         with_(DnsFailure(at=at(5)), server=Server(by_name=True)),
+    ),
+    (
+        "the client knows the server's address, and asks nobody",
+        with_(DnsChange(at=at(5), address="203.0.113.20")),
+        with_(DnsChange(at=at(5), address="203.0.113.20"), server=Server(by_name=True)),
     ),
     (
         "UDP has no segments",

@@ -81,6 +81,8 @@ class _Actor:
                 server.serve_certificate(expired=expired)
             case {"do": "names", "mode": "true" | "servfail" | "silent" as mode}, SipServer() as server:
                 server.answer_names(Mode(mode))
+            case {"do": "move-name", "address": str(address)}, SipServer() as server:
+                server.move_name(address)
             case {"do": "revocation", "listed": bool(listed)}, SipServer() as server:
                 server.heed_revocation(listed=listed)
             case {"do": "stop"}, _:

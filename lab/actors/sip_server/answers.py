@@ -67,7 +67,7 @@ class Answers:
         reason = ""
         if flow.transport == "udp":
             try:
-                self._connections.send_datagram(answer.data, answer.to)
+                self._connections.send_datagram(flow, answer.data, answer.to)
             except OSError as error:
                 reason = why(error)
         else:

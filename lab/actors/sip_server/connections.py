@@ -37,11 +37,12 @@ class Connections:
         self._channel = channel
         self._loop = loop
         self._user = user
-        self._ports: dict[str, int] = {}
+        self._own = settings.address  # from which the server connects
+        self._ports = dict(settings.ports)
         self._contexts: dict[bool, ssl.SSLContext] = {}  # by server side
         self._expired = self._listed = False
         self._listeners: list[asyncio.Server] = []
-        self._udp: socket.socket | None = None
+        self._udp: dict[str, socket.socket] = {}  # by address
         self._flows: dict[str, Flow] = {}
         self._flow_count = 0
         self._connecting: set[asyncio.Task[None]] = set()
@@ -52,25 +53,36 @@ class Connections:
         Raises:
             OSError: an address cannot be bound, or a file cannot be read.
         """
-        address, ports = self._settings.address, self._settings.ports
-        if "udp" in ports:
-            self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            self._udp.setblocking(False)  # noqa: FBT003 - the stdlib's signature
-            self._udp.bind((address, ports["udp"]))
-            self._ports["udp"] = self._udp.getsockname()[1]
-            self._loop.add_reader(self._udp, self._datagram, self._udp)
-        if "tcp" in ports:
-            await self._listen("tcp", lambda: StreamFlow(self, "tcp"))
-        if "tls" in ports:
+        if "tls" in self._ports:
             self._contexts = {True: self._server_context(), False: _client_context()}
-            await self._listen("tls", lambda: StreamFlow(self, "tls", tls=Tls(self._contexts[True], server_side=True)))
+        for address in (self._settings.address, *self._settings.further):
+            await self._listen_at(address)
         self._channel.emit("ready", ports=self._ports)
 
-    async def _listen(self, transport: str, make: Callable[[], StreamFlow]) -> None:
+    async def _listen_at(self, address: str) -> None:
+        if "udp" in self._ports:
+            self._udp[address] = sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            sock.setblocking(False)  # noqa: FBT003 - the stdlib's signature
+            sock.bind((address, self._ports["udp"]))
+            self._ports["udp"] = sock.getsockname()[1]
+            self._loop.add_reader(sock, self._datagram, sock)
+        if "tcp" in self._ports:
+            await self._listen("tcp", address, lambda: StreamFlow(self, "tcp", address))
+        if "tls" in self._ports:
+            await self._listen("tls", address, lambda: StreamFlow(self, "tls", address, tls=self._tls()))
+
+    async def _listen(self, transport: str, address: str, make: Callable[[], StreamFlow]) -> None:
         # asyncio sets TCP_NODELAY on every connection and SO_REUSEADDR on the listener
-        server = await self._loop.create_server(make, self._settings.address, self._settings.ports[transport])
+        server = await self._loop.create_server(make, address, self._ports[transport])
         self._listeners.append(server)
         self._ports[transport] = server.sockets[0].getsockname()[1]
+
+    def _tls(self) -> Tls:
+        return Tls(self._contexts[True], server_side=True)
+
+    def move(self, address: str) -> None:
+        """Connect from this address from now on; all are listened on, whichever it is."""
+        self._own = address
 
     def serve_certificate(self, *, expired: bool) -> None:
         """Take new TLS connections with the certificate that has expired, or with the valid one; the others stay."""
@@ -103,10 +115,10 @@ class Connections:
         for listener in self._listeners:
             listener.close()
         self._listeners.clear()
-        if self._udp is not None:
-            self._loop.remove_reader(self._udp)
-            self._udp.close()
-            self._udp = None
+        for sock in self._udp.values():
+            self._loop.remove_reader(sock)
+            sock.close()
+        self._udp.clear()
 
     # Which there are
 
@@ -118,9 +130,9 @@ class Connections:
         """The flow, if it is still there."""
         return self._flows.get(flow)
 
-    def sent_by(self, transport: str) -> str:
-        """The server's own host and port."""
-        return f"{self._settings.address}:{self._ports[transport]}"
+    def sent_by(self, flow: Flow) -> str:
+        """The server's own host and port, as who sends on this flow gives them."""
+        return f"{flow.local}:{self._ports[flow.transport]}"
 
     def to(self, transport: str, peer: Address) -> Flow | str:
         """The flow to an address: one that is there, or one that is only beginning; or why there can be none."""
@@ -133,27 +145,27 @@ class Connections:
         except OSError:
             return "contact is not an address"
         if transport == "udp":
-            assert self._udp is not None
-            return self._udp_flow(self._udp, peer, outgoing=True)
+            return self._udp_flow(self._udp[self._own], peer, outgoing=True)
         tls = Tls(self._contexts[False], server_side=False) if transport == "tls" else None
-        stream = StreamFlow(self, transport, peer=peer, tls=tls)
+        stream = StreamFlow(self, transport, self._own, peer=peer, tls=tls)
         task = self._loop.create_task(self._connect(stream))
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
         return stream
 
-    def send_datagram(self, data: bytes, to: Address) -> None:
-        """Send over UDP, whichever flow that is.
+    def send_datagram(self, flow: Flow, data: bytes, to: Address) -> None:
+        """Send from where a UDP flow ends here, wherever to.
 
         Raises:
             OSError: no route, or whatever else the kernel says.
         """
-        if self._udp is not None:
-            send_datagram(self._udp, data, to)
+        if (sock := self._udp.get(flow.local)) is not None:
+            send_datagram(sock, data, to)
 
     async def _connect(self, flow: StreamFlow) -> None:
         try:
-            await asyncio.wait_for(self._loop.create_connection(lambda: flow, *flow.peer), TIMER_F)
+            connecting = self._loop.create_connection(lambda: flow, *flow.peer, local_addr=(flow.local, 0))
+            await asyncio.wait_for(connecting, TIMER_F)
         except (OSError, asyncio.TimeoutError) as error:
             reason = why(error) or "timeout"
             self._emit(flow, "failed", reason)
@@ -165,15 +177,16 @@ class Connections:
             self.flow_received(self._udp_flow(sock, peer, outgoing=False), item)
 
     def _udp_flow(self, sock: socket.socket, peer: Address, *, outgoing: bool) -> Flow:
-        flow = self._find("udp", peer)
+        flow = self._find("udp", peer, local=sock.getsockname()[0])
         if flow is None:
             flow = UdpFlow(sock, peer, outgoing=outgoing)
             self.flow_opened(flow)
         return flow
 
-    def _find(self, transport: str, peer: Address) -> Flow | None:
+    def _find(self, transport: str, peer: Address, *, local: str | None = None) -> Flow | None:
         same = [one for one in self._flows.values() if one.ready and (one.transport, one.peer) == (transport, peer)]
-        return same[-1] if same else None
+        ours = [one for one in same if local in (None, one.local)]
+        return ours[-1] if ours else None
 
     # What flows report
 
@@ -203,7 +216,8 @@ class Connections:
 
     def _emit(self, flow: Flow, state: str, reason: str, **more: Any) -> None:
         peer = f"{flow.peer[0]}:{flow.peer[1]}"
-        self._channel.emit("flow", id=flow.id, state=state, transport=flow.transport, peer=peer, reason=reason, **more)
+        more = {"own": self.sent_by(flow), "reason": reason, **more}
+        self._channel.emit("flow", id=flow.id, state=state, transport=flow.transport, peer=peer, **more)
 
     def _server_context(self) -> ssl.SSLContext:
         return _server_context(self._settings, expired=self._expired, listed=self._listed)

@@ -41,14 +41,16 @@ class Flow:
     Attributes:
         id: ``f1``, ``f2``, … given by the owner.
         peer: the other end's address, as this end sees it.
+        local: this end's own IP address.
         ready: messages can be sent.
         outgoing: this end began it.
     """
 
-    def __init__(self, transport: str, peer: Address, *, outgoing: bool) -> None:
+    def __init__(self, transport: str, peer: Address, local: str, *, outgoing: bool) -> None:
         self.id = ""
         self.transport = transport
         self.peer = peer
+        self.local = local
         self.ready = False
         self.outgoing = outgoing
 
@@ -68,10 +70,10 @@ class Flow:
 
 
 class UdpFlow(Flow):
-    """What is exchanged with one address over the server's UDP socket. Has no end."""
+    """What is exchanged with one address over one UDP socket of the server. Has no end."""
 
     def __init__(self, sock: socket.socket, peer: Address, *, outgoing: bool) -> None:
-        super().__init__("udp", peer, outgoing=outgoing)
+        super().__init__("udp", peer, sock.getsockname()[0], outgoing=outgoing)
         self._sock = sock
         self.ready = True
 
@@ -158,8 +160,10 @@ class Tls:
 class StreamFlow(Flow, asyncio.Protocol):
     """One TCP connection, with or without TLS."""
 
-    def __init__(self, owner: Owner, transport: str, *, peer: Address | None = None, tls: Tls | None = None) -> None:
-        super().__init__(transport, peer or ("unknown", 0), outgoing=peer is not None)
+    def __init__(
+        self, owner: Owner, transport: str, local: str, *, peer: Address | None = None, tls: Tls | None = None
+    ) -> None:
+        super().__init__(transport, peer or ("unknown", 0), local, outgoing=peer is not None)
         self._owner = owner
         self._tls = tls
         self._parser = StreamParser()

@@ -1,5 +1,7 @@
 """The name server of the scripted SIP server's node: it knows one name, its own (RFC 1035, over UDP).
 
+The name means the address that the server listens on first, until the server moves; the name server itself stays there.
+
 A program of its own as far as anybody can see, so it goes on while the SIP server restarts; but it shares its process,
 so it stands still in a freeze.
 
@@ -96,6 +98,7 @@ class Names:
 
     def __init__(self, name: str, address: str, channel: Channel, loop: asyncio.AbstractEventLoop) -> None:
         self._name, self._address = name, address
+        self._meant = address
         self._channel = channel
         self._loop = loop
         self._mode = Mode.TRUE
@@ -116,6 +119,11 @@ class Names:
         """Answer like this from now on."""
         self._mode = mode
 
+    def move(self, address: str) -> str:
+        """Say this address from now on; returns what has been said until now."""
+        was, self._meant = self._meant, address
+        return was
+
     def close(self) -> None:
         """Listen no more."""
         if self._socket is not None:
@@ -128,7 +136,7 @@ class Names:
             query, peer = sock.recvfrom(_LARGEST)
         except OSError:  # an ICMP error to an answer
             return
-        told = reply(query, name=self._name, address=self._address, mode=self._mode)
+        told = reply(query, name=self._name, address=self._meant, mode=self._mode)
         if told is None:
             return
         self._channel.emit("query", name=told.name, type=told.type, answer=told.answer, peer=f"{peer[0]}:{peer[1]}")

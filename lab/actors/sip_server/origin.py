@@ -20,11 +20,11 @@ class Origin(Protocol):
     def route(self, flow: str, next_hop: Uri) -> Flow | str:
         """The flow a request takes, perhaps not ready yet, or why there is none."""
 
-    def via(self, transport: str, method: str) -> tuple[str, Key]:
+    def via(self, flow: Flow, method: str) -> tuple[str, Key]:
         """A Via value with a new branch, and what answers to it carry."""
 
-    def contact(self, transport: str) -> str:
-        """The server's own URI."""
+    def contact(self, flow: Flow) -> str:
+        """The server's own URI, as this flow reaches it."""
 
     def new(self, prefix: str) -> str:
         """A new tag, branch or Call-ID."""

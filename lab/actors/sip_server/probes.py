@@ -127,12 +127,12 @@ class Probes:
     ) -> tuple[Request, Key]:
         """Build a request outside any dialog."""
         origin = self._origin
-        via, key = origin.via(flow.transport, method)
+        via, key = origin.via(flow, method)
         own = NameAddr("", f"sip:{origin.address}")
         fixed = (
             ("Via", via), ("Max-Forwards", "70"), ("From", str(own.with_tag(origin.new("t")))),
             ("To", str(NameAddr("", target.aor))), ("Call-ID", origin.new("c")), ("CSeq", f"1 {method}"),
-            ("Contact", f"<{origin.contact(flow.transport)}>"),
+            ("Contact", f"<{origin.contact(flow)}>"),
         )  # fmt: skip
         return Request(method=method, uri=target.contact, headers=(*fixed, *headers), body=body), key
 
@@ -211,7 +211,7 @@ class Call:
     def acknowledge(self, flow: Flow) -> None:
         """Send ACK (RFC 3261 §13.2.2.4), again if need be."""
         assert self._confirmed is not None
-        via, _ = self._origin.via(flow.transport, "ACK")
+        via, _ = self._origin.via(flow, "ACK")
         self._send(flow, self._confirmed.request("ACK", via=via)[1])
 
     def _send(self, flow: Flow, ack: Request) -> None:
@@ -238,7 +238,7 @@ class Call:
             return
         self._dialog = self._dialog.receive(request)
         self._flow = flow.id
-        contact = (("Contact", f"<{self._origin.contact(flow.transport)}>"),)
+        contact = (("Contact", f"<{self._origin.contact(flow)}>"),)
         if request.method == "BYE":
             self._origin.respond(flow, request, 200)
             self._over()
@@ -259,7 +259,7 @@ class Call:
             self._report.say("failed", None, reason=flow, lost=self._flow)
             self._over()
             return
-        via, key = self._origin.via(flow.transport, "BYE")
+        via, key = self._origin.via(flow, "BYE")
         self._dialog, bye = self._dialog.request("BYE", via=via)
         self._origin.exchanges.begin(Exchange(bye, key, _Farewell(self._report, self._over)), flow, self._within)
 

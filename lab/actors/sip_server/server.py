@@ -204,6 +204,12 @@ class SipServer:
             self._names.answer(mode)
         self._channel.emit("obeyed", do="names", mode=mode.value)
 
+    def move_name(self, address: str) -> None:
+        """From now on, the name means this address, and the server connects from there."""
+        was = "" if self._names is None else self._names.move(address)
+        self._connections.move(address)
+        self._channel.emit("obeyed", do="move-name", was=was)
+
     def heed_revocation(self, *, listed: bool) -> None:
         """From now on, new TLS connections are refused to who is on the revocation list, or that is forgotten."""
         self._connections.heed_revocation(listed=listed)
@@ -293,7 +299,7 @@ class SipServer:
                 self._bindings.register(flow, request)
             else:
                 allow = (("Allow", ", ".join(ALLOWED)), ("Allow-Events", PACKAGE))
-                self.respond(flow, request, 200, *allow, ("Contact", f"<{self.contact(flow.transport)}>"))
+                self.respond(flow, request, 200, *allow, ("Contact", f"<{self.contact(flow)}>"))
         except Refused as refusal:
             self.respond(flow, request, refusal.code, *refusal.headers)
 
@@ -321,18 +327,18 @@ class SipServer:
     ) -> None:
         self._answers.send(flow, request, code, *headers, tag=tag or self.new("t"), body=body)
 
-    def contact(self, transport: str) -> str:  # noqa: D102
-        parameter = "" if transport == "udp" else f";transport={transport}"
-        return f"sip:{self._connections.sent_by(transport)}{parameter}"
+    def contact(self, flow: Flow) -> str:  # noqa: D102
+        parameter = "" if flow.transport == "udp" else f";transport={flow.transport}"
+        return f"sip:{self._connections.sent_by(flow)}{parameter}"
 
     def new(self, prefix: str) -> str:  # noqa: D102
         self._id_count += 1
         return f"{prefix}{self._settings.seed:x}-{self._id_count}"
 
-    def via(self, transport: str, method: str) -> tuple[str, Key]:  # noqa: D102
+    def via(self, flow: Flow, method: str) -> tuple[str, Key]:  # noqa: D102
         branch = f"{COOKIE}{self.new('b')}"
-        sent_by = self._connections.sent_by(transport)
-        return f"SIP/2.0/{transport.upper()} {sent_by};rport;branch={branch}", (branch, method)
+        sent_by = self._connections.sent_by(flow)
+        return f"SIP/2.0/{flow.transport.upper()} {sent_by};rport;branch={branch}", (branch, method)
 
     def route(self, flow: str, next_hop: Uri) -> Flow | str:  # noqa: D102
         if self._down:

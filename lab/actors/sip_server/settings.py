@@ -13,7 +13,8 @@ class Settings(NamedTuple):
 
     Attributes:
         address: where to listen, IPv4.
-        ports: by transport (``udp``, ``tcp``, ``tls``); 0: the kernel chooses; a transport not named is not offered.
+        further: addresses on which to listen as well, on the same ports.
+        ports: by transport (``udp``, ``tcp``, ``tls``); 0: the kernel chooses, once; others are not offered.
         certificate, key: PEM files; key None: it is in the certificate's file. Needed for ``tls``.
         expired: PEM file of a certificate of the same key that has expired, for when it is asked for; None: never.
         client_ca: PEM file of the authority whose certificate a TLS client must show; None: clients are asked for none.
@@ -41,6 +42,7 @@ class Settings(NamedTuple):
     revoked: str | None = None
     keylog: str | None = None
     name: str | None = None
+    further: Sequence[str] = ()
     mitigations: Sequence[dict[str, Any]] = ()
 
     @classmethod

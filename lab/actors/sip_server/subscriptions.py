@@ -67,7 +67,7 @@ class Subscriptions:
         now, tag = self._loop.time(), self._origin.new("t")
         subscription, state = self._notifier.subscribe(request, now=now, flow=flow.id, tag=tag)
         granted = round(subscription.expires_at - now)
-        contact = self._origin.contact(flow.transport)
+        contact = self._origin.contact(flow)
         self._origin.respond(flow, request, 200, ("Contact", f"<{contact}>"), ("Expires", str(granted)), tag=tag)
         self._emit(subscription, state, granted)
         key = subscription.dialog.id
@@ -103,9 +103,9 @@ class Subscriptions:
             if report is not None:
                 report.say("failed", None, reason=flow, lost=subscription.flow)
             return
-        via, key = self._origin.via(flow.transport, "NOTIFY")
+        via, key = self._origin.via(flow, "NOTIFY")
         subscription, request = subscription.notify(
-            now=now, note=probe or "", via=via, contact=self._origin.contact(flow.transport)
+            now=now, note=probe or "", via=via, contact=self._origin.contact(flow)
         )
         self._notifier.keep(subscription)
         asker = _NotifySent(report, partial(self._refused, subscription.dialog.id))

@@ -11,6 +11,7 @@ import asyncio
 from lab.model.fault import (
     BlackHole,
     ClientMove,
+    DnsChange,
     DnsFailure,
     EvictFlow,
     ExpiredCertificate,
@@ -81,5 +82,7 @@ async def _begin(number: int, fault: Fault, stage: Stage) -> Effect:  # noqa: C9
             return await server.expired_certificate(fault, stage)
         case DnsFailure():
             return await server.dns_failure(fault, stage)
+        case DnsChange():
+            return await server.dns_change(number, fault, stage)
         case RevokedClientCertificate():
             return await server.revoked_client_certificate(fault, stage)

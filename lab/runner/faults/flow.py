@@ -20,12 +20,12 @@ def black_hole(number: int, fault: BlackHole, stage: Stage) -> Effect:
     flow = stage.flows.current()
     if flow is None:
         return Effect(proof={"node": fault.node, "flow": None, "rules": 0})
-    here = []
+    here, server = [], flow.server or stage.server_endpoint
     for endpoint in flow.endpoints:
         if fault.direction in (Direction.BOTH, Direction.OUT):
-            here.append(_match(flow.proto, endpoint, stage.server_endpoint))
+            here.append(_match(flow.proto, endpoint, server))
         if fault.direction in (Direction.BOTH, Direction.IN):
-            here.append(_match(flow.proto, stage.server_endpoint, endpoint))
+            here.append(_match(flow.proto, server, endpoint))
     losses = in_transit(f"fault-{number}", stage.network.namespaces[fault.node], here)
     what = {"node": fault.node, "flow": flow.id, "direction": fault.direction.value}
     proof = {**what, "rules": losses.rules, "wanted": len(here)}
@@ -50,7 +50,7 @@ def _send(fault: ForgedSegment, to: End, stage: Stage) -> dict[str, object] | No
     topology, flow = stage.cell.topology, stage.flows.current()
     role = Role.CLIENT if to is End.CLIENT else Role.SERVER
     link = topology.link_towards(fault.node, topology.only(role).name)
-    server = stage.server_endpoint
+    server = (flow.server if flow is not None else "") or stage.server_endpoint
     for endpoint in flow.endpoints if flow is not None else ():
         source, target = (server, endpoint) if to is End.CLIENT else (endpoint, server)
         seq = stage.flows.next_sequence_number(link.name, source, target)

@@ -1,4 +1,4 @@
-"""What the server does to its client: ends, stands still, falls silent, is slow.
+"""What the server does to its client: ends, stands still, falls silent, is slow, moves.
 
 Except for a freeze, which is the kernel's doing, the server is told to, and says so when it has done it.
 """
@@ -9,14 +9,17 @@ from typing import Any
 
 from lab.certificates import NAME
 from lab.model.fault import (
+    DnsChange,
     DnsFailure,
     ExpiredCertificate,
+    OldAddress,
     RevokedClientCertificate,
     ServerFreeze,
     ServerMute,
     ServerRestart,
     ServerSlow,
 )
+from lab.network.cut import silence
 from lab.network.sockets import certificate_met, client_certificate_met, listening, name_met
 from lab.runner.faults.effect import Effect
 from lab.runner.stage import PORTS, Stage
@@ -88,6 +91,20 @@ async def dns_failure(fault: DnsFailure, stage: Stage) -> Effect:
         return {}
 
     return Effect(proof={"met": met}, lasts=None if fault.lasts is None else float(fault.lasts), end=answer)
+
+
+async def dns_change(number: int, fault: DnsChange, stage: Stage) -> Effect:
+    """Proof: what a stranger in the server's node is told now, and how many rules silence the old address."""
+    said = await _obeyed(stage, "move-name", address=fault.address)
+    met = await name_met(stage.network.namespaces[stage.server_node], stage.address_of_server, NAME)
+    proof: dict[str, Any] = {"was": said["was"], "met": met, "old": fault.old.value}
+    if fault.old is OldAddress.SERVES:
+        return Effect(proof={**proof, "rules": 0}, lasts=None)
+    link = stage.cell.topology.server_link()
+    (far,) = (node for node, _ in link.ends if node != stage.server_node)
+    ends = stage.network.namespaces[stage.server_node], stage.network.namespaces[far]
+    losses = silence(link.name, *ends, address=said["was"], ports=sorted({*PORTS.values()}), name=f"fault-{number}")
+    return Effect(proof={**proof, "rules": losses.rules}, lasts=None, end=lambda: {"dropped": losses.end()})
 
 
 async def revoked_client_certificate(fault: RevokedClientCertificate, stage: Stage) -> Effect:
