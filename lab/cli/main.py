@@ -180,6 +180,25 @@ def curve_command(
     raise typer.Exit(draw(file, out=out, only=tuple(only), grid=(start, until, every), json=json))
 
 
+@app.command("reference")
+def reference_command(
+    *,
+    names: Annotated[
+        list[str], typer.Argument(metavar="NAME…", help="Faults, mitigations, strategies, keys; all, if none is given.")
+    ] = [],  # noqa: B006  (typer copies it)
+    json_schema: Annotated[
+        bool, typer.Option("--json-schema", help="Print the JSON schema of scenario files instead, for editors.")
+    ] = False,
+) -> None:
+    """Print what a scenario can say: every key, fault, mitigation and strategy, with defaults and sources (Markdown).
+
+    Exit status 0; 2 if there is no such thing.
+    """
+    from lab.cli.reference import print_reference
+
+    raise typer.Exit(print_reference(names, json_schema=json_schema))
+
+
 @app.command("report")
 def report_command(
     *,

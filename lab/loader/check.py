@@ -12,7 +12,7 @@ import functools
 import json
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 from typing import Annotated, Any, TypeVar
 
@@ -21,7 +21,7 @@ from pydantic_core import ErrorDetails
 
 from lab.errors import Problem
 from lab.loader.yaml_lines import Node, shown
-from lab.model.rules import Yaml, kebab
+from lab.model.rules import Takes, Yaml, kebab
 from lab.model.when import When
 from lab.units import Quantity
 
@@ -87,8 +87,11 @@ def choice(word: str, allowed: Iterable[str]) -> str:
 
 def describe(expected: Any) -> str:
     """What may stand where a value of this type is expected."""
+    said = next(_said(expected), None)
     expected, optional = _bare(expected)
-    if isinstance(expected, type) and issubclass(expected, Quantity):
+    if said is not None:
+        text = str(said)
+    elif isinstance(expected, type) and issubclass(expected, Quantity):
         text = f"a quantity such as `{expected.example}`"
     elif isinstance(expected, type) and issubclass(expected, Enum):
         text = f"one of {', '.join(_words(expected))}"
@@ -99,6 +102,17 @@ def describe(expected: Any) -> str:
     else:
         text = _DESCRIPTIONS.get(typing.get_origin(expected) or expected, "another value")
     return f"{text}, or nothing" if optional else text
+
+
+def _said(expected: Any) -> Iterator[Takes]:
+    """What stands beside a type, or beside one of those that it may be."""
+    if typing.get_origin(expected) is Annotated:
+        inner, *beside = typing.get_args(expected)
+        yield from (word for word in beside if isinstance(word, Takes))
+        yield from _said(inner)
+    elif typing.get_origin(expected) in (typing.Union, types.UnionType):
+        for one in typing.get_args(expected):
+            yield from _said(one)
 
 
 def _mapping(allowed: Iterable[str]) -> str:

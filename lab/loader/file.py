@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, WithJsonSchema
 
 from lab.model.impairment import Impairment
 from lab.model.pjsip import DEFAULT, RELEASES
-from lab.model.rules import Seed, Text, Yaml
+from lab.model.rules import Seed, Takes, Text, Yaml
 from lab.model.scenario import Claim, Client, Expectation, Probe, Server, Software, Transport
 from lab.units import Lasting
 
@@ -68,13 +68,13 @@ class ScenarioFile(Yaml):
     seed: Seed = 1
     topology: Text
     transport: Transport = Transport.TLS
-    server: Software | Server = field(default_factory=Server)
+    server: Annotated[Software | Server, Takes("a word or a mapping")] = field(default_factory=Server)
     client: Client = field(default_factory=Client)
-    pjsip: Annotated[Any, WithJsonSchema({"enum": list(RELEASES)})] = DEFAULT
-    middlebox: Annotated[Any, WithJsonSchema(_NAME_OR_MAPPING)] = None
-    strategy: Annotated[Any, WithJsonSchema(_NAME_OR_MAPPING)] = "none"
-    failure: Annotated[Any, WithJsonSchema({"type": "object"})] = None
-    matrix: Annotated[Any, WithJsonSchema(_MATRIX)] = None
+    pjsip: Annotated[Any, WithJsonSchema({"enum": list(RELEASES)}), Takes(f"one of {', '.join(RELEASES)}")] = DEFAULT
+    middlebox: Annotated[Any, WithJsonSchema(_NAME_OR_MAPPING), Takes("a name or a mapping")] = None
+    strategy: Annotated[Any, WithJsonSchema(_NAME_OR_MAPPING), Takes("a name or a mapping")] = "none"
+    failure: Annotated[Any, WithJsonSchema({"type": "object"}), Takes("a mapping")] = None
+    matrix: Annotated[Any, WithJsonSchema(_MATRIX), Takes("a mapping of axes to lists")] = None
     impairments: tuple[Impairment, ...] = ()
     faults: tuple[Annotated[Any, WithJsonSchema(_ONE_KEY)], ...] = ()
     probes: tuple[Probe, ...]

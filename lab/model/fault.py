@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from lab.model.rules import HostAddress, Mtu, Yaml
+from lab.model.rules import HostAddress, Mtu, OfLink, OfNode, Yaml
 from lab.model.when import When
 from lab.units import Lasting, Seconds
 
@@ -60,7 +60,7 @@ class Reboot(Yaml):
     """
 
     at: When
-    node: str
+    node: OfNode
     address: HostAddress | None = None
 
 
@@ -69,7 +69,7 @@ class EvictFlow(Yaml):
     """A middlebox whose table is full gives up the client's current flow; all others stay."""
 
     at: When
-    node: str
+    node: OfNode
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,7 +81,7 @@ class BlackHole(Yaml):
     """
 
     at: When
-    node: str
+    node: OfNode
     direction: Direction = Direction.BOTH
     lasts: Lasting | None = None
 
@@ -91,7 +91,7 @@ class ForgedSegment(Yaml):
     """A middlebox or router ends the client's current flow in the other end's name; its own table does not notice."""
 
     at: When
-    node: str
+    node: OfNode
     flag: Flag = Flag.RST
     to: End = End.BOTH
 
@@ -101,7 +101,7 @@ class LinkDown(Yaml):
     """A link carries nothing for a while; nobody is told."""
 
     at: When
-    link: str
+    link: OfLink
     lasts: Lasting
 
 
@@ -114,7 +114,7 @@ class MtuBlackHole(Yaml):
     """
 
     at: When
-    link: str
+    link: OfLink
     mtu: Mtu
     lasts: Lasting | None = None
 

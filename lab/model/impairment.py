@@ -16,7 +16,7 @@ class Impairment(Yaml):
     Does not model: bursts of loss; a jitter without reordering (netem lets a later packet overtake).
 
     Attributes:
-        from_: the sender; in YAML ``from``.
+        from_: the sender.
         to: the receiver, at the other end of a link.
         one_way_delay: added to each packet.
         jitter: the delay varies by as much, up and down, evenly.

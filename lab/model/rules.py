@@ -65,6 +65,12 @@ class Before:
         return {"anyOf": [handler(schema), self.also]}
 
 
+class Takes(str):
+    """Beside a type: what may stand there, in words, where the type alone does not say it."""
+
+    __slots__ = ()
+
+
 def check_name(text: str, *, longest: int) -> str:
     """A name that is safe as file name, interface name and shell word.
 
@@ -168,22 +174,34 @@ def _text(value: str) -> str:
     return value
 
 
-NodeName = Annotated[str, Checked(partial(check_name, longest=LONGEST_NODE))]
-LinkName = Annotated[str, Checked(partial(check_name, longest=LONGEST_LINK))]
-Label = Annotated[str, Checked(partial(check_name, longest=LONGEST_LABEL))]
-HostAddress = Annotated[str, Checked(check_host)]
-Mtu = Annotated[int, Checked(_mtu)]
+NodeName = Annotated[str, Checked(partial(check_name, longest=LONGEST_NODE)), Takes("the name of a node")]
+LinkName = Annotated[str, Checked(partial(check_name, longest=LONGEST_LINK)), Takes("the name of a link")]
+OfNode = Annotated[str, Takes("the name of a node")]
+OfLink = Annotated[str, Takes("the name of a link")]
+"""Of one that must be there, which is another's to check."""
+Label = Annotated[str, Checked(partial(check_name, longest=LONGEST_LABEL)), Takes("a name")]
+HostAddress = Annotated[str, Checked(check_host), Takes("an IPv4 address such as `198.51.100.3`")]
+Mtu = Annotated[int, Checked(_mtu), Takes(f"a whole number of bytes, {SMALLEST_MTU} to {LARGEST_MTU - 1}")]
 """Less than a link of the lab carries anyway."""
-Seed = Annotated[int, Checked(_seed)]
+Seed = Annotated[int, Checked(_seed), Takes(f"a whole number, 0 to {2**32 - 1}")]
 Text = Annotated[str, Checked(_text)]
-WholeSecondsOrNever = Annotated[WholeSeconds | None, Before(_or_never, also={"const": "never"})]
+WholeSecondsOrNever = Annotated[
+    WholeSeconds | None, Before(_or_never, also={"const": "never"}), Takes("a time such as `60 s`, or `never`")
+]
 """None is written ``never``."""
-OneOrMore = Annotated[tuple[str, ...], Before(_one_or_more, also={"type": "string"})]
+OneOrMore = Annotated[
+    tuple[str, ...], Before(_one_or_more, also={"type": "string"}), Takes("a name or a list of names")
+]
 """Written as one name or as a list of names."""
-Words = Annotated[tuple[str, ...], Before(_words, also={"type": "array", "minItems": 1})]
+Words = Annotated[
+    tuple[str, ...],
+    Before(_words, also={"type": "array", "minItems": 1}),
+    Takes("a list such as `[./my-client, --verbose]`"),
+]
 """A program and its arguments."""
 Variables = Annotated[
     tuple[tuple[str, str], ...],
     Before(_variables, also={"type": "object", "additionalProperties": {"type": "string"}}),
+    Takes("a mapping of names to texts such as `{MODE: test}`"),
 ]
 """Environment variables; a mapping in YAML."""

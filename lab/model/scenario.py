@@ -150,7 +150,7 @@ class Probe(Yaml):
 
     Attributes:
         at: seconds after the client fell silent.
-        kind_: by what request; `kind` alone is the class's name in `lab.model.wire`.
+        kind_: by what request.
         within: the client's answer must be back within this time; of a call, to INVITE and to BYE. 5 s: longer than ten
             times any round trip the lab makes, shorter than Timer F (32 s, RFC 3261 §17.1.2.2).
         hold: how long a call is silent before it is ended.
@@ -158,6 +158,7 @@ class Probe(Yaml):
     """
 
     at: Seconds
+    # `kind` alone is the class's name in `lab.model.wire`
     kind_: ProbeKind = ProbeKind.NOTIFY
     within: Lasting = Seconds(5)
     hold: Lasting = Seconds(60)

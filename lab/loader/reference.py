@@ -1,0 +1,233 @@
+"""What can be said in a scenario file, read off the classes and catalogue entries that the loader itself uses.
+
+Nothing here is written twice: meanings are the classes' docstrings, what may stand where is what error messages allow.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import re
+import textwrap
+import typing
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from lab.loader import catalogue
+from lab.loader.check import describe, hint
+from lab.loader.file import ScenarioFile
+from lab.loader.kinds import faults, mitigations
+from lab.model import topology, when
+from lab.model.impairment import Impairment
+from lab.model.middlebox import Middlebox
+from lab.model.rules import kebab
+from lab.model.scenario import Claim, Client, Expectation, Probe, Server
+from lab.model.verdict import Cause
+
+_OPTIONAL = ", or nothing"
+_ATTRIBUTE = re.compile(r"^ {4}(?P<names>[\w, ]+):\s+(?P<text>.*)$")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Key:
+    """A key of a mapping.
+
+    Attributes:
+        allowed: what may stand there, in words.
+        default: what holds if it is left out; empty: nothing, or what its meaning says; None: it must be written.
+        meaning: a clause; empty: the name says it.
+        words: if it takes a word, what each means, as far as that is not plain.
+    """
+
+    name: str
+    allowed: str
+    default: str | None
+    meaning: str
+    words: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Thing:
+    """Something that can stand in a scenario, by its name there.
+
+    Attributes:
+        what: paragraphs.
+        notes: further facts, by what they are about.
+    """
+
+    name: str
+    what: str
+    keys: tuple[Key, ...] = ()
+    notes: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Chapter:
+    """Things of one kind."""
+
+    title: str
+    what: str
+    things: tuple[Thing, ...]
+
+
+def chapters() -> tuple[Chapter, ...]:
+    """All of it."""
+    return (
+        Chapter(title="The file", what="", things=tuple(_file())),
+        Chapter(title="Moments", what=_paragraphs(when.__doc__ or "", keep_lines=True), things=()),
+        Chapter(
+            title="Faults",
+            what="Listed under `faults`, or in a `failure`: `- link-down: { at: 20 s, link: access, lasts: 5 s }`.",
+            things=tuple(_thing(name, cls) for name, cls in faults().items()),
+        ),
+        Chapter(
+            title="Mitigations",
+            what="What strategies are made of: `{ name: mine, mitigations: [options-ping: { interval: 25 s }] }`.",
+            things=tuple(_mitigation(name, cls) for name, cls in mitigations().items()),
+        ),
+        Chapter(
+            title="Strategies",
+            what="By name; the lab's own lists of mitigations.",
+            things=tuple(_strategy(name) for name in catalogue.strategy_names()),
+        ),
+        Chapter(
+            title="Middleboxes",
+            what="A name (`lab middlebox list` has their values), or a mapping with these keys and `base`, the name of"
+            " one that has all the values left out.",
+            things=(
+                _thing("middlebox", Middlebox),
+                Thing(name="middleboxes by name", what=", ".join(f"`{name}`" for name in catalogue.middlebox_names())),
+            ),
+        ),
+        Chapter(
+            title="Topologies",
+            what="Files in `topologies/`: `nodes`, by name, and `links`, each with its two ends, by name, such as"
+            " `lan: { client: 10.0.0.2/24, home-nat: 10.0.0.1/24 }`. One client, which may have a second link to"
+            " move to, and one server; no loops.",
+            things=(_thing("node", topology.Node, given=("name",)),),
+        ),
+        Chapter(
+            title="Causes",
+            what="What a `fail` can be due to; a claim's `cause`.",
+            things=tuple(Thing(name=word, what=meaning) for word, meaning in _words(Cause)),
+        ),
+    )
+
+
+def _file() -> Iterator[Thing]:
+    yield _thing("scenario", ScenarioFile)
+    for name, cls in (
+        ("server", Server),
+        ("client", Client),
+        ("probes", Probe),
+        ("impairments", Impairment),
+        ("expect", Expectation),
+        ("claims", Claim),
+    ):
+        yield _thing(name, cls)
+
+
+def _mitigation(name: str, cls: Any) -> Thing:
+    notes = [("transports", ", ".join(cls.transports)), ("done by", f"the {cls.side}"), ("source", cls.source)]
+    if cls.needs_registration:
+        notes.insert(1, ("needs", "a registered account"))
+    return _thing(name, cls, notes=tuple(notes))
+
+
+def _strategy(name: str) -> Thing:
+    strategy = catalogue.strategy(name)
+    made_of = ", ".join(f"`{_written(mitigation)}`" for mitigation in strategy.mitigations)
+    return Thing(name=name, what=strategy.what, notes=(("mitigations", made_of or "none"), ("source", strategy.source)))
+
+
+def _written(mitigation: Any) -> str:
+    values = ((kebab(field.name), getattr(mitigation, field.name)) for field in dataclasses.fields(mitigation))
+    inside = ", ".join(f"{key}: {_value(value)}" for key, value in values)
+    return f"{mitigation.kind}: {{ {inside} }}" if inside else str(mitigation.kind)
+
+
+def _thing(name: str, cls: Any, *, notes: tuple[tuple[str, str], ...] = (), given: tuple[str, ...] = ()) -> Thing:
+    """A thing that is written as a mapping with the fields of a class, but for those that are given otherwise."""
+    what, _, attributes = inspect.cleandoc(cls.__doc__ or "").partition("Attributes:\n")
+    meanings = _meanings(attributes)
+    written = (field for field in dataclasses.fields(cls) if field.init and field.name not in given)
+    keys = tuple(_key(cls, field, meanings.get(field.name, "")) for field in written)
+    return Thing(name=name, what=_paragraphs(what), keys=keys, notes=notes)
+
+
+def _key(cls: Any, field: dataclasses.Field[Any], meaning: str) -> Key:
+    name = kebab(field.name)
+    expected = hint(cls, name)
+    default: str | None = None
+    if field.default is not dataclasses.MISSING:
+        default = _value(field.default)
+    elif field.default_factory is not dataclasses.MISSING:
+        default = "see below"
+    return Key(
+        name=name,
+        allowed="one of the causes below" if Cause in _enums(expected) else describe(expected).replace(_OPTIONAL, ""),
+        default=default,
+        meaning=meaning,
+        words=tuple(
+            (word, text) for enum in _enums(expected) for word, text in _words(enum) if text and enum is not Cause
+        ),
+    )
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Enum):
+        return str(value.value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if dataclasses.is_dataclass(value):
+        return "see below"
+    return str(value) if value not in (None, (), "") else ""
+
+
+def _enums(expected: Any) -> list[type[Enum]]:
+    """The word lists that a type speaks of, at any depth."""
+    if isinstance(expected, type) and issubclass(expected, Enum):
+        return [expected]
+    return [enum for part in typing.get_args(expected) for enum in _enums(part)]
+
+
+def _words(enum: type[Enum]) -> list[tuple[str, str]]:
+    """Each word with the string that stands beneath it in the source; empty if none does."""
+    (node,) = ast.parse(textwrap.dedent(inspect.getsource(enum))).body
+    assert isinstance(node, ast.ClassDef)
+    meanings: dict[str, str] = {}
+    last = ""
+    for each in node.body:
+        if isinstance(each, ast.Assign) and isinstance(each.targets[0], ast.Name):
+            last = each.targets[0].id
+        elif isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant) and last:
+            meanings[last] = _paragraphs(str(each.value.value))
+            last = ""
+    return [(str(member.value), meanings.get(member.name, "")) for member in enum]
+
+
+def _meanings(attributes: str) -> dict[str, str]:
+    """A docstring's ``Attributes``, by field."""
+    found: dict[str, str] = {}
+    names: list[str] = []
+    for line in attributes.splitlines():
+        if match := _ATTRIBUTE.match(line):
+            names = [name.strip() for name in match["names"].split(",")]
+            found.update(dict.fromkeys(names, match["text"]))
+        elif line.strip():
+            found.update({name: f"{found[name]} {line.strip()}" for name in names})
+    return {name: _plain(text).replace("None: ", "if it is left out: ") for name, text in found.items()}
+
+
+def _paragraphs(text: str, *, keep_lines: bool = False) -> str:
+    """A docstring as text; lines of a paragraph are joined, unless it is indented or they are to be kept."""
+    parts = (part for part in inspect.cleandoc(text).split("\n\n") if part.strip())
+    joined = (part if keep_lines and part.startswith(" ") else " ".join(part.split()) for part in parts)
+    return _plain("\n\n".join(joined)).replace("::\n", ":\n")
+
+
+def _plain(text: str) -> str:
+    return text.replace("``", "`")
