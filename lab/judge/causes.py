@@ -1,7 +1,8 @@
 """Why a probe went unanswered: the oldest link of the chain that the record shows.
 
 Each finder looks for one mechanism that broke the server's flow to the client before the probe's deadline and was not
-mended by then. The oldest finding is the cause; the others are its consequences or came too late to matter.
+mended by then. The oldest finding is the cause; the others are its consequences or came too late to matter. A fault
+that did no harm is not found (``lab.judge.harm``), and one that did is as old as that harm.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 
 from lab.judge import faults
 from lab.judge.sentinel import OUTCOMES, outcome_of
-from lab.judge.story import ENDED_AT_CLIENT, Flow, Line, ProbeSeen, Story
+from lab.judge.story import ENDED_AT_CLIENT, Flow, ProbeSeen, Story
 from lab.model.outcome import CauseFound
 from lab.model.scenario import Cell
 from lab.model.topology import Role
@@ -32,20 +33,19 @@ AFTER_FORGETTING = {
 
 def find(cell: Cell, story: Story, probe: ProbeSeen) -> CauseFound:
     """The cause of the failure of a probe."""
-    sent, deadline = probe.asked_s, probe.known_s
     flow = flow_of(story, probe)
-    found = [*_aborted(story, deadline), *faults.causes(cell, story, sent=sent, deadline=deadline)]
+    closed = [] if flow is None else [*_client_closed(story, flow, probe), *_seen_closing(cell, story, flow, probe)]
+    found = [(cause, cause.at_s) for cause in _aborted(story, probe.known_s)]
     if flow is not None:
-        found += [
-            *_client_closed(story, flow, deadline),
-            *_seen_closing(cell, story, flow, deadline),
-            *_mapping_lost(story, flow, sent),
-        ]
+        own = [cause.at_s for cause in closed if cause.kind is Cause.CLIENT_CLOSED]
+        found += faults.causes(cell, story, probe, flow, closed=next(iter(own), None))
+        found += [(cause, cause.at_s) for cause in (*closed, *_mapping_lost(story, flow, probe.asked_s))]
     if not found:
+        sent = probe.asked_s
         return CauseFound(
             kind=Cause.UNKNOWN, at_s=None, text=f"no answer to the probe at {sent:.1f} s; the record does not show why"
         )
-    return min(found, key=lambda cause: cause.at_s if cause.at_s is not None else sent)
+    return min(found, key=lambda one: one[1] if one[1] is not None else probe.asked_s)[0]
 
 
 def flow_of(story: Story, probe: ProbeSeen) -> Flow | None:
@@ -65,9 +65,9 @@ def _aborted(story: Story, before: float) -> Iterator[CauseFound]:
             )
 
 
-def _client_closed(story: Story, flow: Flow, before: float) -> Iterator[CauseFound]:
+def _client_closed(story: Story, flow: Flow, probe: ProbeSeen) -> Iterator[CauseFound]:
     for number, line in story.transport(flow):
-        if line["t"] > before or line["state"] == "connected":
+        if line["t"] > probe.known_s or line["state"] == "connected":
             continue
         if line["reason"] == "idle-timer":
             kind, text = Cause.CLIENT_IDLE_TIMER, f"client idle timer closed the transport at {line['t']:.1f} s"
@@ -78,8 +78,9 @@ def _client_closed(story: Story, flow: Flow, before: float) -> Iterator[CauseFou
         return
 
 
-def _seen_closing(cell: Cell, story: Story, flow: Flow, before: float) -> Iterator[CauseFound]:
+def _seen_closing(cell: Cell, story: Story, flow: Flow, probe: ProbeSeen) -> Iterator[CauseFound]:
     """What the network shows where the client does not speak of the end of its transport: who sent FIN or RST first."""
+    before = probe.known_s
     if any(line["t"] <= before and line["state"] in ENDED_AT_CLIENT for _, line in story.transport(flow)):
         return
     client = cell.topology.only(Role.CLIENT).name
@@ -97,8 +98,7 @@ def _seen_closing(cell: Cell, story: Story, flow: Flow, before: float) -> Iterat
 
 
 def _mapping_lost(story: Story, flow: Flow, before: float) -> Iterator[CauseFound]:
-    ways = zip((flow.peer, *flow.hops), flow.hops, strict=False)
-    lost = [found for outside, inside in ways if (found := _last_end(story, inside, outside, before))]
+    lost = story.lost_mappings(flow, before)
     if not lost:
         return
     number, line = min(lost, key=lambda found: found[1]["t"])
@@ -123,15 +123,3 @@ def _observed(story: Story, node: str) -> str:
         if len({line["outside"] for _, line in mapped}) > 1:
             return " and picks it up only from inside, on another port, where the server knows no connection"
     return AFTER_FORGETTING.get((outcome_of(story, "from-inside"), outcome_of(story, "from-outside")), "")
-
-
-def _last_end(story: Story, inside: str, outside: str, before: float) -> tuple[int, Line] | None:
-    """Where the record tells of the end of a mapping that was not made anew; None if there was none.
-
-    One that gets another endpoint outside is another one: the server's packets go to the old.
-    """
-    lost = None
-    for number, line in story.of("middlebox", "mapping", inside=inside, outside=outside):
-        if line["t"] <= before:
-            lost = (number, line) if line["state"] == "destroyed" else None
-    return lost

@@ -11,9 +11,18 @@ from collections.abc import Iterator
 
 from lab.judge.causes import flow_of
 from lab.judge.faults import begun
-from lab.judge.repair import FAILED_FROM
 from lab.judge.sentinel import CLOSED
-from lab.judge.story import ENDED_AT_CLIENT, ENDED_AT_SERVER, Flow, Line, ProbeSeen, Story, accepted
+from lab.judge.story import (
+    BEFORE_S,
+    ENDED_AT_CLIENT,
+    ENDED_AT_SERVER,
+    FAILED_FROM,
+    Flow,
+    Line,
+    ProbeSeen,
+    Story,
+    accepted,
+)
 from lab.model.outcome import CauseFound, Link
 from lab.model.scenario import Cell
 from lab.model.topology import Role, Topology
@@ -25,10 +34,6 @@ _KEEP_ALIVES = {"options": "OPTIONS", "crlf": "CRLF"}
 
 LASTING_S = 0.5
 """A fault that was over sooner was over at once."""
-
-BEFORE_S = 0.05
-"""A packet may be seen this much before its sender says that it has sent: the two look at the clock one after the
-other."""
 
 
 def chain(cell: Cell, story: Story, probe: ProbeSeen, cause: CauseFound) -> tuple[Link, ...]:

@@ -1,8 +1,8 @@
 """Faults as possible first causes. Pure.
 
-A fault can be the cause of a lost probe if it had begun by then and was not mended: a fault that is over is mended by
-the next sign that the server can reach the client, or hears of it again on whatever flow. So is a server's move, which
-lasts, once the client has found it at its new address.
+A fault can be the cause of a lost probe if it had begun by then, did harm to its flow, and was not mended: a fault that
+is over is mended by the next sign that the server can reach the client, or hears of it again on whatever flow. So is a
+server's move, which lasts, once the client has found it at its new address.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
-from lab.judge.story import Line, Story, accepted
+from lab.judge.harm import Struck, harm
+from lab.judge.story import Flow, Line, ProbeSeen, Story, accepted
 from lab.model.fault import (
     BlackHole,
     ClientMove,
@@ -38,27 +39,45 @@ from lab.model.topology import Role
 from lab.model.verdict import Cause
 
 
-def causes(cell: Cell, story: Story, *, sent: float, deadline: float) -> Iterator[CauseFound]:
-    """What faults could have cost the probe sent at ``sent`` and unanswered at ``deadline``."""
+def causes(
+    cell: Cell, story: Story, probe: ProbeSeen, flow: Flow, *, closed: float | None
+) -> Iterator[tuple[CauseFound, float]]:
+    """What faults cost the probe, each with the time from which it did.
+
+    Args:
+        cell: what was run.
+        story: its record.
+        probe: a lost one.
+        flow: the one it took or should have taken.
+        closed: when the client closed that for a reason of its own; None: it did not.
+    """
+    sent, deadline = probe.asked_s, probe.known_s
     for number, fault in enumerate(cell.faults):
         for evidence, line in begun(story, number):
             end = line["t"] if isinstance(fault, DnsChange) else over(story, number)
             if line["t"] > deadline or _mended(story, line, end, before=sent):
                 continue
+            ended = over(story, number)
+            until = float("inf") if ended is None else ended
+            struck = Struck(fault=fault, line=line, over=until, probe=probe, flow=flow, closed=closed)
+            done = harm(cell, story, struck)
+            if done is None:
+                continue
             kind, text = _told(fault)
             at = float(line["t"])
-            found = CauseFound(kind=kind, at_s=at, text=f"{text} at {at:.1f} s", evidence=(evidence,))
+            found = CauseFound(kind=kind, at_s=at, text=f"{text} at {at:.1f} s", evidence=(evidence, *done.evidence))
             match fault:
                 case ExpiredCertificate():
-                    yield from _refused(found, cell, story, since=at, until=deadline)
+                    borne_out = _refused(found, cell, story, since=at, until=deadline)
                 case RevokedClientCertificate():
-                    yield from _refused_by_server(found, cell, story, since=at, until=deadline)
+                    borne_out = _refused_by_server(found, cell, story, since=at, until=deadline)
                 case DnsChange(old=OldAddress.SERVES):
                     continue  # whoever stays is served, and whoever connects again is so elsewhere
                 case DnsFailure():
-                    yield from _asked_in_vain(found, cell, story, since=at, until=deadline)
+                    borne_out = _asked_in_vain(found, cell, story, since=at, until=deadline)
                 case _:
-                    yield found
+                    borne_out = iter((found,))
+            yield from ((cause, done.since_s) for cause in borne_out)
 
 
 def _refused(found: CauseFound, cell: Cell, story: Story, *, since: float, until: float) -> Iterator[CauseFound]:

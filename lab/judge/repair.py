@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from lab.judge.story import ENDED_AT_CLIENT, ENDED_AT_SERVER, Flow, Story
+from lab.judge.story import ENDED_AT_CLIENT, ENDED_AT_SERVER, FAILED_FROM, Flow, Story
 from lab.model.outcome import CauseFound, Repair
-
-FAILED_FROM = 300  # RFC 3261 §7.2
 
 LEAKED_AFTER_S = 33.0
 """A transport that has ended and is still there after so long has been forgotten: a transaction, the last to hold a

@@ -13,6 +13,13 @@ ENDED_AT_SERVER = ("closed", "reset", "failed")
 """States of a transport, and of a flow, that is over."""
 
 
+FAILED_FROM = 300  # RFC 3261 §7.2
+
+BEFORE_S = 0.05
+"""A packet may be seen this much before its sender says that it has sent: the two look at the clock one after the
+other."""
+
+
 @dataclass(frozen=True)
 class Flow:
     """The transport association the server uses to reach the client, seen from all sides.
@@ -43,6 +50,8 @@ class ProbeSeen:
         asked_s: when the request was sent that decided its fate: of a call, its BYE
             (or should have been) if it came so far.
         flow: id of the flow it took or should have taken; None where the server does not say.
+        reason: why it failed, in the server's word (``timeout``, ``flow-gone``, ``no-subscription``); empty: it was
+            answered, be it with a refusal.
     """
 
     name: str
@@ -52,6 +61,12 @@ class ProbeSeen:
     kind: str
     asked_s: float
     flow: str | None
+    reason: str
+
+    @property
+    def unreached(self) -> bool:
+        """Whether the request was sent, or should have been, and got no answer at all."""
+        return self.reason not in ("", "no-subscription") and not self.reason[:3].isdecimal()
 
 
 def accepted(probe: Line) -> bool:
@@ -89,7 +104,8 @@ class Story:
                     began = sent.get(name, known)
                     answered = accepted(line) and (kind != "invite" or self._confirmed(began, known))
                     asked = ending.get(name, known if name in talking else began)
-                    fates.append(ProbeSeen(name, began, known, answered, kind, asked, line.get("flow")))
+                    reason = line.get("reason") or ""
+                    fates.append(ProbeSeen(name, began, known, answered, kind, asked, line.get("flow"), reason))
         return sorted(fates, key=lambda probe: probe.sent_s)
 
     def _confirmed(self, since: float, until: float) -> bool:
@@ -122,6 +138,21 @@ class Story:
             hops = self._inside_of(line["peer"], t)
             return Flow(flow_id, line["peer"], hops[-1] if hops else line["peer"], hops)
         return None
+
+    def lost_mappings(self, flow: Flow, before: float) -> list[tuple[int, Line]]:
+        """Where the record tells of the ends of a flow's mappings that were not made anew by then.
+
+        One that gets another endpoint outside is another one: the server's packets go to the old.
+        """
+        ways = zip((flow.peer, *flow.hops), flow.hops, strict=False)
+        return [found for outside, inside in ways if (found := self._last_end(inside, outside, before))]
+
+    def _last_end(self, inside: str, outside: str, before: float) -> tuple[int, Line] | None:
+        lost = None
+        for number, line in self.of("middlebox", "mapping", inside=inside, outside=outside):
+            if line["t"] <= before:
+                lost = (number, line) if line["state"] == "destroyed" else None
+        return lost
 
     def transport(self, flow: Flow) -> Iterator[tuple[int, Line]]:
         """What the client said of the flow's transport."""

@@ -125,6 +125,7 @@ def test_link_that_was_down_while_the_subscription_was_due() -> None:
     subject = replace(cell(), faults=(LinkDown(at=AT, link="lan", lasts=Seconds(40)),))
     lines = [
         began("LinkDown", 50, rules=2),
+        notify(55.0, "lan", target=INSIDE),
         {"t": 60.0, "who": "client", "ev": "options-answer", "code": 408, "n": 1},
         {"t": 65.0, "who": "client", "ev": "options-answer", "code": 408, "n": 2},
         {"t": 40.0, "who": "client", "ev": "options-answer", "code": 503, "n": 0},  # before the fault
@@ -152,7 +153,7 @@ def test_link_that_was_down_while_the_subscription_was_due() -> None:
 def test_fault_without_duration_is_not_over() -> None:
     """What ends at once needs no second mention."""
     subject = replace(cell(), faults=(BlackHole(at=AT, node="home-nat"),))
-    lines = [began("BlackHole", 50, rules=4, flow="f1"), over("BlackHole", 50.1)]
+    lines = [began("BlackHole", 50, rules=4, flow="f1"), notify(50.05, "core"), over("BlackHole", 50.1)]
     texts, _ = told(*lines, *unanswered(100, "timeout"), subject=subject)
     assert len(texts) == 2
 

@@ -142,7 +142,9 @@ def test_refused_probe_fails() -> None:
     subject = replace(
         cell(probes=(76.0, 100.0)), faults=(LinkDown(at=When(offset=30.0), link="core", lasts=Seconds(2)),)
     )
-    lines = [*flow_set_up(), *sentinel("delivered"), *down, *refused, *probe(2, 100, answered=False), END]
+    lost = {**packet(31.0, "client", 400), "link": "core", "from": "home-nat", "src": OUTSIDE}
+    failed = {"t": 63.0, "who": "client", "ev": "subscription", "state": "terminated", "code": 408, "reason": ""}
+    lines = [*flow_set_up(), *sentinel("delivered"), *down, lost, failed, *refused, *probe(2, 100, answered=False), END]
     outcome = judged(subject, *lines)
     assert (outcome.verdict, outcome.metrics.delivered) == (Verdict.FAIL, 0)
     assert outcome.cause is not None
@@ -346,7 +348,7 @@ BEGUN = (("sent", 20.0), ("talking", 20.1))
 def test_call_passes_when_its_end_is_answered() -> None:
     """INVITE, ACK and BYE have all arrived; the traffic of both ends of the call is the lab's."""
     lines = [*call(*BEGUN, ("ending", 80.0), ("answered", 80.1)), CONFIRMED, packet(80.05, "client", 500)]
-    outcome = judged(cell(), *flow_set_up(), *sentinel("delivered"), *lines, END)
+    outcome = judged(cell(probes=(20.0,)), *flow_set_up(), *sentinel("delivered"), *lines, END)
     assert outcome.verdict is Verdict.PASS
     assert (outcome.metrics.packets_up, outcome.metrics.observed_s) == (0, 107.0)
 
@@ -354,14 +356,14 @@ def test_call_passes_when_its_end_is_answered() -> None:
 def test_call_whose_ack_got_lost_fails() -> None:
     """The client never saw the call begin."""
     lines = [*call(*BEGUN, ("ending", 80.0), ("answered", 80.1)), {**CONFIRMED, "state": "connecting"}]
-    outcome = judged(cell(), *flow_set_up(), *sentinel("delivered"), *lines, END)
+    outcome = judged(cell(probes=(20.0,)), *flow_set_up(), *sentinel("delivered"), *lines, END)
     assert outcome.verdict is Verdict.FAIL
 
 
 def test_call_of_a_client_that_does_not_speak_of_calls() -> None:
     """Its answers to INVITE and BYE are all there is to judge by."""
     lines = call(*BEGUN, ("ending", 80.0), ("answered", 80.1))
-    outcome = judged(cell(), *flow_set_up(), *sentinel("delivered"), *lines, END)
+    outcome = judged(cell(probes=(20.0,)), *flow_set_up(), *sentinel("delivered"), *lines, END)
     assert outcome.verdict is Verdict.PASS
 
 
