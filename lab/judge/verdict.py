@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from lab.judge import causes, effects, kamailio, metrics, rewriting, sentinel
+from lab.judge import causes, contradictions, effects, kamailio, metrics, rewriting, sentinel
 from lab.judge.chain import chain
 from lab.judge.story import Line, Story
 from lab.mitigations.catalogue import not_offered, unsupported
@@ -36,7 +36,7 @@ def judge(cell: Cell, lines: list[Line]) -> Outcome:
         verdict = Verdict.UNSUPPORTED
     elif doubt:
         verdict = Verdict.INCONCLUSIVE
-    elif measured.delivered * 100 >= float(cell.expect.delivered) * measured.probes:
+    elif _met(cell, story):
         verdict, cause = Verdict.PASS, None
     else:
         verdict = Verdict.FAIL
@@ -85,15 +85,27 @@ def _doubt(cell: Cell, story: Story) -> str:
         return "the client says that it is subscribed, but the server knows of no subscription"
     if story.ended() is None:
         return "the run was cut short"
-    known = len(story.probes())
-    if known != len(cell.probes):
-        return f"{len(cell.probes)} probes were due, the fate of {known} is known"
+    known = [probe.name for probe in story.probes()]
+    if sorted(known) != sorted(f"p{number}" for number, _ in enumerate(cell.probes, start=1)):
+        return f"{len(cell.probes)} probes were due, the fate of {len(known)} is known: {', '.join(known) or 'none'}"
     without_effect = "" if _failed_before_faults(cell, story) else effects.doubt(cell, story)
-    return without_effect or rewriting.doubt(cell, story) or sentinel.doubt(cell, story)
+    doubts = (rewriting.doubt, sentinel.doubt, contradictions.doubt)
+    return without_effect or next((text for each in doubts if (text := each(cell, story))), "")
+
+
+def _met(cell: Cell, story: Story) -> bool:
+    """Whether so many probes were answered as the scenario expects."""
+    answered = sum(probe.answered for probe in story.probes())
+    return answered * 100 >= float(cell.expect.delivered) * len(cell.probes)
 
 
 def _failed_before_faults(cell: Cell, story: Story) -> bool:
-    """Whether the client was unreachable for a reason older than any fault: then a fault may find nothing to act on."""
+    """Whether the cell fails for a reason older than any fault: then a fault may find nothing to act on.
+
+    One that passes all the same (the expectation allows lost probes) must show its faults like any other.
+    """
+    if _met(cell, story):
+        return False
     cause = _cause(cell, story)
     begun = min((float(line["t"]) for _, line in story.of("runner", "fault")), default=0.0)
     return cause is not None and cause.at_s is not None and cause.at_s < begun

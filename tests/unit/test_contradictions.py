@@ -1,0 +1,229 @@
+"""Records in which all is proved and all probes are answered, and which still cannot be: none of them may pass."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from lab.model.fault import BlackHole, ClientMove, LinkDown, ServerFreeze, ServerRestart
+from lab.model.impairment import Impairment
+from lab.model.middlebox import Middlebox, RefreshDirection, RefreshingSegments, SipAlg
+from lab.model.outcome import Outcome
+from lab.model.scenario import Cell, Expectation, NotifyRoute, Probe, ProbeKind, Server, Transport
+from lab.model.verdict import Verdict
+from lab.model.when import When
+from lab.units import Percent, Seconds
+from tests.unit.test_harm import packet
+from tests.unit.test_judge import END, Line, call, cell, flow_set_up, idle_timer, judged, probe, sentinel
+from tests.unit.test_judge_faults import MOVED, begins, with_fault
+
+AT = When(offset=50.0)
+FREEZE, LONG = ServerFreeze(at=AT, lasts=Seconds(10)), Seconds(70)
+
+
+def outcome(subject: Cell, *lines: Line, met: str = "delivered") -> Outcome:
+    return judged(subject, *flow_set_up(), *sentinel(met), *lines, END)
+
+
+# Probes: whose, when, how soon
+
+
+def test_one_probe_does_not_count_for_another() -> None:
+    """Two fates of one probe are not the fates of two."""
+    subject = cell(probes=(45.0, 100.0))
+    twice = outcome(subject, *probe(1, 45, answered=True), *probe(1, 100, answered=True))
+    assert (twice.verdict, twice.doubt) == (
+        Verdict.INCONCLUSIVE,
+        "2 probes were due, the fate of 2 is known: p1, p1",
+    )
+    strange = outcome(subject, *probe(1, 45, answered=True), *probe(3, 100, answered=True))
+    assert strange.verdict is Verdict.INCONCLUSIVE
+    assert outcome(subject, *probe(1, 45, answered=True), *probe(2, 100, answered=True)).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("at", "verdict"), [(100.0, "pass"), (101.9, "pass"), (102.1, "inconclusive"), (99.8, "inconclusive")]
+)
+def test_a_probe_at_another_time(at: float, verdict: str) -> None:
+    """It shows something of that time, not of what the scenario asks about."""
+    found = outcome(cell(), *probe(1, at, answered=True))
+    assert found.verdict.value == verdict
+    assert not found.doubt or found.doubt == f"probe p1 was sent at {at:.1f} s, not at 100 s"
+
+
+def test_a_probe_that_had_to_connect_first() -> None:
+    """One that goes to the contact may be sent as late as its patience allows."""
+    by_contact = replace(cell(), server=Server(notify_route=NotifyRoute.CONTACT))
+    assert outcome(by_contact, *probe(1, 104, answered=True)).verdict is Verdict.PASS
+    assert outcome(cell(), *probe(1, 104, answered=True)).verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(("after", "verdict"), [(5.0, "pass"), (6.9, "pass"), (7.1, "inconclusive")])
+def test_an_answer_that_came_too_late(after: float, verdict: str) -> None:
+    """What the server takes for an answer in time must have come in time."""
+    sent, answered = probe(1, 100, answered=True)
+    found = outcome(cell(), sent, {**answered, "t": 100 + after})
+    assert found.verdict.value == verdict
+    assert not found.doubt or found.doubt == f"probe p1 counts as answered after {after} s, not within 5 s"
+
+
+def test_an_answer_that_a_frozen_server_reads_later() -> None:
+    """It was there in time, and waited for the server."""
+    subject = replace(cell(), faults=(replace(FREEZE, at=When(offset=100.0)),))
+    sent, answered = probe(1, 100, answered=True)
+    frozen = begins(FREEZE, t=100.05, until=109, stopped=True)
+    assert outcome(subject, sent, *frozen, {**answered, "t": 109.1}).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(("ended", "verdict"), [(80.0, "pass"), (79.5, "inconclusive")])
+def test_a_call_that_was_not_held(ended: float, verdict: str) -> None:
+    """One that is ended at once says nothing of a silent one."""
+    held = Probe(at=Seconds(20), kind_=ProbeKind.INVITE, hold=Seconds(60))
+    lines = call(("sent", 20.0), ("talking", 20.0), ("ending", ended), ("answered", ended + 0.1))
+    found = outcome(replace(cell(), probes=(held,)), *lines)
+    assert found.verdict.value == verdict
+
+
+# Faults: when, and against what the probes say
+
+
+@pytest.mark.parametrize(("t", "verdict"), [(50.0, "pass"), (51.9, "pass"), (52.1, "inconclusive")])
+def test_a_fault_at_another_time(t: float, verdict: str) -> None:
+    """It is another fault."""
+    found = outcome(with_fault(FREEZE), *begins(FREEZE, t=t, until=60, stopped=True), *probe(1, 100, answered=True))
+    assert found.verdict.value == verdict
+    assert not found.doubt or found.doubt == "fault 1 (ServerFreeze) came at 52.1 s, not at 50 s"
+
+
+@pytest.mark.parametrize(
+    ("until", "verdict"), [(60.0, "pass"), (61.9, "pass"), (62.1, "inconclusive"), (57.9, "inconclusive")]
+)
+def test_a_fault_of_another_length(until: float, verdict: str) -> None:
+    """So is one that was over too soon or too late, but for the end of the run, which ends all."""
+    answered = probe(1, 100, answered=True)
+    found = outcome(with_fault(FREEZE), *begins(FREEZE, until=until, stopped=True), *answered)
+    assert found.verdict.value == verdict
+    assert not found.doubt or found.doubt == f"fault 1 (ServerFreeze) was over after {until - 50:.1f} s, not 10 s"
+    long = replace(FREEZE, lasts=Seconds(600))
+    early = Probe(at=Seconds(40))
+    subject = replace(with_fault(long), probes=(early,))
+    whole = begins(long, until=110, stopped=True)
+    assert outcome(subject, *whole, *probe(1, 40, answered=True)).verdict is Verdict.PASS
+
+
+DOWN, HOLE = LinkDown(at=AT, link="lan", lasts=LONG), BlackHole(at=AT, node="home-nat")
+IMPOSSIBLE: list[tuple[Any, dict[str, Any]]] = [
+    (DOWN, {"rules": 2}),
+    (replace(DOWN, link="core"), {"rules": 2}),
+    (HOLE, {"rules": 4, "flow": "f1", "wanted": 4}),
+    (ServerRestart(at=AT, down=LONG), {"listening": []}),
+    (ServerFreeze(at=AT, lasts=LONG), {"stopped": True}),
+]
+
+
+@pytest.mark.parametrize(("fault", "proof"), IMPOSSIBLE, ids=lambda each: getattr(each, "link", type(each).__name__))
+def test_a_probe_that_was_answered_in_the_midst_of_it(fault: Any, proof: dict[str, Any]) -> None:
+    """Whatever the fault's own proof says, it was not there; once it is over, there is nothing wrong with it."""
+    met = "silent" if isinstance(fault, LinkDown) else "delivered"
+    answered = probe(1, 100, answered=True)
+    found = outcome(with_fault(fault), *begins(fault, until=110, **proof), *answered, met=met)
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert found.doubt == f"probe p1 was answered at 100.1 s, in the midst of {type(fault).__name__}"
+    before = begins(fault, until=99, **proof)
+    length = {"down": Seconds(49)} if isinstance(fault, ServerRestart) else {"lasts": Seconds(49)}
+    assert outcome(with_fault(replace(fault, **length)), *before, *answered, met=met).verdict is Verdict.PASS
+
+
+def test_a_hole_in_another_flow() -> None:
+    """It may let the probe's pass."""
+    lines = begins(HOLE, until=109, rules=4, flow="f0", wanted=4)
+    assert outcome(with_fault(HOLE), *lines, *probe(1, 100, answered=True)).verdict is Verdict.PASS
+
+
+def test_a_fault_before_which_a_probe_was_lost_that_may_be_lost() -> None:
+    """Where one of two probes may fail, the first one's failure does not excuse a fault that then never was."""
+    fault = LinkDown(at=AT, link="lan", lasts=Seconds(2))
+    half = Expectation(delivered=Percent(50))
+    subject = replace(cell(probes=(40.0, 100.0)), faults=(fault,), expect=half)
+    lost = [*probe(1, 40, answered=False), idle_timer(33)]
+    without = begins(fault, until=52, rules=0)
+    assert outcome(subject, *lost, *without, *probe(2, 100, answered=True)).verdict is Verdict.INCONCLUSIVE
+    proved = begins(fault, until=52, rules=2)
+    assert outcome(subject, *lost, *proved, *probe(2, 100, answered=True)).verdict is Verdict.PASS
+    assert (
+        outcome(subject, *lost, *without, *probe(2, 100, answered=False)).verdict is Verdict.FAIL
+    )  # a cause, and older
+
+
+# The middlebox, on the flow itself
+
+BOX = Middlebox(name="box", established_idle_timeout=Seconds(60), transitory_timeout=Seconds(60))
+UDP_BOX = Middlebox(name="box", udp_mapping_timer=Seconds(60), udp_one_way_timer=Seconds(30))
+
+
+def behind(box: Middlebox, *, transport: Transport = Transport.TLS, **changes: Any) -> Cell:
+    return replace(cell(), middleboxes=(("home-nat", box),), transport=transport, **changes)
+
+
+def passing(*times: float, proto: str = "tcp", payload: int = 700) -> list[Line]:
+    """What the middlebox sends on: outwards at each time but the last, when it lets something in."""
+    about = {"from": "home-nat", "proto": proto, "payload": payload}
+    *outwards, inwards = times
+    return [
+        *(packet(t, "core", "client", **about) for t in outwards),
+        packet(inwards, "lan", "server", **about),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("transport", "box", "proto"),
+    [(Transport.TLS, BOX, "tcp"), (Transport.TCP, BOX, "tcp"), (Transport.UDP, UDP_BOX, "udp")],
+)
+def test_a_mapping_that_outlives_its_timer(transport: Transport, box: Middlebox, proto: str) -> None:
+    """The sentinel's flows are TCP, and others; what the middlebox does to the probe's own is looked at, too."""
+    subject, answered = behind(box, transport=transport), probe(1, 100, answered=True)
+    found = outcome(subject, *passing(30, 100, proto=proto), *answered, met="silent" if proto == "tcp" else "delivered")
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert found.doubt == "middlebox home-nat let a packet in after 70.0 s of silence, its timer is 60 s"
+    for times in ((30, 60, 100), (45, 100), (38.1, 100)):
+        met = "silent" if proto == "tcp" else "delivered"
+        assert outcome(subject, *passing(*times, proto=proto), *answered, met=met).verdict is Verdict.PASS
+
+
+def test_what_does_not_refresh() -> None:
+    """By a middlebox that counts data alone, or what goes out alone, the rest does not start the timer anew."""
+    answered = probe(1, 100, answered=True)
+    acknowledged = [*passing(30, 60, payload=0), *passing(30, 100)]
+    data = replace(BOX, refreshing_segments=RefreshingSegments.DATA)
+    assert outcome(behind(BOX), *acknowledged, *answered, met="silent").verdict is Verdict.PASS
+    assert outcome(behind(data), *acknowledged, *answered, met="silent").verdict is Verdict.INCONCLUSIVE
+    inwards = [*passing(30, 60), *passing(30, 100)]
+    outbound = replace(BOX, refresh_direction=RefreshDirection.OUTBOUND)
+    assert outcome(behind(BOX), *inwards, *answered, met="silent").verdict is Verdict.PASS
+    assert outcome(behind(outbound), *inwards, *answered, met="silent").verdict is Verdict.INCONCLUSIVE
+
+
+def test_what_says_nothing_of_a_timer() -> None:
+    """Ends of connections, other endpoints, boxes without a timer or with an ALG, and time under way on a slow link."""
+    answered = probe(1, 100, answered=True)
+    out, into = passing(30, 100)
+    for other in ({**into, "flags": "RA"}, {**into, "flags": "F"}, {**into, "dst": "10.0.0.2:5555"}):
+        assert outcome(behind(BOX), out, other, *answered, met="silent").verdict is Verdict.PASS
+    never = replace(BOX, established_idle_timeout=None)
+    assert outcome(behind(never), out, into, *answered).verdict is Verdict.PASS
+    alg = replace(UDP_BOX, sip_alg=(SipAlg.UDP,))
+    udp = passing(30, 100, proto="udp")
+    changed = {"t": -0.1, "who": "server", "ev": "request", "method": "SUBSCRIBE", "via": "203.0.113.1:40001"}
+    assert outcome(behind(alg, transport=Transport.UDP), *udp, changed, *answered).verdict is Verdict.PASS
+    slow = (Impairment(from_="home-nat", to="client", one_way_delay=Seconds(9)),)
+    assert outcome(behind(BOX, impairments=slow), out, into, *answered, met="silent").verdict is Verdict.PASS
+
+
+def test_a_client_that_moved_is_no_contradiction() -> None:
+    """The hole is on the way it has left."""
+    subject = replace(cell(), faults=(ClientMove(at=AT), replace(HOLE, at=When(offset=40.0))))
+    hole = [{**line, "n": 1} for line in begins(HOLE, t=40, until=109, rules=4, flow="f1", wanted=4)]
+    found = outcome(subject, *begins(ClientMove(at=AT), **MOVED), *hole, *probe(1, 100, answered=True), met="silent")
+    assert (found.verdict, found.doubt) == (Verdict.PASS, "")
