@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Coroutine
 from typing import Any
 
-from lab.actors.channel import Channel, Lines
+from lab.actors.channel import Channel
+from lab.actors.command_loop import CommandLoop
 from lab.actors.sip_server.names import Mode
 from lab.actors.sip_server.server import Manner, SipServer
 from lab.actors.sip_server.settings import Settings
@@ -15,54 +15,25 @@ from lab.errors import LabFault
 
 
 class _Actor:
-    """The process: commands in, the server's life."""
+    """The process: what each command means."""
 
     def __init__(self, sock: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
-        self._sock = sock
+        self._channel = Channel(sock)
         self._loop = loop
-        self._lines = Lines()
+        self._commands = CommandLoop(sock, loop, doing="serving SIP", obey=self._obey)
         self._server: SipServer | None = None
-        self._over: asyncio.Future[bool] = loop.create_future()  # True: in order
-        self._starting: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
-        """Serve until told to stop, or the runner is gone.
-
-        Raises:
-            Exception: whatever went wrong in a callback; a defect of the server must not pass as a silent client.
-        """
-        self._loop.set_exception_handler(self._defect)
-        self._loop.add_reader(self._sock, self._readable)
-        if await self._over and self._server is not None:
+        """Serve until told to stop, or the runner is gone."""
+        if await self._commands.run() and self._server is not None:
             self._server.close()
             await asyncio.sleep(0)  # transports close their sockets in the next turn of the loop
 
-    def _defect(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        if not self._over.done():
-            error = context.get("exception")
-            self._over.set_exception(error or LabFault("serving SIP", detail=str(context.get("message"))))
-
-    def _readable(self) -> None:
-        try:
-            data = self._sock.recv(65536)
-        except ConnectionResetError:
-            data = b""
-        if not data:
-            self._end(in_order=False)
-            return
-        for command in self._lines.feed(data):
-            self._do(command)
-
-    def _end(self, *, in_order: bool) -> None:
-        self._loop.remove_reader(self._sock)
-        if not self._over.done():
-            self._over.set_result(in_order)
-
-    def _do(self, command: dict[str, Any]) -> None:  # noqa: C901  (one case per command)
+    def _obey(self, command: dict[str, Any]) -> None:  # noqa: C901  (one case per command)
         match command, self._server:
             case {"do": "start"}, None:
-                self._server = SipServer(Settings.read(command), Channel(self._sock), self._loop)
-                self._begin(self._server.listen())
+                self._server = SipServer(Settings.read(command), self._channel, self._loop)
+                self._commands.begin(self._server.listen())
             case {"do": "notify", "probe": str(probe), "within": within}, SipServer() as server:
                 server.notify(probe, within)
             case {"do": "options" | "message" as kind, "probe": str(probe), "within": within}, SipServer() as server:
@@ -76,7 +47,7 @@ class _Actor:
             case {"do": "go-down", "keeps_state": bool(keeps_state)}, SipServer() as server:
                 server.go_down(keeps_state=keeps_state)
             case {"do": "come-up"}, SipServer() as server:
-                self._begin(server.come_up())
+                self._commands.begin(server.come_up())
             case {"do": "certificate", "expired": bool(expired)}, SipServer() as server:
                 server.serve_certificate(expired=expired)
             case {"do": "names", "mode": "true" | "servfail" | "silent" as mode}, SipServer() as server:
@@ -85,18 +56,8 @@ class _Actor:
                 server.move_name(address)
             case {"do": "revocation", "listed": bool(listed)}, SipServer() as server:
                 server.heed_revocation(listed=listed)
-            case {"do": "stop"}, _:
-                self._end(in_order=True)
             case _:
                 raise LabFault("commanding the SIP server", detail=repr(command))
-
-    def _begin(self, listening: Coroutine[Any, Any, None]) -> None:
-        self._starting = self._loop.create_task(listening)
-        self._starting.add_done_callback(self._started)
-
-    def _started(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None and not self._over.done():
-            self._over.set_exception(error)
 
 
 def main(sock: socket.socket) -> None:
