@@ -6,10 +6,11 @@ flow they took, agree that it was so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from lab.judge.faults import begun, over
-from lab.judge.story import Flow, Line, ProbeSeen, Story
+from lab.judge.metrics import client_packets
+from lab.judge.story import BEFORE_S, Flow, Line, ProbeSeen, Story
 from lab.model.fault import BlackHole, ClientMove, Fault, LinkDown, ServerFreeze, ServerRestart
 from lab.model.middlebox import Middlebox, RefreshDirection, RefreshingSegments
 from lab.model.scenario import Cell, NotifyRoute, ProbeKind, Transport
@@ -36,6 +37,7 @@ def doubt(cell: Cell, story: Story) -> str:
 def _contradictions(cell: Cell, story: Story) -> Iterator[str]:
     probes = {probe.name: probe for probe in story.probes()}
     yield from _untimely(cell, story, probes)
+    yield from _unseen(cell, story, probes.values())
     for number, fault in enumerate(cell.faults):
         for _, line in begun(story, number):
             until = over(story, number) or float("inf")
@@ -71,6 +73,18 @@ def _untimely(cell: Cell, story: Story, probes: dict[str, ProbeSeen]) -> Iterato
             lasted = (over(story, number) or cell.ends) - line["t"]
             if lasts is not None and abs(lasted - min(lasts, cell.ends - line["t"])) > LATE_S:
                 yield f"{name} was over after {lasted:.1f} s, not {lasts}"
+
+
+def _unseen(cell: Cell, story: Story, probes: Iterable[ProbeSeen]) -> Iterator[str]:
+    """Probes that the server takes for answered and of which the client's own links saw nothing."""
+    client = cell.topology.only(Role.CLIENT).name
+    seen = [line for line in client_packets(cell, story) if line["payload"] > 0]
+    for probe in probes:
+        first, last = probe.asked_s - BEFORE_S, probe.known_s + BEFORE_S
+        sent = {line["from"] == client for line in seen if first <= line["t"] <= last}
+        if probe.answered and sent != {True, False}:
+            what = "came back" if False in sent else "reached the client"
+            yield f"probe {probe.name} counts as answered at {probe.known_s:.1f} s, and nothing {what}"
 
 
 def _lasts(fault: Fault) -> Seconds | None:

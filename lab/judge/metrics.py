@@ -22,9 +22,7 @@ def measure(cell: Cell, story: Story, cause: CauseFound | None) -> Metrics:
     ends = story.ended() or float(cell.ends)
     probes = story.probes()
     shadows = sorted({0.0, *(t for probe in probes for t in (probe.sent_s, probe.asked_s))})
-    packets = [
-        line for line in _client_packets(cell, story) if 0 <= line["t"] <= ends and not _in_shadow(line, shadows)
-    ]
+    packets = [line for line in client_packets(cell, story) if 0 <= line["t"] <= ends and not _in_shadow(line, shadows)]
     client = cell.topology.only(Role.CLIENT).name
     up = [line["bytes"] for line in packets if line["from"] == client]
     down = [line["bytes"] for line in packets if line["from"] != client]
@@ -63,13 +61,14 @@ def _connects(cell: Cell, story: Story) -> list[float]:
         return told
     client = cell.topology.only(Role.CLIENT).name
     seen: dict[tuple[str, str], float] = {}
-    for line in _client_packets(cell, story):
+    for line in client_packets(cell, story):
         if line["from"] != client and {"S", "A"} <= set(line.get("flags", "")):
             seen.setdefault((line["src"], line["dst"]), line["t"])  # not those that were sent again
     return list(seen.values())
 
 
-def _client_packets(cell: Cell, story: Story) -> Iterable[Line]:
+def client_packets(cell: Cell, story: Story) -> Iterable[Line]:
+    """The packets on the client's links, but for the sentinel's."""
     ours = {link.name for link in cell.topology.client_links()}
     for _, line in story.of("link", "packet"):
         if line["link"] not in ours:

@@ -16,7 +16,19 @@ from lab.model.verdict import Verdict
 from lab.model.when import When
 from lab.units import Percent, Seconds
 from tests.unit.test_harm import packet
-from tests.unit.test_judge import END, Line, call, cell, flow_set_up, idle_timer, judged, probe, sentinel
+from tests.unit.test_judge import (
+    END,
+    INSIDE,
+    Line,
+    call,
+    cell,
+    exchanged,
+    flow_set_up,
+    idle_timer,
+    judged,
+    probe,
+    sentinel,
+)
 from tests.unit.test_judge_faults import MOVED, begins, with_fault
 
 AT = When(offset=50.0)
@@ -63,8 +75,8 @@ def test_a_probe_that_had_to_connect_first() -> None:
 @pytest.mark.parametrize(("after", "verdict"), [(5.0, "pass"), (6.9, "pass"), (7.1, "inconclusive")])
 def test_an_answer_that_came_too_late(after: float, verdict: str) -> None:
     """What the server takes for an answer in time must have come in time."""
-    sent, answered = probe(1, 100, answered=True)
-    found = outcome(cell(), sent, {**answered, "t": 100 + after})
+    *sent, answered = probe(1, 100, answered=True)
+    found = outcome(cell(), *sent, {**answered, "t": 100 + after})
     assert found.verdict.value == verdict
     assert not found.doubt or found.doubt == f"probe p1 counts as answered after {after} s, not within 5 s"
 
@@ -72,9 +84,9 @@ def test_an_answer_that_came_too_late(after: float, verdict: str) -> None:
 def test_an_answer_that_a_frozen_server_reads_later() -> None:
     """It was there in time, and waited for the server."""
     subject = replace(cell(), faults=(replace(FREEZE, at=When(offset=100.0)),))
-    sent, answered = probe(1, 100, answered=True)
+    *sent, answered = probe(1, 100, answered=True)
     frozen = begins(FREEZE, t=100.05, until=109, stopped=True)
-    assert outcome(subject, sent, *frozen, {**answered, "t": 109.1}).verdict is Verdict.PASS
+    assert outcome(subject, *sent, *frozen, {**answered, "t": 109.1}).verdict is Verdict.PASS
 
 
 @pytest.mark.parametrize(("ended", "verdict"), [(80.0, "pass"), (79.5, "inconclusive")])
@@ -82,8 +94,24 @@ def test_a_call_that_was_not_held(ended: float, verdict: str) -> None:
     """One that is ended at once says nothing of a silent one."""
     held = Probe(at=Seconds(20), kind_=ProbeKind.INVITE, hold=Seconds(60))
     lines = call(("sent", 20.0), ("talking", 20.0), ("ending", ended), ("answered", ended + 0.1))
-    found = outcome(replace(cell(), probes=(held,)), *lines)
+    found = outcome(replace(cell(), probes=(held,)), *lines, *exchanged(ended))
     assert found.verdict.value == verdict
+
+
+@pytest.mark.parametrize(("way", "said"), [("client", "nothing came back"), ("home-nat", "nothing reached the client")])
+def test_an_answer_that_the_wire_does_not_know(way: str, said: str) -> None:
+    """Whether a probe was answered is the server's word, and the client's link must bear it out, both ways."""
+    lines = probe(1, 100, answered=True)
+    unseen = [line for line in lines if line.get("from") != way]
+    found = outcome(cell(), *unseen)
+    assert (found.verdict, found.doubt) == (
+        Verdict.INCONCLUSIVE,
+        f"probe p1 counts as answered at 100.1 s, and {said}",
+    )
+    bare = [{**line, "payload": 0} if line.get("from") == way else line for line in lines]  # an acknowledgement
+    assert outcome(cell(), *bare).verdict is Verdict.INCONCLUSIVE
+    early = [{**line, "t": 99.0} if line.get("from") == way else line for line in lines]
+    assert outcome(cell(), *early).verdict is Verdict.INCONCLUSIVE
 
 
 # Faults: when, and against what the probes say
@@ -207,7 +235,11 @@ def test_what_does_not_refresh() -> None:
 
 def test_what_says_nothing_of_a_timer() -> None:
     """Ends of connections, other endpoints, boxes without a timer or with an ALG, and time under way on a slow link."""
-    answered = probe(1, 100, answered=True)
+    elsewhere = {INSIDE: "10.0.0.2:40009"}  # the probe takes another flow than the one that is looked at
+    answered = [
+        {**line, **{end: elsewhere.get(line[end], line[end]) for end in ("src", "dst") if end in line}}
+        for line in probe(1, 100, answered=True)
+    ]
     out, into = passing(30, 100)
     for other in ({**into, "flags": "RA"}, {**into, "flags": "F"}, {**into, "dst": "10.0.0.2:5555"}):
         assert outcome(behind(BOX), out, other, *answered, met="silent").verdict is Verdict.PASS

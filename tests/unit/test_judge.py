@@ -101,11 +101,17 @@ def sentinel(outcome: str, *, at: float = 62.0, idle: float = 62.5) -> list[Line
     return lines
 
 
+def exchanged(t: float) -> list[Line]:
+    """A request and its answer on the client's link."""
+    return [packet(t, "home-nat", 752), packet(t, "client", 452)]
+
+
 def probe(number: int, t: float, *, answered: bool) -> list[Line]:
     name = f"p{number}"
     fate = {"state": "answered", "code": 200} if answered else {"state": "failed", "reason": "timeout"}
     return [
         {"t": t, "who": "server", "ev": "probe", "probe": name, "state": "sent", "flow": "f1"},
+        *(exchanged(t) if answered else []),
         {"t": t + (0.1 if answered else 5.0), "who": "server", "ev": "probe", "probe": name, **fate},
     ]
 
@@ -138,7 +144,9 @@ def test_refused_probe_fails() -> None:
     and a fault before it was not mended by it."""
     fault = {"who": "runner", "n": 0, "fault": "LinkDown"}
     down = [{"t": 30.0, "ev": "fault", "rules": 2, **fault}, {"t": 32.0, "ev": "fault-over", **fault}]
-    refused = [{**line, "code": 481} if line["state"] == "answered" else line for line in probe(1, 76, answered=True)]
+    refused = [
+        {**line, "code": 481} if line.get("state") == "answered" else line for line in probe(1, 76, answered=True)
+    ]
     subject = replace(
         cell(probes=(76.0, 100.0)), faults=(LinkDown(at=When(offset=30.0), link="core", lasts=Seconds(2)),)
     )
@@ -347,7 +355,7 @@ BEGUN = (("sent", 20.0), ("talking", 20.1))
 
 def test_call_passes_when_its_end_is_answered() -> None:
     """INVITE, ACK and BYE have all arrived; the traffic of both ends of the call is the lab's."""
-    lines = [*call(*BEGUN, ("ending", 80.0), ("answered", 80.1)), CONFIRMED, packet(80.05, "client", 500)]
+    lines = [*call(*BEGUN, ("ending", 80.0), ("answered", 80.1)), CONFIRMED, *exchanged(80.05)]
     outcome = judged(cell(probes=(20.0,)), *flow_set_up(), *sentinel("delivered"), *lines, END)
     assert outcome.verdict is Verdict.PASS
     assert (outcome.metrics.packets_up, outcome.metrics.observed_s) == (0, 107.0)
@@ -362,7 +370,7 @@ def test_call_whose_ack_got_lost_fails() -> None:
 
 def test_call_of_a_client_that_does_not_speak_of_calls() -> None:
     """Its answers to INVITE and BYE are all there is to judge by."""
-    lines = call(*BEGUN, ("ending", 80.0), ("answered", 80.1))
+    lines = [*call(*BEGUN, ("ending", 80.0), ("answered", 80.1)), *exchanged(80.05)]
     outcome = judged(cell(probes=(20.0,)), *flow_set_up(), *sentinel("delivered"), *lines, END)
     assert outcome.verdict is Verdict.PASS
 
