@@ -43,7 +43,8 @@ class ScenarioFile(Yaml):
         source: the report or document it reproduces.
         why: what happens and why, in the author's words.
         seed: all randomness of a cell follows from it.
-        topology: name of a file in ``topologies/``, or a path below the scenario's folder.
+        topology: name of a network that comes with the lab, or of a file in the nearest ``topologies`` folder at or
+            above the scenario's, which goes first; or the path of a file, from the scenario's folder.
         transport: SIP transport; an axis.
         server: which program it is, or a mapping with that (``software``), what it grants and what it does; an axis.
         client: what the client is, and what it sets up before it falls silent.

@@ -1,8 +1,8 @@
-"""Where a scenario's files are: in the project it belongs to, and nowhere else.
+"""Where a scenario's files are: in the project it belongs to, or among those that come with the lab.
 
 A project's root is the nearest folder above the scenario that has a ``topologies`` folder. A topology is the name of a
-file in there, or a path relative to the scenario; nothing outside
-the root is read (without a root: nothing outside the scenario's folder).
+file in there, or else of one of the lab's own, or a path relative to the scenario; nothing else outside the root is read
+(without a root: nothing else outside the scenario's folder).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import lab
 from lab.errors import Problem
 from lab.loader.check import choice, value_of
 from lab.loader.networks import read_topology
@@ -18,6 +19,8 @@ from lab.model.rules import LONGEST_LABEL, Text, check_name, is_name
 from lab.model.topology import Topology
 
 _FOLDER = "topologies"
+_OWN = Path(lab.__file__).resolve().parent.parent / _FOLDER
+"""Of those that come with the lab: beside the package, in a checkout as in the image of the whole lab."""
 
 
 def topology_of(root: Node, scenario: Path, problems: list[Problem]) -> Topology | None:
@@ -42,6 +45,11 @@ def topology_of(root: Node, scenario: Path, problems: list[Problem]) -> Topology
     return None if file is None else read_topology(file, _shown(file, scenario), problems)
 
 
+def own_topologies() -> dict[str, Path]:
+    """The networks that come with the lab, by name."""
+    return {path.stem: path for path in sorted(_OWN.glob("*.yaml"))}
+
+
 def check_file_name(path: Path, name: str, problems: list[Problem]) -> None:
     """A scenario's or topology's name is its file's, and becomes part of folder names."""
     try:
@@ -54,14 +62,17 @@ def check_file_name(path: Path, name: str, problems: list[Problem]) -> None:
 def _find(node: Node, text: str, scenario: Path, problems: list[Problem]) -> Path | None:
     home = scenario.resolve().parent
     project = next((folder for folder in (home, *home.parents) if (folder / _FOLDER).is_dir()), None)
-    if "/" not in text and not text.endswith(".yaml"):
-        named = _named(node, text, project, problems)
-        if named is None:
-            return None
-    else:
-        named = home / text
-    file = named.resolve()
     limit = project or home
+    if "/" in text or text.endswith(".yaml"):
+        file = (home / text).resolve()
+    else:
+        folder = _folder_with(text, [project / _FOLDER, _OWN] if project else [_OWN])
+        if folder is None:
+            names = sorted({*_names(_OWN), *(_names(project / _FOLDER) if project else ())})
+            problems.append(node.problem("unknown topology", allowed=choice(text, names)))
+            return None
+        file = (folder / f"{text}.yaml").resolve()
+        limit = _OWN if folder == _OWN else limit
     if not file.is_relative_to(limit) or Path(text).is_absolute():
         what = "a path that leaves the project" if project else "a path that leaves the scenario's folder"
         problems.append(node.problem(what, allowed="the name of a file in `topologies`, or a path below"))
@@ -75,16 +86,12 @@ def _find(node: Node, text: str, scenario: Path, problems: list[Problem]) -> Pat
     return None
 
 
-def _named(node: Node, text: str, project: Path | None, problems: list[Problem]) -> Path | None:
-    if project is None:
-        allowed = f"put the scenario below a folder that has a `{_FOLDER}` folder, or write a path"
-        problems.append(node.problem(f"no `{_FOLDER}` folder above this file", allowed=allowed))
-        return None
-    names = sorted(path.stem for path in (project / _FOLDER).glob("*.yaml"))
-    if text not in names:
-        problems.append(node.problem("unknown topology", allowed=choice(text, names)))
-        return None
-    return project / _FOLDER / f"{text}.yaml"
+def _names(folder: Path) -> list[str]:
+    return [path.stem for path in folder.glob("*.yaml")]
+
+
+def _folder_with(name: str, folders: list[Path]) -> Path | None:
+    return next((folder for folder in folders if name in _names(folder)), None)
 
 
 def _shown(file: Path, scenario: Path) -> str:

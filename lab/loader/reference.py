@@ -14,12 +14,14 @@ import typing
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 from lab.loader import catalogue
 from lab.loader.check import describe, hint
 from lab.loader.file import ScenarioFile
 from lab.loader.kinds import faults, mitigations
+from lab.loader.project import own_topologies
 from lab.model import topology, when
 from lab.model.impairment import Impairment
 from lab.model.middlebox import Middlebox
@@ -104,10 +106,14 @@ def chapters() -> tuple[Chapter, ...]:
         ),
         Chapter(
             title="Topologies",
-            what="Files in `topologies/`: `nodes`, by name, and `links`, each with its two ends, by name, such as"
+            what="The name of one that comes with the lab, or a file of your own, in a folder `topologies` beside the"
+            " scenario or above it: `nodes`, by name, and `links`, each with its two ends, by name, such as"
             " `lan: { client: 10.0.0.2/24, home-nat: 10.0.0.1/24 }`. One client, which may have a second link to"
-            " move to, and one server; no loops.",
-            things=(_thing("node", topology.Node, given=("name",)),),
+            " move to, and one server; no loops. Each middlebox of a topology needs a profile.",
+            things=(
+                _thing("node", topology.Node, given=("name",)),
+                *(Thing(name=name, what=_drawing(path)) for name, path in own_topologies().items()),
+            ),
         ),
         Chapter(
             title="Causes",
@@ -115,6 +121,13 @@ def chapters() -> tuple[Chapter, ...]:
             things=tuple(Thing(name=word, what=meaning) for word, meaning in _words(Cause)),
         ),
     )
+
+
+def _drawing(path: Path) -> str:
+    """The comment a topology begins with: the drawing as a block, below it the text."""
+    lines = [line[1:] for line in path.read_text("utf-8").partition("\n\n")[0].splitlines()]
+    drawing, _, text = "\n".join(lines).partition("\n\n")
+    return f"```\n{textwrap.dedent(drawing)}\n```\n\n{_paragraphs(text)}"
 
 
 def _file() -> Iterator[Thing]:

@@ -56,7 +56,7 @@ def test_byte_code_is_there_and_fits(kind: str) -> None:
         ("client", ["python", "-c", "import pjsua2; pjsua2.Endpoint"]),
         ("kamailio", ["/usr/sbin/kamailio", "-v"]),
         ("middlebox", ["sh", "-c", "nft --version && conntrack --version && ip -V"]),
-        ("lab", ["sh", "-c", "/var/cache/lab/kernels/*/linux --version && ls /scenarios/article /topologies"]),
+        ("lab", ["sh", "-c", "/var/cache/lab/kernels/*/linux --version && ls /scenarios/article"]),
     ],
 )
 def test_what_each_is_for_is_there(kind: str, programs: list[str]) -> None:

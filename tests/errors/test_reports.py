@@ -119,13 +119,10 @@ MINIMAL = "title: t\ntopology: {topology}\nmiddlebox: never-forgets\nprobes: [{{
 
 
 def test_no_project(tmp_path: Path) -> None:
-    """Without a ``topologies`` folder above there is no network to name."""
+    """Without a ``topologies`` folder above there are the networks that come with the lab."""
     path = tmp_path / "a.yaml"
-    path.write_text(MINIMAL.format(topology="home-nat"))
-    expected = (
-        ":2 topology: no `topologies` folder above this file, got `home-nat`; "
-        "put the scenario below a folder that has a `topologies` folder, or write a path"
-    )
+    path.write_text(MINIMAL.format(topology="home-net"))
+    expected = ":2 topology: unknown topology, got `home-net`; did you mean `home-nat`? one of cgn, home-nat, wifi-and-cellular"
     assert problems_of(path) == [expected]
 
 

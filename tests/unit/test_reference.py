@@ -64,6 +64,8 @@ def test_all_there_is_has_its_place() -> None:
         ("client", "`register`: A registration and a presence subscription. |"),
         ("options-ping-25s", "- mitigations: `options-ping: { interval: 25 s }`"),
         ("outbound", "- needs: a registered account"),
+        ("scenario", "name of a network that comes with the lab, or of a file in the nearest `topologies` folder"),
+        ("wifi-and-cellular", " client ────┤                           ├── internet ──core── server\n"),
     ],
 )
 def test_what_is_told(name: str, row: str) -> None:
