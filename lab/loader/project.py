@@ -1,8 +1,8 @@
 """Where a scenario's files are: in the project it belongs to, or among those that come with the lab.
 
 A project's root is the nearest folder above the scenario that has a ``topologies`` folder. A topology is the name of a
-file in there, or else of one of the lab's own, or a path relative to the scenario; nothing else outside the root is read
-(without a root: nothing else outside the scenario's folder).
+file in there, or else of one of the lab's own, or a path relative to the scenario; nothing else outside the root is
+read (without a root: outside the scenario's folder).
 """
 
 from __future__ import annotations
