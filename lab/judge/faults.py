@@ -38,6 +38,10 @@ from lab.model.scenario import Cell
 from lab.model.topology import Role
 from lab.model.verdict import Cause
 
+_UNVERIFIED = "certificate verify failed"
+"""All that Kamailio logs when it refuses a client's certificate. That this one is on its list, and that a stranger who
+shows it is told so, is what the fault's own proof says."""
+
 
 def causes(
     cell: Cell, story: Story, probe: ProbeSeen, flow: Flow, *, closed: float | None
@@ -85,8 +89,9 @@ def _refused(found: CauseFound, cell: Cell, story: Story, *, since: float, until
 
     pjsip refuses when the handshake is done and says so itself; others send an alert, which the server tells.
     """
-    said = story.of("client", "transport", state="disconnected")
-    for number, line in sorted([*said, *_failed(cell, story)], key=lambda each: float(each[1]["t"])):
+    said = [*story.of("client", "transport", state="disconnected")]
+    said += [one for one in _failed(cell, story) if one[1]["reason"] != _UNVERIFIED]
+    for number, line in sorted(said, key=lambda each: float(each[1]["t"])):
         reason = line["reason"].lower()
         if since <= line["t"] <= until and "certificate" in reason and "revoked" not in reason:
             text = f"{found.text}, and the client refused it at {line['t']:.1f} s"
@@ -110,7 +115,8 @@ def _refused_by_server(
 ) -> Iterator[CauseFound]:
     """A revoked certificate harms only a client that connects: the cause as the server's refusal bears it out."""
     for number, line in _failed(cell, story):
-        if since <= line["t"] <= until and "certificate revoked" in line["reason"]:
+        refused = "certificate revoked" in line["reason"] or line["reason"] == _UNVERIFIED
+        if since <= line["t"] <= until and refused:
             text = f"{found.text}, and the server refused it at {line['t']:.1f} s"
             yield dataclasses.replace(found, text=text, evidence=(*found.evidence, number))
             return

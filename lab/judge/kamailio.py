@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from lab.model.fault import (
     DnsChange,
-    ExpiredCertificate,
     Fault,
-    RevokedClientCertificate,
     ServerMute,
     ServerRestart,
     ServerSlow,
 )
-from lab.model.scenario import Cell, ClientCertificate
+from lab.model.scenario import Cell
 
 _NO_MITIGATION = {
     "server-crlf": "Kamailio sends no CRLF of its own over a connection, it only answers the client's",
@@ -25,8 +23,6 @@ def lacks(cell: Cell) -> str:
     reasons = [_NO_MITIGATION[kind] for kind in kinds if kind in _NO_MITIGATION]
     reasons += [reason for fault in cell.faults if (reason := _cannot(fault))]
     reasons += ["beside Kamailio there is no name server"] * cell.server.by_name
-    if cell.server.client_certificate is ClientCertificate.REQUIRED:
-        reasons.append("Kamailio is not told to ask clients for certificates")
     reasons += ["Kamailio's INVITE does not ask the client to ring" for probe in cell.probes if probe.ring]
     return reasons[0] if reasons else ""
 
@@ -39,11 +35,7 @@ def _cannot(fault: Fault) -> str:
             return "Kamailio cannot be told to answer late"
         case ServerRestart(keeps_state=True):
             return "Kamailio keeps its state in memory here, so a restart loses it"
-        case ExpiredCertificate():
-            return "Kamailio is not told to change its certificate while it runs"
         case DnsChange():
             return "Kamailio listens on one address here"
-        case RevokedClientCertificate():
-            return "Kamailio is not told of revoked certificates while it runs"
         case _:
             return ""

@@ -18,7 +18,8 @@ from lab.actors import stdio
 from lab.actors.aging import Aging
 from lab.actors.capture import Capture
 from lab.actors.kamailio import actor as kamailio
-from lab.actors.kamailio.server import CONFIGURATION, LOG
+from lab.actors.kamailio.config import CONFIGURATION, TLS_CONFIGURATION
+from lab.actors.kamailio.server import LOG
 from lab.actors.observer import Observer
 from lab.actors.pjsip import client as pjsip_client
 from lab.actors.pjsip.settings import MEMORY_FILE
@@ -259,7 +260,7 @@ class Stage:
                 log=self._folder / "server.out",
                 image=images.of_server(self.cell),
                 reads=(self.certificates,),
-                writes=tuple(self._folder / name for name in (CONFIGURATION, LOG, STATISTICS)),
+                writes=tuple(self._folder / name for name in (CONFIGURATION, TLS_CONFIGURATION, LOG, STATISTICS)),
             )
         return Part(
             program=sip_server.main,

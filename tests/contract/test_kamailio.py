@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from lab import certificates
 from lab.actors.kamailio import actor, child
 from lab.mitigations.flow_timer import FlowTimer
 from lab.mitigations.refresh_subscription import RefreshSubscription
@@ -18,7 +19,7 @@ from lab.mitigations.server_options import ServerOptions
 from lab.mitigations.server_outbound import ServerOutbound
 from lab.mitigations.short_expiry import ShortExpiry
 from lab.model.wire import to_json
-from lab.network.sockets import listening
+from lab.network.sockets import certificate_met, client_certificate_met, listening
 from lab.units import Seconds
 from tests.contract.pjsip_stage import ADDRESS, Actor, Stage
 from tests.e2e.lab_command import wait_until
@@ -195,6 +196,45 @@ def test_statistics(serve: Serve, stage_apart: Stage) -> None:
     counted = json.loads((stage_apart.folder / "counted.json").read_text("utf-8"))
     assert counted["statistics"]["core:rcv_requests_subscribe"] == 1
     assert [connection["type"] for connection in counted["core.tcp_list"]] == ["TLS"]
+
+
+def test_certificates_change_while_it_runs(serve: Serve, stage_apart: Stage) -> None:
+    """For who connects; the client that is connected stays. Of each that is refused the reason is told."""
+    files, namespace = stage_apart.certificate, stage_apart.namespace
+    assert namespace is not None
+    server = serve(expired=str(files.expired), client_ca=str(files.ca), revoked=str(files.revoked))
+    client = stage_apart.client(PORTS["tls"], certificate=files.client, key=files.client_key)
+    assert server.expect("flow", state="secured")["subject"] == certificates.CLIENT
+    client.expect("subscribed")
+
+    def shown() -> str:
+        own = (files.client, files.client_key)
+        return client_certificate_met(namespace, ADDRESS, PORTS["tls"], files.ca, *own)
+
+    assert shown() == "accepted"
+    server.tell("revocation", listed=True)
+    server.expect("obeyed", do="revocation", listed=True)
+    assert shown() == "revoked"
+    assert server.expect("flow", state="failed")["reason"] == "certificate verify failed"
+    server.tell("revocation", listed=False)
+    server.expect("obeyed", do="revocation", listed=False)
+    assert shown() == "accepted"
+    server.tell("certificate", expired=True)
+    server.expect("obeyed", do="certificate", expired=True)
+    assert certificate_met(namespace, ADDRESS, PORTS["tls"], files.ca) == "expired"
+    assert server.expect("flow", state="failed")["reason"] == "sslv3 alert certificate expired"
+    server.tell("certificate", expired=False)
+    server.expect("obeyed", do="certificate", expired=False)
+    assert shown() == "accepted"
+    server.tell("notify", probe="p", within=10.0)
+    server.expect("probe", probe="p", state="answered")
+
+
+def test_who_shows_no_certificate_is_refused(serve: Serve, stage_apart: Stage) -> None:
+    files = stage_apart.certificate
+    server = serve(client_ca=str(files.ca))
+    stage_apart.client(PORTS["tls"]).expect("transport", state="disconnected")
+    assert server.expect("flow", state="failed")["reason"] == "peer did not return a certificate"
 
 
 def test_a_configuration_that_cannot_work_ends_the_actor_with_its_reason(stage_apart: Stage, serve: Serve) -> None:

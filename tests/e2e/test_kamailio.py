@@ -59,6 +59,28 @@ def test_the_article_s_claims_hold_with_kamailio(name: str, tmp_path: Path) -> N
     assert json.loads((folder / "kamailio.json").read_text("utf-8"))["statistics"]["core:rcv_requests_subscribe"] == 1
 
 
+CERTIFICATES = [
+    ("expired-certificate", "reconnect,expired-closed", "PJSIP_TLS_ECERTVERIF"),
+    ("revoked-client-certificate", "reconnect,revoked-closed", "certificate verify failed"),
+]
+
+
+@pytest.mark.parametrize(("name", "struck", "reason"), CERTIFICATES, ids=[name for name, _, _ in CERTIFICATES])
+def test_certificates_that_stop_being_good(name: str, struck: str, reason: str, tmp_path: Path) -> None:
+    """The claims hold that were made of the scripted server; the cause stands on the refusal, as its side tells it."""
+    done = run(
+        *("run", ROOT / "scenarios" / "field" / f"{name}.yaml", "--clock", "virtual", "--server", "kamailio", "--json"),
+        *("--out", tmp_path / "runs"),
+        home=tmp_path,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    cells = {cell["name"]: cell for cell in json.loads(done.stdout)["cells"]}
+    assert all(cell["claim"]["holds"] for cell in cells.values())
+    record = (tmp_path / "runs" / "latest" / cells[struck]["folder"] / "record.jsonl").read_text("utf-8").splitlines()
+    _, refusal = (json.loads(record[number - 1]) for number in cells[struck]["cause"]["evidence"])
+    assert reason in refusal["reason"]
+
+
 @pytest.mark.parametrize("clock", ["real", "virtual"])
 def test_a_matrix_of_servers(clock: str, tmp_path: Path) -> None:
     """In one run, side by side."""

@@ -336,6 +336,16 @@ def test_a_revocation_nobody_was_refused_for_is_not_the_cause(other: list[Line])
     assert (outcome.cause.kind, outcome.cause.at_s) == (Cause.CLIENT_IDLE_TIMER, 93.0)
 
 
+def test_a_revocation_for_which_kamailio_refused_the_client_is_the_cause() -> None:
+    """It logs no reason; the proof of the fault has shown that this very certificate is on its list."""
+    refusal = {**turned_away(), "reason": "certificate verify failed"}
+    outcome = outcome_with(
+        REVOKED, *begins(REVOKED, until=110, met="revoked"), refusal, idle_timer(93), met="delivered"
+    )
+    assert outcome.cause is not None
+    assert (outcome.cause.kind, outcome.cause.at_s) == (Cause.CLIENT_CERTIFICATE_REVOKED, 50.0)
+
+
 def test_a_server_that_still_serves_at_its_old_address_is_not_the_cause() -> None:
     """Whoever stays is served, and whoever comes again finds it."""
     outcome = outcome_with(BESIDE, *begins(BESIDE, **TOLD, rules=0), idle_timer(93), met="delivered")
@@ -352,7 +362,8 @@ def test_a_server_found_at_its_new_address_has_not_moved_for_what_comes_later() 
 
 
 @pytest.mark.parametrize(
-    "reason", ["CERTIFICATE_VERIFY_FAILED: certificate revoked", "SSLV3_ALERT_CERTIFICATE_REVOKED"]
+    "reason",
+    ["CERTIFICATE_VERIFY_FAILED: certificate revoked", "SSLV3_ALERT_CERTIFICATE_REVOKED", "certificate verify failed"],
 )
 def test_a_revoked_certificate_is_not_the_servers(reason: str) -> None:
     """With both faults in one run, a refusal for the revocation does not show that the expiry harmed anybody."""

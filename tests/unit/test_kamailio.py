@@ -16,7 +16,7 @@ import pytest
 from lab.actors.channel import Channel, Lines
 from lab.actors.kamailio import child, log
 from lab.actors.kamailio.clients import Asked, Clients
-from lab.actors.kamailio.config import Wanted, render
+from lab.actors.kamailio.config import Certificates, Wanted, render, render_tls
 from lab.actors.kamailio.flows import Flow, Flows
 from lab.actors.sip_server.settings import Settings
 from lab.errors import HostNotCapable
@@ -24,7 +24,6 @@ from lab.judge.verdict import why_unsupported
 from lab.loader.load import load
 from lab.model.fault import (
     ExpiredCertificate,
-    RevokedClientCertificate,
     ServerClose,
     ServerMute,
     ServerRestart,
@@ -46,11 +45,17 @@ SETTINGS = Settings(
     seed=1,
     certificate="/run folder/server.pem",
     key='/run folder/"quoted".key',
+    expired="/run folder/expired.pem",
+    revoked="/run folder/revoked.pem",
 )
 
 
 def configuration(wanted: Wanted | None = None, **changes: Any) -> str:
-    return render(SETTINGS._replace(**changes), wanted or Wanted(600))
+    return render(SETTINGS._replace(**changes), wanted or Wanted(600), Path("/cell folder"))
+
+
+def tls(certificates: Certificates = Certificates(), **changes: Any) -> str:  # noqa: B008  (immutable)
+    return render_tls(SETTINGS._replace(**changes), certificates)
 
 
 def test_nothing_is_left_to_fill_in() -> None:
@@ -68,7 +73,6 @@ def test_nothing_is_left_to_fill_in() -> None:
         ({"wanted": Wanted(30)}, 'modparam("presence", "max_expires", 30)'),
         ({"wanted": Wanted(600, outbound=True)}, 'modparam("registrar", "outbound_mode", 1)'),
         ({"wanted": Wanted(600, outbound=True, flow_timer=25)}, 'modparam("registrar", "flow_timer", 25)'),
-        ({"key": None}, 'modparam("tls", "private_key", "/run folder/server.pem")'),
     ],
 )
 def test_each_setting_changes_the_configuration(changed: dict[str, Any], line: str) -> None:
@@ -77,7 +81,32 @@ def test_each_setting_changes_the_configuration(changed: dict[str, Any], line: s
 
 
 def test_a_path_cannot_end_its_string() -> None:
-    assert r'"private_key", "/run folder/\"quoted\".key")' in configuration()
+    assert r'private_key = "/run folder/\"quoted\".key"' in tls().splitlines()
+    assert 'modparam("tls", "config", "/cell folder/tls.cfg")' in configuration().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("changed", "line"),
+    [
+        ({"key": None}, 'private_key = "/run folder/server.pem"'),
+        ({"client_ca": "/run folder/ca.pem"}, "require_certificate = yes"),
+        ({"client_ca": "/run folder/ca.pem"}, 'ca_list = "/run folder/ca.pem"'),
+        ({"certificates": Certificates(expired=True)}, 'certificate = "/run folder/expired.pem"'),
+        ({"certificates": Certificates(listed=True)}, 'crl = "/run folder/revoked.pem"'),
+    ],
+)
+def test_each_setting_of_tls_changes_its_file(changed: dict[str, Any], line: str) -> None:
+    """That of who connects; whom Kamailio connects to has no certificate that anybody could check."""
+    about_clients, _, about_others = tls().partition("\n\n")
+    assert line not in about_clients.splitlines()
+    theirs, _, others = tls(**changed).partition("\n\n")
+    assert line in theirs.splitlines()
+    assert others == about_others
+
+
+def test_it_says_who_a_client_is_only_if_it_asks() -> None:
+    assert "tls_peer_subject_cn" not in configuration()
+    assert "tls_peer_subject_cn" in configuration(client_ca="/run folder/ca.pem")
 
 
 def test_flows_or_contacts() -> None:
@@ -121,6 +150,29 @@ def test_a_peer_cannot_write_fields() -> None:
     assert told.get("contact") == "x cseq=9"
 
 
+def refusal(process: str, reason: str) -> bytes:
+    error = f"TLS accept:error:0A000086:SSL routines::{reason} (sni: unknown)"
+    return f" {process} ERROR: tls [tls_util.h:50]: tls_err_ret(): {error}".encode()
+
+
+def origin(process: str, peer: str) -> bytes:
+    return f" {process} ERROR: tls [tls_server.c:1334]: tls_h_read_f(): src addr: {peer}".encode()
+
+
+def test_a_handshake_that_fails_is_told_with_its_reason_and_whose_it_was() -> None:
+    """Each process writes two lines; those of two may come in any order."""
+    handshakes = log.Handshakes()
+    assert handshakes.read(refusal("6(17)", "certificate verify failed")) is None
+    assert handshakes.read(refusal("7(18)", "sslv3 alert certificate expired")) is None
+    other = b" 7(18) ERROR: tls [tls_server.c:1337]: tls_h_read_f(): dst addr: 203.0.113.10:5061"
+    assert handshakes.read(other) is None
+    first = handshakes.read(origin("6(17)", "198.51.100.2:40000"))
+    assert first == log.Refused("198.51.100.2:40000", "certificate verify failed")
+    second = handshakes.read(origin("7(18)", "198.51.100.2:40001"))
+    assert second == log.Refused("198.51.100.2:40001", "sslv3 alert certificate expired")
+    assert handshakes.read(origin("6(17)", "198.51.100.2:40000")) is None  # it has been told
+
+
 class Heard:
     """What went into a channel."""
 
@@ -155,6 +207,16 @@ def test_a_flow_is_told_once(heard: Heard) -> None:
     flows.ended("tcp:198.51.100.2:9", "closed", "fin", at=3.0)  # never seen
     assert [(event["id"], event["state"], event["at"]) for event in heard.events()] == [("f1", "reset", 3.0)]
     assert ended == [first]
+
+
+def test_a_handshake_that_fails_is_a_flow_that_never_was(heard: Heard) -> None:
+    flows = Flows(heard.channel, lambda flow: None)
+    flows.refused("tls:198.51.100.2:40000", "certificate verify failed")
+    told = [(event["id"], event["state"], event["reason"]) for event in heard.events()]
+    assert told == [("f1", "accepted", ""), ("f1", "failed", "certificate verify failed")]
+    assert flows.find("tls", "198.51.100.2:40000") is None
+    flows.seen("tls:198.51.100.2:40001", 2, at=1.0, subject="alice")
+    assert [(event["id"], event.get("subject")) for event in heard.events()] == [("f2", None), ("f2", "alice")]
 
 
 def test_the_same_port_again_is_another_flow(heard: Heard) -> None:
@@ -222,8 +284,7 @@ def test_what_kamailio_cannot_do_is_not_run() -> None:
         (ServerMute(at=When(offset=1.0)), True),
         (ServerSlow(at=When(offset=1.0), by=Seconds(2)), True),
         (ServerRestart(at=When(offset=1.0), keeps_state=True), True),
-        (ExpiredCertificate(at=When(offset=1.0)), True),
-        (RevokedClientCertificate(at=When(offset=1.0)), True),
+        (ExpiredCertificate(at=When(offset=1.0)), False),
         (ServerRestart(at=When(offset=1.0), keeps_state=False), False),
         (ServerClose(at=When(offset=1.0)), False),
     ],
@@ -246,13 +307,9 @@ def test_who_is_not_told_names() -> None:
     assert "no name server" in why_unsupported(kamailio)
 
 
-def test_it_asks_for_no_certificate() -> None:
-    """So a cell whose server must is not run, and neither is one silently without."""
+def test_it_asks_for_certificates() -> None:
     path = ROOT / "scenarios" / "field" / "revoked-client-certificate.yaml"
-    cell = load(path).cells[0]
-    kamailio = dataclasses.replace(cell.server, software=Software.KAMAILIO)
-    assert why_unsupported(cell) == ""
-    assert "certificate" in why_unsupported(dataclasses.replace(cell, server=kamailio, faults=()))
+    assert {why_unsupported(cell) for cell in load(path, server=Software.KAMAILIO).cells} == {""}
 
 
 def test_a_host_without_it_is_told_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,7 @@ class _Actor:
                 else:
                     self._server.kill()
 
-    def _obey(self, command: dict[str, Any]) -> None:
+    def _obey(self, command: dict[str, Any]) -> None:  # noqa: C901  (one case per command)
         match command, self._server:
             case {"do": "start", "folder": str(folder), **rest}, None:
                 settings = Settings.read(rest)
@@ -57,6 +57,10 @@ class _Actor:
                 server.go_down()
             case {"do": "come-up"}, KamailioServer() as server:
                 server.do(server.come_up())
+            case {"do": "certificate", "expired": bool(expired)}, KamailioServer() as server:
+                server.do(server.serve_certificate(expired=expired))
+            case {"do": "revocation", "listed": bool(listed)}, KamailioServer() as server:
+                server.do(server.heed_revocation(listed=listed))
             case {"do": "statistics", "file": str(file)}, KamailioServer() as server:
                 server.do(server.statistics(file))
             case _:

@@ -38,7 +38,7 @@ class Flows:
         self._count = 0
         self._flows: dict[tuple[str, str], Flow] = {}
 
-    def seen(self, name: str, connection: int, *, at: float, answered: bool = False) -> Flow:
+    def seen(self, name: str, connection: int, *, at: float, answered: bool = False, subject: str = "") -> Flow:
         """The flow that something came on; said if it is new.
 
         Args:
@@ -46,6 +46,7 @@ class Flows:
             connection: Kamailio's number for it.
             at: when it came.
             answered: it is a response, so Kamailio had begun the flow.
+            subject: who the peer is by its verified certificate; empty if it was not asked for one.
         """
         transport, _, peer = name.partition(":")
         flow = self._flows.get((transport, peer))
@@ -57,8 +58,16 @@ class Flows:
         flow = self._flows[transport, peer] = Flow(f"f{self._count}", transport, peer, connection)
         self._say(flow, "connected" if answered else "accepted", "", at=at)
         if transport == "tls":
-            self._say(flow, "secured", "", at=at)
+            self._say(flow, "secured", "", at=at, **({"subject": subject} if subject else {}))
         return flow
+
+    def refused(self, name: str, reason: str) -> None:
+        """Take note of a connection, just now, whose handshake has failed."""
+        self._count += 1
+        transport, _, peer = name.partition(":")
+        flow = Flow(f"f{self._count}", transport, peer, 0)
+        self._say(flow, "accepted", "", at=None)
+        self._say(flow, "failed", reason, at=None)
 
     def ended(self, name: str, state: str, reason: str, *, at: float | None) -> None:
         """Take note of the end of a flow; one that was never seen has none."""
@@ -81,7 +90,6 @@ class Flows:
         """The flow of a name, if it is still there."""
         return next((flow for flow in self._flows.values() if flow.id == id_), None)
 
-    def _say(self, flow: Flow, state: str, reason: str, *, at: float | None) -> None:
-        self._channel.emit(
-            "flow", at=at, id=flow.id, state=state, transport=flow.transport, peer=flow.peer, reason=reason
-        )
+    def _say(self, flow: Flow, state: str, reason: str, *, at: float | None, **more: str) -> None:
+        more = {"transport": flow.transport, "peer": flow.peer, "reason": reason, **more}
+        self._channel.emit("flow", at=at, id=flow.id, state=state, **more)

@@ -10,6 +10,7 @@ import base64
 import binascii
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 _OURS = re.compile(rb"@lab (?P<what>[a-z-]+) at=(?P<at>\d+\.\d+)(?P<fields>[^\n]*)")
 _FIELD = re.compile(rb" ([a-z_]+)=(\S*)")
@@ -17,6 +18,12 @@ _NULL = b"<null>"
 
 PLAIN = frozenset(("flow", "connection", "cseq", "code"))
 """Fields that Kamailio itself makes; all others are in base64."""
+
+
+_ERROR = re.compile(
+    rb"^ *(?P<process>\d+\(\d+\)) ERROR: tls .*?: TLS accept:error:\w+:[^:]*:[^:]*:(?P<reason>.*) \(sni: "
+)
+_FROM = re.compile(rb"^ *(?P<process>\d+\(\d+\)) ERROR: tls .*?: src addr: (?P<peer>\S+)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +64,31 @@ def parse(line: bytes) -> Told | None:
         except binascii.Error:
             return None
     return Told(match["what"].decode(), float(match["at"]), fields)
+
+
+class Refused(NamedTuple):
+    """A TLS handshake that has failed.
+
+    Attributes:
+        peer: ``host:port``.
+        reason: in OpenSSL's words.
+    """
+
+    peer: str
+    reason: str
+
+
+class Handshakes:
+    """Reads Kamailio's own lines about handshakes that fail: one with the reason, a later one with the peer."""
+
+    def __init__(self) -> None:
+        self._reasons: dict[bytes, str] = {}  # by process, as the log names it
+
+    def read(self, line: bytes) -> Refused | None:
+        """Read one line; what has failed if that is known with it."""
+        if (error := _ERROR.search(line)) is not None:
+            self._reasons[error["process"]] = error["reason"].decode("utf-8", "replace")
+        elif (origin := _FROM.search(line)) is not None:
+            reason = self._reasons.pop(origin["process"], None)
+            return None if reason is None else Refused(origin["peer"].decode("utf-8", "replace"), reason)
+        return None

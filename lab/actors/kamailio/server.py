@@ -13,9 +13,17 @@ from lab.actors.channel import Channel
 from lab.actors.kamailio import log
 from lab.actors.kamailio.child import Child
 from lab.actors.kamailio.clients import REMOVES, Asked, Clients
-from lab.actors.kamailio.config import Wanted, itself, render
+from lab.actors.kamailio.config import (
+    CONFIGURATION,
+    TLS_CONFIGURATION,
+    Certificates,
+    Wanted,
+    itself,
+    render,
+    render_tls,
+)
 from lab.actors.kamailio.flows import Flow, Flows
-from lab.actors.kamailio.log import Told
+from lab.actors.kamailio.log import Handshakes, Told
 from lab.actors.kamailio.probes import NO_VALUE, Probes
 from lab.actors.kamailio.rpc import Rpc
 from lab.actors.sip_server.keepalives import KeepAlives
@@ -29,7 +37,7 @@ from lab.sip.message import Request
 from lab.sip.sender import sender
 from lab.sip.transaction import TIMER_F
 
-CONFIGURATION, LOG = "kamailio.cfg", "server.log"
+LOG = "server.log"
 
 READY_WITHIN_S = 30.0
 """Kamailio starts in less than a second on an idle machine."""
@@ -84,6 +92,8 @@ class KamailioServer:
             on_change=self._in_use,
         )
         self._probes = Probes(self)
+        self._certificates = Certificates()
+        self._handshakes = Handshakes()
         self._child: Child | None = None
         self._began: asyncio.Future[None] = loop.create_future()
         self._registering: dict[tuple[str, int], Asked] = {}  # by Call-ID and CSeq; not answered yet
@@ -135,7 +145,8 @@ class KamailioServer:
             LabFault: it does not start.
         """
         configuration = self._folder / CONFIGURATION
-        configuration.write_text(render(self._settings, self._wanted), encoding="utf-8")
+        configuration.write_text(render(self._settings, self._wanted, self._folder), encoding="utf-8")
+        self._write_tls()
         self._began = self._loop.create_future()
         self._child = Child(configuration, self._folder / LOG, self._loop, on_line=self._line, on_end=self._died)
         try:
@@ -208,6 +219,34 @@ class KamailioServer:
         self.channel.emit("obeyed", do="come-up")
         await self.listen()
 
+    async def serve_certificate(self, *, expired: bool) -> None:
+        """From now on, new TLS connections meet the expired certificate, or the valid one again.
+
+        Raises:
+            LabFault: Kamailio does not take it.
+        """
+        await self._change(self._certificates._replace(expired=expired))
+        self.channel.emit("obeyed", do="certificate", expired=expired)
+
+    async def heed_revocation(self, *, listed: bool) -> None:
+        """From now on, new TLS connections are refused to who is on the revocation list, or that is forgotten.
+
+        Raises:
+            LabFault: Kamailio does not take it.
+        """
+        await self._change(self._certificates._replace(listed=listed))
+        self.channel.emit("obeyed", do="revocation", listed=listed)
+
+    async def _change(self, certificates: Certificates) -> None:
+        self._certificates = certificates
+        self._write_tls()
+        if self._child is not None:  # else it reads the file when it comes up
+            await self.rpc.call("tls.reload")
+
+    def _write_tls(self) -> None:
+        text = render_tls(self._settings, self._certificates)
+        (self._folder / TLS_CONFIGURATION).write_text(text, encoding="utf-8")
+
     async def statistics(self, file: str) -> None:
         """Write counters and connections to a file of the cell's folder, and say so."""
         told: dict[str, Any] = {}
@@ -234,6 +273,9 @@ class KamailioServer:
     def _line(self, line: bytes) -> None:  # noqa: C901  (one case per word)
         told = log.parse(line)
         if told is None:
+            refused = self._handshakes.read(line)
+            if refused is not None:
+                self.flows.refused(f"tls:{refused.peer}", refused.reason)
             return
         at = _moment(told)
         match told.what:
@@ -261,7 +303,7 @@ class KamailioServer:
                 self.clients.unregistered(told.get("aor"), told.get("contact"), at=at)
 
     def _request(self, told: Told, at: float) -> None:
-        flow = self.flows.seen(told.get("flow"), told.number("connection"), at=at)
+        flow = self.flows.seen(told.get("flow"), told.number("connection"), at=at, subject=told.get("subject"))
         method, call_id, cseq = told.get("method"), told.get("call_id"), told.number("cseq")
         headers = tuple((name.capitalize(), told.get(name)) for name in ("via", "contact"))
         self.channel.emit(
