@@ -5,6 +5,7 @@ Nothing is awaited by sleeping: a test waits for an event, and each wait has a d
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +20,7 @@ from lab.mitigations.server_options import ServerOptions
 from lab.mitigations.server_outbound import ServerOutbound
 from lab.mitigations.short_expiry import ShortExpiry
 from lab.model.wire import to_json
-from lab.network.sockets import certificate_met, client_certificate_met, listening
+from lab.network.sockets import certificate_met, client_certificate_met, listening, name_met
 from lab.units import Seconds
 from tests.contract.pjsip_stage import ADDRESS, Actor, Stage
 from tests.e2e.lab_command import wait_until
@@ -144,6 +145,33 @@ def test_a_restart_loses_everything(serve: Serve, stage_apart: Stage) -> None:
     assert set(PORTS.values()) <= listening(stage_apart.namespace)
     server.tell("notify", probe="p", within=10.0)
     assert server.expect("probe", probe="p", state="failed")["reason"] == "no-subscription"
+
+
+def test_a_name_server_stands_beside_it(serve: Serve, stage_apart: Stage) -> None:
+    """It answers as it is told to, and goes on while Kamailio is down."""
+    assert stage_apart.namespace is not None
+    server = serve(name=certificates.NAME)
+
+    def met() -> str:
+        assert stage_apart.namespace is not None
+        return asyncio.run(name_met(stage_apart.namespace, ADDRESS, certificates.NAME))
+
+    assert met() == ADDRESS
+    for mode in ("servfail", "silent"):
+        server.tell("names", mode=mode)
+        server.expect("obeyed", do="names", mode=mode)
+        assert met() == mode
+        assert server.expect("query", type="A")["answer"] == mode
+    server.tell("names", mode="true")
+    server.expect("obeyed", do="names", mode="true")
+    server.tell("go-down", keeps_state=False)
+    server.expect("obeyed", do="go-down")
+    assert met() == ADDRESS
+    server.tell("come-up")
+    server.expect("ready", within=STARTS_WITHIN_S)
+    assert met() == ADDRESS
+    server.tell("stop")
+    assert server.end() == 0
 
 
 def test_it_keeps_a_flow_alive_with_options(serve: Serve, stage_apart: Stage) -> None:

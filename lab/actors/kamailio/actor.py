@@ -10,6 +10,7 @@ from typing import Any
 from lab.actors.channel import Channel
 from lab.actors.command_loop import CommandLoop
 from lab.actors.kamailio.server import KamailioServer
+from lab.actors.sip_server.names import Mode
 from lab.actors.sip_server.settings import Settings
 from lab.errors import LabFault
 
@@ -59,6 +60,8 @@ class _Actor:
                 server.do(server.come_up())
             case {"do": "certificate", "expired": bool(expired)}, KamailioServer() as server:
                 server.do(server.serve_certificate(expired=expired))
+            case {"do": "names", "mode": "true" | "servfail" | "silent" as mode}, KamailioServer() as server:
+                server.answer_names(Mode(mode))
             case {"do": "revocation", "listed": bool(listed)}, KamailioServer() as server:
                 server.do(server.heed_revocation(listed=listed))
             case {"do": "statistics", "file": str(file)}, KamailioServer() as server:

@@ -27,6 +27,7 @@ from lab.actors.kamailio.log import Handshakes, Told
 from lab.actors.kamailio.probes import NO_VALUE, Probes
 from lab.actors.kamailio.rpc import Rpc
 from lab.actors.sip_server.keepalives import KeepAlives
+from lab.actors.sip_server.names import Mode, Names
 from lab.actors.sip_server.settings import Settings
 from lab.errors import LabFault
 from lab.mitigations import classes
@@ -82,6 +83,7 @@ class KamailioServer:
         self._loop = loop
         self._fail = fail
         self._wanted = Wanted(round(settings.subscription_expires))
+        self._names = Names(settings.name, settings.address, channel, loop) if settings.name else None
         self._keepalives = KeepAlives(loop)
         self._attach(settings)
         self.flows = Flows(channel, self._flow_ended)
@@ -139,11 +141,17 @@ class KamailioServer:
     # Commands
 
     async def listen(self) -> None:
-        """Start Kamailio and say ``ready``.
+        """Have names answered, start Kamailio and say ``ready``.
 
         Raises:
             LabFault: it does not start.
+            OSError: the name server's address cannot be bound.
         """
+        if self._names is not None:
+            self._names.listen()
+        await self._start()
+
+    async def _start(self) -> None:
         configuration = self._folder / CONFIGURATION
         configuration.write_text(render(self._settings, self._wanted, self._folder), encoding="utf-8")
         self._write_tls()
@@ -164,6 +172,8 @@ class KamailioServer:
         if self._child is not None:
             self._child.end()
             self._child = None
+        if self._names is not None:
+            self._names.close()
 
     def kill(self) -> None:
         """End everything at once."""
@@ -217,7 +227,7 @@ class KamailioServer:
             LabFault: it does not start.
         """
         self.channel.emit("obeyed", do="come-up")
-        await self.listen()
+        await self._start()
 
     async def serve_certificate(self, *, expired: bool) -> None:
         """From now on, new TLS connections meet the expired certificate, or the valid one again.
@@ -227,6 +237,12 @@ class KamailioServer:
         """
         await self._change(self._certificates._replace(expired=expired))
         self.channel.emit("obeyed", do="certificate", expired=expired)
+
+    def answer_names(self, mode: Mode) -> None:
+        """From now on, the name server beside it answers like this."""
+        if self._names is not None:
+            self._names.answer(mode)
+        self.channel.emit("obeyed", do="names", mode=mode.value)
 
     async def heed_revocation(self, *, listed: bool) -> None:
         """From now on, new TLS connections are refused to who is on the revocation list, or that is forgotten.

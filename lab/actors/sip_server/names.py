@@ -1,8 +1,8 @@
-"""The name server of the scripted SIP server's node: it knows one name, its own (RFC 1035, over UDP).
+"""The name server of the SIP server's node, whichever serves there: it knows one name, its own (RFC 1035, over UDP).
 
 The name means the address that the server listens on first, until the server moves; the name server itself stays there.
 
-A program of its own as far as anybody can see, so it goes on while the SIP server restarts; but it shares its process,
+A program of its own as far as anybody can see, so it goes on while the SIP server restarts; but it shares its actor,
 so it stands still in a freeze.
 
 Does not model: recursion, TCP, EDNS, delegation; NAPTR and SRV records are asked for in vain (NODATA).
