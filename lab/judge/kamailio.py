@@ -22,7 +22,6 @@ def lacks(cell: Cell) -> str:
     kinds = [mitigation.kind for mitigation in cell.strategy.mitigations]
     reasons = [_NO_MITIGATION[kind] for kind in kinds if kind in _NO_MITIGATION]
     reasons += [reason for fault in cell.faults if (reason := _cannot(fault))]
-    reasons += ["Kamailio's INVITE does not ask the client to ring" for probe in cell.probes if probe.ring]
     return reasons[0] if reasons else ""
 
 

@@ -28,7 +28,7 @@ from lab.model.fault import (
     ServerRestart,
     ServerSlow,
 )
-from lab.model.scenario import Cell, ClientCertificate, ProbeKind, Software, Transport
+from lab.model.scenario import Cell, ClientCertificate, ProbeKind, Transport
 from lab.model.topology import Role, Topology
 from lab.model.when import REFRESH_BEFORE_EXPIRY_S, Event
 from lab.units import Seconds
@@ -189,13 +189,12 @@ def _refresh_due(cell: Cell) -> float:
 
 
 def _rings(cell: Cell) -> float | Never:
-    """When a call can ring first: pjsip rings if it is asked to, and Kamailio tells of no ringing."""
+    """When a call can ring first: pjsip rings if it is asked to."""
     calls = [probe for probe in cell.probes if probe.kind_ is ProbeKind.INVITE]
     ringing = [float(probe.at) for probe in calls if probe.ring or cell.client.is_own]
-    if ringing and cell.server.software is not Software.KAMAILIO:
+    if ringing:
         return min(ringing)
-    what = "no probe rings" if not ringing else "Kamailio does not tell that a call rings"
-    return Never(what=what, allowed="a probe such as `{ at: 45 s, kind: invite, ring: 3 s }`", key="at")
+    return Never(what="no probe rings", allowed="a probe such as `{ at: 45 s, kind: invite, ring: 3 s }`", key="at")
 
 
 def _beside(number: int, faults: tuple[Fault, ...]) -> Never | None:

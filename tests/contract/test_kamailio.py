@@ -88,6 +88,18 @@ def test_probes_reach_the_client(transport: str, serve: Serve, stage_apart: Stag
     assert server.end() == 0
 
 
+def test_a_call_rings_before_it_is_accepted(serve: Serve, stage_apart: Stage) -> None:
+    """A second after its 180, which is told once."""
+    server = serve()
+    client = stage_apart.client(PORTS["tls"])
+    client.expect("subscribed")
+    server.tell("invite", probe="call", within=10.0, hold=0.1, ring=1.0)
+    said = [server.expect("probe", probe="call") for _ in range(5)]
+    assert [one["state"] for one in said] == ["sent", "ringing", "talking", "ending", "answered"]
+    assert [one["code"] for one in said] == [None, 180, 200, None, 200]
+    assert said[2]["at"] - said[1]["at"] >= 0.9
+
+
 def test_a_subscription_exists_before_the_client_says_so(serve: Serve, stage_apart: Stage) -> None:
     """Events have the times at which Kamailio did things, however late its log is read."""
     server = serve()

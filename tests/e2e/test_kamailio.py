@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,23 @@ probes: [{{ at: 1 s }}, {{ at: 7 s }}]
 ends: 13 s
 claims:
   - {{ server: [scripted, kamailio], verdict: fail, cause: middlebox-forgot-flow, at: 5 s, within: 1 s }}
+"""
+
+RINGING = """\
+title: A client that rings for longer than it may take to answer
+topology: home-nat
+middlebox: never-forgets
+transport: tcp
+matrix:
+  server: [scripted, kamailio]
+  failure:
+    - { name: nothing }
+    - { name: lost, faults: [black-hole: { at: while the INVITE is pending, node: internet }] }
+probes: [{ at: 8 s, kind: invite, ring: 6 s, within: 2 s, hold: 2 s }]
+ends: 26 s
+claims:
+  - { failure: nothing, verdict: pass }
+  - { verdict: fail, cause: flow-black-holed, at: 8 s }
 """
 
 
@@ -94,6 +112,21 @@ def test_a_matrix_of_servers(clock: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     cells = json.loads(done.stdout)["cells"]
     assert [cell["axes"]["server"] for cell in cells] == ["scripted", "kamailio"]
+
+
+def test_a_call_that_rings_is_the_same_with_both(tmp_path: Path) -> None:
+    """Its 180 is told, a fault can go by it, and the time to answer counts from the end of the ringing."""
+    shutil.copytree(ROOT / "topologies", tmp_path / "topologies")
+    scenario = tmp_path / "ringing.yaml"
+    scenario.write_text(RINGING, "utf-8")
+    done = run("run", scenario, "--clock", "virtual", "--json", "--out", tmp_path / "runs", home=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    cells = json.loads(done.stdout)["cells"]
+    assert len(cells) == 4
+    for cell in cells:
+        record = (tmp_path / "runs" / "latest" / cell["folder"] / "record.jsonl").read_text("utf-8")
+        (rings,) = (line for line in map(json.loads, record.splitlines()) if line.get("state") == "ringing")
+        assert (rings["ev"], rings["code"]) == ("probe", 180)
 
 
 def test_what_it_cannot_do_is_said(tmp_path: Path) -> None:

@@ -43,7 +43,6 @@ from lab.model.scenario import (
     ProbeKind,
     Scenario,
     Server,
-    Software,
     Strategy,
     Transport,
 )
@@ -132,11 +131,6 @@ CASES: list[tuple[str, Cell, Cell]] = [
         "no probe rings",  # pjsip answers at once unless it is asked to ring; another client may ring unasked
         with_(MUTE_AT[RINGING], probes=SILENT_CALL),
         with_(MUTE_AT[RINGING], probes=SILENT_CALL, client=OWN),
-    ),
-    (
-        "Kamailio does not tell that a call rings",
-        with_(MUTE_AT[RINGING], probes=RINGS, server=Server(software=Software.KAMAILIO)),
-        with_(MUTE_AT[RINGING], probes=RINGS),
     ),
     (
         "not before the end of the run (it is not before 110 s)",
@@ -235,7 +229,7 @@ def test_never(what: str, cannot: Cell, can: Cell) -> None:
     assert reason.allowed
     name = type(cannot.faults[number]).__name__
     assert not list(never(can))
-    if not cannot.client.is_own and cannot.server.software is Software.SCRIPTED:
+    if not cannot.client.is_own:
         assert why_unsupported(cannot) == f"fault {number + 1} ({name}) can never happen here: {what}"
         assert why_unsupported(can) == ""
 

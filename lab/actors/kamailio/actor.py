@@ -50,8 +50,14 @@ class _Actor:
                 "within": within,
             }, KamailioServer() as server:
                 server.probe(kind, probe, within)
-            case {"do": "invite", "probe": str(probe), "within": within, "hold": hold}, KamailioServer() as server:
-                server.invite(probe, within, hold)
+            case {
+                "do": "invite",
+                "probe": str(probe),
+                "within": within,
+                "hold": hold,
+                **more,
+            }, KamailioServer() as server:
+                server.invite(probe, within, hold, ring=more.get("ring", 0.0))
             case {"do": "close"}, KamailioServer() as server:
                 server.close_newest()
             case {"do": "go-down", "keeps_state": False}, KamailioServer() as server:

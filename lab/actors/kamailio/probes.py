@@ -16,7 +16,7 @@ from lab.actors.kamailio.clients import Clients, Known
 from lab.actors.kamailio.flows import Flow, Flows
 from lab.actors.kamailio.log import Told
 from lab.actors.kamailio.rpc import Rpc
-from lab.sip.call import SDP, TIMER, silent_sdp
+from lab.sip.call import RING, SDP, TIMER, silent_sdp
 from lab.sip.fields import NameAddr, Uri
 from lab.sip.message import MalformedMessage
 from lab.sip.pidf import CONTENT_TYPE, pidf
@@ -26,6 +26,7 @@ NO_VALUE = "."
 """What ``tm.t_uac_start`` takes for a parameter that is not given."""
 
 STALE_ETAG = 412  # RFC 3903 §11.2.1
+RINGING = 180
 
 
 class Origin(Protocol):
@@ -67,7 +68,7 @@ class Report:
         lost: str | None = None,
         at: float | None = None,
     ) -> None:
-        """Say ``sent``, ``talking``, ``ending``, ``answered`` or ``failed``; ``lost``: the flow that is not there."""
+        """Say ``sent``, ``ringing``, ``talking``, ``ending``, ``answered``, ``failed``; ``lost``: the missing flow."""
         if self.over:
             return
         self.over = state in ("answered", "failed")
@@ -187,14 +188,14 @@ class Probes:
         self._reporting(report, call_id, kind.upper(), target, within)
         self._start(kind.upper(), target, call_id, headers=text, body=body)
 
-    def invite(self, probe: str, within: float, hold: float) -> None:
-        """Have a call made, held and ended."""
+    def invite(self, probe: str, within: float, hold: float, ring: float) -> None:
+        """Have a call made, which rings first, held and ended."""
         report = Report(self._origin, probe, "invite")
         target = self._origin.clients.target()
         if target is None:
             report.say("failed", None, reason="no-subscription")
             return
-        call = Call(self, self._origin, report, target, within=within, hold=hold)
+        call = Call(self, self._origin, report, target, within=within, hold=hold, ring=ring)
         self._calls[call.call_id] = call
         call.begin()
 
@@ -251,6 +252,8 @@ class Probes:
                 future.set_result(told)
             return
         if code < 200:
+            if code == RINGING and call_id in self._calls:
+                self._calls[call_id].rings(flow, at)
             return
         for sent in self._under_way:
             if (sent.method, sent.call_id, sent.cseq) == (method, call_id, told.number("cseq")):
@@ -357,7 +360,7 @@ class Call:
     """One silent call, from its INVITE to its BYE."""
 
     def __init__(
-        self, probes: Probes, origin: Origin, report: Report, target: Known, *, within: float, hold: float
+        self, probes: Probes, origin: Origin, report: Report, target: Known, *, within: float, hold: float, ring: float
     ) -> None:
         self.call_id = origin.new("c")
         self._probes = probes
@@ -366,25 +369,35 @@ class Call:
         self._target = target
         self._within = within
         self._hold = hold
+        self._ring = ring
+        self._rang = False
         self._accepted: Told | None = None
         self._cseq = 0
 
     def begin(self) -> None:
         """Have the INVITE sent."""
         invite = Sent(
-            self._origin, self.call_id, "INVITE", self._target, self._within,
+            self._origin, self.call_id, "INVITE", self._target, self._ring + self._within,
             on_sent=lambda flow, at: self._report.say("sent", flow, at=at),
             on_answered=self._answered,
             on_failed=self._failed,
         )  # fmt: skip
         self._invite = invite
         self._probes.expect(invite)
+        rings = f"{RING}: {self._ring:g}\r\n" if self._ring else ""
         headers = (
             f"From: <sip:{self._origin.address}>\r\nTo: <{_bare(self._target.aor)}>\r\nCall-ID: {self.call_id}\r\n"
-            f"Contact: <{self._origin.own(self._target.transport)}>\r\nSupported: {TIMER}\r\nContent-Type: {SDP}\r\n"
+            f"Contact: <{self._origin.own(self._target.transport)}>\r\nSupported: {TIMER}\r\n{rings}"
+            f"Content-Type: {SDP}\r\n"
         )
         body = silent_sdp(self._origin.address).decode()
         self._probes.start("INVITE", self._target.contact, next_hop(self._origin, self._target), headers, body)
+
+    def rings(self, flow: Flow, at: float) -> None:
+        """The INVITE's 180 has come; it is said once."""
+        if not self._rang:
+            self._rang = True
+            self._report.say("ringing", flow, code=RINGING, at=at)
 
     def late(self, flow: Flow, reply: Told) -> None:
         """The INVITE's 200 has come after its time, or again; Kamailio has sent the ACK."""

@@ -189,9 +189,9 @@ class KamailioServer:
         """Have OPTIONS or MESSAGE sent outside any dialog."""
         self._probes.single(kind, probe, within)
 
-    def invite(self, probe: str, within: float, hold: float) -> None:
-        """Have a call made and held."""
-        self._probes.invite(probe, within, hold)
+    def invite(self, probe: str, within: float, hold: float, *, ring: float = 0.0) -> None:
+        """Have a call made and held, after ringing."""
+        self._probes.invite(probe, within, hold, ring)
 
     def close_newest(self) -> None:
         """Have the flow of the newest subscription ended in order, if there is one."""
