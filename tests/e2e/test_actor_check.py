@@ -36,6 +36,14 @@ def _kernel() -> None:
         kernel.build()
 
 
+def test_example_is_as_short_as_promised() -> None:
+    """The documentation promises forty lines, and they can be read on a screen."""
+    lines = EXAMPLE.read_text().splitlines()
+    assert "whole client in forty lines" in (ROOT / "docs" / "actor-protocol.md").read_text()
+    assert len(lines) <= 40
+    assert max(map(len, lines)) <= 120
+
+
 @pytest.mark.parametrize(("clock", "transport"), [("real", "tls"), ("virtual", "tls"), ("virtual", "tcp")])
 def test_example(tmp_path: Path, clock: str, transport: str) -> None:
     """The documented client conforms; what it leaves out is said to be left out."""
