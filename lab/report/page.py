@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import cache
+from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
 from lab import __version__
@@ -16,7 +17,7 @@ from lab.report.explanation import explain
 if TYPE_CHECKING:
     from jinja2 import Template
 
-SIGNS = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.INCONCLUSIVE: "?", Verdict.UNSUPPORTED: "·"}
+SIGNS = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.INCONCLUSIVE: "?", Verdict.UNSUPPORTED: "—"}
 SCALE = 1000
 """Width of a timeline in its own units."""
 
@@ -33,12 +34,25 @@ class _Shown(NamedTuple):
     story: list[str]
 
 
+class _Sum(NamedTuple):
+    """What the cells of one row come to: those that passed or failed, for the others show nothing of a strategy."""
+
+    passed: int
+    judged: int
+    outage_s: float
+    open_ended: bool  # that outage was not over when its cell ended
+    packets: float  # per hour, the median of the cells, as the two below
+    bytes: float
+    wakeups: float
+
+
 class _Grid(NamedTuple):
-    """The table of verdicts: the first axis downwards, the others across."""
+    """The table of verdicts: strategies downwards, all other axes across."""
 
     rows: list[str]
     columns: list[str]
     cells: dict[tuple[str, str], _Shown]
+    sums: dict[str, _Sum | None]
 
 
 def page(
@@ -74,12 +88,45 @@ def _shown(cell: Cell, result: Outcome | LabError) -> _Shown:
 
 
 def _grid(shown: list[_Shown]) -> _Grid | None:
-    """The table, if there is more than one axis to lay out."""
-    if not shown or len(shown[0].cell.axes) < 2:
+    """The table, if there is an axis to lay out; without strategies the first one goes downwards."""
+    if not shown or not shown[0].cell.axes:
         return None
-    places = {(each.cell.axes[0][1], ", ".join(label for _, label in each.cell.axes[1:])): each for each in shown}
+    places = {_place(each.cell): each for each in shown}
     rows, columns = (list(dict.fromkeys(place[side] for place in places)) for side in (0, 1))
-    return _Grid(rows, columns, places)
+    sums = {row: _sum([each for place, each in places.items() if place[0] == row]) for row in rows}
+    return _Grid(rows, columns, places, sums)
+
+
+def _place(cell: Cell) -> tuple[str, str]:
+    """Row and column."""
+    names = [name for name, _ in cell.axes]
+    down = names.index("strategy") if "strategy" in names else 0
+    labels = [label for _, label in cell.axes]
+    row = labels.pop(down)
+    return row, ", ".join(labels)
+
+
+def _sum(row: list[_Shown]) -> _Sum | None:
+    """What a row comes to; None if nothing in it was judged."""
+    judged = [(e.cell, e.outcome) for e in row if e.outcome and e.outcome.verdict in (Verdict.PASS, Verdict.FAIL)]
+    if not judged:
+        return None
+    metrics = [outcome.metrics for _, outcome in judged]
+    outages = [
+        ((float(cell.ends) if each.to_s is None else each.to_s) - each.from_s, each.to_s is None)
+        for cell, outcome in judged
+        for each in outcome.metrics.outages
+    ]
+    outage_s, open_ended = max(outages, default=(0.0, False))
+    return _Sum(
+        passed=sum(outcome.verdict is Verdict.PASS for _, outcome in judged),
+        judged=len(judged),
+        outage_s=outage_s,
+        open_ended=open_ended,
+        packets=median(each.packets_per_hour for each in metrics),
+        bytes=median(each.bytes_per_hour for each in metrics),
+        wakeups=median(each.radio_wakeups_per_hour for each in metrics),
+    )
 
 
 def _across(cell: Cell, t: float | None) -> float:

@@ -10,7 +10,7 @@ import pytest
 
 from lab.errors import HostNotCapable, LabError
 from lab.judge.verdict import judge
-from lab.model.outcome import CauseFound, Link, Outcome
+from lab.model.outcome import CauseFound, Link, Outage, Outcome
 from lab.model.scenario import Cell, Claim, Scenario
 from lab.model.verdict import Cause, Verdict
 from lab.report.junit import junit
@@ -101,17 +101,28 @@ class _Page(HTMLParser):
         self.places: set[str] = set()
         self.loads: list[str] = []
         self.words = ""
+        self.table: list[list[str]] = []  # the first one: its rows, its fields
+        self.in_table = True
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
         if tag == "a" and given["href"].startswith("#"):
             self.links[given["href"][1:]] = given.get("class", "")
+        if tag == "tr" and self.in_table:
+            self.table.append([])
+        if tag in ("td", "th") and self.in_table:
+            self.table[-1].append("")
         if tag == "details":
             self.places.add(given["id"])
         self.loads += [given[name] for name in ("src", "rel") if name in given]
 
     def handle_data(self, data: str) -> None:
         self.words += data
+        if self.table and self.table[-1] and self.in_table:
+            self.table[-1][-1] += data.strip()
+
+    def handle_endtag(self, tag: str) -> None:
+        self.in_table = self.in_table and tag != "table"
 
 
 def test_page() -> None:
@@ -130,6 +141,47 @@ def test_page() -> None:
     assert seen.loads == []
     for word in (TITLE, CAUSE, "no sentinel", "no TLS", "no netem", "a & b", "1 of 2 claims hold"):
         assert word in seen.words
+
+
+def _lasting(verdict: Verdict, packets: float, *outages: Outage) -> Outcome:
+    outcome = _result(verdict, holds=None)
+    metrics = dataclasses.replace(outcome.metrics, packets_per_hour=packets, outages=outages)
+    return dataclasses.replace(outcome, metrics=metrics)
+
+
+def _table(results: list[tuple[Cell, Outcome | LabError]], scenario: Scenario) -> list[list[str]]:
+    seen = _Page()
+    seen.feed(page(scenario, clock="virtual", results=results, warnings=[]))
+    return seen.table
+
+
+def test_page_sums_rows_up() -> None:
+    """Strategies go downwards, whichever axis they are; what was not judged is in no number of its row."""
+    scenario, results = _run(
+        ("none,idle", _lasting(Verdict.FAIL, 10, Outage(from_s=1, to_s=5), Outage(from_s=6, to_s=9))),
+        ("none,mute", _lasting(Verdict.PASS, 30)),
+        ("none,slow", _lasting(Verdict.INCONCLUSIVE, 9000, Outage(from_s=0, to_s=8))),
+        ("hold,idle", _lasting(Verdict.PASS, 7)),
+        ("hold,mute", _lasting(Verdict.FAIL, 7, Outage(from_s=2, to_s=None))),
+        ("ping,idle", _lasting(Verdict.UNSUPPORTED, 0)),
+    )
+    ends = float(results[0][0].ends)
+    turned = [(dataclasses.replace(cell, axes=cell.axes[::-1]), result) for cell, result in results]
+    for each in (results, turned):
+        head, none, hold, ping = _table(each, scenario)
+        assert head[:5] == ["", "idle", "mute", "slow", "passed"]
+        assert none[:7] == ["none", "✗", "✓", "?", "1/2", "4 s", "20"]
+        assert hold[:7] == ["hold", "✓", "✗", "", "1/2", f"> {ends - 2:.0f} s", "7"]
+        assert ping[:5] == ["ping", "—", "", "", "·"]
+
+
+def test_page_of_one_axis() -> None:
+    """Each strategy is a row with its cost and why it failed."""
+    scenario, results = _run(("none,idle", _lasting(Verdict.FAIL, 10)), ("hold,idle", _lasting(Verdict.PASS, 20)))
+    alone = [(dataclasses.replace(cell, axes=cell.axes[:1]), result) for cell, result in results]
+    _, none, hold = _table(alone, scenario)
+    assert (none[:4], none[-1]) == (["none", "✗", "none seen", "10"], CAUSE)
+    assert (hold[:4], hold[-1]) == (["hold", "✓", "none seen", "20"], "")
 
 
 @pytest.mark.parametrize("count", [0, 1])
