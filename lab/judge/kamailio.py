@@ -9,7 +9,7 @@ from lab.model.fault import (
     ServerRestart,
     ServerSlow,
 )
-from lab.model.scenario import Cell
+from lab.model.scenario import Cell, NotifyRoute
 
 _NO_MITIGATION = {
     "server-crlf": "Kamailio sends no CRLF of its own over a connection, it only answers the client's",
@@ -21,11 +21,11 @@ def lacks(cell: Cell) -> str:
     """Why a cell cannot be had with Kamailio as its server; empty if it can."""
     kinds = [mitigation.kind for mitigation in cell.strategy.mitigations]
     reasons = [_NO_MITIGATION[kind] for kind in kinds if kind in _NO_MITIGATION]
-    reasons += [reason for fault in cell.faults if (reason := _cannot(fault))]
+    reasons += [reason for fault in cell.faults if (reason := _cannot(cell, fault))]
     return reasons[0] if reasons else ""
 
 
-def _cannot(fault: Fault) -> str:
+def _cannot(cell: Cell, fault: Fault) -> str:
     match fault:
         case ServerMute():
             return "Kamailio cannot be told to leave requests unanswered"
@@ -33,7 +33,7 @@ def _cannot(fault: Fault) -> str:
             return "Kamailio cannot be told to answer late"
         case ServerRestart(keeps_state=True):
             return "Kamailio keeps its state in memory here, so a restart loses it"
-        case DnsChange():
-            return "Kamailio listens on one address here"
+        case DnsChange() if cell.server.notify_route is NotifyRoute.CONTACT:
+            return "Kamailio listens on both addresses, but is not told from which to connect"
         case _:
             return ""

@@ -140,6 +140,7 @@ class Stage:
         self,
         port: int,
         *mitigations: Any,
+        server: str = ADDRESS,
         transport: str = "tls",
         account: str = "subscribe",
         seed: int = 7,
@@ -151,7 +152,7 @@ class Stage:
         actor = self._actor(main)
         actor.tell(
             "start",
-            server=ADDRESS,
+            server=server,
             port=port,
             transport=transport,
             account=account,

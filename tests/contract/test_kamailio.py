@@ -31,6 +31,7 @@ pytestmark = [
 ]
 
 PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061}
+FURTHER = "127.0.0.2"
 STARTS_WITHIN_S = 60.0
 """Less than a second on an idle machine."""
 
@@ -184,6 +185,31 @@ def test_a_name_server_stands_beside_it(serve: Serve, stage_apart: Stage) -> Non
     assert met() == ADDRESS
     server.tell("stop")
     assert server.end() == 0
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_it_serves_at_a_further_address(transport: str, serve: Serve, stage_apart: Stage) -> None:
+    """Whatever it sends to a client that came there leaves from there, so that the client's NAT lets it in."""
+    server = serve(further=[FURTHER])
+    client = stage_apart.client(PORTS[transport], server=FURTHER, transport=transport)
+    flow = server.expect("flow", state="accepted")
+    assert flow["own"] == f"{FURTHER}:{PORTS[transport]}"
+    client.expect("subscribed")
+    for kind in ("notify", "message", "options"):
+        server.tell(kind, probe=kind, within=10.0)
+        answered = server.expect("probe", probe=kind, state="answered")
+        assert (answered["code"], answered["flow"]) == (200, flow["id"])
+    server.tell("invite", probe="call", within=10.0, hold=0.1)
+    assert server.expect("probe", probe="call", state="answered")["flow"] == flow["id"]
+    assert f"sip:{FURTHER}:{PORTS[transport]}" in client.log.with_suffix(".pjsip.log").read_text("utf-8", "replace")
+
+
+def test_the_name_moves(serve: Serve, stage_apart: Stage) -> None:
+    assert stage_apart.namespace is not None
+    server = serve(further=[FURTHER], name=certificates.NAME)
+    server.tell("move-name", address=FURTHER)
+    assert server.expect("obeyed", do="move-name")["was"] == ADDRESS
+    assert asyncio.run(name_met(stage_apart.namespace, ADDRESS, certificates.NAME)) == FURTHER
 
 
 def test_it_keeps_a_flow_alive_with_options(serve: Serve, stage_apart: Stage) -> None:

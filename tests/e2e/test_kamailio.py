@@ -101,6 +101,36 @@ def test_names_and_certificates(name: str, struck: str, harm: str, tmp_path: Pat
     assert harm in json.dumps(json.loads(record[line - 1]))
 
 
+def test_a_server_that_moves(tmp_path: Path) -> None:
+    """Kamailio serves at both addresses: the pings go to the new one, the subscription stays with the old one."""
+    done = run(
+        *(
+            "run",
+            ROOT / "scenarios" / "field" / "dns-change.yaml",
+            "--clock",
+            "virtual",
+            "--server",
+            "kamailio",
+            "--json",
+        ),
+        *("--only", "strategy=options-25s-drop-reconnect", "--out", tmp_path / "runs"),
+        home=tmp_path,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    cells = {cell["axes"]["failure"]: cell for cell in json.loads(done.stdout)["cells"]}
+    assert {name: cell["claim"]["holds"] for name, cell in cells.items()} == dict.fromkeys(
+        ("moved", "moved-closed", "moved-silent"), True
+    )
+    folder = tmp_path / "runs" / "latest" / cells["moved-silent"]["folder"]
+    lines = [json.loads(line) for line in (folder / "record.jsonl").read_text("utf-8").splitlines()]
+    own = {line["id"]: line["own"] for line in lines if (line["who"], line["ev"]) == ("server", "flow")}
+    requests = [
+        (line["method"], own[line["flow"]]) for line in lines if (line["who"], line["ev"]) == ("server", "request")
+    ]
+    assert requests[0] == ("SUBSCRIBE", "203.0.113.10:5061")
+    assert set(requests[1:]) == {("OPTIONS", "203.0.113.20:5061")}
+
+
 @pytest.mark.parametrize("clock", ["real", "virtual"])
 def test_a_matrix_of_servers(clock: str, tmp_path: Path) -> None:
     """In one run, side by side."""

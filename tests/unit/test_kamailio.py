@@ -29,7 +29,7 @@ from lab.model.fault import (
     ServerRestart,
     ServerSlow,
 )
-from lab.model.scenario import Software
+from lab.model.scenario import NotifyRoute, Software
 from lab.model.when import When
 from lab.units import Seconds
 
@@ -67,6 +67,7 @@ def test_nothing_is_left_to_fill_in() -> None:
     [
         ({"address": "203.0.113.9"}, "listen=tls:203.0.113.9:5061"),
         ({"ports": {"udp": 5070}}, "listen=udp:203.0.113.10:5070"),
+        ({"further": ["203.0.113.20"]}, "listen=tls:203.0.113.20:5061"),
         ({"answers_crlf": False}, "tcp_crlf_ping=no"),
         ({"notify_route": "contact"}, "tcp_no_connect=no"),
         ({"registration_expires": 77.0}, 'modparam("registrar", "max_expires", 77)'),
@@ -155,22 +156,26 @@ def refusal(process: str, reason: str) -> bytes:
     return f" {process} ERROR: tls [tls_util.h:50]: tls_err_ret(): {error}".encode()
 
 
-def origin(process: str, peer: str) -> bytes:
-    return f" {process} ERROR: tls [tls_server.c:1334]: tls_h_read_f(): src addr: {peer}".encode()
+def end(process: str, which: str) -> bytes:
+    return f" {process} ERROR: tls [tls_server.c:1334]: tls_h_read_f(): {which}".encode()
 
 
 def test_a_handshake_that_fails_is_told_with_its_reason_and_whose_it_was() -> None:
-    """Each process writes two lines; those of two may come in any order."""
+    """Each process writes three lines; those of two may come in any order."""
     handshakes = log.Handshakes()
-    assert handshakes.read(refusal("6(17)", "certificate verify failed")) is None
-    assert handshakes.read(refusal("7(18)", "sslv3 alert certificate expired")) is None
-    other = b" 7(18) ERROR: tls [tls_server.c:1337]: tls_h_read_f(): dst addr: 203.0.113.10:5061"
-    assert handshakes.read(other) is None
-    first = handshakes.read(origin("6(17)", "198.51.100.2:40000"))
-    assert first == log.Refused("198.51.100.2:40000", "certificate verify failed")
-    second = handshakes.read(origin("7(18)", "198.51.100.2:40001"))
-    assert second == log.Refused("198.51.100.2:40001", "sslv3 alert certificate expired")
-    assert handshakes.read(origin("6(17)", "198.51.100.2:40000")) is None  # it has been told
+    own = "dst addr: 203.0.113.10:5061"
+    for line in (
+        refusal("6(17)", "certificate verify failed"),
+        refusal("7(18)", "sslv3 alert certificate expired"),
+        end("6(17)", "src addr: 198.51.100.2:40000"),
+        end("7(18)", "src addr: 198.51.100.2:40001"),
+    ):
+        assert handshakes.read(line) is None
+    second = handshakes.read(end("7(18)", own))
+    assert second == log.Refused("tls:198.51.100.2:40001/203.0.113.10:5061", "sslv3 alert certificate expired")
+    first = handshakes.read(end("6(17)", own))
+    assert first == log.Refused("tls:198.51.100.2:40000/203.0.113.10:5061", "certificate verify failed")
+    assert handshakes.read(end("6(17)", own)) is None  # it has been told
 
 
 class Heard:
@@ -200,29 +205,41 @@ def heard() -> Iterator[Heard]:
 def test_a_flow_is_told_once(heard: Heard) -> None:
     ended: list[Flow] = []
     flows = Flows(heard.channel, ended.append)
-    first = flows.seen("tls:198.51.100.2:40000", 1, at=1.0)
-    assert flows.seen("tls:198.51.100.2:40000", 1, at=2.0) == first
+    first = flows.seen("tls:198.51.100.2:40000/203.0.113.10:5061", 1, at=1.0)
+    assert flows.seen("tls:198.51.100.2:40000/203.0.113.10:5061", 1, at=2.0) == first
     assert [event["state"] for event in heard.events()] == ["accepted", "secured"]
-    flows.ended("tls:198.51.100.2:40000", "reset", "Connection reset by peer", at=3.0)
-    flows.ended("tcp:198.51.100.2:9", "closed", "fin", at=3.0)  # never seen
+    flows.ended("tls:198.51.100.2:40000/203.0.113.10:5061", "reset", "Connection reset by peer", at=3.0)
+    flows.ended("tcp:198.51.100.2:9/203.0.113.10:5061", "closed", "fin", at=3.0)  # never seen
     assert [(event["id"], event["state"], event["at"]) for event in heard.events()] == [("f1", "reset", 3.0)]
     assert ended == [first]
 
 
 def test_a_handshake_that_fails_is_a_flow_that_never_was(heard: Heard) -> None:
     flows = Flows(heard.channel, lambda flow: None)
-    flows.refused("tls:198.51.100.2:40000", "certificate verify failed")
+    flows.refused("tls:198.51.100.2:40000/203.0.113.10:5061", "certificate verify failed")
     told = [(event["id"], event["state"], event["reason"]) for event in heard.events()]
     assert told == [("f1", "accepted", ""), ("f1", "failed", "certificate verify failed")]
     assert flows.find("tls", "198.51.100.2:40000") is None
-    flows.seen("tls:198.51.100.2:40001", 2, at=1.0, subject="alice")
+    flows.seen("tls:198.51.100.2:40001/203.0.113.10:5061", 2, at=1.0, subject="alice")
     assert [(event["id"], event.get("subject")) for event in heard.events()] == [("f2", None), ("f2", "alice")]
+
+
+def test_the_same_peer_at_another_address_is_another_flow(heard: Heard) -> None:
+    """A client that sends by UDP to both has one port, and two flows."""
+    flows = Flows(heard.channel, lambda flow: None)
+    for own in ("203.0.113.10:5060", "203.0.113.20:5060"):
+        flows.seen(f"udp:198.51.100.2:40000/{own}", 0, at=1.0)
+    told = [(event["id"], event["own"]) for event in heard.events()]
+    assert told == [("f1", "203.0.113.10:5060"), ("f2", "203.0.113.20:5060")]
+    newest = flows.find("udp", "198.51.100.2:40000")
+    assert newest is not None
+    assert newest.id == "f2"
 
 
 def test_the_same_port_again_is_another_flow(heard: Heard) -> None:
     flows = Flows(heard.channel, lambda flow: None)
-    flows.seen("tcp:198.51.100.2:40000", 1, at=1.0)
-    assert flows.seen("tcp:198.51.100.2:40000", 2, at=2.0).id == "f2"
+    flows.seen("tcp:198.51.100.2:40000/203.0.113.10:5061", 1, at=1.0)
+    assert flows.seen("tcp:198.51.100.2:40000/203.0.113.10:5061", 2, at=2.0).id == "f2"
     assert [(event["id"], event["state"]) for event in heard.events()] == [
         ("f1", "accepted"), ("f1", "closed"), ("f2", "accepted"),
     ]  # fmt: skip
@@ -293,6 +310,15 @@ def test_faults(fault: Any, unsupported: bool) -> None:
     path = ROOT / "scenarios" / "article" / "idle-subscription.yaml"
     cell = dataclasses.replace(load(path, server=Software.KAMAILIO).cells[0], faults=(fault,))
     assert bool(why_unsupported(cell)) == unsupported
+
+
+@pytest.mark.parametrize(("route", "unsupported"), [(NotifyRoute.FLOW, False), (NotifyRoute.CONTACT, True)])
+def test_a_server_that_connects_by_itself_cannot_move(route: NotifyRoute, unsupported: bool) -> None:
+    """By contact it connects to the client, which a server that has moved does from its new address."""
+    path = ROOT / "scenarios" / "field" / "dns-change.yaml"
+    cell = load(path, server=Software.KAMAILIO).cells[0]
+    changed = dataclasses.replace(cell, server=dataclasses.replace(cell.server, notify_route=route))
+    assert ("from which" in why_unsupported(changed)) == unsupported
 
 
 def test_who_is_not_told_names() -> None:

@@ -68,6 +68,8 @@ class _Actor:
                 server.do(server.serve_certificate(expired=expired))
             case {"do": "names", "mode": "true" | "servfail" | "silent" as mode}, KamailioServer() as server:
                 server.answer_names(Mode(mode))
+            case {"do": "move-name", "address": str(address)}, KamailioServer() as server:
+                server.move_name(address)
             case {"do": "revocation", "listed": bool(listed)}, KamailioServer() as server:
                 server.do(server.heed_revocation(listed=listed))
             case {"do": "statistics", "file": str(file)}, KamailioServer() as server:

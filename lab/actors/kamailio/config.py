@@ -63,7 +63,8 @@ def render(settings: Settings, wanted: Wanted, folder: Path) -> str:
         head += ["#!define WITH_TLS", "enable_tls=yes"]
     if by_flow:
         head.append("#!define BY_FLOW")
-    head += [f"listen={transport}:{settings.address}:{port}" for transport, port in settings.ports.items()]
+    addresses = (settings.address, *settings.further)
+    head += [f"listen={transport}:{each}:{port}" for each in addresses for transport, port in settings.ports.items()]
     values = {
         "ADDRESS": settings.address,
         "ANSWERS_CRLF": _word(settings.answers_crlf),
@@ -106,8 +107,9 @@ def render_tls(settings: Settings, certificates: Certificates) -> str:
 
 
 def itself(settings: Settings) -> str:
-    """Where requests of Kamailio to itself come from, as its log has it."""
-    return f"udp:{settings.address}:{settings.ports['udp']}"
+    """The way of Kamailio's requests to itself, as its log has it."""
+    own = f"{settings.address}:{settings.ports['udp']}"
+    return f"udp:{own}/{own}"
 
 
 def _word(yes: bool) -> str:  # noqa: FBT001  (the value is what it is about)

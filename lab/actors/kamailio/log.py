@@ -23,7 +23,7 @@ PLAIN = frozenset(("flow", "connection", "cseq", "code"))
 _ERROR = re.compile(
     rb"^ *(?P<process>\d+\(\d+\)) ERROR: tls .*?: TLS accept:error:\w+:[^:]*:[^:]*:(?P<reason>.*) \(sni: "
 )
-_FROM = re.compile(rb"^ *(?P<process>\d+\(\d+\)) ERROR: tls .*?: src addr: (?P<peer>\S+)$")
+_END = re.compile(rb"^ *(?P<process>\d+\(\d+\)) ERROR: tls .*?: (?P<which>src|dst) addr: (?P<end>\S+)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,25 +70,30 @@ class Refused(NamedTuple):
     """A TLS handshake that has failed.
 
     Attributes:
-        peer: ``host:port``.
+        flow: as the lab's lines name it.
         reason: in OpenSSL's words.
     """
 
-    peer: str
+    flow: str
     reason: str
 
 
 class Handshakes:
-    """Reads Kamailio's own lines about handshakes that fail: one with the reason, a later one with the peer."""
+    """Reads Kamailio's own lines about handshakes that fail: one with the reason, then one for each end."""
 
     def __init__(self) -> None:
         self._reasons: dict[bytes, str] = {}  # by process, as the log names it
+        self._peers: dict[bytes, str] = {}
 
     def read(self, line: bytes) -> Refused | None:
         """Read one line; what has failed if that is known with it."""
         if (error := _ERROR.search(line)) is not None:
             self._reasons[error["process"]] = error["reason"].decode("utf-8", "replace")
-        elif (origin := _FROM.search(line)) is not None:
-            reason = self._reasons.pop(origin["process"], None)
-            return None if reason is None else Refused(origin["peer"].decode("utf-8", "replace"), reason)
+        elif (found := _END.search(line)) is not None:
+            process, end = found["process"], found["end"].decode("utf-8", "replace")
+            if found["which"] == b"src":
+                self._peers[process] = end
+                return None
+            reason, peer = self._reasons.pop(process, None), self._peers.pop(process, None)
+            return None if reason is None or peer is None else Refused(f"tls:{peer}/{end}", reason)
         return None

@@ -39,8 +39,11 @@ class Origin(Protocol):
     flows: Flows
     rpc: Rpc
 
-    def own(self, transport: str) -> str:
-        """The server's own URI."""
+    def own(self, transport: str, flow: str = "") -> str:
+        """The server's own URI; on a flow, as that has it."""
+
+    def socket(self, transport: str, flow: str = "") -> str:
+        """From where a request leaves: with UDP it is the flow's own end; a connection knows its own."""
 
     def new(self, prefix: str) -> str:
         """A new Call-ID."""
@@ -225,9 +228,10 @@ class Probes:
         """Look for a request in the log, and for what becomes of it."""
         self._under_way.append(sent)
 
-    def start(self, method: str, uri: str, next_hop: str, headers: str, body: str) -> None:
+    def start(self, method: str, uri: str, target: Known, headers: str, body: str) -> None:
         """Have ``tm`` send a request."""
-        arguments = [method, uri, next_hop, NO_VALUE, headers, *([body] if body else [])]
+        way = (_next_hop(self._origin, target), self._origin.socket(target.transport, target.flow))
+        arguments = [method, uri, *way, headers, *([body] if body else [])]
         self._origin.do(self._call("tm.t_uac_start", *arguments))
 
     # What the log says
@@ -317,12 +321,12 @@ class Probes:
         return sent
 
     def _start(self, method: str, target: Known, call_id: str, *, headers: str = "", body: str = "") -> None:
-        own = self._origin.own(target.transport)
+        own = self._origin.own(target.transport, target.flow)
         fixed = (
             f"From: <sip:{self._origin.address}>\r\nTo: <{_bare(target.aor)}>\r\nCall-ID: {call_id}\r\n"
             f"Contact: <{own}>\r\n"
         )
-        self.start(method, target.contact, next_hop(self._origin, target), fixed + headers, body)
+        self.start(method, target.contact, target, fixed + headers, body)
 
     async def _call(self, method: str, *parameters: str) -> None:
         await self._origin.rpc.call(method, *parameters)
@@ -352,7 +356,8 @@ class Probes:
             f"Expires: 86400\r\n{known}Content-Type: {CONTENT_TYPE}\r\n"
         )
         body = pidf(presentity, note).decode()
-        await self._call("tm.t_uac_start", "PUBLISH", presentity, self._origin.own("udp"), NO_VALUE, headers, body)
+        way = (self._origin.own("udp"), self._origin.socket("udp"))
+        await self._call("tm.t_uac_start", "PUBLISH", presentity, *way, headers, body)
         return await future
 
 
@@ -387,11 +392,11 @@ class Call:
         rings = f"{RING}: {self._ring:g}\r\n" if self._ring else ""
         headers = (
             f"From: <sip:{self._origin.address}>\r\nTo: <{_bare(self._target.aor)}>\r\nCall-ID: {self.call_id}\r\n"
-            f"Contact: <{self._origin.own(self._target.transport)}>\r\nSupported: {TIMER}\r\n{rings}"
-            f"Content-Type: {SDP}\r\n"
+            f"Contact: <{self._origin.own(self._target.transport, self._target.flow)}>\r\n"
+            f"Supported: {TIMER}\r\n{rings}Content-Type: {SDP}\r\n"
         )
         body = silent_sdp(self._origin.address).decode()
-        self._probes.start("INVITE", self._target.contact, next_hop(self._origin, self._target), headers, body)
+        self._probes.start("INVITE", self._target.contact, self._target, headers, body)
 
     def rings(self, flow: Flow, at: float) -> None:
         """The INVITE's 180 has come; it is said once."""
@@ -464,10 +469,10 @@ class Call:
             f"Call-ID: {self.call_id}\r\nCSeq: {self._cseq + 1} BYE\r\n"
         )
         uri = _uri(reply.get("contact")) or self._target.contact
-        self._probes.start("BYE", uri, next_hop(self._origin, self._target), headers, "")
+        self._probes.start("BYE", uri, self._target, headers, "")
 
 
-def next_hop(origin: Origin, target: Known) -> str:
+def _next_hop(origin: Origin, target: Known) -> str:
     """Where a request to a client goes: to the other end of its flow, or (``.``) where its Contact says."""
     return f"sip:{target.peer};transport={target.transport}" if origin.by_flow else NO_VALUE
 

@@ -205,8 +205,9 @@ class KamailioServer:
     async def _close(self, flow: Flow) -> None:
         headers = f"From: <sip:{self.address}>\r\nTo: <sip:{self.address}>\r\nContent-Type: text/plain\r\n"
         uri = f"sip:lab-close@{self.address}"
-        await self.rpc.call("tm.t_uac_start", "MESSAGE", uri, self.own("udp"), NO_VALUE, headers, str(flow.connection))
-        self.flows.ended(f"{flow.transport}:{flow.peer}", "closed", "by server", at=None)
+        way = (self.own("udp"), self.socket("udp"))
+        await self.rpc.call("tm.t_uac_start", "MESSAGE", uri, *way, headers, str(flow.connection))
+        self.flows.ended(flow.name, "closed", "by server", at=None)
 
     def go_down(self) -> None:
         """Kill Kamailio; what it knew is lost."""
@@ -243,6 +244,11 @@ class KamailioServer:
         if self._names is not None:
             self._names.answer(mode)
         self.channel.emit("obeyed", do="names", mode=mode.value)
+
+    def move_name(self, address: str) -> None:
+        """From now on, the name means this address, on which Kamailio listens, too."""
+        was = "" if self._names is None else self._names.move(address)
+        self.channel.emit("obeyed", do="move-name", was=was)
 
     async def heed_revocation(self, *, listed: bool) -> None:
         """From now on, new TLS connections are refused to who is on the revocation list, or that is forgotten.
@@ -291,7 +297,7 @@ class KamailioServer:
         if told is None:
             refused = self._handshakes.read(line)
             if refused is not None:
-                self.flows.refused(f"tls:{refused.peer}", refused.reason)
+                self.flows.refused(refused.flow, refused.reason)
             return
         at = _moment(told)
         match told.what:
@@ -366,14 +372,13 @@ class KamailioServer:
     def _reply(self, told: Told, at: float) -> None:
         name = told.get("flow")
         if name == itself(self._settings):
-            flow = Flow("", "udp", name.partition(":")[2], 0)
+            flow = Flow("", "udp", "", "", 0)
         else:
             flow = self.flows.seen(name, told.number("connection"), at=at, answered=True)
         self._probes.reply(flow, told, at=at)
 
     def _ended(self, told: Told, state: str, at: float) -> None:
-        transport, _, peer = told.get("flow").partition(":")
-        flow = self.flows.find(transport, peer)
+        flow = self.flows.named(told.get("flow"))
         if flow is not None:
             by_us = flow.id in self._closing
             reason = "by server" if by_us else _ENDS[state]
@@ -389,9 +394,17 @@ class KamailioServer:
 
     # What its parts need: see `probes.Origin`
 
-    def own(self, transport: str) -> str:  # noqa: D102
+    def own(self, transport: str, flow: str = "") -> str:  # noqa: D102
         parameter = "" if transport == "udp" else f";transport={transport}"
-        return f"sip:{self.address}:{self._settings.ports[transport]}{parameter}"
+        return f"sip:{self._end(transport, flow)}{parameter}"
+
+    def socket(self, transport: str, flow: str = "") -> str:  # noqa: D102
+        return f"udp:{self._end(transport, flow)}" if transport == "udp" else NO_VALUE
+
+    def _end(self, transport: str, flow: str) -> str:
+        known = self.flows.get(flow)
+        address = self.address if known is None else known.own.rpartition(":")[0]
+        return f"{address}:{self._settings.ports[transport]}"
 
     def new(self, prefix: str) -> str:  # noqa: D102
         self._count += 1
