@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import lab
+from lab import ledger
 from lab.errors import HostNotCapable, LabFault
 
 if TYPE_CHECKING:
@@ -178,11 +179,11 @@ def build(kinds: Sequence[str] = NODES, progress: Callback | None = None, *, ker
 
 
 def _build_all(wanted: Sequence[str], report: Callback, kernel: Path | None) -> None:
-    with docker_client() as client, tempfile.TemporaryDirectory(prefix="lab-images-") as folder:
+    with docker_client() as client, ledger.workplace("images") as (_, folder):
         if not _exists(client, BASE):
             raise HostNotCapable(f"there is no image {BASE}", fix="scripts/base-image")
         report(Progress(wanted[0], "gathering what goes into it"))
-        context = _context(Path(folder), kernel)
+        context = _context(folder, kernel)
         for kind in wanted:
             _build(client, kind, context, report)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json as json_text
 import sys
-import tempfile
 from pathlib import Path
 
 from rich.console import Console
@@ -46,9 +45,8 @@ def check(command: list[str], *, image: str, transport: str, clock: str, json: b
     scenario = _scenario(client, Transport(transport))
     if image:
         daemon.check(images.of_all(scenario.cells))
-    with tempfile.TemporaryDirectory(prefix="lab-actor-") as out:
-        folder = RunFolder.make(Path(out), scenario)
-        book = ledger.Ledger(folder.path.name)
+    with ledger.workplace("actor-check") as (book, out):
+        folder = RunFolder.make(out, scenario)
         cells = [folder.cell(cell) for cell in scenario.cells]
         try:
             errors = run_folders(
@@ -65,7 +63,6 @@ def check(command: list[str], *, image: str, transport: str, clock: str, json: b
         finally:
             if image:
                 remove_containers(book.run)
-            book.close()
         if errors is None:
             return EXIT_INTERRUPTED
         for error in errors.values():

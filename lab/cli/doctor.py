@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from lab import ledger
 from lab.actors.kamailio import child as kamailio
 from lab.backends import daemon, images
 from lab.errors import EXIT_CLAIMS_HOLD, HostNotCapable, LabFault
@@ -92,15 +92,15 @@ def _tried(needed_for: str, what: str, attempt: Callable[[], object]) -> Finding
 
 def _world(needed_for: str, what: str, start: Callable[[Path], list[str]]) -> Iterator[Finding]:
     """Start a world that tries what networks need; first whether it starts at all."""
-    with tempfile.TemporaryDirectory(prefix="lab-doctor-") as folder:
-        try:
-            tried = _spoken_in(start(Path(folder)))
-        except HostNotCapable as lack:
-            yield Finding(needed_for, what, lack.missing, lack.fix)
-            return
-        except LabFault as fault:
-            yield Finding(needed_for, what, str(fault), "`lab run --clock …` with the other clock may work")
-            return
+    try:
+        with ledger.workplace("doctor") as (_, folder):
+            tried = _spoken_in(start(folder))
+    except HostNotCapable as lack:
+        yield Finding(needed_for, what, lack.missing, lack.fix)
+        return
+    except LabFault as fault:
+        yield Finding(needed_for, what, str(fault), "`lab run --clock …` with the other clock may work")
+        return
     yield Finding(needed_for, what)
     for name, missing, fix in tried:
         netem = "netem" in name

@@ -213,7 +213,8 @@ def _compare(cell: Cell, seen: dict[Way, Seen], within: float) -> Compared:
 
 def _show(console: Console, scenario: Scenario, ways: list[Way], compared: list[Compared]) -> None:
     table = Table(title=scenario.title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("cell", "found", *map(str, ways), "furthest apart", "differs"):
+    table.add_column("cell", no_wrap=True, overflow="fold")
+    for name in ("found", *map(str, ways), "furthest apart", "differs"):
         table.add_column(name, overflow="fold")
     for each in compared:
         found = next((seen.found for seen in each.seen.values() if seen.comparable), "unsupported")

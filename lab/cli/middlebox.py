@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json as json_text
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -91,8 +90,8 @@ def test_middleboxes(
     console = terminal.console(stderr=json)
     boxes = [catalogue.middlebox(name) for name in (known if all_of_them else dict.fromkeys(names))]
     claims = [catalogue.middlebox(against) if against else profile for profile in boxes]
-    with tempfile.TemporaryDirectory(prefix="lab-middlebox-") as folder:
-        results = _measure(boxes, claims, Path(folder), decided, memory_mb, console)
+    with ledger.workplace("middlebox-test") as (book, folder):
+        results = _measure(boxes, claims, book, folder, decided, memory_mb, console)
     if results is None:
         return EXIT_INTERRUPTED
     if json:
@@ -113,6 +112,7 @@ Result = list[Compared] | LabError
 def _measure(
     boxes: list[Middlebox],
     claims: list[Middlebox],
+    book: ledger.Ledger,
     folder: Path,
     clock: Clock,
     memory_mb: int,
@@ -132,11 +132,7 @@ def _measure(
             console.print(f"[dim]{done}/{len(boxes)} {Path(message['cell']).name}[/dim]")
 
     console.print(f"{len(boxes)} middleboxes, {clock.value} time")
-    book = ledger.Ledger(folder.name)
-    try:
-        errors = run_folders(folders, folder, clock, memory_mb, book, on_message, job="middlebox")
-    finally:
-        book.close()
+    errors = run_folders(folders, folder, clock, memory_mb, book, on_message, job="middlebox")
     if errors is None:
         return None
     return [

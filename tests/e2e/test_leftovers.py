@@ -57,6 +57,35 @@ def test_kill_9(tmp_path: Path, moment: str) -> None:
     assert again.stdout == "nothing to clean\n"
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("actor", "check", "--", "docs/examples/client.py"),
+        ("middlebox", "test", "linux-strict", "--clock", "real"),
+        ("doctor",),
+    ],
+    ids=lambda command: command[0],
+)
+def test_kill_9_of_what_keeps_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    """Its temporary folder goes at the next `lab clean`, even if a world is at work in it when it is killed."""
+    temporary, before = tmp_path / "temporary", (network(), mounts())
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    process = start(*command, home=tmp_path)
+    wait_until("a world at work", lambda: any(temporary.iterdir()) and processes_of(process.pid))
+    process.kill()
+    process.communicate()
+    assert any(temporary.iterdir())
+    cleaned = run("clean", home=tmp_path)
+    assert cleaned.returncode == 0, cleaned.stderr
+    assert not any(temporary.iterdir())
+    assert not list((tmp_path / "state").rglob("*.jsonl"))
+    wait_until("all processes gone", lambda: not processes_of(process.pid))
+    assert (network(), mounts()) == before
+
+
 def test_clean_ends_only_what_the_ledger_names(tmp_path: Path) -> None:
     """A process that outlived its dead owner is ended; one whose id was reused is not touched."""
     import subprocess

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,80 @@ def test_containers_of_live_runs_are_left_alone(state: Path) -> None:
     book.enter_containers()
     assert ledger.clean(_no_containers) == ()
     book.close()
+
+
+def test_a_workplace_ends_with_its_work(state: Path) -> None:
+    """Its folder and its ledger go together; while it lasts nobody cleans it."""
+    with ledger.workplace("a-try") as (_, folder):
+        (folder / "file").write_text("")
+        assert ledger.clean(_no_containers) == ()
+        assert folder.stat().st_mode & 0o777 == 0o700
+    assert not folder.exists()
+    assert list(state.iterdir()) == []
+
+
+def test_a_workplace_ends_with_work_that_fails(state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Likewise."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    with pytest.raises(KeyboardInterrupt), ledger.workplace("a-try"):
+        raise KeyboardInterrupt
+    assert list((tmp_path / "temporary").iterdir()) == list(state.iterdir()) == []
+
+
+def test_the_ledger_stays_with_what_does(state: Path) -> None:
+    """What could not be ended is for `lab clean`."""
+    with pytest.raises(TeardownIncomplete), ledger.workplace("a-try"):
+        raise TeardownIncomplete(("something",))
+    assert len(list(state.iterdir())) == 1
+
+
+def test_clean_removes_the_folder_of_a_killed_workplace(state: Path) -> None:
+    """With the processes that were at work in it, and after their end."""
+    work = (
+        "import subprocess, time; from lab import ledger\n"
+        "with ledger.workplace('a-try') as (book, folder):\n"
+        "    endless = 'n=0; while :; do n=$((n+1)); : > $n; done'\n"
+        "    book.enter_process(subprocess.Popen(['sh', '-c', endless], cwd=folder).pid)\n"
+        "    print(folder, flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", work], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        folder = Path(process.stdout.readline().strip())
+        assert folder.is_dir()
+        process.kill()
+    said = ledger.clean(_no_containers)
+    assert [sentence.split(" ")[0] for sentence in said] == ["ended", "removed", "closed"]
+    assert not folder.exists()
+    assert list(state.iterdir()) == []
+
+
+def test_clean_removes_no_folder_of_another_user(state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ledger proves nothing about what its writer could not have made."""
+    state.mkdir()
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    entries = [
+        {"what": "owner", "pid": 4194303, "started": 1},
+        {"what": "folder", "pid": 4194303, "started": 1, "path": str(theirs)},
+    ]
+    path = state / "a-run-4194303.jsonl"
+    path.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    lstat = Path.lstat
+
+    def of_another(path: Path) -> os.stat_result:
+        found = lstat(path)
+        return os.stat_result((*found[:4], found.st_uid + 1, *found[5:10])) if path == theirs else found
+
+    monkeypatch.setattr(Path, "lstat", of_another)
+    assert ledger.clean(_no_containers) == ("closed the ledger of the killed run a-run-4194303",)
+    assert theirs.is_dir()
+
+
+def test_a_ledger_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine's fault, with what would mend it, and not a defect of the lab."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    with pytest.raises(HostNotCapable, match="XDG_STATE_HOME"):
+        ledger.Ledger("a-run")
