@@ -1,0 +1,170 @@
+"""The commands of ``lab actor``, as ``lab.cli.main`` defines the others: they import what they need when they run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lab.cli.choices import AccountChoice, ClockChoice, ProbeChoice, TransportChoice
+
+actor_app = typer.Typer(
+    help="Programs that speak the actor protocol (docs/actor-protocol.md): check a client of your own, or be one of the"
+    " lab's and watch it.",
+    no_args_is_help=True,
+)
+actor_run_app = typer.Typer(
+    help="Be one of the lab's actors, print what happens, and end at Ctrl-C.", no_args_is_help=True
+)
+actor_app.add_typer(actor_run_app, name="run")
+
+JsonLines = Annotated[bool, typer.Option("--json", envvar="LAB_JSON", help="Print events as JSON lines.")]
+Share = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        envvar="LAB_SHARE",
+        exists=True,
+        file_okay=False,
+        show_default=False,
+        help="Where the server leaves its CA's certificate, and the client finds it.",
+    ),
+]
+
+
+@actor_app.command("check")
+def actor_check_command(
+    *,
+    command: Annotated[
+        list[str],
+        typer.Argument(metavar="COMMAND…", help="The program and its arguments, after `--`.", show_default=False),
+    ] = [],  # noqa: B006  (typer copies it)
+    image: Annotated[
+        str,
+        typer.Option(help="A container image it runs in; without a command, its own.", show_default=False),
+    ] = "",
+    transport: Annotated[TransportChoice, typer.Option(help="Over what it subscribes.")] = TransportChoice.TLS,
+    clock: Annotated[
+        ClockChoice, typer.Option(help="virtual: in a guest kernel, as scenarios run it by default.")
+    ] = ClockChoice.REAL,
+    json: Annotated[bool, typer.Option("--json", help="Print the result on standard output.")] = False,
+) -> None:
+    """Take a client through all a scenario can ask of it, and say what it does and what not.
+
+    It is started in a network of its own with a SIP server, subscribes, is sent NOTIFY, OPTIONS, MESSAGE and a call,
+    and is told to end; nothing of the host is touched, and root is not needed.
+
+    Exit status: 0 a scenario can use it; 1 it cannot; 2 no such program; 3 this machine cannot do it; 4 the lab failed.
+    """
+    from lab.cli.actor import check
+
+    raise typer.Exit(check(command, image=image, transport=transport.value, clock=clock.value, json=json))
+
+
+@actor_run_app.command("server")
+def actor_run_server_command(
+    *,
+    address: Annotated[str, typer.Option(metavar="IP", envvar="LAB_SERVER", help="Where it listens.")],
+    strategy: Annotated[
+        str, typer.Option(metavar="NAME", envvar="LAB_STRATEGY", help="Its mitigations are the server's part of this.")
+    ] = "none",
+    share: Share = None,
+    json: JsonLines = False,
+) -> None:
+    """The scripted SIP server: presence and registrar for anybody, on UDP and TCP 5060 and TLS 5061.
+
+    `lab actor tell` has it reach for the client.
+    """
+    from lab.cli.standalone import run_server
+
+    raise typer.Exit(run_server(address=address, strategy=strategy, share=share, json=json))
+
+
+@actor_run_app.command("client")
+def actor_run_client_command(
+    *,
+    server: Annotated[str, typer.Option(metavar="IP", envvar="LAB_SERVER", help="Its server.")],
+    transport: Annotated[TransportChoice, typer.Option(envvar="LAB_TRANSPORT")] = TransportChoice.TLS,
+    account: Annotated[
+        AccountChoice,
+        typer.Option(envvar="LAB_ACCOUNT", help="subscribe: to presence and nothing else; register: before that."),
+    ] = AccountChoice.SUBSCRIBE,
+    strategy: Annotated[
+        str, typer.Option(metavar="NAME", envvar="LAB_STRATEGY", help="What keeps it reachable, by its catalogue name.")
+    ] = "none",
+    gateway: Annotated[
+        str,
+        typer.Option(
+            metavar="IP",
+            envvar="LAB_GATEWAY",
+            show_default=False,
+            help="Make this the default route first; needs root and NET_ADMIN, which are then given up.",
+        ),
+    ] = "",
+    share: Share = None,
+    json: JsonLines = False,
+) -> None:
+    """The real pjsip: it subscribes to presence, perhaps registers, and falls silent."""
+    from lab.cli.standalone import run_client
+
+    raise typer.Exit(
+        run_client(
+            server=server,
+            transport=transport.value,
+            account=account.value,
+            strategy=strategy,
+            gateway=gateway,
+            share=share,
+            json=json,
+        )
+    )
+
+
+@actor_run_app.command("middlebox")
+def actor_run_middlebox_command(
+    *,
+    inside: Annotated[str, typer.Option(metavar="IP", envvar="LAB_INSIDE", help="Its address towards the client.")],
+    outside: Annotated[str, typer.Option(metavar="IP", envvar="LAB_OUTSIDE", help="Its address towards the server.")],
+    profile: Annotated[
+        str, typer.Option(metavar="NAME", envvar="LAB_MIDDLEBOX", help="What it does; see lab middlebox list.")
+    ] = "silent-60s",
+    forgets_after: Annotated[
+        str,
+        typer.Option(
+            metavar="SECONDS",
+            envvar="LAB_FORGETS_AFTER",
+            show_default=False,
+            help="Idle time after which it forgets, instead of the profile's, TCP and UDP.",
+        ),
+    ] = "",
+    json: JsonLines = False,
+) -> None:
+    """A NAT between two networks this machine or container is in; prints each mapping as it comes and goes.
+
+    Needs NET_ADMIN and NET_RAW, and conntrack's settings as docker-compose.yml gives them.
+    """
+    from lab.cli.standalone import run_middlebox
+
+    raise typer.Exit(
+        run_middlebox(profile=profile, inside=inside, outside=outside, forgets_after=forgets_after, json=json)
+    )
+
+
+@actor_app.command("tell")
+def actor_tell_command(
+    *,
+    what: Annotated[ProbeChoice, typer.Argument(metavar="notify|message|options|invite", show_default=False)],
+    within: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, help="Time for the client to answer.")] = 5.0,
+    hold: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, help="Length of the call an INVITE makes.")] = 5.0,
+    json: JsonLines = False,
+) -> None:
+    """Have the server that `lab actor run server` started in this place reach for the client.
+
+    notify goes within the newest subscription; the others to whoever registered last, or else to the newest subscriber.
+
+    Exit status: 0 the client accepts; 1 it does not, or is not reached; 3 there is no server here.
+    """
+    from lab.cli.standalone import tell_server
+
+    raise typer.Exit(tell_server(what.value, within=within, hold=hold, json=json))
