@@ -4,19 +4,15 @@ An image's tag carries a digest of everything of ours that decides what is in it
 sources is never used by mistake: it has another name. Debian's packages are not part of the digest; ``prune`` and
 ``build`` fetch newer ones.
 
-Python packages come from the lock file, checked against its hashes, and are unpacked outside: a build asks no package
-index. They, and the lab's own modules, are compiled outside as well, because containers cannot write beside them.
+Python packages are unpacked outside (``lab.backends.packages``), and the lab's own modules are compiled there as well.
 """
 
 from __future__ import annotations
 
-import compileall
 import hashlib
 import os
 import re
 import shutil
-import subprocess
-import sys
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import lab
 from lab import ledger
+from lab.backends import packages
 from lab.errors import HostNotCapable, LabFault
 
 if TYPE_CHECKING:
@@ -40,9 +37,7 @@ KINDS = (*NODES, LAB)
 BASE = "debian:bookworm-slim"
 LABEL = "lab.image"
 """Carried by every image, with its kind."""
-PYTHON = (3, 11)
-"""Debian 12's, which is in the images; what is compiled outside must be for it."""
-DIGEST_DIGITS = 12
+
 
 _PACKAGE = Path(lab.__file__).parent
 _PROJECT = _PACKAGE.parent
@@ -51,37 +46,12 @@ _DOCKERFILE = _PROJECT / "docker" / "Dockerfile"
 _FOLDERS = ("scenarios", "topologies")
 """In the image of the whole lab, besides the package."""
 _SCRIPT = "#!/usr/bin/python3\nfrom lab.cli.main import run\n\nrun()\n"
-_TIME = 1_577_836_800
-"""Of every file in an image, 2020: byte code is checked against it, and layers stay the same."""
 _SILENCE_S = 600
 """A build says nothing while apt works."""
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 """Docker keeps these build arguments out of the image (reference/dockerfile, "Predefined ARGs")."""
 
 _STEP = re.compile(r"Step (?P<number>\d+)/(?P<total>\d+) : (?P<what>\S+ \S+)")
-
-_SETS = {
-    "client": ("pjsua2-python",),
-    "actors": (
-        *(
-            "annotated-doc",
-            "annotated-types",
-            "cffi",
-            "cryptography",
-            "markdown-it-py",
-            "mdurl",
-            "pycparser",
-            "pydantic",
-        ),
-        *("pydantic-core", "pygments", "pyroute2", "rich", "ruamel-yaml", "shellingham", "typer", "typing-extensions"),
-        "typing-inspection",
-    ),
-    "nowhere": (
-        *("colorama", "editables", "hatchling", "packaging", "pathspec", "pluggy", "pywin32", "tomli", "tomlkit"),
-        *("trove-classifiers", "win-inet-pton"),
-    ),
-}
-"""Python packages by where they go; ``actors`` into every image, what is not named here into ``LAB`` only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +104,7 @@ def tag(kind: str) -> str:
     for name, path in _ingredients(kind):
         total.update(f"\0{name}\0".encode())
         total.update(hashlib.sha256(path.read_bytes()).digest())
-    return f"{_name(kind)}:{total.hexdigest()[:DIGEST_DIGITS]}"
+    return f"{_name(kind)}:{total.hexdigest()[: packages.DIGEST_DIGITS]}"
 
 
 def latest(kind: str) -> str:
@@ -249,18 +219,6 @@ def docker_client() -> Iterator[DockerClient]:
         client.close()
 
 
-def requirements(lock: str) -> dict[str, str]:
-    """The lines of a lock file by the name of the package they are about; a package may come in several versions."""
-    found: dict[str, str] = {}
-    name = ""
-    for line in lock.splitlines(keepends=True):
-        if line[0].isalnum():
-            name = line.partition("==")[0].strip()
-        if name and not line.startswith("#"):
-            found[name] = found.get(name, "") + line
-    return found
-
-
 def _ingredients(kind: str) -> list[tuple[str, Path]]:
     """Name and place of each file that decides what is in an image."""
     if not _DOCKERFILE.is_file() or not _LOCK.is_file():
@@ -299,7 +257,7 @@ def _removed(client: DockerClient, name: str) -> bool:
 
 def _context(folder: Path, kernel: Path | None) -> Path:
     """Lay out what builds copy from; returns the folder."""
-    (folder / "packages").symlink_to(_packages())
+    (folder / "packages").symlink_to(packages.unpacked(_LOCK))
     (folder / "kernel").mkdir()
     if kernel is not None:
         (folder / "kernel" / kernel.name).symlink_to(kernel)
@@ -310,66 +268,9 @@ def _context(folder: Path, kernel: Path | None) -> Path:
         copy = folder / path.relative_to(_PROJECT)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)
-    _compile(folder / "lab")
+    packages.compile_modules(folder / "lab")
     shutil.copyfile(_DOCKERFILE, folder / "Dockerfile")
     return folder
-
-
-def _packages() -> Path:
-    """Where the Python packages are unpacked, by set; they are fetched unless they are there."""
-    if sys.version_info[:2] != PYTHON:
-        raise HostNotCapable(
-            f"the images have Python {PYTHON[0]}.{PYTHON[1]}, this is {sys.version_info[0]}.{sys.version_info[1]}",
-            fix="build them with Debian 12's own, /usr/bin/python3; scripts/demo makes a .venv with it",
-        )
-    text = _LOCK.read_text("utf-8")
-    name = hashlib.sha256((text + repr(_SETS)).encode()).hexdigest()[:DIGEST_DIGITS]
-    home = os.environ.get("XDG_CACHE_HOME", "")
-    cache = (Path(home) if Path(home).is_absolute() else Path.home() / ".cache") / "lab" / "packages"
-    if (cache / name).is_dir():
-        return cache / name
-    cache.mkdir(parents=True, exist_ok=True)
-    by_name = requirements(text)
-    named = {each for names in _SETS.values() for each in names}
-    sets = {
-        "client": _SETS["client"],
-        "actors": _SETS["actors"],
-        "lab": tuple(each for each in by_name if each not in named),
-    }
-    work = Path(tempfile.mkdtemp(prefix="unpacking-", dir=cache))
-    try:
-        for kind, names in sets.items():
-            wanted = work / f"{kind}.txt"
-            wanted.write_text("".join(by_name[each] for each in names), encoding="utf-8")
-            _unpack(wanted, work / kind)
-            _compile(work / kind)
-        work.chmod(0o755)
-        work.rename(cache / name)
-    except OSError:
-        if not (cache / name).is_dir():  # somebody else was quicker
-            raise
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    return cache / name
-
-
-def _unpack(wanted: Path, into: Path) -> None:
-    pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
-    how = ("--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-compile", "--target", str(into))
-    done = subprocess.run([*pip, *how, "-r", str(wanted)], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise HostNotCapable(
-            f"the Python packages of {_LOCK.name} cannot be had: {done.stderr.strip()[-500:]}",
-            fix="make a package index reachable for pip, as for scripts/demo",
-        )
-    shutil.rmtree(into / "bin", ignore_errors=True)
-
-
-def _compile(folder: Path) -> None:
-    """Compile all modules below, in the knowledge of the time stamps they will have."""
-    for path in folder.rglob("*"):
-        os.utime(path, (_TIME, _TIME))
-    compileall.compile_dir(folder, quiet=2, stripdir=str(folder), workers=0)
 
 
 def _build(client: DockerClient, kind: str, context: Path, report: Callback) -> None:
@@ -408,7 +309,7 @@ def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
     """Nobody's in particular, of no particular time."""
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = ""
-    entry.mtime = _TIME
+    entry.mtime = packages.TIME
     entry.mode = 0o755 if entry.isdir() or entry.mode & 0o100 else 0o644
     return entry
 

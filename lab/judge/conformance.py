@@ -6,9 +6,6 @@ from dataclasses import dataclass
 
 from lab.judge.story import Line, Story
 
-STARTED = 127
-"""The exit status of a program that could not be started, as shells have it."""
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.backends import images
+from lab.backends import images, packages
 from lab.errors import HostNotCapable
 
 
@@ -71,14 +71,14 @@ def test_without_a_checkout_there_is_nothing_to_build_from(checkout: Path) -> No
 def test_a_lock_file_is_cut_by_package() -> None:
     one, two = "a==1 ; python_full_version < '3.11' \\\n    --hash=sha256:0\n", "a==2 \\\n    --hash=sha256:1\n"
     lock = f"# made by\n{one}{two}b-c==3 \\\n    --hash=sha256:2\n"
-    cut = images.requirements(lock)
+    cut = packages.requirements(lock)
     assert list(cut) == ["a", "b-c"]
     assert cut["a"] == one + two
 
 
 def test_every_package_named_in_the_sets_is_in_the_lock_file() -> None:
-    cut = images.requirements(images._LOCK.read_text("utf-8"))
-    assert not {name for names in images._SETS.values() for name in names} - cut.keys()
+    cut = packages.requirements(images._LOCK.read_text("utf-8"))
+    assert not {name for names in packages.SETS.values() for name in names} - cut.keys()
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the SDK leaves its socket open
