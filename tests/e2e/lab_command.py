@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
+IN_REAL_TIME = ("idle-subscription", "idle-behind-nat", "idle-behind-nat-expiry")
+"""Scenarios of the article that run in real time as well."""
 SHORT = ROOT / "tests" / "e2e" / "short.yaml"
 
 

@@ -3,44 +3,18 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.lab_command import ROOT, start
-
-pytestmark = pytest.mark.e2e
-
-ARTICLE = ROOT / "scenarios" / "article"
-IN_REAL_TIME = ("idle-subscription", "idle-behind-nat", "idle-behind-nat-expiry")
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 
-@pytest.fixture(scope="module")
-def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    """The reports of all real-time article scenarios, and of one as an ordinary user; two minutes of waiting."""
-    home = tmp_path_factory.mktemp("article")
-    runs = {
-        name: start("run", ARTICLE / f"{name}.yaml", "--clock", "real", "--out", home / name, home=home / name / "home")
-        for name in IN_REAL_TIME
-    }
-    runs["ordinary user"] = start(
-        "run",
-        ARTICLE / "idle-behind-nat.yaml",
-        "--clock",
-        "real",
-        "--out",
-        home / "user",
-        home=home / "user",
-        ordinary_user=True,
-    )
-    found = {}
-    for name, process in runs.items():
-        out, errors = process.communicate()
-        assert process.returncode == 0, out + errors
-        folder = {"ordinary user": "user"}.get(name, name)
-        (report,) = (home / folder).glob("2*/report.json")
-        found[name] = json.loads(report.read_text())
-    return found
+@pytest.fixture
+def reports(article_in_real_time: Path) -> dict[str, dict[str, Any]]:
+    """The reports by scenario, and of one as an ordinary user by `user`."""
+    return {path.parts[-3]: json.loads(path.read_text()) for path in article_in_real_time.glob("*/2*/report.json")}
 
 
 def _cells(report: dict[str, Any]) -> dict[str, tuple[str, str | None]]:
@@ -52,7 +26,6 @@ def _at(report: dict[str, Any], name: str) -> float:
     return float(cell["cause"]["at_s"])
 
 
-@pytest.mark.timeout(300)
 def test_idle_subscription(reports: dict[str, dict[str, Any]]) -> None:
     """pjsip itself closes the transport after 33 s; OPTIONS every 25 s or a reference keep it, every 40 s do not."""
     report = reports["idle-subscription"]
@@ -88,4 +61,4 @@ def test_each_expiry_behaviour_is_named(reports: dict[str, dict[str, Any]]) -> N
 
 def test_ordinary_user_sees_the_same(reports: dict[str, dict[str, Any]]) -> None:
     """Without root the lab runs in user namespaces, and every verdict and cause is the same."""
-    assert _cells(reports["ordinary user"]) == _cells(reports["idle-behind-nat"])
+    assert _cells(reports["user"]) == _cells(reports["idle-behind-nat"])

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab.worlds import kernel
-from tests.e2e.lab_command import ROOT, run
-from tests.e2e.test_article import IN_REAL_TIME
+from tests.e2e.lab_command import IN_REAL_TIME, ROOT, run
 
 pytestmark = pytest.mark.e2e
 

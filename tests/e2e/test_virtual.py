@@ -19,6 +19,7 @@ from tests.e2e.lab_command import ROOT, SHORT, guests, mounts, network, run, sta
 pytestmark = pytest.mark.e2e
 
 ARTICLE = ROOT / "scenarios" / "article"
+COMPARED = ("idle-subscription", "idle-behind-nat")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -30,20 +31,21 @@ def _kernel() -> None:
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folders of runs of the article's two scenarios: real and virtual time, and virtual as an ordinary user."""
+    """Folders of runs of the article's two scenarios in virtual time, as root and as an ordinary user."""
     home = tmp_path_factory.mktemp("virtual")
-    files = [ARTICLE / "idle-subscription.yaml", ARTICLE / "idle-behind-nat.yaml"]
-    real = [
-        start("run", file, "--clock", "real", "--out", home / "real" / file.stem, home=home / file.stem)
-        for file in files
-    ]
+    files = [ARTICLE / f"{name}.yaml" for name in COMPARED]
     user = start("run", *files, "--clock", "virtual", "--out", home / "user", home=home / "user", ordinary_user=True)
     virtual = run("run", *files, "--clock", "virtual", "--out", home / "virtual", home=home / "virtual")
     assert virtual.returncode == 0, virtual.stdout + virtual.stderr
-    for process in (*real, user):
-        out, errors = process.communicate()
-        assert process.returncode == 0, out + errors
+    out, errors = user.communicate()
+    assert user.returncode == 0, out + errors
     return home
+
+
+@pytest.fixture
+def real(article_in_real_time: Path) -> dict[str, dict[str, Any]]:
+    """Every cell of the same two scenarios in real time, by scenario and cell name."""
+    return {name: cell for each in COMPARED for name, cell in _reports(article_in_real_time / each).items()}
 
 
 def _reports(folder: Path) -> dict[str, dict[str, Any]]:
@@ -62,9 +64,9 @@ def _moments(cell: dict[str, Any]) -> list[Moment]:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("other", ["virtual", "user"])
-def test_same_as_in_real_time(runs: Path, other: str) -> None:
+def test_same_as_in_real_time(runs: Path, real: dict[str, dict[str, Any]], other: str) -> None:
     """Verdicts and causes agree with real time, and every event lies within half a second of its counterpart."""
-    real, virtual = _reports(runs / "real"), _reports(runs / other)
+    virtual = _reports(runs / other)
     assert len(real) == 7
     assert set(real) == set(virtual)
     for name, cell in real.items():
@@ -76,7 +78,8 @@ def test_same_as_in_real_time(runs: Path, other: str) -> None:
         assert differences(_moments(cell), _moments(twin), within=0.5) == [], name
 
 
-def test_run_folder_is_the_same(runs: Path) -> None:
+@pytest.mark.timeout(300)
+def test_run_folder_is_the_same(runs: Path, real: dict[str, dict[str, Any]]) -> None:
     """A virtual run leaves what a real one does, and its captures are dated as if its cells had followed one another.
 
     So the guest's clock stands still between cells: while it waits for the host, hours would pass in no time.
@@ -85,7 +88,7 @@ def test_run_folder_is_the_same(runs: Path) -> None:
 
     cells = _reports(runs / "virtual")
     cell = cells["idle-behind-nat/none"]
-    twin = _reports(runs / "real")["idle-behind-nat/none"]
+    twin = real["idle-behind-nat/none"]
     names = [{path.name for path in (each["run"] / each["folder"]).iterdir()} for each in (cell, twin)]
     assert names[0] == names[1]
     started = (cell["run"] / "scenario.yaml").stat().st_mtime
