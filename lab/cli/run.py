@@ -70,6 +70,8 @@ def run_files(files: list[Path], options: Options) -> int:
         console.print(f"[dim]{sentence}[/dim]")
     if clock is Clock.VIRTUAL and boot.check_host() is boot.Fence.CONTAINER:
         console.print("[dim]the container is the fence around virtual time: bubblewrap is not allowed in here[/dim]")
+    if options.clock == "auto" and options.backend is BackendKind.NETNS and clock is Clock.REAL:
+        console.print(f"[yellow]note:[/yellow] in real time: {uml.lack()}", soft_wrap=True)
     worst = EXIT_CLAIMS_HOLD
     for scenario in scenarios:
         status = _run_one(scenario, options, clock, console)
@@ -178,7 +180,8 @@ def _run_one(scenario: Scenario, options: Options, clock: Clock, console: Consol
     def watch(folder: RunFolder) -> Callable[[Message], None]:
         into = shown(folder.path)
         where = ", in containers" if options.backend is BackendKind.DOCKER else ""
-        console.print(f"{scenario.name}: {len(scenario.cells)} cells, {clock.value} time{where}, into {into}")
+        count = len(scenario.cells)
+        console.print(f"{scenario.name}: {count} cell{'s' * (count != 1)}, {clock.value} time{where}, into {into}")
         progress.expect({str(folder.cell(cell)): cell for cell in scenario.cells})
         return progress.take
 
@@ -198,6 +201,8 @@ def _run_one(scenario: Scenario, options: Options, clock: Clock, console: Consol
     )
     if not ran.finished:
         console.print(f"interrupted; what was seen is in {shown(folder)}")
+        if options.json:
+            sys.stdout.write(reports.text(report))
         return EXIT_INTERRUPTED
     terminal.show(console, scenario, ran.results)
     terminal.show_broken(console, ran.results)

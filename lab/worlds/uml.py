@@ -28,15 +28,22 @@ def decide(wish: str) -> Clock:
     """
     if wish == Clock.REAL.value:
         return Clock.REAL
+    if (missing := lack()) is None:
+        return Clock.VIRTUAL
+    if wish == Clock.VIRTUAL.value:
+        raise missing
+    return Clock.REAL
+
+
+def lack() -> HostNotCapable | None:
+    """What this machine lacks for virtual time; None if nothing."""
     try:
         boot.check_host()
-        if kernel.find() is None:
-            raise HostNotCapable("no kernel for virtual time", fix="`lab kernel build` makes one")
-    except HostNotCapable:
-        if wish == Clock.VIRTUAL.value:
-            raise
-        return Clock.REAL
-    return Clock.VIRTUAL
+    except HostNotCapable as missing:
+        return missing
+    if kernel.find() is None:
+        return HostNotCapable("no kernel for virtual time", fix="`lab kernel build` makes one")
+    return None
 
 
 def command(run_folder: Path, *, number: int, memory_mb: int, visible: tuple[str, ...] = ()) -> list[str]:

@@ -130,6 +130,19 @@ def test_interrupted(tmp_path: Path, number: signal.Signals) -> None:
     assert json.loads(report.read_text())["finished"] is False
 
 
+def test_interrupted_in_real_time_for_want_of_a_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who did not ask for real time is told why he waits; who reads JSON gets a report that is not finished."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    out = tmp_path / "runs"
+    process = start("run", SHORT, "--json", "--out", out, home=tmp_path)
+    wait_until("cells running", lambda: _cell(out, "client.log"))
+    os.kill(process.pid, signal.SIGINT)
+    text, errors = process.communicate()
+    assert process.returncode == 130, errors
+    assert json.loads(text)["finished"] is False
+    assert "note: in real time: no kernel for virtual time; `lab kernel build` makes one\n" in errors
+
+
 def test_next_run_cleans_up_by_itself(tmp_path: Path) -> None:
     """After a kill the next run needs no `lab clean`, and works."""
     out = tmp_path / "runs"
