@@ -118,9 +118,10 @@ def test_table(tmp_path: Path) -> None:
 
 
 def test_killed(tmp_path: Path) -> None:
-    """A check that is killed leaves no process."""
+    """A check that is killed leaves no process, and `lab clean` removes its folder."""
     process = start("actor", "check", "--", sys.executable, ODD, "says-nothing", home=tmp_path)
     wait_until("the client runs", lambda: len(processes_of(process.pid)) > 1)
     process.kill()
     process.communicate()
     wait_until("nothing is left", lambda: not processes_of(process.pid))
+    assert "removed " in run("clean", home=tmp_path).stdout
