@@ -33,12 +33,12 @@ Share = Annotated[
 ]
 
 
-@actor_app.command("check")
+@actor_app.command("check", short_help="Try a client of your own against all a scenario can ask of it.")
 def actor_check_command(
     *,
     command: Annotated[
         list[str],
-        typer.Argument(metavar="COMMAND…", help="The program and its arguments, after `--`.", show_default=False),
+        typer.Argument(metavar="COMMAND", help="The program and its arguments, after `--`.", show_default=False),
     ] = [],  # noqa: B006  (typer copies it)
     image: Annotated[
         str,
@@ -62,7 +62,7 @@ def actor_check_command(
     raise typer.Exit(check(command, image=image, transport=transport.value, clock=clock.value, json=json))
 
 
-@actor_run_app.command("server")
+@actor_run_app.command("server", short_help="The scripted SIP server.")
 def actor_run_server_command(
     *,
     address: Annotated[str, typer.Option(metavar="IP", envvar="LAB_SERVER", help="Where it listens.")],
@@ -81,7 +81,7 @@ def actor_run_server_command(
     raise typer.Exit(run_server(address=address, strategy=strategy, share=share, json=json))
 
 
-@actor_run_app.command("client")
+@actor_run_app.command("client", short_help="The real pjsip.")
 def actor_run_client_command(
     *,
     server: Annotated[str, typer.Option(metavar="IP", envvar="LAB_SERVER", help="Its server.")],
@@ -121,7 +121,7 @@ def actor_run_client_command(
     )
 
 
-@actor_run_app.command("middlebox")
+@actor_run_app.command("middlebox", short_help="A NAT between two networks.")
 def actor_run_middlebox_command(
     *,
     inside: Annotated[str, typer.Option(metavar="IP", envvar="LAB_INSIDE", help="Its address towards the client.")],
@@ -151,7 +151,7 @@ def actor_run_middlebox_command(
     )
 
 
-@actor_app.command("tell")
+@actor_app.command("tell", short_help="Have the server here send a probe, and say what comes of it.")
 def actor_tell_command(
     *,
     what: Annotated[ProbeChoice, typer.Argument(metavar="notify|message|options|invite", show_default=False)],

@@ -34,10 +34,10 @@ def _lab(
         raise typer.Exit
 
 
-@app.command("run")
+@app.command("run", short_help="Run scenarios and report which strategies keep the client reachable.")
 def run_command(
     *,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Scenario files.", show_default=False)],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Scenario files.", show_default=False)],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where run folders go.")] = Path("runs"),
     json: Annotated[bool, typer.Option("--json", help="Print report.json on standard output.")] = False,
     clock: Annotated[
@@ -95,11 +95,11 @@ def run_command(
     raise typer.Exit(run_files(files, options))
 
 
-@app.command("why")
+@app.command("why", short_help="Explain a finished run: from each cause to the lost probe.")
 def why_command(
     *,
     cells: Annotated[
-        list[str], typer.Argument(metavar="CELL…", help="Cells by name; all that did not pass, if none is given.")
+        list[str], typer.Argument(metavar="CELL", help="Cells by name; all that did not pass, if none is given.")
     ] = [],  # noqa: B006  (typer copies it)
     run: Annotated[Path, typer.Option(metavar="DIR", help="The run's folder.")] = Path("runs/latest"),
 ) -> None:
@@ -112,7 +112,7 @@ def why_command(
     raise typer.Exit(why(cells, run))
 
 
-@app.command("curve")
+@app.command("curve", short_help="Show when each client can be reached, and when not.")
 def curve_command(
     *,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A scenario file.", show_default=False)],
@@ -143,11 +143,11 @@ def curve_command(
     raise typer.Exit(draw(file, out=out, only=tuple(only), grid=(start, until, every), json=json))
 
 
-@app.command("reference")
+@app.command("reference", short_help="Print what a scenario can say.")
 def reference_command(
     *,
     names: Annotated[
-        list[str], typer.Argument(metavar="NAME…", help="Faults, mitigations, strategies, keys; all, if none is given.")
+        list[str], typer.Argument(metavar="NAME", help="Faults, mitigations, strategies, keys; all, if none is given.")
     ] = [],  # noqa: B006  (typer copies it)
     json_schema: Annotated[
         bool, typer.Option("--json-schema", help="Print the JSON schema of scenario files instead, for editors.")
@@ -162,7 +162,7 @@ def reference_command(
     raise typer.Exit(print_reference(names, json_schema=json_schema))
 
 
-@app.command("report")
+@app.command("report", short_help="Judge a finished run again and write its reports anew.")
 def report_command(
     *,
     run: Annotated[Path, typer.Option(metavar="DIR", help="The run's folder.")] = Path("runs/latest"),
@@ -177,10 +177,10 @@ def report_command(
     raise typer.Exit(report_again(run, json=json))
 
 
-@app.command("fidelity")
+@app.command("fidelity", short_help="Run the same cells in several ways and print what differs.")
 def fidelity_command(
     *,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Scenario files.", show_default=False)],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Scenario files.", show_default=False)],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where run folders go.")] = Path("runs"),
     only: Annotated[list[str], typer.Option(metavar="AXIS=VALUE", help="Compare only these cells; repeatable.")] = [],  # noqa: B006  (typer copies it)
     within: Annotated[float, typer.Option(metavar="SECONDS", min=0.0, help="How far apart an event may lie.")] = 0.5,
@@ -218,7 +218,7 @@ def fidelity_command(
     )
 
 
-@app.command("doctor")
+@app.command("doctor", short_help="Try what this machine can do, and say how to mend the rest.")
 def doctor_command(
     *, json: Annotated[bool, typer.Option("--json", help="Print the findings on standard output.")] = False
 ) -> None:
@@ -234,10 +234,10 @@ def doctor_command(
 kernel_app = typer.Typer(
     help="The guest kernel of virtual time: build it once, lab run finds it.", no_args_is_help=True
 )
-app.add_typer(kernel_app, name="kernel")
+app.add_typer(kernel_app, name="kernel", short_help="The guest kernel of virtual time.")
 
 
-@kernel_app.command("build")
+@kernel_app.command("build", short_help="Build the kernel unless it is there.")
 def kernel_build_command(
     *,
     source: Annotated[
@@ -267,13 +267,13 @@ def kernel_prune_command() -> None:
     kernel.prune()
 
 
-app.add_typer(actor_app, name="actor")
+app.add_typer(actor_app, name="actor", short_help="Test your own client, or be one of the lab's actors.")
 
 
 middlebox_app = typer.Typer(
     help="The catalogue of middleboxes: what they are said to do, and whether they do it here.", no_args_is_help=True
 )
-app.add_typer(middlebox_app, name="middlebox")
+app.add_typer(middlebox_app, name="middlebox", short_help="NATs and firewalls by name: list and test them.")
 
 
 @middlebox_app.command("list")
@@ -286,10 +286,10 @@ def middlebox_list_command(
     raise typer.Exit(list_middleboxes(json=json))
 
 
-@middlebox_app.command("test")
+@middlebox_app.command("test", short_help="Measure profiles in the lab and compare with what they say.")
 def middlebox_test_command(
     *,
-    names: Annotated[list[str], typer.Argument(metavar="NAME…", help="Profiles.", show_default=False)] = [],  # noqa: B006  (typer copies it)
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help="Profiles.", show_default=False)] = [],  # noqa: B006  (typer copies it)
     all_of_them: Annotated[bool, typer.Option("--all", help="All profiles.")] = False,
     against: Annotated[
         str, typer.Option(metavar="NAME", help="Compare with what this profile says instead.", show_default=False)
@@ -331,7 +331,7 @@ def images_build_command(
     kinds: Annotated[
         list[str],
         typer.Argument(
-            metavar="[KIND…]", help="client, server, kamailio, middlebox, lab [default: all].", show_default=False
+            metavar="KIND", help="client, server, kamailio, middlebox, lab [default: all].", show_default=False
         ),
     ] = [],  # noqa: B006  (typer copies it)
 ) -> None:
@@ -357,7 +357,7 @@ def images_list_command() -> None:
     images.show()
 
 
-@images_app.command("prune")
+@images_app.command("prune", short_help="Remove images that older sources made.")
 def images_prune_command(
     *, all_of_them: Annotated[bool, typer.Option("--all", help="Remove those that are used, too.")] = False
 ) -> None:
@@ -367,7 +367,7 @@ def images_prune_command(
     images.prune(all_of_them=all_of_them)
 
 
-@app.command("clean")
+@app.command("clean", short_help="Undo what killed runs have left.")
 def clean_command() -> None:
     """Undo what killed runs have left on this machine; touches only what their ledgers name."""
     from lab import ledger

@@ -59,17 +59,11 @@ def run_server(*, address: str, strategy: str, share: Path | None, json: bool) -
     """
     chosen = _arguments("server", strategy=strategy, addresses={"--address": address})
     here.interface_with(IPv4Address(address))
-    folder = Path(tempfile.mkdtemp(prefix="lab-server-"))
-    made = certificates.make(folder, address)
-    if share is not None:
-        shutil.copyfile(made.ca, share / _CA)
     given = Server()
     start = {
         "do": "start",
         "address": address,
         "ports": PORTS,
-        "certificate": str(made.certificate),
-        "key": str(made.key),
         "keylog": None,
         "subscription_expires": float(given.subscription_expires),
         "registration_expires": float(given.registration_expires),
@@ -78,7 +72,12 @@ def run_server(*, address: str, strategy: str, share: Path | None, json: bool) -
         "seed": 1,
         "mitigations": _mitigations(chosen, "server"),
     }
-    return standalone.run(sip_server.main, start, place=PLACE, ready_at="ready", show=_shower(json=json))
+    with tempfile.TemporaryDirectory(prefix="lab-server-") as folder:
+        made = certificates.make(Path(folder), address)
+        if share is not None:
+            shutil.copyfile(made.ca, share / _CA)
+        start |= {"certificate": str(made.certificate), "key": str(made.key)}
+        return standalone.run(sip_server.main, start, place=PLACE, ready_at="ready", show=_shower(json=json))
 
 
 def run_client(
@@ -113,10 +112,11 @@ def run_client(
         "user": "alice",
         "peer": "bob",
         "domain": server,
-        "log": str(Path(tempfile.mkdtemp(prefix="lab-client-")) / "client.log"),
         "mitigations": _mitigations(chosen, "client"),
     }
-    return standalone.run(client.main, start, place=PLACE, ready_at="subscribed", show=_shower(json=json))
+    with tempfile.TemporaryDirectory(prefix="lab-client-") as folder:
+        start["log"] = str(Path(folder) / "client.log")
+        return standalone.run(client.main, start, place=PLACE, ready_at="subscribed", show=_shower(json=json))
 
 
 def run_middlebox(*, profile: str, inside: str, outside: str, forgets_after: str, json: bool) -> int:

@@ -164,7 +164,8 @@ def _journey(topology: Topology, story: Story, probe: ProbeSeen) -> tuple[list[i
     (last,) = (link for link in topology.links if link.name == furthest)
     arrived = any(topology.node(end).role is Role.CLIENT for end, _ in last.ends)
     left = f"{_counted(len(seen[nearest]))} with data left the server"
-    how_far = f"{len(seen[furthest])} reached the client" if arrived else f"none got beyond link {furthest}"
+    reached = f"{len(seen[furthest])} reached the client's link {furthest}"  # where it may no longer be
+    how_far = reached if arrived else f"none got beyond link {furthest}"
     return seen[nearest], f"{left}, {how_far}"
 
 

@@ -111,7 +111,7 @@ def test_packets_that_reached_a_client_that_died() -> None:
     died = {"t": 50.0, "who": "client", "ev": "aborted", "how": "SIGABRT", "last": "double dec_ref"}
     packets = [notify(100.1, "core"), notify(100.1, "lan", target=INSIDE)]
     texts, _ = told(died, *unanswered(100, "timeout"), *packets)
-    assert texts[-1].endswith("1 packet with data left the server, 1 reached the client")
+    assert texts[-1].endswith("1 packet with data left the server, 1 reached the client's link lan")
 
 
 def test_probe_of_which_nothing_was_seen() -> None:
