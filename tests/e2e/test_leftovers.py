@@ -60,7 +60,7 @@ def test_kill_9(tmp_path: Path, moment: str) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        ("actor", "check", "--", "docs/examples/client.py"),
+        ("actor", "check", "--", "python3", "docs/examples/client.py"),
         ("middlebox", "test", "linux-strict", "--clock", "real"),
         ("doctor",),
     ],
