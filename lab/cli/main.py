@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -12,7 +12,7 @@ from lab import __version__
 from lab.backends.base import BackendKind
 from lab.cli.actor_commands import actor_app
 from lab.cli.choices import ClockChoice, PlaceChoice, ServerChoice
-from lab.errors import EXIT_INTERRUPTED, LabError
+from lab.errors import EXIT_INTERRUPTED, LabError, no_room
 
 app = typer.Typer(
     name="lab",
@@ -380,16 +380,22 @@ def clean_command() -> None:
         typer.echo("nothing to clean")
 
 
+def _end(error: LabError) -> NoReturn:
+    print(f"{error.side} error: {error}" if error.side != "scenario" else str(error), file=sys.stderr)  # noqa: T201
+    sys.exit(error.exit_code)
+
+
 def run() -> None:
     """Console entry point: errors become one clear report and an exit status."""
     try:
         app()
     except LabError as error:
-        print(f"{error.side} error: {error}" if error.side != "scenario" else str(error), file=sys.stderr)  # noqa: T201
-        sys.exit(error.exit_code)
+        _end(error)
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
-    except Exception:  # noqa: BLE001  (the last frame: a bug must end as the lab's fault, not the scenario's)
+    except Exception as error:  # noqa: BLE001  (the last frame: a bug must end as the lab's fault, not the scenario's)
+        if (lack := no_room(error)) is not None:
+            _end(lack)
         import traceback
 
         print(f"lab error: this is a bug in the lab\n{traceback.format_exc()}", file=sys.stderr)  # noqa: T201

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from lab.backends.base import OpenBackend
 from lab.backends.netns import bare
-from lab.errors import HostNotCapable, LabError
+from lab.errors import HostNotCapable, LabError, no_room
 from lab.model.scenario import Cell
 from lab.runner import cell_file, progress
 from lab.runner.record import FILE_NAME as RECORD
@@ -36,15 +36,21 @@ def guarded(job: Callable[[Path], None], folder: Path) -> int:
     try:
         job(folder)
     except HostNotCapable as lack:
-        say("error", side=lack.side, exit_code=lack.exit_code, text=str(lack), missing=lack.missing, fix=lack.fix)
-        return lack.exit_code
+        return _say_lack(say, lack)
     except LabError as error:
         say("error", side=error.side, exit_code=error.exit_code, text=str(error))
         return error.exit_code
-    except Exception:  # noqa: BLE001  (a bug of ours: it must reach the user whole)
+    except Exception as error:  # noqa: BLE001  (a bug of ours: it must reach the user whole)
+        if (lacking := no_room(error)) is not None:
+            return _say_lack(say, lacking)
         say("error", side="lab", exit_code=LabError.exit_code, text=traceback.format_exc())
         return LabError.exit_code
     return 0
+
+
+def _say_lack(say: Callable[..., None], lack: HostNotCapable) -> int:
+    say("error", side=lack.side, exit_code=lack.exit_code, text=str(lack), missing=lack.missing, fix=lack.fix)
+    return lack.exit_code
 
 
 def _run(cell: Cell, folder: Path, open_backend: OpenBackend) -> None:
