@@ -15,8 +15,11 @@ def print_reference(names: list[str], *, json_schema: bool) -> int:
     """Print all of it, some of it, or the JSON schema of scenario files.
 
     Raises:
-        ScenarioError: there is no such thing.
+        ScenarioError: there is no such thing, or not as a schema.
     """
+    if json_schema and names:
+        problem = Problem("lab reference", 0, "--json-schema", "of whole files only", " ".join(names), "without names")
+        raise ScenarioError([problem])
     known = all_names()
     unknown = [name for name in names if name not in known]
     if unknown:

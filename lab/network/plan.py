@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from itertools import groupby
+from types import MappingProxyType
 
 from lab.errors import LabFault
 from lab.model.middlebox import Middlebox
@@ -27,7 +28,6 @@ from lab.network.nft import conntrack_settings, rule_set
 
 INTERFACE_BYTES = 15  # IFNAMSIZ (linux/if.h) less the closing zero
 RESERVED = ("lo", "all", "default")  # what a namespace has already, and the names of net.ipv4.conf
-NONE: Mapping[str, Sequence[IPv4Address]] = {}
 FIRST_INDEX = 101  # above every interface a kernel puts into a new namespace by itself
 
 
@@ -162,7 +162,10 @@ Operation = MakeNamespace | MakeLink | NoOffloads | AddAddress | AddNeighbour | 
 
 
 def plan(
-    topology: Topology, middleboxes: Mapping[str, Middlebox], *, further: Mapping[str, Sequence[IPv4Address]] = NONE
+    topology: Topology,
+    middleboxes: Mapping[str, Middlebox],
+    *,
+    further: Mapping[str, Sequence[IPv4Address]] = MappingProxyType({}),
 ) -> tuple[Operation, ...]:
     """The operations that build a topology, in the order in which they must be done.
 

@@ -88,6 +88,12 @@ def test_what_there_is_not() -> None:
         print_reference(["dns-chnage"], json_schema=False)
 
 
+def test_a_schema_of_parts() -> None:
+    """There is none; names beside the option would otherwise mean nothing."""
+    with pytest.raises(ScenarioError, match="of whole files only, got reconnect; without names"):
+        print_reference(["reconnect"], json_schema=True)
+
+
 def test_the_json_schema(capsys: pytest.CaptureFixture[str]) -> None:
     """What `lab reference --json-schema` prints is JSON, and requires what the loader requires."""
     assert print_reference([], json_schema=True) == 0
