@@ -10,12 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lab.judge import faults
-from lab.judge.sentinel import OUTCOMES, outcome_of
-from lab.judge.story import ENDED_AT_CLIENT, Flow, ProbeSeen, Story
+from lab.judge.sentinel import outcome_of
 from lab.model.outcome import CauseFound
-from lab.model.scenario import Cell
-from lab.model.topology import Role
 from lab.model.verdict import Cause
+from lab.record.events import (
+    ENDED_AT_CLIENT,
+    Aborted,
+    Mapping,
+    Packet,
+    SentinelChallenged,
+    SentinelOpened,
+    SentinelOutcome,
+)
+from lab.record.evidence import Evidence, ProbeAttempt
+from lab.record.flows import Flow
 
 DIES_WITHIN_S = 1.0
 """The runner hears of the end of the client's process this soon after its kernel has closed its connections."""
@@ -31,15 +39,15 @@ AFTER_FORGETTING = {
 """What the middlebox then did, by what the sentinel met (from inside, from outside) on flows of its own."""
 
 
-def find(cell: Cell, story: Story, probe: ProbeSeen) -> CauseFound:
-    """The cause of the failure of a probe."""
-    flow = flow_of(story, probe)
-    closed = [] if flow is None else [*_client_closed(story, flow, probe), *_seen_closing(cell, story, flow, probe)]
-    found = [(cause, cause.at_s) for cause in _aborted(story, probe.known_s)]
+def find(evidence: Evidence, probe: ProbeAttempt) -> CauseFound:
+    """Return the cause of the failure of a probe."""
+    flow = evidence.flow_of(probe)
+    closed = [] if flow is None else [*_client_closed(evidence, flow, probe), *_seen_closing(evidence, flow, probe)]
+    found = [(cause, cause.at_s) for cause in _aborted(evidence, probe.known_s)]
     if flow is not None:
         own = [cause.at_s for cause in closed if cause.kind is Cause.CLIENT_CLOSED]
-        found += faults.causes(cell, story, probe, flow, closed=next(iter(own), None))
-        found += [(cause, cause.at_s) for cause in (*closed, *_mapping_lost(story, flow, probe.asked_s))]
+        found += faults.causes(evidence, probe, flow, closed=next(iter(own), None))
+        found += [(cause, cause.at_s) for cause in (*closed, *_mapping_lost(evidence, flow, probe.asked_s))]
     if not found:
         sent = probe.asked_s
         return CauseFound(
@@ -48,78 +56,70 @@ def find(cell: Cell, story: Story, probe: ProbeSeen) -> CauseFound:
     return min(found, key=lambda one: one[1] if one[1] is not None else probe.asked_s)[0]
 
 
-def flow_of(story: Story, probe: ProbeSeen) -> Flow | None:
-    """The flow a probe took or should have taken; None if there was none."""
-    own = probe.flow if probe.kind != "notify" else None
-    return story.flow(own, probe.asked_s) if own else story.subscription_flow(probe.asked_s)
-
-
-def _aborted(story: Story, before: float) -> Iterator[CauseFound]:
-    for number, line in story.of("client", "aborted"):
-        if line["t"] <= before:
+def _aborted(evidence: Evidence, before: float) -> Iterator[CauseFound]:
+    for entry in evidence.of(Aborted, who=evidence.client):
+        if entry.t <= before:
             yield CauseFound(
                 kind=Cause.CLIENT_ABORTED,
-                at_s=line["t"],
-                text=f"client process ended by {line['how']} at {line['t']:.1f} s: {line['last']}",
-                evidence=(number,),
+                at_s=entry.t,
+                text=f"client process ended by {entry.event.how} at {entry.t:.1f} s: {entry.event.last}",
+                evidence=(entry.line,),
             )
 
 
-def _client_closed(story: Story, flow: Flow, probe: ProbeSeen) -> Iterator[CauseFound]:
-    for number, line in story.transport(flow):
-        if line["t"] > probe.known_s or line["state"] == "connected":
+def _client_closed(evidence: Evidence, flow: Flow, probe: ProbeAttempt) -> Iterator[CauseFound]:
+    for entry in evidence.transport(flow):
+        if entry.t > probe.known_s or entry.event.state == "connected":
             continue
-        if line["reason"] == "idle-timer":
-            kind, text = Cause.CLIENT_IDLE_TIMER, f"client idle timer closed the transport at {line['t']:.1f} s"
+        if entry.event.reason == "idle-timer":
+            kind, text = Cause.CLIENT_IDLE_TIMER, f"client idle timer closed the transport at {entry.t:.1f} s"
         else:
-            why = line["reason"] or line["state"]
-            kind, text = Cause.CLIENT_CLOSED, f"client's transport ended at {line['t']:.1f} s: {why}"
-        yield CauseFound(kind=kind, at_s=line["t"], text=text, evidence=(number,))
+            why = entry.event.reason or entry.event.state
+            kind, text = Cause.CLIENT_CLOSED, f"client's transport ended at {entry.t:.1f} s: {why}"
+        yield CauseFound(kind=kind, at_s=entry.t, text=text, evidence=(entry.line,))
         return
 
 
-def _seen_closing(cell: Cell, story: Story, flow: Flow, probe: ProbeSeen) -> Iterator[CauseFound]:
-    """What the network shows where the client does not speak of the end of its transport: who sent FIN or RST first."""
+def _seen_closing(evidence: Evidence, flow: Flow, probe: ProbeAttempt) -> Iterator[CauseFound]:
+    """Find who sent FIN or RST first, where the client does not speak of the end of its transport."""
     before = probe.known_s
-    if any(line["t"] <= before and line["state"] in ENDED_AT_CLIENT for _, line in story.transport(flow)):
+    if any(entry.t <= before and entry.event.state in ENDED_AT_CLIENT for entry in evidence.transport(flow)):
         return
-    client = cell.topology.only(Role.CLIENT).name
-    for number, line in story.of("link", "packet", proto="tcp"):
-        ends = (line["src"], line["dst"])
-        if flow.inside not in ends or line["t"] > before or not {"F", "R"} & set(line["flags"]):
+    deaths = [entry.t for entry in evidence.of(Aborted, who=evidence.client)]
+    for entry in evidence.of(Packet, proto="tcp"):
+        packet = entry.event
+        ends = (packet.src, packet.dst)
+        if flow.inside not in ends or entry.t > before or not {"F", "R"} & set(packet.flags):
             continue
-        dying = any(line["t"] <= died["t"] <= line["t"] + DIES_WITHIN_S for _, died in story.of("client", "aborted"))
-        if line["src"] == flow.inside and line["from"] == client and not dying:
-            text = (
-                f"client closed the connection at {line['t']:.1f} s, as link {line['link']} shows; it does not say why"
-            )
-            yield CauseFound(kind=Cause.CLIENT_CLOSED, at_s=line["t"], text=text, evidence=(number,))
+        dying = any(entry.t <= died <= entry.t + DIES_WITHIN_S for died in deaths)
+        if packet.src == flow.inside and packet.from_ == evidence.client and not dying:
+            text = f"client closed the connection at {entry.t:.1f} s, as link {packet.link} shows; it does not say why"
+            yield CauseFound(kind=Cause.CLIENT_CLOSED, at_s=entry.t, text=text, evidence=(entry.line,))
         return
 
 
-def _mapping_lost(story: Story, flow: Flow, before: float) -> Iterator[CauseFound]:
-    lost = story.lost_mappings(flow, before)
+def _mapping_lost(evidence: Evidence, flow: Flow, before: float) -> Iterator[CauseFound]:
+    lost = evidence.lost_mappings(flow, before)
     if not lost:
         return
-    number, line = min(lost, key=lambda found: found[1]["t"])
-    observed = _observed(story, line["node"])
-    met = [at for at, said in story.of("sentinel", "sentinel") if observed and said["state"] in OUTCOMES]
+    entry = min(lost, key=lambda found: found.t)
+    observed = _observed(evidence, entry.who)
+    met = [outcome.line for outcome in evidence.of(SentinelOutcome) if observed]
     yield CauseFound(
         kind=Cause.MIDDLEBOX_FORGOT,
-        at_s=line["t"],
-        text=f"middlebox {line['node']} forgot the flow at {line['t']:.1f} s{observed}",
-        evidence=(number, *met),
+        at_s=entry.t,
+        text=f"middlebox {entry.who} forgot the flow at {entry.t:.1f} s{observed}",
+        evidence=(entry.line, *met),
     )
 
 
-def _observed(story: Story, node: str) -> str:
-    """What the middlebox was seen to do with what it has forgotten, by the sentinel's flows."""
-    flows = {line["flow"]: line for _, line in story.of("sentinel", "sentinel", state="established")}
-    found = {line["flow"]: line.get("found") for _, line in story.of("sentinel", "sentinel", state="sent")}
+def _observed(evidence: Evidence, node: str) -> str:
+    """Say what the middlebox was seen to do with what it has forgotten, by the sentinel's flows."""
+    found = {entry.event.flow: entry.event.found for entry in evidence.of(SentinelChallenged)}
     if found and set(found.values()) == {"reset"}:
         return " and ended it towards both with RST"
-    if (own := flows.get("from-inside")) is not None:
-        mapped = story.of("middlebox", "mapping", node=node, inside=own["local"], state="new")
-        if len({line["outside"] for _, line in mapped}) > 1:
+    for own in evidence.of(SentinelOpened, flow="from-inside"):
+        mapped = evidence.of(Mapping, who=node, inside=own.event.local, state="new")
+        if len({entry.event.outside for entry in mapped}) > 1:
             return " and picks it up only from inside, on another port, where the server knows no connection"
-    return AFTER_FORGETTING.get((outcome_of(story, "from-inside"), outcome_of(story, "from-outside")), "")
+    return AFTER_FORGETTING.get((outcome_of(evidence, "from-inside"), outcome_of(evidence, "from-outside")), "")

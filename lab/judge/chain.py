@@ -7,28 +7,28 @@ happened. The last link is the symptom: the probe, and how far it got.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
-from lab.judge.causes import flow_of
-from lab.judge.faults import begun
+from lab.judge.requests import REQUESTS
 from lab.judge.sentinel import CLOSED
-from lab.judge.story import (
-    BEFORE_S,
+from lab.model.outcome import CauseFound, Link
+from lab.model.topology import Role, Topology
+from lab.record.entry import Entry
+from lab.record.events import (
     ENDED_AT_CLIENT,
     ENDED_AT_SERVER,
-    FAILED_FROM,
-    Flow,
-    Line,
-    ProbeSeen,
-    Story,
-    accepted,
+    Event,
+    Ignored,
+    KeepAlive,
+    Mapping,
+    Packet,
+    Probe,
+    ServerFlow,
+    ServerSubscription,
+    Unanswered,
 )
-from lab.model.outcome import CauseFound, Link
-from lab.model.scenario import Cell
-from lab.model.topology import Role, Topology
-
-_REQUESTS = {"options-answer": "OPTIONS", "registration": "REGISTER", "subscription": "SUBSCRIBE"}
-"""Events of the client that tell the outcome of a request, and which."""
+from lab.record.evidence import BEFORE_S, FAILED_FROM, Evidence, ProbeAttempt, accepted
+from lab.record.flows import Flow
 
 _KEEP_ALIVES = {"options": "OPTIONS", "crlf": "CRLF"}
 
@@ -36,130 +36,116 @@ LASTING_S = 0.5
 """A fault that was over sooner was over at once."""
 
 
-def chain(cell: Cell, story: Story, probe: ProbeSeen, cause: CauseFound) -> tuple[Link, ...]:
-    """The links from the cause, which is the first, to the failed probe, which is the last.
+def chain(evidence: Evidence, probe: ProbeAttempt, cause: CauseFound) -> tuple[Link, ...]:
+    """Return the links from the cause, which is the first, to the failed probe, which is the last.
 
     A cause that is unknown is no link, nor is anything before the probe one then.
     """
-    symptom = _symptom(cell, story, probe)
+    symptom = _symptom(evidence, probe)
     if cause.at_s is None:
         return (symptom,)
-    flow = flow_of(story, probe)
+    flow = evidence.flow_of(probe)
     between = [
         link
-        for link in (*_of_flow(story, flow), *_of_requests(story, since=cause.at_s), *_of_fault(cell, story, cause))
+        for link in (*_of_flow(evidence, flow), *_of_requests(evidence, since=cause.at_s), *_of_fault(evidence, cause))
         if cause.at_s <= link.at_s <= probe.known_s and not {*link.evidence} & {*cause.evidence, *symptom.evidence}
     ]
     first = Link(at_s=cause.at_s, text=cause.text, evidence=cause.evidence)
     return (first, *sorted(between, key=lambda link: link.at_s), symptom)
 
 
-def _of_flow(story: Story, flow: Flow | None) -> Iterator[Link]:
-    """The end of the flow: of its mapping, of its connection at either side."""
+def _of_flow(evidence: Evidence, flow: Flow | None) -> Iterator[Link]:
+    """Find the end of the flow: of its mapping, of its connection at either side."""
     if flow is None:
         return
     for inside in flow.hops or (flow.inside,):
-        for number, line in story.of("middlebox", "mapping", inside=inside, state="destroyed"):
-            if line.get("tcp_state") not in CLOSED:
-                yield _link(number, line, f"the mapping in {line['node']} ended")
+        for mapping in evidence.of(Mapping, inside=inside, state="destroyed"):
+            if mapping.event.tcp_state not in CLOSED:
+                yield _link(mapping, f"the mapping in {mapping.who} ended")
                 break
-    for number, line in story.transport(flow):
-        if line["state"] in ENDED_AT_CLIENT:
-            by_timer = line["reason"] == "idle-timer"
+    for transport in evidence.transport(flow):
+        if transport.event.state in ENDED_AT_CLIENT:
+            by_timer = transport.event.reason == "idle-timer"
             what = "client idle timer closed the transport" if by_timer else "the client's connection ended"
-            yield _link(number, line, what, "" if by_timer else line["reason"])
+            yield _link(transport, what, "" if by_timer else transport.event.reason)
             break
-    for number, line in story.of("server", "flow", id=flow.id):
-        if line["state"] in ENDED_AT_SERVER:
-            yield _link(number, line, "the server's connection ended", line["reason"] or line["state"])
+    for ended in evidence.of(ServerFlow, id=flow.id):
+        if ended.event.state in ENDED_AT_SERVER:
+            yield _link(ended, "the server's connection ended", ended.event.reason or ended.event.state)
             break
 
 
-def _of_requests(story: Story, *, since: float) -> Iterator[Link]:
-    """What client and server then tried in vain, and the subscription that ended for want of it."""
-    kinds = (
-        [(n, line, f"the server ignored {line['what']}", "") for n, line in story.of("server", "ignored")],
-        [(n, line, "the client gave up its connection", "no answer") for n, line in story.of("client", "unanswered")],
-        *(
-            [
-                (number, line, f"the client's {method} failed", str(line["code"]))
-                for number, line in story.of("client", ev)
-                if line["code"] >= FAILED_FROM
-            ]
-            for ev, method in _REQUESTS.items()
-        ),
-        [
-            (number, line, f"the server's {_KEEP_ALIVES[line['kind']]} failed", line["reason"])
-            for number, line in story.of("server", "keep-alive", state="failed")
-        ],
-        [
-            (number, line, "the server's subscription ended", line["state"])
-            for number, line in story.of("server", "subscription")
-            if line["state"] in ("expired", "terminated")
-        ],
-    )
-    for kind in kinds:
-        later = [each for each in kind if each[1]["t"] >= since]
-        if later:
-            yield _link(*min(later, key=lambda each: float(each[1]["t"])))
-
-
-def _of_fault(cell: Cell, story: Story, cause: CauseFound) -> Iterator[Link]:
-    """The end of a fault that lasted, if a fault is the cause."""
-    for place in range(len(cell.faults)):
-        for number, line in begun(story, place):
-            for end, over in story.of("runner", "fault-over", n=place):
-                if number in cause.evidence and over["t"] > line["t"] + LASTING_S:
-                    yield _link(end, over, "the fault was over")
-
-
-def _symptom(cell: Cell, story: Story, probe: ProbeSeen) -> Link:
-    said = [
-        (number, line)
-        for who in ("server", "runner")
-        for number, line in story.of(who, "probe", probe=probe.name)
-        if line["t"] >= probe.asked_s
+def _of_requests(evidence: Evidence, *, since: float) -> Iterator[Link]:
+    """Find what client and server then tried in vain, and the subscription that ended for want of it."""
+    kinds: list[list[tuple[Entry[Event], str, str]]] = [
+        [(entry, f"the server ignored {entry.event.what}", "") for entry in evidence.of(Ignored)],
+        [(entry, "the client gave up its connection", "no answer") for entry in evidence.of(Unanswered)],
     ]
-    evidence = [number for number, _ in said]
-    _, last = max(said, key=lambda each: float(each[1]["t"]))
+    for answer, method in REQUESTS.items():
+        failed = (entry for entry in evidence.of(answer) if entry.event.code >= FAILED_FROM)
+        kinds.append([(entry, f"the client's {method} failed", str(entry.event.code)) for entry in failed])
+    kinds += [
+        [
+            (entry, f"the server's {_KEEP_ALIVES[entry.event.kind]} failed", entry.event.reason)
+            for entry in evidence.of(KeepAlive, state="failed")
+        ],
+        [
+            (entry, "the server's subscription ended", entry.event.state)
+            for entry in evidence.of(ServerSubscription)
+            if entry.event.state in ("expired", "terminated")
+        ],
+    ]
+    for kind in kinds:
+        later = [each for each in kind if each[0].t >= since]
+        if later:
+            yield _link(*min(later, key=lambda each: each[0].t))
+
+
+def _of_fault(evidence: Evidence, cause: CauseFound) -> Iterator[Link]:
+    """Find the end of a fault that lasted, if a fault is the cause."""
+    for place in range(len(evidence.cell.faults)):
+        began, ended = evidence.fault_began(place), evidence.fault_ended(place)
+        if began is not None and ended is not None and began.line in cause.evidence and ended.t > began.t + LASTING_S:
+            yield _link(ended, "the fault was over")
+
+
+def _symptom(evidence: Evidence, probe: ProbeAttempt) -> Link:
+    said = [entry for entry in evidence.of(Probe, probe=probe.name) if entry.t >= probe.asked_s]
+    lines = [entry.line for entry in said]
+    last = max(said, key=lambda entry: entry.t).event
     request = "BYE" if probe.asked_s > probe.sent_s else probe.kind.upper()
     name = f"{request} {probe.name} at {probe.asked_s:.1f} s"
-    reason = last.get("reason", "")
-    if reason == "timeout":
-        packets, how_far = _journey(cell.topology, story, probe)
-        evidence += packets
+    if last.reason == "timeout":
+        packets, how_far = _journey(evidence, probe)
+        lines += packets
         text = f"{name} was not answered by {probe.known_s:.1f} s: {how_far}"
-    elif reason == "flow-gone":
-        text = f"{name} had no flow: {last['flow']} was gone"
-    elif reason == "no-subscription":
+    elif last.reason == "flow-gone":
+        text = f"{name} had no flow: {last.flow} was gone"
+    elif last.reason == "no-subscription":
         text = f"{name} had no subscription"
-    elif reason == "server-frozen":
+    elif last.reason == "server-frozen":
         text = f"{name} was not sent: the server stood still"
-    elif last["state"] == "answered" and not accepted(last):
-        text = f"{name} was refused: {last['code']}"
-    elif last["state"] == "answered":  # of a call
+    elif last.state == "answered" and not accepted(last):
+        text = f"{name} was refused: {last.code}"
+    elif last.state == "answered":  # of a call
         text = f"{name} was answered, and the client had not seen the call begin"
     else:
-        text = f"{name} failed: {reason}"
-    return Link(at_s=probe.asked_s, text=text, evidence=tuple(sorted(evidence)))
+        text = f"{name} failed: {last.reason}"
+    return Link(at_s=probe.asked_s, text=text, evidence=tuple(sorted(lines)))
 
 
-def _journey(topology: Topology, story: Story, probe: ProbeSeen) -> tuple[list[int], str]:
-    """The packets with data that went from the server to the client for a probe, and how far they got."""
-    flow = flow_of(story, probe)
-    ends = set() if flow is None else {flow.peer, flow.inside, *flow.hops}
+def _journey(evidence: Evidence, probe: ProbeAttempt) -> tuple[list[int], str]:
+    """Find the packets with data that went from the server to the client for a probe, and how far they got."""
+    flow, topology = evidence.flow_of(probe), evidence.cell.topology
+    ends = set() if flow is None else set(flow.endpoints)
     seen: dict[str, list[int]] = {}
-    for number, line in story.of("link", "packet"):
-        if line["dst"] in ends and line["payload"] > 0 and probe.asked_s - BEFORE_S <= line["t"] <= probe.known_s:
-            seen.setdefault(line["link"], []).append(number)
+    for entry in evidence.of(Packet):
+        packet = entry.event
+        if packet.dst in ends and packet.payload > 0 and probe.asked_s - BEFORE_S <= entry.t <= probe.known_s:
+            seen.setdefault(packet.link, []).append(entry.line)
     if not seen:
         return [], "no packet with data left the server"
-    server = topology.only(Role.SERVER).name
-    hops = {
-        link.name: min(len(topology.path(end, server)) for end, _ in link.ends)
-        for link in topology.links
-        if link.name in seen
-    }
+    hops = _distances(topology, seen)
     nearest, furthest = min(hops, key=hops.__getitem__), max(hops, key=hops.__getitem__)
     (last,) = (link for link in topology.links if link.name == furthest)
     arrived = any(topology.node(end).role is Role.CLIENT for end, _ in last.ends)
@@ -169,10 +155,19 @@ def _journey(topology: Topology, story: Story, probe: ProbeSeen) -> tuple[list[i
     return seen[nearest], f"{left}, {how_far}"
 
 
+def _distances(topology: Topology, links: Collection[str]) -> dict[str, int]:
+    """Return how many hops each of these links is away from the server."""
+    server = topology.only(Role.SERVER).name
+    return {
+        link.name: min(len(topology.path(end, server)) for end, _ in link.ends)
+        for link in topology.links
+        if link.name in links
+    }
+
+
 def _counted(packets: int) -> str:
     return "1 packet" if packets == 1 else f"{packets} packets"
 
 
-def _link(number: int, line: Line, what: str, why: str = "") -> Link:
-    t = float(line["t"])
-    return Link(at_s=t, text=f"{what} at {t:.1f} s" + (f": {why}" if why else ""), evidence=(number,))
+def _link(entry: Entry[Event], what: str, why: str = "") -> Link:
+    return Link(at_s=entry.t, text=f"{what} at {entry.t:.1f} s" + (f": {why}" if why else ""), evidence=(entry.line,))

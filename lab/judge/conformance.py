@@ -4,7 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lab.judge.story import Line, Story
+from lab.record.events import (
+    Aborted,
+    ClientCall,
+    ClientReady,
+    ClientTransport,
+    Event,
+    NotifyReceived,
+    Other,
+    Probe,
+    ProtocolError,
+    Request,
+    ServerFlow,
+    ServerSubscription,
+    Step,
+    Subscribed,
+    name_of,
+)
+from lab.record.evidence import FAILED_FROM, Evidence
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,100 +42,95 @@ class Finding:
 
 
 def conforms(findings: list[Finding]) -> bool:
-    """Whether a scenario can use the client."""
+    """Return whether a scenario can use the client."""
     return all(finding.seen for finding in findings if finding.needed)
 
 
-def findings(orderly: list[Line], hung_up: list[Line]) -> list[Finding]:
-    """What a client does.
+def findings(orderly: Evidence, hung_up: Evidence) -> list[Finding]:
+    """Return what a client does.
 
     Args:
-        orderly: the record of a client that was asked everything and told to stop.
-        hung_up: that of one whose input ended.
+        orderly: of a client that was asked everything and told to stop.
+        hung_up: of one whose input ended.
     """
-    story = Story(orderly)
-    subscribed = _says(story, "subscribed")
+    subscribed = orderly.has(Subscribed)
     return [
-        _starts(story),
-        Finding(what="says `ready`", needed=True, seen=_says(story, "ready"), detail=_offers(story)),
-        _subscribes(story),
+        _starts(orderly),
+        Finding(what="says `ready`", needed=True, seen=orderly.has(ClientReady), detail=_offers(orderly)),
+        _subscribes(orderly),
         Finding(what="says `subscribed`", needed=True, seen=subscribed),
-        _accepts(story, "notify", "accepts NOTIFY", asked=subscribed, needed=True),
-        _keeps_to_the_protocol([story, Story(hung_up)]),
-        _ends(Story(hung_up), "hang-up", "ends when its input does", needed=True),
-        _accepts(story, "options", "accepts OPTIONS", asked=subscribed),
-        _accepts(story, "message", "accepts MESSAGE", asked=subscribed),
-        _accepts(story, "invite", "accepts a call (INVITE, BYE)", asked=subscribed),
-        _ends(story, "stop", "ends at `stop`"),
-        _tells(story, "transport", "why a connection ended is else only what the network shows"),
-        _tells(story, "notify", "that a NOTIFY has been understood is else not in the record"),
-        _tells(story, "call", "that an ACK has arrived is else not known"),
+        _accepts(orderly, "notify", "accepts NOTIFY", asked=subscribed, needed=True),
+        _keeps_to_the_protocol([orderly, hung_up]),
+        _ends(hung_up, "hang-up", "ends when its input does", needed=True),
+        _accepts(orderly, "options", "accepts OPTIONS", asked=subscribed),
+        _accepts(orderly, "message", "accepts MESSAGE", asked=subscribed),
+        _accepts(orderly, "invite", "accepts a call (INVITE, BYE)", asked=subscribed),
+        _ends(orderly, "stop", "ends at `stop`"),
+        _tells(orderly, ClientTransport, "why a connection ended is else only what the network shows"),
+        _tells(orderly, NotifyReceived, "that a NOTIFY has been understood is else not in the record"),
+        _tells(orderly, ClientCall, "that an ACK has arrived is else not known"),
     ]
 
 
-def _says(story: Story, ev: str) -> bool:
-    return any(True for _ in story.of("client", ev))
-
-
-def _starts(story: Story) -> Finding:
-    told = next((line["t"] for _, line in story.of("runner", "step")), None)
-    for _, line in story.of("client", "aborted"):
-        if told is None or line["t"] < told:
-            how = f"ended by {line['how']} after {line['t']:.1f} s: {line['last']}"
+def _starts(evidence: Evidence) -> Finding:
+    told = next((entry.t for entry in evidence.of(Step)), None)
+    for entry in evidence.of(Aborted, who=evidence.client):
+        if told is None or entry.t < told:
+            how = f"ended by {entry.event.how} after {entry.t:.1f} s: {entry.event.last}"
             return Finding(what="runs", needed=True, seen=False, detail=how)
     return Finding(what="runs", needed=True, seen=True)
 
 
-def _offers(story: Story) -> str:
-    offered = [kind for _, line in story.of("client", "ready") for kind in line.get("mitigations") or ()]
+def _offers(evidence: Evidence) -> str:
+    offered = [kind for entry in evidence.of(ClientReady) for kind in entry.event.mitigations or ()]
     return f"offers {', '.join(offered)}" if offered else "offers no mitigation of its own"
 
 
-def _subscribes(story: Story) -> Finding:
-    for _, line in story.of("server", "subscription", state="active"):
-        expires = f"after {line['t']:.2f} s, for {line['expires']:g} s"
+def _subscribes(evidence: Evidence) -> Finding:
+    for entry in evidence.of(ServerSubscription, state="active"):
+        expires = f"after {entry.t:.2f} s, for {entry.event.expires:g} s"
         return Finding(what="subscribes at the server", needed=True, seen=True, detail=expires)
-    requests = ", ".join(sorted({line["method"] for _, line in story.of("server", "request")}))
-    flows = any(True for _ in story.of("server", "flow"))
+    requests = ", ".join(sorted({entry.event.method for entry in evidence.of(Request)}))
+    flows = evidence.has(ServerFlow)
     came = f"only {requests} came" if requests else "it connected, no request came" if flows else "nothing came"
     return Finding(what="subscribes at the server", needed=True, seen=False, detail=came)
 
 
-def _accepts(story: Story, probe: str, what: str, *, asked: bool, needed: bool = False) -> Finding:
+def _accepts(evidence: Evidence, probe: str, what: str, *, asked: bool, needed: bool = False) -> Finding:
     if not asked:
         return Finding(what=what, needed=needed, seen=None)
-    for _, line in story.of("server", "probe", probe=probe):
-        if line["state"] == "answered":
-            code = line["code"]
-            return Finding(what=what, needed=needed, seen=200 <= code < 300, detail=f"answers {code}")
-        if line["state"] == "failed":
-            said = f"answers {line['code']}" if line["code"] else line["reason"]
+    for entry in evidence.of(Probe, probe=probe):
+        code = entry.event.code
+        if entry.event.state == "answered" and code is not None:
+            return Finding(what=what, needed=needed, seen=200 <= code < FAILED_FROM, detail=f"answers {code}")
+        if entry.event.state == "failed":
+            said = f"answers {code}" if code else entry.event.reason
             return Finding(what=what, needed=needed, seen=False, detail=said)
     return Finding(what=what, needed=needed, seen=None)
 
 
-def _keeps_to_the_protocol(stories: list[Story]) -> Finding:
+def _keeps_to_the_protocol(both: list[Evidence]) -> Finding:
     what = "keeps to the protocol"
-    for story in stories:
-        for _, line in story.of("runner", "protocol-error"):
-            wrote = f": `{line['wrote'][:80]}`" if line["wrote"] else ""
-            return Finding(what=what, needed=True, seen=False, detail=line["why"] + wrote)
-    others = sorted({line["said"] for story in stories for _, line in story.of("client", "other")})
+    for evidence in both:
+        for entry in evidence.of(ProtocolError):
+            wrote = f": `{entry.event.wrote[:80]}`" if entry.event.wrote else ""
+            return Finding(what=what, needed=True, seen=False, detail=entry.event.why + wrote)
+    others = sorted({entry.event.said for evidence in both for entry in evidence.of(Other)})
     unknown = f"the lab does not know {', '.join(others)}" if others else ""
-    return Finding(what=what, needed=True, seen=any(story.lines for story in stories), detail=unknown)
+    return Finding(what=what, needed=True, seen=any(evidence.entries for evidence in both), detail=unknown)
 
 
-def _ends(story: Story, step: str, what: str, *, needed: bool = False) -> Finding:
-    for _, told in story.of("runner", "step", step=step):
-        for _, line in story.of("client", "aborted"):
-            if line["t"] >= told["t"]:
-                after = f"after {line['t'] - told['t']:.2f} s, by {line['how']}"
+def _ends(evidence: Evidence, step: str, what: str, *, needed: bool = False) -> Finding:
+    for told in evidence.of(Step, step=step):
+        for entry in evidence.of(Aborted, who=evidence.client):
+            if entry.t >= told.t:
+                after = f"after {entry.t - told.t:.2f} s, by {entry.event.how}"
                 return Finding(what=what, needed=needed, seen=True, detail=after)
             return Finding(what=what, needed=needed, seen=None)  # it had ended before
         return Finding(what=what, needed=needed, seen=False, detail="still there after 5 s")
     return Finding(what=what, needed=needed, seen=None)
 
 
-def _tells(story: Story, ev: str, cost: str) -> Finding:
-    told = _says(story, ev)
-    return Finding(what=f"tells `{ev}`", needed=False, seen=told, detail="" if told else cost)
+def _tells(evidence: Evidence, kind: type[Event], cost: str) -> Finding:
+    told = evidence.has(kind)
+    return Finding(what=f"tells `{name_of(kind)}`", needed=False, seen=told, detail="" if told else cost)

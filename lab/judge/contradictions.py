@@ -6,15 +6,19 @@ flow they took, agree that it was so.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 
-from lab.judge.faults import begun, over
+from lab.judge.harm import proof_of
 from lab.judge.metrics import client_packets
-from lab.judge.story import BEFORE_S, Flow, Line, ProbeSeen, Story
+from lab.model.endpoint import Endpoint
 from lab.model.fault import BlackHole, ClientMove, Fault, LinkDown, ServerFreeze, ServerRestart
 from lab.model.middlebox import Middlebox, RefreshDirection, RefreshingSegments
-from lab.model.scenario import Cell, NotifyRoute, ProbeKind, Transport
-from lab.model.topology import Role
+from lab.model.scenario import NotifyRoute, ProbeKind, Transport
+from lab.record.entry import Entry
+from lab.record.events import FaultBegan, Mapping, Packet
+from lab.record.evidence import BEFORE_S, Evidence, ProbeAttempt
+from lab.record.flows import Flow
 from lab.units import Seconds
 
 LATE_S = 2.0
@@ -29,30 +33,33 @@ PAST_S = 2.0
 does the lab where it ages a mapping itself."""
 
 
-def doubt(cell: Cell, story: Story) -> str:
-    """Why the record contradicts the scenario; empty if it does not."""
-    return next(_contradictions(cell, story), "")
+def doubt(evidence: Evidence) -> str:
+    """Say why the record contradicts the scenario; empty if it does not."""
+    return next(_contradictions(evidence), "")
 
 
-def _contradictions(cell: Cell, story: Story) -> Iterator[str]:
-    probes = {probe.name: probe for probe in story.probes()}
-    yield from _untimely(cell, story, probes)
-    yield from _unseen(cell, story, probes.values())
-    for number, fault in enumerate(cell.faults):
-        for _, line in begun(story, number):
-            until = over(story, number) or float("inf")
-            for probe in probes.values():
-                if probe.answered and line["t"] < probe.sent_s and probe.known_s < until:
-                    yield from _through(cell, story, fault, line, probe)
-    for node, box in cell.middleboxes:
-        yield from _let_in(cell, story, node, box)
+def _contradictions(evidence: Evidence) -> Iterator[str]:
+    yield from _untimely(evidence)
+    yield from _unseen(evidence)
+    for number, fault in enumerate(evidence.cell.faults):
+        began, ended = evidence.fault_began(number), evidence.fault_ended(number)
+        if began is None:
+            continue
+        until = float("inf") if ended is None else ended.t
+        for probe in evidence.probes:
+            if probe.answered and began.t < probe.sent_s and probe.known_s < until:
+                yield from _through(evidence, fault, began, probe)
+    for node, box in evidence.cell.middleboxes:
+        yield from _let_in(evidence, node, box)
 
 
-def _untimely(cell: Cell, story: Story, probes: dict[str, ProbeSeen]) -> Iterator[str]:
-    """Probes that came at another time than they should, or were answered too late to count; faults likewise."""
+def _untimely(evidence: Evidence) -> Iterator[str]:
+    """Find probes that came at another time than they should, or were answered too late to count; faults likewise."""
+    cell = evidence.cell
     stands = [fault.lasts for fault in cell.faults if isinstance(fault, ServerFreeze)]
     patience = LATE_S + sum(stands)  # a server that stands still reads what has come when it goes on
     by_contact = cell.server.notify_route is NotifyRoute.CONTACT  # which may have to connect first
+    probes = {probe.name: probe for probe in evidence.probes}
     for number, probe in enumerate(cell.probes, start=1):
         seen = probes[f"p{number}"]
         if not seen.answered:
@@ -65,23 +72,25 @@ def _untimely(cell: Cell, story: Story, probes: dict[str, ProbeSeen]) -> Iterato
             waited = f"{seen.known_s - seen.asked_s:.1f} s"
             yield f"probe p{number} counts as answered after {waited}, not within {probe.within}"
     for number, fault in enumerate(cell.faults):
-        for _, line in begun(story, number):
-            name = f"fault {number + 1} ({line['fault']})"
-            if fault.at.fixed is not None and abs(line["t"] - fault.at.fixed) > LATE_S:
-                yield f"{name} came at {line['t']:.1f} s, not at {fault.at}"
-            lasts = _lasts(fault)
-            lasted = (over(story, number) or cell.ends) - line["t"]
-            if lasts is not None and abs(lasted - min(lasts, cell.ends - line["t"])) > LATE_S:
-                yield f"{name} was over after {lasted:.1f} s, not {lasts}"
+        began, ended = evidence.fault_began(number), evidence.fault_ended(number)
+        if began is None:
+            continue
+        name = f"fault {number + 1} ({began.event.fault})"
+        if fault.at.fixed is not None and abs(began.t - fault.at.fixed) > LATE_S:
+            yield f"{name} came at {began.t:.1f} s, not at {fault.at}"
+        lasts = _lasts(fault)
+        lasted = (cell.ends if ended is None else ended.t or cell.ends) - began.t
+        if lasts is not None and abs(lasted - min(lasts, cell.ends - began.t)) > LATE_S:
+            yield f"{name} was over after {lasted:.1f} s, not {lasts}"
 
 
-def _unseen(cell: Cell, story: Story, probes: Iterable[ProbeSeen]) -> Iterator[str]:
-    """Probes that the server takes for answered and of which the client's own links saw nothing."""
-    client = cell.topology.only(Role.CLIENT).name
-    seen = [line for line in client_packets(cell, story) if line["payload"] > 0]
-    for probe in probes:
-        first, last = probe.asked_s - BEFORE_S, probe.known_s + BEFORE_S
-        sent = {line["from"] == client for line in seen if first <= line["t"] <= last}
+def _unseen(evidence: Evidence) -> Iterator[str]:
+    """Find probes that the server takes for answered and of which the client's own links saw nothing."""
+    seen = [entry for entry in client_packets(evidence) if entry.event.payload > 0]
+    times = [entry.t for entry in seen]
+    for probe in evidence.probes:
+        first, last = bisect_left(times, probe.asked_s - BEFORE_S), bisect_right(times, probe.known_s + BEFORE_S)
+        sent = {entry.event.from_ == evidence.client for entry in seen[first:last]}
         if probe.answered and sent != {True, False}:
             what = "came back" if False in sent else "reached the client"
             yield f"probe {probe.name} counts as answered at {probe.known_s:.1f} s, and nothing {what}"
@@ -92,14 +101,16 @@ def _lasts(fault: Fault) -> Seconds | None:
     return fault.down if isinstance(fault, ServerRestart) else getattr(fault, "lasts", None)
 
 
-def _through(cell: Cell, story: Story, fault: Fault, line: Line, probe: ProbeSeen) -> Iterator[str]:
-    """A probe that was sent and answered while nothing could pass, or nobody was there."""
-    flow = story.flow(probe.flow, probe.sent_s) if probe.flow else story.subscription_flow(probe.sent_s)
+def _through(evidence: Evidence, fault: Fault, began: Entry[FaultBegan], probe: ProbeAttempt) -> Iterator[str]:
+    """Find a probe that was sent and answered while nothing could pass, or nobody was there."""
+    flows = evidence.flows
+    flow = flows.get(probe.flow, probe.sent_s) if probe.flow else flows.current(probe.sent_s)
     match fault:
         case LinkDown(link=link):
-            blocked = flow is not None and link in _links(cell, flow)
+            blocked = flow is not None and link in _links(evidence, flow)
         case BlackHole():
-            blocked = flow is not None and line["flow"] == flow.id and not _moved(cell, story, before=probe.sent_s)
+            struck = flow is not None and proof_of(began)["flow"] == flow.id
+            blocked = struck and not _moved(evidence, before=probe.sent_s)
         case ServerFreeze() | ServerRestart():
             blocked = True
         case _:
@@ -108,48 +119,49 @@ def _through(cell: Cell, story: Story, fault: Fault, line: Line, probe: ProbeSee
         yield f"probe {probe.name} was answered at {probe.known_s:.1f} s, in the midst of {type(fault).__name__}"
 
 
-def _links(cell: Cell, flow: Flow) -> set[str]:
-    """The links a flow crosses, by the network the client's end of it is in."""
-    topology = cell.topology
-    client, server = topology.only(Role.CLIENT).name, topology.only(Role.SERVER).name
-    host = flow.inside.partition(":")[0]
+def _links(evidence: Evidence, flow: Flow) -> set[str]:
+    """Return the links a flow crosses, by the network the client's end of it is in."""
+    topology = evidence.cell.topology
     for link in topology.client_links():
         ends = dict(link.ends)
-        if str(ends[client].ip) == host:
-            (start,) = (end for end in ends if end != client)
-            nodes = topology.path(start, server)
-            return {link.name, *(topology.link_towards(node, server).name for node in nodes[:-1])}
+        if str(ends[evidence.client].ip) == flow.inside.host:
+            (start,) = (end for end in ends if end != evidence.client)
+            nodes = topology.path(start, evidence.server)
+            return {link.name, *(topology.link_towards(node, evidence.server).name for node in nodes[:-1])}
     return set()
 
 
-def _moved(cell: Cell, story: Story, *, before: float) -> bool:
-    moves = (number for number, fault in enumerate(cell.faults) if isinstance(fault, ClientMove))
-    return any(line["t"] < before for number in moves for _, line in begun(story, number))
+def _moved(evidence: Evidence, *, before: float) -> bool:
+    moves = (number for number, fault in enumerate(evidence.cell.faults) if isinstance(fault, ClientMove))
+    begun = [entry for number in moves if (entry := evidence.fault_began(number)) is not None]
+    return any(entry.t < before for entry in begun)
 
 
-def _let_in(cell: Cell, story: Story, node: str, box: Middlebox) -> Iterator[str]:
-    """Packets that a middlebox let in on a mapping that should have ended, of the very flows that the probes take.
+def _let_in(evidence: Evidence, node: str, box: Middlebox) -> Iterator[str]:
+    """Find packets that a middlebox let in on a mapping that should have ended, of the very flows that probes take.
 
     What it passes is what a capture sees it send: outwards from the mapped endpoint, inwards to the client's.
     """
+    cell = evidence.cell
     timer = _longest(box, cell.transport)
     if timer is None:
         return
     about = cell.topology.node(node)
-    mapped = {line["outside"]: line["inside"] for _, line in story.of("middlebox", "mapping", node=node, state="new")}
+    mapped = {entry.event.outside: entry.event.inside for entry in evidence.of(Mapping, who=node, state="new")}
     insides = set(mapped.values())
     under_way = sum(each.one_way_delay + each.jitter for each in cell.impairments)
-    refreshed: dict[str, float] = {}
-    for line in _passed(cell, story, node):
-        outwards = line["link"] == about.outside
-        inside = str(mapped.get(line["src"]) if outwards else line["dst"])
-        if inside not in insides:
+    refreshed: dict[Endpoint, float] = {}
+    for entry in _passed(evidence, node):
+        packet = entry.event
+        outwards = packet.link == about.outside
+        inside = mapped.get(packet.src) if outwards else packet.dst
+        if inside is None or inside not in insides:
             continue
-        quiet = line["t"] - refreshed.get(inside, line["t"])
+        quiet = entry.t - refreshed.get(inside, entry.t)
         if not outwards and quiet > timer + PAST_S + under_way:
             yield f"middlebox {node} let a packet in after {quiet:.1f} s of silence, its timer is {Seconds(timer)}"
-        if (outwards or box.refresh_direction is RefreshDirection.BOTH) and _counts(box, line):
-            refreshed[inside] = line["t"]
+        if (outwards or box.refresh_direction is RefreshDirection.BOTH) and _counts(box, packet):
+            refreshed[inside] = entry.t
 
 
 def _longest(box: Middlebox, transport: Transport) -> float | None:
@@ -162,14 +174,14 @@ def _longest(box: Middlebox, transport: Transport) -> float | None:
     return None if established is None else max(established, box.transitory_timeout)
 
 
-def _passed(cell: Cell, story: Story, node: str) -> Iterator[Line]:
-    """The packets of the scenario's transport that a node sent on, but for those that begin or end a connection."""
-    proto = "udp" if cell.transport is Transport.UDP else "tcp"
-    for _, line in story.of("link", "packet", proto=proto, **{"from": node}):
-        if not {"F", "R", "S"} & set(line.get("flags", "")):
-            yield line
+def _passed(evidence: Evidence, node: str) -> Iterator[Entry[Packet]]:
+    """Return the packets of the scenario's transport that a node sent on, but for those that begin or end a connection."""
+    proto = "udp" if evidence.cell.transport is Transport.UDP else "tcp"
+    for entry in evidence.of(Packet, proto=proto, from_=node):
+        if not {"F", "R", "S"} & set(entry.event.flags):
+            yield entry
 
 
-def _counts(box: Middlebox, packet: Line) -> bool:
-    """Whether a packet starts a mapping's timer anew."""
-    return box.refreshing_segments is RefreshingSegments.ANY or packet["proto"] == "udp" or packet["payload"] > 0
+def _counts(box: Middlebox, packet: Packet) -> bool:
+    """Return whether a packet starts a mapping's timer anew."""
+    return box.refreshing_segments is RefreshingSegments.ANY or packet.proto == "udp" or packet.payload > 0

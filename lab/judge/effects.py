@@ -5,8 +5,10 @@ A fault that did nothing makes a cell inconclusive: what its probes show is not 
 
 from __future__ import annotations
 
-from lab.judge.faults import begun, over
-from lab.judge.story import Line, Story
+from typing import Any
+
+from lab.judge.harm import proof_of
+from lab.model.endpoint import Endpoint
 from lab.model.fault import (
     BlackHole,
     ClientMove,
@@ -29,8 +31,10 @@ from lab.model.fault import (
     ServerRestart,
     ServerSlow,
 )
-from lab.model.scenario import Cell
 from lab.model.when import Event
+from lab.record.entry import Entry
+from lab.record.events import FaultBegan, Held, Obeyed, Packet, ResponseSent, ServerFlow
+from lab.record.evidence import Evidence
 
 SEEN_WITHIN_S = 1.0
 """What a fault does by itself, without the network, shows within this time: the runner's own loop, no round trip."""
@@ -39,23 +43,24 @@ LATE_BY_ABOUT_S = 0.05
 """Timers of one process may run early by their grain; far less than any delay worth a scenario."""
 
 
-def doubt(cell: Cell, story: Story) -> str:
-    """Why the record does not show that the scenario's faults happened as asked; empty if it does."""
-    for number, fault in enumerate(cell.faults):
-        line = next((line for _, line in begun(story, number)), None)
+def doubt(evidence: Evidence) -> str:
+    """Say why the record does not show that the scenario's faults happened as asked; empty if it does."""
+    for number, fault in enumerate(evidence.cell.faults):
+        began, over = evidence.fault_began(number), evidence.fault_ended(number)
         name = f"fault {number + 1} ({_name(fault)})"
-        if line is None:
+        if began is None:
             never = f": nothing {fault.at.event.value} in time" if fault.at.event is not Event.SUBSCRIBED else ""
             return f"{name} never happened{never}"
-        if over(story, number) is None:
+        if over is None:
             return f"{name} began and did not end"
-        if missing := _missing(fault, line, story, until=over(story, number) or 0.0):
+        if missing := _missing(fault, began, evidence, until=over.t):
             return f"{name} had no effect: {missing}"
     return ""
 
 
-def _missing(fault: Fault, line: Line, story: Story, *, until: float) -> str:  # noqa: C901
-    """What the record should show of a fault and does not; empty if it shows it."""
+def _missing(fault: Fault, began: Entry[FaultBegan], evidence: Evidence, *, until: float) -> str:  # noqa: C901
+    """Say what the record should show of a fault and does not; empty if it shows it."""
+    line = proof_of(began)
     match fault:
         case Reboot():
             return _reboot(fault, line)
@@ -65,20 +70,20 @@ def _missing(fault: Fault, line: Line, story: Story, *, until: float) -> str:  #
             rules = 2 if direction is Direction.BOTH else 1
             return _no_flow(line) or _too_few_rules(line, line.get("wanted", rules))
         case ForgedSegment():
-            return _no_flow(line) or _not_on_the_wire(fault, line, story)
+            return _no_flow(line) or _not_on_the_wire(fault, line, began.t, evidence)
         case LinkDown() | MtuBlackHole():
             return _too_few_rules(line, 2)
         case ServerClose():
-            closed = story.of("server", "flow", id=line["flow"], state="closed", reason="by server")
-            happened = any(line["t"] <= end["t"] <= line["t"] + SEEN_WITHIN_S for _, end in closed)
+            closed = evidence.of(ServerFlow, id=line["flow"], state="closed", reason="by server")
+            happened = any(began.t <= end.t <= began.t + SEEN_WITHIN_S for end in closed)
             return _no_flow(line) or ("" if happened else "the server's flow did not end")
         case ServerRestart():
             return f"still listening on {line['listening']}" if line["listening"] else ""
         case ServerFreeze():
             return "" if line["stopped"] else "its process was not stopped"
         case ServerMute():
-            since = _obeyed(story, line)
-            answered = any(since < sent["t"] < until for _, sent in story.of("server", "response-sent"))
+            since = _obeyed(evidence, began.t)
+            answered = any(since < sent.t < until for sent in evidence.of(ResponseSent))
             return _answers(line, "mute") or ("it answered a request" if answered else "")
         case ClientMove():
             moved = line["left"] == [] and line["source"] == line["address"].partition("/")[0]
@@ -94,10 +99,10 @@ def _missing(fault: Fault, line: Line, story: Story, *, until: float) -> str:  #
         case RevokedClientCertificate():
             return "" if line["met"] == "revoked" else f"the client's certificate, shown by another, is {line['met']}"
         case ServerSlow(by=by):
-            return _answers(line, "late") or _too_early(story, _obeyed(story, line), until, float(by))
+            return _answers(line, "late") or _too_early(evidence, _obeyed(evidence, began.t), until, float(by))
 
 
-def _reboot(fault: Reboot, line: Line) -> str:
+def _reboot(fault: Reboot, line: dict[str, Any]) -> str:
     if not line["lost"]:
         return "its table was empty before"
     if line["left"]:
@@ -107,38 +112,38 @@ def _reboot(fault: Reboot, line: Line) -> str:
     return ""
 
 
-def _no_flow(line: Line) -> str:
+def _no_flow(line: dict[str, Any]) -> str:
     return "" if line["flow"] else "the client had no flow"
 
 
-def _too_few_rules(line: Line, wanted: int) -> str:
+def _too_few_rules(line: dict[str, Any], wanted: int) -> str:
     return "" if line["rules"] >= wanted else f"{line['rules']} rules in place instead of {wanted}"
 
 
-def _not_on_the_wire(fault: ForgedSegment, line: Line, story: Story) -> str:
+def _not_on_the_wire(fault: ForgedSegment, line: dict[str, Any], began: float, evidence: Evidence) -> str:
     wanted = 2 if fault.to is End.BOTH else 1
     seen = 0
     for segment in line["segments"]:
-        fields = {key: segment[key] for key in ("link", "src", "dst", "flags", "seq")}
-        packets = story.of("link", "packet", **fields, **{"from": fault.node})
-        seen += any(line["t"] <= packet["t"] <= line["t"] + SEEN_WITHIN_S for _, packet in packets)
+        fields: dict[str, Any] = {key: segment[key] for key in ("link", "flags", "seq")}
+        fields |= {key: Endpoint.parse(segment[key]) for key in ("src", "dst")}
+        packets = evidence.of(Packet, from_=fault.node, **fields)
+        seen += any(began <= packet.t <= began + SEEN_WITHIN_S for packet in packets)
     return "" if seen == wanted else f"{seen} segments on the wire instead of {wanted}"
 
 
-def _answers(line: Line, mode: str) -> str:
+def _answers(line: dict[str, Any], mode: str) -> str:
     return "" if line["answers"] == mode else "the server did not obey"
 
 
-def _obeyed(story: Story, line: Line) -> float:
-    """When the server had changed its way of answering."""
-    times = [float(said["t"]) for _, said in story.of("server", "obeyed", do="answer") if said["t"] >= line["t"]]
-    return min(times, default=float(line["t"]))
+def _obeyed(evidence: Evidence, began: float) -> float:
+    """Return when the server had changed its way of answering."""
+    return min((said.t for said in evidence.of(Obeyed, do="answer") if said.t >= began), default=began)
 
 
-def _too_early(story: Story, since: float, until: float, by: float) -> str:
+def _too_early(evidence: Evidence, since: float, until: float, by: float) -> str:
     """The n-th answer of the time follows what was held n-th, by the delay."""
-    held = [float(line["t"]) for _, line in story.of("server", "held") if line["what"] != "crlf-ping"]
-    sent = [float(line["t"]) for _, line in story.of("server", "response-sent") if since < line["t"] < until]
+    held = [entry.t for entry in evidence.of(Held) if entry.event.what != "crlf-ping"]
+    sent = [entry.t for entry in evidence.of(ResponseSent) if since < entry.t < until]
     for came, went in zip(held, sent, strict=False):
         if went < came + by - LATE_BY_ABOUT_S:
             return f"an answer after {went - came:.2f} s instead of {by:g} s"

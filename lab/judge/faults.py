@@ -11,7 +11,6 @@ import dataclasses
 from collections.abc import Iterator
 
 from lab.judge.harm import Struck, harm
-from lab.judge.story import Flow, Line, ProbeSeen, Story, accepted
 from lab.model.fault import (
     BlackHole,
     ClientMove,
@@ -34,9 +33,11 @@ from lab.model.fault import (
     ServerSlow,
 )
 from lab.model.outcome import CauseFound
-from lab.model.scenario import Cell
-from lab.model.topology import Role
 from lab.model.verdict import Cause
+from lab.record.entry import Entry
+from lab.record.events import ClientTransport, Event, Probe, Query, ServerFlow, ServerSubscription
+from lab.record.evidence import Evidence, ProbeAttempt, accepted
+from lab.record.flows import Flow
 
 _UNVERIFIED = "certificate verify failed"
 """All that Kamailio logs when it refuses a client's certificate. That this one is on its list, and that a stranger who
@@ -44,114 +45,101 @@ shows it is told so, is what the fault's own proof says."""
 
 
 def causes(
-    cell: Cell, story: Story, probe: ProbeSeen, flow: Flow, *, closed: float | None
+    evidence: Evidence, probe: ProbeAttempt, flow: Flow, *, closed: float | None
 ) -> Iterator[tuple[CauseFound, float]]:
-    """What faults cost the probe, each with the time from which it did.
+    """Find what faults cost the probe, each with the time from which it did.
 
     Args:
-        cell: what was run.
-        story: its record.
+        evidence: of the cell.
         probe: a lost one.
         flow: the one it took or should have taken.
         closed: when the client closed that for a reason of its own; None: it did not.
     """
     sent, deadline = probe.asked_s, probe.known_s
-    for number, fault in enumerate(cell.faults):
-        for evidence, line in begun(story, number):
-            end = line["t"] if isinstance(fault, DnsChange) else over(story, number)
-            if line["t"] > deadline or _mended(story, line, end, before=sent):
-                continue
-            ended = over(story, number)
-            until = float("inf") if ended is None else ended
-            struck = Struck(fault=fault, line=line, over=until, probe=probe, flow=flow, closed=closed)
-            done = harm(cell, story, struck)
-            if done is None:
-                continue
-            kind, text = _told(fault)
-            at = float(line["t"])
-            found = CauseFound(kind=kind, at_s=at, text=f"{text} at {at:.1f} s", evidence=(evidence, *done.evidence))
-            match fault:
-                case ExpiredCertificate():
-                    borne_out = _refused(found, cell, story, since=at, until=deadline)
-                case RevokedClientCertificate():
-                    borne_out = _refused_by_server(found, cell, story, since=at, until=deadline)
-                case DnsChange(old=OldAddress.SERVES):
-                    continue  # whoever stays is served, and whoever connects again is so elsewhere
-                case DnsFailure():
-                    borne_out = _asked_in_vain(found, cell, story, since=at, until=deadline)
-                case _:
-                    borne_out = iter((found,))
-            yield from ((cause, done.since_s) for cause in borne_out)
+    for number, fault in enumerate(evidence.cell.faults):
+        began, over = evidence.fault_began(number), evidence.fault_ended(number)
+        if began is None or began.t > deadline:
+            continue
+        end = began.t if isinstance(fault, DnsChange) else None if over is None else over.t
+        if _mended(evidence, began.t, end, before=sent):
+            continue
+        until = float("inf") if over is None else over.t
+        struck = Struck(fault=fault, entry=began, over=until, probe=probe, flow=flow, closed=closed)
+        done = harm(evidence, struck)
+        if done is None:
+            continue
+        kind, text = _told(fault)
+        at = began.t
+        found = CauseFound(kind=kind, at_s=at, text=f"{text} at {at:.1f} s", evidence=(began.line, *done.evidence))
+        match fault:
+            case ExpiredCertificate():
+                borne_out = _refused(found, evidence, since=at, until=deadline)
+            case RevokedClientCertificate():
+                borne_out = _refused_by_server(found, evidence, since=at, until=deadline)
+            case DnsChange(old=OldAddress.SERVES):
+                continue  # whoever stays is served, and whoever connects again is so elsewhere
+            case DnsFailure():
+                borne_out = _asked_in_vain(found, evidence, since=at, until=deadline)
+            case _:
+                borne_out = iter((found,))
+        yield from ((cause, done.since_s) for cause in borne_out)
 
 
-def _refused(found: CauseFound, cell: Cell, story: Story, *, since: float, until: float) -> Iterator[CauseFound]:
+def _refused(found: CauseFound, evidence: Evidence, *, since: float, until: float) -> Iterator[CauseFound]:
     """A certificate harms only who connects: the cause as the client's refusal bears it out, if it does.
 
     pjsip refuses when the handshake is done and says so itself; others send an alert, which the server tells.
     """
-    said = [*story.of("client", "transport", state="disconnected")]
-    said += [one for one in _failed(cell, story) if one[1]["reason"] != _UNVERIFIED]
-    for number, line in sorted(said, key=lambda each: float(each[1]["t"])):
-        reason = line["reason"].lower()
-        if since <= line["t"] <= until and "certificate" in reason and "revoked" not in reason:
-            text = f"{found.text}, and the client refused it at {line['t']:.1f} s"
-            yield dataclasses.replace(found, text=text, evidence=(*found.evidence, number))
+    said = [(entry.t, entry.line, entry.event.reason) for entry in evidence.of(ClientTransport, state="disconnected")]
+    failed = [(entry.t, entry.line, entry.event.reason) for entry in _failed(evidence)]
+    said += [one for one in failed if one[2] != _UNVERIFIED]
+    for t, line, reason in sorted(said, key=lambda each: each[0]):
+        if since <= t <= until and "certificate" in reason.lower() and "revoked" not in reason.lower():
+            text = f"{found.text}, and the client refused it at {t:.1f} s"
+            yield dataclasses.replace(found, text=text, evidence=(*found.evidence, line))
             return
 
 
-def _asked_in_vain(found: CauseFound, cell: Cell, story: Story, *, since: float, until: float) -> Iterator[CauseFound]:
+def _asked_in_vain(found: CauseFound, evidence: Evidence, *, since: float, until: float) -> Iterator[CauseFound]:
     """A name harms only who asks for it: the cause as the first question in vain bears it out, if there is one."""
-    server = _at_the_server(cell)
-    for number, line in story.of("server", "query", type="A"):
-        in_vain = line["answer"] in ("servfail", "silent") and not line["peer"].startswith(server)
-        if in_vain and since <= line["t"] <= until:
-            text = f"{found.text}, and the client asked in vain at {line['t']:.1f} s"
-            yield dataclasses.replace(found, text=text, evidence=(*found.evidence, number))
+    server = _host_of_server(evidence)
+    for entry in evidence.of(Query, type="A"):
+        in_vain = entry.event.answer in ("servfail", "silent") and entry.event.peer.host != server
+        if in_vain and since <= entry.t <= until:
+            text = f"{found.text}, and the client asked in vain at {entry.t:.1f} s"
+            yield dataclasses.replace(found, text=text, evidence=(*found.evidence, entry.line))
             return
 
 
-def _refused_by_server(
-    found: CauseFound, cell: Cell, story: Story, *, since: float, until: float
-) -> Iterator[CauseFound]:
+def _refused_by_server(found: CauseFound, evidence: Evidence, *, since: float, until: float) -> Iterator[CauseFound]:
     """A revoked certificate harms only a client that connects: the cause as the server's refusal bears it out."""
-    for number, line in _failed(cell, story):
-        refused = "certificate revoked" in line["reason"] or line["reason"] == _UNVERIFIED
-        if since <= line["t"] <= until and refused:
-            text = f"{found.text}, and the server refused it at {line['t']:.1f} s"
-            yield dataclasses.replace(found, text=text, evidence=(*found.evidence, number))
+    for entry in _failed(evidence):
+        refused = "certificate revoked" in entry.event.reason or entry.event.reason == _UNVERIFIED
+        if since <= entry.t <= until and refused:
+            text = f"{found.text}, and the server refused it at {entry.t:.1f} s"
+            yield dataclasses.replace(found, text=text, evidence=(*found.evidence, entry.line))
             return
 
 
-def _failed(cell: Cell, story: Story) -> Iterator[tuple[int, Line]]:
+def _failed(evidence: Evidence) -> Iterator[Entry[ServerFlow]]:
     """The server's flows that failed, but for the lab's own, by which these faults are proved."""
-    server = _at_the_server(cell)
-    return (one for one in story.of("server", "flow", state="failed") if not one[1]["peer"].startswith(server))
+    server = _host_of_server(evidence)
+    return (entry for entry in evidence.of(ServerFlow, state="failed") if entry.event.peer.host != server)
 
 
-def _at_the_server(cell: Cell) -> str:
-    """How the endpoints begin from which a fault's proof comes."""
-    return f"{cell.topology.address(cell.topology.only(Role.SERVER).name).ip}:"
+def _host_of_server(evidence: Evidence) -> str:
+    """Return the host from which a fault's proof comes."""
+    return str(evidence.cell.topology.address(evidence.server).ip)
 
 
-def begun(story: Story, number: int) -> Iterator[tuple[int, Line]]:
-    """The ``fault`` line of the scenario's fault of that number (from 0), if it is there."""
-    return story.of("runner", "fault", n=number)
-
-
-def over(story: Story, number: int) -> float | None:
-    """When that fault ended; None if the record does not have its end."""
-    return next((float(line["t"]) for _, line in story.of("runner", "fault-over", n=number)), None)
-
-
-def _mended(story: Story, line: Line, end: float | None, *, before: float) -> bool:
+def _mended(evidence: Evidence, began: float, end: float | None, *, before: float) -> bool:
     if end is None or end >= before:
         return False
-    signs = [
-        *((number, probe) for number, probe in story.of("server", "probe") if accepted(probe)),
-        *story.of("server", "subscription", state="active"),
-        *story.of("server", "subscription", state="refreshed"),
+    signs: list[Entry[Event]] = [
+        *(entry for entry in evidence.of(Probe) if accepted(entry.event)),
+        *(entry for entry in evidence.of(ServerSubscription) if entry.event.state in ("active", "refreshed")),
     ]
-    return any(max(end, line["t"]) < sign["t"] < before for _, sign in signs)
+    return any(max(end, began) < sign.t < before for sign in signs)
 
 
 def _told(fault: Fault) -> tuple[Cause, str]:  # noqa: C901  (one case per fault)

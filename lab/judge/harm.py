@@ -7,10 +7,12 @@ that nobody answered and that its sender then gave up.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from lab.judge.story import BEFORE_S, ENDED_AT_CLIENT, ENDED_AT_SERVER, FAILED_FROM, Flow, Line, ProbeSeen, Story
+from lab.judge.requests import REQUESTS
 from lab.model.fault import (
     BlackHole,
     ClientMove,
@@ -29,17 +31,27 @@ from lab.model.fault import (
     ServerRestart,
     ServerSlow,
 )
-from lab.model.scenario import Cell
-from lab.model.topology import Role
+from lab.record.entry import Entry
+from lab.record.events import (
+    ENDED_AT_CLIENT,
+    ENDED_AT_SERVER,
+    Event,
+    FaultBegan,
+    Held,
+    Ignored,
+    Packet,
+    ServerFlow,
+    ServerSubscription,
+    Unanswered,
+)
+from lab.record.evidence import BEFORE_S, FAILED_FROM, Evidence, ProbeAttempt
+from lab.record.flows import Flow
 
 AT_ONCE_S = 1.0
 """What a fault does by itself shows within this time, and the time its segments are under way."""
 
 GIVES_UP_WITHIN_S = 33.0
 """A request that was lost has failed by then: Timer F (RFC 3261 §17.1.2.2, 32 s), and room for what follows."""
-
-_REQUESTS = {"subscription": "SUBSCRIBE", "registration": "REGISTER", "options-answer": "OPTIONS"}
-"""Events of the client that tell the outcome of a request, and which."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,41 +72,46 @@ class Struck:
     """A fault that has begun, and the lost probe it may have cost.
 
     Attributes:
-        fault, line, over: the fault, its line in the record, and when it was over.
+        fault, entry, over: the fault, its entry in the record, and when it was over.
         probe, flow: the probe, and the flow it took or should have taken.
         closed: when the client closed that flow for a reason of its own, if it did.
     """
 
     fault: Fault
-    line: Line
+    entry: Entry[FaultBegan]
     over: float
-    probe: ProbeSeen
+    probe: ProbeAttempt
     flow: Flow
     closed: float | None
 
     @property
     def at(self) -> float:
         """When the fault began."""
-        return float(self.line["t"])
+        return self.entry.t
+
+    @property
+    def proof(self) -> dict[str, Any]:
+        """What the record has of its effect."""
+        return proof_of(self.entry)
 
 
-def harm(cell: Cell, story: Story, one: Struck) -> Harm | None:
-    """What a fault did to the flow of a lost probe; None if the record shows nothing."""
+def harm(evidence: Evidence, one: Struck) -> Harm | None:
+    """Return what a fault did to the flow of a lost probe; None if the record shows nothing."""
     match one.fault:
         case Reboot(node=node) | EvictFlow(node=node):
-            ended = [line for _, line in story.lost_mappings(one.flow, one.probe.asked_s) if line["node"] == node]
-            return _if(one, any(one.at <= line["t"] <= one.at + AT_ONCE_S for line in ended))
+            ended = [entry for entry in evidence.lost_mappings(one.flow, one.probe.asked_s) if entry.who == node]
+            return _if(one, any(one.at <= entry.t <= one.at + AT_ONCE_S for entry in ended))
         case BlackHole() | LinkDown() | MtuBlackHole() | DnsChange(old=OldAddress.SILENT):
-            return _lossy(cell, story, one)
+            return _lossy(evidence, one)
         case ForgedSegment():
-            soon = one.at + AT_ONCE_S + sum(each.one_way_delay + each.jitter for each in cell.impairments)
-            return _if(one, any(one.at <= t <= soon for t in _ends(story, one.flow)))
+            soon = one.at + AT_ONCE_S + sum(each.one_way_delay + each.jitter for each in evidence.cell.impairments)
+            return _if(one, any(one.at <= t <= soon for t in _ends(evidence, one.flow)))
         case ServerClose():
-            return _if(one, one.line["flow"] == one.flow.id)
+            return _if(one, one.proof["flow"] == one.flow.id)
         case ServerRestart() | ClientMove():  # no flow survives either
-            return _if(one, any(line["t"] < one.at for _, line in story.of("server", "flow", id=one.flow.id)))
+            return _if(one, any(entry.t < one.at for entry in evidence.of(ServerFlow, id=one.flow.id)))
         case ServerFreeze() | ServerMute() | ServerSlow():
-            return _unheard(cell, story, one)
+            return _unheard(evidence, one)
         case _:  # a certificate, a name: who was refused says so, see ``faults``
             return Harm(since_s=one.at)
 
@@ -103,82 +120,83 @@ def _if(one: Struck, harmed: bool) -> Harm | None:  # noqa: FBT001  (what follow
     return Harm(since_s=one.at) if harmed else None
 
 
-def _ends(story: Story, flow: Flow) -> Iterator[float]:
+def _ends(evidence: Evidence, flow: Flow) -> Iterator[float]:
     """When the flow ended at either side, but for the client's own idle timer."""
-    for _, line in story.transport(flow):
-        if line["state"] in ENDED_AT_CLIENT and line["reason"] != "idle-timer":
-            yield line["t"]
-    for _, line in story.of("server", "flow", id=flow.id):
-        if line["state"] in ENDED_AT_SERVER:
-            yield line["t"]
+    for said in evidence.transport(flow):
+        if said.event.state in ENDED_AT_CLIENT and said.event.reason != "idle-timer":
+            yield said.t
+    for entry in evidence.of(ServerFlow, id=flow.id):
+        if entry.event.state in ENDED_AT_SERVER:
+            yield entry.t
 
 
 # Packets that were lost
 
 
-def _lossy(cell: Cell, story: Story, one: Struck) -> Harm | None:
+def _lossy(evidence: Evidence, one: Struck) -> Harm | None:
     """What a loss of packets cost: the probe's own, or earlier ones after which the flow was never seen whole again.
 
     A client that answers, or has no subscription, is not out of reach: there the loss must have cost it a request.
     """
-    lost = [(number, line) for number, line in _packets(story, one.flow) if _loses(cell, one, line)]
+    lost = [entry for entry in _packets(evidence, one.flow) if _loses(evidence, one, entry)]
     if not lost:
         return None
-    number, first = lost[0]
+    first = lost[0]
     if not one.probe.unreached:
-        told = _given_up(story, since=first["t"], until=one.over + GIVES_UP_WITHIN_S)
-        told += [line for line in _expired(story, one) if line["t"] >= first["t"]]
-        return Harm(since_s=first["t"], evidence=(number,)) if told or cell.client.is_own else None
+        told = _given_up(evidence, since=first.t, until=one.over + GIVES_UP_WITHIN_S)
+        told += [entry for entry in _expired(evidence, one) if entry.t >= first.t]
+        return Harm(since_s=first.t, evidence=(first.line,)) if told or evidence.cell.client.is_own else None
     if one.probe.asked_s <= one.over:
-        asked = [at for at, line in lost if one.probe.asked_s - BEFORE_S <= line["t"] <= one.probe.known_s]
+        asked = [entry.line for entry in lost if one.probe.asked_s - BEFORE_S <= entry.t <= one.probe.known_s]
         if asked:
             return Harm(since_s=one.at, evidence=(asked[0],))
-    if _alive(cell, story, one.flow, since=one.over, until=one.probe.asked_s):
+    if _alive(evidence, one.flow, since=one.over, until=one.probe.asked_s):
         return None
-    return Harm(since_s=first["t"], evidence=(number,))
+    return Harm(since_s=first.t, evidence=(first.line,))
 
 
-def _packets(story: Story, flow: Flow) -> Iterator[tuple[int, Line]]:
+def _packets(evidence: Evidence, flow: Flow) -> Iterator[Entry[Packet]]:
     """The packets of a flow, on any link, but for those that end it."""
-    ends = {flow.peer, flow.inside, *flow.hops}
-    for number, line in story.of("link", "packet"):
-        if ends & {line["src"], line["dst"]} and not {"F", "R"} & set(line.get("flags", "")):
-            yield number, line
+    ends = set(flow.endpoints)
+    for entry in evidence.of(Packet):
+        if ends & {entry.event.src, entry.event.dst} and not {"F", "R"} & set(entry.event.flags):
+            yield entry
 
 
-def _loses(cell: Cell, one: Struck, packet: Line) -> bool:
+def _loses(evidence: Evidence, one: Struck, entry: Entry[Packet]) -> bool:
     """Whether a packet ran into a fault: one that a capture has seen where, and while, such packets are lost."""
-    if not one.at <= packet["t"] <= one.over:
+    if not one.at <= entry.t <= one.over:
         return False
+    topology, packet = evidence.cell.topology, entry.event
     match one.fault:
         case LinkDown(link=link):
-            return bool(packet["link"] == link)
+            return bool(packet.link == link)
         case MtuBlackHole(link=link, mtu=mtu):
-            return bool(packet["link"] == link and packet["bytes"] > mtu)
+            return bool(packet.link == link and packet.bytes > mtu)
         case DnsChange():
-            hosts = {packet[end].partition(":")[0] for end in ("src", "dst")}
-            return packet["link"] == cell.topology.server_link().name and one.line["was"] in hosts
+            hosts = {packet.src.host, packet.dst.host}
+            return packet.link == topology.server_link().name and one.proof["was"] in hosts
         case BlackHole(node=node, direction=direction):
-            (wire,) = (each for each in cell.topology.links if each.name == packet["link"])
-            arrives = node in {end for end, _ in wire.ends} and packet["from"] != node
-            inwards = packet["dst"] in {one.flow.peer, one.flow.inside, *one.flow.hops}
-            heading = Direction.IN if inwards else Direction.OUT
-            return arrives and one.line["flow"] == one.flow.id and direction in (Direction.BOTH, heading)
+            (wire,) = (each for each in topology.links if each.name == packet.link)
+            arrives = node in {end for end, _ in wire.ends} and packet.from_ != node
+            heading = Direction.IN if packet.dst in one.flow.endpoints else Direction.OUT
+            return arrives and one.proof["flow"] == one.flow.id and direction in (Direction.BOTH, heading)
         case _:
             return False
 
 
-def _alive(cell: Cell, story: Story, flow: Flow, *, since: float, until: float) -> bool:
+def _alive(evidence: Evidence, flow: Flow, *, since: float, until: float) -> bool:
     """Whether a flow was seen to carry packets to the ends again: of TCP both ways, since each is acknowledged."""
-    last = cell.topology.server_link().name
-    first = {link.name for link in cell.topology.client_links()}
-    ends = {flow.peer, flow.inside, *flow.hops}
+    last = evidence.cell.topology.server_link().name
+    first = {link.name for link in evidence.cell.topology.client_links()}
+    ends = set(flow.endpoints)
     out = back = False
-    for _, line in _packets(story, flow):
-        if since < line["t"] < until:
-            out = out or (line["link"] == last and line["src"] in ends)
-            back = back or (line["link"] in first and line["dst"] in ends)
-            if (out or back) if line["proto"] == "udp" else (out and back):
+    for entry in _packets(evidence, flow):
+        packet = entry.event
+        if since < entry.t < until:
+            out = out or (packet.link == last and packet.src in ends)
+            back = back or (packet.link in first and packet.dst in ends)
+            if (out or back) if packet.proto == "udp" else (out and back):
                 return True
     return False
 
@@ -186,49 +204,59 @@ def _alive(cell: Cell, story: Story, flow: Flow, *, since: float, until: float) 
 # Requests that were not answered
 
 
-def _unheard(cell: Cell, story: Story, one: Struck) -> Harm | None:
+def _unheard(evidence: Evidence, one: Struck) -> Harm | None:
     """What a server that does not answer, or late, cost: requests given up, a subscription, or the probe itself."""
     if one.probe.reason == "server-frozen":
         return Harm(since_s=one.at)
-    asked = _asked(cell, story, one)
+    asked = _asked(evidence, one)
     if not asked:
         return None
-    since = min(line["t"] for line in asked)
-    whats = {line.get("what") for line in asked}
-    methods = None if isinstance(one.fault, ServerFreeze) else whats  # what a frozen server did not read, nobody knows
-    told = [line["t"] for line in _given_up(story, since=since, until=one.over + GIVES_UP_WITHIN_S, methods=methods)]
+    since = min(t for t, _ in asked)
+    # what a frozen server did not read, nobody knows
+    methods = None if isinstance(one.fault, ServerFreeze) else {what for _, what in asked}
+    until = one.over + GIVES_UP_WITHIN_S
+    told = [entry.t for entry in _given_up(evidence, since=since, until=until, methods=methods)]
     if methods is None or "SUBSCRIBE" in methods:
-        told += [line["t"] for line in _expired(story, one)]
-    if one.closed is not None and since <= one.closed <= one.over + GIVES_UP_WITHIN_S:
+        told += [entry.t for entry in _expired(evidence, one)]
+    if one.closed is not None and since <= one.closed <= until:
         told.append(one.closed)
     told = [t for t in told if t <= one.probe.known_s]
     return Harm(since_s=min(told)) if told else None
 
 
-def _asked(cell: Cell, story: Story, one: Struck) -> list[Line]:
-    """What the client asked meanwhile: as the server says, or of one that stands still, as its link shows."""
+def _asked(evidence: Evidence, one: Struck) -> list[tuple[float, str]]:
+    """When the client asked something meanwhile, and what: as the server says, or of one that stands still, its link."""
     if not isinstance(one.fault, ServerFreeze):
-        said = [*story.of("server", "ignored"), *story.of("server", "held")]
-        return [line for _, line in said if one.at <= line["t"] <= one.over]
-    server = cell.topology.only(Role.SERVER).name
-    last = cell.topology.server_link().name
+        said: list[Entry[Ignored | Held]] = [*evidence.of(Ignored), *evidence.of(Held)]
+        return [(entry.t, entry.event.what) for entry in said if one.at <= entry.t <= one.over]
+    last = evidence.cell.topology.server_link().name
     return [
-        line
-        for _, line in _packets(story, one.flow)
-        if one.at <= line["t"] <= one.over and line["link"] == last and line["from"] != server and line["payload"] > 0
+        (entry.t, "")
+        for entry in _packets(evidence, one.flow)
+        if one.at <= entry.t <= one.over
+        and (entry.event.link, entry.event.from_ != evidence.server) == (last, True)
+        and entry.event.payload > 0
     ]
 
 
-def _given_up(story: Story, *, since: float, until: float, methods: Iterable[str | None] | None = None) -> list[Line]:
+def _given_up(
+    evidence: Evidence, *, since: float, until: float, methods: Collection[str] | None = None
+) -> list[Entry[Event]]:
     """Requests of the client that failed in a time, and connections it gave up for want of an answer."""
-    found = [line for _, line in story.of("client", "unanswered")]
-    for ev, method in _REQUESTS.items():
+    found: list[Entry[Event]] = [*evidence.of(Unanswered)]
+    for kind, method in REQUESTS.items():
         if methods is None or method in methods:
-            found += [line for _, line in story.of("client", ev) if line["code"] >= FAILED_FROM]
-    return [line for line in found if since <= line["t"] <= until]
+            found += [entry for entry in evidence.of(kind) if entry.event.code >= FAILED_FROM]
+    return [entry for entry in found if since <= entry.t <= until]
 
 
-def _expired(story: Story, one: Struck) -> list[Line]:
+def _expired(evidence: Evidence, one: Struck) -> list[Entry[ServerSubscription]]:
     """Subscriptions that the server saw end for want of a refresh."""
-    ended = (line for _, line in story.of("server", "subscription", state="expired"))
-    return [line for line in ended if one.at <= line["t"] <= one.probe.known_s]
+    ended = evidence.of(ServerSubscription, state="expired")
+    return [entry for entry in ended if one.at <= entry.t <= one.probe.known_s]
+
+
+def proof_of(entry: Entry[FaultBegan]) -> dict[str, Any]:
+    """Return what a fault proved when it began."""
+    proof: dict[str, Any] = json.loads(bytes(entry.event.proof))
+    return proof

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 
 from lab.judge.radio import radio
 from lab.judge.repair import leaked_sockets, repair, stale_contacts
-from lab.judge.story import Line, ProbeSeen, Story
+from lab.model.endpoint import Endpoint
 from lab.model.outcome import CauseFound, Metrics, Outage
-from lab.model.scenario import Cell
-from lab.model.topology import Role
+from lab.record.entry import Entry
+from lab.record.events import ClientTransport, Packet, ServerFlow
+from lab.record.evidence import Evidence, ProbeAttempt
 
 PROBE_SHADOW_S = 1.0
 """Traffic this soon after a probe or the set-up is theirs: any round trip without loss, delayed ACK included."""
@@ -17,20 +19,20 @@ PROBE_SHADOW_S = 1.0
 SENTINEL_PORT = 5099
 
 
-def measure(cell: Cell, story: Story, cause: CauseFound | None) -> Metrics:
+def measure(evidence: Evidence, cause: CauseFound | None) -> Metrics:
     """Count traffic, probes and outages of one cell."""
-    ends = story.ended() or float(cell.ends)
-    probes = story.probes()
+    cell = evidence.cell
+    ends = evidence.ended() or float(cell.ends)
+    probes = evidence.probes
     shadows = sorted({0.0, *(t for probe in probes for t in (probe.sent_s, probe.asked_s))})
-    packets = [line for line in client_packets(cell, story) if 0 <= line["t"] <= ends and not _in_shadow(line, shadows)]
-    client = cell.topology.only(Role.CLIENT).name
-    up = [line["bytes"] for line in packets if line["from"] == client]
-    down = [line["bytes"] for line in packets if line["from"] != client]
+    packets = [entry for entry in client_packets(evidence) if 0 <= entry.t <= ends and not _in_shadow(entry.t, shadows)]
+    up = [entry.event.bytes for entry in packets if entry.event.from_ == evidence.client]
+    down = [entry.event.bytes for entry in packets if entry.event.from_ != evidence.client]
     observed = ends - _covered(shadows, ends)
     per_hour = 3600 / observed if observed > 0 else 0.0
-    air = radio((line["t"] for line in packets), until=ends)
-    connects = sum(1 for t in _connects(cell, story) if 0 < t <= ends)
-    handshakes = sum(1 for _, line in story.of("server", "flow", state="secured") if 0 < line["t"] <= ends)
+    air = radio((entry.t for entry in packets), until=ends)
+    connects = sum(1 for t in _connects(evidence) if 0 < t <= ends)
+    handshakes = sum(1 for entry in evidence.of(ServerFlow, state="secured") if 0 < entry.t <= ends)
     delivered = sum(1 for probe in probes if probe.answered)
     return Metrics(
         probes=len(cell.probes),
@@ -47,39 +49,38 @@ def measure(cell: Cell, story: Story, cause: CauseFound | None) -> Metrics:
         radio_active_s_per_hour=min(3600.0, round(air.active_s * per_hour, 1)),
         connects=connects,
         tls_handshakes=handshakes,
-        stale_contacts=stale_contacts(story, ends),
-        leaked_sockets=leaked_sockets(story, ends),
-        repair=repair(story, cause, ends),
+        stale_contacts=stale_contacts(evidence, ends),
+        leaked_sockets=leaked_sockets(evidence, ends),
+        repair=repair(evidence, cause, ends),
         observed_s=round(observed, 3),
     )
 
 
-def _connects(cell: Cell, story: Story) -> list[float]:
-    """When the client's connections were made; where it says nothing of them, when the network shows their SYN,ACK."""
-    told = [line["t"] for _, line in story.of("client", "transport", state="connected")]
-    if told or not cell.client.is_own:
+def _connects(evidence: Evidence) -> list[float]:
+    """Return when the client's connections were made; where it does not speak of them, when their SYN,ACK came."""
+    told = [entry.t for entry in evidence.of(ClientTransport, state="connected")]
+    if told or not evidence.cell.client.is_own:
         return told
-    client = cell.topology.only(Role.CLIENT).name
-    seen: dict[tuple[str, str], float] = {}
-    for line in client_packets(cell, story):
-        if line["from"] != client and {"S", "A"} <= set(line.get("flags", "")):
-            seen.setdefault((line["src"], line["dst"]), line["t"])  # not those that were sent again
+    seen: dict[tuple[Endpoint, Endpoint], float] = {}
+    for entry in client_packets(evidence):
+        packet = entry.event
+        if packet.from_ != evidence.client and {"S", "A"} <= set(packet.flags):
+            seen.setdefault((packet.src, packet.dst), entry.t)  # not those that were sent again
     return list(seen.values())
 
 
-def client_packets(cell: Cell, story: Story) -> Iterable[Line]:
-    """The packets on the client's links, but for the sentinel's."""
-    ours = {link.name for link in cell.topology.client_links()}
-    for _, line in story.of("link", "packet"):
-        if line["link"] not in ours:
-            continue
-        ports = {line["src"].rpartition(":")[2], line["dst"].rpartition(":")[2]}
-        if str(SENTINEL_PORT) not in ports:
-            yield line
+def client_packets(evidence: Evidence) -> Iterator[Entry[Packet]]:
+    """Return the packets on the client's links, but for the sentinel's."""
+    links = {link.name for link in evidence.cell.topology.client_links()}
+    for entry in evidence.of(Packet):
+        if entry.event.link in links and SENTINEL_PORT not in (entry.event.src.port, entry.event.dst.port):
+            yield entry
 
 
-def _in_shadow(line: Line, shadows: list[float]) -> bool:
-    return any(t <= line["t"] < t + PROBE_SHADOW_S for t in shadows)
+def _in_shadow(t: float, shadows: list[float]) -> bool:
+    """Return whether a moment is within ``PROBE_SHADOW_S`` after one of these, which are in time order."""
+    before = bisect_right(shadows, t)
+    return before > 0 and t < shadows[before - 1] + PROBE_SHADOW_S
 
 
 def _covered(shadows: list[float], ends: float) -> float:
@@ -92,7 +93,7 @@ def _covered(shadows: list[float], ends: float) -> float:
     return covered
 
 
-def _outages(probes: list[ProbeSeen], cause: CauseFound | None) -> Iterable[Outage]:
+def _outages(probes: Sequence[ProbeAttempt], cause: CauseFound | None) -> Iterable[Outage]:
     """From the first lost probe, or its cause if that is known, to the next answered one."""
     began: float | None = None
     known = cause.at_s if cause is not None else None

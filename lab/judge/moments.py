@@ -11,29 +11,55 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from lab.judge.metrics import SENTINEL_PORT
-from lab.judge.story import Line
+from lab.record.entry import Entry
+from lab.record.events import (
+    Aborted,
+    Binding,
+    ClientCall,
+    ClientSubscription,
+    ClientTransport,
+    Event,
+    FaultBegan,
+    FaultEnded,
+    KeepAlive,
+    Mapping,
+    MessageReceived,
+    NotifyReceived,
+    OptionsAnswer,
+    Probe,
+    Registration,
+    Request,
+    RunEnded,
+    SentinelChallenged,
+    SentinelOpened,
+    SentinelOutcome,
+    ServerFlow,
+    ServerSubscription,
+)
 
-_TOLD: dict[tuple[str, str], tuple[str, ...]] = {
-    ("client", "transport"): ("state", "reason"),
-    ("client", "subscription"): ("state",),
-    ("client", "registration"): ("code",),
-    ("client", "notify"): ("note",),
-    ("client", "options-answer"): ("code",),
-    ("client", "call"): ("state",),
-    ("client", "message"): ("text",),
-    ("client", "aborted"): ("how",),
-    ("server", "flow"): ("id", "state"),
-    ("server", "request"): ("method",),
-    ("server", "subscription"): ("id", "state"),
-    ("server", "binding"): ("state",),
-    ("server", "probe"): ("probe", "state"),
-    ("server", "keep-alive"): ("kind", "state"),
-    ("middlebox", "mapping"): ("node", "proto", "state"),
-    ("sentinel", "sentinel"): ("flow", "state"),
-    ("runner", "fault"): ("fault",),
-    ("runner", "fault-over"): ("fault",),
+_TOLD: dict[type[Event], tuple[str, tuple[str, ...]]] = {
+    ClientTransport: ("client transport", ("state", "reason")),
+    ClientSubscription: ("client subscription", ("state",)),
+    Registration: ("client registration", ("code",)),
+    NotifyReceived: ("client notify", ("note",)),
+    OptionsAnswer: ("client options-answer", ("code",)),
+    ClientCall: ("client call", ("state",)),
+    MessageReceived: ("client message", ("text",)),
+    Aborted: ("client aborted", ("how",)),  # a server's ends the cell
+    ServerFlow: ("server flow", ("id", "state")),
+    Request: ("server request", ("method",)),
+    ServerSubscription: ("server subscription", ("id", "state")),
+    Binding: ("server binding", ("state",)),
+    Probe: ("server probe", ("probe", "state")),
+    KeepAlive: ("server keep-alive", ("kind", "state")),
+    Mapping: ("middlebox mapping", ("proto", "state")),
+    SentinelOpened: ("sentinel established", ("flow",)),
+    SentinelChallenged: ("sentinel sent", ("flow",)),
+    SentinelOutcome: ("sentinel", ("flow", "state")),
+    FaultBegan: ("runner fault", ("fault",)),
+    FaultEnded: ("runner fault-over", ("fault",)),
 }
-"""Events that are moments, with the fields that belong to their names."""
+"""Events that are moments: what their names begin with, and the fields that belong to the names."""
 
 
 GIVEN_UP = "Connection timed out"
@@ -66,22 +92,27 @@ class Difference:
     second_s: float | None
 
 
-def moments(lines: Iterable[Line]) -> list[Moment]:
-    """The moments of a record's silence, until its end, in time order."""
+def moments(entries: Iterable[Entry[Event]]) -> list[Moment]:
+    """Return the moments of a record's silence, until its end, in time order."""
     found = []
-    for line in lines:
-        if line["ev"] == "end" and line["who"] == "runner":
+    for entry in entries:
+        if isinstance(entry.event, RunEnded):
             break
-        fields = _TOLD.get((line["who"], line["ev"]))
-        if fields is not None and line["t"] >= 0 and not _sentinels(line):
-            words = (line["who"], line["ev"], *(str(line.get(field, "")) for field in fields))
-            found.append(Moment(float(line["t"]), " ".join(word for word in words if word)))
+        if type(entry.event) in _TOLD and entry.t >= 0 and not _is_sentinels(entry.event):
+            found.append(Moment(entry.t, _name(entry)))
     return found
 
 
-def _sentinels(line: Line) -> bool:
-    """A mapping of the sentinel's, which is as old as the start of the actors took: that is the machine's mood, too."""
-    return line["ev"] == "mapping" and str(line.get("remote", "")).endswith(f":{SENTINEL_PORT}")
+def _name(entry: Entry[Event]) -> str:
+    begins, fields = _TOLD[type(entry.event)]
+    node = [entry.who] if isinstance(entry.event, Mapping) else []
+    values = (getattr(entry.event, field) for field in fields)
+    return " ".join([begins, *node, *(str(value) for value in values if value not in (None, ""))])
+
+
+def _is_sentinels(event: Event) -> bool:
+    """Return whether it is a mapping of the sentinel's, whose age depends on how long the actors took to start."""
+    return isinstance(event, Mapping) and event.remote.port == SENTINEL_PORT
 
 
 def differences(first: Sequence[Moment], second: Sequence[Moment], *, within: float) -> list[Difference]:

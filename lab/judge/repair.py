@@ -8,24 +8,40 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from lab.judge.story import ENDED_AT_CLIENT, ENDED_AT_SERVER, FAILED_FROM, Flow, Story
+from lab.judge.requests import REQUESTS
 from lab.model.outcome import CauseFound, Repair
+from lab.record.entry import Entry
+from lab.record.events import (
+    ENDED_AT_CLIENT,
+    ENDED_AT_SERVER,
+    Binding,
+    ClientTransport,
+    FaultBegan,
+    KeepAlive,
+    Mapping,
+    Probe,
+    ServerFlow,
+    ServerSubscription,
+    Unanswered,
+)
+from lab.record.evidence import FAILED_FROM, Evidence
+from lab.record.flows import Flow
 
 LEAKED_AFTER_S = 33.0
 """A transport that has ended and is still there after so long has been forgotten: a transaction, the last to hold a
 reference in good faith, lives for 32 s (Timer B and F, RFC 3261 §17.1)."""
 
 
-def repair(story: Story, cause: CauseFound | None, ends: float) -> Repair:
-    """What became of the flow.
+def repair(evidence: Evidence, cause: CauseFound | None, ends: float) -> Repair:
+    """Return what became of the flow.
 
     Args:
-        story: the record.
+        evidence: of the cell.
         cause: of the first lost probe; None if none was lost, and then the record is searched for the break.
         ends: end of the run.
     """
-    flow = story.subscription_flow(0.0)
-    broken = cause.at_s if cause is not None and cause.at_s is not None else _first_break(story, flow, ends)
+    flow = evidence.flows.current(0.0)
+    broken = cause.at_s if cause is not None and cause.at_s is not None else _first_break(evidence, flow, ends)
     if broken is None or flow is None:
         return Repair()
 
@@ -36,80 +52,76 @@ def repair(story: Story, cause: CauseFound | None, ends: float) -> Repair:
     made = ("active", "refreshed")
     return Repair(
         broken_s=broken,
-        client_noticed_after_s=after(_client_signs(story, flow)),
-        server_noticed_after_s=after(_server_signs(story, flow)),
-        resubscribed_after_s=after(_times(story, "subscription", made)),
-        reregistered_after_s=after(_times(story, "binding", made)),
+        client_noticed_after_s=after(_client_signs(evidence, flow)),
+        server_noticed_after_s=after(_server_signs(evidence, flow)),
+        resubscribed_after_s=after(each.t for each in evidence.of(ServerSubscription) if each.event.state in made),
+        reregistered_after_s=after(each.t for each in evidence.of(Binding) if each.event.state in made),
     )
 
 
-def stale_contacts(story: Story, ends: float) -> int:
-    """How many subscriptions and bindings the server holds at the end whose flow is gone, whether it knows or not."""
+def stale_contacts(evidence: Evidence, ends: float) -> int:
+    """Count the subscriptions and bindings the server holds at the end whose flow is gone, whether it knows or not."""
     stale = 0
-    for ev in ("subscription", "binding"):
-        last = {line["id"]: line for _, line in story.of("server", ev) if line["t"] <= ends}
-        for line in last.values():
-            live = line["state"] in ("active", "refreshed") and line["t"] + line["expires"] > ends
-            flow = story.flow(line["flow"], line["t"])
-            if live and flow is not None and any(t <= ends for t in _ends(story, flow)):
+    kinds: tuple[type[ServerSubscription] | type[Binding], ...] = (ServerSubscription, Binding)
+    for kind in kinds:
+        last: dict[str, Entry[ServerSubscription | Binding]] = {
+            entry.event.id: entry for entry in evidence.of(kind) if entry.t <= ends
+        }
+        for entry in last.values():
+            live = entry.event.state in ("active", "refreshed") and entry.t + entry.event.expires > ends
+            flow = evidence.flows.get(entry.event.flow, entry.t)
+            if live and flow is not None and any(t <= ends for t in _ends(evidence, flow)):
                 stale += 1
     return stale
 
 
-def leaked_sockets(story: Story, ends: float) -> int:
-    """How many transports of the client ended long before the end of the run and were never destroyed."""
+def leaked_sockets(evidence: Evidence, ends: float) -> int:
+    """Count the transports of the client that ended long before the end of the run and were never destroyed."""
     ended: dict[str, float] = {}
     destroyed = set()
-    for _, line in story.of("client", "transport"):
-        if line["state"] == "destroyed":
-            destroyed.add(line["id"])
-        elif line["state"] in ENDED_AT_CLIENT:
-            ended.setdefault(line["id"], line["t"])
+    for entry in evidence.of(ClientTransport):
+        if entry.event.state == "destroyed":
+            destroyed.add(entry.event.id)
+        elif entry.event.state in ENDED_AT_CLIENT:
+            ended.setdefault(entry.event.id, entry.t)
     return sum(1 for name, t in ended.items() if name not in destroyed and t <= ends - LEAKED_AFTER_S)
 
 
-def _first_break(story: Story, flow: Flow | None, ends: float) -> float | None:
-    """The first thing that happened to the flow: a fault, its end at either side, or that of its mapping."""
-    times = [line["t"] for _, line in story.of("runner", "fault")]
+def _first_break(evidence: Evidence, flow: Flow | None, ends: float) -> float | None:
+    """Return the first thing that happened to the flow: a fault, its end at either side, or that of its mapping."""
+    times = [entry.t for entry in evidence.of(FaultBegan)]
     if flow is not None:
-        times += [*_ends(story, flow), *_mapping_ends(story, flow)]
+        times += [*_ends(evidence, flow), *_mapping_ends(evidence, flow)]
     return min((t for t in times if 0 <= t <= ends), default=None)
 
 
-def _ends(story: Story, flow: Flow) -> Iterator[float]:
-    yield from (line["t"] for _, line in story.transport(flow) if line["state"] in ENDED_AT_CLIENT)
-    for _, line in story.of("server", "flow", id=flow.id):
-        if line["state"] in ENDED_AT_SERVER:
-            yield line["t"]
+def _ends(evidence: Evidence, flow: Flow) -> Iterator[float]:
+    yield from (entry.t for entry in evidence.transport(flow) if entry.event.state in ENDED_AT_CLIENT)
+    yield from _ends_at_server(evidence, flow)
 
 
-def _mapping_ends(story: Story, flow: Flow) -> Iterator[float]:
-    """Ends of the flow's mappings, unless they were made anew."""
+def _ends_at_server(evidence: Evidence, flow: Flow) -> Iterator[float]:
+    return (entry.t for entry in evidence.of(ServerFlow, id=flow.id) if entry.event.state in ENDED_AT_SERVER)
+
+
+def _mapping_ends(evidence: Evidence, flow: Flow) -> Iterator[float]:
+    """Return the ends of the flow's mappings, unless they were made anew."""
     for inside in flow.hops or (flow.inside,):
         last = None
-        for _, line in story.of("middlebox", "mapping", inside=inside):
-            last = line["t"] if line["state"] == "destroyed" else None
+        for entry in evidence.of(Mapping, inside=inside):
+            last = entry.t if entry.event.state == "destroyed" else None
         if last is not None:
             yield last
 
 
-def _client_signs(story: Story, flow: Flow) -> Iterator[float]:
-    yield from (line["t"] for _, line in story.transport(flow) if line["state"] in ENDED_AT_CLIENT)
-    for _, line in story.of("client", "unanswered"):
-        yield line["t"]
-    for ev in ("options-answer", "registration", "subscription"):
-        for _, line in story.of("client", ev):
-            if line["code"] >= FAILED_FROM:
-                yield line["t"]
+def _client_signs(evidence: Evidence, flow: Flow) -> Iterator[float]:
+    yield from (entry.t for entry in evidence.transport(flow) if entry.event.state in ENDED_AT_CLIENT)
+    yield from (entry.t for entry in evidence.of(Unanswered))
+    for kind in REQUESTS:
+        yield from (entry.t for entry in evidence.of(kind) if entry.event.code >= FAILED_FROM)
 
 
-def _server_signs(story: Story, flow: Flow) -> Iterator[float]:
-    for _, line in story.of("server", "flow", id=flow.id):
-        if line["state"] in ENDED_AT_SERVER:
-            yield line["t"]
-    for ev in ("probe", "keep-alive"):
-        yield from _times(story, ev, ("failed",))
-
-
-def _times(story: Story, ev: str, states: tuple[str, ...]) -> Iterator[float]:
-    return (line["t"] for _, line in story.of("server", ev) if line["state"] in states)
+def _server_signs(evidence: Evidence, flow: Flow) -> Iterator[float]:
+    yield from _ends_at_server(evidence, flow)
+    yield from (entry.t for entry in evidence.of(Probe, state="failed"))
+    yield from (entry.t for entry in evidence.of(KeepAlive, state="failed"))

@@ -2,49 +2,46 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from lab.judge.sentinel import middleboxes_on_path
-from lab.judge.story import Line, Story
-from lab.model.scenario import Cell
-from lab.model.topology import Role
+from lab.record.events import Request, RequestSent
+from lab.record.evidence import Evidence
 
 
-def doubt(cell: Cell, story: Story) -> str:
-    """Why the record does not show the SIP ALGs of the scenario, and no others; empty if it does.
+def doubt(evidence: Evidence) -> str:
+    """Say why the record does not show the SIP ALGs of the scenario, and no others; empty if it does.
 
     What the client sent is compared with what came: the client's own changes of its Contact are none of an ALG's. Of a
     client that does not say what it sent, only the first request tells: it cannot have learnt another address yet.
     """
+    cell = evidence.cell
     transport = cell.transport.value
     meddling = [name for name, box in cell.middleboxes if transport in [alg.value for alg in box.sip_alg]]
     on_path = [name for name in middleboxes_on_path(cell.topology) if name in meddling]
-    rewritten = _rewritten(story) if any(story.of("client", "request-sent")) else _first_rewritten(cell, story)
+    rewritten = _rewritten(evidence) if evidence.has(RequestSent) else _first_rewritten(evidence)
     if on_path and not rewritten:
         return f"middlebox {on_path[0]} has a SIP ALG for {transport}, and no request came out changed"
     if rewritten and not meddling:
-        return f"no middlebox has a SIP ALG for {transport}, and {rewritten[0]['method']} came out changed"
+        return f"no middlebox has a SIP ALG for {transport}, and {rewritten[0].method} came out changed"
     return ""
 
 
-def _rewritten(story: Story) -> list[Line]:
-    """Requests that reached the server otherwise than the client has ever sent them."""
-    pairs = [(came, _of(story, came)) for _, came in story.of("server", "request")]
-    return [came for came, sent in pairs if sent and _told(came) not in map(_told, sent)]
+def _rewritten(evidence: Evidence) -> list[Request]:
+    """Return the requests that reached the server otherwise than the client has ever sent them."""
+    sent = defaultdict(set)  # it sends a request again when it is not answered
+    for own in evidence.of(RequestSent):
+        sent[own.event.method, own.event.call_id, own.event.cseq].add((own.event.via, own.event.contact))
+    came = (entry.event for entry in evidence.of(Request))
+    return [
+        request
+        for request in came
+        if (versions := sent.get((request.method, request.call_id or "", request.cseq or 0)))
+        and (request.via, request.contact) not in versions
+    ]
 
 
-def _first_rewritten(cell: Cell, story: Story) -> list[Line]:
-    own = str(cell.topology.address(cell.topology.only(Role.CLIENT).name).ip)
-    return [came for _, came in list(story.of("server", "request"))[:1] if _host(came.get("via")) not in ("", own)]
-
-
-def _host(endpoint: str | None) -> str:
-    return (endpoint or "").partition(":")[0]
-
-
-def _of(story: Story, came: Line) -> list[Line]:
-    """What the client sent that may be this request: it sends it again when it is not answered."""
-    key = {name: came[name] for name in ("method", "call_id", "cseq")}
-    return [sent for _, sent in story.of("client", "request-sent", **key)]
-
-
-def _told(request: Line) -> tuple[str | None, str | None]:
-    return request.get("via"), request.get("contact")
+def _first_rewritten(evidence: Evidence) -> list[Request]:
+    own = str(evidence.cell.topology.address(evidence.client).ip)
+    first = [entry.event for entry in evidence.of(Request)][:1]
+    return [request for request in first if (request.via or "").partition(":")[0] not in ("", own)]

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 
-from lab.judge.faults import begun, over
-from lab.judge.story import Story
 from lab.model.fault import ClientMove, LinkDown, Reboot
 from lab.model.middlebox import ForgottenFlow, Middlebox
-from lab.model.scenario import Cell
 from lab.model.topology import Role, Topology
+from lab.record.events import Mapping, SentinelChallenged, SentinelOpened, SentinelOutcome
+from lab.record.evidence import Evidence
 
 FLOWS = ("from-inside", "from-outside")
-OUTCOMES = ("delivered", "reset", "closed", "unreachable", "silent", "failed")
 
 FOLLOWED_S = 3.0
 """A challenge waits this long for an outcome (``lab.actors.sentinel``)."""
@@ -55,36 +53,35 @@ def middleboxes_on_path(topology: Topology) -> tuple[str, ...]:
     return tuple(name for name in path if topology.node(name).role is Role.MIDDLEBOX)
 
 
-def outcome_of(story: Story, flow: str) -> str:
-    """What came of a flow's challenge, one of ``OUTCOMES``; empty if it was not challenged."""
-    for _, line in story.of("sentinel", "sentinel", flow=flow):
-        if line["state"] in OUTCOMES:
-            return str(line["state"])
-    return ""
+def outcome_of(evidence: Evidence, flow: str) -> str:
+    """Return what came of a flow's challenge, a ``SentinelState``; empty if it was not challenged."""
+    return next((entry.event.state for entry in evidence.of(SentinelOutcome, flow=flow)), "")
 
 
-def doubt(cell: Cell, story: Story) -> str:
-    """Why the record does not show the middleboxes doing what the scenario says; empty if it does."""
+def doubt(evidence: Evidence) -> str:
+    """Say why the record does not show the middleboxes doing what the scenario says; empty if it does."""
+    cell = evidence.cell
     boxes = dict(cell.middleboxes)
     names = middleboxes_on_path(cell.topology)
     for flow, side in zip(FLOWS, (0, 1), strict=True):
-        sent = next((line for _, line in story.of("sentinel", "sentinel", flow=flow, state="sent")), None)
-        outcome = outcome_of(story, flow)
+        sent = next(evidence.of(SentinelChallenged, flow=flow), None)
+        outcome = outcome_of(evidence, flow)
         if sent is None or not outcome:
             return f"the sentinel's flow {flow} was not challenged"
-        quiet_since = sent["t"] - sent["idle"]
-        reboots = {name: _reboots(cell, story, name, since=quiet_since, until=sent["t"]) for name in names}
-        path = [(boxes[name], _kept(boxes[name], sent["idle"], reboots[name])) for name in names]
-        if _moved(cell, story, since=quiet_since, until=sent["t"]):
+        idle = sent.event.idle
+        quiet_since = sent.t - idle
+        reboots = {name: _reboots(evidence, name, since=quiet_since, until=sent.t) for name in names}
+        path = [(boxes[name], _kept(boxes[name], idle, reboots[name])) for name in names]
+        if _moved(evidence, since=quiet_since, until=sent.t):
             allowed = {"silent"}  # nobody is where the flow ends
         else:
-            allowed = _allowed(cell, story, expected(path)[side], sent=sent["t"])
+            allowed = _allowed(evidence, expected(path)[side], sent=sent.t)
         if outcome not in allowed:
             return (
-                f"sentinel: sent {flow.replace('-', ' ')} after {sent['idle']:.1f} s of silence,"
+                f"sentinel: sent {flow.replace('-', ' ')} after {idle:.1f} s of silence,"
                 f" the middlebox should show `{' or '.join(sorted(allowed))}`, showed `{outcome}`"
             )
-        if early := _too_early(cell, story, flow, quiet_since=quiet_since, until=sent["t"]):
+        if early := _too_early(evidence, flow, quiet_since=quiet_since, until=sent.t):
             return early
     return ""
 
@@ -142,54 +139,58 @@ def _kept(box: Middlebox, idle: float, reboots: Sequence[Reboot]) -> Kept:
     return Kept.EXPIRED if forgets(box, idle=idle) else Kept.YES
 
 
-def _reboots(cell: Cell, story: Story, node: str, *, since: float, until: float) -> list[Reboot]:
-    """The reboots of a middlebox in a time."""
+def _reboots(evidence: Evidence, node: str, *, since: float, until: float) -> list[Reboot]:
+    """Return the reboots of a middlebox in a time."""
     return [
         fault
-        for number, fault in enumerate(cell.faults)
-        if isinstance(fault, Reboot) and fault.node == node
-        if any(since <= line["t"] <= until for _, line in begun(story, number))
+        for number, fault in enumerate(evidence.cell.faults)
+        if isinstance(fault, Reboot) and fault.node == node and _began(evidence, number, since, until)
     ]
 
 
-def _moved(cell: Cell, story: Story, *, since: float, until: float) -> bool:
-    """Whether the client left its network in a time."""
+def _moved(evidence: Evidence, *, since: float, until: float) -> bool:
+    """Return whether the client left its network in a time."""
     return any(
-        since <= line["t"] <= until
-        for number, fault in enumerate(cell.faults)
-        if isinstance(fault, ClientMove)
-        for _, line in begun(story, number)
+        isinstance(fault, ClientMove) and _began(evidence, number, since, until)
+        for number, fault in enumerate(evidence.cell.faults)
     )
 
 
-def _allowed(cell: Cell, story: Story, wanted: str, *, sent: float) -> set[str]:
-    """The outcomes a challenge may have, given the one it has if no link on its way is down meanwhile."""
-    client, server = cell.topology.only(Role.CLIENT).name, cell.topology.only(Role.SERVER).name
-    path = cell.topology.path(client, server)
-    crossed = {cell.topology.link_towards(node, server).name for node in path[:-1]}
+def _began(evidence: Evidence, number: int, since: float, until: float) -> bool:
+    entry = evidence.fault_began(number)
+    return entry is not None and since <= entry.t <= until
+
+
+def _allowed(evidence: Evidence, wanted: str, *, sent: float) -> set[str]:
+    """Return the outcomes a challenge may have, given the one it has if no link on its way is down meanwhile."""
+    topology = evidence.cell.topology
+    path = topology.path(evidence.client, evidence.server)
+    crossed = {topology.link_towards(node, evidence.server).name for node in path[:-1]}
     allowed = {wanted}
-    for number, fault in enumerate(cell.faults):
-        for _, line in begun(story, number):
-            start, end = line["t"], over(story, number) or float("inf")
-            if isinstance(fault, LinkDown) and fault.link in crossed and start < sent + FOLLOWED_S and end > sent:
-                allowed.add("silent")
-                if wanted == "delivered" and start <= sent and end >= sent + FOLLOWED_S:
-                    allowed.remove("delivered")
+    for number, fault in enumerate(evidence.cell.faults):
+        began, ended = evidence.fault_began(number), evidence.fault_ended(number)
+        if began is None or not isinstance(fault, LinkDown) or fault.link not in crossed:
+            continue
+        start, end = began.t, ended.t if ended is not None else float("inf")
+        if start < sent + FOLLOWED_S and end > sent:
+            allowed.add("silent")
+            if wanted == "delivered" and start <= sent and end >= sent + FOLLOWED_S:
+                allowed.remove("delivered")
     return allowed
 
 
-def _too_early(cell: Cell, story: Story, flow: str, *, quiet_since: float, until: float) -> str:
-    boxes = dict(cell.middleboxes)
-    established = next((line for _, line in story.of("sentinel", "sentinel", flow=flow, state="established")), None)
-    if established is None:
+def _too_early(evidence: Evidence, flow: str, *, quiet_since: float, until: float) -> str:
+    boxes = dict(evidence.cell.middleboxes)
+    opened = next(evidence.of(SentinelOpened, flow=flow), None)
+    if opened is None:
         return f"the sentinel's flow {flow} was never established"
-    for inside in story.translations(established["local"], until):
-        for _, line in story.of("middlebox", "mapping", state="destroyed", inside=inside):
-            lived, box = line["t"] - quiet_since, boxes[line["node"]]
+    for inside in evidence.flows.translations(opened.event.local, until):
+        for entry in evidence.of(Mapping, state="destroyed", inside=inside):
+            lived, box = entry.t - quiet_since, boxes[entry.who]
             timeout = box.established_idle_timeout
-            if line["t"] >= until or _reboots(cell, story, line["node"], since=quiet_since, until=line["t"]):
+            if entry.t >= until or _reboots(evidence, entry.who, since=quiet_since, until=entry.t):
                 continue
-            if not forgets(box, idle=lived + EARLY_S) and line["tcp_state"] not in CLOSED:
+            if not forgets(box, idle=lived + EARLY_S) and entry.event.tcp_state not in CLOSED:
                 claim = timeout or "never"
-                return f"middlebox {line['node']} forgot the sentinel's flow after {lived:.1f} s, not {claim}"
+                return f"middlebox {entry.who} forgot the sentinel's flow after {lived:.1f} s, not {claim}"
     return ""

@@ -6,12 +6,20 @@ import dataclasses
 
 from lab.judge import causes, contradictions, effects, kamailio, metrics, rewriting, sentinel
 from lab.judge.chain import chain
-from lab.judge.story import Line, Story
 from lab.mitigations.catalogue import not_offered, unsupported
 from lab.model.never import never
 from lab.model.outcome import CauseFound, Outcome, ProbeFate
 from lab.model.scenario import Account, Cell, Software
 from lab.model.verdict import Verdict
+from lab.record.events import (
+    Aborted,
+    ClientReady,
+    FaultBegan,
+    ProtocolError,
+    ServerSubscription,
+    Subscribed,
+)
+from lab.record.evidence import Evidence
 
 SET_UP_S = 1.0
 """A subscription that the client speaks of exists at the server by then; the NOTIFY that tells the client is later."""
@@ -20,23 +28,23 @@ SHOWN = 80
 """How much of a broken line a doubt quotes."""
 
 
-def judge(cell: Cell, lines: list[Line]) -> Outcome:
-    """The outcome of a cell that ran to its end, or was cut short.
+def judge(evidence: Evidence) -> Outcome:
+    """Return the outcome of a cell that ran to its end, or was cut short.
 
     A cell passes if its expectation is met, fails if it is not, and is inconclusive if it did not run to its end, sent
     fewer probes than the scenario has, one of its faults did not take effect, or its middlebox did not do what the
     scenario says (the sentinel flows tell; of a SIP ALG, what the client sent and what the server got).
     """
-    story = Story(lines)
-    unsupported = why_unsupported(cell) or _not_offered(cell, story)
-    doubt = unsupported or _doubt(cell, story)
-    cause = None if doubt else _cause(cell, story)
-    measured = metrics.measure(cell, story, cause)
+    cell = evidence.cell
+    unsupported = why_unsupported(cell) or _not_offered(evidence)
+    doubt = unsupported or _doubt(evidence)
+    cause = None if doubt else _cause(evidence)
+    measured = metrics.measure(evidence, cause)
     if unsupported:
         verdict = Verdict.UNSUPPORTED
     elif doubt:
         verdict = Verdict.INCONCLUSIVE
-    elif _met(cell, story):
+    elif _met(evidence):
         verdict, cause = Verdict.PASS, None
     else:
         verdict = Verdict.FAIL
@@ -46,7 +54,7 @@ def judge(cell: Cell, lines: list[Line]) -> Outcome:
         cause=cause,
         doubt=doubt,
         metrics=measured,
-        probes=tuple(ProbeFate(at_s=one.sent_s, kind_=one.kind, answered=one.answered) for one in story.probes()),
+        probes=tuple(ProbeFate(at_s=one.sent_s, kind_=one.kind, answered=one.answered) for one in evidence.probes),
         claim_holds=None if cell.claim is None else not claim_text,
         claim_text=claim_text,
     )
@@ -66,73 +74,74 @@ def why_unsupported(cell: Cell) -> str:
     return lacking
 
 
-def _not_offered(cell: Cell, story: Story) -> str:
-    """Why the strategy cannot exist with the scenario's own client, as far as that has said what it offers."""
+def _not_offered(evidence: Evidence) -> str:
+    """Say why the strategy cannot exist with the scenario's own client, as far as that has said what it offers."""
+    cell = evidence.cell
     if not cell.client.is_own:
         return ""
-    for who in ("ready", "subscribed"):  # one that is set up and has not offered anything offers nothing
-        for _, line in story.of("client", who):
-            return not_offered(cell.strategy.mitigations, line.get("mitigations") or ())
+    for ready in evidence.of(ClientReady):
+        return not_offered(cell.strategy.mitigations, ready.event.mitigations or ())
+    if evidence.has(Subscribed):  # one that is set up and has not offered anything offers nothing
+        return not_offered(cell.strategy.mitigations, ())
     return ""
 
 
-def _doubt(cell: Cell, story: Story) -> str:
-    if wrong := _protocol_error(story):
+def _doubt(evidence: Evidence) -> str:
+    if wrong := _protocol_error(evidence):
         return wrong
-    if story.never_silent():
-        return "the client never got as far as falling silent" + _last_word(story)
-    if not any(line["t"] <= SET_UP_S for _, line in story.of("server", "subscription", state="active")):
+    if evidence.never_silent():
+        return "the client never got as far as falling silent" + _last_word(evidence)
+    if not any(entry.t <= SET_UP_S for entry in evidence.of(ServerSubscription, state="active")):
         return "the client says that it is subscribed, but the server knows of no subscription"
-    if story.ended() is None:
+    if evidence.ended() is None:
         return "the run was cut short"
-    known = [probe.name for probe in story.probes()]
-    if sorted(known) != sorted(f"p{number}" for number, _ in enumerate(cell.probes, start=1)):
-        return f"{len(cell.probes)} probes were due, the fate of {len(known)} is known: {', '.join(known) or 'none'}"
-    without_effect = "" if _failed_before_faults(cell, story) else effects.doubt(cell, story)
+    due = evidence.cell.probes
+    known = [probe.name for probe in evidence.probes]
+    if sorted(known) != sorted(f"p{number}" for number, _ in enumerate(due, start=1)):
+        return f"{len(due)} probes were due, the fate of {len(known)} is known: {', '.join(known) or 'none'}"
+    without_effect = "" if _failed_before_faults(evidence) else effects.doubt(evidence)
     doubts = (rewriting.doubt, sentinel.doubt, contradictions.doubt)
-    return without_effect or next((text for each in doubts if (text := each(cell, story))), "")
+    return without_effect or next((text for each in doubts if (text := each(evidence))), "")
 
 
-def _met(cell: Cell, story: Story) -> bool:
-    """Whether so many probes were answered as the scenario expects."""
-    answered = sum(probe.answered for probe in story.probes())
-    return answered * 100 >= float(cell.expect.delivered) * len(cell.probes)
+def _met(evidence: Evidence) -> bool:
+    """Return whether so many probes were answered as the scenario expects."""
+    answered = sum(probe.answered for probe in evidence.probes)
+    return answered * 100 >= float(evidence.cell.expect.delivered) * len(evidence.cell.probes)
 
 
-def _failed_before_faults(cell: Cell, story: Story) -> bool:
-    """Whether the cell fails for a reason older than any fault: then a fault may find nothing to act on.
+def _failed_before_faults(evidence: Evidence) -> bool:
+    """Return whether the cell fails for a reason older than any fault: then a fault may find nothing to act on.
 
     One that passes all the same (the expectation allows lost probes) must show its faults like any other.
     """
-    if _met(cell, story):
+    if _met(evidence):
         return False
-    cause = _cause(cell, story)
-    begun = min((float(line["t"]) for _, line in story.of("runner", "fault")), default=0.0)
+    cause = _cause(evidence)
+    begun = min((entry.t for entry in evidence.of(FaultBegan)), default=0.0)
     return cause is not None and cause.at_s is not None and cause.at_s < begun
 
 
-def _protocol_error(story: Story) -> str:
-    errors = [line for _, line in story.of("runner", "protocol-error")]
-    if not errors:
-        return ""
-    first = errors[0]
-    wrote = f": `{first['wrote'][:SHOWN]}`" if first["wrote"] else ""
-    return f"the scenario's {first['actor']} broke the actor protocol: {first['why']}{wrote}"
+def _protocol_error(evidence: Evidence) -> str:
+    for entry in evidence.of(ProtocolError):
+        wrote = f": `{entry.event.wrote[:SHOWN]}`" if entry.event.wrote else ""
+        return f"the scenario's {entry.event.actor} broke the actor protocol: {entry.event.why}{wrote}"
+    return ""
 
 
-def _last_word(story: Story) -> str:
-    for _, line in story.of("client", "aborted"):
-        return f"; its process ended by {line['how']}: {line['last']}"
-    ready = any(True for _ in story.of("client", "ready"))
+def _last_word(evidence: Evidence) -> str:
+    for entry in evidence.of(Aborted, who=evidence.client):
+        return f"; its process ended by {entry.event.how}: {entry.event.last}"
+    ready = evidence.has(ClientReady)
     return ": it said `ready`, never `subscribed`" if ready else ": it never said `ready`"
 
 
-def _cause(cell: Cell, story: Story) -> CauseFound | None:
-    """The cause of the first probe that failed, and the chain from there."""
-    for probe in story.probes():
+def _cause(evidence: Evidence) -> CauseFound | None:
+    """Return the cause of the first probe that failed, and the chain from there."""
+    for probe in evidence.probes:
         if not probe.answered:
-            cause = causes.find(cell, story, probe)
-            return dataclasses.replace(cause, chain=chain(cell, story, probe, cause))
+            cause = causes.find(evidence, probe)
+            return dataclasses.replace(cause, chain=chain(evidence, probe, cause))
     return None
 
 

@@ -1,0 +1,12 @@
+"""The record of a cell: typed events, how they are written and read, and the views that judges take of them.
+
+::
+
+    events     every event there is, one frozen type each
+    codec      events as lines of JSON
+    writer     the record while its cell runs: append-only, watched by whoever waits for an event
+    reader     the record afterwards: entries in time order
+    version_1  lines of records from before events had types
+    flows      which flow the server uses to reach the client, live and afterwards
+    evidence   a cell and its record in one object, indexed
+"""

@@ -1,0 +1,105 @@
+"""Events as lines of JSON: in a record, and on the channel between an actor and the runner."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Union
+
+import msgspec
+
+from lab.model.endpoint import Endpoint
+from lab.record.entry import Entry
+from lab.record.events import EVENTS, Event
+
+
+class _Head(msgspec.Struct, frozen=True):
+    """What stands beside an event in a record."""
+
+    t: float
+    who: str
+
+
+class _Moment(msgspec.Struct, frozen=True):
+    """What stands beside an event on a channel: CLOCK_MONOTONIC in seconds."""
+
+    at: float
+
+
+def _write_endpoint(value: Any) -> str:
+    if isinstance(value, Endpoint):
+        return str(value)
+    raise NotImplementedError(f"no JSON for {type(value).__name__}")
+
+
+def _read_endpoint(kind: type, value: Any) -> Any:
+    if kind is Endpoint and isinstance(value, str):
+        return Endpoint.parse(value)
+    raise NotImplementedError(f"no {kind.__name__} from JSON")
+
+
+_ENCODER = msgspec.json.Encoder(enc_hook=_write_endpoint)
+_HEAD = msgspec.json.Decoder(_Head)
+_MOMENT = msgspec.json.Decoder(_Moment)
+
+
+@cache
+def _decoder() -> msgspec.json.Decoder[Event]:
+    """Return the decoder of all events; made when first needed, as it takes some milliseconds."""
+    return msgspec.json.Decoder(Union[EVENTS], dec_hook=_read_endpoint)
+
+
+def to_json(event: Event) -> bytes:
+    """Return the event alone as JSON, ``{"ev": …}``."""
+    return _ENCODER.encode(event)
+
+
+def from_json(data: bytes) -> Event:
+    """Read an event; other keys than its own are passed over.
+
+    Raises:
+        ValueError: the data is not JSON, names no event, or lacks a field of it.
+    """
+    return _decoder().decode(data)
+
+
+def convert(data: dict[str, Any]) -> Event:
+    """Make an event of a mapping such as JSON gives; ``ev`` names it.
+
+    Raises:
+        ValueError: it names no event, or a field is missing or of the wrong type.
+    """
+    return from_json(_ENCODER.encode(data))
+
+
+def proof(value: msgspec.Struct) -> msgspec.Raw:
+    """Return what a fault proves as it goes into ``FaultBegan``."""
+    return msgspec.Raw(_ENCODER.encode(value))
+
+
+def to_line(t: float, who: str, event: Event) -> bytes:
+    """Return the line of a record, with its end."""
+    return b'{"t":%s,"who":%s,%s\n' % (_ENCODER.encode(t), _ENCODER.encode(who), to_json(event)[1:])
+
+
+def from_line(line: bytes, *, number: int) -> Entry[Event]:
+    """Read a line of a record.
+
+    Raises:
+        ValueError: it is none.
+    """
+    head = _HEAD.decode(line)
+    return Entry(head.t, head.who, number, from_json(line))
+
+
+def to_message(event: Event, *, at: float) -> bytes:
+    """Return the line an actor sends, with its end."""
+    return b'{"at":%s,%s\n' % (_ENCODER.encode(at), to_json(event)[1:])
+
+
+def from_message(line: bytes) -> tuple[float, Event]:
+    """Read a line of an actor of the lab's own.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return _MOMENT.decode(line).at, from_json(line)

@@ -1,0 +1,188 @@
+"""A cell and what its record shows, in one object with indexes: what judges work on."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeVar, cast
+
+from lab.model.endpoint import Endpoint
+from lab.model.scenario import Cell
+from lab.model.topology import Role
+from lab.record.entry import Entry
+from lab.record.events import (
+    ClientCall,
+    ClientTransport,
+    Event,
+    FaultBegan,
+    FaultEnded,
+    Mapping,
+    NeverSilent,
+    Probe,
+    RunEnded,
+)
+from lab.record.flows import Flow, Flows
+
+E = TypeVar("E", bound=Event)
+
+FAILED_FROM = 300
+"""Status codes from here on are failures (RFC 3261 §7.2)."""
+
+BEFORE_S = 0.05
+"""A packet may be seen this much before its sender says that it has sent: the two look at the clock one after the
+other."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProbeAttempt:
+    """A probe and its fate.
+
+    Attributes:
+        name: ``p1``, ``p2``, … as the runner numbers them.
+        sent_s: when it was sent, or should have been if the server had no way to.
+        known_s: when it was answered, or given up.
+        answered: whether the client accepted it in time (2xx); for a call, also whether the client saw it begin.
+        kind: ``notify``, ``message``, ``options`` or ``invite``.
+        asked_s: when the request was sent that decided its fate: of a call, its BYE
+            (or should have been) if it came so far.
+        flow: id of the flow it took or should have taken; None where the server does not say.
+        reason: why it failed, in the server's word (``timeout``, ``flow-gone``, ``no-subscription``); empty: it was
+            answered, be it with a refusal.
+    """
+
+    name: str
+    sent_s: float
+    known_s: float
+    answered: bool
+    kind: str
+    asked_s: float
+    flow: str | None
+    reason: str
+
+    @property
+    def unreached(self) -> bool:
+        """Whether the request was sent, or should have been, and got no answer at all."""
+        return self.reason not in ("", "no-subscription") and not self.reason[:3].isdecimal()
+
+
+def accepted(probe: Probe) -> bool:
+    """Return whether the client took the probe: a client that answers 481 has lost its subscription."""
+    return probe.state == "answered" and probe.code is not None and 200 <= probe.code < FAILED_FROM
+
+
+class Evidence:
+    """What the record of a cell shows.
+
+    Args:
+        cell: what was run.
+        entries: its record, in time order.
+
+    Attributes:
+        client, server: the names of their nodes.
+        flows: which flow the server used when.
+    """
+
+    def __init__(self, cell: Cell, entries: Sequence[Entry[Event]]) -> None:
+        self.cell = cell
+        self.entries = entries
+        self.client = cell.topology.only(Role.CLIENT).name
+        self.server = cell.topology.only(Role.SERVER).name
+        self.flows = Flows()
+        self._by_kind: dict[type[Event], list[Entry[Event]]] = defaultdict(list)
+        self._mappings: dict[tuple[Endpoint, Endpoint], list[Entry[Mapping]]] = defaultdict(list)
+        for entry in entries:
+            self._by_kind[type(entry.event)].append(entry)
+            self.flows.see(entry.t, entry.event)
+            if isinstance(entry.event, Mapping):
+                mapping = cast("Entry[Mapping]", entry)
+                self._mappings[mapping.event.inside, mapping.event.outside].append(mapping)
+
+    def of(self, kind: type[E], *, who: str = "", **fields: Any) -> Iterator[Entry[E]]:
+        """Return the entries of one kind of event, in time order.
+
+        Args:
+            kind: the type of event.
+            who: only what comes from there; empty: from anywhere.
+            **fields: only events whose fields have these values.
+        """
+        for entry in cast("list[Entry[E]]", self._by_kind[kind]):
+            if who in ("", entry.who) and all(getattr(entry.event, key) == value for key, value in fields.items()):
+                yield entry
+
+    def has(self, kind: type[Event]) -> bool:
+        """Return whether there is an event of this kind."""
+        return bool(self._by_kind[kind])
+
+    @cached_property
+    def probes(self) -> tuple[ProbeAttempt, ...]:
+        """Every probe whose fate is known, in the order they were sent."""
+        sent, talking, ending = (
+            {entry.event.probe: entry.t for entry in self.of(Probe, state=state)}
+            for state in ("sent", "talking", "ending")
+        )
+        fates = []
+        for state in ("answered", "failed"):
+            for entry in self._by_kind[Probe]:
+                event = cast("Entry[Probe]", entry).event
+                if event.state != state:
+                    continue
+                began = sent.get(event.probe, entry.t)
+                answered = accepted(event) and (event.kind != "invite" or self._confirmed(began, entry.t))
+                fates.append(
+                    ProbeAttempt(
+                        name=event.probe,
+                        sent_s=began,
+                        known_s=entry.t,
+                        answered=answered,
+                        kind=event.kind,
+                        asked_s=ending.get(event.probe, entry.t if event.probe in talking else began),
+                        flow=event.flow,
+                        reason=event.reason,
+                    )
+                )
+        return tuple(sorted(fates, key=lambda probe: probe.sent_s))
+
+    def _confirmed(self, since: float, until: float) -> bool:
+        """Return whether the client got the ACK to its acceptance of a call; one that never speaks of calls passes."""
+        confirmed = (entry.t for entry in self.of(ClientCall, state="confirmed"))
+        return not self.has(ClientCall) or any(since <= t <= until for t in confirmed)
+
+    def never_silent(self) -> bool:
+        """Return whether the client never got as far as falling silent."""
+        return self.has(NeverSilent)
+
+    def ended(self) -> float | None:
+        """Return when the timeline had run to its end; None if it was cut short."""
+        return next((entry.t for entry in self.of(RunEnded)), None)
+
+    def fault_began(self, number: int) -> Entry[FaultBegan] | None:
+        """Return when and how the scenario's fault of that number (from 0) began; None if it never did."""
+        return next(self.of(FaultBegan, n=number), None)
+
+    def fault_ended(self, number: int) -> Entry[FaultEnded] | None:
+        """Return when that fault was over; None if the record does not have its end."""
+        return next(self.of(FaultEnded, n=number), None)
+
+    def flow_of(self, probe: ProbeAttempt) -> Flow | None:
+        """Return the flow a probe took or should have taken; None if there was none."""
+        own = probe.flow if probe.kind != "notify" else None
+        return self.flows.get(own, probe.asked_s) if own else self.flows.current(probe.asked_s)
+
+    def lost_mappings(self, flow: Flow, before: float) -> list[Entry[Mapping]]:
+        """Return the ends of a flow's mappings that were not made anew by then.
+
+        One that gets another endpoint outside is another one: the server's packets go to the old.
+        """
+        ways = zip(flow.endpoints, flow.hops, strict=False)
+        return [found for outside, inside in ways if (found := self._last_end(inside, outside, before))]
+
+    def _last_end(self, inside: Endpoint, outside: Endpoint, before: float) -> Entry[Mapping] | None:
+        newest = next((entry for entry in reversed(self._mappings[inside, outside]) if entry.t <= before), None)
+        return newest if newest is not None and newest.event.state == "destroyed" else None
+
+    def transport(self, flow: Flow) -> Iterator[Entry[ClientTransport]]:
+        """Return what the client said of the flow's transport."""
+        ids = {entry.event.id for entry in self.of(ClientTransport, state="connected", local=flow.inside)}
+        return (entry for entry in self.of(ClientTransport) if entry.event.id in ids)

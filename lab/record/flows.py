@@ -1,0 +1,95 @@
+"""Works out which flow the server uses to reach the client, and by which endpoints; live and afterwards alike."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from lab.model.endpoint import Endpoint
+from lab.record.events import Event, Mapping, ServerFlow, ServerSubscription
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Flow:
+    """The transport association the server uses to reach the client, seen from all sides.
+
+    Attributes:
+        id: the server's name for it, ``f1``.
+        proto: ``tcp`` or ``udp``.
+        own: the server's end.
+        peer: the client's end as the server sees it.
+        hops: the inside endpoints it has at the middleboxes on its way, the server's first; the last one is the
+            client's own. Empty where nothing translates.
+    """
+
+    id: str
+    proto: str
+    own: Endpoint
+    peer: Endpoint
+    hops: tuple[Endpoint, ...] = ()
+
+    @property
+    def inside(self) -> Endpoint:
+        """The client's own endpoint; the peer itself where nothing translates."""
+        return self.hops[-1] if self.hops else self.peer
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """The client's end as the server sees it, then as each middlebox on the way in does."""
+        return (self.peer, *self.hops)
+
+
+class Flows:
+    """Follows events in the order of their times; all questions are about a moment on the clock of these times."""
+
+    def __init__(self) -> None:
+        self._flows: dict[str, ServerFlow] = {}
+        self._subscriptions: list[tuple[float, ServerSubscription]] = []
+        self._insides: dict[Endpoint, list[tuple[float, Endpoint]]] = defaultdict(list)
+        self._outsides: dict[Endpoint, list[tuple[float, Endpoint]]] = defaultdict(list)
+
+    def see(self, t: float, event: Event) -> None:
+        """Take note of an event."""
+        if isinstance(event, ServerFlow):
+            self._flows.setdefault(event.id, event)
+        elif isinstance(event, ServerSubscription) and event.state in ("active", "refreshed"):
+            self._subscriptions.append((t, event))
+        elif isinstance(event, Mapping) and event.state == "new" and event.inside != event.outside:
+            self._insides[event.outside].append((t, event.inside))
+            self._outsides[event.inside].append((t, event.outside))
+
+    def current(self, t: float = float("inf")) -> Flow | None:
+        """Return the flow of the newest subscription of that moment; None before the first one."""
+        newest = next((event for at, event in reversed(self._subscriptions) if at <= t), None)
+        return None if newest is None else self.get(newest.flow, t)
+
+    def get(self, flow_id: str, t: float = float("inf")) -> Flow | None:
+        """Return the flow of that id, as its way was at that moment."""
+        event = self._flows.get(flow_id)
+        if event is None:
+            return None
+        proto = "udp" if event.transport == "udp" else "tcp"
+        hops = _follow(self._insides, event.peer, t)[1:]
+        return Flow(id=flow_id, proto=proto, own=event.own, peer=event.peer, hops=hops)
+
+    def translations(self, inside: Endpoint, t: float = float("inf")) -> tuple[Endpoint, ...]:
+        """Return the client's own endpoint and those that middleboxes had made of it, the client's first."""
+        return _follow(self._outsides, inside, t)
+
+    def subscription_ends(self) -> float | None:
+        """Return when the newest subscription ends unless it is refreshed, as granted; None before the first one."""
+        if not self._subscriptions:
+            return None
+        at, event = self._subscriptions[-1]
+        return at + event.expires
+
+
+def _follow(ways: dict[Endpoint, list[tuple[float, Endpoint]]], start: Endpoint, t: float) -> tuple[Endpoint, ...]:
+    """Follow translations from an endpoint, each the newest that leads somewhere new."""
+    passed = [start]
+    while True:
+        further = (end for at, end in reversed(ways.get(passed[-1], ())) if at <= t and end not in passed)
+        found = next(further, None)
+        if found is None:
+            return tuple(passed)
+        passed.append(found)

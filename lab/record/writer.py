@@ -1,0 +1,78 @@
+"""Writes the record of a running cell: append-only JSON lines, the only source of verdicts and reports.
+
+Time zero is known only once the client is set up. Until then lines wait in memory; if it never is, they are written
+with times from the cell's start, and the last line says so.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from lab.record import codec
+from lab.record.entry import Happening
+from lab.record.events import VERSION, Event, NeverSilent, RecordBegan
+
+FILE_NAME = "record.jsonl"
+RUNNER = "runner"
+"""Who says what the lab itself does and sees; no node may have this name."""
+
+
+class Emit(Protocol):
+    """Takes an event for the record; ``at`` is CLOCK_MONOTONIC in seconds, now if not given."""
+
+    def __call__(self, event: Event, *, at: float | None = None) -> None:
+        """Take one event."""
+
+
+class RecordWriter:
+    """Writes a record; watchers see each event as it is taken, before its time is settled."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb")
+        self._started = time.monotonic()
+        self._silence: float | None = None
+        self._waiting: list[Happening[Event]] = []
+        self._watchers: list[Callable[[Happening[Event]], None]] = []
+        self.take(RUNNER, RecordBegan(version=VERSION), at=self._started)
+
+    def watch(self, callback: Callable[[Happening[Event]], None]) -> None:
+        """Show every further event to ``callback``."""
+        self._watchers.append(callback)
+
+    def take(self, who: str, event: Event, *, at: float | None = None) -> None:
+        """Add an event that happened at ``at`` (CLOCK_MONOTONIC seconds; default now)."""
+        happening = Happening(time.monotonic() if at is None else at, who, event)
+        if self._silence is None:
+            self._waiting.append(happening)
+        else:
+            self._write(happening, self._silence)
+        for watcher in self._watchers:
+            watcher(happening)
+
+    def begin_silence(self, at: float) -> None:
+        """Settle time zero: the client has fallen silent at ``at``."""
+        self._silence = at
+        self._settle(at)
+
+    def close(self) -> None:
+        """Write what is still waiting and close the file; a second call does nothing."""
+        if self._file.closed:
+            return
+        if self._silence is None:
+            self._silence = self._started
+            self._settle(self._started)
+            self._write(Happening(time.monotonic(), RUNNER, NeverSilent()), self._started)
+        self._file.close()
+
+    def _settle(self, zero: float) -> None:
+        # the line that tells the version is the first one, also where an event claims to be older
+        self._waiting.sort(key=lambda happening: (not isinstance(happening.event, RecordBegan), happening.at))
+        for happening in self._waiting:
+            self._write(happening, zero)
+        self._waiting.clear()
+
+    def _write(self, happening: Happening[Event], zero: float) -> None:
+        self._file.write(codec.to_line(round(happening.at - zero, 6), happening.who, happening.event))
