@@ -13,20 +13,25 @@ from rich.text import Text
 from lab import ledger
 from lab.backends import daemon
 from lab.backends.base import BackendKind
-from lab.cli.execute import remove_containers, run_folders, visible_to
+from lab.engine.cell_run import CellRun
+from lab.engine.execute import remove_containers
+from lab.engine.jobs import Batch, do
+from lab.engine.order import MEMORY_MB
+from lab.engine.prepare import visible_to
+from lab.engine.run_folder import RunFolder
 from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED, Problem, ScenarioError
-from lab.fleet.run_folder import RunFolder
-from lab.judge.conformance import Finding, conforms, findings
+from lab.judge.client_check import Finding, conforms, findings
 from lab.loader.command import Missing, missing
-from lab.model.conformance import HANGS_UP, ORDERLY, TOPOLOGY
+from lab.model.client_check import HANGS_UP, ORDERLY, TOPOLOGY
 from lab.model.scenario import Cell, Client, Expectation, Scenario, Server, Strategy, Transport
 from lab.report import terminal
-from lab.runner import images, record
+from lab.runner import images
 from lab.units import Seconds
 from lab.worlds import uml
 from lab.worlds.clock import Clock
 
-_MEMORY_MB = 384
+JOB = "lab.runner.actor_check:run_job"
+"""Takes the client in a cell's folder through all it can be asked."""
 
 
 def check(command: list[str], *, image: str, transport: str, clock: str, json: bool) -> int:
@@ -46,20 +51,21 @@ def check(command: list[str], *, image: str, transport: str, clock: str, json: b
     if image:
         daemon.check(images.of_all(scenario.cells))
     with ledger.workplace("actor-check") as (book, out):
-        folder = RunFolder.make(out, scenario)
+        folder = RunFolder.make(out, scenario, {"clock": decided.value, "backend": backend.value})
         cells = [folder.cell(cell) for cell in scenario.cells]
+        batch = Batch(
+            job=JOB,
+            folders=cells,
+            writable=folder.path,
+            clock=decided,
+            memory_mb=MEMORY_MB,
+            ledger=book,
+            on_message=lambda _: None,
+            visible=visible_to(scenario),
+            backend=backend,
+        )
         try:
-            errors = run_folders(
-                cells,
-                folder.path,
-                decided,
-                _MEMORY_MB,
-                book,
-                lambda _: None,
-                job="actor",
-                visible=visible_to(scenario),
-                backend=backend,
-            )
+            (errors,) = do([batch])
         finally:
             if image:
                 remove_containers(book.run)
@@ -67,7 +73,7 @@ def check(command: list[str], *, image: str, transport: str, clock: str, json: b
             return EXIT_INTERRUPTED
         for error in errors.values():
             raise error
-        found = findings(*(record.read(cell / record.FILE_NAME) for cell in cells))
+        found = findings(*(CellRun.open(cell).evidence for cell in cells))
     if json:
         told = {"image": image, "command": command, "transport": transport, "conforms": conforms(found)}
         told["findings"] = [dataclasses.asdict(finding) for finding in found]

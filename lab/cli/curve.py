@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json as json_text
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from lab.backends.base import BackendKind
-from lab.cli import report as reports
-from lab.cli.execute import execute
-from lab.cli.run import load_all
-from lab.cli.shown import shown
-from lab.errors import EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED, LabError, Problem, ScenarioError
-from lab.fleet.run_folder import RunFolder
-from lab.judge.curve import look
-from lab.judge.verdict import why_unsupported
+from lab.curve import chart
+from lab.curve.measure import measure, possible
+from lab.curve.twins import moments, twin
+from lab.engine.run_folder import RunFolder
+from lab.engine.select import load_all
+from lab.errors import EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED, Problem, ScenarioError
 from lab.loader.expand import MOST_CELLS
-from lab.loader.twins import moments, twin
-from lab.model.outcome import Outcome
 from lab.model.scenario import Scenario
-from lab.report import curve, terminal
+from lab.report import files as reports
+from lab.report import terminal
+from lab.report.paths import shown
 from lab.worlds import uml
 from lab.worlds.base import Message
 
 CURVE_FILE = "curve.json"
-MEMORY_MB = 384
 
 
 def draw(
@@ -44,36 +39,30 @@ def draw(
     Raises:
         ScenarioError: before anything is started.
     """
-    (scenario,) = load_all([file], only=only)
-    scenario = dataclasses.replace(scenario, cells=tuple(cell for cell in scenario.cells if not why_unsupported(cell)))
+    (loaded,) = load_all([file], only=only)
+    scenario = possible(loaded)
     start, until, every = grid
-    times = moments(every if start is None else start, float(scenario.cells[0].ends) if until is None else until, every)
+    times = moments(every if start is None else start, float(loaded.cells[0].ends) if until is None else until, every)
     _check(scenario, times)
-    twins = dataclasses.replace(scenario, cells=tuple(twin(cell, at) for cell in scenario.cells for at in times))
     clock = uml.decide("auto")
     console = terminal.console(stderr=json)
 
     def watch(folder: RunFolder) -> Callable[[Message], None]:
         cells = f"{len(scenario.cells)} cells at {len(times)} moments"
         console.print(f"{scenario.name}: {cells}, {clock.value} time, into {shown(folder.path)}")
-        progress.expect({str(folder.cell(cell)): cell for cell in twins.cells})
+        twins = [twin(cell, at) for cell in scenario.cells for at in times]
+        progress.expect({str(folder.cell(each)): each for each in twins})
         return progress.take
 
     with terminal.Progress(console, clock=clock.value) as progress:
-        ran = execute(twins, out=out, clock=clock, jobs=None, memory_mb=MEMORY_MB, watch=watch)
-    netns = BackendKind.NETNS.value
-    reports.write(ran.folder.path, twins, clock=clock.value, backend=netns, results=ran.results, finished=ran.finished)
-    if not ran.finished:
+        run, curves = measure(scenario, times, out=out, clock=clock, watch=watch)
+    reports.write(run)
+    if not run.finished:
         return EXIT_INTERRUPTED
-    errors = [result for _, result in ran.results if isinstance(result, LabError)]
-    if errors:
-        raise errors[0]
-    outcomes = iter([result for _, result in ran.results if isinstance(result, Outcome)])
-    curves = [(cell, [look(at, next(outcomes)) for at in times]) for cell in scenario.cells]
-    text = json_text.dumps(curve.document(scenario, curves, clock=clock.value, every_s=every), indent=2) + "\n"
-    (ran.folder.path / CURVE_FILE).write_text(text, encoding="utf-8")
-    curve.show(console, scenario, curves, every_s=every)
-    console.print(f"records and captures: {shown(ran.folder.path)}")
+    text = json_text.dumps(chart.document(scenario, curves, clock=clock.value, every_s=every), indent=2) + "\n"
+    (run.folder / CURVE_FILE).write_text(text, encoding="utf-8")
+    chart.show(console, scenario, curves, every_s=every)
+    console.print(f"records and captures: {shown(run.folder)}")
     if json:
         sys.stdout.write(text)
     return EXIT_CLAIMS_HOLD

@@ -202,7 +202,8 @@ def fidelity_command(
 
     Exit status 0 if they agree, 1 if not.
     """
-    from lab.cli.fidelity import Place, compare_files
+    from lab.cli.fidelity import compare_files
+    from lab.fidelity.compare import Place
     from lab.model.scenario import Software
 
     raise typer.Exit(

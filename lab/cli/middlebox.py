@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as json_text
 import sys
-from pathlib import Path
+from itertools import count
 from typing import Any
 
 from rich import box
@@ -13,27 +13,19 @@ from rich.table import Table
 from rich.text import Text
 
 from lab import ledger
-from lab.cli.execute import run_folders
 from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED, LabError, Problem, ScenarioError
-from lab.judge.survey import Compared, compare
 from lab.loader import catalogue
 from lab.loader.check import choice
+from lab.middlebox.survey import Result, survey
 from lab.model import wire
 from lab.model.middlebox import FilteringBehavior, MappingBehavior, Middlebox
 from lab.model.rules import kebab
-from lab.model.survey import Question, Shown
 from lab.report import terminal
-from lab.runner.survey import ANSWER_FILE, QUESTION_FILE
 from lab.worlds import uml
-from lab.worlds.clock import Clock
 
 _MAPPING = dict(zip(MappingBehavior, ("EIM", "ADM", "APDM"), strict=True))
 _FILTERING = dict(zip(FilteringBehavior, ("EIF", "ADF", "APDF"), strict=True))
 """Short for endpoint-independent, address-dependent, address-and-port-dependent."""
-
-LONGEST_S = {Clock.VIRTUAL: 10 * 86400.0, Clock.REAL: 65.0}
-"""How long anything is waited for: in virtual time twice the longest timer of the catalogue, which Linux has; in real
-time enough for a timer of a minute."""
 
 
 def list_middleboxes(*, json: bool) -> int:
@@ -91,12 +83,18 @@ def test_middleboxes(
     boxes = [catalogue.middlebox(name) for name in (known if all_of_them else dict.fromkeys(names))]
     claims = [catalogue.middlebox(against) if against else profile for profile in boxes]
     with ledger.workplace("middlebox-test") as (book, folder):
-        results = _measure(boxes, claims, book, folder, decided, memory_mb, console)
+        console.print(f"{len(boxes)} middleboxes, {decided.value} time")
+        done = count(1)
+
+        def told(name: str) -> None:
+            console.print(f"[dim]{next(done)}/{len(boxes)} {name}[/dim]")
+
+        results = survey(boxes, claims, folder, book, clock=decided, memory_mb=memory_mb, on_done=told)
     if results is None:
         return EXIT_INTERRUPTED
     if json:
-        told = [_told(*each) for each in zip(boxes, claims, results, strict=True)]
-        sys.stdout.write(json_text.dumps({"clock": decided.value, "middleboxes": told}, indent=2) + "\n")
+        all_told = [_told(*each) for each in zip(boxes, claims, results, strict=True)]
+        sys.stdout.write(json_text.dumps({"clock": decided.value, "middleboxes": all_told}, indent=2) + "\n")
     else:
         _show(console, boxes, claims, results)
     errors = [result for result in results if isinstance(result, LabError)]
@@ -104,45 +102,6 @@ def test_middleboxes(
         return max(error.exit_code for error in errors)
     held = all(each.agrees is not False for result in results if isinstance(result, list) for each in result)
     return EXIT_CLAIMS_HOLD if held else EXIT_CLAIM_BROKEN
-
-
-Result = list[Compared] | LabError
-
-
-def _measure(
-    boxes: list[Middlebox],
-    claims: list[Middlebox],
-    book: ledger.Ledger,
-    folder: Path,
-    clock: Clock,
-    memory_mb: int,
-    console: Console,
-) -> list[Result] | None:
-    folders = [folder / profile.name for profile in boxes]
-    for place, profile, claim in zip(folders, boxes, claims, strict=True):
-        place.mkdir()
-        question = Question(box=profile, claim=claim, longest=LONGEST_S[clock])
-        (place / QUESTION_FILE).write_text(json_text.dumps(wire.to_json(question)), encoding="utf-8")
-    done = 0
-
-    def on_message(message: dict[str, Any]) -> None:
-        nonlocal done
-        if message["ev"] == "ended":
-            done += 1
-            console.print(f"[dim]{done}/{len(boxes)} {Path(message['cell']).name}[/dim]")
-
-    console.print(f"{len(boxes)} middleboxes, {clock.value} time")
-    errors = run_folders(folders, folder, clock, memory_mb, book, on_message, job="middlebox")
-    if errors is None:
-        return None
-    return [
-        errors[place] if place in errors else compare(claim, _answer(place))
-        for place, claim in zip(folders, claims, strict=True)
-    ]
-
-
-def _answer(folder: Path) -> Shown:
-    return wire.from_json(Shown, json_text.loads((folder / ANSWER_FILE).read_text("utf-8")))
 
 
 def _told(profile: Middlebox, claim: Middlebox, result: Result) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import sys
 from lab.errors import EXIT_CLAIMS_HOLD, Problem, ScenarioError
 from lab.loader.check import choice
 from lab.loader.file import schema
-from lab.report.reference import all_names, markdown
+from lab.reference.markdown import all_names, markdown
 
 
 def print_reference(names: list[str], *, json_schema: bool) -> int:

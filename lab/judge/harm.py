@@ -225,7 +225,7 @@ def _unheard(evidence: Evidence, one: Struck) -> Harm | None:
 
 
 def _asked(evidence: Evidence, one: Struck) -> list[tuple[float, str]]:
-    """When the client asked something meanwhile, and what: as the server says, or of one that stands still, its link."""
+    """When the client asked something meanwhile, and what: by the server's word, or of a frozen one by its link."""
     if not isinstance(one.fault, ServerFreeze):
         said: list[Entry[Ignored | Held]] = [*evidence.of(Ignored), *evidence.of(Held)]
         return [(entry.t, entry.event.what) for entry in said if one.at <= entry.t <= one.over]

@@ -62,7 +62,7 @@ def repair(evidence: Evidence, cause: CauseFound | None, ends: float) -> Repair:
 def stale_contacts(evidence: Evidence, ends: float) -> int:
     """Count the subscriptions and bindings the server holds at the end whose flow is gone, whether it knows or not."""
     stale = 0
-    kinds: tuple[type[ServerSubscription] | type[Binding], ...] = (ServerSubscription, Binding)
+    kinds: tuple[type[ServerSubscription | Binding], ...] = (ServerSubscription, Binding)
     for kind in kinds:
         last: dict[str, Entry[ServerSubscription | Binding]] = {
             entry.event.id: entry for entry in evidence.of(kind) if entry.t <= ends

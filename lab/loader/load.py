@@ -43,8 +43,25 @@ def load(path: Path, *, server: Software = Software.SCRIPTED) -> Scenario:
     """
     problems: list[Problem] = []
     text = read_text(path, str(path), problems)
-    root = None if text is None else read_yaml(text, str(path), problems)
-    scenario = None if text is None or root is None else _read(path, text, root, problems, server)
+    if text is None:
+        raise ScenarioError(problems)
+    return load_text(text, path, server=server)
+
+
+def load_text(text: str, path: Path, *, server: Software = Software.SCRIPTED) -> Scenario:
+    """Read the text of a scenario file that need not be there.
+
+    Args:
+        text: its content.
+        path: where it would be: its name is the scenario's, its folder where topologies are looked for.
+        server: the program that serves where the text does not say which.
+
+    Raises:
+        ScenarioError: the text, or the topology it names, is wrong; it holds every problem found.
+    """
+    problems: list[Problem] = []
+    root = read_yaml(text, str(path), problems)
+    scenario = None if root is None else _read(path, text, root, problems, server)
     if scenario is None or problems:
         raise ScenarioError(problems)
     return scenario

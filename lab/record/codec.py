@@ -45,7 +45,7 @@ _MOMENT = msgspec.json.Decoder(_Moment)
 @cache
 def _decoder() -> msgspec.json.Decoder[Event]:
     """Return the decoder of all events; made when first needed, as it takes some milliseconds."""
-    return msgspec.json.Decoder(Union[EVENTS], dec_hook=_read_endpoint)
+    return msgspec.json.Decoder(Union[EVENTS], dec_hook=_read_endpoint)  # noqa: UP007  (a union made of a tuple)
 
 
 def to_json(event: Event) -> bytes:

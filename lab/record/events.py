@@ -439,7 +439,12 @@ class Obeyed(Event, frozen=True, kw_only=True):
 
 
 class Query(Event, frozen=True, kw_only=True):
-    """Somebody asked the name server; ``answer`` is an address, ``no-data``, ``no-such-name``, ``servfail``, ``silent``."""
+    """Somebody asked the name server.
+
+    Attributes:
+        type: of the question, such as ``A``.
+        answer: an address; ``no-data``, ``no-such-name``, ``servfail`` or ``silent``.
+    """
 
     name: str
     type: str

@@ -1,6 +1,6 @@
 """Takes a client through all it can be asked, without a middlebox and without silence: for ``lab actor check``.
 
-Leaves a record, as a cell does; time zero is the client's start. ``lab.judge.conformance`` says what it shows.
+Leaves a record, as a cell does; time zero is the client's start. ``lab.judge.client_check`` says what it shows.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from pathlib import Path
 from lab.backends.base import OpenBackend
 from lab.backends.netns import bare
 from lab.errors import LabFault
-from lab.model.conformance import HANGS_UP
+from lab.model.client_check import HANGS_UP
 from lab.runner import cell_file
+from lab.runner.cell import guarded
 from lab.runner.record import FILE_NAME, Record
 from lab.runner.stage import Stage
 from lab.runner.timeline import PROBE_FATE_WITHIN_S, READY_WITHIN_S, SUBSCRIBED_WITHIN_S, supervised
@@ -25,6 +26,11 @@ SETTLES_WITHIN_S = 1.0
 """What a client says of a probe, it says this soon after it has answered."""
 ENDS_WITHIN_S = 5.0
 """A client that has been told to end, or has lost its runner, is gone by then."""
+
+
+def run_job(folder: Path, open_backend: OpenBackend = bare) -> int:
+    """Do what the cell's name says, in its folder; return the exit status."""
+    return guarded(lambda folder: run(folder, open_backend), folder)
 
 
 def run(folder: Path, open_backend: OpenBackend = bare) -> None:

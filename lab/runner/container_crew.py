@@ -7,7 +7,7 @@ from functools import partial
 
 from lab.backends import images
 from lab.backends.docker import DockerBackend
-from lab.runner import actor_check, cell, crew
+from lab.runner import crew
 from lab.worlds import host
 
 
@@ -16,10 +16,4 @@ def main(outside: int) -> None:
     import docker  # noqa: F401  (half a second, once for all cells)
 
     names = {kind: images.tag(kind) for kind in images.NODES}
-    open_backend = partial(DockerBackend, run=os.environ[host.RUN], images=names, outside=outside)
-    crew.main(
-        {
-            "cell": partial(cell.run, open_backend=open_backend),
-            "actor": partial(cell.guarded, partial(actor_check.run, open_backend=open_backend)),
-        }
-    )
+    crew.main(partial(DockerBackend, run=os.environ[host.RUN], images=names, outside=outside))

@@ -1,9 +1,10 @@
-"""The program inside a world: imports everything once, then forks one process per cell it is told to run.
+"""The program inside a world: imports everything once, then forks one process per job it is told to do.
 
-Standard input carries requests, one JSON object per line: ``{"cell": "<cell folder>"}``, or another of ``JOBS`` in the
-place of ``cell``. Standard output carries progress: ``{"ev": "up"}``, then what cells say of themselves
-(``lab.runner.cell``), and for each ``{"ev": "ended", "cell": "<folder>", "status": <exit status, negative: signal>}``.
-End of input ends the world and everything in it.
+Standard input carries requests, one JSON object per line: ``{"job": "module:function", "folder": "<folder>"}``. The
+function gets the folder and how nodes are made; it returns the exit status. Standard output carries progress:
+``{"ev": "up"}``, then what jobs say of themselves (``lab.runner.cell``), and for each
+``{"ev": "ended", "cell": "<folder>", "status": <exit status, negative: signal>}``. End of input ends the world and
+everything in it.
 """
 
 from __future__ import annotations
@@ -13,25 +14,28 @@ import os
 import selectors
 import signal
 import sys
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable
+from functools import cache, partial
+from importlib import import_module
 from pathlib import Path
 
 from lab.actors.channel import Lines
-from lab.runner import actor_check, progress, survey
-from lab.runner import cell as cell_runner
+from lab.backends.base import OpenBackend
+from lab.backends.netns import bare
+from lab.runner import cell as _cell  # noqa: F401  (imported once, for all cells)
+from lab.runner import progress
 
-JOBS: dict[str, Callable[[Path], int]] = {
-    "cell": cell_runner.run,
-    "actor": partial(cell_runner.guarded, actor_check.run),
-    "middlebox": partial(cell_runner.guarded, survey.run),
-}
-"""What a request can ask for: given a folder, does the job and returns the exit status."""
+CELL = "lab.runner.cell:run"
+"""The job that runs a cell."""
 
 
-def main(jobs: Mapping[str, Callable[[Path], int]] = JOBS) -> None:
-    """Serve requests until the input ends; ``jobs`` is what can be asked for."""
-    _serve(jobs, in_guest=False)
+def main(open_backend: OpenBackend = bare) -> None:
+    """Serve requests until the input ends.
+
+    Args:
+        open_backend: how jobs make nodes.
+    """
+    _serve(open_backend, in_guest=False)
 
 
 def main_in_guest() -> None:
@@ -40,10 +44,10 @@ def main_in_guest() -> None:
     In a guest that does nothing time flies: a wait of 50 ms for the host was seen to be two hours. A program that keeps
     asking does something (``lab.worlds.boot``).
     """
-    _serve(JOBS, in_guest=True)
+    _serve(bare, in_guest=True)
 
 
-def _serve(jobs: Mapping[str, Callable[[Path], int]], *, in_guest: bool) -> None:
+def _serve(open_backend: OpenBackend, *, in_guest: bool) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is for `lab`, which then closes our input
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     gc.freeze()  # what is imported stays: do not let a collection touch (and copy) its pages in every fork
@@ -62,8 +66,9 @@ def _serve(jobs: Mapping[str, Callable[[Path], int]], *, in_guest: bool) -> None
                         _kill_all([pid for pid, _ in running.values()])
                         return
                     for request in lines.feed(data):
-                        ((job, folder),) = request.items()
-                        pid, pidfd = _fork(jobs[job], Path(folder))
+                        folder = request["folder"]
+                        job = partial(_job(request["job"]), open_backend=open_backend)
+                        pid, pidfd = _fork(job, Path(folder))
                         running[pidfd] = (pid, folder)
                         selector.register(pidfd, selectors.EVENT_READ)
                 else:
@@ -72,6 +77,14 @@ def _serve(jobs: Mapping[str, Callable[[Path], int]], *, in_guest: bool) -> None
                     os.close(key.fd)
                     _, status = os.waitpid(pid, 0)
                     progress.say("ended", cell=folder, status=os.waitstatus_to_exitcode(status))
+
+
+@cache
+def _job(name: str) -> Callable[..., int]:
+    """Return the function of a job; its module is imported here once, not in each fork."""
+    module, _, function = name.partition(":")
+    job: Callable[..., int] = getattr(import_module(module), function)
+    return job
 
 
 def _fork(job: Callable[[Path], int], folder: Path) -> tuple[int, int]:

@@ -27,7 +27,7 @@ class World:
         on_message: called for each line of progress.
         on_end: called once with what went wrong when the process ends; None if it was told to.
         patience_s: a world that runs a cell and says nothing for so long is frozen; None: it cannot freeze.
-        job: what is asked for each folder, one of ``lab.runner.crew.JOBS``.
+        job: what is done in each folder: ``module:function``, see ``lab.runner.crew``.
         hears_end: whether the end of its input ends it. A guest's console does not pass that on.
     """
 
@@ -41,7 +41,7 @@ class World:
         on_end: Callable[[LabError | None], None],
         patience_s: float | None,
         hears_end: bool,
-        job: str = "cell",
+        job: str,
     ) -> None:
         self._argv = argv
         self._environment = environment
@@ -76,7 +76,7 @@ class World:
         assert self._process is not None
         assert self._process.stdin is not None
         self._cells.add(str(folder))
-        self._process.stdin.write(json.dumps({self._job: str(folder)}).encode() + b"\n")
+        self._process.stdin.write(json.dumps({"job": self._job, "folder": str(folder)}).encode() + b"\n")
 
     async def stop(self) -> None:
         """End the world and all cells in it, and wait until it is gone.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import compileall
 import os
 import time
-from collections.abc import Iterable
 from pathlib import Path
 
 import lab
@@ -46,13 +45,16 @@ def lack() -> HostNotCapable | None:
     return None
 
 
-def command(run_folder: Path, *, number: int, memory_mb: int, visible: tuple[str, ...] = ()) -> list[str]:
+def command(
+    run_folder: Path, *, number: int, memory_mb: int, processor: int, visible: tuple[str, ...] = ()
+) -> list[str]:
     """The command line of guest ``number`` (from 1), which may write into ``run_folder`` and nowhere else.
 
     Args:
         run_folder: absolute.
         number: from 1.
         memory_mb: of the guest, in MiB.
+        processor: on which it stays, see ``lab.worlds.processors``.
         visible: folders of the host that cells need, besides the lab's own; absolute.
 
     Raises:
@@ -83,14 +85,4 @@ def command(run_folder: Path, *, number: int, memory_mb: int, visible: tuple[str
         fence=boot.check_host(),
         parent=os.getpid(),
     )
-    return [*pinned(number, os.sched_getaffinity(0)), *guest]
-
-
-def pinned(number: int, processors: Iterable[int]) -> list[str]:
-    """Keep guest ``number`` (from 1) on one processor.
-
-    A guest is many processes that take turns at every system call; woken on another processor each turn takes several
-    times as long (start to end of two idle hours on two half-busy processors: 13 to 19 s free, 2.4 to 2.9 s pinned).
-    """
-    ours = sorted(processors)
-    return ["taskset", "--cpu-list", str(ours[(number - 1) % len(ours)])]
+    return ["taskset", "--cpu-list", str(processor), *guest]

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from lab.errors import HostNotCapable, LabError, LabFault
+from lab.engine.run_folder import error_from_json
+from lab.errors import LabError, LabFault
 from lab.worlds.base import World
 
 Message = dict[str, Any]
@@ -63,7 +64,7 @@ class Fleet:
 
     def _take(self, number: int, message: Message) -> None:
         if message["ev"] == "error":
-            self._errors[Path(message["cell"])] = _error_from(message)
+            self._errors[Path(message["cell"])] = error_from_json(message)
         if message["ev"] == "ended":
             folder = Path(message["cell"])
             self._running.pop(folder, None)
@@ -103,10 +104,3 @@ class Fleet:
             self._on_message({"ev": "ended", "cell": str(folder), "status": -1})
         if not self._running and not self._waiting:
             self._finished.set()
-
-
-def _error_from(message: Message) -> LabError:
-    """The error a cell said, as the exception it was."""
-    if message["side"] == "host":
-        return HostNotCapable(message["missing"], fix=message["fix"])
-    return LabFault(message["text"])

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from typing import Any
 
 from lab import __version__
+from lab.engine.run import Run
 from lab.errors import LabError
 from lab.model.outcome import CauseFound, Outcome
-from lab.model.scenario import Cell, Scenario
+from lab.model.scenario import Cell
 from lab.model.verdict import Verdict
 
+FILE = "report.json"
 FORMAT = 1
 
 
-def document(
-    scenario: Scenario,
-    *,
-    clock: str,
-    backend: str,
-    seed: int,
-    results: list[tuple[Cell, Outcome | LabError]],
-    finished: bool,
-) -> dict[str, Any]:
-    """The report as JSON values; a cell that could not run has an ``error`` and no verdict."""
+def render(run: Run) -> str:
+    """Return the text of the file."""
+    return json.dumps(document(run), indent=2) + "\n"
+
+
+def document(run: Run) -> dict[str, Any]:
+    """Return the report as JSON values; a cell that could not run has an ``error`` and no verdict."""
+    scenario, results = run.scenario, run.results
     return {
         "format": FORMAT,
         "lab": __version__,
@@ -34,10 +35,10 @@ def document(
             "why": scenario.why,
             "source": scenario.source,
         },
-        "clock": clock,
-        "backend": backend,
-        "seed": seed,
-        "finished": finished,
+        "clock": run.clock,
+        "backend": run.backend,
+        "seed": scenario.cells[0].seed if scenario.cells else None,
+        "finished": run.finished,
         "cells": [_cell(cell, result) for cell, result in results],
         "warnings": warnings(results),
     }

@@ -8,14 +8,18 @@ from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
 from lab import __version__
+from lab.engine.run import Run
 from lab.errors import LabError
 from lab.model.outcome import Outcome
-from lab.model.scenario import Cell, Scenario
+from lab.model.scenario import Cell
 from lab.model.verdict import Verdict
 from lab.report.explanation import explain
+from lab.report.formats.report_json import warnings
 
 if TYPE_CHECKING:
     from jinja2 import Template
+
+FILE = "report.html"
 
 SIGNS = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.INCONCLUSIVE: "?", Verdict.UNSUPPORTED: "—"}
 SCALE = 1000
@@ -55,25 +59,20 @@ class _Grid(NamedTuple):
     sums: dict[str, _Sum | None]
 
 
-def page(
-    scenario: Scenario,
-    *,
-    clock: str,
-    results: list[tuple[Cell, Outcome | LabError]],
-    warnings: list[str],
-) -> str:
-    """The page, as HTML."""
+def render(run: Run) -> str:
+    """Return the page, as HTML."""
+    results = run.results
     shown = [_shown(cell, result) for cell, result in results]
     held = [result.claim_holds for _, result in results if isinstance(result, Outcome)]
     return _template().render(
-        scenario=scenario,
-        clock=clock,
+        scenario=run.scenario,
+        clock=run.clock,
         version=__version__,
         counts=Counter(each.kind for each in shown),
         claims=(held.count(True), len(held) - held.count(None)),
         grid=_grid(shown),
         shown=shown,
-        warnings=warnings,
+        warnings=warnings(results),
         across=_across,
         scale=SCALE,
     )
@@ -139,7 +138,7 @@ def _across(cell: Cell, t: float | None) -> float:
 def _template() -> Template:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    loader = PackageLoader("lab.report", ".")
+    loader = PackageLoader("lab.report.formats", ".")
     return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True).get_template(
         "page.html"
     )

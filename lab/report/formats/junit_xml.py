@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
+from lab.engine.run import Run
 from lab.errors import LabError
 from lab.model.outcome import Outcome
-from lab.model.scenario import Cell, Scenario
+from lab.model.scenario import Cell
 from lab.model.verdict import Verdict
 from lab.report.explanation import explain
 
+FILE = "junit.xml"
 
-def junit(scenario: Scenario, results: list[tuple[Cell, Outcome | LabError]]) -> str:
-    """The results as one test suite.
+
+def render(run: Run) -> str:
+    """Return the results as one test suite.
 
     A cell fails if its claim breaks, or if it carries none and is inconclusive; ``unsupported`` is skipped unless that
     was claimed; a cell that could not run is an error.
     """
+    scenario, results = run.scenario, run.results
     suite = ElementTree.Element("testsuite", name=scenario.name, tests=str(len(results)))
     counts = {"failure": 0, "error": 0, "skipped": 0}
     for cell, result in results:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lab.loader.reference import Chapter, Key, Thing, chapters
+from lab.reference.chapters import Chapter, Key, Thing, chapters
 
 HEAD = """\
 # What a scenario can say

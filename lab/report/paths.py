@@ -1,4 +1,4 @@
-"""How paths are said."""
+"""Formats paths for messages: relative to the current folder where possible."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from pathlib import Path
 
 
 def shown(path: Path) -> str:
-    """A path as short as it can be said from here."""
+    """Return a path as short as it can be written from the current folder."""
     return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)

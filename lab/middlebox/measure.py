@@ -23,7 +23,10 @@ from lab.actors.aging import Aging
 from lab.actors.capture import Capture
 from lab.actors.sentinel import PORT as SENTINEL_PORT
 from lab.actors.sentinel import Sentinel
+from lab.backends.base import OpenBackend
+from lab.backends.netns import bare
 from lab.errors import LabFault
+from lab.middlebox.question import Lived, Met, Question, Shown
 from lab.model import wire
 from lab.model.middlebox import (
     FilteringBehavior,
@@ -34,12 +37,12 @@ from lab.model.middlebox import (
     RefreshingSegments,
     SipAlg,
 )
-from lab.model.survey import Lived, Met, Question, Shown
 from lab.model.topology import Link, Node, Role, Topology
 from lab.network import conntrack
 from lab.network.apply import Network, apply
 from lab.network.nft import SIP_PORT
 from lab.network.plan import plan
+from lab.runner.cell import guarded
 
 QUESTION_FILE, ANSWER_FILE = "question.json", "shown.json"
 
@@ -72,8 +75,12 @@ TOPOLOGY = Topology(
 )
 
 
-def run(folder: Path) -> None:
-    """Answer the question in ``folder``."""
+def run(folder: Path, open_backend: OpenBackend = bare) -> int:  # noqa: ARG001  (its nodes are bare namespaces)
+    """Answer the question in ``folder``; return the exit status."""
+    return guarded(_run, folder)
+
+
+def _run(folder: Path) -> None:
     question = wire.from_json(Question, json.loads((folder / QUESTION_FILE).read_text("utf-8")))
     network = apply(plan(TOPOLOGY, {"box": question.box}))
     try:

@@ -1,4 +1,4 @@
-"""What a middlebox showed against what a profile says of it. Pure."""
+"""Compares what a middlebox showed with what a profile says of it. Pure."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from enum import Enum
 from typing import Any
 
 from lab.judge.sentinel import Kept, expected
+from lab.middlebox.question import Lived, Met, Shown
 from lab.model.middlebox import BEHAVIOURS, ForgottenFlow, Middlebox
-from lab.model.survey import Lived, Met, Shown
 from lab.units import Seconds
 
 CLOSE_S = 1.0

@@ -1,0 +1,131 @@
+"""The lab from Python: load or build a scenario, run it, look at what came of it. See ``docs/python.md``."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lab.backends.base import BackendKind
+from lab.engine import prepare
+from lab.engine.execute import clean_up, execute
+from lab.engine.order import MEMORY_MB, Order
+from lab.engine.run import Run
+from lab.engine.run_folder import RunFolder
+from lab.engine.select import choose
+from lab.loader import load as loader
+from lab.model.scenario import Scenario, Software
+
+Labels = Mapping[str, str | Sequence[str]]
+"""Values of axes by the axis's name: ``{"strategy": ["none", "reconnect"], "transport": "tls"}``."""
+
+
+def load(file: Path | str, *, server: str = "scripted") -> Scenario:
+    """Read a scenario file.
+
+    Args:
+        file: its path.
+        server: the program that serves where the file does not say which: ``scripted`` or ``kamailio``.
+
+    Raises:
+        ScenarioError: the file, or the topology it names, is wrong; its ``problems`` are all that was found.
+    """
+    return loader.load(Path(file), server=Software(server))
+
+
+def build(
+    content: Mapping[str, Any] | str, *, name: str = "scenario", folder: Path | str = ".", server: str = "scripted"
+) -> Scenario:
+    """Make a scenario of what would stand in a file.
+
+    Args:
+        content: the keys of the file and their values (texts, numbers, lists, mappings), or its YAML text.
+        name: the scenario's.
+        folder: from where topologies are looked for, and where a client's own command runs.
+        server: as of `load`.
+
+    Raises:
+        ScenarioError: something is wrong with it; lines are those of its YAML text.
+    """
+    text = content if isinstance(content, str) else _yaml(content)
+    return loader.load_text(text, Path(folder) / f"{name}.yaml", server=Software(server))
+
+
+def run(
+    scenario: Scenario | Path | str,
+    *,
+    only: Labels | None = None,
+    seed: int | None = None,
+    server: str = "scripted",
+    clock: str = "auto",
+    backend: str = "netns",
+    jobs: int | None = None,
+    memory_mb: int = MEMORY_MB,
+    out: Path | str = "runs",
+    on_progress: Callable[[dict[str, Any]], None] | None = None,
+) -> Run:
+    """Run a scenario's cells and return what came of them. Writes records and captures, no reports.
+
+    Args:
+        scenario: loaded or built, or the path of a file.
+        only: the cells to run; None: all.
+        seed: in place of the scenario's.
+        server: as of `load`, for the path of a file.
+        clock: ``virtual``, ``real``, or ``auto``: virtual where it can be had.
+        backend: ``netns``, or ``docker`` for containers, which know real time only.
+        jobs: cells side by side at most; None: as many as suits the clock.
+        memory_mb: memory of a virtual-time guest, in MiB.
+        out: where the run's folder goes.
+        on_progress: takes progress messages: mappings with ``ev`` (``phase``, ``probe``, ``time``, ``ended``), ``cell``
+            (its folder) and more.
+
+    Raises:
+        ScenarioError: the file or the choice of cells is wrong; nothing was started.
+        HostNotCapable: this machine cannot do it; nothing was started.
+        TeardownIncomplete: something the run made is still there.
+    """
+    loaded = scenario if isinstance(scenario, Scenario) else load(scenario, server=server)
+    chosen = choose(loaded, [f"{axis}={label}" for axis, label in _pairs(only or {})], seed)
+    kind = BackendKind(backend)
+    prepare.check([chosen], kind)
+    decided = prepare.decide([chosen], clock, kind)
+    clean_up(lambda _: None)
+
+    def watch(_: RunFolder) -> Callable[[dict[str, Any]], None]:
+        return on_progress or (lambda _: None)
+
+    order = Order(
+        scenario=chosen,
+        out=Path(out),
+        clock=decided,
+        jobs=jobs,
+        memory_mb=memory_mb,
+        watch=watch,
+        backend=kind,
+    )
+    (ran,) = execute([order])
+    return ran
+
+
+def open_run(folder: Path | str = "runs/latest") -> Run:
+    """Open the folder of a run that is over, or was cut short.
+
+    Raises:
+        ScenarioError: the folder is not a run's.
+    """
+    return Run.open(folder)
+
+
+def _pairs(only: Labels) -> list[tuple[str, str]]:
+    return [
+        (axis, label) for axis, labels in only.items() for label in ([labels] if isinstance(labels, str) else labels)
+    ]
+
+
+def _yaml(content: Mapping[str, Any]) -> str:
+    from ruamel.yaml import YAML
+
+    text = io.StringIO()
+    YAML(typ="safe", pure=True).dump(dict(content), text)
+    return text.getvalue()

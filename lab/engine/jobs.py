@@ -1,0 +1,157 @@
+"""Does jobs in worlds, a folder each: cells, and whatever else runs in a world (``lab.runner.crew``)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from lab.backends.base import BackendKind
+from lab.engine.fleet import Fleet
+from lab.errors import LabError
+from lab.ledger import Ledger
+from lab.worlds import host, processors, uml
+from lab.worlds.base import Message, World
+from lab.worlds.clock import Clock
+
+JOBS_IN_REAL_TIME = 32
+"""Cells side by side: they wait nearly all of their time, so two cores carry this many."""
+JOBS_IN_CONTAINERS = 8
+"""The same in containers, of which each cell starts four, with an interpreter in two of them."""
+
+Errors = dict[Path, LabError]
+"""Why jobs could not be done to their end, by their folders."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Folders and the job to do in each.
+
+    Attributes:
+        job: ``module:function``, see ``lab.runner.crew``.
+        folders: absolute, all of them below ``writable``.
+        writable: the one folder that a guest may write.
+        clock: which worlds.
+        memory_mb: of a guest.
+        ledger: of what is made.
+        on_message: sees all progress.
+        side_by_side: how many at once; None: as many as suits the clock.
+        visible: folders of the host that a guest must see besides; absolute.
+        backend: what nodes are.
+    """
+
+    job: str
+    folders: Sequence[Path]
+    writable: Path
+    clock: Clock
+    memory_mb: int
+    ledger: Ledger
+    on_message: Callable[[Message], None]
+    side_by_side: int | None = None
+    visible: tuple[str, ...] = ()
+    backend: BackendKind = BackendKind.NETNS
+
+
+def do(batches: Sequence[Batch]) -> list[Errors | None]:
+    """Do some batches, all at the same time; return each one's errors, None for one that was interrupted.
+
+    A signal to end interrupts them. Within a running event loop, as in a notebook, they run in a thread of their own.
+    """
+    for batch in batches:
+        if batch.backend is BackendKind.DOCKER:
+            batch.ledger.enter_containers()
+    return _outside_any_loop(_interruptible([_run(batch) for batch in batches]))
+
+
+def _outside_any_loop(work: Coroutine[Any, Any, T]) -> T:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    results: list[T] = []
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(asyncio.run(work))
+        except BaseException as failure:  # noqa: BLE001  (raised below, in the caller's thread)
+            failures.append(failure)
+
+    thread = threading.Thread(target=run, name="lab")
+    thread.start()
+    thread.join()
+    if failures:
+        raise failures[0]
+    return results[0]
+
+
+async def _interruptible(parts: Sequence[Coroutine[Any, Any, Errors]]) -> list[Errors | None]:
+    """Do all of them at once; what is interrupted is None."""
+    running = [asyncio.ensure_future(part) for part in parts]
+
+    def interrupt() -> None:
+        for part in running:
+            part.cancel()
+
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    ours = signals if threading.current_thread() is threading.main_thread() else ()
+    for number in ours:
+        loop.add_signal_handler(number, interrupt)
+    await asyncio.wait(running)
+    for number in ours:
+        loop.remove_signal_handler(number)
+    return [None if part.cancelled() else part.result() for part in running]
+
+
+async def _run(batch: Batch) -> Errors:
+    worlds, slots = _shape(batch)
+    count = 0
+
+    def make_world(on_job: Callable[[Message], None], on_end: Callable[[LabError | None], None]) -> World:
+        nonlocal count
+        count += 1
+        real = batch.clock is Clock.REAL
+        processor = None
+        environment = host.environment()
+        if batch.backend is BackendKind.DOCKER:
+            argv, environment = host.argv_with_containers(), host.environment_with_containers(batch.ledger.run)
+        elif real:
+            argv = host.argv()
+        else:
+            processor = processors.take(count - 1)
+            memory, number = batch.memory_mb, processor.number
+            argv = uml.command(batch.writable, number=count, memory_mb=memory, processor=number, visible=batch.visible)
+
+        def end(error: LabError | None) -> None:
+            if processor is not None:
+                processor.release()
+            on_end(error)
+
+        return World(
+            argv,
+            environment=environment,
+            ledger=batch.ledger,
+            on_message=on_job,
+            on_end=end,
+            patience_s=None if real else uml.PATIENCE_S,
+            hears_end=real,
+            job=batch.job,
+        )
+
+    return await Fleet(make_world, worlds=worlds, slots=slots, on_message=batch.on_message).run(batch.folders)
+
+
+def _shape(batch: Batch) -> tuple[int, int]:
+    """Return how many worlds, and how many jobs at once in each: a guest is one processor, so one job at a time."""
+    if batch.clock is Clock.REAL:
+        usual = JOBS_IN_CONTAINERS if batch.backend is BackendKind.DOCKER else JOBS_IN_REAL_TIME
+        return 1, batch.side_by_side or usual
+    return batch.side_by_side or len(os.sched_getaffinity(0)), 1

@@ -1,0 +1,43 @@
+"""What is asked of the engine: a scenario and how to run it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lab.backends.base import BackendKind
+from lab.engine.run_folder import RunFolder, Watch
+from lab.model.scenario import Scenario
+from lab.worlds.clock import Clock
+
+MEMORY_MB = 384
+"""Memory of a virtual-time guest: three times what a cell of two hours takes."""
+
+
+def _nobody(_: RunFolder) -> Callable[[dict[str, Any]], None]:
+    return lambda _: None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """A scenario and how to run it.
+
+    Attributes:
+        scenario: loaded.
+        out: where the run folder goes.
+        clock: real or virtual, decided.
+        jobs: cells side by side at most; None: as many as suits the clock.
+        memory_mb: memory of a virtual-time guest, in MiB.
+        watch: who sees the progress.
+        backend: what nodes are; containers know real time only.
+    """
+
+    scenario: Scenario
+    out: Path
+    clock: Clock
+    jobs: int | None = None
+    memory_mb: int = MEMORY_MB
+    watch: Watch = field(default=_nobody)
+    backend: BackendKind = BackendKind.NETNS

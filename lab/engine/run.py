@@ -1,0 +1,96 @@
+"""A run that is over, or was cut short: what it was, and its cells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lab.engine.cell_run import CellRun
+from lab.engine.run_folder import SCENARIO_FILE, RunFolder
+from lab.errors import LabError
+from lab.loader.yaml_lines import read_yaml
+from lab.model.outcome import Outcome
+from lab.model.scenario import Cell, Scenario
+
+UNKNOWN = "unknown"
+"""The clock or backend of a run of which nobody has noted it."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run. Iterating gives its cells; ``run["none", "nat-silent"]`` gives the cell of these labels.
+
+    Attributes:
+        folder: what it left.
+        scenario: what was run.
+        clock: ``real`` or ``virtual``.
+        backend: ``netns`` or ``docker``.
+        finished: False if it was interrupted or killed.
+        cells: in the scenario's order.
+    """
+
+    folder: Path
+    scenario: Scenario
+    clock: str
+    backend: str
+    finished: bool
+    cells: tuple[CellRun, ...]
+
+    @classmethod
+    def open(cls, folder: Path | str) -> Run:
+        """Open a run folder; records of cells are judged when they are asked for.
+
+        Raises:
+            ScenarioError: the folder is not a run's.
+        """
+        place = RunFolder(Path(folder))
+        about = place.about()
+        folders = about.get("cells") or sorted(
+            f"cells/{each.parent.name}" for each in place.path.glob("cells/*/cell.json")
+        )
+        cells = tuple(CellRun.open(place.path / each) for each in folders)
+        return cls(
+            folder=place.path,
+            scenario=_scenario(place.path, about, tuple(each.cell for each in cells)),
+            clock=about.get("clock", UNKNOWN),
+            backend=about.get("backend", UNKNOWN),
+            finished=bool(about.get("finished", not about)),
+            cells=cells,
+        )
+
+    def __iter__(self) -> Iterator[CellRun]:
+        return iter(self.cells)
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+    def __getitem__(self, labels: str | tuple[str, ...]) -> CellRun:
+        """Return the cell of these labels, in the order of the scenario's axes.
+
+        Raises:
+            KeyError: there is none.
+        """
+        name = labels if isinstance(labels, str) else ",".join(labels)
+        for each in self.cells:
+            if each.name == name:
+                return each
+        raise KeyError(f"no cell {name!r}; {', '.join(each.name for each in self.cells)}")
+
+    @property
+    def results(self) -> list[tuple[Cell, Outcome | LabError]]:
+        """Every cell with its outcome, or the error that kept it from running to its end."""
+        return [(each.cell, each.result) for each in self.cells]
+
+
+def _scenario(folder: Path, about: dict[str, Any], cells: tuple[Cell, ...]) -> Scenario:
+    path = folder / SCENARIO_FILE
+    text = path.read_text("utf-8", "replace") if path.is_file() else ""
+    said = about.get("scenario")
+    if said is None:  # a run of a release that did not note it
+        root = read_yaml(text, str(path), [])
+        written = {key: root.get(key) if root else None for key in ("title", "why", "source")}
+        said = {key: str(node.value) if node is not None else "" for key, node in written.items()}
+        said |= {"name": cells[0].scenario if cells else folder.name, "file": SCENARIO_FILE}
+    return Scenario(text=text, cells=cells, **said)

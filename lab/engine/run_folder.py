@@ -1,0 +1,150 @@
+"""The folder a run leaves behind.
+
+::
+
+    runs/20261122-203000-idle-subscription/
+      run.json               what was run, how, and what went wrong
+      scenario.yaml          the exact scenario
+      report.json            verdicts, causes, metrics (docs/report.md)
+      report.html junit.xml  the same for people, and for continuous integration
+      tls/                   the run's certificates
+      cells/<cell>/cell.json network.txt record.jsonl client.log server.log <link>.pcapng tls.keys
+    runs/latest              link to the newest run
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from lab import certificates
+from lab.errors import HostNotCapable, LabError, LabFault, Problem, ScenarioError
+from lab.model import wire
+from lab.model.scenario import Cell, Scenario
+from lab.model.topology import Role
+
+CELL_FILE = "cell.json"
+RUN_FILE = "run.json"
+SCENARIO_FILE = "scenario.yaml"
+FORMAT = 1
+"""Of ``run.json``."""
+
+
+class RunFolder:
+    """One run's folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def make(cls, out: Path, scenario: Scenario, about: Mapping[str, Any]) -> RunFolder:
+        """Create a new, uniquely named folder below ``out`` and everything cells need in it.
+
+        Args:
+            out: where run folders go.
+            scenario: what is run.
+            about: how: goes into ``run.json``.
+
+        Raises:
+            HostNotCapable: the folder cannot be written.
+        """
+        now = datetime.now(tz=timezone.utc)
+        try:
+            path = _unique(out.resolve(), f"{now:%Y%m%d-%H%M%S}-{scenario.name}")
+            (path / SCENARIO_FILE).write_text(scenario.text, encoding="utf-8")
+            topology = scenario.cells[0].topology
+            (path / "tls").mkdir()
+            server = str(topology.address(topology.only(Role.SERVER).name).ip)
+            further = dict.fromkeys(address for cell in scenario.cells for address in cell.further_addresses)
+            certificates.make(path / "tls", server, *further)
+            run = cls(path)
+            for cell in scenario.cells:
+                folder = run.cell(cell)
+                folder.mkdir(parents=True)
+                (folder / CELL_FILE).write_text(json.dumps(wire.to_json(cell)), encoding="utf-8")
+            run.write_about({"format": FORMAT, "started": f"{now:%Y-%m-%dT%H:%M:%SZ}", **_scenario(scenario), **about})
+            _point_latest(out.resolve(), path)
+        except OSError as error:
+            raise HostNotCapable(
+                f"cannot write the run folder: {error}", fix="choose another with --out DIR"
+            ) from error
+        return run
+
+    def cell(self, cell: Cell) -> Path:
+        """Return the folder of one cell."""
+        return self.path / "cells" / cell.name
+
+    def about(self) -> dict[str, Any]:
+        """Return what ``run.json`` says; empty where a release before there was one has written the folder.
+
+        Raises:
+            ScenarioError: the folder is not a run's, or its ``run.json`` is damaged.
+        """
+        path = self.path / RUN_FILE
+        if not path.exists() and (self.path / "cells").is_dir():
+            return {}
+        try:
+            about = json.loads(path.read_text("utf-8"))
+            if not isinstance(about, dict) or about["format"] != FORMAT:
+                raise ValueError("of another format")
+        except (OSError, ValueError, LookupError) as problem:
+            allowed = f"the folder of a run, with a {RUN_FILE}"
+            raise ScenarioError([Problem(str(self.path), 0, "", "not a run's folder", allowed=allowed)]) from problem
+        return about
+
+    def write_about(self, about: Mapping[str, Any]) -> None:
+        """Write ``run.json``, whole or not at all."""
+        new = self.path / f".{RUN_FILE}"
+        new.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+        new.replace(self.path / RUN_FILE)
+
+    def finish(self, errors: Mapping[Path, LabError], *, finished: bool) -> None:
+        """Note in ``run.json`` that the run is over, and what kept cells from running to their end."""
+        told = {str(folder.relative_to(self.path)): error_to_json(error) for folder, error in errors.items()}
+        self.write_about({**self.about(), "finished": finished, "errors": told})
+
+
+def error_to_json(error: LabError) -> dict[str, Any]:
+    """Return an error as JSON values."""
+    about: dict[str, Any] = {"side": error.side, "text": str(error)}
+    return {**about, "missing": error.missing, "fix": error.fix} if isinstance(error, HostNotCapable) else about
+
+
+def error_from_json(about: Mapping[str, Any]) -> LabError:
+    """Return the error that `error_to_json` or a progress message tells of."""
+    if about["side"] == HostNotCapable.side and "missing" in about:
+        return HostNotCapable(about["missing"], fix=about["fix"])
+    return LabFault(about["text"])
+
+
+def _scenario(scenario: Scenario) -> dict[str, Any]:
+    names: tuple[str, ...] = ("name", "file", "title", "why", "source")
+    cells = [f"cells/{cell.name}" for cell in scenario.cells]
+    return {"scenario": {name: getattr(scenario, name) for name in names}, "cells": cells, "finished": None}
+
+
+def _unique(out: Path, name: str) -> Path:
+    for number in range(1, 1000):
+        path = out / (name if number == 1 else f"{name}-{number}")
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return path
+    raise FileExistsError(f"{out / name} and 998 more")
+
+
+def _point_latest(out: Path, path: Path) -> None:
+    """Move the ``latest`` link at once, so that two runs at the same time never leave it missing."""
+    link = out / f".latest-{os.getpid()}"
+    link.unlink(missing_ok=True)
+    link.symlink_to(path.name)
+    link.replace(out / "latest")
+
+
+Watch = Callable[[RunFolder], Callable[[dict[str, Any]], None]]
+"""Given the run folder before anything starts; returns what takes the progress messages."""
