@@ -87,6 +87,8 @@ def _not_offered(evidence: Evidence) -> str:
 
 
 def _doubt(evidence: Evidence) -> str:
+    if not evidence.entries:
+        return "the cell was not run"
     if wrong := _protocol_error(evidence):
         return wrong
     if evidence.never_silent():

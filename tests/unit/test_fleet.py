@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from lab.errors import LabError, LabFault
-from lab.fleet.local import Fleet, Message
+from lab.engine.fleet import Fleet, Message
 from lab.worlds.base import World
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.cli.execute import visible_to
+from lab.engine.prepare import visible_to
 from lab.errors import HostNotCapable
 from lab.loader.load import load
 from lab.worlds import boot, uml
@@ -46,7 +46,7 @@ def test_folders_of_scenario_and_program(tmp_path: Path) -> None:
 def test_guest_has_its_own_tmp(tmp_path: Path) -> None:
     """A folder that cannot be shown there without hiding the guest's own is refused, with the way out."""
     with pytest.raises(HostNotCapable, match="a guest has a /tmp of its own") as caught:
-        uml.command(tmp_path, number=1, memory_mb=256, visible=("/tmp",))
+        uml.command(tmp_path, number=1, memory_mb=256, processor=0, visible=("/tmp",))
     assert "--clock real" in caught.value.fix
 
 
