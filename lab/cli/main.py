@@ -149,8 +149,14 @@ def reference_command(
     names: Annotated[
         list[str], typer.Argument(metavar="NAME", help="Faults, mitigations, strategies, keys; all, if none is given.")
     ] = [],  # noqa: B006  (typer copies it)
+    record: Annotated[
+        bool, typer.Option("--record", help="Print what a record consists of instead: every event and its fields.")
+    ] = False,
     json_schema: Annotated[
-        bool, typer.Option("--json-schema", help="Print the JSON schema of scenario files instead, for editors.")
+        bool,
+        typer.Option(
+            "--json-schema", help="Print the JSON schema instead: of scenario files, for editors; of records' lines."
+        ),
     ] = False,
 ) -> None:
     """Print what a scenario can say: every key, fault, mitigation and strategy, with defaults and sources (Markdown).
@@ -159,7 +165,7 @@ def reference_command(
     """
     from lab.cli.reference import print_reference
 
-    raise typer.Exit(print_reference(names, json_schema=json_schema))
+    raise typer.Exit(print_reference(names, json_schema=json_schema, record=record))
 
 
 @app.command("report", short_help="Judge a finished run again and write its reports anew.")

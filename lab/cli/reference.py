@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import Any
 
 from lab.errors import EXIT_CLAIMS_HOLD, Problem, ScenarioError
 from lab.loader.check import choice
 from lab.loader.file import schema
+from lab.reference import record_page
 from lab.reference.markdown import all_names, markdown
 
 
-def print_reference(names: list[str], *, json_schema: bool) -> int:
-    """Print all of it, some of it, or the JSON schema of scenario files.
+def print_reference(names: list[str], *, json_schema: bool, record: bool = False) -> int:
+    """Print all of it, some of it, the page about records, or the JSON schema of either.
 
     Raises:
         ScenarioError: there is no such thing, or not as a schema.
@@ -20,11 +22,20 @@ def print_reference(names: list[str], *, json_schema: bool) -> int:
     if json_schema and names:
         problem = Problem("lab reference", 0, "--json-schema", "of whole files only", " ".join(names), "without names")
         raise ScenarioError([problem])
+    if record and names:
+        problem = Problem("lab reference", 0, "--record", "a page of its own", " ".join(names), "without names")
+        raise ScenarioError([problem])
+    if record:
+        sys.stdout.write(_json(record_page.schema()) if json_schema else record_page.markdown())
+        return EXIT_CLAIMS_HOLD
     known = all_names()
     unknown = [name for name in names if name not in known]
     if unknown:
         where = "lab reference"
         raise ScenarioError([Problem(where, 0, "", "no such thing", name, choice(name, known)) for name in unknown])
-    text = json.dumps(schema(), indent=2) + "\n" if json_schema else markdown(tuple(names))
-    sys.stdout.write(text)
+    sys.stdout.write(_json(schema()) if json_schema else markdown(tuple(names)))
     return EXIT_CLAIMS_HOLD
+
+
+def _json(value: dict[str, Any]) -> str:
+    return json.dumps(value, indent=2) + "\n"

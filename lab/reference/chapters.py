@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 import dataclasses
 import inspect
-import re
 import textwrap
 import typing
 from collections.abc import Iterator
@@ -28,9 +27,9 @@ from lab.model.middlebox import Middlebox
 from lab.model.rules import kebab
 from lab.model.scenario import Claim, Client, Expectation, Probe, Server
 from lab.model.verdict import Cause
+from lab.reference.docstrings import attributes_of, paragraphs
 
 _OPTIONAL = ", or nothing"
-_ATTRIBUTE = re.compile(r"^ {4}(?P<names>[\w, ]+):\s+(?P<text>.*)$")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,7 +78,7 @@ def chapters() -> tuple[Chapter, ...]:
     """All of it."""
     return (
         Chapter(title="The file", what="", things=tuple(_file())),
-        Chapter(title="Moments", what=_paragraphs(when.__doc__ or "", keep_lines=True), things=()),
+        Chapter(title="Moments", what=paragraphs(when.__doc__ or "", keep_lines=True), things=()),
         Chapter(
             title="Faults",
             what="Listed under `faults`, or in a `failure`: `- link-down: { at: 20 s, link: access, lasts: 5 s }`.",
@@ -127,7 +126,7 @@ def _drawing(path: Path) -> str:
     """The comment a topology begins with: the drawing as a block, below it the text."""
     lines = [line[1:] for line in path.read_text("utf-8").partition("\n\n")[0].splitlines()]
     drawing, _, text = "\n".join(lines).partition("\n\n")
-    return f"```\n{textwrap.dedent(drawing)}\n```\n\n{_paragraphs(text)}"
+    return f"```\n{textwrap.dedent(drawing)}\n```\n\n{paragraphs(text)}"
 
 
 def _file() -> Iterator[Thing]:
@@ -165,10 +164,11 @@ def _written(mitigation: Any) -> str:
 def _thing(name: str, cls: Any, *, notes: tuple[tuple[str, str], ...] = (), given: tuple[str, ...] = ()) -> Thing:
     """A thing that is written as a mapping with the fields of a class, but for those that are given otherwise."""
     what, _, attributes = inspect.cleandoc(cls.__doc__ or "").partition("Attributes:\n")
-    meanings = _meanings(attributes)
+    texts = attributes_of(attributes)
+    meanings = {field: text.replace("None: ", "if it is left out: ") for field, text in texts.items()}
     written = (field for field in dataclasses.fields(cls) if field.init and field.name not in given)
     keys = tuple(_key(cls, field, meanings.get(field.name, "")) for field in written)
-    return Thing(name=name, what=_paragraphs(what), keys=keys, notes=notes)
+    return Thing(name=name, what=paragraphs(what), keys=keys, notes=notes)
 
 
 def _key(cls: Any, field: dataclasses.Field[Any], meaning: str) -> Key:
@@ -217,30 +217,6 @@ def _words(enum: type[Enum]) -> list[tuple[str, str]]:
         if isinstance(each, ast.Assign) and isinstance(each.targets[0], ast.Name):
             last = each.targets[0].id
         elif isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant) and last:
-            meanings[last] = _paragraphs(str(each.value.value))
+            meanings[last] = paragraphs(str(each.value.value))
             last = ""
     return [(str(member.value), meanings.get(member.name, "")) for member in enum]
-
-
-def _meanings(attributes: str) -> dict[str, str]:
-    """A docstring's ``Attributes``, by field."""
-    found: dict[str, str] = {}
-    names: list[str] = []
-    for line in attributes.splitlines():
-        if match := _ATTRIBUTE.match(line):
-            names = [name.strip() for name in match["names"].split(",")]
-            found.update(dict.fromkeys(names, match["text"]))
-        elif line.strip():
-            found.update({name: f"{found[name]} {line.strip()}" for name in names})
-    return {name: _plain(text).replace("None: ", "if it is left out: ") for name, text in found.items()}
-
-
-def _paragraphs(text: str, *, keep_lines: bool = False) -> str:
-    """A docstring as text; lines of a paragraph are joined, unless it is indented or they are to be kept."""
-    parts = (part for part in inspect.cleandoc(text).split("\n\n") if part.strip())
-    joined = (part if keep_lines and part.startswith(" ") else " ".join(part.split()) for part in parts)
-    return _plain("\n\n".join(joined)).replace("::\n", ":\n")
-
-
-def _plain(text: str) -> str:
-    return text.replace("``", "`")
