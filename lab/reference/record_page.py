@@ -18,8 +18,8 @@ HEAD = f"""\
 # The record
 
 `cells/<cell>/record.jsonl` is everything that was observed of a cell, one JSON object a line, and the only source of
-verdicts. `lab reference --record` prints this page from the types in `lab/record/events.py`, and with `--json-schema` the
-JSON Schema of a line. The format is version {VERSION}, which the first line says; records of version 1 can still be
+verdicts. `lab reference --record` prints this page from the types in `lab/record/events.py`, and with `--json-schema`
+the JSON Schema of a line. The format is version {VERSION}, which the first line says; records of version 1 can still be
 judged.
 
 Every line has `t` (seconds after time zero, negative before), `who` (the node it comes from; `runner` for what the lab
