@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from lab.record.events import ClientSubscription, OptionsAnswer, Registration
 
-REQUESTS: Mapping[type[ClientSubscription] | type[OptionsAnswer] | type[Registration], str] = {
+REQUESTS: Mapping[type[ClientSubscription | OptionsAnswer | Registration], str] = {
     OptionsAnswer: "OPTIONS",
     Registration: "REGISTER",
     ClientSubscription: "SUBSCRIBE",
