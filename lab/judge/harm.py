@@ -44,8 +44,9 @@ from lab.record.events import (
     ServerSubscription,
     Unanswered,
 )
-from lab.record.evidence import BEFORE_S, FAILED_FROM, Evidence, ProbeAttempt
+from lab.record.evidence import BEFORE_S, Evidence, ProbeAttempt
 from lab.record.flows import Flow
+from lab.sip.status import FAILED_FROM
 
 AT_ONCE_S = 1.0
 """What a fault does by itself shows within this time, and the time its segments are under way."""
@@ -225,7 +226,7 @@ def _unheard(evidence: Evidence, one: Struck) -> Harm | None:
 
 
 def _asked(evidence: Evidence, one: Struck) -> list[tuple[float, str]]:
-    """When the client asked something meanwhile, and what: by the server's word, or of a frozen one by its link."""
+    """Return when the client asked something meanwhile, and what: by the server or, while that is frozen, its link."""
     if not isinstance(one.fault, ServerFreeze):
         said: list[Entry[Ignored | Held]] = [*evidence.of(Ignored), *evidence.of(Held)]
         return [(entry.t, entry.event.what) for entry in said if one.at <= entry.t <= one.over]

@@ -24,8 +24,9 @@ from lab.record.events import (
     ServerSubscription,
     Unanswered,
 )
-from lab.record.evidence import FAILED_FROM, Evidence
+from lab.record.evidence import Evidence
 from lab.record.flows import Flow
+from lab.sip.status import FAILED_FROM
 
 LEAKED_AFTER_S = 33.0
 """A transport that has ended and is still there after so long has been forgotten: a transaction, the last to hold a

@@ -38,13 +38,14 @@ from lab.network import forge, loopback
 from lab.network.apply import Network, apply
 from lab.network.plan import plan, render
 from lab.network.sockets import open_low_ports
+from lab.record.events import Statistics
+from lab.record.flows import Flows
+from lab.record.writer import RUNNER, RecordWriter
 from lab.runner import images
 from lab.runner.actor_link import ActorLink, Ears, OurLines
 from lab.runner.expect import Expectations
-from lab.runner.flows import Flows
-from lab.runner.record import Record
-
-PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061}  # RFC 3261 §19.1.2
+from lab.runner.sequence_numbers import SequenceNumbers
+from lab.sip.ports import PORTS
 
 NETWORK_FILE = "network.txt"
 """In the cell's folder: the network as it is built, one operation a line."""
@@ -62,10 +63,13 @@ STATISTICS_WITHIN_S = 10.0
 class Stage:
     """Everything of one cell that has to be undone; `close` undoes it in reverse order."""
 
-    def __init__(self, cell: Cell, folder: Path, record: Record, open_backend: OpenBackend = bare) -> None:
+    def __init__(self, cell: Cell, folder: Path, record: RecordWriter, open_backend: OpenBackend = bare) -> None:
         self.cell = cell
         self.record = record
-        self.flows = Flows(record)
+        self.flows = Flows()
+        record.watch(lambda happening: self.flows.see(happening.at, happening.event))
+        self.sequence_numbers = SequenceNumbers()
+        record.watch(self.sequence_numbers.see)
         self.expectations = Expectations(record)
         self._folder = folder
         self._undo: list[Callable[[], Any]] = []
@@ -131,7 +135,7 @@ class Stage:
             client=self.network.namespaces[self.client_node],
             server=self.network.namespaces[self.server_node],
             address=self.address_of_server,
-            emit=partial(self.record.take, "sentinel"),
+            emit=partial(self.record.take, RUNNER),
         )
         self._undo.append(self._sentinel.close)
 
@@ -177,7 +181,7 @@ class Stage:
             "start",
             address=self.address_of_server,
             further=self.cell.further_addresses,
-            ports=PORTS,
+            ports=dict(PORTS),
             certificate=str(self.certificates / "server.pem"),
             key=str(self.certificates / "server.key"),
             expired=str(self.certificates / "expired.pem"),
@@ -197,7 +201,7 @@ class Stage:
     async def server_statistics(self) -> None:
         """Have Kamailio write what it has counted into the cell's folder."""
         if self.serves_kamailio and not self.server.frozen:
-            said = self.expectations.next(who="server", ev="statistics")
+            said = self.expectations.next(Statistics)
             self.server.tell("statistics", file=STATISTICS)
             await self.expectations.within(STATISTICS_WITHIN_S, said, "the server's statistics")
 
@@ -244,11 +248,6 @@ class Stage:
         return [wire.to_json(mitigation) for mitigation in asked]
 
     @property
-    def server_endpoint(self) -> str:
-        """Where the client reaches the server."""
-        return f"{self.address_of_server}:{PORTS[self.cell.transport.value]}"
-
-    @property
     def address_of_server(self) -> str:
         """The server's address."""
         return str(self.cell.topology.address(self.server_node).ip)
@@ -279,15 +278,15 @@ class Stage:
             writes=(self._folder / "client.log", self._folder / MEMORY_FILE),
         )
 
-    def _actor(self, name: str, backend: Backend, node: str, part: Part, ears: Ears) -> ActorLink:
+    def _actor(self, role: str, backend: Backend, node: str, part: Part, ears: Ears) -> ActorLink:
         actor = backend.spawn(node, part.program, part.log)
-        logs = (part.log, self._folder / f"{name}.log")
-        link = ActorLink(name, actor, self.record, logs=logs, ears=ears)
+        logs = (part.log, self._folder / f"{role}.log")
+        link = ActorLink(role, actor, self.record, logs=logs, ears=ears)
         self._undo.append(link.end)
         return link
 
     def _observer(self, node: str) -> Observer:
-        observer = Observer(node, self.network.namespaces[node], partial(self.record.take, "middlebox"))
+        observer = Observer(node, self.network.namespaces[node], partial(self.record.take, node))
         self._undo.append(observer.close)
         return observer
 
@@ -306,7 +305,7 @@ class Stage:
             there=there,
             namespace=self.network.namespaces[here],
             path=self._folder / f"{name}.pcapng",
-            emit=partial(self.record.take, "link"),
+            emit=partial(self.record.take, here),
         )
         self._undo.append(capture.close)
         return capture

@@ -1,7 +1,6 @@
 """Faults: begun, proved, recorded, ended. One module per family; nothing is left that outlives the cell's namespaces.
 
-The record gets ``fault`` with ``n`` (the fault's place in the scenario), ``fault`` (its class) and what proves that it
-took effect, and ``fault-over`` with ``n`` and ``fault``.
+The record gets ``fault`` with what proves that it took effect, and ``fault-over`` when it has ended.
 """
 
 from __future__ import annotations
@@ -27,6 +26,9 @@ from lab.model.fault import (
     ServerRestart,
     ServerSlow,
 )
+from lab.record import codec
+from lab.record.events import FaultBegan, FaultEnded
+from lab.record.writer import RUNNER
 from lab.runner.faults import client, flow, link, middlebox, server
 from lab.runner.faults.effect import Effect
 from lab.runner.stage import Stage
@@ -46,10 +48,10 @@ async def inject(number: int, fault: Fault, stage: Stage, *, until: float) -> No
     stage.observe_now()
     start = loop.time()
     effect = await _begin(number, fault, stage)
-    stage.record.take("runner", "fault", at=start, n=number, fault=name, **effect.proof)
+    stage.record.take(RUNNER, FaultBegan(n=number, fault=name, proof=codec.proof(effect.proof)), at=start)
     over = until if effect.lasts is None else min(start + effect.lasts, until)
     await asyncio.sleep(max(0.0, over - loop.time()))
-    stage.record.take("runner", "fault-over", n=number, fault=name, **effect.end())
+    stage.record.take(RUNNER, FaultEnded(n=number, fault=name, dropped=effect.end()))
 
 
 async def _begin(number: int, fault: Fault, stage: Stage) -> Effect:  # noqa: C901  (one case per fault)

@@ -10,19 +10,32 @@ from lab.model.topology import Link
 from lab.network.cut import cut
 from lab.network.move import move as move_node
 from lab.network.move import source_towards
-from lab.runner.faults.effect import Effect
+from lab.record.events import IpChanged
+from lab.runner.faults.effect import Effect, Proof
 from lab.runner.stage import Stage
 
 TOLD_WITHIN_S = 10.0
 """pjsip does all of it in one call; it waits for no answer."""
 
 
-async def move(number: int, fault: ClientMove, stage: Stage) -> Effect:
-    """The old link goes dead as when a phone has left the radio's range; then the address changes.
+class ClientMoveProof(Proof, frozen=True, kw_only=True):
+    """Shows that the client's node has moved.
 
-    Proof: ``rules`` on the old link, addresses ``left`` there (none), the ``source`` address of packets to the server,
-    which is the new ``address``.
+    Attributes:
+        rules: that cut the old link.
+        left: addresses still there; there must be none.
+        address: the new one, with its prefix.
+        source: from which packets to the server now leave.
     """
+
+    rules: int
+    left: tuple[str, ...]
+    address: str
+    source: str
+
+
+async def move(number: int, fault: ClientMove, stage: Stage) -> Effect:
+    """Cut the old link, as when a phone has left the radio's range; then change the address."""
     topology, client = stage.cell.topology, stage.client_node
     first, second = topology.access_link(), topology.second_access()
     assert second is not None  # the loader sees to it
@@ -32,15 +45,14 @@ async def move(number: int, fault: ClientMove, stage: Stage) -> Effect:
     old, new, gateway = _end(first, client), _end(second, client), _end(second, client, other=True)
     left = move_node((first.name, old), (second.name, new), namespace=space[client], gateway=gateway)
     if fault.told:
-        said = stage.expectations.next(who="client", ev="ip-changed")
+        said = stage.expectations.next(IpChanged)
         stage.client.tell("ip-changed")
         if stage.cell.client.is_own:  # what it does with the news is its own affair
             await asyncio.wait({said}, timeout=TOLD_WITHIN_S)
         else:
             await stage.expectations.within(TOLD_WITHIN_S, said, "the client to take note of its new address")
     source = source_towards(topology.address(stage.server_node).ip, space[client])
-    proof = {"rules": losses.rules, "left": list(left), "address": str(new), "source": source}
-    return Effect(proof=proof)
+    return Effect(proof=ClientMoveProof(rules=losses.rules, left=tuple(left), address=str(new), source=source))
 
 
 def _end(link: Link, node: str, *, other: bool = False) -> IPv4Interface:

@@ -2,59 +2,113 @@
 
 from __future__ import annotations
 
+import msgspec
+
+from lab.model.endpoint import Endpoint
 from lab.model.fault import BlackHole, Direction, End, Flag, ForgedSegment
 from lab.model.topology import Role
 from lab.network.forge import Segment, forge
 from lab.network.losses import in_transit
-from lab.runner.faults.effect import Effect
+from lab.record.flows import Flow
+from lab.runner.faults.effect import Effect, Proof
 from lab.runner.stage import Stage
 
 _FLAGS = {Flag.RST: "R", Flag.FIN: "FA"}  # a FIN without ACK is ignored (RFC 9293 §3.10.7.4)
 
 
-def black_hole(number: int, fault: BlackHole, stage: Stage) -> Effect:
-    """Drop by the five-tuple, whichever endpoint the client has at this node.
+class BlackHoleProof(Proof, frozen=True, kw_only=True):
+    """Shows that a node drops the client's flow.
 
-    Proof: how many rules the kernel shows, and at the end how many packets they have lost.
+    Attributes:
+        node: where.
+        flow: the server's name for it; None: there is none.
+        direction: ``out``, ``in`` or ``both``.
+        rules: how many the kernel shows.
+        wanted: how many there must be, one for each endpoint and direction.
     """
-    flow = stage.flows.current()
+
+    node: str
+    flow: str | None
+    direction: str
+    rules: int
+    wanted: int
+
+
+class SentSegment(msgspec.Struct, frozen=True, kw_only=True):
+    """A forged segment as a capture must have seen it.
+
+    Attributes:
+        link: onto which it was put.
+        to: ``client`` or ``server``.
+        src, dst, flags, seq: as in ``Packet``.
+    """
+
+    link: str
+    to: str
+    src: Endpoint
+    dst: Endpoint
+    flags: str
+    seq: int
+
+
+class ForgedSegmentProof(Proof, frozen=True, kw_only=True):
+    """Shows which segments a node has forged.
+
+    Attributes:
+        node: where.
+        flow: the server's name for it; None: there is none.
+        segments: that were sent.
+        wanted: how many there must be, one for each end it is to reach.
+    """
+
+    node: str
+    flow: str | None
+    segments: tuple[SentSegment, ...]
+    wanted: int
+
+
+def black_hole(number: int, fault: BlackHole, stage: Stage) -> Effect:
+    """Drop by the five-tuple, whichever endpoint the client has at this node."""
+    flow, direction = stage.flows.current(), fault.direction
     if flow is None:
-        return Effect(proof={"node": fault.node, "flow": None, "rules": 0})
-    here, server = [], flow.server or stage.server_endpoint
+        nothing = BlackHoleProof(node=fault.node, flow=None, direction=direction.value, rules=0, wanted=0)
+        return Effect(proof=nothing)
+    here = []
     for endpoint in flow.endpoints:
-        if fault.direction in (Direction.BOTH, Direction.OUT):
-            here.append(_match(flow.proto, endpoint, server))
-        if fault.direction in (Direction.BOTH, Direction.IN):
-            here.append(_match(flow.proto, server, endpoint))
+        if direction in (Direction.BOTH, Direction.OUT):
+            here.append(_match(flow.proto, endpoint, flow.own))
+        if direction in (Direction.BOTH, Direction.IN):
+            here.append(_match(flow.proto, flow.own, endpoint))
     losses = in_transit(f"fault-{number}", stage.network.namespaces[fault.node], here)
-    what = {"node": fault.node, "flow": flow.id, "direction": fault.direction.value}
-    proof = {**what, "rules": losses.rules, "wanted": len(here)}
-    lasts = None if fault.lasts is None else float(fault.lasts)
-    return Effect(proof=proof, lasts=lasts, end=lambda: {"dropped": losses.end()})
+    proof = BlackHoleProof(
+        node=fault.node, flow=flow.id, direction=direction.value, rules=losses.rules, wanted=len(here)
+    )
+    return Effect(proof=proof, lasts=None if fault.lasts is None else float(fault.lasts), end=losses.end)
 
 
 def forged_segment(fault: ForgedSegment, stage: Stage) -> Effect:
-    """Send to each end what the other end's next segment would be.
-
-    Proof: ``segments``, each as a capture must have seen it on its link.
-    """
+    """Send to each end what the other end's next segment would be."""
     ends = [end for end in (End.CLIENT, End.SERVER) if fault.to in (end, End.BOTH)]
-    segments = [sent for end in ends if (sent := _send(fault, end, stage)) is not None]
     flow = stage.flows.current()
+    sent = [] if flow is None else [_send(fault, end, flow, stage) for end in ends]
     return Effect(
-        proof={"node": fault.node, "flow": flow.id if flow else None, "segments": segments, "wanted": len(ends)}
+        proof=ForgedSegmentProof(
+            node=fault.node,
+            flow=flow.id if flow else None,
+            segments=tuple(segment for segment in sent if segment is not None),
+            wanted=len(ends),
+        )
     )
 
 
-def _send(fault: ForgedSegment, to: End, stage: Stage) -> dict[str, object] | None:
-    topology, flow = stage.cell.topology, stage.flows.current()
+def _send(fault: ForgedSegment, to: End, flow: Flow, stage: Stage) -> SentSegment | None:
+    topology, numbers = stage.cell.topology, stage.sequence_numbers
     role = Role.CLIENT if to is End.CLIENT else Role.SERVER
     link = topology.link_towards(fault.node, topology.only(role).name)
-    server = (flow.server if flow is not None else "") or stage.server_endpoint
-    for endpoint in flow.endpoints if flow is not None else ():
-        source, target = (server, endpoint) if to is End.CLIENT else (endpoint, server)
-        seq = stage.flows.next_sequence_number(link.name, source, target)
-        ack = stage.flows.next_sequence_number(link.name, target, source)
+    for endpoint in flow.endpoints:
+        source, target = (flow.own, endpoint) if to is End.CLIENT else (endpoint, flow.own)
+        seq = numbers.next(link.name, source, target)
+        ack = numbers.next(link.name, target, source)
         if seq is None or ack is None:
             continue
         segment = Segment(source=source, target=target, flags=_FLAGS[fault.flag], seq=seq, ack=ack)
@@ -62,12 +116,9 @@ def _send(fault: ForgedSegment, to: End, stage: Stage) -> dict[str, object] | No
         ((_, neighbour),) = (end for end in link.ends if end[0] != fault.node)
         namespace = stage.network.namespaces[fault.node]
         forge(segment, link=link.name, namespace=namespace, own=own.ip, neighbour=neighbour.ip)
-        return {"link": link.name, "to": to.value, "src": source, "dst": target, "flags": segment.flags, "seq": seq}
+        return SentSegment(link=link.name, to=to.value, src=source, dst=target, flags=segment.flags, seq=seq)
     return None
 
 
-def _match(proto: str, source: str, target: str) -> str:
-    (source_address, source_port), (target_address, target_port) = (end.split(":") for end in (source, target))
-    return (
-        f"ip saddr {source_address} ip daddr {target_address} {proto} sport {source_port} {proto} dport {target_port}"
-    )
+def _match(proto: str, source: Endpoint, target: Endpoint) -> str:
+    return f"ip saddr {source.host} ip daddr {target.host} {proto} sport {source.port} {proto} dport {target.port}"

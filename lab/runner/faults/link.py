@@ -1,34 +1,54 @@
-"""Links that carry nothing, or not everything.
-
-Proof: how many rules the kernel shows, one at each end, and at the end how many packets they have lost.
-"""
+"""Links that carry nothing, or not everything."""
 
 from __future__ import annotations
 
 from lab.model.fault import LinkDown, MtuBlackHole
 from lab.network.cut import cut, narrow
-from lab.network.losses import Losses
-from lab.runner.faults.effect import Effect
+from lab.runner.faults.effect import Effect, Proof
 from lab.runner.stage import Stage
 
 
+class LinkDownProof(Proof, frozen=True, kw_only=True):
+    """Shows that a link carries nothing.
+
+    Attributes:
+        link: its name.
+        rules: in place at its ends, one at each.
+        lasts: seconds.
+    """
+
+    link: str
+    rules: int
+    lasts: float
+
+
+class MtuBlackHoleProof(Proof, frozen=True, kw_only=True):
+    """Shows that a link carries no large packets.
+
+    Attributes:
+        link: its name.
+        rules: in place at its ends, one at each.
+        lasts: seconds; None: until the end of the run.
+    """
+
+    link: str
+    rules: int
+    lasts: float | None
+
+
 def down(number: int, fault: LinkDown, stage: Stage) -> Effect:
-    """Nothing passes."""
+    """Let nothing pass."""
     losses = cut(fault.link, _ends(fault.link, stage), name=f"fault-{number}")
-    return _effect(fault.link, losses, float(fault.lasts))
+    lasts = float(fault.lasts)
+    return Effect(proof=LinkDownProof(link=fault.link, rules=losses.rules, lasts=lasts), lasts=lasts, end=losses.end)
 
 
 def mtu_black_hole(number: int, fault: MtuBlackHole, stage: Stage) -> Effect:
-    """Nothing larger passes."""
+    """Let nothing larger pass."""
     losses = narrow(fault.link, _ends(fault.link, stage), fault.mtu, name=f"fault-{number}")
-    return _effect(fault.link, losses, None if fault.lasts is None else float(fault.lasts))
-
-
-def _effect(link: str, losses: Losses, lasts: float | None) -> Effect:
+    lasts = None if fault.lasts is None else float(fault.lasts)
     return Effect(
-        proof={"link": link, "rules": losses.rules, "lasts": lasts},
-        lasts=lasts,
-        end=lambda: {"link": link, "dropped": losses.end()},
+        proof=MtuBlackHoleProof(link=fault.link, rules=losses.rules, lasts=lasts), lasts=lasts, end=losses.end
     )
 
 
