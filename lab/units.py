@@ -65,9 +65,9 @@ class Quantity(float):
 class Seconds(Quantity):
     """A time span in seconds; at most 400 days, which no scenario needs and no timer overflows."""
 
-    units: ClassVar = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
-    largest: ClassVar = 400 * 86400.0
-    example: ClassVar = "33 s"
+    units: ClassVar[dict[str, float]] = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+    largest: ClassVar[float] = 400 * 86400.0
+    example: ClassVar[str] = "33 s"
 
     def __str__(self) -> str:
         return f"{float(self):.12g} s" if float(self) >= 1 or not float(self) else f"{float(self) * 1000:.12g} ms"
@@ -76,9 +76,9 @@ class Seconds(Quantity):
 class Percent(Quantity):
     """A share between 0 % and 100 %."""
 
-    units: ClassVar = {"%": 1.0}
-    largest: ClassVar = 100.0
-    example: ClassVar = "1 %"
+    units: ClassVar[dict[str, float]] = {"%": 1.0}
+    largest: ClassVar[float] = 100.0
+    example: ClassVar[str] = "1 %"
 
     def __str__(self) -> str:
         return f"{float(self):.12g} %"
@@ -87,9 +87,9 @@ class Percent(Quantity):
 class BitsPerSecond(Quantity):
     """A rate in bits per second."""
 
-    units: ClassVar = {"bit/s": 1.0, "kbit/s": 1e3, "Mbit/s": 1e6}
-    largest: ClassVar = 1e10
-    example: ClassVar = "256 kbit/s"
+    units: ClassVar[dict[str, float]] = {"bit/s": 1.0, "kbit/s": 1e3, "Mbit/s": 1e6}
+    largest: ClassVar[float] = 1e10
+    example: ClassVar[str] = "256 kbit/s"
 
     def __str__(self) -> str:
         return f"{float(self):.12g} bit/s"

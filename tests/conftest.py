@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from ipaddress import IPv4Interface
 from pathlib import Path
 
@@ -11,6 +12,35 @@ import pytest
 
 from lab.model.topology import Link, Node, Role, Topology
 from lab.network import netns
+from tests.e2e.lab_command import mounts, network
+
+WORLD_S = 900
+"""How long the first test that has the mark ``cells`` may wait for all the others' cells, too."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses by marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by what they use, so that scripts/test runs each in its phase (CONTRIBUTING.md)."""
+    for item in items:
+        if any(item.iter_markers("cells")):
+            item.add_marker("virtual")
+            item.add_marker(pytest.mark.xdist_group("cells"))  # one worker runs the cells of all of them
+            item.add_marker(pytest.mark.timeout(WORLD_S))
+        if "untouched" in getattr(item, "fixturenames", ()):
+            item.add_marker("alone")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Write down how long the tests of each file took, for scripts/test: a line per file into LAB_TEST_TIMES."""
+    path = os.environ.get("LAB_TEST_TIMES")
+    if path is None:
+        return
+    took: dict[str, float] = defaultdict(float)
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                took[report.nodeid.partition("::")[0]] += report.duration
+    Path(path).write_text("".join(f"{seconds:7.1f}  {file}\n" for file, seconds in took.items()))
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +77,21 @@ def leaves_nothing() -> Iterator[None]:
     before = _held()
     yield
     assert _held() == before
+
+
+@pytest.fixture
+def untouched() -> Iterator[Callable[[], None]]:
+    """Check that the host's network and mounts are as they were: when called, and after the test.
+
+    Whatever else runs at that time might change them, so a test that uses this runs alone.
+    """
+    before = (network(), mounts())
+
+    def check() -> None:
+        assert (network(), mounts()) == before
+
+    yield check
+    check()
 
 
 DOCKERS_OWN = ("veth", "br-", "docker")

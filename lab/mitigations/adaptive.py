@@ -43,10 +43,10 @@ class Adaptive(ClientSide):
         resolution: how close a safe and an unsafe interval need to get.
     """
 
-    kind: ClassVar = "adaptive"
-    source: ClassVar = "RFC 5626 §4.4; RFC 6223 §1; draft-ietf-pcp-optimize-keepalives"
-    transports: ClassVar = STREAMS
-    sets: ClassVar = (Setting.CRLF_INTERVAL,)
+    kind: ClassVar[str] = "adaptive"
+    source: ClassVar[str] = "RFC 5626 §4.4; RFC 6223 §1; draft-ietf-pcp-optimize-keepalives"
+    transports: ClassVar[tuple[str, ...]] = STREAMS
+    sets: ClassVar[tuple[Setting, ...]] = (Setting.CRLF_INTERVAL,)
 
     start: WholeSeconds = Seconds(25)
     longest: WholeSeconds = Seconds(3600)

@@ -22,10 +22,10 @@ class CrlfKeepalive(ClientSide):
         interval: pause after which to send; 90 s unless set (PJSIP_TCP_KEEP_ALIVE_INTERVAL).
     """
 
-    kind: ClassVar = "crlf-keepalive"
-    source: ClassVar = "RFC 5626 §3.5.1; article on pjsip/pjproject#4225, 2a"
-    transports: ClassVar = STREAMS
-    sets: ClassVar = (Setting.CRLF_INTERVAL,)
+    kind: ClassVar[str] = "crlf-keepalive"
+    source: ClassVar[str] = "RFC 5626 §3.5.1; article on pjsip/pjproject#4225, 2a"
+    transports: ClassVar[tuple[str, ...]] = STREAMS
+    sets: ClassVar[tuple[Setting, ...]] = (Setting.CRLF_INTERVAL,)
 
     interval: WholeSeconds
 

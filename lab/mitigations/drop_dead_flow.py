@@ -23,9 +23,9 @@ class DropDeadFlow(ClientSide):
     of July 2026 does the same after a REGISTER.
     """
 
-    kind: ClassVar = "drop-dead-flow"
-    source: ClassVar = "pjsip/pjproject#5033; RFC 5626 §4.4"
-    transports: ClassVar = STREAMS
+    kind: ClassVar[str] = "drop-dead-flow"
+    source: ClassVar[str] = "pjsip/pjproject#5033; RFC 5626 §4.4"
+    transports: ClassVar[tuple[str, ...]] = STREAMS
 
     def attach(self, client: Client) -> None:
         """Watch what comes in, and for 408."""

@@ -22,10 +22,10 @@ class FlowTimer(ServerSide):
         time: the value of Flow-Timer.
     """
 
-    kind: ClassVar = "flow-timer"
-    source: ClassVar = "RFC 5626 §5.4 and §4.4"
-    transports: ClassVar = STREAMS
-    needs_registration: ClassVar = True
+    kind: ClassVar[str] = "flow-timer"
+    source: ClassVar[str] = "RFC 5626 §5.4 and §4.4"
+    transports: ClassVar[tuple[str, ...]] = STREAMS
+    needs_registration: ClassVar[bool] = True
 
     time: WholeSeconds
 

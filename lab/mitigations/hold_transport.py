@@ -18,9 +18,9 @@ class HoldTransport(ClientSide):
     its socket would stay for ever, and giving it back twice aborts the process.
     """
 
-    kind: ClassVar = "hold-transport"
-    source: ClassVar = "pjsip/pjproject#4225: pjsip_transport_add_ref()"
-    transports: ClassVar = STREAMS
+    kind: ClassVar[str] = "hold-transport"
+    source: ClassVar[str] = "pjsip/pjproject#4225: pjsip_transport_add_ref()"
+    transports: ClassVar[tuple[str, ...]] = STREAMS
 
     def attach(self, client: Client) -> None:
         """Follow the transports, each on its own: pjsip may open the next before the last is gone."""

@@ -23,10 +23,10 @@ class IdleTime(ClientSide):
         time: from the last reference given back to the end of the connection.
     """
 
-    kind: ClassVar = "idle-time"
-    source: ClassVar = "pjsip/pjproject#4225, answer of the maintainers; pjsip/pjproject#267"
-    transports: ClassVar = STREAMS
-    sets: ClassVar = (Setting.IDLE_TIME,)
+    kind: ClassVar[str] = "idle-time"
+    source: ClassVar[str] = "pjsip/pjproject#4225, answer of the maintainers; pjsip/pjproject#267"
+    transports: ClassVar[tuple[str, ...]] = STREAMS
+    sets: ClassVar[tuple[Setting, ...]] = (Setting.IDLE_TIME,)
 
     time: WholeSeconds
 

@@ -20,8 +20,8 @@ class OptionsPing(ClientSide):
         interval: time from one OPTIONS to the next.
     """
 
-    kind: ClassVar = "options-ping"
-    source: ClassVar = "RFC 3261 §11; pjsip/pjproject#4225"
+    kind: ClassVar[str] = "options-ping"
+    source: ClassVar[str] = "RFC 3261 §11; pjsip/pjproject#4225"
 
     interval: Lasting
 

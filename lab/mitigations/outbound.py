@@ -42,11 +42,11 @@ class Outbound(ClientSide):
         instance_id: a URN; None: from the seed.
     """
 
-    kind: ClassVar = "outbound"
-    source: ClassVar = "RFC 5626 §4.1 and §4.2"
-    transports: ClassVar = STREAMS
-    sets: ClassVar = (Setting.OUTBOUND,)
-    needs_registration: ClassVar = True
+    kind: ClassVar[str] = "outbound"
+    source: ClassVar[str] = "RFC 5626 §4.1 and §4.2"
+    transports: ClassVar[tuple[str, ...]] = STREAMS
+    sets: ClassVar[tuple[Setting, ...]] = (Setting.OUTBOUND,)
+    needs_registration: ClassVar[bool] = True
 
     reg_id: RegId = 1
     instance_id: InstanceId | None = None

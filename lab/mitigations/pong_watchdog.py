@@ -27,10 +27,10 @@ class PongWatchdog(ClientSide):
         within: how long an answer may take.
     """
 
-    kind: ClassVar = "pong-watchdog"
-    source: ClassVar = "RFC 5626 §4.4.1"
-    transports: ClassVar = STREAMS
-    sets: ClassVar = (Setting.CRLF_INTERVAL,)
+    kind: ClassVar[str] = "pong-watchdog"
+    source: ClassVar[str] = "RFC 5626 §4.4.1"
+    transports: ClassVar[tuple[str, ...]] = STREAMS
+    sets: ClassVar[tuple[Setting, ...]] = (Setting.CRLF_INTERVAL,)
 
     interval: WholeSeconds
     within: Lasting = Seconds(PONG_WITHIN_S)

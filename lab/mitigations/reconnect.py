@@ -24,9 +24,9 @@ class Reconnect(ClientSide):
         longest: longest pause. RFC 5626 §4.5 has 30 s and 30 min.
     """
 
-    kind: ClassVar = "reconnect"
-    source: ClassVar = "RFC 5626 §4.5; article on pjsip/pjproject#4225, monitor and recover"
-    transports: ClassVar = STREAMS
+    kind: ClassVar[str] = "reconnect"
+    source: ClassVar[str] = "RFC 5626 §4.5; article on pjsip/pjproject#4225, monitor and recover"
+    transports: ClassVar[tuple[str, ...]] = STREAMS
 
     first: Lasting = Seconds(2)
     longest: Lasting = Seconds(60)

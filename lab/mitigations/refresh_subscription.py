@@ -23,8 +23,8 @@ class RefreshSubscription(ClientSide):
         interval: from one to the next.
     """
 
-    kind: ClassVar = "refresh-subscription"
-    source: ClassVar = "article on pjsip/pjproject#4225, 2b; RFC 6665 §4.1.2.2"
+    kind: ClassVar[str] = "refresh-subscription"
+    source: ClassVar[str] = "article on pjsip/pjproject#4225, 2b; RFC 6665 §4.1.2.2"
 
     interval: Lasting
 

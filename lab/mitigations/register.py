@@ -21,9 +21,9 @@ class Register(ClientSide):
         expiry: asked for; 300 s unless set (PJSUA_REG_INTERVAL).
     """
 
-    kind: ClassVar = "register"
-    source: ClassVar = "RFC 3261 §10.2; pjsip/pjproject#390"
-    sets: ClassVar = (Setting.EXPIRY,)
+    kind: ClassVar[str] = "register"
+    source: ClassVar[str] = "RFC 3261 §10.2; pjsip/pjproject#390"
+    sets: ClassVar[tuple[Setting, ...]] = (Setting.EXPIRY,)
 
     expiry: WholeSeconds
 

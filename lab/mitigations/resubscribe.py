@@ -22,8 +22,8 @@ class Resubscribe(ClientSide):
         interval: from one to the next.
     """
 
-    kind: ClassVar = "resubscribe"
-    source: ClassVar = "article on pjsip/pjproject#4225, 2b, as far as pjsua2 can; RFC 6665 §4.1.2"
+    kind: ClassVar[str] = "resubscribe"
+    source: ClassVar[str] = "article on pjsip/pjproject#4225, 2b, as far as pjsua2 can; RFC 6665 §4.1.2"
 
     interval: Lasting
 

@@ -21,8 +21,8 @@ class ServerCrlf(ServerSide):
         interval: from one to the next, on each flow that carries a subscription or a binding.
     """
 
-    kind: ClassVar = "server-crlf"
-    source: ClassVar = "RFC 5626 §3.5.1, the other way round; nathelper's natping_interval; pjsip/pjproject#5059"
+    kind: ClassVar[str] = "server-crlf"
+    source: ClassVar[str] = "RFC 5626 §3.5.1, the other way round; nathelper's natping_interval; pjsip/pjproject#5059"
 
     interval: Lasting
 

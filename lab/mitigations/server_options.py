@@ -20,8 +20,8 @@ class ServerOptions(ServerSide):
         interval: from one OPTIONS to the next, on each flow that carries a subscription or a binding.
     """
 
-    kind: ClassVar = "server-options"
-    source: ClassVar = "RFC 3261 §11; qualify_frequency of Asterisk, sipping_method of OpenSIPS"
+    kind: ClassVar[str] = "server-options"
+    source: ClassVar[str] = "RFC 3261 §11; qualify_frequency of Asterisk, sipping_method of OpenSIPS"
 
     interval: Lasting
 

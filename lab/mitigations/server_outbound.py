@@ -17,10 +17,10 @@ class ServerOutbound(ServerSide):
     binding of a lost flow stays behind. Requests to a Contact with ``ob`` take the flow it came on, or fail.
     """
 
-    kind: ClassVar = "server-outbound"
-    source: ClassVar = "RFC 5626 §6 and §5.3"
-    transports: ClassVar = STREAMS
-    needs_registration: ClassVar = True
+    kind: ClassVar[str] = "server-outbound"
+    source: ClassVar[str] = "RFC 5626 §6 and §5.3"
+    transports: ClassVar[tuple[str, ...]] = STREAMS
+    needs_registration: ClassVar[bool] = True
 
     def attach(self, server: Server) -> None:
         """Switch it on."""

@@ -36,9 +36,9 @@ class SessionTimer(ClientSide):
         min_expiry: smallest accepted (Min-SE).
     """
 
-    kind: ClassVar = "session-timer"
-    source: ClassVar = "RFC 4028 §7"
-    sets: ClassVar = (Setting.SESSION_TIMER,)
+    kind: ClassVar[str] = "session-timer"
+    source: ClassVar[str] = "RFC 4028 §7"
+    sets: ClassVar[tuple[Setting, ...]] = (Setting.SESSION_TIMER,)
 
     expiry: SessionSeconds
     min_expiry: SessionSeconds = Seconds(SMALLEST_S)

@@ -22,8 +22,8 @@ class ShortExpiry(ServerSide):
         expiry: granted, in the 200 and in NOTIFY.
     """
 
-    kind: ClassVar = "short-expiry"
-    source: ClassVar = "article on pjsip/pjproject#4225, 3b; RFC 6665 §4.2.1.1"
+    kind: ClassVar[str] = "short-expiry"
+    source: ClassVar[str] = "article on pjsip/pjproject#4225, 3b; RFC 6665 §4.2.1.1"
 
     expiry: WholeSeconds
 

@@ -40,9 +40,9 @@ class TcpKeepalive(ClientSide):
             to a socket, so leave it out beside ``tcp-user-timeout``, which overrides it.
     """
 
-    kind: ClassVar = "tcp-keepalive"
-    source: ClassVar = "RFC 9293 §3.8.4; tcp(7)"
-    transports: ClassVar = STREAMS
+    kind: ClassVar[str] = "tcp-keepalive"
+    source: ClassVar[str] = "RFC 9293 §3.8.4; tcp(7)"
+    transports: ClassVar[tuple[str, ...]] = STREAMS
 
     idle: KernelSeconds
     interval: KernelSeconds

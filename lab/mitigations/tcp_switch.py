@@ -16,9 +16,9 @@ class TcpSwitch(ClientSide):
     §18.1.1); with the switch disabled it stays on UDP. A client on TCP or TLS never had the switch: nothing changes.
     """
 
-    kind: ClassVar = "tcp-switch"
-    source: ClassVar = "article on pjsip/pjproject#4225, 1b; RFC 3261 §18.1.1"
-    sets: ClassVar = (Setting.TCP_SWITCH,)
+    kind: ClassVar[str] = "tcp-switch"
+    source: ClassVar[str] = "article on pjsip/pjproject#4225, 1b; RFC 3261 §18.1.1"
+    sets: ClassVar[tuple[Setting, ...]] = (Setting.TCP_SWITCH,)
 
     def attach(self, client: Client) -> None:
         """Set it."""

@@ -20,9 +20,9 @@ class TcpUserTimeout(ClientSide):
         time: longest time without an acknowledgement; the kernel's own is 15 minutes or so (tcp_retries2).
     """
 
-    kind: ClassVar = "tcp-user-timeout"
-    source: ClassVar = "RFC 5482 §3; RFC 9293 §3.9.1; tcp(7)"
-    transports: ClassVar = STREAMS
+    kind: ClassVar[str] = "tcp-user-timeout"
+    source: ClassVar[str] = "RFC 5482 §3; RFC 9293 §3.9.1; tcp(7)"
+    transports: ClassVar[tuple[str, ...]] = STREAMS
 
     time: Milliseconds
 

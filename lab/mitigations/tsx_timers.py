@@ -22,9 +22,9 @@ class TsxTimers(ClientSide):
         t2: longest pause; 4 s unless set.
     """
 
-    kind: ClassVar = "tsx-timers"
-    source: ClassVar = "article on pjsip/pjproject#4225, 1a; RFC 3261 §17.1.1.1"
-    sets: ClassVar = (Setting.TSX_TIMERS,)
+    kind: ClassVar[str] = "tsx-timers"
+    source: ClassVar[str] = "article on pjsip/pjproject#4225, 1a; RFC 3261 §17.1.1.1"
+    sets: ClassVar[tuple[Setting, ...]] = (Setting.TSX_TIMERS,)
 
     t1: Milliseconds
     t2: Milliseconds

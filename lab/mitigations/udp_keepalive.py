@@ -31,11 +31,13 @@ class UdpKeepalive(ClientSide):
         interval: 15 s unless set, and on without this mitigation, too.
     """
 
-    kind: ClassVar = "udp-keepalive"
-    source: ClassVar = "RFC 5626 §3.5 (which prefers STUN); pjsua AccountNatConfig.udpKaIntervalSec, pjsip/pjproject#95"
-    transports: ClassVar = ("udp",)
-    sets: ClassVar = (Setting.UDP_KEEP_ALIVE,)
-    needs_registration: ClassVar = True
+    kind: ClassVar[str] = "udp-keepalive"
+    source: ClassVar[str] = (
+        "RFC 5626 §3.5 (which prefers STUN); pjsua AccountNatConfig.udpKaIntervalSec, pjsip/pjproject#95"
+    )
+    transports: ClassVar[tuple[str, ...]] = ("udp",)
+    sets: ClassVar[tuple[Setting, ...]] = (Setting.UDP_KEEP_ALIVE,)
+    needs_registration: ClassVar[bool] = True
 
     interval: KeepAliveSeconds
 

@@ -36,7 +36,7 @@ from lab.runner import survey
 from lab.units import Seconds
 from lab.worlds import kernel, uml
 
-pytestmark = pytest.mark.kernel
+pytestmark = [pytest.mark.kernel, pytest.mark.virtual, pytest.mark.xdist_group("middlebox-knobs")]
 
 SHORT, LONGER = Seconds(70), Seconds(140)
 BASE = Middlebox(

@@ -30,8 +30,8 @@ from tests.contract.pjsip_stage import ADDRESS, Actor, Stage, set_loopback
 class OpenAnother(ClientSide):
     """Opens a connection beside pjsip's when the client has subscribed, and says when data can be sent."""
 
-    kind: ClassVar = "open-another"
-    source: ClassVar = "test"
+    kind: ClassVar[str] = "open-another"
+    source: ClassVar[str] = "test"
 
     def attach(self, client: Any) -> None:
         agent: UserAgent = client
@@ -47,8 +47,8 @@ class OpenAnother(ClientSide):
 class ReadReferences(ClientSide):
     """Says how many references there are to the newest transport, when the client has been quiet for a moment."""
 
-    kind: ClassVar = "read-references"
-    source: ClassVar = "test"
+    kind: ClassVar[str] = "read-references"
+    source: ClassVar[str] = "test"
 
     def attach(self, client: Any) -> None:
         agent: UserAgent = client
@@ -72,8 +72,8 @@ class ReadReferences(ClientSide):
 class ReleaseTwice(ClientSide):
     """Misuses the library."""
 
-    kind: ClassVar = "release-twice"
-    source: ClassVar = "test"
+    kind: ClassVar[str] = "release-twice"
+    source: ClassVar[str] = "test"
 
     def attach(self, client: Any) -> None:
         agent: UserAgent = client
@@ -250,8 +250,8 @@ def test_without_a_route_options_fail_at_once(stage_apart: Stage) -> None:
 class RegisterTwice(ClientSide):
     """Asks for a REGISTER every 0.5 s, and at once for another."""
 
-    kind: ClassVar = "register-twice"
-    source: ClassVar = "test"
+    kind: ClassVar[str] = "register-twice"
+    source: ClassVar[str] = "test"
 
     def attach(self, client: Any) -> None:
         def twice() -> None:

@@ -54,8 +54,8 @@ STREAMS = ["tcp", "tls"]
 class LargeOptions(ClientSide):
     """Sends one request above 1300 bytes from a client that could do so over TCP."""
 
-    kind: ClassVar = "large-options"
-    source: ClassVar = "test"
+    kind: ClassVar[str] = "large-options"
+    source: ClassVar[str] = "test"
 
     def attach(self, client: Any) -> None:
         agent: UserAgent = client
@@ -78,8 +78,8 @@ class LargeOptions(ClientSide):
 class CallOut(ClientSide):
     """Calls the peer once the client is set up."""
 
-    kind: ClassVar = "call-out"
-    source: ClassVar = "test"
+    kind: ClassVar[str] = "call-out"
+    source: ClassVar[str] = "test"
 
     def attach(self, client: Any) -> None:
         agent: UserAgent = client

@@ -19,7 +19,7 @@ import pytest
 from lab.backends import daemon
 from lab.judge.moments import furthest_apart, moments
 from lab.runner import record
-from tests.e2e.lab_command import ROOT, SHORT, environment, mounts, network, processes_of, run, start, wait_until
+from tests.e2e.lab_command import ROOT, SHORT, environment, processes_of, run, start, wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.e2e, pytest.mark.timeout(400), pytest.mark.usefixtures("names")]
 
@@ -67,14 +67,13 @@ def test_the_same_as_on_bare_namespaces(tmp_path: Path, project: Path, file: str
         assert furthest_apart(bare, contained) < APART_S, cell
 
 
-def test_what_a_run_leaves(tmp_path: Path, api: docker.APIClient) -> None:
+def test_what_a_run_leaves(tmp_path: Path, api: docker.APIClient, untouched: Callable[[], None]) -> None:
     """The same files as ever, all that actors were given included, and no container, link or mount."""
-    before = (network(), mounts())
     process = start("run", SHORT, "--backend", "docker", "--out", tmp_path / "runs", "--json", home=tmp_path)
     out, errors = process.communicate()
     assert process.returncode == 0, errors
     assert not _containers(api, process.pid)
-    assert (network(), mounts()) == before
+    untouched()
     assert not list((tmp_path / "state").rglob("*.jsonl"))
     for cell in json.loads(out)["cells"]:
         folder = tmp_path / "runs" / "latest" / cell["folder"]
@@ -117,9 +116,9 @@ MOMENTS: dict[str, Moment] = {
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_kill_9(tmp_path: Path, api: docker.APIClient, moment: str) -> None:
+def test_kill_9(tmp_path: Path, api: docker.APIClient, untouched: Callable[[], None], moment: str) -> None:
     """Whenever `lab` is killed, what runs ends by itself; `lab clean` removes what was not running yet."""
-    out, before = tmp_path / "runs", (network(), mounts())
+    out = tmp_path / "runs"
     process = start("run", SHORT, "--backend", "docker", "--out", out, home=tmp_path)
     wait_until(moment, lambda: MOMENTS[moment](out, api, process.pid))
     process.kill()
@@ -129,10 +128,11 @@ def test_kill_9(tmp_path: Path, api: docker.APIClient, moment: str) -> None:
     cleaned = run("clean", home=tmp_path)
     assert cleaned.returncode == 0, cleaned.stderr
     assert not _containers(api, process.pid)
-    assert (network(), mounts()) == before
+    untouched()
     assert run("clean", home=tmp_path).stdout == "nothing to clean\n"
 
 
+@pytest.mark.alone
 def test_killed_while_frozen(tmp_path: Path, api: docker.APIClient, project: Path) -> None:
     """A frozen server does not hear that its input ended; the next run removes it, and works."""
     scenario = project / "frozen.yaml"
@@ -149,6 +149,7 @@ def test_killed_while_frozen(tmp_path: Path, api: docker.APIClient, project: Pat
     assert not _containers(api, process.pid)
 
 
+@pytest.mark.alone
 def test_killed_and_then_no_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without Docker, what a killed run may have left stops no other run; `lab clean` insists."""
     state = tmp_path / "state" / "lab"
@@ -166,6 +167,7 @@ def test_killed_and_then_no_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert run("clean", home=tmp_path).stdout == "closed the ledger of the killed run killed-run-4194303\n"
 
 
+@pytest.mark.alone
 def test_interrupted(tmp_path: Path, api: docker.APIClient) -> None:
     """Ctrl-C: status 130, and when `lab` has ended no container is left."""
     process = start("run", SHORT, "--backend", "docker", "--out", tmp_path / "runs", home=tmp_path)

@@ -1,4 +1,4 @@
-"""What takes minutes of real time, once for all modules."""
+"""What takes minutes, once for all modules."""
 
 from __future__ import annotations
 
@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from lab.worlds import kernel
 from tests.e2e.lab_command import IN_REAL_TIME, ROOT, start
+from tests.e2e.together import Virtually, run_together
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _kernel() -> None:
+    """Build the kernel of virtual time where there is none; that takes two or three minutes."""
+    if kernel.find() is None:
+        kernel.build()
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +36,10 @@ def article_in_real_time(tmp_path_factory: pytest.TempPathFactory) -> Path:
         out, errors = process.communicate()
         assert process.returncode == 0, out + errors
     return home
+
+
+@pytest.fixture(scope="session")
+def virtually(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Virtually:
+    """Give what came of cells in virtual time; runs the cells of all selected tests that have the mark ``cells``."""
+    marks = (mark for item in request.session.items for mark in item.iter_markers("cells"))
+    return run_together([cells for mark in marks for cells in mark.args], tmp_path_factory.mktemp("together"))

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from lab.worlds import kernel
-from tests.e2e.lab_command import ROOT, mounts, network, processes_of, run, start, wait_until
+from tests.e2e.lab_command import ROOT, processes_of, run, start, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -29,13 +28,6 @@ def check(
     return done.returncode, {finding["what"]: finding for finding in report["findings"]}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _kernel() -> None:
-    """There is a kernel for virtual time; it is built if it is not (two or three minutes)."""
-    if kernel.find() is None:
-        kernel.build()
-
-
 def test_example_is_as_short_as_promised() -> None:
     """The documentation promises forty lines, and they can be read on a screen."""
     lines = EXAMPLE.read_text().splitlines()
@@ -45,16 +37,16 @@ def test_example_is_as_short_as_promised() -> None:
 
 
 @pytest.mark.parametrize(("clock", "transport"), [("real", "tls"), ("virtual", "tls"), ("virtual", "tcp")])
+@pytest.mark.usefixtures("untouched")
 def test_example(tmp_path: Path, clock: str, transport: str) -> None:
     """The documented client conforms; what it leaves out is said to be left out."""
-    before = (network(), mounts())
     status, findings = check(tmp_path, sys.executable, EXAMPLE, clock=clock, transport=transport)
     assert status == 0
     lacks = {what for what, finding in findings.items() if not finding["seen"]}
     assert lacks == {"accepts a call (INVITE, BYE)", "tells `notify`", "tells `call`"}
-    assert (network(), mounts()) == before
 
 
+@pytest.mark.virtual
 @pytest.mark.parametrize("transport", ["udp", "tls"])
 def test_the_labs_own_client(tmp_path: Path, transport: str) -> None:
     """As a program of its own it does all there is, but for what only connections have."""
@@ -65,6 +57,7 @@ def test_the_labs_own_client(tmp_path: Path, transport: str) -> None:
     assert lacks == ({"tells `transport`"} if transport == "udp" else set())
 
 
+@pytest.mark.virtual
 @pytest.mark.parametrize(
     ("fault", "what", "detail"),
     [
@@ -109,6 +102,7 @@ def test_what_cannot_be_checked(tmp_path: Path, arguments: tuple[str, ...], said
     assert said in done.stderr
 
 
+@pytest.mark.virtual
 def test_table(tmp_path: Path) -> None:
     """People get a table and a last sentence that says it all."""
     done = run("actor", "check", "--clock", "virtual", "--", sys.executable, EXAMPLE, home=tmp_path)
@@ -117,6 +111,7 @@ def test_table(tmp_path: Path) -> None:
     assert not list((tmp_path / "state").rglob("*.jsonl"))
 
 
+@pytest.mark.alone
 def test_killed(tmp_path: Path) -> None:
     """A check that is killed leaves no process, and `lab clean` removes its folder."""
     process = start("actor", "check", "--", sys.executable, ODD, "says-nothing", home=tmp_path)

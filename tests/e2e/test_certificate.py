@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lab.worlds import kernel
-from tests.e2e.lab_command import ROOT, run
-
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+from tests.e2e.lab_command import ROOT
+from tests.e2e.together import Cells, Virtually
 
 FIELD = ROOT / "scenarios" / "field"
+EXPIRED = Cells(FIELD / "expired-certificate.yaml")
+REVOKED = Cells(FIELD / "revoked-client-certificate.yaml")
+
+pytestmark = pytest.mark.e2e
 
 
-def cells_of(scenario: str, tmp_path: Path) -> dict[str, Any]:
-    """Run it; its cells by name, with ``record``: the record's lines. All claims hold."""
-    if kernel.find() is None:
-        kernel.build()
-    done = run("run", FIELD / scenario, "--clock", "virtual", "--out", tmp_path / "runs", "--json", home=tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
-    cells = {cell["name"]: cell for cell in json.loads(done.stdout)["cells"]}
-    assert all(cell["claim"]["holds"] for cell in cells.values())
-    for cell in cells.values():
-        record = (tmp_path / "runs" / "latest" / cell["folder"] / "record.jsonl").read_text().splitlines()
-        cell["record"] = [json.loads(line) for line in record]
-    return cells
+def cells_of(which: Cells, virtually: Virtually) -> dict[str, Any]:
+    """Its cells by name, with ``record``: the record's lines. All claims hold."""
+    seen = virtually(which)
+    assert seen.status == 0, seen.said
+    assert all(cell["claim"]["holds"] for cell in seen.cells.values())
+    return {name: {**cell, "record": seen.record(name)} for name, cell in seen.cells.items()}
 
 
-def test_expired_certificate(tmp_path: Path) -> None:
+@pytest.mark.cells(EXPIRED)
+def test_expired_certificate(virtually: Virtually) -> None:
     """All claims hold; the cause stands on the refusal, which is pjsip's own, and new connections end as they begin."""
-    struck = cells_of("expired-certificate.yaml", tmp_path)["reconnect,expired-closed"]
+    struck = cells_of(EXPIRED, virtually)["reconnect,expired-closed"]
     lines = struck["record"]
     fault, refusal = (lines[number - 1] for number in struck["cause"]["evidence"])
     assert (fault["fault"], fault["met"]) == ("ExpiredCertificate", "expired")
@@ -41,9 +36,10 @@ def test_expired_certificate(tmp_path: Path) -> None:
     assert subscribed == []
 
 
-def test_revoked_client_certificate(tmp_path: Path) -> None:
+@pytest.mark.cells(REVOKED)
+def test_revoked_client_certificate(virtually: Virtually) -> None:
     """All claims hold; pjsip's certificate was verified, then refused on every attempt, until it is reinstated."""
-    cells = cells_of("revoked-client-certificate.yaml", tmp_path)
+    cells = cells_of(REVOKED, virtually)
     for cell in cells.values():
         secured = [line for line in cell["record"] if line["ev"] == "flow" and line["state"] == "secured"]
         assert {line["subject"] for line in secured} == {"alice"}

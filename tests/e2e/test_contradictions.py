@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 from pathlib import Path
 
 import pytest
@@ -13,10 +12,7 @@ from lab.model.scenario import Cell
 from lab.model.verdict import Verdict
 from lab.runner import cell_file, record
 from lab.units import Seconds
-from lab.worlds import kernel
-from tests.e2e.lab_command import ROOT, run
-
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+from tests.e2e.together import Cells, Virtually
 
 SCENARIO = """\
 title: A NAT that forgets nothing
@@ -28,20 +24,18 @@ probes: [{ at: 45 s }, { at: 150 s }]
 ends: 156 s
 """
 
+PATIENT = Cells(SCENARIO, name="patient")
+
+pytestmark = [pytest.mark.e2e, pytest.mark.cells(PATIENT)]
+
 
 @pytest.fixture(scope="module")
-def cells(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def cells(virtually: Virtually) -> dict[str, Path]:
     """The folders of the cells, which pass."""
-    if kernel.find() is None:
-        kernel.build()
-    home = tmp_path_factory.mktemp("contradictions")
-    shutil.copytree(ROOT / "topologies", home / "topologies")
-    (home / "patient.yaml").write_text(SCENARIO)
-    done = run("run", home / "patient.yaml", "--clock", "virtual", "--out", home / "runs", home=home)
-    assert done.returncode == 0, done.stdout + done.stderr
-    found = {folder.name: folder for folder in (home / "runs" / "latest" / "cells").iterdir()}
-    assert set(found) == {"none", "udp-keepalive-15s"}
-    return found
+    seen = virtually(PATIENT)
+    assert seen.status == 0, seen.said
+    assert set(seen.cells) == {"none", "udp-keepalive-15s"}
+    return {name: seen.folder(name) for name in seen.cells}
 
 
 def verdict(folder: Path, **changes: object) -> tuple[Verdict, str]:

@@ -9,19 +9,11 @@ from typing import Any
 
 import pytest
 
-from lab.worlds import kernel
 from tests.e2e.lab_command import ROOT, SHORT, run
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.virtual, pytest.mark.e2e, pytest.mark.timeout(300)]
 
 SERVER_KEEPS = ROOT / "scenarios" / "article" / "server-keeps-alive.yaml"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _kernel() -> None:
-    """There is a kernel for virtual time."""
-    if kernel.find() is None:
-        kernel.build()
 
 
 def curve(home: Path, *options: str, file: Path = SERVER_KEEPS) -> dict[str, Any]:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-from pathlib import Path
-from typing import Any
-
 import pytest
 
-from lab.worlds import kernel
-from tests.e2e.lab_command import ROOT, run
+from tests.e2e.lab_command import ROOT
+from tests.e2e.together import Cells, Virtually
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.e2e
 
 OLD, NEW = "203.0.113.10:5061", "203.0.113.20:5061"
 TIMER_F_S = 32.0  # RFC 3261 §17.1.2.2
@@ -32,33 +27,19 @@ probes: [{ at: 15 s }, { at: 40 s }]
 ends: 50 s
 """
 
-
-@pytest.fixture(autouse=True, scope="module")
-def kernel_there() -> None:
-    if kernel.find() is None:
-        kernel.build()
-
-
-class Run:
-    """A run in virtual time that ended with exit code 0 or 1."""
-
-    def __init__(self, scenario: Path, folder: Path) -> None:
-        done = run("run", scenario, "--clock", "virtual", "--out", folder / "runs", "--json", home=folder)
-        assert done.returncode in (0, 1), done.stdout + done.stderr
-        self.status = done.returncode
-        self.cells: dict[str, Any] = {cell["name"]: cell for cell in json.loads(done.stdout)["cells"]}
-        self._latest = folder / "runs" / "latest"
-
-    def lines(self, name: str, who: str, ev: str) -> list[Any]:
-        path = self._latest / self.cells[name]["folder"] / "record.jsonl"
-        every = [json.loads(line) for line in path.read_text().splitlines()]
-        return [line for line in every if (line["who"], line["ev"]) == (who, ev)]
+FAULTS = {
+    "black-hole": ("black-hole: { at: 20 s, node: internet, direction: in }", "flow-black-holed"),
+    "forged-segment": ("forged-segment: { at: 20 s, node: home-nat, to: server }", "forged-rst"),
+}
+HOLED_BY = {name: Cells(HOLED.replace("FAULT", fault), name=f"moved-{name}") for name, (fault, _) in FAULTS.items()}
+CHANGE = Cells(ROOT / "scenarios" / "field" / "dns-change.yaml")
 
 
-def test_dns_change(tmp_path: Path) -> None:
+@pytest.mark.cells(CHANGE)
+def test_dns_change(virtually: Virtually) -> None:
     """All claims hold; pings go to the new address, a refresh to the old one, and who comes again finds the new one."""
-    ran = Run(ROOT / "scenarios" / "field" / "dns-change.yaml", tmp_path)
-    assert ran.status == 0
+    ran = virtually(CHANGE)
+    assert ran.status == 0, ran.said
     assert all(cell["claim"]["holds"] for cell in ran.cells.values())
 
     pinged = "options-25s-drop-reconnect,moved-silent"
@@ -80,19 +61,12 @@ def test_dns_change(tmp_path: Path) -> None:
         assert newest["own"] == NEW
 
 
-@pytest.mark.parametrize(
-    ("fault", "cause"),
-    [
-        ("black-hole: { at: 20 s, node: internet, direction: in }", "flow-black-holed"),
-        ("forged-segment: { at: 20 s, node: home-nat, to: server }", "forged-rst"),
-    ],
-)
-def test_what_strikes_the_flow_to_the_new_address(fault: str, cause: str, tmp_path: Path) -> None:
+@pytest.mark.cells(*HOLED_BY.values())
+@pytest.mark.parametrize("name", FAULTS)
+def test_what_strikes_the_flow_to_the_new_address(name: str, virtually: Virtually) -> None:
     """Faults of the current flow follow it there: the probe before it is answered, the one after it is lost."""
-    shutil.copytree(ROOT / "topologies", tmp_path / "topologies")
-    (tmp_path / "holed.yaml").write_text(HOLED.replace("FAULT", fault))
-    (cell,) = (ran := Run(tmp_path / "holed.yaml", tmp_path)).cells.values()
-    assert (cell["verdict"], cell["doubt"], cell["cause"]["kind"]) == ("fail", "", cause)
+    (cell,) = (ran := virtually(HOLED_BY[name])).cells.values()
+    assert (cell["verdict"], cell["doubt"], cell["cause"]["kind"]) == ("fail", "", FAULTS[name][1])
     assert [probe["answered"] for probe in cell["probes"]] == [True, False]
     struck = [line for line in ran.lines(cell["name"], "server", "flow") if line["state"] == "secured"][-1]
     assert struck["own"] == NEW

@@ -17,7 +17,11 @@ from lab.loader.kinds import faults
 from lab.model.fault import Fault
 from tests.e2e.lab_command import ROOT, run
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]  # the first test waits for all cells
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.xdist_group("faults"),
+    pytest.mark.timeout(300),
+]  # the first test waits for all cells
 
 SCENARIO = """\
 title: {name}

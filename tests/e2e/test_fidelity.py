@@ -15,7 +15,6 @@ from lab.model.outcome import Outcome
 from lab.model.scenario import Scenario
 from lab.model.verdict import Verdict
 from lab.runner import record
-from lab.worlds import kernel
 from lab.worlds.base import Message
 from lab.worlds.clock import Clock
 from tests.e2e.lab_command import ROOT, SHORT, run
@@ -23,13 +22,6 @@ from tests.e2e.lab_command import ROOT, SHORT, run
 pytestmark = pytest.mark.e2e
 
 TWELVE = ROOT / "tests" / "e2e" / "twelve.yaml"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _kernel() -> None:
-    """There is a kernel for virtual time."""
-    if kernel.find() is None:
-        kernel.build()
 
 
 @pytest.mark.parametrize(("within", "status", "said"), [("0.5", 0, "nothing"), ("0.0", 1, "server probe p1 answered")])

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-from pathlib import Path
-
 import pytest
 
-from lab.worlds import kernel
-from tests.e2e.lab_command import ROOT, run
-
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+from tests.e2e.together import Cells, Virtually
 
 SCENARIO = """\
 title: Faults that do no harm
@@ -38,19 +31,16 @@ claims:
   - { transport: udp, verdict: fail, cause: middlebox-forgot-flow, at: 60 s, within: 1 s }
 """
 
+HARMLESS = Cells(SCENARIO, name="harmless")
 
-def test_a_fault_that_did_no_harm_is_not_the_cause(tmp_path: Path) -> None:
+pytestmark = [pytest.mark.e2e, pytest.mark.cells(HARMLESS)]
+
+
+def test_a_fault_that_did_no_harm_is_not_the_cause(virtually: Virtually) -> None:
     """Nor one whose only loss TCP made good; each cell is told by what really broke its flow."""
-    if kernel.find() is None:
-        kernel.build()
-    shutil.copytree(ROOT / "topologies", tmp_path / "topologies")
-    (tmp_path / "harmless.yaml").write_text(SCENARIO)
-    done = run("run", tmp_path / "harmless.yaml", "--clock", "virtual", "--json", "--out", tmp_path, home=tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
-    cells = {cell["name"]: cell for cell in json.loads(done.stdout)["cells"]}
-    assert len(cells) == 32
-    assert all(cell["claim"]["holds"] for cell in cells.values())
-    record = tmp_path / "latest" / cells["tls,crlf-10s,link-down"]["folder"] / "record.jsonl"
-    lines = [json.loads(line) for line in record.read_text().splitlines()]
-    (over,) = (line for line in lines if line["ev"] == "fault-over")
+    seen = virtually(HARMLESS)
+    assert seen.status == 0, seen.said
+    assert len(seen.cells) == 32
+    assert all(cell["claim"]["holds"] for cell in seen.cells.values())
+    (over,) = (line for line in seen.record("tls,crlf-10s,link-down") if line["ev"] == "fault-over")
     assert over["dropped"] > 0  # the ping, and what came of it

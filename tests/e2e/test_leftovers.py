@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.lab_command import SHORT, mounts, network, processes_of, run, start, wait_until
+from tests.e2e.lab_command import SHORT, processes_of, run, start, wait_until
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
+
+Untouched = Callable[[], None]
+"""Checks that the host's network and mounts are as they were."""
 
 
 def _cell(out: Path, name: str) -> bool:
@@ -41,15 +44,15 @@ MOMENTS: dict[str, Callable[[Path, Path, int], object]] = {
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_kill_9(tmp_path: Path, moment: str) -> None:
+def test_kill_9(tmp_path: Path, untouched: Untouched, moment: str) -> None:
     """Whenever `lab` is killed, its world dies with it, and `lab clean` closes the books."""
-    out, before = tmp_path / "runs", (network(), mounts())
+    out = tmp_path / "runs"
     process = start("run", SHORT, "--clock", "real", "--out", out, home=tmp_path)
     wait_until(moment, lambda: MOMENTS[moment](out, tmp_path, process.pid))
     process.kill()
     process.communicate()
     wait_until("all processes gone", lambda: not processes_of(process.pid))
-    assert (network(), mounts()) == before
+    untouched()
     cleaned = run("clean", home=tmp_path)
     assert cleaned.returncode == 0, cleaned.stderr
     assert not list((tmp_path / "state").rglob("*.jsonl"))
@@ -67,10 +70,10 @@ def test_kill_9(tmp_path: Path, moment: str) -> None:
     ids=lambda command: command[0],
 )
 def test_kill_9_of_what_keeps_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, untouched: Untouched, command: tuple[str, ...]
 ) -> None:
     """Its temporary folder goes at the next `lab clean`, even if a world is at work in it when it is killed."""
-    temporary, before = tmp_path / "temporary", (network(), mounts())
+    temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setenv("TMPDIR", str(temporary))
     process = start(*command, home=tmp_path)
@@ -83,7 +86,7 @@ def test_kill_9_of_what_keeps_nothing(
     assert not any(temporary.iterdir())
     assert not list((tmp_path / "state").rglob("*.jsonl"))
     wait_until("all processes gone", lambda: not processes_of(process.pid))
-    assert (network(), mounts()) == before
+    untouched()
 
 
 def test_clean_ends_only_what_the_ledger_names(tmp_path: Path) -> None:
@@ -114,9 +117,9 @@ def test_clean_ends_only_what_the_ledger_names(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted(tmp_path: Path, number: signal.Signals) -> None:
+def test_interrupted(tmp_path: Path, untouched: Untouched, number: signal.Signals) -> None:
     """Ctrl-C and SIGTERM end a run in order: status 130, a report of what was seen, nothing left."""
-    out, before = tmp_path / "runs", (network(), mounts())
+    out = tmp_path / "runs"
     process = start("run", SHORT, "--clock", "real", "--out", out, home=tmp_path)
     wait_until("cells running", lambda: _cell(out, "client.log"))
     os.kill(process.pid, number)
@@ -125,7 +128,7 @@ def test_interrupted(tmp_path: Path, number: signal.Signals) -> None:
     assert "interrupted" in text
     assert not processes_of(process.pid)
     assert not list((tmp_path / "state").rglob("*.jsonl"))
-    assert (network(), mounts()) == before
+    untouched()
     (report,) = out.glob("2*/report.json")
     assert json.loads(report.read_text())["finished"] is False
 

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
 from lab.loader import catalogue
-from lab.worlds import kernel
-from tests.e2e.lab_command import ROOT, run
+from tests.e2e.lab_command import run
+from tests.e2e.together import Cells, Virtually
 
 pytestmark = pytest.mark.e2e
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _kernel() -> None:
-    """There is a kernel for virtual time; it is built if it is not (two or three minutes)."""
-    if kernel.find() is None:
-        kernel.build()
-
-
-@pytest.mark.timeout(300)
+@pytest.mark.virtual
+@pytest.mark.timeout(600)
 def test_all_profiles_do_what_they_say(tmp_path: Path) -> None:
     """Every profile, with timers up to five days, agrees with itself in all that can be seen of it."""
     done = run("middlebox", "test", "--all", "--clock", "virtual", "--json", home=tmp_path)
@@ -35,6 +28,7 @@ def test_all_profiles_do_what_they_say(tmp_path: Path) -> None:
         assert unseen == (["refreshing-segments"] if never else [])
 
 
+@pytest.mark.virtual
 def test_a_wrong_profile_is_found_out(tmp_path: Path) -> None:
     """A profile that says something else than what is seen: status 1, and each difference is said."""
     arguments = ("middlebox", "test", "silent-60s", "--against", "rst-to-sender-60s", "--clock", "virtual")
@@ -81,15 +75,15 @@ claims:
   - { strategy: hold-transport, verdict: fail, cause: middlebox-forgot-flow, at: 60 s }
 """
 
+TWO = Cells(TWO_NATS, name="two", only=("strategy=hold-transport",))
 
-def test_of_two_middleboxes_the_one_that_forgot_is_named(tmp_path: Path) -> None:
+
+@pytest.mark.cells(TWO)
+def test_of_two_middleboxes_the_one_that_forgot_is_named(virtually: Virtually) -> None:
     """Behind a home's NAT and its carrier's, the cause says whose mapping ended; the sentinel agrees with both."""
-    shutil.copytree(ROOT / "topologies", tmp_path / "topologies")
-    (tmp_path / "two.yaml").write_text(TWO_NATS)
-    arguments = ("run", tmp_path / "two.yaml", "--clock", "virtual", "--out", tmp_path / "runs", "--json")
-    done = run(*arguments, "--only", "strategy=hold-transport", home=tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
-    causes = [cell["cause"]["text"].split(" at ")[0] for cell in json.loads(done.stdout)["cells"]]
+    seen = virtually(TWO)
+    assert seen.status == 0, seen.said
+    causes = [cell["cause"]["text"].split(" at ")[0] for cell in seen.cells.values()]
     assert causes == [f"middlebox {node} forgot the flow" for node in ("cgn", "home-nat", "cgn")]
 
 

@@ -18,13 +18,13 @@ from lab.loader.load import load
 from lab.model.outcome import Outcome
 from lab.model.scenario import Cell
 from lab.model.verdict import Verdict
-from lab.worlds import kernel, uml
+from lab.worlds import uml
 from lab.worlds.base import Message
 from lab.worlds.clock import Clock
 from tests.e2e import noop_faults
 from tests.e2e.lab_command import ROOT
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.virtual, pytest.mark.xdist_group("noop-faults"), pytest.mark.e2e, pytest.mark.timeout(300)]
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,6 @@ ends: 14 s
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, bool], Outcome]:
     """What came of each cell, by case and whether its fault was at work."""
-    if kernel.find() is None:
-        kernel.build()
     folder = tmp_path_factory.mktemp("noop-faults")
     shutil.copytree(ROOT / "topologies", folder / "topologies")
     failures = "\n".join(f"    - {{ name: {name}, faults: [{{ {case.fault} }}] }}" for name, case in CASES.items())

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from lab.worlds import kernel
-from tests.e2e.lab_command import ROOT, run
+from tests.e2e.lab_command import ROOT
+from tests.e2e.together import Cells, Virtually
 
 pytestmark = pytest.mark.e2e
 
@@ -29,71 +29,58 @@ FAULTS = {
 }
 """What a client does wrong, the verdict it gets, and what is said of it."""
 
+SCENARIO = """\
+title: A client that is not the lab's
+topology: home-nat
+transport: tcp
+middlebox: never-forgets
+strategy: {strategy}
+client: {{ command: [python3, '{program}', {fault}], environment: {{ NOTHING: much }} }}
+probes: [{{ at: 40 s }}]
+ends: 50 s
+"""
 
-@pytest.fixture(scope="module", autouse=True)
-def _kernel() -> None:
-    """There is a kernel for virtual time; it is built if it is not (two or three minutes)."""
-    if kernel.find() is None:
-        kernel.build()
+EXAMPLE_CELLS = Cells(EXAMPLE)
+OFFERS = Cells(
+    SCENARIO.format(strategy="options-ping-25s", program=ODD, fault="offers") + "claims: [{ verdict: pass }]\n",
+    name="offers",
+)
+ODD_CELLS = {
+    fault: Cells(SCENARIO.format(strategy="none", program="odd.py", fault=fault), name=fault, beside=(ODD,))
+    for fault in FAULTS
+}
+"""One cell for each fault; scenario and client lie in a folder that a guest's own /tmp would cover."""
 
 
-def cells(out: Path) -> dict[tuple[str, str], dict[str, Any]]:
-    """The cells of all runs below a folder, by scenario and name."""
-    reports = [json.loads(path.read_text()) for path in out.glob("*/report.json")]
-    return {(report["scenario"]["name"], cell["name"]): cell for report in reports for cell in report["cells"]}
-
-
-@pytest.mark.timeout(300)
-def test_example(tmp_path: Path) -> None:
+@pytest.mark.cells(EXAMPLE_CELLS)
+def test_example(virtually: Virtually) -> None:
     """The documented client runs where the documentation says, in virtual time, and every claim holds."""
-    done = run("run", EXAMPLE, "--clock", "virtual", "--out", tmp_path / "runs", home=tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
-    (unsupported,) = (cell for cell in cells(tmp_path / "runs").values() if cell["verdict"] == "unsupported")
+    seen = virtually(EXAMPLE_CELLS)
+    assert seen.status == 0, seen.said
+    (unsupported,) = (cell for cell in seen.cells.values() if cell["verdict"] == "unsupported")
     assert unsupported["doubt"] == "the scenario's client does not offer options-ping"
 
 
-def test_mitigation_that_the_client_offers(tmp_path: Path) -> None:
+@pytest.mark.cells(OFFERS)
+def test_mitigation_that_the_client_offers(virtually: Virtually) -> None:
     """A client that offers a mitigation is asked for it, by the name it has in scenarios, and its cell is run."""
-    file = tmp_path / "offers.yaml"
-    file.write_text(
-        "title: offers\ntopology: net.yaml\ntransport: tcp\nmiddlebox: never-forgets\nstrategy: options-ping-25s\n"
-        f"client: {{ command: [python3, '{ODD}', offers], environment: {{ NOTHING: much }} }}\n"
-        "probes: [{ at: 40 s }]\nends: 50 s\nclaims: [{ verdict: pass }]\n"
-    )
-    (tmp_path / "net.yaml").write_bytes((ROOT / "topologies" / "home-nat.yaml").read_bytes())
-    done = run("run", file, "--clock", "virtual", "--out", tmp_path / "runs", home=tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
-    (record,) = (tmp_path / "runs" / "latest").glob("cells/*/record.jsonl")
-    (asked,) = (line for line in map(json.loads, record.read_text().splitlines()) if line["ev"] == "other")
+    seen = virtually(OFFERS)
+    assert seen.status == 0, seen.said
+    (name,) = seen.cells
+    (asked,) = (line for line in seen.record(name) if line["ev"] == "other")
     assert (asked["who"], asked["said"]) == ("client", "asked")
     assert json.loads(asked["fields"]) == {"of": [{"kind": "options-ping", "interval": 25.0}]}
 
 
-@pytest.fixture(scope="module")
-def odd(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    """One cell for each fault; scenario and client lie in a folder that a guest's own /tmp would cover."""
-    home = tmp_path_factory.mktemp("odd")
-    (home / "odd.py").write_bytes(ODD.read_bytes())
-    files = []
-    for fault in FAULTS:
-        file = home / f"{fault}.yaml"
-        file.write_text(
-            f"title: {fault}\ntopology: net.yaml\ntransport: tcp\nmiddlebox: never-forgets\n"
-            f"client: {{ command: [python3, odd.py, {fault}] }}\nprobes: [{{ at: 40 s }}]\nends: 50 s\n"
-        )
-        files.append(file)
-    (home / "net.yaml").write_bytes((ROOT / "topologies" / "home-nat.yaml").read_bytes())
-    done = run("run", *files, "--clock", "virtual", "--out", home / "runs", home=home)
-    assert done.returncode in (0, 1), done.stdout + done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
-    return {scenario: cell for (scenario, _), cell in cells(home / "runs").items()}
-
-
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("fault", FAULTS)
-def test_odd_client(odd: dict[str, dict[str, Any]], fault: str) -> None:
+@pytest.mark.parametrize(
+    "fault", [pytest.param(fault, marks=pytest.mark.cells(cells)) for fault, cells in ODD_CELLS.items()]
+)
+def test_odd_client(virtually: Virtually, fault: str) -> None:
     """It is told what it did; what it did not show is not made up."""
     verdict, text = FAULTS[fault]
-    cell = odd[fault]
+    seen = virtually(ODD_CELLS[fault])
+    assert seen.status in (0, 1), seen.said
+    cell: dict[str, Any]
+    (cell,) = seen.cells.values()
     assert cell["verdict"] == verdict
     assert text in (cell["doubt"] or cell["cause"]["text"])

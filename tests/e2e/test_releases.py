@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
-from lab.runner import record
-from lab.worlds import kernel
 from tests.e2e.lab_command import ROOT, run
+from tests.e2e.together import Cells, Virtually
 
 pytestmark = pytest.mark.e2e
 
 SCENARIO = ROOT / "scenarios" / "article" / "client-versions.yaml"
+TWO = Cells(SCENARIO, only=("transport=tcp", "strategy=none"))
 
 
-@pytest.mark.timeout(300)
-def test_two_releases(tmp_path: Path) -> None:
+@pytest.mark.cells(TWO)
+def test_two_releases(virtually: Virtually) -> None:
     """Each cell has its release, told by the library itself, and 33 s in both."""
-    if kernel.find() is None:
-        kernel.build()
-    choice = ("--only", "transport=tcp", "--only", "strategy=none")
-    done = run("run", SCENARIO, *choice, "--clock", "virtual", "--json", "--out", tmp_path, home=tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
-    for cell in json.loads(done.stdout)["cells"]:
-        lines = record.read(tmp_path / "latest" / cell["folder"] / record.FILE_NAME)
-        (ready,) = (line for line in lines if line["who"] == "client" and line["ev"] == "ready")
+    seen = virtually(TWO)
+    assert seen.status == 0, seen.said
+    assert len(seen.cells) == 2
+    for name, cell in seen.cells.items():
+        (ready,) = seen.lines(name, "client", "ready")
         assert ready["version"] == cell["axes"]["pjsip"]
         assert (cell["cause"]["kind"], round(cell["cause"]["at_s"], 1)) == ("client-idle-timer", 33.0)
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.lab_command import SHORT, run
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.virtual]
 
 
 def test_reports_again(tmp_path: Path) -> None:

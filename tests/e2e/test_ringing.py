@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lab.worlds import kernel
-from tests.e2e.lab_command import ROOT, run
-
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+from tests.e2e.together import Cells, Virtually
 
 SCENARIO = """\
 title: Faults while the INVITE is pending
@@ -29,25 +23,19 @@ probes: [{ at: 8 s, kind: invite, ring: 3 s, hold: 2 s }]
 ends: 26 s
 """
 
+RINGING = Cells(SCENARIO, name="ringing")
+
+pytestmark = [pytest.mark.e2e, pytest.mark.cells(RINGING)]
+
 Record = list[dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def cells(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[dict[str, Any], Record]]:
+def cells(virtually: Virtually) -> dict[str, tuple[dict[str, Any], Record]]:
     """Each cell's report and record."""
-    if kernel.find() is None:
-        kernel.build()
-    home = tmp_path_factory.mktemp("ringing")
-    shutil.copytree(ROOT / "topologies", home / "topologies")
-    (home / "ringing.yaml").write_text(SCENARIO)
-    arguments = ("run", home / "ringing.yaml", "--clock", "virtual", "--out", home / "runs", "--json")
-    done = run(*arguments, home=home)
-    assert done.returncode in (0, 1), done.stderr  # 1: inconclusive
-    found = {}
-    for cell in json.loads(done.stdout)["cells"]:
-        record: Path = home / "runs" / "latest" / cell["folder"] / "record.jsonl"
-        found[cell["name"]] = (cell, [json.loads(line) for line in record.read_text().splitlines()])
-    return found
+    seen = virtually(RINGING)
+    assert seen.status in (0, 1), seen.said  # 1: inconclusive
+    return {name: (cell, seen.record(name)) for name, cell in seen.cells.items()}
 
 
 def _times(record: Record, **fields: Any) -> list[float]:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from lab.worlds import kernel
 from tests.e2e.lab_command import ROOT, SHORT, run
 
 pytestmark = pytest.mark.e2e
@@ -21,8 +20,6 @@ ONLY = ("--only", "strategy=none", "--only", "strategy=hold-transport")
 @pytest.fixture(scope="module")
 def lost(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run in which one client is unreachable and another is not, in virtual time."""
-    if kernel.find() is None:
-        kernel.build()
     home = tmp_path_factory.mktemp("lost")
     out = home / "runs"
     done = run("run", SUBSCRIPTION, *ONLY, "--clock", "virtual", "--out", out, home=home)
@@ -30,6 +27,7 @@ def lost(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out / "latest"
 
 
+@pytest.mark.xdist_group("why")
 @pytest.mark.parametrize(("names", "told"), [((), ["none"]), (("hold-transport",), ["hold-transport"])])
 def test_why(lost: Path, names: tuple[str, ...], told: list[str]) -> None:
     """Explains the cells named, or those that did not pass; the lines it points at are what it says they are."""
@@ -47,6 +45,7 @@ def test_why(lost: Path, names: tuple[str, ...], told: list[str]) -> None:
     assert all(f"at {line['t']:.1f} s" in text for text, line in shown.items())
 
 
+@pytest.mark.xdist_group("why")
 @pytest.mark.parametrize(
     ("cell", "folder", "said"),
     [("xyz", "latest", "one of 2, such as none"), ("none", "nowhere", "not a run's folder")],

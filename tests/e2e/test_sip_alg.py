@@ -2,38 +2,28 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lab.worlds import kernel
-from tests.e2e.lab_command import ROOT, run
+from tests.e2e.lab_command import ROOT
+from tests.e2e.together import Cells, Virtually
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
-
-SCENARIO = ROOT / "scenarios" / "field" / "sip-alg.yaml"
+ALG = Cells(ROOT / "scenarios" / "field" / "sip-alg.yaml")
 CLIENT, NAT = "10.0.0.2", "198.51.100.2"
+
+pytestmark = [pytest.mark.e2e, pytest.mark.cells(ALG)]
 
 Record = list[dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Record]:
+def records(virtually: Virtually) -> dict[str, Record]:
     """The records of all cells, by name; all claims hold."""
-    if kernel.find() is None:
-        kernel.build()
-    home = tmp_path_factory.mktemp("sip-alg")
-    done = run("run", SCENARIO, "--clock", "virtual", "--out", home / "runs", "--json", home=home)
-    assert done.returncode == 0, done.stdout + done.stderr
-    cells = json.loads(done.stdout)["cells"]
-    assert [cell["name"] for cell in cells if not cell["claim"]["holds"]] == []
-    return {cell["name"]: _record(home / "runs" / "latest" / cell["folder"]) for cell in cells}
-
-
-def _record(folder: Path) -> Record:
-    return [json.loads(line) for line in (folder / "record.jsonl").read_text().splitlines()]
+    seen = virtually(ALG)
+    assert seen.status == 0, seen.said
+    assert [name for name, cell in seen.cells.items() if not cell["claim"]["holds"]] == []
+    return {name: seen.record(name) for name in seen.cells}
 
 
 def _hosts(record: Record, who: str, ev: str, method: str) -> list[tuple[str, str]]:

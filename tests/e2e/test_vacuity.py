@@ -21,13 +21,13 @@ from lab.model.outcome import Outcome
 from lab.model.scenario import Cell
 from lab.model.verdict import Verdict
 from lab.runner import record
-from lab.worlds import kernel, uml
+from lab.worlds import uml
 from lab.worlds.base import Message
 from lab.worlds.clock import Clock
 from tests.e2e import noop_mitigations
 from tests.e2e.lab_command import ROOT
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.virtual, pytest.mark.xdist_group("vacuity"), pytest.mark.e2e, pytest.mark.timeout(900)]
 
 ALL = ROOT / "scenarios" / "article" / "all.yaml"
 CALL = ROOT / "scenarios" / "article" / "silent-call.yaml"
@@ -97,8 +97,6 @@ HANGS_ON: dict[str, tuple[Path, tuple[str, ...], Shows]] = {
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, bool], Seen]:
     """What came of each cell, by mitigation and whether it was at work."""
-    if kernel.find() is None:
-        kernel.build()
     scenarios = {file: load(file) for file in (ALL, CALL, UDP, TLS)}
     cells: dict[str, tuple[Cell, str]] = {}
     for kind, (file, labels, _) in HANGS_ON.items():

@@ -5,28 +5,26 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lab.cli.execute import execute
+from lab.cli.run import load_all
 from lab.judge.moments import Moment, differences, moments
-from lab.runner import record
-from lab.worlds import kernel
-from tests.e2e.lab_command import ROOT, SHORT, guests, mounts, network, run, start, wait_until
+from lab.model.outcome import Outcome
+from lab.model.verdict import Cause
+from lab.runner import cell_file, record
+from lab.worlds.clock import Clock
+from tests.e2e.lab_command import ROOT, SHORT, guests, run, start, wait_until
+from tests.e2e.together import Cells, Virtually
 
 pytestmark = pytest.mark.e2e
 
 ARTICLE = ROOT / "scenarios" / "article"
 COMPARED = ("idle-subscription", "idle-behind-nat")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _kernel() -> None:
-    """There is a kernel for virtual time; it is built if it is not (two or three minutes)."""
-    if kernel.find() is None:
-        kernel.build()
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +60,7 @@ def _moments(cell: dict[str, Any]) -> list[Moment]:
     return moments(record.read(cell["run"] / cell["folder"] / "record.jsonl"))
 
 
+@pytest.mark.xdist_group("article")
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("other", ["virtual", "user"])
 def test_same_as_in_real_time(runs: Path, real: dict[str, dict[str, Any]], other: str) -> None:
@@ -78,6 +77,7 @@ def test_same_as_in_real_time(runs: Path, real: dict[str, dict[str, Any]], other
         assert differences(_moments(cell), _moments(twin), within=0.5) == [], name
 
 
+@pytest.mark.xdist_group("article")
 @pytest.mark.timeout(300)
 def test_run_folder_is_the_same(runs: Path, real: dict[str, dict[str, Any]]) -> None:
     """A virtual run leaves what a real one does, and its captures are dated as if its cells had followed one another.
@@ -98,19 +98,26 @@ def test_run_folder_is_the_same(runs: Path, real: dict[str, dict[str, Any]]) -> 
         assert -60 < float(first.time) - started < 60 + 4 * 110  # at most four cells in one guest, 110 s each
 
 
+@pytest.mark.virtual
 @pytest.mark.timeout(300)
 def test_repeatable(tmp_path: Path) -> None:
-    """Twenty runs with one seed: the same verdict and the same timeline, in the same order, within 10 ms."""
-    seen: list[tuple[str, list[Moment]]] = []
-    for number in range(10):
-        outs = [tmp_path / f"{number}-{side}" for side in "ab"]
-        choice = ("--only", "strategy=options-ping-40s", "--clock", "virtual", "--seed", "3")
-        pair = [start("run", ARTICLE / "idle-subscription.yaml", *choice, "--out", out, home=out) for out in outs]
-        for process, out in zip(pair, outs, strict=True):
-            text, errors = process.communicate()
-            assert process.returncode == 0, text + errors
-            (cell,) = _reports(out).values()
-            seen.append((cell["cause"]["kind"], _moments(cell)))
+    """Twenty runs with one seed, each in a guest of its own: the same verdict and timeline, in order, within 10 ms."""
+    (scenario,) = load_all([ARTICLE / "idle-subscription.yaml"], only=("strategy=options-ping-40s",), seed=3)
+    copies = tuple(replace(scenario.cells[0], name=f"copy-{number}") for number in range(20))
+    ran = execute(
+        replace(scenario, cells=copies),
+        out=tmp_path,
+        clock=Clock.VIRTUAL,
+        jobs=len(copies),
+        memory_mb=384,
+        watch=lambda folder: lambda message: None,
+    )
+    assert len(list((ran.folder.path / "guests").iterdir())) == len(copies)
+    seen: list[tuple[Cause, list[Moment]]] = []
+    for cell, outcome in ran.results:
+        assert isinstance(outcome, Outcome), outcome
+        assert outcome.cause is not None
+        seen.append((outcome.cause.kind, moments(record.read(ran.folder.cell(cell) / record.FILE_NAME))))
     cause, timeline = seen[0]
     assert len(timeline) >= 15
     for other_cause, other in seen[1:]:
@@ -119,30 +126,23 @@ def test_repeatable(tmp_path: Path) -> None:
         assert differences(timeline, other, within=0.01) == []
 
 
-@pytest.mark.timeout(900)
-def test_another_seed(tmp_path: Path) -> None:
+ANOTHER_SEED = Cells(
+    ARTICLE / "all.yaml", only=tuple(f"failure={failure}" for failure in ("idle", "reboot", "rst")), seed=20261123
+)
+
+
+@pytest.mark.cells(ANOTHER_SEED)
+def test_another_seed(virtually: Virtually) -> None:
     """Every strategy against a death announced, a silent one and none: with another seed all claims hold as well.
 
-    The seed decides ports, tags and jitter, hence moments; the whole table with two seeds is a matter of minutes:
-    ``lab run scenarios/article/all.yaml --seed N``.
+    The seed decides ports, tags and jitter, hence moments; the whole table is a matter of minutes
+    (``scripts/test --all``), and so it is with another seed: ``lab run scenarios/article/all.yaml --seed N``.
     """
-    some = [part for failure in ("idle", "reboot", "rst") for part in ("--only", f"failure={failure}")]
-    choice = ("--clock", "virtual", "--seed", "20261123", "--json")
-    done = run("run", ARTICLE / "all.yaml", *some, *choice, "--out", tmp_path / "runs", home=tmp_path)
-    assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout)
-    assert report["seed"] == 20261123
-    cells = report["cells"]
-    assert len(cells) == 3 * len({cell["axes"]["strategy"] for cell in cells}) >= 75
-    assert [cell["name"] for cell in cells if not (cell["claim"] or {}).get("holds")] == []
-
-
-@pytest.fixture
-def untouched() -> Iterator[None]:
-    """The host's network and mounts are afterwards as they were."""
-    before = (network(), mounts())
-    yield
-    assert (network(), mounts()) == before
+    seen = virtually(ANOTHER_SEED)
+    assert seen.status == 0, seen.said
+    assert {cell_file.read(seen.folder(name)).seed for name in seen.cells} == {20261123}
+    assert len(seen.cells) == 3 * len({cell["axes"]["strategy"] for cell in seen.cells.values()}) >= 75
+    assert [name for name, cell in seen.cells.items() if not (cell["claim"] or {}).get("holds")] == []
 
 
 @pytest.mark.parametrize("victim", ["lab", "guest", "both"])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.worlds import host, kernel
+from lab.worlds import host
 from tests.e2e.lab_command import ROOT, SHORT, run
 
 pytestmark = pytest.mark.e2e
@@ -39,8 +39,6 @@ def test_world_on_this_kernel(shadow: Path) -> None:
 
 def test_guest(tmp_path: Path, shadow: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """So does a run in virtual time, with status 3 and no traceback."""
-    if kernel.find() is None:
-        kernel.build()
     monkeypatch.setenv("PYTHONPATH", str(shadow))
     done = run("run", SHORT, "--clock", "virtual", "--out", tmp_path / "runs", home=tmp_path)
     assert done.returncode == 3

@@ -20,6 +20,8 @@ from lab.errors import HostNotCapable, LabFault
 from lab.worlds import boot, kernel
 from tests.kernel import guest_entries
 
+pytestmark = pytest.mark.virtual
+
 ENTRIES = Path(__file__).parent
 PATH = f"{os.defpath}:/usr/sbin:/sbin"
 SOON_S = 20.0  # real time; a guest needs well below a second on an idle machine

@@ -12,6 +12,8 @@ import pytest
 
 from lab.worlds import boot, kernel
 
+pytestmark = [pytest.mark.virtual, pytest.mark.xdist_group("netem")]
+
 COUNT = 2000
 SIGMAS = 4.5
 """A false alarm in 150,000 checks; the band still tells 10 % from 7 % and from 13 % at 2000 datagrams."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
 
 from lab.loader.load import load
 from lab.mitigations import classes
@@ -27,21 +30,45 @@ FAULTS = (
     BlackHole(at=When(offset=-2.0, event=Event.REFRESH_DUE), node="home-nat", direction=Direction.IN),
     Reboot(at=When(offset=5.0), node="home-nat", address="198.51.100.3"),
 )
-CELLS = [
-    dataclasses.replace(cell, faults=FAULTS[: index % 4])
-    for path in sorted((ROOT / "scenarios").rglob("*.yaml"))
-    for index, cell in enumerate(load(path).cells)
-]
 
 
-@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: f"{cell.scenario}-{cell.name}")
-def test_round_trip(cell: Cell) -> None:
-    """A cell of every scenario comes back equal, with the very same types."""
+@functools.cache
+def library() -> tuple[Cell, ...]:
+    """Return every cell of every scenario in the library."""
+    return tuple(cell for path in sorted((ROOT / "scenarios").rglob("*.yaml")) for cell in load(path).cells)
+
+
+@functools.cache
+def parts() -> dict[str, list[Any]]:
+    """Return the values that each field of a cell has anywhere in the library."""
+    names = [field.name for field in dataclasses.fields(Cell)]
+    found = {name: {repr(value := getattr(cell, name)): value for cell in library()} for name in names}
+    return {name: list(values.values()) for name, values in found.items()}
+
+
+def comes_back(cell: Cell) -> None:
+    """Send a cell through JSON; it comes back equal, with the very same types."""
     back = from_json(Cell, json.loads(json.dumps(to_json(cell))), plugins=PLUGINS)
     assert back == cell
     assert repr(back) == repr(cell)
     assert type(back.probes[0].at) is Seconds
     assert [type(fault) for fault in back.faults] == [type(fault) for fault in cell.faults]
+
+
+@given(some.data())
+@settings(deadline=None, database=None, max_examples=150)
+def test_round_trip(data: some.DataObject) -> None:
+    """A cell comes back as it was, whatever its fields are."""
+    fields = {name: data.draw(some.sampled_from(values), name) for name, values in parts().items()}
+    fields["faults"] = (*fields["faults"], *data.draw(some.lists(some.sampled_from(FAULTS), max_size=3), "more faults"))
+    comes_back(Cell(**fields))
+
+
+def test_round_trip_of_all_that_the_library_says() -> None:
+    """No value of the library, however rare, gets lost or changes."""
+    for name, values in parts().items():
+        for value in values:
+            comes_back(dataclasses.replace(library()[0], **{name: value}))
 
 
 def test_no_validation_library() -> None:
@@ -58,7 +85,7 @@ loaded = {name.partition(".")[0] for name in sys.modules}
 heavy = sorted(loaded & {"pydantic", "pydantic_core", "ruamel", "rich", "typer"})
 print(json.dumps([heavy, to_json(cell)]))
 """
-    data = to_json(CELLS[-1])
+    data = to_json(library()[-1])
     argv = [sys.executable, "-c", program]
     done = subprocess.run(argv, input=json.dumps(data), cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stderr == ""
@@ -91,12 +118,12 @@ def without(data: Any, key: str) -> Any:
 def test_wrong_shape(damage: Any) -> None:
     """Data of another shape is refused with one kind of error."""
     with pytest.raises(ValueError, match=r".+"):
-        from_json(Cell, damage(to_json(CELLS[0])), plugins=PLUGINS)
+        from_json(Cell, damage(to_json(library()[0])), plugins=PLUGINS)
 
 
 def test_parts() -> None:
     """Parts of a cell can travel alone."""
-    cell = CELLS[0]
+    cell = library()[0]
     assert from_json(Topology, to_json(cell.topology)) == cell.topology
     assert from_json(Transport, to_json(cell.transport)) is cell.transport
     assert to_json(Probe(at=Seconds(45))) == {

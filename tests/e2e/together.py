@@ -1,0 +1,145 @@
+"""Runs the cells of many tests in one run in virtual time, so that guests boot once and not once per test.
+
+A test names its cells with the mark ``cells`` and reads what came of them from the fixture ``virtually``::
+
+    DNS = Cells(ROOT / "scenarios" / "field" / "dns-failure.yaml")
+
+    @pytest.mark.cells(DNS)
+    def test_dns_failure(virtually: Virtually) -> None:
+        assert virtually(DNS).status == 0
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from lab.cli import run
+from lab.cli.execute import Ran, check_programs, execute
+from lab.model.scenario import Cell, Scenario, Software
+from lab.report import document
+from lab.runner import record
+from lab.worlds.base import Message
+from lab.worlds.clock import Clock
+from tests.e2e.lab_command import ROOT
+
+MEMORY_MB = 384
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Cells of a scenario, and how they are to be run.
+
+    Attributes:
+        scenario: its file, or its text.
+        name: of a scenario that is given as text.
+        only: ``AXIS=VALUE`` of the cells to run, as for ``lab run --only``.
+        seed: in place of the scenario's.
+        server: the program that serves where the scenario does not say which.
+        beside: files to lay beside a scenario that is given as text.
+    """
+
+    scenario: Path | str
+    name: str = ""
+    only: tuple[str, ...] = ()
+    seed: int | None = None
+    server: str = "scripted"
+    beside: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What came of cells.
+
+    Attributes:
+        status: the exit status that ``lab run`` would have.
+        said: the errors and broken claims, for a failing test.
+        cells: as in ``report.json``, by name; ``folder`` is absolute.
+    """
+
+    status: int
+    said: str
+    cells: dict[str, dict[str, Any]]
+
+    def folder(self, name: str) -> Path:
+        """Return the folder of a cell."""
+        return Path(self.cells[name]["folder"])
+
+    def record(self, name: str) -> list[dict[str, Any]]:
+        """Return the lines of a cell's record."""
+        text = (self.folder(name) / record.FILE_NAME).read_text(encoding="utf-8")
+        return [json.loads(line) for line in text.splitlines()]
+
+    def lines(self, name: str, who: str, ev: str) -> list[dict[str, Any]]:
+        """Return the lines of a cell's record with that origin and that event."""
+        return [line for line in self.record(name) if (line["who"], line["ev"]) == (who, ev)]
+
+
+Virtually = Callable[[Cells], Seen]
+Place = tuple[Path, int | None, str, str]
+"""Where a cell comes from: its file, seed and server, and its name there."""
+
+
+def run_together(wanted: Iterable[Cells], folder: Path) -> Virtually:
+    """Run all these cells, each once, in as many guests as there are processors; return what gives their results."""
+    shutil.copytree(ROOT / "topologies", folder / "topologies")
+    scenarios = {each: _load(each, folder) for each in dict.fromkeys(wanted)}
+    check_programs(scenarios.values())
+    cells: dict[Place, Cell] = {}
+    for each, scenario in scenarios.items():
+        for cell in scenario.cells:
+            cells.setdefault(
+                _place(each, scenario, cell), replace(cell, name=f"{scenario.name}--{len(cells)}--{cell.name}")
+            )
+    servers = {str(cell.topology.address("server").ip) for cell in cells.values()}
+    assert len(servers) == 1, "a run has one certificate, for one address of the server"
+    together = replace(next(iter(scenarios.values())), name="together", cells=tuple(cells.values()))
+    ran = execute(
+        together, out=folder / "runs", clock=Clock.VIRTUAL, jobs=None, memory_mb=MEMORY_MB, watch=lambda _: _ignore
+    )
+    assert ran.finished
+    results = dict(zip(cells, ran.results, strict=True))
+
+    def virtually(which: Cells) -> Seen:
+        scenario = scenarios[which]
+        came = [(cell, *results[_place(which, scenario, cell)]) for cell in scenario.cells]
+        own = [(cell, result) for cell, _, result in came]
+        report = document.document(
+            scenario, clock=Clock.VIRTUAL.value, backend="netns", seed=own[0][0].seed, results=own, finished=True
+        )
+        said = io.StringIO()
+        status = run._status(Ran(ran.folder, own, finished=True), Console(file=said, width=200))
+        folders = {cell.name: str(ran.folder.cell(renamed)) for cell, renamed, _ in came}
+        cells = {cell["name"]: {**cell, "folder": folders[cell["name"]]} for cell in report["cells"]}
+        broken = [f"{name}: {cell}" for name, cell in cells.items() if not (cell.get("claim") or {}).get("holds")]
+        return Seen(status, "\n".join([said.getvalue(), *broken]), cells)
+
+    return virtually
+
+
+def _load(which: Cells, folder: Path) -> Scenario:
+    if isinstance(which.scenario, Path):
+        file = which.scenario
+    else:
+        file = folder / f"{which.name}.yaml"
+        assert not file.exists() or file.read_text(encoding="utf-8") == which.scenario, f"two texts for {which.name}"
+        file.write_text(which.scenario, encoding="utf-8")
+        for other in which.beside:
+            shutil.copy(other, folder)
+    (scenario,) = run.load_all([file], only=which.only, seed=which.seed, server=Software(which.server))
+    return scenario
+
+
+def _place(which: Cells, scenario: Scenario, cell: Cell) -> Place:
+    return Path(scenario.file).resolve(), which.seed, which.server, cell.name
+
+
+def _ignore(message: Message) -> None:
+    """Take progress."""
