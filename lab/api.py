@@ -15,7 +15,7 @@ from lab.engine.run import Run
 from lab.engine.run_folder import RunFolder
 from lab.engine.select import choose
 from lab.loader import load as loader
-from lab.model.scenario import Scenario, Software
+from lab.model.scenario import Scenario
 
 Labels = Mapping[str, str | Sequence[str]]
 """Values of axes by the axis's name: ``{"strategy": ["none", "reconnect"], "transport": "tls"}``."""
@@ -31,7 +31,7 @@ def load(file: Path | str, *, server: str = "scripted") -> Scenario:
     Raises:
         ScenarioError: the file, or the topology it names, is wrong; its ``problems`` are all that was found.
     """
-    return loader.load(Path(file), server=Software(server))
+    return loader.load(Path(file), server=server)
 
 
 def build(
@@ -49,7 +49,7 @@ def build(
         ScenarioError: something is wrong with it; lines are those of its YAML text.
     """
     text = content if isinstance(content, str) else _yaml(content)
-    return loader.load_text(text, Path(folder) / f"{name}.yaml", server=Software(server))
+    return loader.load_text(text, Path(folder) / f"{name}.yaml", server=server)
 
 
 def run(

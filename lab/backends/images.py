@@ -29,7 +29,9 @@ from lab.errors import HostNotCapable, LabFault
 if TYPE_CHECKING:
     from docker import DockerClient
 
-NODES = ("client", "server", "kamailio", "middlebox")
+MIDDLEBOX = "middlebox"
+"""Also of every node that has no actor."""
+NODES = ("client", "server", "kamailio", MIDDLEBOX)
 """What a node's container is made of."""
 LAB = "lab"
 """The whole lab, virtual time inside."""

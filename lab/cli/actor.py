@@ -17,7 +17,7 @@ from lab.engine.cell_run import CellRun
 from lab.engine.execute import remove_containers
 from lab.engine.jobs import Batch, do
 from lab.engine.order import MEMORY_MB
-from lab.engine.prepare import visible_to
+from lab.engine.prepare import modules_of, visible_to
 from lab.engine.run_folder import RunFolder
 from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED, Problem, ScenarioError
 from lab.judge.client_check import Finding, conforms, findings
@@ -62,6 +62,7 @@ def check(command: list[str], *, image: str, transport: str, clock: str, json: b
             ledger=book,
             on_message=lambda _: None,
             visible=visible_to(scenario),
+            modules=modules_of(scenario),
             backend=backend,
         )
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from pathlib import Path
 
 
 class ClockChoice(str, Enum):
@@ -36,11 +37,15 @@ class PlaceChoice(str, Enum):
     VIRTUAL = "virtual"
 
 
-class ServerChoice(str, Enum):
-    """What ``--server`` takes."""
+def _servers() -> list[str]:
+    """Return the names of the server programs without importing them: each is a folder."""
+    folder = Path(__file__).parent.parent / "servers"
+    return sorted((path.parent.name for path in folder.glob("*/__init__.py")), key=lambda name: name != "scripted")
 
-    SCRIPTED = "scripted"
-    KAMAILIO = "kamailio"
+
+ServerChoice = Enum("ServerChoice", {name.upper(): name for name in _servers()}, type=str)  # type: ignore[misc]  # mypy wants words
+"""What ``--server`` takes."""
+DEFAULT_SERVER = next(iter(ServerChoice))
 
 
 class ProbeChoice(str, Enum):

@@ -16,9 +16,9 @@ from rich.padding import Padding
 from rich.text import Text
 
 from lab import ledger
-from lab.actors.kamailio import child as kamailio
 from lab.backends import daemon, images
 from lab.errors import EXIT_CLAIMS_HOLD, HostNotCapable, LabFault
+from lab.servers.kamailio import child as kamailio
 from lab.worlds import boot, host, kernel
 
 TRIES = "lab.network.abilities:main"

@@ -17,7 +17,7 @@ from lab.engine.run_folder import RunFolder, Watch
 from lab.engine.select import load_all
 from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED
 from lab.fidelity.compare import Comparison, Place, Way, compare, run_all, sentences
-from lab.model.scenario import Scenario, Software
+from lab.model.scenario import Scenario
 from lab.report import terminal
 from lab.report.paths import shown
 from lab.runner import images
@@ -34,7 +34,7 @@ def compare_files(
     within: float,
     memory_mb: int,
     places: Sequence[Place],
-    servers: Sequence[Software],
+    servers: Sequence[str],
 ) -> int:
     """Run and compare; 0 if everything agrees, 1 if not.
 
@@ -67,7 +67,7 @@ def compare_files(
 
 
 def _run(
-    scenarios: dict[Software, Scenario], ways: list[Way], out: Path, memory_mb: int, console: Console
+    scenarios: dict[str, Scenario], ways: list[Way], out: Path, memory_mb: int, console: Console
 ) -> dict[Way, Run]:
     progress: dict[Clock, terminal.Progress] = {}
 

@@ -11,7 +11,7 @@ import typer
 from lab import __version__
 from lab.backends.base import BackendKind
 from lab.cli.actor_commands import actor_app
-from lab.cli.choices import ClockChoice, PlaceChoice, ServerChoice
+from lab.cli.choices import DEFAULT_SERVER, ClockChoice, PlaceChoice, ServerChoice
 from lab.errors import EXIT_INTERRUPTED, LabError, no_room
 
 app = typer.Typer(
@@ -67,7 +67,7 @@ def run_command(
     seed: Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="Replace the scenario's seed.")] = None,
     server: Annotated[
         ServerChoice, typer.Option(help="The SIP server of cells whose scenario does not say which.")
-    ] = ServerChoice.SCRIPTED,
+    ] = DEFAULT_SERVER,
 ) -> None:
     """Run scenarios and report which strategies keep the client reachable.
 
@@ -210,7 +210,6 @@ def fidelity_command(
     """
     from lab.cli.fidelity import compare_files
     from lab.fidelity.compare import Place
-    from lab.model.scenario import Software
 
     raise typer.Exit(
         compare_files(
@@ -220,7 +219,7 @@ def fidelity_command(
             within=within,
             memory_mb=memory,
             places=[Place(choice.value) for choice in dict.fromkeys(places)] or [Place.REAL, Place.VIRTUAL],
-            servers=[Software(choice.value) for choice in dict.fromkeys(servers)] or [Software.SCRIPTED],
+            servers=[choice.value for choice in dict.fromkeys(servers)] or [DEFAULT_SERVER.value],
         )
     )
 

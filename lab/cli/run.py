@@ -18,12 +18,13 @@ from lab.engine.run_folder import RunFolder
 from lab.engine.select import load_all
 from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED, LabError
 from lab.model.outcome import Outcome
-from lab.model.scenario import Scenario, Software
+from lab.model.scenario import Scenario
 from lab.model.verdict import Verdict
 from lab.report import files as reports
 from lab.report import terminal
 from lab.report.formats import report_html, report_json
 from lab.report.paths import shown
+from lab.servers.catalogue import DEFAULT as DEFAULT_SERVER
 from lab.worlds import boot, uml
 from lab.worlds.base import Message
 from lab.worlds.clock import Clock
@@ -41,7 +42,7 @@ class Options:
     seed: int | None
     clock: str
     backend: BackendKind
-    server: str = Software.SCRIPTED.value
+    server: str = DEFAULT_SERVER
 
 
 def run_files(files: list[Path], options: Options) -> int:
@@ -51,7 +52,7 @@ def run_files(files: list[Path], options: Options) -> int:
         ScenarioError: any file is wrong; nothing was started.
         HostNotCapable: virtual time, containers or a server were asked for and cannot be had here.
     """
-    scenarios = load_all(files, only=options.only, seed=options.seed, server=Software(options.server))
+    scenarios = load_all(files, only=options.only, seed=options.seed, server=options.server)
     prepare.check(scenarios, options.backend)
     clock = prepare.decide(scenarios, options.clock, options.backend)
     console = terminal.console(stderr=options.json)

@@ -17,7 +17,6 @@ from typing import Any
 
 from lab import certificates
 from lab.actors import standalone
-from lab.actors.sip_server import actor as sip_server
 from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, HostNotCapable, Problem, ScenarioError
 from lab.loader import catalogue
 from lab.loader.check import choice
@@ -30,6 +29,7 @@ from lab.network.nft import comments, conntrack_settings, rule_set
 from lab.record import codec
 from lab.record.events import Event, Probe, ServerReady, Subscribed
 from lab.record.evidence import accepted
+from lab.servers.scripted import actor as sip_server
 from lab.sip.ports import PORTS
 from lab.units import Seconds
 
@@ -101,7 +101,7 @@ def run_client(
         os.setgroups([])
         os.setgid(_USER)
         os.setuid(_USER)
-    from lab.actors.pjsip import client  # pjsip is in the client's image only
+    from lab.clients.pjsip import client  # pjsip is in the client's image only
 
     start = {
         "do": "start",

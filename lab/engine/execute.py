@@ -34,11 +34,11 @@ def execute(orders: Sequence[Order], report: Callable[[str], None] | None = None
         report: takes sentences about what is fetched before; None: they go to standard error.
 
     Raises:
-        HostNotCapable: a release of pjsip cannot be had on this machine; nothing was started.
+        HostNotCapable: a client cannot be had on this machine; nothing was started.
         TeardownIncomplete: containers are left; the ledger stays, and the runs' folders too.
     """
     say = report or _to_standard_error
-    orders = [dataclasses.replace(order, scenario=prepare.with_wheels(order.scenario, say)) for order in orders]
+    orders = [dataclasses.replace(order, scenario=prepare.fetched(order.scenario, say)) for order in orders]
     folders = [RunFolder.make(order.out, order.scenario, _about(order)) for order in orders]
     books = [ledger.Ledger(folder.path.name) for folder in folders]
     try:
@@ -97,6 +97,7 @@ def _batch(order: Order, folder: RunFolder, book: ledger.Ledger) -> Batch:
         on_message=order.watch(folder),
         side_by_side=order.jobs,
         visible=prepare.visible_to(order.scenario),
+        modules=prepare.modules_of(order.scenario),
         backend=order.backend,
     )
 
@@ -113,7 +114,9 @@ def _about(order: Order) -> dict[str, Any]:
             "record": VERSION,
             "python": platform.python_version(),
             "kernel": platform.release() if found is None else Path(found).parent.name,
-            "pjsip": sorted({cell.pjsip for cell in order.scenario.cells if not cell.client.is_own}),
+            "clients": sorted({cell.client.label for cell in order.scenario.cells}),
+            "pjsip": sorted({cell.pjsip for cell in order.scenario.cells}),
+            "servers": sorted({cell.server.software for cell in order.scenario.cells}),
         },
         "processors": len(os.sched_getaffinity(0)),
     }

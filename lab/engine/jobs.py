@@ -44,6 +44,7 @@ class Batch:
         on_message: sees all progress.
         side_by_side: how many at once; None: as many as suits the clock.
         visible: folders of the host that a guest must see besides; absolute.
+        modules: what a world imports once, before it forks.
         backend: what nodes are.
     """
 
@@ -56,6 +57,7 @@ class Batch:
     on_message: Callable[[Message], None]
     side_by_side: int | None = None
     visible: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
     backend: BackendKind = BackendKind.NETNS
 
 
@@ -144,6 +146,7 @@ async def _run(batch: Batch) -> Errors:
             patience_s=None if real else uml.PATIENCE_S,
             hears_end=real,
             job=batch.job,
+            modules=batch.modules,
         )
 
     return await Fleet(make_world, worlds=worlds, slots=slots, on_message=batch.on_message).run(batch.folders)

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 
-from lab.actors import wheels
-from lab.actors.kamailio import child as kamailio
 from lab.backends import daemon
 from lab.backends.base import BackendKind
+from lab.clients.catalogue import client_of
+from lab.clients.pjsip.releases import DEFAULT
 from lab.errors import Problem, ScenarioError
 from lab.judge.verdict import why_unsupported
-from lab.loader.command import search_path
-from lab.model.pjsip import DEFAULT, RELEASES
-from lab.model.scenario import Scenario, Software
+from lab.model.scenario import Scenario
 from lab.runner import images
+from lab.servers.catalogue import server_of
 from lab.worlds import uml
 from lab.worlds.clock import Clock
 
@@ -29,9 +26,10 @@ def check(scenarios: Sequence[Scenario], backend: BackendKind) -> None:
         HostNotCapable: a program is missing.
     """
     _check_images(scenarios, backend)
-    cells = (cell for scenario in scenarios for cell in scenario.cells if not why_unsupported(cell))
-    if backend is BackendKind.NETNS and any(cell.server.software is Software.KAMAILIO for cell in cells):
-        kamailio.check_host()
+    if backend is BackendKind.NETNS:  # images have everything in them
+        cells = (cell for scenario in scenarios for cell in scenario.cells if not why_unsupported(cell))
+        for server in {server_of(cell) for cell in cells}:
+            server.check_host()
 
 
 def decide(scenarios: Sequence[Scenario], clock: str, backend: BackendKind) -> Clock:
@@ -46,34 +44,29 @@ def decide(scenarios: Sequence[Scenario], clock: str, backend: BackendKind) -> C
     return Clock.REAL
 
 
-def with_wheels(scenario: Scenario, report: Callable[[str], None]) -> Scenario:
-    """Return the scenario with the releases of pjsip that its cells need, fetched if they must be.
+def fetched(scenario: Scenario, report: Callable[[str], None]) -> Scenario:
+    """Return the scenario with what its cells' clients need, fetched if it must be.
 
     Args:
         scenario: loaded.
-        report: takes a sentence about each that is fetched.
+        report: takes a sentence about each thing that is fetched.
 
     Raises:
-        HostNotCapable: one cannot be had on this machine.
+        HostNotCapable: something cannot be had on this machine.
     """
-    wanted = {cell.pjsip for cell in scenario.cells if not why_unsupported(cell)} - {DEFAULT}
-    folders = {release: str(wheels.find_or_fetch(RELEASES[release].package, report)) for release in sorted(wanted)}
-    cells = tuple(dataclasses.replace(cell, wheel=folders.get(cell.pjsip, "")) for cell in scenario.cells)
+    cells = tuple(cell if why_unsupported(cell) else client_of(cell).prepare(cell, report) for cell in scenario.cells)
     return dataclasses.replace(scenario, cells=cells)
 
 
 def visible_to(scenario: Scenario) -> tuple[str, ...]:
-    """Return the folders of this machine that cells need: other releases of pjsip, clients of the author's."""
-    found = {Path(cell.wheel) for cell in scenario.cells if cell.wheel}
-    for client, folder in {(cell.client, Path(cell.folder)) for cell in scenario.cells}:
-        if not client.command or client.image:
-            continue
-        found.add(folder)
-        name = client.command[0]
-        where = str(folder / name) if "/" in name else name
-        if (program := shutil.which(where, path=search_path(client))) is not None:
-            found |= {Path(program).parent, Path(program).resolve().parent}
-    return tuple(sorted(str(each) for each in found))
+    """Return the folders of this machine that cells need besides the lab's own."""
+    return tuple(sorted({str(folder) for cell in scenario.cells for folder in client_of(cell).visible(cell)}))
+
+
+def modules_of(scenario: Scenario) -> tuple[str, ...]:
+    """Return what a world imports once for all of these cells."""
+    programs = (program for cell in scenario.cells for program in (client_of(cell), server_of(cell)))
+    return tuple(sorted({module for program in programs for module in program.modules}))
 
 
 def _check_images(scenarios: Iterable[Scenario], backend: BackendKind) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from lab.errors import Problem, ScenarioError
 from lab.loader.load import load
-from lab.model.scenario import Scenario, Software
+from lab.model.scenario import Scenario
+from lab.servers.catalogue import DEFAULT as DEFAULT_SERVER
 
 
 def load_all(
@@ -16,7 +17,7 @@ def load_all(
     *,
     only: Sequence[str] = (),
     seed: int | None = None,
-    server: Software = Software.SCRIPTED,
+    server: str = DEFAULT_SERVER,
 ) -> list[Scenario]:
     """Load scenario files and apply the choices of the command line.
 

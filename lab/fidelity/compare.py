@@ -16,7 +16,7 @@ from lab.engine.run_folder import Watch
 from lab.errors import LabError
 from lab.fidelity.comparable_events import Difference, Moment, differences, furthest_apart, moments
 from lab.model.outcome import Outcome
-from lab.model.scenario import Cell, Scenario, Software
+from lab.model.scenario import Cell, Scenario
 from lab.model.verdict import Verdict
 from lab.worlds.clock import Clock
 
@@ -47,10 +47,10 @@ class Way:
     """One way to run cells."""
 
     place: Place
-    server: Software
+    server: str
 
     def __str__(self) -> str:
-        return f"{self.place.value}, {self.server.value}"
+        return f"{self.place.value}, {self.server}"
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Comparison:
 
 
 def run_all(
-    scenarios: dict[Software, Scenario],
+    scenarios: dict[str, Scenario],
     ways: list[Way],
     *,
     out: Path,
@@ -176,7 +176,7 @@ def _in_short(seen: Outcome | LabError) -> str:
 def _compare(cell: Cell, seen: dict[Way, Observation], within: float) -> Comparison:
     apart = 0.0
     differing = {}
-    first: dict[Software, list[Moment]] = {}
+    first: dict[str, list[Moment]] = {}
     for way, each in seen.items():
         known = first.setdefault(way.server, each.moments)
         apart = max(apart, furthest_apart(known, each.moments))

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from lab.clients.catalogue import client_of
 from lab.judge.requests import REQUESTS
 from lab.model.fault import (
     BlackHole,
@@ -146,7 +147,11 @@ def _lossy(evidence: Evidence, one: Struck) -> Harm | None:
     if not one.probe.unreached:
         told = _given_up(evidence, since=first.t, until=one.over + GIVES_UP_WITHIN_S)
         told += [entry for entry in _expired(evidence, one) if entry.t >= first.t]
-        return Harm(since_s=first.t, evidence=(first.line,)) if told or evidence.cell.client.is_own else None
+        return (
+            Harm(since_s=first.t, evidence=(first.line,))
+            if told or not client_of(evidence.cell).tells_failures
+            else None
+        )
     if one.probe.asked_s <= one.over:
         asked = [entry.line for entry in lost if one.probe.asked_s - BEFORE_S <= entry.t <= one.probe.known_s]
         if asked:

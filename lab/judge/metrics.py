@@ -57,7 +57,7 @@ def measure(evidence: Evidence, cause: CauseFound | None) -> Metrics:
 def _connects(evidence: Evidence) -> list[float]:
     """Return when the client's connections were made; where it does not speak of them, when their SYN,ACK came."""
     told = [entry.t for entry in evidence.of(ClientTransport, state="connected")]
-    if told or not evidence.cell.client.is_own:
+    if told:
         return told
     seen: dict[tuple[Endpoint, Endpoint], float] = {}
     for entry in client_packets(evidence):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 
-from lab.judge import causes, contradictions, effects, kamailio, metrics, rewriting, sentinel
+from lab.clients.catalogue import client_of
+from lab.judge import causes, contradictions, effects, metrics, rewriting, sentinel
 from lab.judge.chain import chain
 from lab.mitigations.catalogue import not_offered, unsupported
+from lab.model.fault import DnsChange, Fault, ServerMute, ServerRestart, ServerSlow
 from lab.model.never import never
 from lab.model.outcome import CauseFound, Outcome, ProbeFate
-from lab.model.scenario import Account, Cell, Software
+from lab.model.scenario import Account, Cell, NotifyRoute
 from lab.model.verdict import Verdict
 from lab.record.events import (
     Aborted,
@@ -20,6 +22,7 @@ from lab.record.events import (
     Subscribed,
 )
 from lab.record.evidence import Evidence
+from lab.servers.catalogue import server_of
 
 SET_UP_S = 1.0
 """A subscription that the client speaks of exists at the server by then; the NOTIFY that tells the client is later."""
@@ -63,21 +66,36 @@ def judge(evidence: Evidence) -> Outcome:
 def why_unsupported(cell: Cell) -> str:
     """Why the cell's strategy or faults cannot exist there; empty if they can. Such a cell is not run."""
     registers = cell.client.account is Account.REGISTER
-    lacking = unsupported(
-        cell.strategy.mitigations, transport=cell.transport.value, registers=registers, pjsip=cell.pjsip
+    strategy = cell.strategy.mitigations
+    lacking = (
+        client_of(cell).unsupported(cell)
+        or unsupported(strategy, transport=cell.transport.value, registers=registers)
+        or server_of(cell).why_unsupported(cell, tuple(need for fault in cell.faults for need in _needs(cell, fault)))
     )
-    if cell.server.by_name and cell.client.is_own:
-        lacking = lacking or "a client of your own is told the server's address, not its name"
-    lacking = lacking or (kamailio.lacks(cell) if cell.server.software is Software.KAMAILIO else "")
     for number, reason in () if lacking else never(cell):
         return f"fault {number + 1} ({type(cell.faults[number]).__name__}) can never happen here: {reason.what}"
     return lacking
 
 
+def _needs(cell: Cell, fault: Fault) -> tuple[str, ...]:
+    """Return what a fault asks of a server."""
+    match fault:
+        case ServerMute():
+            return ("mute",)
+        case ServerSlow():
+            return ("late",)
+        case ServerRestart(keeps_state=True):
+            return ("keep-state",)
+        case DnsChange() if cell.server.notify_route is NotifyRoute.CONTACT:
+            return ("connect-from-moved-address",)
+        case _:
+            return ()
+
+
 def _not_offered(evidence: Evidence) -> str:
     """Say why the strategy cannot exist with the scenario's own client, as far as that has said what it offers."""
     cell = evidence.cell
-    if not cell.client.is_own:
+    if client_of(cell).offers is not None:
         return ""
     for ready in evidence.of(ClientReady):
         return not_offered(cell.strategy.mitigations, ready.event.mitigations or ())

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from lab.clients import catalogue as clients
+from lab.clients.pjsip.releases import RELEASES
 from lab.errors import Problem
 from lab.loader import catalogue, kinds
 from lab.loader.check import build, choice, keys, unknown_key, value_of
@@ -18,12 +20,13 @@ from lab.loader.kinds import read_kind
 from lab.loader.yaml_lines import Node
 from lab.model.fault import Fault
 from lab.model.middlebox import GROUPS, Grade, Middlebox
-from lab.model.pjsip import RELEASES
 from lab.model.rules import LONGEST_LABEL, Label, is_name
-from lab.model.scenario import Server, Software, Strategy, Transport
+from lab.model.scenario import Client, Server, Strategy, Transport
 from lab.model.topology import Role, Topology
+from lab.servers import catalogue as servers
+from lab.servers.catalogue import DEFAULT as DEFAULT_SERVER
 
-AXES = ("strategy", "middlebox", "transport", "failure", "pjsip", "server")
+AXES = ("strategy", "middlebox", "transport", "failure", "pjsip", "server", "client")
 _DEFAULTS: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(ScenarioFile)}
 
 Middleboxes = tuple[tuple[str, Middlebox], ...]
@@ -81,7 +84,7 @@ class _Profile(Middlebox):
     base: str = ""
 
 
-def read_axes(root: Node, topology: Topology | None, problems: list[Problem], *, server: Software) -> list[Axis]:
+def read_axes(root: Node, topology: Topology | None, problems: list[Problem], *, server: str) -> list[Axis]:
     """Read all axes, those of the matrix first and in its order.
 
     Args:
@@ -129,7 +132,7 @@ def _matrix(root: Node, problems: list[Problem]) -> dict[str, Node]:
 _Read = Callable[[Node, list[Problem]], Option | None]
 
 
-def _reader(name: str, topology: Topology | None, server: Software = Software.SCRIPTED) -> _Read:
+def _reader(name: str, topology: Topology | None, server: str = DEFAULT_SERVER) -> _Read:
     if name == "strategy":
         return _read_strategy
     if name == "transport":
@@ -140,6 +143,8 @@ def _reader(name: str, topology: Topology | None, server: Software = Software.SC
         return lambda node, problems: _read_failure(topology, node, problems)
     if name == "server":
         return lambda node, problems: _read_server(server, node, problems)
+    if name == "client":
+        return _read_client
     if topology is None:
         return _read_name_only
     boxes = [node.name for node in topology.nodes if node.role is Role.MIDDLEBOX]
@@ -175,7 +180,7 @@ def _add(axis: Axis, node: Node, read: _Read, problems: list[Problem]) -> None:
         axis.options.append(option)
 
 
-def _default(axis: Axis, root: Node, topology: Topology | None, problems: list[Problem], server: Software) -> None:
+def _default(axis: Axis, root: Node, topology: Topology | None, problems: list[Problem], server: str) -> None:
     if axis.name == "strategy":
         axis.options.append(Option(_DEFAULTS["strategy"], catalogue.strategy(_DEFAULTS["strategy"])))
     elif axis.name == "transport":
@@ -185,7 +190,9 @@ def _default(axis: Axis, root: Node, topology: Topology | None, problems: list[P
     elif axis.name == "failure":
         axis.options.append(Option("", Failure()))
     elif axis.name == "server":
-        axis.options.append(Option(server.value, Server(software=server)))
+        axis.options.append(Option(server, Server(software=server)))
+    elif axis.name == "client":
+        axis.options.append(Option(clients.DEFAULT, Client()))
     elif topology is None:
         axis.complete = False
     elif any(node.role is Role.MIDDLEBOX for node in topology.nodes):
@@ -233,23 +240,57 @@ def _read_release(node: Node, problems: list[Problem]) -> Option | None:
     return Option(name, name)
 
 
-def _read_server(default: Software, node: Node, problems: list[Problem]) -> Option | None:
+def _read_server(default: str, node: Node, problems: list[Problem]) -> Option | None:
     """Read which program serves, and in a mapping what else is said of it."""
     if isinstance(node.value, str):
-        software = value_of(Software, node, problems)
-        return None if software is None else Option(software.value, Server(software=software))
+        return Option(node.value, Server(software=node.value)) if _is_server(node, problems) else None
     if not isinstance(node.value, dict):
         if node.value is not None:
-            words = ", ".join(word.value for word in Software)
-            allowed = f"one of {words}, or a mapping with {', '.join(keys(Server))}"
+            allowed = f"one of {', '.join(servers.names())}, or a mapping with {', '.join(keys(Server))}"
             problems.append(node.problem("neither a word nor a mapping", allowed=allowed))
         return None
-    server = build(Server, node, problems)
+    server, written = build(Server, node, problems), node.get("software")
     if server is None:
         return None
-    if node.get("software") is None:
+    if written is None:
         server = dataclasses.replace(server, software=default)
-    return Option(server.software.value, server)
+    elif not _is_server(written, problems):
+        return None
+    return Option(server.software, server)
+
+
+def _is_server(node: Node, problems: list[Problem]) -> bool:
+    if node.value in servers.names():
+        return True
+    problems.append(node.problem("unknown word", allowed=choice(str(node.value), servers.names())))
+    return False
+
+
+def _read_client(node: Node, problems: list[Problem]) -> Option | None:
+    """Read which program the client is, and in a mapping what else is said of it."""
+    known = [name for name in clients.names() if name != clients.OWN]
+    if isinstance(node.value, str):
+        if node.value not in known:
+            problems.append(node.problem("unknown client", allowed=choice(node.value, known)))
+            return None
+        return Option(node.value, Client(name=node.value))
+    if not isinstance(node.value, dict):
+        if node.value is not None:
+            allowed = f"one of {', '.join(known)}, or a mapping with {', '.join(keys(Client))}"
+            problems.append(node.problem("neither a name nor a mapping", allowed=allowed))
+        return None
+    client: Client | None = build(Client, node, problems)
+    written = node.get("name")
+    if client is None:
+        return None
+    if written is not None and not client.is_own and client.name not in known:
+        problems.append(
+            written.problem("unknown client", allowed=f"{choice(client.name, known)}, or `command` as well")
+        )
+        return None
+    if written is not None and client.is_own and _own_name(node, list(clients.names()), problems) is None:
+        return None
+    return Option(client.label, client)
 
 
 def _read_strategy(node: Node, problems: list[Problem]) -> Option | None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.clients.catalogue import DEFAULT
+from lab.clients.own import search_path
 from lab.errors import Problem
+from lab.loader.axes import Axis
 from lab.loader.yaml_lines import Node
 from lab.model.scenario import Client
 
@@ -38,34 +42,26 @@ def missing(client: Client, folder: Path) -> Missing | None:
     return None
 
 
-def search_path(client: Client) -> str:
-    """The PATH in which its command is looked up."""
-    return dict(client.environment).get("PATH", os.environ.get("PATH", os.defpath))
+def check_clients(root: Node, axes: Sequence[Axis], scenario: Path, problems: list[Problem]) -> None:
+    """Check that the clients' own commands can be started, and that releases of pjsip are asked of pjsip.
 
-
-def check_client(root: Node, client: Client | None, problems: list[Problem]) -> None:
-    """A client of the author's has no release of pjsip that the lab could choose."""
-    matrix = root.get("matrix")
-    written = (root.get("pjsip"), None if matrix is None else matrix.get("pjsip"))
-    if client is not None and client.is_own:
+    Args:
+        root: the scenario.
+        axes: as read.
+        scenario: its file.
+        problems: where problems go.
+    """
+    options = [option for axis in axes if axis.name == "client" for option in axis.options]
+    if options and all(option.value.kind != DEFAULT for option in options):
+        matrix = root.get("matrix")
+        written = (root.get("pjsip"), None if matrix is None else matrix.get("pjsip"))
         allowed = "leave it out, or `command` and `image`"
         problems += [
             node.problem("the client is not the lab's pjsip", got="", allowed=allowed) for node in written if node
         ]
-
-
-def check_command(root: Node, client: Client | None, scenario: Path, problems: list[Problem]) -> None:
-    """Check the command of a scenario's client.
-
-    Args:
-        root: the scenario.
-        client: as read; None if there was a problem with it.
-        scenario: its file.
-        problems: where problems go.
-    """
-    written = root.get("client")
-    node = None if written is None else written.get("command")
-    if client is None or node is None or client.image:  # in an image nobody can look before it runs
-        return
-    if lack := missing(client, scenario.resolve().parent):
-        problems.append(node.problem(lack.what, got=lack.got, allowed=lack.allowed))
+    for option in options:
+        node = None if option.node is None else option.node.get("command")
+        if node is None or option.value.image:  # in an image nobody can look before it runs
+            continue
+        if lack := missing(option.value, scenario.resolve().parent):
+            problems.append(node.problem(lack.what, got=lack.got, allowed=lack.allowed))

@@ -11,13 +11,16 @@ from typing import Annotated, Any
 
 from pydantic import TypeAdapter, WithJsonSchema
 
+from lab.clients import catalogue as clients
+from lab.clients.pjsip.releases import DEFAULT, RELEASES
 from lab.model.impairment import Impairment
-from lab.model.pjsip import DEFAULT, RELEASES
 from lab.model.rules import Seed, Takes, Text, Yaml
-from lab.model.scenario import Claim, Client, Expectation, Probe, Server, Software, Transport
+from lab.model.scenario import Claim, Client, Expectation, Probe, Server, Transport
+from lab.servers import catalogue as servers
 from lab.units import Lasting
 
 _NAME_OR_MAPPING = {"anyOf": [{"type": "string"}, {"type": "object"}]}
+_CLIENTS = tuple(name for name in clients.names() if name != clients.OWN)
 _ONE_KEY = {"type": "object", "minProperties": 1, "maxProperties": 1}
 _AXES = {
     "strategy": _NAME_OR_MAPPING,
@@ -25,7 +28,8 @@ _AXES = {
     "failure": {"type": "object"},
     "transport": {"enum": [t.value for t in Transport]},
     "pjsip": {"enum": list(RELEASES)},
-    "server": {"anyOf": [{"enum": [s.value for s in Software]}, {"type": "object"}]},
+    "server": {"anyOf": [{"enum": list(servers.names())}, {"type": "object"}]},
+    "client": {"anyOf": [{"enum": list(_CLIENTS)}, {"type": "object"}]},
 }
 _MATRIX = {
     "type": "object",
@@ -47,8 +51,9 @@ class ScenarioFile(Yaml):
             above the scenario's, which goes first; or the path of a file, from the scenario's folder.
         transport: SIP transport; an axis.
         server: which program it is, or a mapping with that (``software``), what it grants and what it does; an axis.
-        client: what the client is, and what it sets up before it falls silent.
-        pjsip: release of the lab's client; an axis.
+        client: which program it is, or a mapping with that (``name``) or with a program of your own, and what it sets
+            up before it falls silent; an axis.
+        pjsip: release of the client pjsip; an axis.
         middlebox: catalogue name, or a mapping with ``name`` and the values (those of ``base`` unless given); with
             several middleboxes a mapping of node to either; an axis.
         strategy: catalogue name, or a mapping with ``name`` and ``mitigations``; an axis.
@@ -69,8 +74,12 @@ class ScenarioFile(Yaml):
     seed: Seed = 1
     topology: Text
     transport: Transport = Transport.TLS
-    server: Annotated[Software | Server, Takes("a word or a mapping")] = field(default_factory=Server)
-    client: Client = field(default_factory=Client)
+    server: Annotated[Any, WithJsonSchema(_AXES["server"]), Takes("a word or a mapping")] = field(
+        default_factory=Server
+    )
+    client: Annotated[Any, WithJsonSchema(_AXES["client"]), Takes("a name or a mapping")] = field(
+        default_factory=Client
+    )
     pjsip: Annotated[Any, WithJsonSchema({"enum": list(RELEASES)}), Takes(f"one of {', '.join(RELEASES)}")] = DEFAULT
     middlebox: Annotated[Any, WithJsonSchema(_NAME_OR_MAPPING), Takes("a name or a mapping")] = None
     strategy: Annotated[Any, WithJsonSchema(_NAME_OR_MAPPING), Takes("a name or a mapping")] = "none"

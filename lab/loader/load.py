@@ -13,7 +13,7 @@ from lab.errors import Problem, ScenarioError
 from lab.loader.axes import Failure, read_axes
 from lab.loader.certificates import check_client_certificates
 from lab.loader.check import build, describe, hint, keys, unknown_key, value_of
-from lab.loader.command import check_client, check_command
+from lab.loader.command import check_clients
 from lab.loader.disturbances import check_faults, check_possible, check_targets
 from lab.loader.expand import cell_name, check_labels, check_reach, check_size, claim_of, combinations, labels
 from lab.loader.file import ScenarioFile
@@ -25,13 +25,14 @@ from lab.loader.timing import check_claims, check_probes
 from lab.loader.yaml_lines import Node, read_yaml
 from lab.model.impairment import Impairment
 from lab.model.rules import kebab
-from lab.model.scenario import Cell, Claim, Probe, Scenario, Software
+from lab.model.scenario import Cell, Claim, Probe, Scenario
+from lab.servers.catalogue import DEFAULT as DEFAULT_SERVER
 
-_PLAIN = ("title", "source", "why", "seed", "client", "expect", "ends")
+_PLAIN = ("title", "source", "why", "seed", "expect", "ends")
 """Keys whose value says all; the others need each other."""
 
 
-def load(path: Path, *, server: Software = Software.SCRIPTED) -> Scenario:
+def load(path: Path, *, server: str = DEFAULT_SERVER) -> Scenario:
     """Read a scenario file.
 
     Args:
@@ -48,7 +49,7 @@ def load(path: Path, *, server: Software = Software.SCRIPTED) -> Scenario:
     return load_text(text, path, server=server)
 
 
-def load_text(text: str, path: Path, *, server: Software = Software.SCRIPTED) -> Scenario:
+def load_text(text: str, path: Path, *, server: str = DEFAULT_SERVER) -> Scenario:
     """Read the text of a scenario file that need not be there.
 
     Args:
@@ -67,7 +68,7 @@ def load_text(text: str, path: Path, *, server: Software = Software.SCRIPTED) ->
     return scenario
 
 
-def _read(path: Path, text: str, root: Node, problems: list[Problem], server: Software) -> Scenario | None:
+def _read(path: Path, text: str, root: Node, problems: list[Problem], server: str) -> Scenario | None:
     check_file_name(path, root.file, problems)
     known = keys(ScenarioFile)
     written = root.value if isinstance(root.value, dict) else {}
@@ -91,8 +92,7 @@ def _read(path: Path, text: str, root: Node, problems: list[Problem], server: So
     check_faults(all_nodes, all_faults, parts["ends"], problems)
     check_client_certificates(root, axes, problems)
     check_probes(probe_nodes, probes, parts["ends"], problems)
-    check_client(root, parts["client"], problems)
-    check_command(root, parts["client"], path, problems)
+    check_clients(root, axes, path, problems)
     check_claims(claim_nodes, claims, parts["ends"], problems)
 
     whole = [claim for claim in claims if claim is not None]
@@ -119,7 +119,7 @@ def _read(path: Path, text: str, root: Node, problems: list[Problem], server: So
                 middleboxes=combination["middlebox"].value if failure.middleboxes is None else failure.middleboxes,
                 transport=combination["transport"].value,
                 server=combination["server"].value,
-                client=parts["client"],
+                client=combination["client"].value,
                 strategy=combination["strategy"].value,
                 faults=tuple(fault for _, fault in here if fault is not None),
                 impairments=tuple(impairment for impairment in impairments if impairment is not None),

@@ -11,7 +11,6 @@ from itertools import combinations
 from pathlib import Path
 
 from lab.mitigations.base import MOST_SOCKET_OPTIONS, ClientSide, Mitigation
-from lab.model import pjsip as pjsip_releases
 
 _NOT_MITIGATIONS = {"base", "catalogue"}
 
@@ -23,20 +22,20 @@ def classes() -> dict[str, type[Mitigation]]:
     return {cls.kind: cls for cls in sorted(found, key=lambda cls: cls.kind)}
 
 
-def unsupported(
-    mitigations: Iterable[Mitigation], *, transport: str, registers: bool, pjsip: str = pjsip_releases.DEFAULT
-) -> str:
-    """Why these mitigations cannot be had together in a cell; empty if they can.
+def client_kinds() -> frozenset[str]:
+    """Return the kinds that the client does."""
+    return frozenset(kind for kind, cls in classes().items() if issubclass(cls, ClientSide))
+
+
+def unsupported(mitigations: Iterable[Mitigation], *, transport: str, registers: bool) -> str:
+    """Say why these mitigations cannot be had together in a cell, whatever the client; empty if they can.
 
     Args:
         mitigations: of one strategy, of either side.
         transport: ``udp``, ``tcp`` or ``tls``.
         registers: whether the account registers by itself.
-        pjsip: the client's release.
     """
     mitigations = list(mitigations)
-    if lack := _not_in_release(mitigations, transport, pjsip):
-        return lack
     for one in mitigations:
         if transport not in one.transports:
             return f"{one.kind} exists on {' and '.join(one.transports)} only, not on {transport}"
@@ -53,16 +52,6 @@ def unsupported(
     if len(options) > MOST_SOCKET_OPTIONS:
         names = ", ".join(option.name for option in options)
         return f"pjsip passes {MOST_SOCKET_OPTIONS} socket options to a socket, not {len(options)}: {names}"
-    return ""
-
-
-def _not_in_release(mitigations: Iterable[Mitigation], transport: str, pjsip: str) -> str:
-    release = pjsip_releases.RELEASES[pjsip]
-    if transport not in release.transports:
-        return f"pjsip {pjsip}, as pjsua2-python {release.package} has it, is built without {transport.upper()}"
-    for one in mitigations:
-        if one.kind in release.lacks:
-            return f"{one.kind} cannot be had with pjsip {pjsip}: {release.lacks[one.kind]}"
     return ""
 
 

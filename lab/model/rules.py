@@ -180,6 +180,9 @@ OfNode = Annotated[str, Takes("the name of a node")]
 OfLink = Annotated[str, Takes("the name of a link")]
 """Of one that must be there, which is another's to check."""
 Label = Annotated[str, Checked(partial(check_name, longest=LONGEST_LABEL)), Takes("a name")]
+ServerName = Annotated[str, Takes("the name of a server program")]
+ClientName = Annotated[str, Takes("the name of a client program, or a name")]
+"""Of programs, which only the catalogues of programs know."""
 HostAddress = Annotated[str, Checked(check_host), Takes("an IPv4 address such as `198.51.100.3`")]
 Mtu = Annotated[int, Checked(_mtu), Takes(f"a whole number of bytes, {SMALLEST_MTU} to {LARGEST_MTU - 1}")]
 """Less than a link of the lab carries anyway."""

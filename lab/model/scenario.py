@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from lab.model import pjsip as pjsip_releases
 from lab.model.fault import DnsChange, Fault
 from lab.model.impairment import Impairment
 from lab.model.middlebox import Middlebox
-from lab.model.rules import Label, OneOrMore, Variables, Words, Yaml
+from lab.model.rules import ClientName, Label, OneOrMore, ServerName, Variables, Words, Yaml
 from lab.model.topology import Topology
 from lab.model.verdict import Cause, Verdict
 from lab.units import Lasting, Percent, Seconds, Share, WholeSeconds
+
+DEFAULT_PJSIP = "2.15.1"
+"""The release that is installed with the lab."""
 
 
 class Transport(str, Enum):
@@ -42,15 +44,6 @@ class Account(str, Enum):
     """A registration and a presence subscription."""
 
 
-class Software(str, Enum):
-    """Which program is the SIP server."""
-
-    SCRIPTED = "scripted"
-    """The lab's own, which can be told to misbehave and costs nothing while idle."""
-    KAMAILIO = "kamailio"
-    """Kamailio, as installed on the host; see docs/kamailio.md."""
-
-
 class ClientCertificate(str, Enum):
     """Whether the server asks who connects by TLS for a certificate (RFC 5246 §7.4.4)."""
 
@@ -73,7 +66,7 @@ class Server(Yaml):
         client_certificate: what it asks of clients in the handshake.
     """
 
-    software: Software = Software.SCRIPTED
+    software: ServerName = "scripted"
     subscription_expires: WholeSeconds = Seconds(
         600
     )  # pjsip's PJSIP_PRES_DEFAULT_EXPIRES, so the client's wish decides
@@ -90,13 +83,15 @@ class Client(Yaml):
 
     Attributes:
         account: what it sets up.
-        command: a program in the place of the lab's pjsip client, and its arguments; it speaks the actor protocol
-            (docs/actor-protocol.md). It is looked up in PATH, or below the scenario's folder, where it runs.
+        name: a client program that the lab has, or with `command` or `image` a name for the author's own.
+        command: a program of the author's, and its arguments; it speaks the actor protocol (docs/actor-protocol.md). It
+            is looked up in PATH, or below the scenario's folder, where it runs.
         environment: what it finds in its environment besides PATH, HOME and LANG.
         image: the container image it runs in, with the docker backend; without a command the image's own.
     """
 
     account: Account = Account.SUBSCRIBE
+    name: ClientName = ""
     command: Words = ()
     environment: Variables = ()
     image: str = ""
@@ -112,8 +107,18 @@ class Client(Yaml):
 
     @property
     def is_own(self) -> bool:
-        """Whether it is the author's, not the lab's pjsip client."""
+        """Whether it is the author's, not one that the lab has."""
         return bool(self.command or self.image)
+
+    @property
+    def kind(self) -> str:
+        """The program that it is, as ``lab.clients`` has it."""
+        return "own" if self.is_own else self.name or "pjsip"
+
+    @property
+    def label(self) -> str:
+        """What it is called where clients are compared."""
+        return self.name or self.kind
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -183,7 +188,7 @@ class Claim(Yaml):
     """The outcome the author expects of the cells it matches.
 
     Attributes:
-        strategy, middlebox, transport, failure, pjsip, server: cell labels this claim speaks of; empty: any.
+        strategy, middlebox, transport, failure, pjsip, server, client: cell labels this claim speaks of; empty: any.
         verdict: expected verdict.
         cause: expected kind of cause of a ``fail``; None: any.
         at: expected time of the cause; None: any.
@@ -197,6 +202,7 @@ class Claim(Yaml):
     failure: OneOrMore = ()
     pjsip: OneOrMore = ()
     server: OneOrMore = ()
+    client: OneOrMore = ()
     cause: Cause | None = None
     at: Seconds | None = None
     within: Lasting = Seconds(0.5)
@@ -214,7 +220,7 @@ class Cell:
         ends: end of the run, seconds after the client fell silent.
         claim: None if the author claims nothing of this cell.
         folder: the scenario file's, absolute, where a client's own command runs.
-        pjsip: release of the lab's client, see ``lab.model.pjsip``.
+        pjsip: release of the lab's client, see ``lab.clients.pjsip.releases``.
         wheel: the folder of that release, absolute; empty: it is installed with the lab.
     """
 
@@ -235,7 +241,7 @@ class Cell:
     ends: Seconds
     claim: Claim | None
     folder: str = "/"
-    pjsip: str = pjsip_releases.DEFAULT
+    pjsip: str = DEFAULT_PJSIP
     wheel: str = ""
 
     @property

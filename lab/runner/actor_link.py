@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from lab.actors.channel import Messages
-from lab.actors.protocol import Broken, Said
 from lab.backends.base import Actor
+from lab.clients.protocol import Broken, Said
 from lab.record.events import Aborted, ProtocolError
 from lab.record.writer import RUNNER, RecordWriter
 

@@ -1,7 +1,8 @@
 """The program inside a world: imports everything once, then forks one process per job it is told to do.
 
-Standard input carries requests, one JSON object per line: ``{"job": "module:function", "folder": "<folder>"}``. The
-function gets the folder and how nodes are made; it returns the exit status. Standard output carries progress:
+Standard input carries requests, one JSON object per line: ``{"job": "module:function", "folder": "<folder>", "modules":
+[…]}``. The function gets the folder and how nodes are made, and returns the exit status; the modules are imported
+before the fork, once for all jobs that need them. Standard output carries progress:
 ``{"ev": "up"}``, then what jobs say of themselves (``lab.runner.cell``), and for each
 ``{"ev": "ended", "cell": "<folder>", "status": <exit status, negative: signal>}``. End of input ends the world and
 everything in it.
@@ -67,6 +68,8 @@ def _serve(open_backend: OpenBackend, *, in_guest: bool) -> None:
                         return
                     for request in lines.feed(data):
                         folder = request["folder"]
+                        for module in request["modules"]:
+                            import_module(module)
                         job = partial(_job(request["job"]), open_backend=open_backend)
                         pid, pidfd = _fork(job, Path(folder))
                         running[pidfd] = (pid, folder)

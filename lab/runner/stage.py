@@ -6,33 +6,25 @@ they see the first packet. In containers actors run before the network stands, a
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable
 from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
-from lab.actors import stdio
 from lab.actors.aging import Aging
 from lab.actors.capture import Capture
-from lab.actors.kamailio import actor as kamailio
-from lab.actors.kamailio.config import CONFIGURATION, TLS_CONFIGURATION
-from lab.actors.kamailio.server import LOG
 from lab.actors.observer import Observer
-from lab.actors.pjsip import client as pjsip_client
-from lab.actors.pjsip.settings import MEMORY_FILE
-from lab.actors.protocol import ClientLines
 from lab.actors.sentinel import Sentinel
-from lab.actors.sip_server import actor as sip_server
-from lab.backends.base import Backend, Command, OpenBackend, Part, Program
+from lab.backends.base import Backend, OpenBackend, Part
 from lab.backends.netns import bare
 from lab.certificates import NAME
+from lab.clients.catalogue import client_of
+from lab.clients.protocol import ClientLines
 from lab.model import wire
 from lab.model.fault import ForgedSegment
 from lab.model.middlebox import Middlebox
-from lab.model.scenario import Cell, ClientCertificate, Software, Transport
+from lab.model.scenario import Cell, ClientCertificate, Transport
 from lab.model.topology import Role
 from lab.network import forge, loopback
 from lab.network.apply import Network, apply
@@ -41,10 +33,10 @@ from lab.network.sockets import open_low_ports
 from lab.record.events import Statistics
 from lab.record.flows import Flows
 from lab.record.writer import RUNNER, RecordWriter
-from lab.runner import images
 from lab.runner.actor_link import ActorLink, Ears, OurLines
 from lab.runner.expect import Expectations
 from lab.runner.sequence_numbers import SequenceNumbers
+from lab.servers.catalogue import server_of
 from lab.sip.ports import PORTS
 
 NETWORK_FILE = "network.txt"
@@ -54,10 +46,8 @@ TLS_FOLDER = "tls"
 """The run's certificates: below the run folder, which is two levels above a cell's."""
 
 
-STATISTICS = "kamailio.json"
-"""What Kamailio has counted, in the cell's folder."""
 STATISTICS_WITHIN_S = 10.0
-"""Seven questions over the loopback; Kamailio answers each within milliseconds."""
+"""Seven questions over the loopback, each answered within milliseconds."""
 
 
 class Stage:
@@ -75,7 +65,8 @@ class Stage:
         self._undo: list[Callable[[], Any]] = []
         self.client_node = cell.topology.only(Role.CLIENT).name
         self.server_node = cell.topology.only(Role.SERVER).name
-        self.serves_kamailio = cell.server.software is Software.KAMAILIO
+        self.client_program = client_of(cell)
+        self.server_program = server_of(cell)
         try:
             self._build(open_backend)
         except BaseException:
@@ -91,8 +82,8 @@ class Stage:
         self._undo.append(backend.close)
         self.network: Network = apply(operations, make=backend.make)
         self._undo.append(self.network.close)
-        if self.serves_kamailio:
-            loopback.take_up(self.network.namespaces[self.server_node])  # over which it is talked to
+        if self.server_program.needs_loopback:
+            loopback.take_up(self.network.namespaces[self.server_node])
         if self.cell.server.by_name:
             open_low_ports(self.network.namespaces[self.server_node])
         self.server = self._actor("server", backend, self.server_node, parts[self.server_node], OurLines())
@@ -103,21 +94,6 @@ class Stage:
         self.agings = [self._aging(name, box) for name, box in self.cell.middleboxes if not box.ages_in_kernel]
         self.captures = [self._capture(link.name) for link in self.cell.topology.links]
         self._impair()  # after the captures, which each wait for a packet of their own on the link
-
-    def _client_program(self) -> Program:
-        client = self.cell.client
-        if not client.is_own and not self.cell.wheel:
-            return pjsip_client.main
-        if not client.is_own:  # another release than this process has loaded: in an interpreter of its own
-            path = os.pathsep.join([self.cell.wheel, *(entry for entry in sys.path if entry)])
-            argv = (sys.executable, "-m", stdio.__name__, f"{pjsip_client.__name__}:main")
-            return Command(argv, {**os.environ, "PYTHONPATH": path})
-        environment = dict(client.environment)
-        if (
-            not client.image
-        ):  # a world's environment is the lab's own choice (`lab.worlds.host`), so it may be passed on
-            environment = {**os.environ, **environment}
-        return Command(client.command, environment, Path(self.cell.folder))
 
     def _impair(self) -> None:
         if not self.cell.impairments:
@@ -176,7 +152,6 @@ class Stage:
     def start_server(self) -> None:
         """Tell the server its part of the cell."""
         server = self.cell.server
-        folder = {"folder": str(self._folder)} if self.serves_kamailio else {}
         self.server.tell(
             "start",
             address=self.address_of_server,
@@ -195,14 +170,14 @@ class Stage:
             answers_crlf=server.answers_crlf,
             seed=self.cell.seed,
             mitigations=self._mitigations("server"),
-            **folder,
+            **self.server_program.start(self._folder),
         )
 
     async def server_statistics(self) -> None:
-        """Have Kamailio write what it has counted into the cell's folder."""
-        if self.serves_kamailio and not self.server.frozen:
+        """Have the server write what it has counted into the cell's folder, if it can."""
+        if self.server_program.statistics and not self.server.frozen:
             said = self.expectations.next(Statistics)
-            self.server.tell("statistics", file=STATISTICS)
+            self.server.tell("statistics", file=self.server_program.statistics)
             await self.expectations.within(STATISTICS_WITHIN_S, said, "the server's statistics")
 
     def start_client(self) -> None:
@@ -242,10 +217,9 @@ class Stage:
         return self._folder.parent.parent / TLS_FOLDER
 
     def _mitigations(self, side: str) -> list[Any]:
+        """Return what the strategy asks of a side, by the names in scenarios."""
         asked = [mitigation for mitigation in self.cell.strategy.mitigations if mitigation.side == side]
-        if side == "client" and self.cell.client.is_own:  # by the names in scenarios, not by our classes'
-            return [{**wire.to_json(mitigation), "kind": mitigation.kind} for mitigation in asked]
-        return [wire.to_json(mitigation) for mitigation in asked]
+        return [{**wire.to_json(mitigation), "kind": mitigation.kind} for mitigation in asked]
 
     @property
     def address_of_server(self) -> str:
@@ -253,29 +227,21 @@ class Stage:
         return str(self.cell.topology.address(self.server_node).ip)
 
     def _server_part(self) -> Part:
-        if self.serves_kamailio:
-            return Part(
-                program=kamailio.main,
-                log=self._folder / "server.out",
-                image=images.of_server(self.cell),
-                reads=(self.certificates,),
-                writes=tuple(self._folder / name for name in (CONFIGURATION, TLS_CONFIGURATION, LOG, STATISTICS)),
-            )
         return Part(
-            program=sip_server.main,
+            program=self.server_program.program(),
             log=self._folder / "server.out",
-            image=images.of_server(self.cell),
+            image=self.server_program.image,
             reads=(self.certificates,),
-            writes=(self._folder / "tls.keys",),
+            writes=self.server_program.writes(self._folder),
         )
 
     def _client_part(self) -> Part:
         return Part(
-            program=self._client_program(),
+            program=self.client_program.program(self.cell),
             log=self._folder / "client.out",
-            image=images.of_client(self.cell),
+            image=self.client_program.image(self.cell),
             reads=(self.certificates / "ca.pem", *(self._client_files if self.client_shows_certificate else ())),
-            writes=(self._folder / "client.log", self._folder / MEMORY_FILE),
+            writes=(self._folder / "client.log", *self.client_program.writes(self._folder)),
         )
 
     def _actor(self, role: str, backend: Backend, node: str, part: Part, ears: Ears) -> ActorLink:

@@ -105,7 +105,7 @@ class Timeline:
         subscribed = self._expectations.next(Subscribed)
         self._stage.start_client()
         said: set[asyncio.Future[Any]]
-        if self._cell.client.is_own:
+        if self._stage.client_program.offers is None:
             said = {client_ready, subscribed, gone}
             await asyncio.wait(said, timeout=READY_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
             offered = client_ready.result().event.mitigations or () if client_ready.done() else ()

@@ -28,6 +28,7 @@ class World:
         on_end: called once with what went wrong when the process ends; None if it was told to.
         patience_s: a world that runs a cell and says nothing for so long is frozen; None: it cannot freeze.
         job: what is done in each folder: ``module:function``, see ``lab.runner.crew``.
+        modules: what it imports once, before it forks.
         hears_end: whether the end of its input ends it. A guest's console does not pass that on.
     """
 
@@ -42,6 +43,7 @@ class World:
         patience_s: float | None,
         hears_end: bool,
         job: str,
+        modules: tuple[str, ...] = (),
     ) -> None:
         self._argv = argv
         self._environment = environment
@@ -50,6 +52,7 @@ class World:
         self._on_end = on_end
         self._patience_s = patience_s
         self._job = job
+        self._modules = modules
         self._cells: set[str] = set()
         self._stop_within = STOP_WITHIN_S if hears_end else 0.0
         self._process: asyncio.subprocess.Process | None = None
@@ -76,7 +79,9 @@ class World:
         assert self._process is not None
         assert self._process.stdin is not None
         self._cells.add(str(folder))
-        self._process.stdin.write(json.dumps({"job": self._job, "folder": str(folder)}).encode() + b"\n")
+        self._process.stdin.write(
+            json.dumps({"job": self._job, "folder": str(folder), "modules": self._modules}).encode() + b"\n"
+        )
 
     async def stop(self) -> None:
         """End the world and all cells in it, and wait until it is gone.

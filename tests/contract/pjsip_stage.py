@@ -17,8 +17,8 @@ from typing import Any
 
 from lab import certificates
 from lab.actors.channel import Lines
-from lab.actors.pjsip import client
-from lab.actors.sip_server import actor as sip_server
+from lab.clients.pjsip import client
+from lab.servers.scripted import actor as sip_server
 from lab.backends.netns import Process
 from lab.model.wire import to_json
 from lab.network import netns

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from lab import certificates
-from lab.actors.kamailio import actor, child
+from lab.servers.kamailio import actor, child
 from lab.mitigations.flow_timer import FlowTimer
 from lab.mitigations.refresh_subscription import RefreshSubscription
 from lab.mitigations.server_options import ServerOptions

@@ -14,9 +14,9 @@ import pytest
 
 from lab import certificates
 from lab.actors.channel import Channel
-from lab.actors.pjsip import client
-from lab.actors.pjsip.agent import UserAgent
-from lab.actors.pjsip.library import use_hosts_file_only
+from lab.clients.pjsip import client
+from lab.clients.pjsip.agent import UserAgent
+from lab.clients.pjsip.library import use_hosts_file_only
 from lab.mitigations import classes
 from lab.mitigations.base import ClientSide, TransportState
 from lab.mitigations.hold_transport import HoldTransport

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pjsua2.pjsua2 as pj
 import pytest
 
-from lab.actors.pjsip import client
-from lab.actors.pjsip.agent import UserAgent
+from lab.clients.pjsip import client
+from lab.clients.pjsip.agent import UserAgent
 from lab.mitigations import classes
 from lab.mitigations.adaptive import Adaptive
 from lab.mitigations.base import ClientSide

@@ -14,7 +14,7 @@ from lab.actors import wheels
 from lab.loader import catalogue
 from lab.mitigations.base import ClientSide
 from lab.mitigations.catalogue import unsupported
-from lab.model.pjsip import RELEASES
+from lab.clients.pjsip.releases import RELEASES
 from lab.model.scenario import Strategy
 from tests.contract.pjsip_stage import Actor, Stage
 
@@ -36,7 +36,7 @@ def program(wheel: Path) -> Callable[[socket.socket], None]:
         path = os.pathsep.join([str(wheel), *(entry for entry in sys.path if entry)])
         for fd in (0, 1):
             os.dup2(sock.fileno(), fd)
-        argv = (sys.executable, "-m", "lab.actors.stdio", "lab.actors.pjsip.client:main")
+        argv = (sys.executable, "-m", "lab.actors.stdio", "lab.clients.pjsip.client:main")
         os.execve(sys.executable, argv, {**os.environ, "PYTHONPATH": path})
 
     return main

@@ -20,8 +20,8 @@ from typing import Any
 import pytest
 
 from lab.actors.channel import Lines
-from lab.actors.sip_server import actor as sip_server
-from lab.actors.sip_server.flows import Flow, StreamFlow
+from lab.servers.scripted import actor as sip_server
+from lab.servers.scripted.flows import Flow, StreamFlow
 from lab.certificates import Certificates, make
 from lab.sip.fields import NameAddr
 from lab.sip.message import MalformedMessage, Request, Response, parse

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import docker
 import pytest
 
-from lab.actors.pjsip import client as pjsip_client
-from lab.actors.sip_server import actor as sip_server
+from lab.clients.pjsip import client as pjsip_client
+from lab.servers.scripted import actor as sip_server
 from lab.backends import daemon
 from lab.backends.base import Command, Part
 from lab.backends.docker import ContainerActor, DockerBackend

@@ -66,7 +66,7 @@ def test_what_each_is_for_is_there(kind: str, programs: list[str]) -> None:
 def test_the_server_is_ready_as_a_node_of_a_container() -> None:
     start: dict[str, Any] = {"do": "start", "address": "127.0.0.1", "ports": {"tcp": 5060, "udp": 5060}}
     start |= {"subscription_expires": 600, "registration_expires": 300, "notify_route": "flow", "answers_crlf": True}
-    actor = ["python", "-m", "lab.actors.stdio", "lab.actors.sip_server.actor:main"]
+    actor = ["python", "-m", "lab.actors.stdio", "lab.servers.scripted.actor:main"]
     run = ["docker", "run", "--rm", "-i", *BARE, image("server"), *actor]
     with subprocess.Popen(run, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None

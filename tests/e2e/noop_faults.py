@@ -12,10 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lab.actors.sip_server import flows
-from lab.actors.sip_server.connections import Connections
-from lab.actors.sip_server.names import Names
-from lab.actors.sip_server.server import SipServer
+from lab.servers.scripted import flows
+from lab.servers.scripted.connections import Connections
+from lab.servers.name_server import Names
+from lab.servers.scripted.server import SipServer
 from lab.backends import netns
 from lab.network import apply, conntrack, evict, losses, move
 from lab.network.netlink import Netlink

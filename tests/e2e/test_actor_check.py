@@ -50,7 +50,7 @@ def test_example(tmp_path: Path, clock: str, transport: str) -> None:
 @pytest.mark.parametrize("transport", ["udp", "tls"])
 def test_the_labs_own_client(tmp_path: Path, transport: str) -> None:
     """As a program of its own it does all there is, but for what only connections have."""
-    command = (sys.executable, "-m", "lab.actors.stdio", "lab.actors.pjsip.client:main")
+    command = (sys.executable, "-m", "lab.actors.stdio", "lab.clients.pjsip.client:main")
     status, findings = check(tmp_path, *command, transport=transport)
     assert status == 0
     lacks = {what for what, finding in findings.items() if not finding["seen"]}

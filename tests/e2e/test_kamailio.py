@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.actors.kamailio import child
+from lab.servers.kamailio import child
 from tests.e2e.lab_command import ROOT, run
 from tests.e2e.together import Cells, Virtually
 

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from lab.actors.channel import Channel, Lines
-from lab.actors.kamailio import child, log
-from lab.actors.kamailio.clients import Asked, Clients
-from lab.actors.kamailio.config import Certificates, Wanted, render, render_tls
-from lab.actors.kamailio.flows import Flow, Flows
-from lab.actors.sip_server.settings import Settings
+from lab.servers.kamailio import child, log
+from lab.servers.kamailio.clients import Asked, Clients
+from lab.servers.kamailio.config import Certificates, Wanted, render, render_tls
+from lab.servers.kamailio.flows import Flow, Flows
+from lab.servers.settings import Settings
 from lab.errors import HostNotCapable
 from lab.judge.verdict import why_unsupported
 from lab.loader.load import load

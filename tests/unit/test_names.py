@@ -10,7 +10,7 @@ import struct
 import pytest
 
 from lab.actors.channel import Channel
-from lab.actors.sip_server.names import TTL_S, Mode, Names, reply
+from lab.servers.name_server import TTL_S, Mode, Names, reply
 
 NAME, ADDRESS = "sip.example.com", "203.0.113.10"
 A, AAAA, SRV, TXT = 1, 28, 33, 16

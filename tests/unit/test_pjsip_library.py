@@ -8,8 +8,8 @@ import struct
 
 import pytest
 
-from lab.actors.pjsip.library import RELEASES, ConfigLayout, Library, Transport
-from lab.actors.pjsip.machine_code import rewrite
+from lab.clients.pjsip.library import RELEASES, ConfigLayout, Library, Transport
+from lab.clients.pjsip.machine_code import rewrite
 from lab.errors import LabFault
 
 TSX_AT = 52

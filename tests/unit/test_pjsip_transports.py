@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from lab.actors.pjsip.library import Transport
-from lab.actors.pjsip.transports import Transports
+from lab.clients.pjsip.library import Transport
+from lab.clients.pjsip.transports import Transports
 from lab.mitigations.base import TransportState
 
 CONNECTED, DISCONNECTED = TransportState.CONNECTED, TransportState.DISCONNECTED

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from lab.actors import protocol
-from lab.actors.protocol import EVENTS, LONGEST_LINE, LONGEST_TEXT, Broken, ClientLines, Kind, Said, read
+from lab.clients.protocol import EVENTS, LONGEST_LINE, LONGEST_TEXT, Broken, ClientLines, Kind, Said, read
 from lab.runner import actor_link
 from lab.runner.actor_link import ActorLink
 from lab.runner.record import Record

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from lab.actors.pjsip.sent import request_sent
+from lab.clients.pjsip.sent import request_sent
 from lab.judge import rewriting
 from lab.judge.story import Story
 from lab.model.middlebox import Middlebox, SipAlg

@@ -12,7 +12,7 @@ import pytest
 from lab.actors import wheels
 from lab.errors import HostNotCapable
 from lab.mitigations import classes
-from lab.model.pjsip import DEFAULT, RELEASES
+from lab.clients.pjsip.releases import DEFAULT, RELEASES
 
 PACKAGE = RELEASES["2.10"].package
 

@@ -47,7 +47,7 @@ async def move(number: int, fault: ClientMove, stage: Stage) -> Effect:
     if fault.told:
         said = stage.expectations.next(IpChanged)
         stage.client.tell("ip-changed")
-        if stage.cell.client.is_own:  # what it does with the news is its own affair
+        if not stage.client_program.tells_new_address:  # what it does with the news is its own affair
             await asyncio.wait({said}, timeout=TOLD_WITHIN_S)
         else:
             await stage.expectations.within(TOLD_WITHIN_S, said, "the client to take note of its new address")

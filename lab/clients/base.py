@@ -1,0 +1,67 @@
+"""What the lab knows of a client program: what it is called, what it can do, how it is started."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar
+
+from lab.backends.base import Program
+from lab.model.scenario import DEFAULT_PJSIP, Cell
+
+
+class ClientProgram(ABC):
+    """A client program; its folder has one instance, ``CLIENT``. What a derived class does not say holds as below."""
+
+    name: ClassVar[str]
+    """In scenarios; the folder has the same name."""
+    what: ClassVar[str]
+    """One line: what it is."""
+    modules: ClassVar[tuple[str, ...]] = ()
+    """What a world imports before it forks the processes of cells, so that each has it for nothing."""
+
+    # What it can do
+
+    offers: ClassVar[frozenset[str] | None] = None
+    """The kinds of mitigations it can do; None: it says so in ``ready``."""
+    asks_for_s: ClassVar[float | None] = None
+    """For how long it subscribes if nothing else is asked of it; None: unknown."""
+    does_more_than_asked: ClassVar[bool] = True
+    """It may ring, subscribe again or open connections of its own accord, so what it does is not known before a run."""
+    tells_failures: ClassVar[bool] = False
+    """It says in the record when a request of its has failed, so silence about one means that none has."""
+    tells_new_address: ClassVar[bool] = False
+    """It says ``ip-changed`` when it has been told of a new address."""
+
+    def unsupported(self, cell: Cell) -> str:
+        """Say why a cell cannot be had with it, but for its mitigations; empty if it can."""
+        return "" if cell.pjsip == DEFAULT_PJSIP else f"{cell.client.label} is not pjsip {cell.pjsip}"
+
+    # How it is started
+
+    @abstractmethod
+    def program(self, cell: Cell) -> Program:
+        """Return what is started in the client's node."""
+
+    @abstractmethod
+    def image(self, cell: Cell) -> str:
+        """Return the container image it runs in: a kind of ``lab.backends.images``, or the author's."""
+
+    def writes(self, folder: Path) -> tuple[Path, ...]:
+        """Return the files it writes below the cell's folder, besides its log."""
+        return ()
+
+    # What it needs of the machine
+
+    def prepare(self, cell: Cell, report: Callable[[str], None]) -> Cell:
+        """Return the cell with what must be fetched before it runs; ``report`` takes a sentence about that.
+
+        Raises:
+            HostNotCapable: it cannot be had on this machine.
+        """
+        return cell
+
+    def visible(self, cell: Cell) -> tuple[Path, ...]:
+        """Return the folders of this machine that it must see."""
+        return ()

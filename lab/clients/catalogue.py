@@ -1,0 +1,33 @@
+"""Which client programs there are: a folder each."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import cast
+
+from lab.clients.base import ClientProgram
+from lab.model.scenario import Cell
+
+DEFAULT = "pjsip"
+OWN = "own"
+"""The author's program, which a scenario names by its command or image."""
+
+
+@cache
+def names() -> tuple[str, ...]:
+    """Return their names in scenarios, the default first."""
+    found = sorted(path.parent.name for path in Path(__file__).parent.glob("*/__init__.py"))
+    return tuple(sorted(found, key=lambda name: name != DEFAULT))
+
+
+@cache
+def find(name: str) -> ClientProgram:
+    """Return the program of that name; imports nothing of it but its description."""
+    return cast("ClientProgram", import_module(f"{__package__}.{name}").CLIENT)
+
+
+def client_of(cell: Cell) -> ClientProgram:
+    """Return the client program of a cell."""
+    return find(cell.client.kind)

@@ -1,0 +1,82 @@
+"""The real pjsip, as pjsua2-python packages it: the lab's own client."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+from lab.backends.base import Command, Main, Program
+from lab.clients.base import ClientProgram
+from lab.clients.pjsip import wheels
+from lab.clients.pjsip.releases import DEFAULT, RELEASES
+from lab.model.scenario import Cell
+
+IMAGE = "client"
+MEMORY_FILE = "client-memory.json"
+"""In the cell's folder: what mitigations remember beyond the client's life."""
+_ACTOR = "lab.clients.pjsip.client"
+
+
+class Pjsip(ClientProgram):
+    """pjsip."""
+
+    name = "pjsip"
+    what = "pjsip through pjsua2, one process driven by events alone"
+    modules = (_ACTOR,)
+    asks_for_s = 600.0  # PJSIP_PRES_DEFAULT_EXPIRES
+    does_more_than_asked = False
+    tells_failures = True
+    tells_new_address = True
+
+    @property
+    def offers(self) -> frozenset[str]:  # type: ignore[override]  # worked out when asked for: it imports every mitigation
+        """All mitigations of the client's side, as far as its release has them."""
+        from lab.mitigations.catalogue import client_kinds
+
+        return client_kinds()
+
+    def unsupported(self, cell: Cell) -> str:
+        """Say what the release lacks: a transport, or what a mitigation needs."""
+        release = RELEASES[cell.pjsip]
+        if cell.transport.value not in release.transports:
+            built = f"pjsip {cell.pjsip}, as pjsua2-python {release.package} has it, is built"
+            return f"{built} without {cell.transport.value.upper()}"
+        for one in cell.strategy.mitigations:
+            if one.kind in release.lacks:
+                return f"{one.kind} cannot be had with pjsip {cell.pjsip}: {release.lacks[one.kind]}"
+        return ""
+
+    def program(self, cell: Cell) -> Program:
+        """See `ClientProgram`; another release than this process has loaded needs an interpreter of its own."""
+        if not cell.wheel:
+            main: Main = import_module(_ACTOR).main
+            return main
+        path = os.pathsep.join([cell.wheel, *(entry for entry in sys.path if entry)])
+        argv = (sys.executable, "-m", "lab.actors.stdio", f"{_ACTOR}:main")
+        return Command(argv, {**os.environ, "PYTHONPATH": path})
+
+    def image(self, cell: Cell) -> str:
+        """See `ClientProgram`."""
+        return IMAGE
+
+    def writes(self, folder: Path) -> tuple[Path, ...]:
+        """See `ClientProgram`."""
+        return (folder / MEMORY_FILE,)
+
+    def prepare(self, cell: Cell, report: Callable[[str], None]) -> Cell:
+        """See `ClientProgram`: fetch the release, unless it is the one installed with the lab."""
+        if cell.pjsip == DEFAULT:
+            return cell
+        folder = wheels.find_or_fetch(RELEASES[cell.pjsip].package, report)
+        return dataclasses.replace(cell, wheel=str(folder))
+
+    def visible(self, cell: Cell) -> tuple[Path, ...]:
+        """See `ClientProgram`."""
+        return (Path(cell.wheel),) if cell.wheel else ()
+
+
+CLIENT = Pjsip()

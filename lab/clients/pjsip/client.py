@@ -1,0 +1,84 @@
+"""The client actor: one process, one pjsip user agent.
+
+Commands: ``start`` (fields of ``Settings``, and ``mitigations``), ``stop``, ``ip-changed``. Its events are the client's
+in ``lab.record.events``; ``subscribed`` comes once: the account is set up, and a NOTIFY with state active has come.
+
+Misuse of pjsip aborts the process; the last lines are then in the log and on stderr. A failure of ours ends it with the
+exit status of a lab fault.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+from lab.actors.channel import Channel, Lines
+from lab.clients.pjsip.agent import UserAgent
+from lab.clients.pjsip.receiver import Receiver
+from lab.clients.pjsip.settings import Settings
+from lab.errors import LabFault
+from lab.mitigations import classes
+from lab.mitigations.base import ClientSide, Mitigation
+from lab.model import wire
+from lab.model.scenario import Account, Transport
+
+_RECEIVE_SIZE = 65536
+
+
+def main(sock: socket.socket) -> None:
+    """Be the client until ``stop`` or the end of the socket."""
+    run(sock, classes())
+
+
+def run(sock: socket.socket, kinds: Mapping[str, type[Mitigation]]) -> None:
+    """Like ``main``, with the given mitigation classes by kind."""
+    faulthandler.enable()
+    lines = Lines()
+    command, *others = _first_commands(sock, lines)
+    agent = UserAgent(Channel(sock), _settings(command))
+    for data in command["mitigations"]:
+        kind = kinds[data["kind"]]
+        mitigation = wire.from_json(kind, {**data, "kind": kind.__name__})
+        assert isinstance(mitigation, ClientSide)  # what the server does is told to the server
+        mitigation.attach(agent)
+    agent.start()
+
+    def on_data(data: bytes) -> None:
+        if not data:
+            os._exit(0)  # the runner is gone, and with it everybody who could care
+        _obey(agent, lines.feed(data))
+
+    receiver = Receiver(agent.library, sock, on_data)
+    _obey(agent, others)
+    agent.run()
+    receiver.close()
+    agent.close()
+
+
+def _first_commands(sock: socket.socket, lines: Lines) -> list[dict[str, Any]]:
+    while data := sock.recv(_RECEIVE_SIZE):
+        if commands := lines.feed(data):
+            return commands
+    os._exit(0)
+
+
+def _settings(command: dict[str, Any]) -> Settings:
+    if command.get("do") != "start":
+        raise LabFault("client", detail=f"the first command is `start`, not {command!r}")
+    fields = {key: value for key, value in command.items() if key not in ("do", "mitigations")}
+    fields.update(transport=Transport(command["transport"]), account=Account(command["account"]))
+    return Settings(**fields)
+
+
+def _obey(agent: UserAgent, commands: list[dict[str, Any]]) -> None:
+    for command in commands:
+        match command.get("do"):
+            case "stop":
+                agent.stop()
+            case "ip-changed":
+                agent.ip_changed()
+            case _:
+                raise LabFault("client", detail=f"unknown command {command!r}")

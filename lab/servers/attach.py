@@ -1,0 +1,29 @@
+"""Hooks the mitigations of the server's side into a server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lab.errors import LabFault
+from lab.mitigations import classes
+from lab.mitigations.base import Server, ServerSide
+from lab.model import wire
+
+
+def attach_all(server: Server, mitigations: Iterable[Mapping[str, Any]]) -> None:
+    """Hook mitigations into a server, before it starts.
+
+    Args:
+        server: what they see.
+        mitigations: as JSON, with their kind.
+
+    Raises:
+        LabFault: one of them is the client's.
+    """
+    for data in mitigations:
+        kind = classes()[data["kind"]]
+        mitigation = wire.from_json(kind, {**data, "kind": kind.__name__})
+        if not isinstance(mitigation, ServerSide):
+            raise LabFault("starting the server", detail=f"{data['kind']} is the client's")
+        mitigation.attach(server)

@@ -1,0 +1,68 @@
+"""Kamailio as the SIP server: a child process, what it logs, and its JSON-RPC interface.
+
+``actor`` is the process the runner talks to, ``server`` turns commands into requests to Kamailio and its log into
+events; ``config`` writes its configuration, ``log`` reads its log, ``rpc`` speaks to it, ``child`` starts and kills it.
+
+Commands and events are those of ``lab.servers.scripted``, but for what Kamailio cannot do or does not tell:
+
+- ``answer`` and ``certificate`` do not exist, nor ``go-down`` with ``keeps_state``; see ``lacks`` below.
+- A flow is noticed by its first SIP message; one that carries none has no ``flow`` events. ``crlf-ping`` is not told:
+  the pong is sent by Kamailio's core.
+- ``statistics`` {file} is a command of its own: counters and open connections, into a file of the cell's folder.
+
+Times are Kamailio's own, taken where it logs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any, ClassVar
+
+from lab.backends.base import Main
+from lab.servers.base import ServerProgram
+
+_ACTOR = "lab.servers.kamailio.actor"
+CONFIGURATION, TLS_CONFIGURATION, LOG = "kamailio.cfg", "tls.cfg", "server.log"
+"""In the cell's folder."""
+
+
+class Kamailio(ServerProgram):
+    """Kamailio."""
+
+    name = "kamailio"
+    what = "Kamailio, as installed on the host; see docs/kamailio.md"
+    modules = (_ACTOR,)
+    lacks: ClassVar[Mapping[str, str]] = {
+        "server-crlf": "Kamailio sends no CRLF of its own over a connection, it only answers the client's",
+        "mute": "Kamailio cannot be told to leave requests unanswered",
+        "late": "Kamailio cannot be told to answer late",
+        "keep-state": "Kamailio keeps its state in memory here, so a restart loses it",
+        "connect-from-moved-address": "Kamailio listens on both addresses, but is not told from which to connect",
+    }
+    image = "kamailio"
+    needs_loopback = True
+    statistics = "kamailio.json"
+
+    def program(self) -> Main:
+        """See `ServerProgram`."""
+        main: Main = import_module(_ACTOR).main
+        return main
+
+    def start(self, folder: Path) -> dict[str, Any]:
+        """See `ServerProgram`."""
+        return {"folder": str(folder)}
+
+    def writes(self, folder: Path) -> tuple[Path, ...]:
+        """See `ServerProgram`."""
+        return tuple(folder / name for name in (CONFIGURATION, TLS_CONFIGURATION, LOG, self.statistics))
+
+    def check_host(self) -> None:
+        """See `ServerProgram`."""
+        from lab.servers.kamailio.child import check_host
+
+        check_host()
+
+
+SERVER = Kamailio()

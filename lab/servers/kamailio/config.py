@@ -1,0 +1,119 @@
+"""Kamailio's configuration for one cell: a template, what the cell asks for in front of it, and TLS apart. Pure.
+
+TLS has a file of its own, because that is what Kamailio can read again while it runs.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from lab.servers.kamailio import TLS_CONFIGURATION
+from lab.servers.settings import Settings
+from lab.sip.call import silent_sdp
+
+TEMPLATE = Path(__file__).with_name("template.cfg")
+
+RPC_PORT = 5098
+"""Of the JSON-RPC interface, on the loopback of the server's own network stack."""
+
+FOREVER_S = 100_000_000
+"""More than three years; Kamailio counts sixteenths of a second in 32 bits, half of which is 134 million seconds."""
+
+
+class Wanted(NamedTuple):
+    """What the mitigations of the server's side ask for.
+
+    Attributes:
+        subscription_expires: granted at most.
+        outbound: support SIP outbound.
+        flow_timer: the value of Flow-Timer, 0: none.
+    """
+
+    subscription_expires: int
+    outbound: bool = False
+    flow_timer: int = 0
+
+
+class Certificates(NamedTuple):
+    """What TLS clients meet.
+
+    Attributes:
+        expired: they are shown the certificate that has expired.
+        listed: theirs are looked up in the revocation list.
+    """
+
+    expired: bool = False
+    listed: bool = False
+
+
+def render(settings: Settings, wanted: Wanted, folder: Path) -> str:
+    """The configuration file; the same for the same arguments.
+
+    Args:
+        settings: as for the scripted server.
+        wanted: what the mitigations ask for.
+        folder: the cell's, where the file about TLS is.
+    """
+    by_flow = settings.notify_route == "flow"
+    head = ["#!KAMAILIO", "# Written by the lab for one cell."]
+    if "tls" in settings.ports:
+        head += ["#!define WITH_TLS", "enable_tls=yes"]
+    if by_flow:
+        head.append("#!define BY_FLOW")
+    addresses = (settings.address, *settings.further)
+    head += [f"listen={transport}:{each}:{port}" for each in addresses for transport, port in settings.ports.items()]
+    values = {
+        "ADDRESS": settings.address,
+        "ANSWERS_CRLF": _word(settings.answers_crlf),
+        "FLOW_TIMER": str(wanted.flow_timer),
+        "FOREVER": str(FOREVER_S),
+        "NO_CONNECT": _word(by_flow),
+        "OUTBOUND_MODE": str(int(wanted.outbound)),
+        "REGISTRATION_EXPIRES": str(round(settings.registration_expires)),
+        "RPC_PORT": str(RPC_PORT),
+        "SDP": silent_sdp(settings.address).decode().replace("\r\n", "\\r\\n"),
+        "SUBJECT": "$(tls_peer_subject_cn{s.encode.base64})" if settings.client_ca else "",
+        "SUBSCRIPTION_EXPIRES": str(wanted.subscription_expires),
+        "TLS_CONFIGURATION": _quoted(str(folder / TLS_CONFIGURATION)),
+        "UDP_PORT": str(settings.ports["udp"]),
+    }
+    body = TEMPLATE.read_text("utf-8")
+    for name, value in values.items():
+        body = body.replace(f"@{name}@", value)
+    return "\n".join(head) + "\n\n" + body
+
+
+def render_tls(settings: Settings, certificates: Certificates) -> str:
+    """What Kamailio's TLS module reads at its start, and again when it is told to.
+
+    Connections that Kamailio opens itself, to a client's contact, verify nothing.
+    """
+    certificate = settings.expired if certificates.expired else settings.certificate
+    lines = [
+        "[server:default]",
+        "method = TLSv1.2+",
+        f'certificate = "{_quoted(certificate or "")}"',
+        f'private_key = "{_quoted(settings.key or certificate or "")}"',
+    ]
+    if settings.client_ca is not None:
+        lines += [f'ca_list = "{_quoted(settings.client_ca)}"', "verify_certificate = yes", "require_certificate = yes"]
+    if certificates.listed:
+        lines.append(f'crl = "{_quoted(settings.revoked or "")}"')
+    lines += ["", "[client:default]", "method = TLSv1.2+", "verify_certificate = no", "require_certificate = no"]
+    return "\n".join(lines) + "\n"
+
+
+def itself(settings: Settings) -> str:
+    """The way of Kamailio's requests to itself, as its log has it."""
+    own = f"{settings.address}:{settings.ports['udp']}"
+    return f"udp:{own}/{own}"
+
+
+def _word(yes: bool) -> str:  # noqa: FBT001  (the value is what it is about)
+    return "yes" if yes else "no"
+
+
+def _quoted(text: str) -> str:
+    """As it must stand between double quotes."""
+    return text.replace("\\", "\\\\").replace('"', '\\"')

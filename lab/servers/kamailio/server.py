@@ -1,0 +1,412 @@
+"""Kamailio as a server that does what the runner says: commands become requests to it, its log becomes events."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, Literal
+
+from lab.actors.channel import Channel
+from lab.errors import LabFault
+from lab.model.endpoint import Endpoint
+from lab.record import events
+from lab.record.events import Obeyed, ResponseSent, ServerReady, Statistics
+from lab.servers.attach import attach_all
+from lab.servers.kamailio import CONFIGURATION, LOG, TLS_CONFIGURATION, log
+from lab.servers.kamailio.child import Child
+from lab.servers.kamailio.clients import REMOVES, Asked, Clients
+from lab.servers.kamailio.config import Certificates, Wanted, itself, render, render_tls
+from lab.servers.kamailio.flows import Flow, Flows
+from lab.servers.kamailio.log import Handshakes, Told
+from lab.servers.kamailio.probes import NO_VALUE, Probes
+from lab.servers.kamailio.rpc import Rpc
+from lab.servers.keepalives import KeepAlives
+from lab.servers.name_server import Mode, Names
+from lab.servers.settings import Settings
+from lab.sip.fields import parameters
+from lab.sip.message import Request
+from lab.sip.sender import sender
+from lab.sip.transaction import TIMER_F
+
+READY_WITHIN_S = 30.0
+"""Kamailio starts in less than a second on an idle machine."""
+
+LOGGED_LATE_S = 60.0
+"""A line that seems older than this was written by another clock; then the moment of reading counts."""
+
+STATISTICS = ("core.version", "core.uptime", "core.tcp_list", "tls.list", "tm.stats", "ul.dump")
+
+
+_ENDS = {"closed": "fin", "reset": "Connection reset by peer", "gone": "not told"}
+"""How a connection ended, by what Kamailio calls it: ``gone`` is its timeout route, which it also takes when its own
+farewell comes too late for a peer that has closed."""
+
+
+class KamailioServer:
+    """The server, from ``start`` on. Runs in an event loop; all methods are called from it.
+
+    Args:
+        settings: as for the scripted server.
+        folder: the cell's, where configuration and log go.
+        channel: takes events.
+        fail: takes an exception that ends the actor.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        folder: Path,
+        channel: Channel,
+        loop: asyncio.AbstractEventLoop,
+        fail: Callable[[BaseException], None],
+    ) -> None:
+        if "udp" not in settings.ports:
+            raise LabFault("starting Kamailio", detail="it needs UDP, over which it publishes to itself")
+        self.address = settings.address
+        self.by_flow = settings.notify_route == "flow"
+        self.channel = channel
+        self.rpc: Rpc
+        self._settings = settings
+        self._folder = folder
+        self._loop = loop
+        self._fail = fail
+        self._wanted = Wanted(round(settings.subscription_expires))
+        self._names = Names(settings.name, settings.address, channel, loop) if settings.name else None
+        self._keepalives = KeepAlives(loop)
+        attach_all(self, settings.mitigations)
+        self.flows = Flows(channel, self._flow_ended)
+        self.clients = Clients(
+            channel,
+            registration_expires=round(settings.registration_expires),
+            outbound=self._wanted.outbound,
+            on_change=self._in_use,
+        )
+        self._probes = Probes(self)
+        self._certificates = Certificates()
+        self._handshakes = Handshakes()
+        self._child: Child | None = None
+        self._began: asyncio.Future[None] = loop.create_future()
+        self._registering: dict[tuple[str, int], Asked] = {}  # by Call-ID and CSeq; not answered yet
+        self._subscribing: dict[str, Asked] = {}  # by Call-ID; no NOTIFY has followed yet
+        self._newest: dict[str, int] = {}  # CSeq of the newest SUBSCRIBE, by Call-ID
+        self._closing: set[str] = set()  # ids of flows that Kamailio has been told to end
+        self._working: set[asyncio.Task[None]] = set()
+        self._count = 0
+
+    # What mitigations see: see `Server`
+
+    def limit_subscriptions(self, expires: float) -> None:  # noqa: D102
+        shortest = min(self._wanted.subscription_expires, round(expires))
+        self._wanted = self._wanted._replace(subscription_expires=shortest)
+
+    def support_outbound(self, *, flow_timer: float | None = None) -> None:  # noqa: D102
+        timer = self._wanted.flow_timer if flow_timer is None else round(flow_timer)
+        self._wanted = self._wanted._replace(outbound=True, flow_timer=timer)
+
+    def keep_alive(self, interval: float, send: Callable[[str], None]) -> None:  # noqa: D102
+        self._keepalives.add(interval, send)
+
+    def send_options(self, flow: str) -> None:  # noqa: D102
+        over = self.flows.get(flow)
+        assert over is not None  # it is in use
+        self._probes.options(over, TIMER_F)
+
+    def send_crlf(self, flow: str) -> None:  # noqa: D102
+        raise LabFault("keeping a flow alive", detail="Kamailio sends no CRLF of its own")
+
+    def _in_use(self) -> None:
+        """Tell the keep-alives which flows are in use."""
+        self._keepalives.in_use({flow for flow in self.clients.flows() if self.flows.get(flow) is not None})
+
+    # Commands
+
+    async def listen(self) -> None:
+        """Have names answered, start Kamailio and say that the server is ready.
+
+        Raises:
+            LabFault: it does not start.
+            OSError: the name server's address cannot be bound.
+        """
+        if self._names is not None:
+            self._names.listen()
+        await self._start()
+
+    async def _start(self) -> None:
+        configuration = self._folder / CONFIGURATION
+        configuration.write_text(render(self._settings, self._wanted, self._folder), encoding="utf-8")
+        self._write_tls()
+        self._began = self._loop.create_future()
+        self._child = Child(configuration, self._folder / LOG, self._loop, on_line=self._line, on_end=self._died)
+        try:
+            await asyncio.wait_for(self._began, READY_WITHIN_S)
+        except asyncio.TimeoutError:
+            raise LabFault("starting Kamailio", detail=self._child.last_lines()) from None
+        self.rpc = Rpc(self._loop)
+        await self.rpc.call("core.version")
+        self.channel.emit(ServerReady(ports=self._settings.ports))
+
+    def close(self) -> None:
+        """End everything in order."""
+        for task in self._working:
+            task.cancel()
+        if self._child is not None:
+            self._child.end()
+            self._child = None
+        if self._names is not None:
+            self._names.close()
+
+    def kill(self) -> None:
+        """End everything at once."""
+        if self._child is not None:
+            self._child.kill()
+            self._child = None
+
+    def notify(self, probe: str, within: float) -> None:
+        """Have a NOTIFY sent with ``probe`` as its note in the newest subscription."""
+        self._probes.notify(probe, within)
+
+    def probe(self, kind: Literal["options", "message"], probe: str, within: float) -> None:
+        """Have OPTIONS or MESSAGE sent outside any dialog."""
+        self._probes.single(kind, probe, within)
+
+    def invite(self, probe: str, within: float, hold: float, *, ring: float = 0.0) -> None:
+        """Have a call made and held, after ringing."""
+        self._probes.invite(probe, within, hold, ring)
+
+    def close_newest(self) -> None:
+        """Have the flow of the newest subscription ended in order, if there is one."""
+        subscription = self.clients.newest_subscription()
+        flow = None if subscription is None else self.flows.get(subscription.flow)
+        if flow is not None and flow.transport != "udp":  # which has no end
+            self._closing.add(flow.id)
+            self.do(self._close(flow))
+        self.channel.emit(Obeyed(do="close", flow=None if flow is None else flow.id))
+
+    async def _close(self, flow: Flow) -> None:
+        headers = f"From: <sip:{self.address}>\r\nTo: <sip:{self.address}>\r\nContent-Type: text/plain\r\n"
+        uri = f"sip:lab-close@{self.address}"
+        way = (self.own("udp"), self.socket("udp"))
+        await self.rpc.call("tm.t_uac_start", "MESSAGE", uri, *way, headers, str(flow.connection))
+        self.flows.ended(flow.name, "closed", "by server", at=None)
+
+    def go_down(self) -> None:
+        """Kill Kamailio; what it knew is lost."""
+        self.kill()
+        self.rpc.close()
+        self.flows.all_ended("server gone")
+        self._probes.forget()
+        self.clients.forget()
+        self._registering.clear()
+        self._subscribing.clear()
+        self._newest.clear()
+        self.channel.emit(Obeyed(do="go-down"))
+
+    async def come_up(self) -> None:
+        """Start it again.
+
+        Raises:
+            LabFault: it does not start.
+        """
+        self.channel.emit(Obeyed(do="come-up"))
+        await self._start()
+
+    async def serve_certificate(self, *, expired: bool) -> None:
+        """From now on, new TLS connections meet the expired certificate, or the valid one again.
+
+        Raises:
+            LabFault: Kamailio does not take it.
+        """
+        await self._change(self._certificates._replace(expired=expired))
+        self.channel.emit(Obeyed(do="certificate"))
+
+    def answer_names(self, mode: Mode) -> None:
+        """From now on, the name server beside it answers like this."""
+        if self._names is not None:
+            self._names.answer(mode)
+        self.channel.emit(Obeyed(do="names", mode=mode.value))
+
+    def move_name(self, address: str) -> None:
+        """From now on, the name means this address, on which Kamailio listens, too."""
+        was = "" if self._names is None else self._names.move(address)
+        self.channel.emit(Obeyed(do="move-name", was=was))
+
+    async def heed_revocation(self, *, listed: bool) -> None:
+        """From now on, new TLS connections are refused to who is on the revocation list, or that is forgotten.
+
+        Raises:
+            LabFault: Kamailio does not take it.
+        """
+        await self._change(self._certificates._replace(listed=listed))
+        self.channel.emit(Obeyed(do="revocation"))
+
+    async def _change(self, certificates: Certificates) -> None:
+        self._certificates = certificates
+        self._write_tls()
+        if self._child is not None:  # else it reads the file when it comes up
+            await self.rpc.call("tls.reload")
+
+    def _write_tls(self) -> None:
+        text = render_tls(self._settings, self._certificates)
+        (self._folder / TLS_CONFIGURATION).write_text(text, encoding="utf-8")
+
+    async def statistics(self, file: str) -> None:
+        """Write counters and connections to a file of the cell's folder, and say so."""
+        told: dict[str, Any] = {}
+        if self._child is not None:
+            for method in STATISTICS:
+                try:
+                    told[method] = await self.rpc.call(method)
+                except LabFault as problem:  # noqa: PERF203  (what a module that is not loaded would have said)
+                    told[method] = str(problem)
+            counters = await self.rpc.call("stats.get_statistics", "all")
+            told["statistics"] = {name: int(value) for name, _, value in (line.partition(" = ") for line in counters)}
+        (self._folder / file).write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+        some = told.get("statistics", {})
+        self.channel.emit(
+            Statistics(
+                file=file,
+                connections=len(told.get("core.tcp_list") or ()),
+                requests=some.get("core:rcv_requests", 0),
+                replies=some.get("core:rcv_replies", 0),
+            )
+        )
+
+    # What the log says
+
+    def _line(self, line: bytes) -> None:  # noqa: C901  (one case per word)
+        told = log.parse(line)
+        if told is None:
+            refused = self._handshakes.read(line)
+            if refused is not None:
+                self.flows.refused(refused.flow, refused.reason)
+            return
+        at = _moment(told)
+        match told.what:
+            case "ready":
+                if not self._began.done():
+                    self._began.set_result(None)
+            case "request":
+                self._request(told, at)
+            case "response":
+                self._response(told, at)
+            case "registered":
+                asked = self._registering.get((told.get("call_id"), told.number("cseq")))
+                if asked is not None:
+                    self.clients.registered(asked)
+            case "sending":
+                self._sending(told, at)
+            case "reply":
+                self._reply(told, at)
+            case "notified":
+                if told.number("code") in REMOVES:
+                    self.clients.unsubscribed(told.get("call_id"), "terminated", at=at)
+            case "closed" | "reset" | "gone" as state:
+                self._ended(told, state, at)
+            case "expired":
+                self.clients.unregistered(told.get("aor"), told.get("contact"), at=at)
+
+    def _request(self, told: Told, at: float) -> None:
+        flow = self.flows.seen(told.get("flow"), told.number("connection"), at=at, subject=told.get("subject"))
+        method, call_id, cseq = told.get("method"), told.get("call_id"), told.number("cseq")
+        headers = tuple((name.capitalize(), told.get(name)) for name in ("via", "contact"))
+        said = sender(Request(method=method, uri=told.get("aor"), headers=headers))
+        event = events.Request(
+            method=method,
+            flow=flow.id,
+            peer=flow.peer,
+            call_id=call_id,
+            cseq=cseq,
+            via=said.via,
+            contact=said.contact,
+        )
+        self.channel.emit(event, at=at)
+        asked = Asked(
+            flow.id, flow.transport, flow.peer, call_id,
+            told.get("aor"), told.get("contact"), told.get("expires"), at,
+        )  # fmt: skip
+        if method == "REGISTER":
+            self._registering[call_id, cseq] = asked
+        elif method == "SUBSCRIBE" and cseq > self._newest.get(call_id, -1):  # else it was sent again, over UDP
+            self._newest[call_id] = cseq
+            self._subscribing[call_id] = asked
+        self._probes.request(flow, told)
+
+    def _response(self, told: Told, at: float) -> None:
+        code, method, call_id = told.number("code"), told.get("method"), told.get("call_id")
+        flow = self.flows.seen(told.get("flow"), told.number("connection"), at=at)
+        self.channel.emit(ResponseSent(method=method, code=code, flow=flow.id), at=at)
+        self._registering.pop((call_id, told.number("cseq")), None)
+        if method == "SUBSCRIBE":
+            self._subscribing.pop(call_id, None)  # what was not followed by a NOTIFY has been refused
+
+    def _sending(self, told: Told, at: float) -> None:
+        self._probes.sending(told, at=at)
+        if told.get("method") != "NOTIFY":
+            return
+        call_id, (state, _, rest) = told.get("call_id"), told.get("state").partition(";")
+        asked = self._subscribing.pop(call_id, None)
+        if asked is not None:  # the NOTIFY that follows a SUBSCRIBE says what was granted, before the client knows it
+            granted = dict(parameters(f";{rest}")).get("expires") if state == "active" else None
+            self.clients.subscribed(asked, int(granted or 0), at=at)
+        elif state == "terminated":
+            self.clients.unsubscribed(call_id, "expired", at=at)
+
+    def _reply(self, told: Told, at: float) -> None:
+        name = told.get("flow")
+        if name == itself(self._settings):
+            self._probes.own_reply(told)
+        else:
+            flow = self.flows.seen(name, told.number("connection"), at=at, answered=True)
+            self._probes.reply(flow, told, at=at)
+
+    def _ended(self, told: Told, state: str, at: float) -> None:
+        flow = self.flows.named(told.get("flow"))
+        if flow is not None:
+            by_us = flow.id in self._closing
+            reason = "by server" if by_us else _ENDS[state]
+            self.flows.ended(told.get("flow"), "reset" if state == "reset" and not by_us else "closed", reason, at=at)
+
+    def _flow_ended(self, flow: Flow) -> None:
+        self._probes.flow_ended(flow)
+        self._in_use()
+
+    def _died(self, how: str) -> None:
+        self._child = None
+        self._fail(LabFault("running Kamailio", detail=how))
+
+    # What its parts need: see `probes.Origin`
+
+    def own(self, transport: str, flow: str = "") -> str:  # noqa: D102
+        parameter = "" if transport == "udp" else f";transport={transport}"
+        return f"sip:{self._end(transport, flow)}{parameter}"
+
+    def socket(self, transport: str, flow: str = "") -> str:  # noqa: D102
+        return f"udp:{self._end(transport, flow)}" if transport == "udp" else NO_VALUE
+
+    def _end(self, transport: str, flow: str) -> Endpoint:
+        known = self.flows.get(flow)
+        return Endpoint(self.address if known is None else known.own.host, self._settings.ports[transport])
+
+    def new(self, prefix: str) -> str:  # noqa: D102
+        self._count += 1
+        return f"{prefix}{self._settings.seed:x}-{self._count}"
+
+    def do(self, work: Coroutine[Any, Any, None]) -> None:  # noqa: D102
+        task = self._loop.create_task(work)
+        self._working.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._working.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None and self._child is not None:
+            self._fail(error)
+
+
+def _moment(told: Told) -> float:
+    """When a line was written, on CLOCK_MONOTONIC."""
+    now = time.monotonic()
+    moment = told.at + now - time.time()
+    return moment if now - LOGGED_LATE_S <= moment <= now else now

@@ -1,0 +1,69 @@
+"""Says in the record how a probe stands, for whichever server sends it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from lab.actors.channel import Channel
+from lab.model.endpoint import Endpoint
+from lab.record.events import Probe, ProbeKindName, ProbeState
+
+
+class FlowName(Protocol):
+    """A flow, as far as a probe's line names it."""
+
+    @property
+    def id(self) -> str:
+        """Its name in the record."""
+
+    @property
+    def endpoint(self) -> Endpoint | None:
+        """The client's end of it; None: unknown."""
+
+
+class ProbeReport:
+    """Says how one probe stands; the first fate is the last.
+
+    Attributes:
+        over: whether it has been answered or has failed.
+    """
+
+    def __init__(self, channel: Channel, probe: str, kind: ProbeKindName) -> None:
+        self._channel = channel
+        self._probe = probe
+        self._kind = kind
+        self.over = False
+
+    def say(
+        self,
+        state: ProbeState,
+        flow: FlowName | None,
+        *,
+        code: int | None = None,
+        reason: str = "",
+        lost: str | None = None,
+        at: float | None = None,
+    ) -> None:
+        """Say one state, unless it is over.
+
+        Args:
+            state: see `Probe`.
+            flow: the one it takes.
+            code: status code of the answer.
+            reason: why it failed.
+            lost: name of the flow that it should have taken and that is not there.
+            at: when (CLOCK_MONOTONIC); None: now.
+        """
+        if self.over:
+            return
+        self.over = state in ("answered", "failed")
+        event = Probe(
+            probe=self._probe,
+            kind=self._kind,
+            state=state,
+            code=code,
+            flow=lost if flow is None else flow.id,
+            peer=None if flow is None else flow.endpoint,
+            reason=reason,
+        )
+        self._channel.emit(event, at=at)

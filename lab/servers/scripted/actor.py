@@ -1,0 +1,74 @@
+"""The scripted SIP server as a process: commands in, the server's life."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any
+
+from lab.actors.channel import Channel
+from lab.errors import LabFault
+from lab.servers.command_loop import CommandLoop
+from lab.servers.name_server import Mode
+from lab.servers.scripted.server import Manner, SipServer
+from lab.servers.settings import Settings
+
+
+class _Actor:
+    """The process: what each command means."""
+
+    def __init__(self, sock: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
+        self._channel = Channel(sock)
+        self._loop = loop
+        self._commands = CommandLoop(sock, loop, doing="serving SIP", obey=self._obey)
+        self._server: SipServer | None = None
+
+    async def run(self) -> None:
+        """Serve until told to stop, or the runner is gone."""
+        if await self._commands.run() and self._server is not None:
+            self._server.close()
+            await asyncio.sleep(0)  # transports close their sockets in the next turn of the loop
+
+    def _obey(self, command: dict[str, Any]) -> None:  # noqa: C901  (one case per command)
+        match command, self._server:
+            case {"do": "start"}, None:
+                self._server = SipServer(Settings.read(command), self._channel, self._loop)
+                self._commands.begin(self._server.listen())
+            case {"do": "notify", "probe": str(probe), "within": within}, SipServer() as server:
+                server.notify(probe, within)
+            case {"do": "options" | "message" as kind, "probe": str(probe), "within": within}, SipServer() as server:
+                server.probe(kind, probe, within)
+            case {"do": "invite", "probe": str(probe), "within": within, "hold": hold, **more}, SipServer() as server:
+                server.probe("invite", probe, within, hold, ring=more.get("ring", 0.0))
+            case {"do": "close"}, SipServer() as server:
+                server.close_newest()
+            case {"do": "answer", "mode": "at-once" | "late" | "mute" as mode, "by": by}, SipServer() as server:
+                server.answer(Manner(mode, by or 0.0))
+            case {"do": "go-down", "keeps_state": bool(keeps_state)}, SipServer() as server:
+                server.go_down(keeps_state=keeps_state)
+            case {"do": "come-up"}, SipServer() as server:
+                self._commands.begin(server.come_up())
+            case {"do": "certificate", "expired": bool(expired)}, SipServer() as server:
+                server.serve_certificate(expired=expired)
+            case {"do": "names", "mode": "true" | "servfail" | "silent" as mode}, SipServer() as server:
+                server.answer_names(Mode(mode))
+            case {"do": "move-name", "address": str(address)}, SipServer() as server:
+                server.move_name(address)
+            case {"do": "revocation", "listed": bool(listed)}, SipServer() as server:
+                server.heed_revocation(listed=listed)
+            case _:
+                raise LabFault("commanding the SIP server", detail=repr(command))
+
+
+def main(sock: socket.socket) -> None:
+    """Be the server: read commands from ``sock``, write events to it. Returns after ``stop`` or end of file.
+
+    Raises:
+        LabFault: a command makes no sense.
+        OSError: an address cannot be bound, or a file cannot be read.
+    """
+
+    async def run() -> None:
+        await _Actor(sock, asyncio.get_running_loop()).run()
+
+    asyncio.run(run())

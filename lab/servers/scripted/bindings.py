@@ -1,0 +1,100 @@
+"""The server as registrar: which contacts are bound to which flows, and until when (RFC 3261 §10.3, RFC 5626)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from lab.actors.channel import Channel
+from lab.record import events
+from lab.record.events import BindingState
+from lab.servers.scripted.flows import Flow
+from lab.servers.scripted.origin import Origin
+from lab.sip.message import Headers, Request
+from lab.sip.registrar import OUTBOUND, Binding, Change, Key, Registrar, address_of_record, contacts
+
+
+class Bindings:
+    """All bindings.
+
+    Args:
+        expires: seconds granted at most.
+        outbound: whether SIP outbound is supported.
+        flow_timer: seconds to advertise with it (RFC 5626 §5.4), if any.
+        on_change: called when other flows are in use than before.
+    """
+
+    def __init__(
+        self,
+        origin: Origin,
+        channel: Channel,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        expires: float,
+        outbound: bool,
+        flow_timer: float | None,
+        on_change: Callable[[], None],
+    ) -> None:
+        self._origin = origin
+        self._channel = channel
+        self._loop = loop
+        self._expires = expires
+        self._outbound = outbound
+        self._flow_timer = flow_timer
+        self._on_change = on_change
+        self._ends: dict[Key, asyncio.TimerHandle] = {}
+        self._registrar = Registrar(expires, outbound=outbound)
+
+    def all(self) -> list[Binding]:
+        """Those that have not ended, the newest last."""
+        return list(self._registrar.all())
+
+    def forget(self) -> None:
+        """Know of none any more."""
+        for timer in self._ends.values():
+            timer.cancel()
+        self._ends.clear()
+        self._registrar = Registrar(self._expires, outbound=self._outbound)
+
+    def register(self, flow: Flow, request: Request) -> None:
+        """Take a REGISTER.
+
+        Raises:
+            Refused, MalformedMessage: it cannot be taken.
+        """
+        now = self._loop.time()
+        changes = self._registrar.register(request, now=now, flow=flow.id)
+        current = self._registrar.bindings(address_of_record(request))
+        self._origin.respond(flow, request, 200, *contacts(current, now=now), *self._about_outbound(changes))
+        for binding, state in changes:
+            if (timer := self._ends.pop(binding.key, None)) is not None:
+                timer.cancel()
+            if state != "removed":
+                self._ends[binding.key] = self._loop.call_at(binding.expires_at, self._over, binding.key)
+            self._emit(binding, state, 0 if state == "removed" else round(binding.expires_at - now))
+        self._on_change()
+
+    def _about_outbound(self, changes: list[tuple[Binding, Change]]) -> Headers:
+        """What RFC 5626 §6 and §5.4 add to the 200 that binds a flow."""
+        if not any(binding.device is not None and state != "removed" for binding, state in changes):
+            return ()
+        timer = () if self._flow_timer is None else (("Flow-Timer", str(round(self._flow_timer))),)
+        return (("Require", OUTBOUND), *timer)
+
+    def _over(self, key: Key) -> None:
+        end = self._ends.pop(key).when()
+        if (binding := self._registrar.expire(key, now=max(self._loop.time(), end))) is not None:
+            self._emit(binding, "expired", 0)
+            self._on_change()
+
+    def _emit(self, binding: Binding, state: BindingState, expires: int) -> None:
+        self._channel.emit(
+            events.Binding(
+                id=binding.id,
+                state=state,
+                expires=expires,
+                flow=binding.flow,
+                contact=binding.contact,
+                aor=binding.aor,
+            )
+        )

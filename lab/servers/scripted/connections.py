@@ -1,0 +1,262 @@
+"""The server's sockets: what listens, which flows there are, and how a new one comes about."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Protocol
+
+from lab.actors.channel import Channel
+from lab.actors.tls import Tls
+from lab.errors import LabFault
+from lab.model.endpoint import Endpoint
+from lab.record.events import FlowState, ServerFlow, ServerReady
+from lab.servers.scripted.flows import Address, Flow, StreamFlow, UdpFlow, read_datagram, send_datagram, why
+from lab.servers.settings import Settings
+from lab.sip.stream import Item
+from lab.sip.transaction import TIMER_F
+
+
+class User(Protocol):
+    """Whom the connections serve."""
+
+    def flow_ready(self, flow: Flow) -> None:
+        """Messages can be sent."""
+
+    def received(self, flow: Flow, item: Item) -> None:
+        """Something was read."""
+
+    def flow_ended(self, flow: Flow, reason: str) -> None:
+        """It is over, or never began; ``flow-gone`` if in order."""
+
+
+class Connections:
+    """All sockets and flows of the server."""
+
+    def __init__(self, settings: Settings, channel: Channel, loop: asyncio.AbstractEventLoop, user: User) -> None:
+        self._settings = settings
+        self._channel = channel
+        self._loop = loop
+        self._user = user
+        self._own = settings.address  # from which the server connects
+        self._ports = dict(settings.ports)
+        self._contexts: dict[bool, ssl.SSLContext] = {}  # by server side
+        self._expired = self._listed = False
+        self._listeners: list[asyncio.Server] = []
+        self._udp: dict[str, socket.socket] = {}  # by address
+        self._flows: dict[str, Flow] = {}
+        self._flow_count = 0
+        self._connecting: set[asyncio.Task[None]] = set()
+
+    async def listen(self) -> None:
+        """Open the sockets and say that the server is ready.
+
+        Raises:
+            OSError: an address cannot be bound, or a file cannot be read.
+        """
+        if "tls" in self._ports:
+            self._contexts = {True: self._server_context(), False: _client_context()}
+        for address in (self._settings.address, *self._settings.further):
+            await self._listen_at(address)
+        self._channel.emit(ServerReady(ports=dict(self._ports)))
+
+    async def _listen_at(self, address: str) -> None:
+        if "udp" in self._ports:
+            self._udp[address] = sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            sock.setblocking(False)  # noqa: FBT003 - the stdlib's signature
+            sock.bind((address, self._ports["udp"]))
+            self._ports["udp"] = sock.getsockname()[1]
+            self._loop.add_reader(sock, self._datagram, sock)
+        if "tcp" in self._ports:
+            await self._listen("tcp", address, lambda: StreamFlow(self, "tcp", address))
+        if "tls" in self._ports:
+            await self._listen("tls", address, lambda: StreamFlow(self, "tls", address, tls=self._tls()))
+
+    async def _listen(self, transport: str, address: str, make: Callable[[], StreamFlow]) -> None:
+        # asyncio sets TCP_NODELAY on every connection and SO_REUSEADDR on the listener
+        server = await self._loop.create_server(make, address, self._ports[transport])
+        self._listeners.append(server)
+        self._ports[transport] = server.sockets[0].getsockname()[1]
+
+    def _tls(self) -> Tls:
+        return Tls(self._contexts[True], server_side=True)
+
+    def move(self, address: str) -> None:
+        """Connect from this address from now on; all are listened on, whichever it is."""
+        self._own = address
+
+    def serve_certificate(self, *, expired: bool) -> None:
+        """Take new TLS connections with the certificate that has expired, or with the valid one; the others stay."""
+        self._expired = expired
+        self._contexts[True] = self._server_context()
+
+    def heed_revocation(self, *, listed: bool) -> None:
+        """Refuse new TLS connections of clients whose certificate is on the revocation list, or no longer."""
+        self._listed = listed
+        self._contexts[True] = self._server_context()
+
+    def close(self) -> None:
+        """End everything in order."""
+        self._deafen()
+        for task in self._connecting:
+            task.cancel()
+        for flow in list(self._flows.values()):
+            flow.close()
+
+    def drop(self) -> None:
+        """End everything as the kernel does when it kills a server."""
+        self._deafen()
+        for flow in list(self._flows.values()):
+            if isinstance(flow, UdpFlow):
+                self.flow_ended(flow, "closed", "server gone")
+            else:
+                flow.abandon()
+
+    def _deafen(self) -> None:
+        for listener in self._listeners:
+            listener.close()
+        self._listeners.clear()
+        for sock in self._udp.values():
+            self._loop.remove_reader(sock)
+            sock.close()
+        self._udp.clear()
+
+    # Which there are
+
+    def ids(self) -> frozenset[str]:
+        """The flows that are there."""
+        return frozenset(self._flows)
+
+    def get(self, flow: str) -> Flow | None:
+        """The flow, if it is still there."""
+        return self._flows.get(flow)
+
+    def own(self, flow: Flow) -> Endpoint:
+        """Return the server's own end for Via and Contact: its port is the one it listens on."""
+        return Endpoint(flow.local, self._ports[flow.transport])
+
+    def to(self, transport: str, peer: Address) -> Flow | str:
+        """The flow to an address: one that is there, or one that is only beginning; or why there can be none."""
+        if (known := self._find(transport, peer)) is not None:
+            return known
+        if transport not in self._ports:
+            return f"no {transport} here"
+        try:
+            socket.inet_aton(peer[0])
+        except OSError:
+            return "contact is not an address"
+        if transport == "udp":
+            return self._udp_flow(self._udp[self._own], peer, outgoing=True)
+        tls = Tls(self._contexts[False], server_side=False) if transport == "tls" else None
+        stream = StreamFlow(self, transport, self._own, peer=peer, tls=tls)
+        task = self._loop.create_task(self._connect(stream))
+        self._connecting.add(task)
+        task.add_done_callback(self._connecting.discard)
+        return stream
+
+    def send_datagram(self, flow: Flow, data: bytes, to: Address) -> None:
+        """Send from where a UDP flow ends here, wherever to.
+
+        Raises:
+            OSError: no route, or whatever else the kernel says.
+        """
+        if (sock := self._udp.get(flow.local)) is not None:
+            send_datagram(sock, data, to)
+
+    async def _connect(self, flow: StreamFlow) -> None:
+        try:
+            connecting = self._loop.create_connection(lambda: flow, *flow.peer, local_addr=(flow.local, 0))
+            await asyncio.wait_for(connecting, TIMER_F)
+        except (OSError, asyncio.TimeoutError) as error:
+            reason = why(error) or "timeout"
+            self._emit(flow, "failed", reason)
+            self._user.flow_ended(flow, reason)
+
+    def _datagram(self, sock: socket.socket) -> None:
+        item, peer = read_datagram(sock)
+        if item is not None:
+            self.flow_received(self._udp_flow(sock, peer, outgoing=False), item)
+
+    def _udp_flow(self, sock: socket.socket, peer: Address, *, outgoing: bool) -> Flow:
+        flow = self._find("udp", peer, local=sock.getsockname()[0])
+        if flow is None:
+            flow = UdpFlow(sock, peer, outgoing=outgoing)
+            self.flow_opened(flow)
+        return flow
+
+    def _find(self, transport: str, peer: Address, *, local: str | None = None) -> Flow | None:
+        same = [one for one in self._flows.values() if one.ready and (one.transport, one.peer) == (transport, peer)]
+        ours = [one for one in same if local in (None, one.local)]
+        return ours[-1] if ours else None
+
+    # What flows report
+
+    def flow_opened(self, flow: Flow) -> None:
+        """Owner: give it an id and say so."""
+        self._flow_count += 1
+        flow.id = f"f{self._flow_count}"
+        self._flows[flow.id] = flow
+        self._emit(flow, "connected" if flow.outgoing else "accepted", "")
+
+    def flow_ready(self, flow: Flow) -> None:
+        """Owner: say when TLS is there, pass it on."""
+        if flow.transport == "tls":
+            self._emit(flow, "secured", "", subject=flow.certified if isinstance(flow, StreamFlow) else "")
+        self._user.flow_ready(flow)
+
+    def flow_received(self, flow: Flow, item: Item) -> None:
+        """Owner: pass it on."""
+        self._user.received(flow, item)
+
+    def flow_ended(self, flow: Flow, state: FlowState, reason: str) -> None:
+        """Owner: forget it and say so."""
+        self._flows.pop(flow.id, None)
+        self._emit(flow, state, reason)
+        self._user.flow_ended(flow, "flow-gone" if state == "closed" else reason)
+
+    def _emit(self, flow: Flow, state: FlowState, reason: str, *, subject: str = "") -> None:
+        self._channel.emit(
+            ServerFlow(
+                id=flow.id,
+                state=state,
+                transport=flow.transport,
+                peer=flow.endpoint,
+                own=self.own(flow),
+                reason=reason,
+                subject=subject,
+            )
+        )
+
+    def _server_context(self) -> ssl.SSLContext:
+        return _server_context(self._settings, expired=self._expired, listed=self._listed)
+
+
+def _server_context(settings: Settings, *, expired: bool, listed: bool) -> ssl.SSLContext:
+    certificate = settings.expired if expired else settings.certificate
+    if certificate is None:
+        raise LabFault("starting the SIP server", detail="tls needs a certificate")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    if settings.client_ca is not None:
+        context.load_verify_locations(settings.client_ca)
+        context.verify_mode = ssl.CERT_REQUIRED
+    if listed:
+        context.load_verify_locations(settings.revoked)
+        context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_TICKET  # every connection does the same handshake, on any run
+    context.num_tickets = 0
+    context.load_cert_chain(certificate, settings.key)
+    if settings.keylog is not None:
+        context.keylog_filename = settings.keylog
+    return context
+
+
+def _client_context() -> ssl.SSLContext:
+    """For connections to a phone's own listener, which has no certificate anybody could check."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context

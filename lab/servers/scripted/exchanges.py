@@ -1,0 +1,141 @@
+"""The server's own requests: sent, sent again over UDP, and matched with their answers (client transactions)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from lab.servers.scripted.flows import Flow, why
+from lab.sip.message import Request, Response
+from lab.sip.transaction import TIMER_F, Key, client_key, retransmissions
+
+_RETRANSMISSIONS = {method: retransmissions(method) for method in ("INVITE", "other")}
+
+
+class Asker(Protocol):
+    """Whoever wants to know what becomes of a request."""
+
+    def sent(self, flow: Flow) -> None:
+        """It is about to leave for the first time."""
+
+    def answered(self, flow: Flow, response: Response, *, in_time: bool) -> None:
+        """The final answer came; not ``in_time`` if ``failed`` has been said before."""
+
+    def failed(self, flow: Flow | None, reason: str) -> None:
+        """No answer in time (``timeout``), or none can come any more: ``flow-gone``, or an errno's text."""
+
+
+class Exchange:
+    """A request and what became of it.
+
+    Args:
+        request: what is sent.
+        key: what its answers carry, see ``lab.sip.transaction.client_key``.
+        asker: told what becomes of it.
+        on_provisional: told of each provisional answer.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        key: Key,
+        asker: Asker,
+        *,
+        on_provisional: Callable[[Flow, Response], None] = lambda _flow, _response: None,
+    ) -> None:
+        self.data = request.encode()
+        self.method = request.method
+        self.key = key
+        self.asker = asker
+        self.on_provisional = on_provisional
+        self.flow: Flow | None = None
+        self.began = 0.0
+        self.sent = 0  # how often
+        self.given_up = False
+        self.resend: asyncio.TimerHandle | None = None
+        self.patience: asyncio.TimerHandle | None = None
+
+
+class Exchanges:
+    """All requests under way."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._exchanges: dict[Key, Exchange] = {}
+
+    def begin(self, exchange: Exchange, flow: Flow, within: float | None) -> None:
+        """Send it as soon as the flow is ready; after ``within`` seconds say that it failed, if that is asked for."""
+        now = self._loop.time()
+        over = [one.key for one in self._exchanges.values() if one.began + TIMER_F < now and one.patience is None]
+        for key in over:
+            del self._exchanges[key]
+        exchange.flow, exchange.began = flow, now
+        self._exchanges[exchange.key] = exchange
+        if within is not None:
+            exchange.patience = self._loop.call_later(within, self._give_up, exchange)
+        if flow.ready:
+            self._transmit(exchange)
+
+    def flow_ready(self, flow: Flow) -> None:
+        """Send what has waited for it."""
+        for exchange in self._on(flow):
+            self._transmit(exchange)
+
+    def flow_ended(self, flow: Flow, reason: str) -> None:
+        """What was under way on it has failed."""
+        for exchange in self._on(flow):
+            self._fail(exchange, reason)
+
+    def response(self, flow: Flow, response: Response) -> bool:
+        """Take an answer; False if it answers nothing that is under way.
+
+        Raises:
+            MalformedMessage: it cannot be told what it answers.
+        """
+        exchange = self._exchanges.get(client_key(response))
+        if exchange is None:
+            return False
+        if response.code < 200:
+            if exchange.method == "INVITE" and exchange.resend is not None:  # RFC 3261 §17.1.1.2: proceeding
+                exchange.resend.cancel()
+            exchange.on_provisional(flow, response)
+            return True
+        self._finish(exchange)
+        exchange.asker.answered(flow, response, in_time=not exchange.given_up)
+        return True
+
+    def _on(self, flow: Flow) -> list[Exchange]:
+        return [one for one in self._exchanges.values() if one.flow is flow]
+
+    def _transmit(self, exchange: Exchange) -> None:
+        flow = exchange.flow
+        assert flow is not None
+        exchange.sent += 1
+        if exchange.sent == 1:
+            exchange.asker.sent(flow)  # first, so that nothing it causes is older
+        try:
+            flow.send(exchange.data)
+        except OSError as error:
+            self._fail(exchange, why(error))
+            return
+        times = _RETRANSMISSIONS.get(exchange.method, _RETRANSMISSIONS["other"])
+        if flow.transport == "udp" and exchange.sent <= len(times):
+            at = exchange.began + times[exchange.sent - 1]
+            exchange.resend = self._loop.call_at(at, self._transmit, exchange)
+
+    def _give_up(self, exchange: Exchange) -> None:
+        exchange.patience = None
+        exchange.given_up = True  # the transaction goes on
+        exchange.asker.failed(exchange.flow, "timeout")
+
+    def _fail(self, exchange: Exchange, reason: str) -> None:
+        self._finish(exchange)
+        if not exchange.given_up:
+            exchange.asker.failed(exchange.flow, reason)
+
+    def _finish(self, exchange: Exchange) -> None:
+        self._exchanges.pop(exchange.key, None)
+        for timer in (exchange.resend, exchange.patience):
+            if timer is not None:
+                timer.cancel()

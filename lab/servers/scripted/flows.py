@@ -1,0 +1,228 @@
+"""Transport associations of the scripted SIP server: what carries bytes, and how each association ended.
+
+TLS is done here on memory BIOs rather than by asyncio's own: it shows when the handshake failed, keeps the errno of a
+connection that died, and tells a close_notify from a bare FIN.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import ssl
+from typing import Protocol
+
+from lab.actors.tls import Tls
+from lab.model.endpoint import Endpoint
+from lab.record.events import FlowState
+from lab.sip.message import MalformedMessage, Request, Response, parse
+from lab.sip.stream import Item, StreamParser
+
+Address = tuple[str, int]
+
+
+class Owner(Protocol):
+    """Whom flows report to."""
+
+    def flow_opened(self, flow: Flow) -> None:
+        """Bytes can be exchanged; for a TLS flow from a peer, the handshake is still to come."""
+
+    def flow_ready(self, flow: Flow) -> None:
+        """Messages can be sent."""
+
+    def flow_received(self, flow: Flow, item: Item) -> None:
+        """Something was read."""
+
+    def flow_ended(self, flow: Flow, state: FlowState, reason: str) -> None:
+        """It is over: ``closed``, ``reset`` or ``failed``."""
+
+
+class Flow:
+    """One association with one peer.
+
+    Attributes:
+        id: ``f1``, ``f2``, … given by the owner.
+        peer: the other end's address, as this end sees it.
+        local: this end's own IP address.
+        ready: messages can be sent.
+        outgoing: this end began it.
+    """
+
+    def __init__(self, transport: str, peer: Address, local: str, *, outgoing: bool) -> None:
+        self.id = ""
+        self.transport = transport
+        self.peer = peer
+        self.local = local
+        self.ready = False
+        self.outgoing = outgoing
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The other end, as this end sees it."""
+        return Endpoint.of(self.peer)
+
+    def send(self, data: bytes) -> None:
+        """Hand bytes to the transport.
+
+        Raises:
+            OSError: the kernel refuses them at once (UDP).
+        """
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """End it in order."""
+
+    def abandon(self) -> None:
+        """End it as the kernel does for a process that is gone: no close_notify; FIN, or RST if data lies unread."""
+
+
+class UdpFlow(Flow):
+    """What is exchanged with one address over one UDP socket of the server. Has no end."""
+
+    def __init__(self, sock: socket.socket, peer: Address, *, outgoing: bool) -> None:
+        super().__init__("udp", peer, sock.getsockname()[0], outgoing=outgoing)
+        self._sock = sock
+        self.ready = True
+
+    def send(self, data: bytes) -> None:
+        """Send one datagram."""
+        send_datagram(self._sock, data, self.peer)
+
+
+def send_datagram(sock: socket.socket, data: bytes, to: Address) -> None:
+    """Send, or lose the datagram when the socket's buffer is full, as UDP may.
+
+    Raises:
+        OSError: no route, or whatever else the kernel says.
+    """
+    try:
+        sock.sendto(data, to)
+    except BlockingIOError:
+        return
+
+
+def read_datagram(sock: socket.socket) -> tuple[Request | Response | MalformedMessage | None, Address]:
+    """Read one datagram; None when it holds nothing but CR and LF (RFC 3261 §7.5 has a server ignore them)."""
+    try:
+        data, (host, port) = sock.recvfrom(65536)
+    except BlockingIOError:  # the kernel announced one and then found its checksum wrong: recvfrom(2), select(2)
+        return None, ("unknown", 0)
+    if not data.strip(b"\r\n"):
+        return None, (host, port)
+    try:
+        return parse(data), (host, port)
+    except MalformedMessage as error:
+        return error, (host, port)
+
+
+class StreamFlow(Flow, asyncio.Protocol):
+    """One TCP connection, with or without TLS."""
+
+    def __init__(
+        self, owner: Owner, transport: str, local: str, *, peer: Address | None = None, tls: Tls | None = None
+    ) -> None:
+        super().__init__(transport, peer or ("unknown", 0), local, outgoing=peer is not None)
+        self._owner = owner
+        self._tls = tls
+        self._parser = StreamParser()
+        self._socket: asyncio.Transport | None = None
+        self._end: tuple[FlowState, str] | None = None  # how it ended, when that is known before the socket is gone
+
+    @property
+    def certified(self) -> str:
+        """Who the peer is by its verified certificate; empty if it was not asked for one."""
+        return "" if self._tls is None else self._tls.certified()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """asyncio: connected."""
+        assert isinstance(transport, asyncio.Transport)
+        self._socket = transport
+        if not self.outgoing:
+            self.peer = (transport.get_extra_info("peername") or self.peer)[:2]  # None: reset before we looked
+        self._owner.flow_opened(self)
+        if self._tls is None:
+            self.ready = True
+            self._owner.flow_ready(self)
+        elif self.outgoing:
+            self.data_received(b"")
+
+    def data_received(self, data: bytes) -> None:
+        """asyncio: bytes."""
+        if self._tls is None:
+            self._read(data)
+            return
+        try:
+            plain = self._tls.feed(data)
+        except ssl.SSLError as error:
+            refused = f": {error.verify_message}" if isinstance(error, ssl.SSLCertVerificationError) else ""
+            self._finish("failed", (error.reason or str(error)) + refused, farewell=False)
+            return
+        self._flush()
+        if self._tls.established and not self.ready:
+            self.ready = True
+            self._owner.flow_ready(self)
+        self._read(plain)
+        if self._tls.ended:
+            self._finish("closed", "close-notify")
+
+    def _read(self, plain: bytes) -> None:
+        for item in self._parser.feed(plain):
+            self._owner.flow_received(self, item)
+
+    def send(self, data: bytes) -> None:
+        """Write; what the connection's end leaves unsent is lost."""
+        if self._socket is None or self._end is not None:
+            return
+        if self._tls is None:
+            self._socket.write(data)
+        else:
+            self._tls.write(data)
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._tls is not None and self._socket is not None and (data := self._tls.take()):
+            self._socket.write(data)
+
+    def eof_received(self) -> None:
+        """asyncio: FIN."""
+        self._end = self._end or ("closed", "fin")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """asyncio: the socket is gone."""
+        self.ready = False
+        end: tuple[FlowState, str]
+        if isinstance(exc, (ConnectionResetError, BrokenPipeError)):
+            end = ("reset", why(exc))
+        elif exc is not None:
+            end = ("failed", why(exc))
+        else:
+            end = ("closed", "fin")
+        self._owner.flow_ended(self, *(self._end or end))
+
+    def close(self) -> None:
+        """End it in order: close_notify, FIN."""
+        self._finish("closed", "by server")
+
+    def abandon(self) -> None:
+        """Let go of the socket; what is still unsent is lost."""
+        if self._socket is not None and self._end is None:
+            self._end = ("closed", "server gone")
+            self.ready = False
+            self._socket.abort()
+
+    def _finish(self, state: FlowState, reason: str, *, farewell: bool = True) -> None:
+        if self._socket is None or self._end is not None:
+            return
+        self._end = (state, reason)
+        self.ready = False
+        if self._tls is not None and farewell:  # OpenSSL forbids it after a fatal error: SSL_shutdown(3)
+            self._tls.close()
+        self._flush()  # a close_notify, or an alert
+        self._socket.close()
+
+
+def why(error: BaseException) -> str:
+    """Return the errno's text, or what the error says."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return os.strerror(error.errno)
+    return str(error)

@@ -1,0 +1,379 @@
+"""The scripted SIP server: what becomes of commands, requests and flows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import NamedTuple
+
+from lab.actors.channel import Channel
+from lab.record import events
+from lab.record.events import (
+    CrlfPing,
+    Held,
+    Ignored,
+    KeepAliveKind,
+    KeepAliveState,
+    Malformed,
+    Obeyed,
+    ProbeKindName,
+)
+from lab.servers.attach import attach_all
+from lab.servers.keepalives import KeepAlives
+from lab.servers.name_server import Mode, Names
+from lab.servers.scripted.answers import Answers
+from lab.servers.scripted.bindings import Bindings
+from lab.servers.scripted.connections import Connections
+from lab.servers.scripted.exchanges import Exchange, Exchanges
+from lab.servers.scripted.flows import Flow, why
+from lab.servers.scripted.probes import Probes
+from lab.servers.scripted.subscriptions import Subscriptions
+from lab.servers.settings import Settings
+from lab.sip.call import TIMER
+from lab.sip.dialog import DialogId, dialog_id
+from lab.sip.fields import Uri, parse_cseq
+from lab.sip.message import MalformedMessage, Request, Response
+from lab.sip.registrar import OUTBOUND
+from lab.sip.sender import sender
+from lab.sip.stream import Item, KeepAlive
+from lab.sip.subscription import PACKAGE
+from lab.sip.transaction import COOKIE, TIMER_F, Key
+from lab.sip.uas import ALLOWED, ALLOWED_IN_CALL, Refused, check
+
+
+class Manner(NamedTuple):
+    """How requests and pings are answered.
+
+    Attributes:
+        mode: ``at-once``, ``late``, ``mute``.
+        by: seconds, of ``late``.
+    """
+
+    mode: str
+    by: float
+
+
+class _Whom(NamedTuple):
+    """Where a request outside any dialog goes."""
+
+    contact: str
+    flow: str
+    aor: str
+
+
+class SipServer:
+    """The server, from ``start`` on. Runs in an event loop; all methods are called from it."""
+
+    def __init__(self, settings: Settings, channel: Channel, loop: asyncio.AbstractEventLoop) -> None:
+        self._settings = settings
+        self._channel = channel
+        self._loop = loop
+        self.address = settings.address
+        self.exchanges = Exchanges(loop)
+        self._connections = Connections(settings, channel, loop, self)
+        self._names = Names(settings.name, settings.address, channel, loop) if settings.name else None
+        self._answers = Answers(self._connections, channel, loop)
+        self._probes = Probes(self, channel, loop)
+        self._keepalives = KeepAlives(loop)
+        self._subscription_expires = settings.subscription_expires
+        self._outbound = False
+        self._flow_timer: float | None = None
+        attach_all(self, settings.mitigations)
+        self._subscriptions = Subscriptions(
+            self, channel, loop, expires=self._subscription_expires, on_change=self._in_use
+        )
+        self._bindings = Bindings(
+            self,
+            channel,
+            loop,
+            expires=settings.registration_expires,
+            outbound=self._outbound,
+            flow_timer=self._flow_timer,
+            on_change=self._in_use,
+        )
+        self._id_count = 0
+        self._down = False
+        self._manner = Manner("at-once", 0.0)
+
+    # What mitigations see: see `Server`
+
+    def limit_subscriptions(self, expires: float) -> None:  # noqa: D102
+        self._subscription_expires = min(self._subscription_expires, expires)
+
+    def support_outbound(self, *, flow_timer: float | None = None) -> None:  # noqa: D102
+        self._outbound = True
+        self._flow_timer = self._flow_timer if flow_timer is None else flow_timer
+
+    def keep_alive(self, interval: float, send: Callable[[str], None]) -> None:  # noqa: D102
+        self._keepalives.add(interval, send)
+
+    def send_options(self, flow: str) -> None:  # noqa: D102
+        whom, over = self._whom(flow), self._connections.get(flow)
+        assert whom is not None  # it is in use
+        assert over is not None
+        request, key = self._probes.request("OPTIONS", whom, over)
+        self.exchanges.begin(Exchange(request, key, _OptionsSent(self._emit_keep_alive)), over, TIMER_F)
+
+    def send_crlf(self, flow: str) -> None:  # noqa: D102
+        over = self._connections.get(flow)
+        assert over is not None  # it is in use
+        try:
+            over.send(KeepAlive.PING.value)
+        except OSError as error:
+            self._emit_keep_alive("crlf", "failed", over, reason=why(error))
+        else:
+            self._emit_keep_alive("crlf", "sent", over)
+
+    def _emit_keep_alive(
+        self, kind: KeepAliveKind, state: KeepAliveState, flow: Flow, *, code: int | None = None, reason: str = ""
+    ) -> None:
+        self._channel.emit(events.KeepAlive(kind=kind, state=state, flow=flow.id, code=code, reason=reason))
+
+    def _in_use(self) -> None:
+        """Tell the keep-alives which flows are in use."""
+        subscribed = {one.flow for one in self._subscriptions.live()}
+        registered = {one.flow for one in self._bindings.all()}
+        self._keepalives.in_use((subscribed | registered) & self._connections.ids())
+
+    def _whom(self, flow: str | None = None) -> _Whom | None:
+        """The binding that was registered last, or else the newest subscriber; only those of a flow if it is given."""
+        for binding in reversed(self._bindings.all()):
+            if flow in (None, binding.flow):
+                return _Whom(binding.contact, binding.flow, binding.aor)
+        for one in reversed(self._subscriptions.live()):
+            if flow in (None, one.flow):
+                return _Whom(one.dialog.remote_target, one.flow, one.dialog.remote.uri)
+        return None
+
+    # Commands
+
+    async def listen(self) -> None:
+        """Open the sockets and say that the server is ready.
+
+        Raises:
+            OSError: an address cannot be bound, or a file cannot be read.
+        """
+        if self._names is not None:
+            self._names.listen()
+        await self._connections.listen()
+
+    def close(self) -> None:
+        """End everything in order."""
+        self._connections.close()
+        if self._names is not None:
+            self._names.close()
+
+    def notify(self, probe: str, within: float) -> None:
+        """Send a NOTIFY with ``probe`` as its note in the newest subscription, and say what becomes of it."""
+        self._subscriptions.probe(probe, within)
+
+    def probe(
+        self, kind: ProbeKindName, probe: str, within: float, hold: float | None = None, *, ring: float = 0.0
+    ) -> None:
+        """Send OPTIONS or MESSAGE outside any dialog, or make a call and hold it; say what becomes of it."""
+        self._probes.send(kind, probe, self._whom(), within=within, hold=hold, ring=ring)
+
+    def close_newest(self) -> None:
+        """End the flow of the newest subscription in order, if there is one."""
+        subscription = self._subscriptions.newest()
+        flow = None if subscription is None else self._connections.get(subscription.flow)
+        if flow is not None:
+            flow.close()
+        self._channel.emit(Obeyed(do="close", flow=None if flow is None else flow.id))
+
+    def answer(self, manner: Manner) -> None:
+        """Answer like this from now on; what is held already keeps its time."""
+        self._manner = manner
+        self._channel.emit(Obeyed(do="answer", mode=manner.mode, by=manner.by))
+
+    def go_down(self, *, keeps_state: bool) -> None:
+        """Do what the kernel does when it kills a server; forget what was known, unless it is kept elsewhere."""
+        self._down = True
+        self._connections.drop()
+        if not keeps_state:
+            self._answers.forget()
+            self._subscriptions.forget()
+            self._bindings.forget()
+        self._in_use()
+        self._channel.emit(Obeyed(do="go-down"))
+
+    def serve_certificate(self, *, expired: bool) -> None:
+        """From now on, new TLS connections meet the expired certificate, or the valid one again."""
+        self._connections.serve_certificate(expired=expired)
+        self._channel.emit(Obeyed(do="certificate"))
+
+    def answer_names(self, mode: Mode) -> None:
+        """From now on, the name server answers like this."""
+        if self._names is not None:
+            self._names.answer(mode)
+        self._channel.emit(Obeyed(do="names", mode=mode.value))
+
+    def move_name(self, address: str) -> None:
+        """From now on, the name means this address, and the server connects from there."""
+        was = "" if self._names is None else self._names.move(address)
+        self._connections.move(address)
+        self._channel.emit(Obeyed(do="move-name", was=was))
+
+    def heed_revocation(self, *, listed: bool) -> None:
+        """From now on, new TLS connections are refused to who is on the revocation list, or that is forgotten."""
+        self._connections.heed_revocation(listed=listed)
+        self._channel.emit(Obeyed(do="revocation"))
+
+    async def come_up(self) -> None:
+        """Listen again.
+
+        Raises:
+            OSError: an address cannot be bound.
+        """
+        self._down = False
+        self._channel.emit(Obeyed(do="come-up"))
+        await self._connections.listen()
+
+    # What connections report
+
+    def flow_ready(self, flow: Flow) -> None:
+        """User: send what has waited for it."""
+        self.exchanges.flow_ready(flow)
+
+    def flow_ended(self, flow: Flow, reason: str) -> None:
+        """User: what was under way on it has failed."""
+        self.exchanges.flow_ended(flow, reason)
+        self._in_use()
+
+    def received(self, flow: Flow, item: Item) -> None:
+        """User: act on a message, a ping, or what was neither, now or later."""
+        if self._manner.mode == "at-once" or isinstance(item, Response):
+            self._act_on(flow, item)
+            return
+        what = item.method if isinstance(item, Request) else "crlf-ping" if isinstance(item, KeepAlive) else "malformed"
+        if self._manner.mode == "mute":
+            self._channel.emit(Ignored(what=what, flow=flow.id))
+            return
+        self._channel.emit(Held(what=what, flow=flow.id))
+        self._loop.call_later(self._manner.by, self._act_late, flow, item)
+
+    def _act_late(self, flow: Flow, item: Item) -> None:
+        if self._connections.get(flow.id) is not None:
+            self._act_on(flow, item)
+
+    def _act_on(self, flow: Flow, item: Item) -> None:
+        if isinstance(item, KeepAlive):
+            if self._settings.answers_crlf:
+                flow.send(b"\r\n")
+            self._channel.emit(CrlfPing(flow=flow.id, answered=self._settings.answers_crlf))
+            return
+        try:
+            if isinstance(item, MalformedMessage):
+                raise item
+            if isinstance(item, Request):
+                self._request(flow, item)
+            elif not self.exchanges.response(flow, item):
+                self._probes.stray(flow, item)
+        except MalformedMessage as error:
+            request = item if isinstance(item, Request) else error.request
+            self._channel.emit(Malformed(flow=flow.id, reason=error.reason))
+            if request is not None and request.method != "ACK" and request.first("Via"):
+                self.respond(flow, request, error.code)
+            if item is error and error.skip is None:
+                flow.close()
+
+    # Requests of the peer
+
+    def _request(self, flow: Flow, request: Request) -> None:
+        if self._answers.again(flow, request):
+            return
+        call = self._probes.call(_dialog(request))
+        try:
+            if call is None:
+                check(request, extensions=frozenset((OUTBOUND,) if self._outbound else ()))
+            else:
+                check(request, methods=ALLOWED_IN_CALL, extensions=frozenset((TIMER,)))
+        except Refused as refusal:
+            self._emit_request(flow, request)
+            if request.method != "ACK":
+                self.respond(flow, request, refusal.code, *refusal.headers)
+            return
+        self._emit_request(flow, request)
+        try:
+            if call is not None:
+                call.request(flow, request)
+            elif request.method == "SUBSCRIBE":
+                self._subscriptions.subscribe(flow, request)
+            elif request.method == "REGISTER":
+                self._bindings.register(flow, request)
+            else:
+                allow = (("Allow", ", ".join(ALLOWED)), ("Allow-Events", PACKAGE))
+                self.respond(flow, request, 200, *allow, ("Contact", f"<{self.contact(flow)}>"))
+        except Refused as refusal:
+            self.respond(flow, request, refusal.code, *refusal.headers)
+
+    def _emit_request(self, flow: Flow, request: Request) -> None:
+        try:
+            cseq = parse_cseq(request.first("CSeq") or "")[0]
+        except MalformedMessage:  # refused before anybody looked at it
+            cseq = None
+        said = sender(request)
+        self._channel.emit(
+            events.Request(
+                method=request.method,
+                flow=flow.id,
+                peer=flow.endpoint,
+                call_id=request.first("Call-ID"),
+                cseq=cseq,
+                via=said.via,
+                contact=said.contact,
+            )
+        )
+
+    # What its parts need: see `Origin`
+
+    def respond(  # noqa: D102
+        self, flow: Flow, request: Request, code: int, *headers: tuple[str, str], tag: str = "", body: bytes = b""
+    ) -> None:
+        self._answers.send(flow, request, code, *headers, tag=tag or self.new("t"), body=body)
+
+    def contact(self, flow: Flow) -> str:  # noqa: D102
+        parameter = "" if flow.transport == "udp" else f";transport={flow.transport}"
+        return f"sip:{self._connections.own(flow)}{parameter}"
+
+    def new(self, prefix: str) -> str:  # noqa: D102
+        self._id_count += 1
+        return f"{prefix}{self._settings.seed:x}-{self._id_count}"
+
+    def via(self, flow: Flow, method: str) -> tuple[str, Key]:  # noqa: D102
+        branch = f"{COOKIE}{self.new('b')}"
+        return f"SIP/2.0/{flow.transport.upper()} {self._connections.own(flow)};rport;branch={branch}", (branch, method)
+
+    def route(self, flow: str, next_hop: Uri) -> Flow | str:  # noqa: D102
+        if self._down:
+            return "server-down"
+        bound = self._outbound and "ob" in dict(next_hop.parameters)  # RFC 5626 §5.3: its flow or none
+        if self._settings.notify_route == "flow" or bound:
+            return self._connections.get(flow) or "flow-gone"
+        return self._connections.to(next_hop.transport, next_hop.endpoint)
+
+
+class _OptionsSent:
+    """What becomes of a mitigation's OPTIONS."""
+
+    def __init__(self, say: Callable[..., None]) -> None:
+        self._say = say
+
+    def sent(self, flow: Flow) -> None:
+        self._say("options", "sent", flow)
+
+    def answered(self, flow: Flow, response: Response, *, in_time: bool) -> None:
+        if in_time:
+            self._say("options", "answered", flow, code=response.code)
+
+    def failed(self, flow: Flow | None, reason: str) -> None:
+        if flow is not None:
+            self._say("options", "failed", flow, reason=reason)
+
+
+def _dialog(request: Request) -> DialogId | None:
+    """The dialog a request is sent within; None also where that cannot be read, which ``check`` then says."""
+    try:
+        return dialog_id(request)
+    except MalformedMessage:
+        return None
