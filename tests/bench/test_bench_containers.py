@@ -13,7 +13,7 @@ import pytest
 from lab.backends import daemon, images
 from lab.backends.docker import DockerBackend
 from lab.errors import HostNotCapable
-from lab.fleet.run_folder import RunFolder
+from lab.engine.run_folder import RunFolder
 from lab.loader.load import load
 from lab.runner.record import FILE_NAME, Record
 from lab.runner.stage import Stage

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lab.cli.execute import execute
-from lab.fleet.run_folder import RunFolder
+from lab.engine.run_folder import RunFolder
 from lab.loader.load import load
 from lab.worlds import kernel
 from lab.worlds.base import Message

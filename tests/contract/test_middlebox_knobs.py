@@ -17,7 +17,7 @@ import pytest
 from lab import ledger
 from lab.cli.execute import run_folders
 from lab.errors import HostNotCapable
-from lab.judge.survey import compare
+from lab.middlebox.compare import compare
 from lab.model import wire
 from lab.model.middlebox import (
     BEHAVIOURS,
@@ -31,7 +31,7 @@ from lab.model.middlebox import (
     RefreshingSegments,
     SipAlg,
 )
-from lab.model.survey import Question, Shown
+from lab.middlebox.question import Question, Shown
 from lab.runner import survey
 from lab.units import Seconds
 from lab.worlds import kernel, uml

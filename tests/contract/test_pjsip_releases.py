@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.actors import wheels
+from lab.clients.pjsip import wheels
 from lab.loader import catalogue
 from lab.mitigations.base import ClientSide
 from lab.mitigations.catalogue import unsupported

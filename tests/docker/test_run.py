@@ -17,7 +17,7 @@ import docker
 import pytest
 
 from lab.backends import daemon
-from lab.judge.moments import furthest_apart, moments
+from lab.fidelity.comparable_events import furthest_apart, moments
 from lab.runner import record
 from tests.e2e.lab_command import ROOT, SHORT, environment, processes_of, run, start, wait_until
 

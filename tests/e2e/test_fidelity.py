@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab.cli.execute import Ran, execute
-from lab.judge.moments import Difference, differences, moments
+from lab.fidelity.comparable_events import Difference, differences, moments
 from lab.loader.load import load
 from lab.model.outcome import Outcome
 from lab.model.scenario import Scenario

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from lab.cli.execute import execute
-from lab.fleet.run_folder import RunFolder
+from lab.engine.run_folder import RunFolder
 from lab.loader.kinds import faults
 from lab.loader.load import load
 from lab.model.outcome import Outcome

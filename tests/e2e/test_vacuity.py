@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from lab.cli.execute import execute
-from lab.fleet.run_folder import RunFolder
+from lab.engine.run_folder import RunFolder
 from lab.loader.load import load
 from lab.mitigations import classes
 from lab.model.outcome import Outcome

@@ -13,7 +13,7 @@ import pytest
 
 from lab.cli.execute import execute
 from lab.cli.run import load_all
-from lab.judge.moments import Moment, differences, moments
+from lab.fidelity.comparable_events import Moment, differences, moments
 from lab.model.outcome import Outcome
 from lab.model.verdict import Cause
 from lab.runner import cell_file, record

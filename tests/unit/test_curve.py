@@ -7,8 +7,8 @@ from dataclasses import fields, replace
 import pytest
 from rich.console import Console
 
-from lab.judge.curve import Look, Reach, Window, look, windows
-from lab.loader.twins import moments, twin
+from lab.curve.outages import Look, Reach, Window, look, windows
+from lab.curve.twins import moments, twin
 from lab.model.fault import BlackHole, Fault, ServerClose
 from lab.model.outcome import CauseFound
 from lab.model.scenario import Cell, Claim, Probe, ProbeKind, Scenario
@@ -16,7 +16,7 @@ from lab.model.verdict import Cause, Verdict
 from lab.model.when import Event, When
 from lab.report import curve
 from lab.units import Seconds
-from tests.unit.test_judge import END, cell, flow_set_up, idle_timer, judged, probe, sentinel
+from tests.records import END, cell, flow_set_up, idle_timer, judged, probe, sentinel
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import pytest
 from lab.model.outcome import Outcome
 from lab.model.scenario import Cell, Claim, Strategy
 from lab.model.verdict import Verdict
-from lab.report.document import warnings
-from tests.unit.test_judge import END, cell, flow_set_up, judged, probe, sentinel
+from lab.report.formats.report_json import warnings
+from tests.records import END, cell, flow_set_up, judged, probe, sentinel
 
 
 def judged_as(strategy: str, *, answered: bool) -> tuple[Cell, Outcome]:

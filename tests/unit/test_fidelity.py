@@ -5,7 +5,7 @@ from __future__ import annotations
 from lab.fidelity.comparable_events import Moment
 from lab.fidelity.compare import Observation, Place, Way, _compare, sentences
 from lab.model.scenario import Software
-from tests.unit.test_judge import cell
+from tests.records import cell
 
 REAL, VIRTUAL, OTHER = (
     Way(Place.REAL, Software.SCRIPTED),

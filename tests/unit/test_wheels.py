@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.actors import wheels
+from lab.clients.pjsip import wheels
 from lab.errors import HostNotCapable
 from lab.mitigations import classes
 from lab.clients.pjsip.releases import DEFAULT, RELEASES
