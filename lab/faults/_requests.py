@@ -1,0 +1,55 @@
+"""Share between faults: requests of the client that were not answered, and what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from lab.faults.base import Harm, Struck
+from lab.record.entry import Entry
+from lab.record.events import REQUESTS, Event, ServerSubscription, Unanswered
+from lab.record.evidence import FAILED_FROM, Evidence
+
+GIVES_UP_WITHIN_S = 33.0
+"""A request that was lost has failed by then: Timer F (RFC 3261 §17.1.2.2, 32 s), and room for what follows."""
+
+
+def given_up(
+    evidence: Evidence, *, since: float, until: float, methods: Collection[str] | None = None
+) -> list[Entry[Event]]:
+    """Return requests of the client that failed in a time, and connections it gave up for want of an answer.
+
+    Args:
+        evidence: of the cell.
+        since, until: the time.
+        methods: only requests of these; None: of any.
+    """
+    found: list[Entry[Event]] = [*evidence.of(Unanswered)]
+    for kind, method in REQUESTS.items():
+        if methods is None or method in methods:
+            found += [entry for entry in evidence.of(kind) if entry.event.code >= FAILED_FROM]
+    return [entry for entry in found if since <= entry.t <= until]
+
+
+def expired(struck: Struck[Any]) -> list[Entry[ServerSubscription]]:
+    """Return subscriptions that the server saw end for want of a refresh."""
+    ended = struck.evidence.of(ServerSubscription, state="expired")
+    return [entry for entry in ended if struck.at <= entry.t <= struck.probe.known_s]
+
+
+def until_given_up(struck: Struck[Any], *, since: float, methods: Collection[str] | None) -> Harm | None:
+    """Return the harm of unanswered requests: from the first one that failed, if it failed before the probe's end.
+
+    Args:
+        struck: the fault.
+        since: when the first of them was sent.
+        methods: theirs; None: unknown.
+    """
+    until = struck.over + GIVES_UP_WITHIN_S
+    told = [entry.t for entry in given_up(struck.evidence, since=since, until=until, methods=methods)]
+    if methods is None or "SUBSCRIBE" in methods:
+        told += [entry.t for entry in expired(struck)]
+    if struck.closed is not None and since <= struck.closed <= until:
+        told.append(struck.closed)
+    told = [t for t in told if t <= struck.probe.known_s]
+    return Harm(since_s=min(told)) if told else None
