@@ -197,7 +197,7 @@ def _exists(seen: Outcome | LabError) -> bool:
 def _in_short(seen: Outcome | LabError) -> str:
     if isinstance(seen, LabError):
         return f"{seen.side} error"
-    return f"{seen.verdict.value} ({seen.cause.kind.value})" if seen.cause else seen.verdict.value
+    return f"{seen.verdict.value} ({seen.cause.kind.name})" if seen.cause else seen.verdict.value
 
 
 def _compare(cell: Cell, seen: dict[Way, Seen], within: float) -> Compared:

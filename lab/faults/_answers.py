@@ -1,4 +1,4 @@
-"""Share between faults that change how the server answers: how it is told, what proves it, what it costs."""
+"""Shared by faults that change how the server answers: how they begin, what proves them, what they cost a probe."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from typing import Any
 
 import msgspec
 
-from lab.faults._requests import expired, given_up, until_given_up
-from lab.faults.base import Harm, InForce, RunningCell, Struck
+from lab.faults._requests import harm_of_silence
+from lab.faults.base import Harm, InForce, LostProbe, Occurrence, RunningCell
 from lab.record.entry import Entry
 from lab.record.events import Held, Ignored, Obeyed
-from lab.record.evidence import Evidence
+
+ANSWERS = "how the server answers"
+"""What these faults set in the server."""
 
 
 class Answering(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,28 +24,35 @@ class Answering(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     answers: str
-    by: float
+    by: float | None = None
 
 
-async def begin_answering(cell: RunningCell, mode: str, *, by: float | None, lasts: float | None) -> InForce:
-    """Tell the server how to answer, until the fault is over."""
+async def begin_answering(cell: RunningCell, mode: str, *, by: float | None = None) -> InForce:
+    """Tell the server how to answer until the fault is over."""
     said = await cell.ask_server("answer", mode=mode, by=by)
 
-    def at_once() -> None:
+    def end() -> None:
         cell.tell_server("answer", mode="at-once", by=None)
 
-    return InForce(proof=Answering(answers=said.mode, by=said.by or 0.0), lasts=lasts, end=at_once)
+    return InForce(proof=Answering(answers=said.mode, by=said.by), end=end)
 
 
-def answering_since(evidence: Evidence, began: float) -> float:
+def not_obeyed(seen: Occurrence[Answering], mode: str) -> str:
+    """Say that the server does not answer like this; empty if it does."""
+    return "" if seen.proof.answers == mode else "the server did not obey"
+
+
+def obeyed_at(seen: Occurrence[Any]) -> float:
     """Return when the server had changed its way of answering."""
-    return min((said.t for said in evidence.of(Obeyed, do="answer") if said.t >= began), default=began)
+    obeyed = seen.evidence.of(Obeyed, do="answer")
+    return min((entry.t for entry in obeyed if entry.t >= seen.at), default=seen.at)
 
 
-def unheard(struck: Struck[Any]) -> Harm | None:
-    """Return what a server that does not answer, or late, cost: requests given up, a subscription, the probe itself."""
-    read: list[Entry[Ignored | Held]] = [*struck.evidence.of(Ignored), *struck.evidence.of(Held)]
-    asked = [entry for entry in read if struck.at <= entry.t <= struck.over]
+def harm_of_answers(seen: Occurrence[Any], lost: LostProbe) -> Harm | None:
+    """Return what a server that does not answer, or late, cost: requests given up, or a subscription."""
+    read: list[Entry[Ignored | Held]] = [*seen.evidence.of(Ignored), *seen.evidence.of(Held)]
+    asked = [entry for entry in read if seen.at <= entry.t <= seen.over]
     if not asked:
         return None
-    return until_given_up(struck, since=min(entry.t for entry in asked), methods={entry.event.what for entry in asked})
+    methods = {entry.event.what for entry in asked}
+    return harm_of_silence(seen, lost, since=min(entry.t for entry in asked), methods=methods)

@@ -1,27 +1,33 @@
-"""Share between faults of links: what proves rules in place, and which links a flow crosses."""
+"""Shared by faults of links: what proves their rules, and which links a flow crosses."""
 
 from __future__ import annotations
 
 import msgspec
 
+from lab.faults.base import RunningCell
 from lab.record.evidence import Evidence
 from lab.record.flows import Flow
 
 
 class LinkRules(msgspec.Struct, frozen=True, kw_only=True):
-    """The link, and how many rules the kernel shows at its ends."""
+    """The link, and how many rules the kernel shows at its two ends."""
 
     link: str
     rules: int
 
 
-def rules_missing(rules: int, *, wanted: int) -> str:
-    """Say that there are fewer rules than wanted; empty if there are enough."""
-    return "" if rules >= wanted else f"{rules} rules in place instead of {wanted}"
+BOTH_ENDS = 2
+"""How many rules there are: one at each end."""
+
+
+def ends_of(cell: RunningCell, link: str) -> tuple[int, int]:
+    """Return the namespaces of the nodes at the ends of a link."""
+    here, there = (cell.namespaces[node] for node, _ in cell.cell.topology.link(link).ends)
+    return here, there
 
 
 def links_of(evidence: Evidence, flow: Flow) -> set[str]:
-    """Return the links a flow crosses, by the network the client's end of it is in."""
+    """Return the links that a flow crosses: the client's end of it tells on which of its links the client is."""
     topology = evidence.cell.topology
     for link in topology.client_links():
         ends = dict(link.ends)

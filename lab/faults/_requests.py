@@ -1,11 +1,11 @@
-"""Share between faults: requests of the client that were not answered, and what became of them."""
+"""Shared by faults that cost the client answers: which of its requests failed, whether its subscription expired."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from typing import Any
 
-from lab.faults.base import Harm, Struck
+from lab.faults.base import Harm, LostProbe, Occurrence
 from lab.record.entry import Entry
 from lab.record.events import REQUESTS, Event, ServerSubscription, Unanswered
 from lab.record.evidence import FAILED_FROM, Evidence
@@ -21,7 +21,8 @@ def given_up(
 
     Args:
         evidence: of the cell.
-        since, until: the time.
+        since: the time begins.
+        until: the time ends.
         methods: only requests of these; None: of any.
     """
     found: list[Entry[Event]] = [*evidence.of(Unanswered)]
@@ -31,25 +32,28 @@ def given_up(
     return [entry for entry in found if since <= entry.t <= until]
 
 
-def expired(struck: Struck[Any]) -> list[Entry[ServerSubscription]]:
-    """Return subscriptions that the server saw end for want of a refresh."""
-    ended = struck.evidence.of(ServerSubscription, state="expired")
-    return [entry for entry in ended if struck.at <= entry.t <= struck.probe.known_s]
+def expired(seen: Occurrence[Any], lost: LostProbe) -> list[Entry[ServerSubscription]]:
+    """Return subscriptions that the server saw end for want of a refresh, from the fault to the probe's end."""
+    ended = seen.evidence.of(ServerSubscription, state="expired")
+    return [entry for entry in ended if seen.at <= entry.t <= lost.probe.known_s]
 
 
-def until_given_up(struck: Struck[Any], *, since: float, methods: Collection[str] | None) -> Harm | None:
-    """Return the harm of unanswered requests: from the first one that failed, if it failed before the probe's end.
+def harm_of_silence(
+    seen: Occurrence[Any], lost: LostProbe, *, since: float, methods: Collection[str] | None
+) -> Harm | None:
+    """Return the harm of requests that were not answered: from the first that failed, if before the probe's end.
 
     Args:
-        struck: the fault.
+        seen: the fault.
+        lost: the probe.
         since: when the first of them was sent.
         methods: theirs; None: unknown.
     """
-    until = struck.over + GIVES_UP_WITHIN_S
-    told = [entry.t for entry in given_up(struck.evidence, since=since, until=until, methods=methods)]
+    until = seen.over + GIVES_UP_WITHIN_S
+    told = [entry.t for entry in given_up(seen.evidence, since=since, until=until, methods=methods)]
     if methods is None or "SUBSCRIBE" in methods:
-        told += [entry.t for entry in expired(struck)]
-    if struck.closed is not None and since <= struck.closed <= until:
-        told.append(struck.closed)
-    told = [t for t in told if t <= struck.probe.known_s]
+        told += [entry.t for entry in expired(seen, lost)]
+    if lost.closed is not None and since <= lost.closed <= until:
+        told.append(lost.closed)
+    told = [t for t in told if t <= lost.probe.known_s]
     return Harm(since_s=min(told)) if told else None

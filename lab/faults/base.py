@@ -1,8 +1,8 @@
 """What a fault is: its parameters, when it cannot happen, how it is done, what proves it, and what it costs a probe.
 
-A fault is one thing the lab can do to a running cell: a frozen dataclass whose fields are its keys in scenarios, and
-whose docstring is what ``lab reference`` prints. One file each; a file in this folder is found by being there (see
-``lab.faults.catalogue``) and nothing else in the tree names it. Files whose name begins with ``_`` hold what several
+A fault is one thing that the lab can do to a running cell. It is a frozen dataclass in a module of its own, found by
+being in this folder (``lab.faults.catalogue``); nothing outside its module names it. Its fields are its keys in
+scenarios, and its docstring is what ``lab reference`` prints. Modules whose name begins with ``_`` hold what several
 faults share.
 
 "Inside" is the client's side, "outside" the server's. The client's *current flow* is the transport association that
@@ -13,17 +13,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar, cast
 
 import msgspec
 
 from lab.model import fault as model
 from lab.model.endpoint import Endpoint
-from lab.model.outcome import CauseFound
 from lab.model.scenario import Cell
-from lab.model.topology import Link, Topology
+from lab.model.topology import Topology
 from lab.model.verdict import CauseKind
 from lab.record import codec
 from lab.record.entry import Entry
@@ -33,16 +32,21 @@ from lab.record.flows import Flow
 
 P = TypeVar("P", bound=msgspec.Struct)
 
+STANDS_STILL = "the server stands still"
+"""A state of the server (`Fault.holds`) in which it hears no command."""
+IS_DOWN = "the server is down"
+"""A state of the server in which nobody can connect to it, and there is no connection to act on."""
 
-# What a fault may see and do of the running cell
+
+# How a fault is done
 
 
 class RunningCell(Protocol):
-    """The running cell as a fault sees it."""
+    """The running cell, as far as a fault may see it and act on it."""
 
     @property
     def cell(self) -> Cell:
-        """What is run."""
+        """The cell that runs."""
 
     @property
     def namespaces(self) -> Mapping[str, int]:
@@ -61,6 +65,10 @@ class RunningCell(Protocol):
         """Where the client reaches the server."""
 
     @property
+    def server_name(self) -> str:
+        """The name that the server's certificate is for, and by which a client may know it."""
+
+    @property
     def certificates(self) -> Path:
         """The folder of the run's certificates."""
 
@@ -71,14 +79,14 @@ class RunningCell(Protocol):
         """Return what the next TCP segment of ``source`` begins with, as seen on a link; None if none was seen."""
 
     async def ask_server(self, do: str, **fields: Any) -> Obeyed:
-        """Tell the server something and wait until it has done it.
+        """Tell the server to do something, and wait until it has done it.
 
         Raises:
             LabFault: it did not obey at once.
         """
 
     def tell_server(self, do: str, **fields: Any) -> None:
-        """Tell the server something and do not wait."""
+        """Tell the server to do something, and do not wait."""
 
     def freeze_server(self) -> bool:
         """Stop the server's process where it stands; return whether the kernel says that it is stopped."""
@@ -101,21 +109,19 @@ def nothing_to_end() -> int | None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class InForce:
-    """A fault that has begun.
+    """A fault that has begun in the running cell.
 
     Attributes:
         proof: a ``Proof`` of the fault: what shows that it took effect, as read back from the kernel or said by the
             actor.
-        lasts: seconds; 0: over as soon as begun; None: until the end of the run.
         end: undoes it; returns how many packets its rules have lost, None if it has no such rules.
     """
 
     proof: msgspec.Struct
-    lasts: float | None = 0.0
-    end: Callable[[], int | None] = field(default=nothing_to_end)
+    end: Callable[[], int | None] = nothing_to_end
 
 
-# What a judge asks of a fault
+# What is asked of a fault
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,12 +131,66 @@ class Infeasible:
     Attributes:
         what: a clause without a full stop.
         allowed: what would make it possible.
-        key: the key of the fault's that it cannot have there; empty: the fault itself.
+        key: the key of the fault that cannot have this value there; empty: the fault itself cannot be there.
     """
 
     what: str
     allowed: str
     key: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WideEffect:
+    """What a fault does to every flow on its way, the sentinel's too.
+
+    Attributes:
+        cuts_link: the link that carries nothing meanwhile; empty: none.
+        empties_table: the middlebox that loses its whole table; empty: none.
+        changes_address: whether that middlebox has another address outside afterwards.
+        moves_client: whether the client leaves its first network for its second.
+    """
+
+    cuts_link: str = ""
+    empties_table: str = ""
+    changes_address: bool = False
+    moves_client: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Occurrence(Generic[P]):
+    """A fault that has begun, as the record shows it.
+
+    Attributes:
+        evidence: of the cell.
+        began: the entry of its beginning.
+        over: when it was over; infinite if the record does not have its end.
+        proof: its ``Proof``.
+    """
+
+    evidence: Evidence
+    began: Entry[FaultBegan]
+    over: float
+    proof: P
+
+    @property
+    def at(self) -> float:
+        """When it began."""
+        return self.began.t
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LostProbe:
+    """A probe that was not answered.
+
+    Attributes:
+        probe: the probe.
+        flow: the flow that it took or should have taken.
+        closed: when the client closed that flow for a reason of its own; None: it did not.
+    """
+
+    probe: ProbeAttempt
+    flow: Flow
+    closed: float | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,36 +200,12 @@ class Harm:
     Attributes:
         since_s: from when on the fault stood in the way: its own time, or that of the first thing it cost.
         evidence: lines of the record that show it, besides the fault's own.
+        words: what the sentence about the fault goes on with, such as ``, and the client refused it``.
     """
 
     since_s: float
     evidence: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Struck(Generic[P]):
-    """A fault that has begun, and the lost probe it may have cost.
-
-    Attributes:
-        evidence: of the cell.
-        began, over: the fault's entry in the record, and when it was over.
-        proof: what it proved when it began.
-        probe, flow: the probe, and the flow it took or should have taken.
-        closed: when the client closed that flow for a reason of its own, if it did.
-    """
-
-    evidence: Evidence
-    began: Entry[FaultBegan]
-    over: float
-    proof: P
-    probe: ProbeAttempt
-    flow: Flow
-    closed: float | None
-
-    @property
-    def at(self) -> float:
-        """When the fault began."""
-        return self.began.t
+    words: str = ""
 
 
 # The fault itself
@@ -177,61 +213,56 @@ class Struck(Generic[P]):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fault(model.Fault):
-    """Base of all faults; each overrides what differs.
-
-    A class that derives from it has a nested ``Proof``, a frozen msgspec struct with a docstring: what the record gets
-    when it begins.
-    """
+    """Base of all faults; each overrides what differs. It must have `Proof`, `causes`, and what raises here."""
 
     Proof: ClassVar[type[msgspec.Struct]]
-    """What shows that it took effect; see `InForce`."""
+    """What shows that it took effect (see `InForce`): a frozen msgspec struct with a docstring. The record has it as
+    JSON, so later versions may add fields with defaults only."""
+    order: ClassVar[int] = 1000
+    """Its place where faults are listed: the smaller first, then by name."""
 
     # When it cannot happen
 
-    targets_any_node: ClassVar[bool] = False
-    """Its ``node`` may be any node between client and server that forwards, not a middlebox alone."""
-    needs_server: ClassVar[frozenset[str]] = frozenset()
-    """What the server's process must be for it to happen: ``listens`` (it is told something, which it cannot hear while
-    it stands still), ``up`` (there is somebody to act on or to connect to)."""
-    switch: ClassVar[str] = ""
-    """What it sets in the server: of two faults that set the same thing, the end of one would end the other."""
-    moves_client: ClassVar[bool] = False
-    """It takes the client to its second network."""
-    strikes_table: ClassVar[bool] = False
-    """It acts on a middlebox's table, which is empty before the client is there."""
+    acts_on: ClassVar[Literal["", "packets", "table"]] = ""
+    """What it acts on at its ``node`` or ``link``: the client's packets that pass there; or the table of a middlebox,
+    which ``node`` must name then; empty: neither."""
+    holds: ClassVar[str] = ""
+    """What it sets in the server for as long as it lasts, such as `STANDS_STILL`. Of two faults that set the same thing
+    the end of one would end the other."""
+    not_while: ClassVar[frozenset[str]] = frozenset()
+    """The states of the server in which it cannot begin: `STANDS_STILL`, `IS_DOWN`."""
+    is_change: ClassVar[bool] = False
+    """It changes something for good, rather than disturbing it for a time: a client that has found its way since is
+    over it, and another such fault may follow."""
 
-    def new_address_on(self, topology: Topology) -> Link | None:
-        """Return the link on which its ``address`` must be a free one; None: it has no such key."""
-        return None
+    @classmethod
+    def misfit(cls, topology: Topology, written: Mapping[str, str]) -> Infeasible | None:
+        """Say what of it does not fit a network; None: all fits, as far as it is written.
 
-    def why_no_target(self, topology: Topology) -> tuple[str, str] | None:
-        """Say why a topology has nothing it could act on, and what is allowed; None: it has."""
+        The loader asks this of what is written, so that it can report it beside other problems of the same fault. It
+        looks itself whether ``node`` and ``link`` exist.
+
+        Args:
+            topology: of the scenario.
+            written: values that are text, by key.
+        """
         return None
 
     def infeasible(self, cell: Cell) -> Infeasible | None:
-        """Say why transport, server or client of a cell do not have what it is about; None: they do."""
-        return None
-
-    def place(self, cell: Cell) -> tuple[str, str] | None:
-        """Return the key that names where it acts and the place; None: it acts on an end, not on the way."""
+        """Say why a cell (its transport, server, client, other faults) lacks what it is about; None: it does not."""
         return None
 
     def server_needs(self, cell: Cell) -> tuple[str, ...]:
-        """Return what the server's program must be able to do for it, in the words of ``lab.servers``."""
+        """Return what the server's program must be able to do for it: words that ``lab.judge.kamailio`` knows, too."""
         return ()
 
-    @property
-    def keeps_server_s(self) -> float:
-        """For how long it keeps the server in another state; infinite: until the end of the run."""
-        return 0.0
-
-    @property
-    def duration_s(self) -> float | None:
-        """For how long it lasts; None: it is over at once, or lasts until the end of the run."""
-        lasts = getattr(self, "lasts", None)
-        return None if lasts is None else float(lasts)
-
     # How it is done
+
+    @property
+    def lasts_s(self) -> float:
+        """For how long it lasts; 0: it is over as soon as it has begun; infinite: until the end of the run."""
+        lasts = getattr(self, "lasts", 0.0)
+        return float("inf") if lasts is None else float(lasts)
 
     def prepare(self) -> None:
         """Load what ``begin`` needs, while the cell is built: later it would cost time that counts."""
@@ -240,78 +271,58 @@ class Fault(model.Fault):
         """Do it, now.
 
         Args:
-            number: its place in the scenario, from 0: names of its rules are made of it.
+            number: its place in the scenario, from 0; it tells its rules from those of other faults.
             cell: the running cell.
         """
         raise NotImplementedError
 
     # What proves it
 
-    def missing(self, proof: Any, began: Entry[FaultBegan], evidence: Evidence, *, until: float) -> str:
-        """Say what the record should show of it and does not; empty if it shows it.
-
-        Args:
-            proof: its ``Proof``.
-            began: its entry in the record.
-            evidence: of the cell.
-            until: when it was over.
-        """
+    def missing(self, seen: Occurrence[Any]) -> str:
+        """Say what the record should show of it and does not, a clause; empty if it shows it."""
         raise NotImplementedError
 
-    # What it does to a probe and to the lab's own flows
+    # What it does to flows
 
     @property
-    def stops_server_s(self) -> float:
-        """For how long the server's process stands still, so that a probe may come that much later."""
-        return 0.0
+    def wide_effect(self) -> WideEffect:
+        """What it does to every flow on its way."""
+        return WideEffect()
 
-    @property
-    def mended_by_next_sign(self) -> bool:
-        """Return whether it is mended by a later sign that server and client reach each other, although it lasts."""
+    def blocks(self, seen: Occurrence[Any], probe: ProbeAttempt, flow: Flow | None) -> bool:
+        """Return whether a probe that is sent and known while it is in force cannot be answered on this flow."""
         return False
-
-    def blocks(self, proof: Any, evidence: Evidence, probe: ProbeAttempt, flow: Flow | None) -> bool:
-        """Return whether no probe can have been answered on this flow while it was in force."""
-        return False
-
-    def empties_table(self, node: str) -> bool:
-        """Return whether that middlebox has lost its whole table by it."""
-        return False
-
-    @property
-    def takes_outside_address(self) -> bool:
-        """Return whether the middlebox it acts on has another address outside afterwards."""
-        return False
-
-    @property
-    def cuts_link(self) -> str:
-        """Return the link that carries nothing meanwhile; empty: none."""
-        return ""
 
     # What it costs
 
     causes: ClassVar[tuple[CauseKind, ...]]
-    """The kinds of cause it can be; mostly one."""
+    """The kinds of cause that it can be; mostly one."""
 
     @property
     def cause(self) -> CauseKind:
-        """The kind of cause it is with these parameters."""
+        """The kind of cause that it is with these parameters."""
         return self.causes[0]
 
     def words(self) -> str:
         """Say what happened, for a sentence that goes on with its time."""
         raise NotImplementedError
 
-    def harm(self, struck: Struck[Any]) -> Harm | None:
+    def harm(self, seen: Occurrence[Any], lost: LostProbe) -> Harm | None:
         """Return what it did to the flow of a lost probe; None if the record shows nothing."""
         raise NotImplementedError
 
-    def borne_out(self, found: CauseFound, struck: Struck[Any]) -> CauseFound | None:
-        """Return the cause as the record bears it out, with what shows it; None if it does not.
 
-        For faults that harm only who meets them: whoever was refused says so.
-        """
-        return found
+# Questions about all faults of a cell
+
+
+def faults_of(cell: Cell) -> tuple[Fault, ...]:
+    """Return the faults of a cell."""
+    return cast("tuple[Fault, ...]", cell.faults)
+
+
+def standstill_s(cell: Cell) -> float:
+    """Return for how long the server's process stands still: a probe's answer may come that much later."""
+    return sum(fault.lasts_s for fault in faults_of(cell) if fault.holds == STANDS_STILL)
 
 
 @functools.cache
@@ -319,23 +330,26 @@ def _decoder(kind: type[P]) -> msgspec.json.Decoder[P]:
     return msgspec.json.Decoder(kind, dec_hook=codec.read_endpoint)
 
 
-def proof_of(fault: Fault, began: Entry[FaultBegan]) -> Any:
-    """Return what a fault proved when it began, as its ``Proof``.
+def occurrence(evidence: Evidence, number: int) -> Occurrence[Any] | None:
+    """Return how the fault of that number (from 0) happened; None if it never began.
 
     Raises:
-        ValueError: the record has something else.
+        ValueError: the record's proof is not of that fault.
     """
-    return _decoder(fault.Proof).decode(began.event.proof)
+    began, ended = evidence.fault_began(number), evidence.fault_ended(number)
+    if began is None:
+        return None
+    proof = _decoder(faults_of(evidence.cell)[number].Proof).decode(began.event.proof)
+    return Occurrence(evidence=evidence, began=began, over=float("inf") if ended is None else ended.t, proof=proof)
 
 
-def faults_of(cell: Cell) -> tuple[Fault, ...]:
-    """Return the faults of a cell."""
-    return tuple(fault for fault in cell.faults if isinstance(fault, Fault))
-
-
-def begun(evidence: Evidence) -> Iterator[tuple[int, Fault, Entry[FaultBegan], float]]:
-    """Return the faults that began: place in the scenario, the fault, its entry, and when it was over (or infinite)."""
+def occurrences(evidence: Evidence) -> Iterator[tuple[Fault, Occurrence[Any]]]:
+    """Return the faults of the cell that began, in the scenario's order."""
     for number, fault in enumerate(faults_of(evidence.cell)):
-        began, ended = evidence.fault_began(number), evidence.fault_ended(number)
-        if began is not None:
-            yield number, fault, began, float("inf") if ended is None else ended.t
+        if (seen := occurrence(evidence, number)) is not None:
+            yield fault, seen
+
+
+def client_moves(evidence: Evidence) -> list[float]:
+    """Return when the client left its network."""
+    return [seen.at for fault, seen in occurrences(evidence) if fault.wide_effect.moves_client]

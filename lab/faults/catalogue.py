@@ -1,6 +1,6 @@
-"""Which faults there are: one per module of this package.
+"""Finds the faults: each module of this package is one.
 
-``base``, this module and those whose name begins with ``_`` are none.
+``base``, this module, ``feasibility`` and those whose name begins with ``_`` are none.
 """
 
 from __future__ import annotations
@@ -11,32 +11,33 @@ from importlib import import_module
 from pathlib import Path
 
 from lab.faults.base import Fault
+from lab.model.verdict import CauseKind
 
 _NOT_FAULTS = {"base", "catalogue", "feasibility"}
 _HUMP = re.compile(r"(?<!^)(?=[A-Z])")
 
 
-def name_of(fault: Fault | type[Fault]) -> str:
-    """Return the name in scenarios: ``server-freeze`` of ``ServerFreeze``."""
-    cls = fault if isinstance(fault, type) else type(fault)
-    return _HUMP.sub("-", cls.__name__).lower()
-
-
 @cache
 def classes() -> dict[str, type[Fault]]:
-    """Return the fault classes by their name in scenarios, sorted by it. Imports their modules."""
-    stems = {path.stem for path in Path(__file__).parent.glob("[!_]*.py")} - _NOT_FAULTS
-    return {stem.replace("_", "-"): _class_in(stem) for stem in sorted(stems)}
+    """Return the fault classes by their names in scenarios, in the order in which they are listed."""
+    found = [_class_in(path.stem) for path in Path(__file__).parent.glob("[!_]*.py") if path.stem not in _NOT_FAULTS]
+    by_name = {_HUMP.sub("-", cls.__name__).lower(): cls for cls in found}
+    return dict(sorted(by_name.items(), key=lambda item: (item[1].order, item[0])))
+
+
+def causes() -> tuple[CauseKind, ...]:
+    """Return the kinds of cause that faults can be, in the order of the faults."""
+    return tuple(kind for cls in classes().values() for kind in cls.causes)
 
 
 def find(class_name: str) -> type[Fault]:
-    """Return the class of that name; imports its module alone.
+    """Return the class of that name. It imports no other fault: in a guest, imports cost much.
 
     Raises:
         LookupError: there is none.
     """
     stem = _HUMP.sub("_", class_name).lower()
-    if stem in _NOT_FAULTS or not (Path(__file__).parent / f"{stem}.py").is_file():
+    if stem in _NOT_FAULTS or not stem.isidentifier() or not (Path(__file__).parent / f"{stem}.py").is_file():
         raise LookupError(f"no fault {class_name}")
     return _class_in(stem)
 

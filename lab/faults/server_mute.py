@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from dataclasses import dataclass
 
-from lab.faults._answers import Answering, answering_since, begin_answering, unheard
-from lab.faults.base import Fault, Harm, InForce, RunningCell, Struck
+from lab.faults._answers import ANSWERS, Answering, begin_answering, harm_of_answers, not_obeyed, obeyed_at
+from lab.faults.base import STANDS_STILL, Fault, Harm, InForce, LostProbe, Occurrence, RunningCell
 from lab.model.scenario import Cell
 from lab.model.verdict import CauseKind
-from lab.record.entry import Entry
-from lab.record.events import FaultBegan, ResponseSent
-from lab.record.evidence import Evidence
+from lab.record.events import ResponseSent
 from lab.units import Lasting
 
 
@@ -24,8 +22,9 @@ class ServerMute(Fault):
     """
 
     Proof = Answering
-    needs_server = frozenset({"listens"})
-    switch = "answers"
+    order = 100
+    holds = ANSWERS
+    not_while = frozenset({STANDS_STILL})
     causes = (CauseKind("server-mute", "Fault: the server answered nothing."),)
 
     lasts: Lasting | None = None
@@ -34,27 +33,20 @@ class ServerMute(Fault):
         """See `Fault`."""
         return ("mute",)
 
-    @property
-    def keeps_server_s(self) -> float:
-        """See `Fault`."""
-        return float("inf") if self.lasts is None else float(self.lasts)
-
     def begin(self, number: int, cell: RunningCell) -> Awaitable[InForce]:
         """See `Fault`."""
-        return begin_answering(cell, "mute", by=None, lasts=self.duration_s)
+        return begin_answering(cell, "mute")
 
-    def missing(self, proof: Answering, began: Entry[FaultBegan], evidence: Evidence, *, until: float) -> str:
+    def missing(self, seen: Occurrence[Answering]) -> str:
         """See `Fault`."""
-        if proof.answers != "mute":
-            return "the server did not obey"
-        since = answering_since(evidence, began.t)
-        answered = any(since < sent.t < until for sent in evidence.of(ResponseSent))
-        return "it answered a request" if answered else ""
+        since = obeyed_at(seen)
+        answered = any(since < sent.t < seen.over for sent in seen.evidence.of(ResponseSent))
+        return not_obeyed(seen, "mute") or ("it answered a request" if answered else "")
 
     def words(self) -> str:
         """See `Fault`."""
         return "the server stopped answering"
 
-    def harm(self, struck: Struck[Answering]) -> Harm | None:
+    def harm(self, seen: Occurrence[Answering], lost: LostProbe) -> Harm | None:
         """See `Fault`."""
-        return unheard(struck)
+        return harm_of_answers(seen, lost)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 
-from lab.judge import causes, contradictions, effects, kamailio, metrics, rewriting, sentinel
+from lab.faults.feasibility import infeasible_faults
+from lab.judge import causes, contradictions, fault_evidence, kamailio, metrics, rewriting, sentinel
 from lab.judge.chain import chain
 from lab.mitigations.catalogue import not_offered, unsupported
-from lab.model.never import never
 from lab.model.outcome import CauseFound, Outcome, ProbeFate
 from lab.model.scenario import Account, Cell, Software
 from lab.model.verdict import Verdict
@@ -69,7 +69,7 @@ def why_unsupported(cell: Cell) -> str:
     if cell.server.by_name and cell.client.is_own:
         lacking = lacking or "a client of your own is told the server's address, not its name"
     lacking = lacking or (kamailio.lacks(cell) if cell.server.software is Software.KAMAILIO else "")
-    for number, reason in () if lacking else never(cell):
+    for number, reason in () if lacking else infeasible_faults(cell):
         return f"fault {number + 1} ({type(cell.faults[number]).__name__}) can never happen here: {reason.what}"
     return lacking
 
@@ -99,7 +99,7 @@ def _doubt(evidence: Evidence) -> str:
     known = [probe.name for probe in evidence.probes]
     if sorted(known) != sorted(f"p{number}" for number, _ in enumerate(due, start=1)):
         return f"{len(due)} probes were due, the fate of {len(known)} is known: {', '.join(known) or 'none'}"
-    without_effect = "" if _failed_before_faults(evidence) else effects.doubt(evidence)
+    without_effect = "" if _failed_before_faults(evidence) else fault_evidence.doubt(evidence)
     doubts = (rewriting.doubt, sentinel.doubt, contradictions.doubt)
     return without_effect or next((text for each in doubts if (text := each(evidence))), "")
 
@@ -152,8 +152,8 @@ def _differs(cell: Cell, verdict: Verdict, cause: CauseFound | None) -> str:
         return ""
     if verdict is not claim.verdict:
         return f"claimed {claim.verdict.value}, seen {verdict.value}"
-    if claim.cause is not None and (cause is None or cause.kind is not claim.cause):
-        return f"claimed cause {claim.cause.value}, seen {cause.kind.value if cause else 'none'}"
+    if claim.cause is not None and (cause is None or cause.kind.name != claim.cause):
+        return f"claimed cause {claim.cause}, seen {cause.kind.name if cause else 'none'}"
     if claim.at is not None:
         at = cause.at_s if cause else None
         if at is None or abs(at - float(claim.at)) > float(claim.within):

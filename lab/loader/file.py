@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import TypeAdapter, WithJsonSchema
 
+from lab.loader.kinds import causes
 from lab.model.impairment import Impairment
 from lab.model.pjsip import DEFAULT, RELEASES
 from lab.model.rules import Seed, Takes, Text, Yaml
@@ -85,5 +86,9 @@ class ScenarioFile(Yaml):
 
 
 def schema() -> dict[str, Any]:
-    """The JSON schema of a scenario file, for editors; it knows less than the loader."""
-    return TypeAdapter(ScenarioFile).json_schema()
+    """Return the JSON schema of a scenario file, for editors; it knows less than the loader."""
+    found = TypeAdapter(ScenarioFile).json_schema()
+    for one in found["$defs"]["Claim"]["properties"]["cause"]["anyOf"]:
+        if one["type"] == "string":
+            one["enum"] = list(causes())
+    return found

@@ -179,6 +179,8 @@ LinkName = Annotated[str, Checked(partial(check_name, longest=LONGEST_LINK)), Ta
 OfNode = Annotated[str, Takes("the name of a node")]
 OfLink = Annotated[str, Takes("the name of a link")]
 """Of one that must be there, which is another's to check."""
+CauseName = Annotated[str, Takes("one of the causes that `lab reference` lists")]
+"""Which there are, the loader knows."""
 Label = Annotated[str, Checked(partial(check_name, longest=LONGEST_LABEL)), Takes("a name")]
 HostAddress = Annotated[str, Checked(check_host), Takes("an IPv4 address such as `198.51.100.3`")]
 Mtu = Annotated[int, Checked(_mtu), Takes(f"a whole number of bytes, {SMALLEST_MTU} to {LARGEST_MTU - 1}")]
