@@ -16,6 +16,7 @@ import time
 from dataclasses import dataclass
 
 from lab.actors.kernel_clock import to_monotonic
+from lab.model.endpoint import Endpoint
 from lab.model.middlebox import ForgottenFlow, Middlebox, RefreshDirection, RefreshingSegments
 from lab.network import conntrack, netns
 from lab.network.conntrack import Mapping
@@ -48,7 +49,7 @@ class _Flow:
     timer: asyncio.TimerHandle | None = None
 
 
-Key = tuple[int, str, str]
+Key = tuple[int, Endpoint, Endpoint]
 """Protocol, inside endpoint, remote endpoint."""
 
 
@@ -107,7 +108,7 @@ class Aging:
         if protocol not in (socket.IPPROTO_TCP, socket.IPPROTO_UDP):
             return
         ports = struct.unpack_from("!HH", packet, header)
-        ends = [f"{socket.inet_ntoa(packet[start : start + 4])}:{ports[n]}" for n, start in enumerate((12, 16))]
+        ends = [Endpoint(socket.inet_ntoa(packet[start : start + 4]), ports[n]) for n, start in enumerate((12, 16))]
         key = (protocol, ends[0], ends[1]) if outbound else (protocol, ends[1], ends[0])
         if protocol == socket.IPPROTO_UDP:
             self._note_udp(key, at, outbound=outbound)
@@ -197,17 +198,16 @@ class Aging:
         if self._box.forgotten is ForgottenFlow.FIN_TO_INSIDE:
             self._say(mapping.remote, mapping.inside, _FIN | _ACK, flow.expected_inside, flow.expected_outside)
 
-    def _say(self, source: str, destination: str, flags: int, sequence: int, acknowledged: int) -> None:
-        self._speaker.sendto(
-            segment(source, destination, flags, sequence, acknowledged), (destination.partition(":")[0], 0)
-        )
+    def _say(self, source: Endpoint, destination: Endpoint, flags: int, sequence: int, acknowledged: int) -> None:
+        packet = segment(source, destination, flags, sequence, acknowledged)
+        self._speaker.sendto(packet, (destination.host, 0))
 
 
-def segment(source: str, destination: str, flags: int, sequence: int, acknowledged: int) -> bytes:
-    """An IPv4 packet with a TCP segment without data; endpoints are written ``address:port``."""
-    (here, from_port), (there, to_port) = (end.split(":") for end in (source, destination))
+def segment(source: Endpoint, destination: Endpoint, flags: int, sequence: int, acknowledged: int) -> bytes:
+    """Return an IPv4 packet with a TCP segment without data."""
+    (here, from_port), (there, to_port) = source.address, destination.address
     addresses = socket.inet_aton(here) + socket.inet_aton(there)
-    head = struct.pack("!HHIIBB", int(from_port), int(to_port), sequence, acknowledged, 5 << 4, flags)
+    head = struct.pack("!HHIIBB", from_port, to_port, sequence, acknowledged, 5 << 4, flags)
     pseudo = addresses + struct.pack("!BBH", 0, socket.IPPROTO_TCP, 20)
     checksum = _checksum(pseudo + head + bytes(6))
     tcp = head + struct.pack("!HHH", 0, checksum, 0)

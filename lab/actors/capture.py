@@ -11,14 +11,15 @@ import socket
 import struct
 from contextlib import closing
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from lab.actors.kernel_clock import to_monotonic
-from lab.actors.observer import Emit
 from lab.errors import LabFault
+from lab.model.endpoint import Endpoint
 from lab.network import netns
+from lab.record.events import Packet
+from lab.record.writer import Emit
 
 _ETH_ALL, _ETH_IP = 0x0003, 0x0800  # linux/if_ether.h
 _ETH_LOCAL = 0x88B5  # IEEE 802 local experimental EtherType 1: no node answers it
@@ -33,9 +34,6 @@ _FLAGS = "FSRPAUEC"  # RFC 9293 §3.1, RFC 3168 §6.1, lowest bit first
 
 class Capture:
     """Captures what passes one end of a link, from its creation on; ready when the constructor returns.
-
-    Emits ``packet`` with ``link``, ``from`` (the node that sent it onto the link), ``proto``, ``src``, ``dst``,
-    ``bytes`` (of IP), ``payload`` (bytes above TCP or UDP) and, for TCP, ``flags`` and ``seq``.
 
     Args:
         link: the link's name, also its interface's.
@@ -113,8 +111,7 @@ class Capture:
         self._file.write(frame.at, frame.data, outgoing=frame.outgoing)
         if frame.ethertype == _ETH_IP:
             sender = self._here if frame.outgoing else self._there
-            at = to_monotonic(frame.at)
-            self._emit("packet", at=at, link=self._link, **{"from": sender}, **summary(frame.data[14:]))
+            self._emit(summary(frame.data[14:], link=self._link, sender=sender), at=to_monotonic(frame.at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,25 +125,38 @@ class _Frame:
         return self.ethertype == _ETH_LOCAL and self.data[14:].startswith(_MARKER)
 
 
-def summary(packet: bytes) -> dict[str, Any]:
-    """What the record says of an IPv4 packet: ``proto``, ``src``, ``dst``, ``bytes``, ``payload``; of TCP more."""
+def summary(packet: bytes, *, link: str, sender: str) -> Packet:
+    """Return what the record says of an IPv4 packet that ``sender`` has put onto a link."""
     header = (packet[0] & 0xF) * 4
     length, protocol = int.from_bytes(packet[2:4], "big"), packet[9]
-    source, destination = str(IPv4Address(packet[12:16])), str(IPv4Address(packet[16:20]))
-    told: dict[str, Any] = {"proto": "other", "src": source, "dst": destination, "bytes": length}
+    source, destination = socket.inet_ntoa(packet[12:16]), socket.inet_ntoa(packet[16:20])
     inner = packet[header:length]
-    if protocol == socket.IPPROTO_ICMP:
-        return {**told, "proto": "icmp", "payload": len(inner)}
     is_first = not int.from_bytes(packet[6:8], "big") & 0x1FFF  # later fragments have no ports
     if protocol not in (socket.IPPROTO_TCP, socket.IPPROTO_UDP) or not is_first:
-        return {**told, "payload": len(inner)}
-    ports = struct.unpack_from("!HH", inner)
-    told |= {"src": f"{source}:{ports[0]}", "dst": f"{destination}:{ports[1]}"}
+        return Packet(
+            link=link,
+            from_=sender,
+            proto="icmp" if protocol == socket.IPPROTO_ICMP else "other",
+            src=Endpoint(source),
+            dst=Endpoint(destination),
+            bytes=length,
+            payload=len(inner),
+        )
+    from_port, to_port = struct.unpack_from("!HH", inner)
+    src, dst = Endpoint(source, from_port), Endpoint(destination, to_port)
     if protocol == socket.IPPROTO_UDP:
-        return {**told, "proto": "udp", "payload": len(inner) - 8}
-    flags = "".join(letter for bit, letter in enumerate(_FLAGS) if inner[13] >> bit & 1)
-    sequence = int.from_bytes(inner[4:8], "big")
-    return {**told, "proto": "tcp", "payload": len(inner) - (inner[12] >> 4) * 4, "flags": flags, "seq": sequence}
+        return Packet(link=link, from_=sender, proto="udp", src=src, dst=dst, bytes=length, payload=len(inner) - 8)
+    return Packet(
+        link=link,
+        from_=sender,
+        proto="tcp",
+        src=src,
+        dst=dst,
+        bytes=length,
+        payload=len(inner) - (inner[12] >> 4) * 4,
+        flags="".join(letter for bit, letter in enumerate(_FLAGS) if inner[13] >> bit & 1),
+        seq=int.from_bytes(inner[4:8], "big"),
+    )
 
 
 class PcapNg:

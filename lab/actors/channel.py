@@ -1,8 +1,8 @@
 """The actor protocol: one JSON object per line, in both directions, over one stream socket.
 
 Runner to actor: ``{"do": "start", …}`` once, then whatever the actor understands, at last ``{"do": "stop"}``.
-Actor to runner: ``{"at": 1234.567890, "ev": "ready", …}``; ``at`` is CLOCK_MONOTONIC in seconds, which all actors of
-one kernel share. ``ready`` is sent once, when the actor can do what it is for. End of file: the other side is gone.
+Actor to runner: ``{"at": 1234.567890, "ev": "ready", …}``, an event of ``lab.record.events``; ``at`` is CLOCK_MONOTONIC
+in seconds, which all actors of one kernel share. End of file: the other side is gone.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ from __future__ import annotations
 import json
 import socket
 import time
-from typing import Any
+from typing import Any, NamedTuple
+
+from lab.record import codec
+from lab.record.events import Event
 
 
 class Lines:
@@ -32,15 +35,42 @@ class Lines:
         return messages
 
 
+class Message(NamedTuple):
+    """An event of an actor of the lab's own.
+
+    Attributes:
+        at: CLOCK_MONOTONIC in seconds.
+        event: what happened.
+    """
+
+    at: float
+    event: Event
+
+
+class Messages:
+    """Cuts what an actor of the lab's own writes into events; keeps what is not yet complete."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[Message]:
+        """Return the events completed by ``data``.
+
+        Raises:
+            ValueError: a line is not an event.
+        """
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        return [Message(*codec.from_message(line)) for line in lines]
+
+
 class Channel:
-    """An actor's end of its socket: emits events at once, in order."""
+    """An actor's end of its socket: sends events at once, in order."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
 
-    def emit(self, ev: str, *, at: float | None = None, **fields: Any) -> None:
+    def emit(self, event: Event, *, at: float | None = None) -> None:
         """Send one event; ``at`` defaults to now."""
-        event = {"at": round(time.monotonic() if at is None else at, 6), "ev": ev, **fields}
-        data = json.dumps(event, separators=(",", ":")).encode() + b"\n"
+        data = codec.to_message(event, at=round(time.monotonic() if at is None else at, 6))
         self.sock.settimeout(None)
         self.sock.sendall(data)

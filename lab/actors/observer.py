@@ -9,32 +9,23 @@ from __future__ import annotations
 import asyncio
 import errno
 import time
-from typing import Any, Protocol
 
 from lab.actors.kernel_clock import to_monotonic
 from lab.errors import LabFault
 from lab.network import conntrack, netns
 from lab.network.conntrack import Mapping
 from lab.network.netlink import RECEIVE
-
-
-class Emit(Protocol):
-    """Takes an event for the record; ``at`` is CLOCK_MONOTONIC in seconds, now if not given."""
-
-    def __call__(self, ev: str, *, at: float | None = None, **fields: Any) -> None:
-        """Take one event."""
+from lab.record import events
+from lab.record.writer import Emit
 
 
 class Observer:
-    """Emits ``mapping`` events of one middlebox.
-
-    Fields: ``state`` (new, destroyed), ``node``, ``proto``, ``inside``, ``outside``, ``remote``, ``id``, ``tcp_state``
-    and ``seen``, how many seconds after the fact it was noticed; ``at`` is when it happened.
+    """Emits the mappings of one middlebox as they come and go, each with the moment at which it did.
 
     A LabFault raised while the event loop delivers reaches the loop's exception handler.
 
     Args:
-        node: the middlebox's name.
+        node: the middlebox's name, for messages.
         namespace: its network namespace.
         emit: where events go.
     """
@@ -87,11 +78,8 @@ class Observer:
         now = time.monotonic()
         stamp = mapping.started if is_new else mapping.stopped
         at = to_monotonic(stamp) if stamp else now
-        self._emit(
-            "mapping",
-            at=at,
+        event = events.Mapping(
             state="new" if is_new else "destroyed",
-            node=self._node,
             proto=mapping.proto,
             inside=mapping.inside,
             outside=mapping.outside,
@@ -100,3 +88,4 @@ class Observer:
             tcp_state=mapping.tcp_state,
             seen=round(now - at, 6),
         )
+        self._emit(event, at=at)

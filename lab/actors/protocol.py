@@ -10,9 +10,24 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
-from typing import Any, NoReturn
+from types import NoneType
+from typing import Any, NoReturn, get_args, get_type_hints
+
+import msgspec
+
+from lab.model.endpoint import Endpoint
+from lab.record.events import (
+    CLIENT_EVENTS,
+    CallState,
+    ClientEvent,
+    Event,
+    Other,
+    SubscriptionState,
+    TransportState,
+    name_of,
+)
 
 LONGEST_LINE = 65_536
 """Bytes; the longest line of the lab's own client has a few hundred."""
@@ -24,6 +39,10 @@ LATEST_S = 0.01
 """How far in the future an event may seem: the grain of a kernel's clock, nothing more."""
 
 
+def _one_of(choice: Any) -> str:
+    return f"one of {', '.join(get_args(choice))}"
+
+
 class Kind(Enum):
     """What a field holds, in the words of a complaint."""
 
@@ -32,66 +51,67 @@ class Kind(Enum):
     NUMBER = "a number"
     WHOLE = "a whole number"
     FLAG = "true or false"
-    TRANSPORT_STATE = "one of connected, disconnected, shutdown, destroyed"
-    SUBSCRIPTION_STATE = "one of pending, active, terminated"
-    CALL_STATE = "one of incoming, early, connecting, confirmed, disconnected"
+    TRANSPORT_STATE = _one_of(TransportState)
+    SUBSCRIPTION_STATE = _one_of(SubscriptionState)
+    CALL_STATE = _one_of(CallState)
     ENDPOINT = "address:port"
 
 
+_KINDS: dict[Any, Kind] = {
+    str: Kind.TEXT,
+    tuple[str, ...]: Kind.TEXTS,
+    float: Kind.NUMBER,
+    int: Kind.WHOLE,
+    bool: Kind.FLAG,
+    TransportState: Kind.TRANSPORT_STATE,
+    SubscriptionState: Kind.SUBSCRIPTION_STATE,
+    CallState: Kind.CALL_STATE,
+    Endpoint: Kind.ENDPOINT,
+}
+"""By the type of the field of an event."""
+
+
 @dataclass(frozen=True, slots=True)
-class Event:
-    """An event of a client.
+class Known:
+    """An event that the lab knows.
 
     Attributes:
-        must: fields it has; by name.
+        event: its type.
+        must: fields it has; by key.
         may: fields it can have.
+        names: the attribute of each key.
     """
 
-    must: dict[str, Kind] = field(default_factory=dict)
-    may: dict[str, Kind] = field(default_factory=dict)
+    event: type[ClientEvent]
+    must: dict[str, Kind]
+    may: dict[str, Kind]
+    names: dict[str, str]
+
+    @classmethod
+    def of(cls, kind: type[ClientEvent]) -> Known:
+        """Read what the type demands and allows."""
+        types = get_type_hints(kind)
+        fields = [one for one in msgspec.structs.fields(kind) if one.name not in ClientEvent.__struct_fields__]
+        kinds = {one.encode_name: _kind(types[one.name]) for one in fields}
+        must = {one.encode_name for one in fields if one.required}
+        return cls(
+            event=kind,
+            must={key: value for key, value in kinds.items() if key in must},
+            may={key: value for key, value in kinds.items() if key not in must},
+            names={one.encode_name: one.name for one in fields},
+        )
 
 
-_ID = {"id": Kind.TEXT}
-_REASON = {"reason": Kind.TEXT}
+def _kind(hint: Any) -> Kind:
+    """Return what a field of this type holds, whether or not it may be None."""
+    if hint in _KINDS:
+        return _KINDS[hint]
+    (there,) = (one for one in get_args(hint) if one is not NoneType)
+    return _KINDS[there]
 
-EVENTS: dict[str, Event] = {
-    "ready": Event(may={"version": Kind.TEXT, "mitigations": Kind.TEXTS}),
-    "subscribed": Event(),
-    "transport": Event(
-        must={**_ID, "state": Kind.TRANSPORT_STATE, "local": Kind.ENDPOINT},
-        may={"type": Kind.TEXT, "remote": Kind.ENDPOINT, **_REASON},
-    ),
-    "registration": Event(must={"code": Kind.WHOLE}, may={**_REASON, "expires": Kind.NUMBER}),
-    "subscription": Event(must={"state": Kind.SUBSCRIPTION_STATE}, may={**_REASON, "code": Kind.WHOLE}),
-    "notify": Event(may={"note": Kind.TEXT}),
-    "message": Event(may={"text": Kind.TEXT}),
-    "call": Event(must={"state": Kind.CALL_STATE}, may={"call_id": Kind.TEXT, "code": Kind.WHOLE}),
-    "ip-changed": Event(must={"code": Kind.WHOLE}),
-    "request-sent": Event(
-        must={"method": Kind.TEXT, "call_id": Kind.TEXT, "cseq": Kind.WHOLE},
-        may={"via": Kind.TEXT, "contact": Kind.TEXT},
-    ),
-    "options-sent": Event(may={"n": Kind.WHOLE}),
-    "options-answer": Event(must={"code": Kind.WHOLE}, may={"n": Kind.WHOLE, **_REASON}),
-    "unanswered": Event(may={**_ID, "patience": Kind.NUMBER}),
-    "ref": Event(must=_ID, may={"held": Kind.FLAG}),
-    "setting": Event(
-        must={"name": Kind.TEXT}, may=dict.fromkeys(("t1", "t2", "interval", "time", "expires"), Kind.NUMBER)
-    ),
-    "socket-option": Event(must={**_ID, "name": Kind.TEXT, "value": Kind.WHOLE}),
-    "interval-tried": Event(must={"interval": Kind.NUMBER, "safe": Kind.FLAG}),
-    "interval-used": Event(must={"interval": Kind.NUMBER}),
-}
-"""What clients say; any other event is kept as ``other`` {said, fields}, which proves nothing."""
 
-DEFAULTS: dict[str, dict[str, Any]] = {
-    "transport": {"reason": ""},
-    "subscription": {"code": 0},
-    "call": {"code": 0},
-    "options-answer": {"reason": ""},
-    "registration": {"reason": ""},
-}
-"""What an event has that does not say it."""
+EVENTS: dict[str, Known] = {name_of(kind): Known.of(kind) for kind in CLIENT_EVENTS}
+"""What clients say; any other event is kept as ``Other``, which proves nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +119,11 @@ class Said:
     """An event.
 
     Attributes:
-        ev: its name.
-        fields: all else.
+        event: what happened.
         at: CLOCK_MONOTONIC in seconds; None: it does not say.
     """
 
-    ev: str
-    fields: dict[str, Any]
+    event: Event
     at: float | None = None
 
 
@@ -165,7 +183,7 @@ def read(line: bytes, *, now: float) -> Said | Broken:
         ev = message.pop("ev", None)
         if not isinstance(ev, str):
             raise _Wrong("no event name in `ev`")
-        return Said(*_checked(ev, message), at)
+        return Said(_checked(ev, message), at)
     except _Wrong as wrong:
         return Broken(str(wrong), _short(line))
 
@@ -174,21 +192,18 @@ class _Wrong(Exception):
     """Why a line breaks the protocol."""
 
 
-def _checked(ev: str, message: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+def _checked(ev: str, message: dict[str, Any]) -> ClientEvent:
     known = EVENTS.get(ev)
     if known is None:
-        return "other", {"said": _plain(ev), "fields": _plain(json.dumps(message))}
-    fields = dict(DEFAULTS.get(ev, {}))
-    for name, kind in {**known.must, **known.may}.items():
-        if message.get(name) is not None:
-            fields[name] = _value(ev, name, kind, message.pop(name))
-        elif name in known.must:
-            raise _Wrong(f"`{ev}` without `{name}` ({kind.value})")
-        else:
-            message.pop(name, None)
-    if message:
-        fields["also"] = _plain(json.dumps(message))
-    return ev, fields
+        return Other(said=_plain(ev), fields=_plain(json.dumps(message)))
+    values: dict[str, Any] = {}
+    for key, kind in {**known.must, **known.may}.items():
+        value = message.pop(key, None)
+        if value is not None:
+            values[known.names[key]] = _value(ev, key, kind, value)
+        elif key in known.must:
+            raise _Wrong(f"`{ev}` without `{key}` ({kind.value})")
+    return known.event(**values, also=_plain(json.dumps(message)) if message else "")
 
 
 def _value(ev: str, name: str, kind: Kind, value: Any) -> Any:  # noqa: C901  (one case per kind)
@@ -199,11 +214,11 @@ def _value(ev: str, name: str, kind: Kind, value: Any) -> Any:  # noqa: C901  (o
         case Kind.TEXTS:
             if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
                 refuse()
-            return [_plain(item) for item in value]
+            return tuple(_plain(item) for item in value)
         case Kind.NUMBER:
             if not _is_number(value):
                 refuse()
-            return value
+            return float(value)
         case Kind.WHOLE:
             if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 2**63:
                 refuse()
@@ -216,9 +231,15 @@ def _value(ev: str, name: str, kind: Kind, value: Any) -> Any:  # noqa: C901  (o
         refuse()
     if kind.value.startswith("one of ") and value not in kind.value.removeprefix("one of ").split(", "):
         refuse()
-    if kind is Kind.ENDPOINT and not value.rpartition(":")[2].isdecimal():
-        refuse()
-    return _plain(value)
+    return _endpoint(value) or refuse() if kind is Kind.ENDPOINT else _plain(value)
+
+
+def _endpoint(text: str) -> Endpoint | None:
+    try:
+        endpoint = Endpoint.parse(_plain(text))
+    except ValueError:
+        return None
+    return None if endpoint.port is None else endpoint
 
 
 def _time(at: Any, now: float) -> float | None:

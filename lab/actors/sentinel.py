@@ -14,13 +14,20 @@ import socket
 import struct
 import time
 from dataclasses import dataclass
+from typing import Literal
 
-from lab.actors.observer import Emit
 from lab.errors import LabFault
+from lab.model.endpoint import Endpoint
 from lab.network import netns
-
-PORT = 5099
-"""Of the server; nothing else listens there, and cost is not counted on it."""
+from lab.record.events import (
+    SENTINEL_PORT,
+    SentinelChallenged,
+    SentinelFlow,
+    SentinelOpened,
+    SentinelOutcome,
+    SentinelState,
+)
+from lab.record.writer import Emit
 
 FOLLOWED_S = 3.0
 """How long a challenge waits for an outcome: the first retransmissions come at 0.2 s, 0.6 s and 1.4 s (RFC 6298)."""
@@ -32,24 +39,14 @@ _OPENED_WITHIN_S = 10.0  # room for three lost SYNs (1 s, 2 s, 4 s; RFC 6298 §2
 
 @dataclass(frozen=True, slots=True)
 class _Flow:
-    name: str
+    name: SentinelFlow
     client: socket.socket
     server: socket.socket
     quiet_since: float
 
 
 class Sentinel:
-    """The two flows.
-
-    Events are ``sentinel`` with ``flow`` (from-inside, from-outside) and ``state``:
-
-    * ``established`` with ``local`` and ``remote``, the client's endpoint and the server's, as the client sees them;
-    * ``sent`` with ``idle``, the seconds the flow had been idle, and ``found``, how the sender's end was found: open,
-      reset, or closed by a FIN;
-    * ``delivered``, ``reset``, ``closed``, ``unreachable`` (ICMP), ``silent`` (nothing came of it within 3 s), or
-      ``failed`` with ``reason``; seen from the sender, with ``took`` in seconds. ``peer`` is ``reset`` if the end of
-      the receiver was reset as well, else empty.
-    """
+    """The two flows; what becomes of them goes into the record."""
 
     def __init__(self, flows: tuple[_Flow, _Flow], emit: Emit) -> None:
         self._flows = flows
@@ -73,14 +70,15 @@ class Sentinel:
         flows: list[_Flow] = []
         try:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listening.bind((address, PORT))
+            listening.bind((address, SENTINEL_PORT))
             listening.listen()
-            for name in ("from-inside", "from-outside"):
+            names: tuple[SentinelFlow, ...] = ("from-inside", "from-outside")
+            for name in names:
                 with netns.entered(client):
                     sock = _socket()
                 flows.append(await asyncio.wait_for(_establish(name, sock, listening, address), _OPENED_WITHIN_S))
-                local, remote = (f"{host}:{port}" for host, port in (sock.getsockname(), sock.getpeername()))
-                emit("sentinel", flow=name, state="established", local=local, remote=remote)
+                local, remote = Endpoint.of(sock.getsockname()), Endpoint.of(sock.getpeername())
+                emit(SentinelOpened(flow=name, local=local, remote=remote))
         except (OSError, asyncio.TimeoutError) as problem:
             raise LabFault("open the sentinel's flows", detail=str(problem) or "no connection in time") from problem
         finally:
@@ -106,9 +104,10 @@ class Sentinel:
     async def _send(self, flow: _Flow, sender: socket.socket, receiver: socket.socket) -> None:
         start = time.monotonic()
         idle = round(start - flow.quiet_since, 6)
-        self._emit("sentinel", at=start, flow=flow.name, state="sent", idle=idle, found=_found(sender))
+        self._emit(SentinelChallenged(flow=flow.name, idle=idle, found=_found(sender)), at=start)
         sent, arrived = await _follow(sender, receiver)
-        state, reason = "silent", ""
+        state: SentinelState = "silent"
+        reason = ""
         if arrived == "data":
             state = "delivered"
         elif sent == "end":
@@ -119,12 +118,18 @@ class Sentinel:
             state = "unreachable"
         elif isinstance(sent, OSError):
             state, reason = "failed", os.strerror(sent.errno or 0)
-        peer = "reset" if isinstance(arrived, ConnectionResetError) else ""
-        took = round(time.monotonic() - start, 6)
-        self._emit("sentinel", flow=flow.name, state=state, reason=reason, peer=peer, took=took)
+        self._emit(
+            SentinelOutcome(
+                flow=flow.name,
+                state=state,
+                reason=reason,
+                peer="reset" if isinstance(arrived, ConnectionResetError) else "",
+                took=round(time.monotonic() - start, 6),
+            )
+        )
 
 
-def _found(sock: socket.socket) -> str:
+def _found(sock: socket.socket) -> Literal["open", "reset", "closed"]:
     try:
         return "open" if sock.recv(1, socket.MSG_PEEK) else "closed"
     except BlockingIOError:
@@ -161,9 +166,9 @@ async def _read(sock: socket.socket) -> Outcome:
         return problem
 
 
-async def _establish(name: str, client: socket.socket, listening: socket.socket, address: str) -> _Flow:
+async def _establish(name: SentinelFlow, client: socket.socket, listening: socket.socket, address: str) -> _Flow:
     loop = asyncio.get_running_loop()
-    await loop.sock_connect(client, (address, PORT))
+    await loop.sock_connect(client, (address, SENTINEL_PORT))
     server, _ = await loop.sock_accept(listening)
     await loop.sock_sendall(client, b"!")
     await loop.sock_recv(server, 1)

@@ -17,9 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab.actors.channel import Lines
+from lab.actors.channel import Message, Messages
+from lab.record import codec
+from lab.record.events import Event
 
-Event = dict[str, Any]
+Command = dict[str, Any]
+Show = Callable[[float, Event], None]
+"""Takes an event and when it happened (CLOCK_MONOTONIC)."""
 _PIECE = 65536
 _LOST_WITHIN_S = 10.0
 """An actor that has been told to stop has this long; then it is killed."""
@@ -40,11 +44,11 @@ class Place:
 
 def run(
     actor: Callable[[socket.socket], None],
-    start: Event,
+    start: Command,
     *,
     place: Place,
-    ready_at: str,
-    show: Callable[[Event], None],
+    ready_at: type[Event],
+    show: Show,
 ) -> int:
     """Be the actor's runner until it ends or this process is told to (SIGINT, SIGTERM); returns its exit status.
 
@@ -52,8 +56,8 @@ def run(
         actor: its main function; runs in a child.
         start: the ``start`` command.
         place: where commands and readiness go.
-        ready_at: the event from which on it counts as ready.
-        show: given each event.
+        ready_at: the type of the event from which on it counts as ready.
+        show: given each event and when it happened.
     """
     place.ready.unlink(missing_ok=True)
     ours, theirs = socket.socketpair()
@@ -76,8 +80,8 @@ def run(
     return code if code >= 0 else 128 - code
 
 
-def tell(place: Place, command: Event, *, until: Callable[[Event], bool], within: float) -> Event | None:
-    """Give an actor that stands alone a command; returns the first event that ``until`` accepts, None if none comes.
+def tell(place: Place, command: Command, *, until: Callable[[Event], bool], within: float) -> Message | None:
+    """Give an actor that stands alone a command; returns the first message that ``until`` accepts, None if none comes.
 
     Args:
         place: where it is.
@@ -88,28 +92,26 @@ def tell(place: Place, command: Event, *, until: Callable[[Event], bool], within
     Raises:
         OSError: there is nobody.
     """
-    lines = Lines()
+    messages = Messages()
     with socket.socket(socket.AF_UNIX) as sock:
         sock.settimeout(within)
         sock.connect(str(place.control))
         sock.sendall(json.dumps(command).encode() + b"\n")
         with suppress(TimeoutError):
             while data := sock.recv(_PIECE):
-                for event in lines.feed(data):
-                    if until(event):
-                        return event
+                for message in messages.feed(data):
+                    if until(message.event):
+                        return message
     return None
 
 
 class _Runner:
-    def __init__(
-        self, sock: socket.socket, pid: int, place: Place, ready_at: str, show: Callable[[Event], None]
-    ) -> None:
+    def __init__(self, sock: socket.socket, pid: int, place: Place, ready_at: type[Event], show: Show) -> None:
         self._sock, self._pid, self._place, self._ready_at, self._show = sock, pid, place, ready_at, show
-        self._lines = Lines()
+        self._messages = Messages()
         self._listeners: set[asyncio.StreamWriter] = set()
 
-    async def run(self, start: Event) -> None:
+    async def run(self, start: Command) -> None:
         loop = asyncio.get_running_loop()
         self._over: asyncio.Future[None] = loop.create_future()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -128,7 +130,7 @@ class _Runner:
             for writer in self._listeners:
                 writer.close()
 
-    def _send(self, command: Event) -> None:
+    def _send(self, command: Command) -> None:
         with suppress(BrokenPipeError, ConnectionResetError):  # its end is noticed by `_readable`
             self._sock.sendall(json.dumps(command).encode() + b"\n")
 
@@ -147,12 +149,12 @@ class _Runner:
             asyncio.get_running_loop().remove_reader(self._sock)
             self._over.set_result(None)
             return
-        for event in self._lines.feed(data):
-            self._show(event)
-            if event["ev"] == self._ready_at:
+        for at, event in self._messages.feed(data):
+            self._show(at, event)
+            if isinstance(event, self._ready_at):
                 self._place.ready.touch()
             for writer in self._listeners:
-                writer.write(json.dumps(event).encode() + b"\n")
+                writer.write(codec.to_message(event, at=at))
 
     async def _listener(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._listeners.add(writer)

@@ -32,6 +32,7 @@ SETS = {
             "cryptography",
             "markdown-it-py",
             "mdurl",
+            "msgspec",
             "pycparser",
             "pydantic",
         ),

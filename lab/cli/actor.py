@@ -20,8 +20,11 @@ from lab.judge.conformance import Finding, conforms, findings
 from lab.loader.command import Missing, missing
 from lab.model.conformance import HANGS_UP, ORDERLY, TOPOLOGY
 from lab.model.scenario import Cell, Client, Expectation, Scenario, Server, Strategy, Transport
+from lab.record import reader
+from lab.record.evidence import Evidence
+from lab.record.writer import FILE_NAME
 from lab.report import terminal
-from lab.runner import images, record
+from lab.runner import images
 from lab.units import Seconds
 from lab.worlds import uml
 from lab.worlds.clock import Clock
@@ -47,10 +50,10 @@ def check(command: list[str], *, image: str, transport: str, clock: str, json: b
         daemon.check(images.of_all(scenario.cells))
     with ledger.workplace("actor-check") as (book, out):
         folder = RunFolder.make(out, scenario)
-        cells = [folder.cell(cell) for cell in scenario.cells]
+        folders = [folder.cell(cell) for cell in scenario.cells]
         try:
             errors = run_folders(
-                cells,
+                folders,
                 folder.path,
                 decided,
                 _MEMORY_MB,
@@ -67,7 +70,8 @@ def check(command: list[str], *, image: str, transport: str, clock: str, json: b
             return EXIT_INTERRUPTED
         for error in errors.values():
             raise error
-        found = findings(*(record.read(cell / record.FILE_NAME) for cell in cells))
+        orderly, hung_up = (Evidence(cell, reader.read(folder.cell(cell) / FILE_NAME, cell)) for cell in scenario.cells)
+        found = findings(orderly, hung_up)
     if json:
         told = {"image": image, "command": command, "transport": transport, "conforms": conforms(found)}
         told["findings"] = [dataclasses.asdict(finding) for finding in found]

@@ -26,7 +26,9 @@ from lab.loader.command import search_path
 from lab.model.outcome import Outcome
 from lab.model.pjsip import DEFAULT, RELEASES
 from lab.model.scenario import Cell, Scenario, Software
-from lab.runner import record
+from lab.record import reader
+from lab.record.evidence import Evidence
+from lab.record.writer import FILE_NAME
 from lab.worlds import host, uml
 from lab.worlds.base import Message, World
 from lab.worlds.clock import Clock
@@ -280,5 +282,4 @@ def remove_containers(run: str) -> None:
 
 
 def _judged(cell: Cell, folder: RunFolder) -> Outcome:
-    path = folder.cell(cell) / record.FILE_NAME
-    return judge(cell, record.read(path) if path.exists() else [])
+    return judge(Evidence(cell, reader.read(folder.cell(cell) / FILE_NAME, cell)))

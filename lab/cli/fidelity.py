@@ -23,8 +23,10 @@ from lab.judge.moments import Difference, Moment, differences, furthest_apart, m
 from lab.model.outcome import Outcome
 from lab.model.scenario import Cell, Scenario, Software
 from lab.model.verdict import Verdict
+from lab.record import reader
+from lab.record.writer import FILE_NAME
 from lab.report import terminal
-from lab.runner import images, record
+from lab.runner import images
 from lab.worlds import uml
 from lab.worlds.base import Message
 from lab.worlds.clock import Clock
@@ -184,10 +186,11 @@ def _watch(
 
 def _seen(ran: Ran, number: int) -> Seen:
     cell, result = ran.results[number]
-    path = ran.folder.cell(cell) / record.FILE_NAME
     # a cell that cannot exist there was not run
     error = str(result) if isinstance(result, LabError) else ""
-    return Seen(_in_short(result), error, _exists(result), moments(record.read(path)) if path.exists() else [])
+    return Seen(
+        _in_short(result), error, _exists(result), moments(reader.read(ran.folder.cell(cell) / FILE_NAME, cell))
+    )
 
 
 def _exists(seen: Outcome | LabError) -> bool:

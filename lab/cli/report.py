@@ -14,8 +14,11 @@ from lab.fleet.run_folder import REPORT_FILE
 from lab.judge.verdict import judge
 from lab.model.outcome import Outcome
 from lab.model.scenario import Cell, Scenario
+from lab.record import reader
+from lab.record.evidence import Evidence
+from lab.record.writer import FILE_NAME
 from lab.report import document, junit, page, terminal
-from lab.runner import cell_file, record
+from lab.runner import cell_file
 
 PAGE_FILE = "report.html"
 JUNIT_FILE = "junit.xml"
@@ -91,5 +94,4 @@ def read(folder: Path) -> dict[str, Any]:
 def _judged(cell: Cell, folder: Path, before: dict[str, Any]) -> Outcome | LabError:
     if before["error"] is not None:
         return LabFault(before["error"]["text"])
-    path = folder / before["folder"] / record.FILE_NAME
-    return judge(cell, record.read(path) if path.exists() else [])
+    return judge(Evidence(cell, reader.read(folder / before["folder"] / FILE_NAME, cell)))

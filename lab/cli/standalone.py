@@ -11,7 +11,6 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 from typing import Any
@@ -28,9 +27,12 @@ from lab.model.middlebox import Middlebox
 from lab.model.scenario import Server, Strategy
 from lab.network import here
 from lab.network.nft import comments, conntrack_settings, rule_set
+from lab.record import codec
+from lab.record.events import Event, Probe, ServerReady, Subscribed
+from lab.record.evidence import accepted
+from lab.sip.ports import PORTS
 from lab.units import Seconds
 
-PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061}  # RFC 3261 §19.1.2
 _HOME = Path(tempfile.gettempdir())
 PLACE = standalone.Place(control=_HOME / "lab-actor.sock", ready=_HOME / "lab-actor.ready")
 """The containers' only writable folder; one actor each."""
@@ -63,7 +65,7 @@ def run_server(*, address: str, strategy: str, share: Path | None, json: bool) -
     start = {
         "do": "start",
         "address": address,
-        "ports": PORTS,
+        "ports": dict(PORTS),
         "keylog": None,
         "subscription_expires": float(given.subscription_expires),
         "registration_expires": float(given.registration_expires),
@@ -77,7 +79,7 @@ def run_server(*, address: str, strategy: str, share: Path | None, json: bool) -
         if share is not None:
             shutil.copyfile(made.ca, share / _CA)
         start |= {"certificate": str(made.certificate), "key": str(made.key)}
-        return standalone.run(sip_server.main, start, place=PLACE, ready_at="ready", show=_shower(json=json))
+        return standalone.run(sip_server.main, start, place=PLACE, ready_at=ServerReady, show=_Printer(json=json).event)
 
 
 def run_client(
@@ -116,7 +118,7 @@ def run_client(
     }
     with tempfile.TemporaryDirectory(prefix="lab-client-") as folder:
         start["log"] = str(Path(folder) / "client.log")
-        return standalone.run(client.main, start, place=PLACE, ready_at="subscribed", show=_shower(json=json))
+        return standalone.run(client.main, start, place=PLACE, ready_at=Subscribed, show=_Printer(json=json).event)
 
 
 def run_middlebox(*, profile: str, inside: str, outside: str, forgets_after: str, json: bool) -> int:
@@ -143,7 +145,7 @@ def run_middlebox(*, profile: str, inside: str, outside: str, forgets_after: str
         box = dataclasses.replace(box, established_idle_timeout=soon, udp_mapping_timer=soon, udp_one_way_timer=None)
     within, without = (here.interface_with(IPv4Address(address)) for address in (inside, outside))
     _check_settings(box)
-    asyncio.run(_middlebox(box, within, without, IPv4Address(outside), _shower(json=json)))
+    asyncio.run(_middlebox(box, within, without, IPv4Address(outside), _Printer(json=json)))
     return EXIT_CLAIMS_HOLD
 
 
@@ -159,19 +161,19 @@ def tell_server(kind: str, *, within: float, hold: float, json: bool) -> int:
         command["hold"] = hold
     longest = within + _SLACK_S + (hold + within if kind == "invite" else 0.0)
     try:
-        event = standalone.tell(PLACE, command, until=lambda event: _tells(event, probe), within=longest)
+        told = standalone.tell(PLACE, command, until=lambda event: _is_fate(event, probe), within=longest)
     except OSError as problem:
         raise HostNotCapable(
             f"no actor stands here ({problem.strerror})", fix="docker-compose exec server lab actor tell …"
         ) from problem
-    if event is None:
+    if told is None:
         raise HostNotCapable("the actor that stands here says nothing of it", fix="tell the server, not another actor")
-    _shower(json=json)(event)
-    return EXIT_CLAIMS_HOLD if event["state"] != "failed" and 200 <= event["code"] < 300 else EXIT_CLAIM_BROKEN
+    _Printer(json=json).event(*told)
+    return EXIT_CLAIMS_HOLD if isinstance(told.event, Probe) and accepted(told.event) else EXIT_CLAIM_BROKEN
 
 
-def _tells(event: dict[str, Any], probe: str) -> bool:
-    return event["ev"] == "probe" and event["probe"] == probe and event["state"] in ("failed", "answered")
+def _is_fate(event: Event, probe: str) -> bool:
+    return isinstance(event, Probe) and event.probe == probe and event.state in ("failed", "answered")
 
 
 def _arguments(actor: str, *, strategy: str, addresses: dict[str, str]) -> Strategy:
@@ -219,15 +221,13 @@ def _check_settings(box: Middlebox) -> None:
         )
 
 
-async def _middlebox(
-    box: Middlebox, inside: str, outside: str, address: IPv4Address, show: Callable[[dict[str, Any]], None]
-) -> None:
+async def _middlebox(box: Middlebox, inside: str, outside: str, address: IPv4Address, printer: _Printer) -> None:
     from lab.actors.aging import Aging
     from lab.actors.observer import Observer
     from lab.network.apply import nft
 
-    def emit(ev: str, *, at: float | None = None, **fields: Any) -> None:
-        show({"at": time.monotonic() if at is None else at, "ev": ev, **fields})
+    def emit(event: Event, *, at: float | None = None) -> None:
+        printer.event(time.monotonic() if at is None else at, event)
 
     loop = asyncio.get_running_loop()
     over = loop.create_future()
@@ -243,7 +243,7 @@ async def _middlebox(
     aging = Aging(box, namespace=namespace, inside=inside)
     observer.watch()
     aging.watch()
-    emit("ready", profile=box.name, inside=inside, outside=outside)
+    printer.line(time.monotonic(), "ready", {"profile": box.name, "inside": inside, "outside": outside})
     PLACE.ready.touch()
     try:
         await over
@@ -256,19 +256,24 @@ async def _middlebox(
         os.close(namespace)
 
 
-def _shower(*, json: bool) -> Callable[[dict[str, Any]], None]:
-    began = time.monotonic()
+class _Printer:
+    """Prints events, for people or as JSON lines."""
 
-    def show(event: dict[str, Any]) -> None:
-        if json:
-            line = json_text.dumps(event)
+    def __init__(self, *, json: bool) -> None:
+        self._json = json
+        self._began = time.monotonic()
+
+    def event(self, at: float, event: Event) -> None:
+        """Print an event that happened at ``at`` (CLOCK_MONOTONIC)."""
+        fields = json_text.loads(codec.to_json(event))
+        self.line(at, fields.pop("ev"), fields)
+
+    def line(self, at: float, name: str, fields: dict[str, Any]) -> None:
+        """Print a line of this name."""
+        if self._json:
+            line = json_text.dumps({"at": at, "ev": name, **fields})
         else:
-            at, ev = event["at"] - began, event["ev"]
-            fields = {
-                name: value for name, value in event.items() if name not in ("at", "ev") and value not in ("", None)
-            }
-            line = f"{max(at, 0.0):9.3f} s  {ev:<14}" + " ".join(f"{name}={value}" for name, value in fields.items())
+            there = (f"{key}={value}" for key, value in fields.items() if value not in ("", None))
+            line = f"{max(at - self._began, 0.0):9.3f} s  {name:<14}" + " ".join(there)
         sys.stdout.write(line.rstrip() + "\n")
         sys.stdout.flush()
-
-    return show

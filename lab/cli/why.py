@@ -10,9 +10,12 @@ from lab.cli.shown import shown
 from lab.errors import EXIT_CLAIMS_HOLD, Problem, ScenarioError
 from lab.judge.verdict import judge
 from lab.model.verdict import Verdict
+from lab.record import reader
+from lab.record.evidence import Evidence
+from lab.record.writer import FILE_NAME
 from lab.report import terminal
 from lab.report.explanation import explain
-from lab.runner import cell_file, record
+from lab.runner import cell_file
 
 
 def why(names: list[str], run: Path) -> int:
@@ -32,8 +35,8 @@ def why(names: list[str], run: Path) -> int:
     console = terminal.console(stderr=False)
     for name in names or known:
         folder = run / known[name]
-        cell, path = cell_file.read(folder), folder / record.FILE_NAME
-        outcome = judge(cell, record.read(path) if path.exists() else [])
+        cell, path = cell_file.read(folder), folder / FILE_NAME
+        outcome = judge(Evidence(cell, reader.read(path, cell)))
         if names or outcome.verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE):
             for sentence in explain(cell, outcome):
                 console.print(sentence, markup=False, soft_wrap=True)

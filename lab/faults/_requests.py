@@ -8,7 +8,8 @@ from typing import Any
 from lab.faults.base import Harm, LostProbe, Occurrence
 from lab.record.entry import Entry
 from lab.record.events import REQUESTS, Event, ServerSubscription, Unanswered
-from lab.record.evidence import FAILED_FROM, Evidence
+from lab.record.evidence import Evidence
+from lab.sip.status import FAILED_FROM
 
 GIVES_UP_WITHIN_S = 33.0
 """A request that was lost has failed by then: Timer F (RFC 3261 §17.1.2.2, 32 s), and room for what follows."""

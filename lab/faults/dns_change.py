@@ -19,7 +19,7 @@ from lab.model.verdict import CauseKind
 from lab.network.cut import silence
 from lab.network.sockets import name_met
 from lab.record.events import Packet
-from lab.sip.fields import DEFAULT_PORTS
+from lab.sip.ports import PORTS
 
 
 class OldAddress(str, Enum):
@@ -98,7 +98,7 @@ class DnsChange(Fault):
             cell.namespaces[server],
             cell.namespaces[far],
             address=said.was,
-            ports=sorted({*DEFAULT_PORTS.values()}),
+            ports=sorted({*PORTS.values()}),
             name=f"fault-{number}",
         )
         proof = self.Proof(was=said.was, met=met, old=self.old.value, rules=losses.rules)

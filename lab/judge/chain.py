@@ -27,8 +27,9 @@ from lab.record.events import (
     ServerSubscription,
     Unanswered,
 )
-from lab.record.evidence import BEFORE_S, FAILED_FROM, Evidence, ProbeAttempt, accepted
+from lab.record.evidence import BEFORE_S, Evidence, ProbeAttempt, accepted
 from lab.record.flows import Flow
+from lab.sip.status import FAILED_FROM
 
 _KEEP_ALIVES = {"options": "OPTIONS", "crlf": "CRLF"}
 

@@ -21,7 +21,8 @@ from lab.record.events import (
     Subscribed,
     name_of,
 )
-from lab.record.evidence import FAILED_FROM, Evidence
+from lab.record.evidence import Evidence
+from lab.sip.status import is_success
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,7 +103,7 @@ def _accepts(evidence: Evidence, probe: str, what: str, *, asked: bool, needed: 
     for entry in evidence.of(Probe, probe=probe):
         code = entry.event.code
         if entry.event.state == "answered" and code is not None:
-            return Finding(what=what, needed=needed, seen=200 <= code < FAILED_FROM, detail=f"answers {code}")
+            return Finding(what=what, needed=needed, seen=is_success(code), detail=f"answers {code}")
         if entry.event.state == "failed":
             said = f"answers {code}" if code else entry.event.reason
             return Finding(what=what, needed=needed, seen=False, detail=said)

@@ -134,7 +134,7 @@ def _longest(box: Middlebox, transport: Transport) -> float | None:
 
 
 def _passed(evidence: Evidence, node: str) -> Iterator[Entry[Packet]]:
-    """Return the packets of the scenario's transport that a node sent on, but for those that begin or end a connection."""
+    """Return the packets of the scenario's transport that a node sent on, but none that begins or ends a connection."""
     proto = "udp" if evidence.cell.transport is Transport.UDP else "tcp"
     for entry in evidence.of(Packet, proto=proto, from_=node):
         if not {"F", "R", "S"} & set(entry.event.flags):

@@ -10,13 +10,11 @@ from lab.judge.repair import leaked_sockets, repair, stale_contacts
 from lab.model.endpoint import Endpoint
 from lab.model.outcome import CauseFound, Metrics, Outage
 from lab.record.entry import Entry
-from lab.record.events import ClientTransport, Packet, ServerFlow
+from lab.record.events import SENTINEL_PORT, ClientTransport, Packet, ServerFlow
 from lab.record.evidence import Evidence, ProbeAttempt
 
 PROBE_SHADOW_S = 1.0
 """Traffic this soon after a probe or the set-up is theirs: any round trip without loss, delayed ACK included."""
-
-SENTINEL_PORT = 5099
 
 
 def measure(evidence: Evidence, cause: CauseFound | None) -> Metrics:

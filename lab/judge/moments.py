@@ -10,9 +10,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from lab.judge.metrics import SENTINEL_PORT
 from lab.record.entry import Entry
 from lab.record.events import (
+    SENTINEL_PORT,
     Aborted,
     Binding,
     ClientCall,

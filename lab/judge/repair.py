@@ -24,8 +24,9 @@ from lab.record.events import (
     ServerSubscription,
     Unanswered,
 )
-from lab.record.evidence import FAILED_FROM, Evidence
+from lab.record.evidence import Evidence
 from lab.record.flows import Flow
+from lab.sip.status import FAILED_FROM
 
 LEAKED_AFTER_S = 33.0
 """A transport that has ended and is still there after so long has been forgotten: a transaction, the last to hold a
@@ -62,7 +63,7 @@ def repair(evidence: Evidence, cause: CauseFound | None, ends: float) -> Repair:
 def stale_contacts(evidence: Evidence, ends: float) -> int:
     """Count the subscriptions and bindings the server holds at the end whose flow is gone, whether it knows or not."""
     stale = 0
-    kinds: tuple[type[ServerSubscription] | type[Binding], ...] = (ServerSubscription, Binding)
+    kinds: tuple[type[ServerSubscription | Binding], ...] = (ServerSubscription, Binding)
     for kind in kinds:
         last: dict[str, Entry[ServerSubscription | Binding]] = {
             entry.event.id: entry for entry in evidence.of(kind) if entry.t <= ends

@@ -10,6 +10,7 @@ from typing import ClassVar
 from lab.mitigations._interval_search import IntervalSearch
 from lab.mitigations._silence import PING_LATE_S, PONG_WITHIN_S, Silence
 from lab.mitigations.base import STREAMS, Client, ClientSide, Connection, Setting, Timer
+from lab.record.events import IntervalTried, IntervalUsed
 from lab.units import Lasting, Seconds, WholeSeconds
 
 _PING, _PONG = b"\r\n\r\n", b"\r\n"
@@ -99,7 +100,7 @@ class _Learning:
         self.begin()
 
     def _learnt(self, interval: float, *, safe: bool) -> None:
-        self._client.emit("interval-tried", interval=interval, safe=safe)
+        self._client.emit(IntervalTried(interval=interval, safe=safe))
         self._learn(self._known.after(interval, safe=safe))
         self.begin()
 
@@ -109,7 +110,7 @@ class _Learning:
         if self.interval != before:
             self._client.change_crlf_interval(self.interval)
             self._silence.allow(self._patience())
-            self._client.emit("interval-used", interval=self.interval)
+            self._client.emit(IntervalUsed(interval=self.interval))
 
     def _from(self, safe: float, unsafe: float | None) -> IntervalSearch:
         return IntervalSearch(

@@ -16,12 +16,12 @@ from enum import Enum
 from random import Random
 from typing import Any, ClassVar, Protocol
 
+from lab.record.events import ClientEvent
+
 STREAMS = ("tcp", "tls")
 """Transports with connections."""
 ALL = ("udp", *STREAMS)
 
-FAILED_FROM = 300
-"""Status codes from here on are failures (RFC 3261 §7.2)."""
 TIMED_OUT = 408
 """What pjsip answers itself with when nobody else has within 32 s (Timer F), RFC 3261 §8.1.3.1."""
 
@@ -163,7 +163,7 @@ class Client(Protocol):
     def now(self) -> float:
         """CLOCK_MONOTONIC in seconds."""
 
-    def emit(self, ev: str, **fields: Any) -> None:
+    def emit(self, event: ClientEvent) -> None:
         """Write an event to the record."""
 
     def change_crlf_interval(self, interval: float) -> None:

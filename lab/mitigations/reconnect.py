@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lab.mitigations.base import FAILED_FROM, STREAMS, Answer, Client, ClientSide, Timer, TransportState
+from lab.mitigations.base import STREAMS, Answer, Client, ClientSide, Timer, TransportState
+from lab.sip.status import FAILED_FROM
 from lab.units import Lasting, Seconds
 
 

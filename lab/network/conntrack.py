@@ -6,7 +6,9 @@ import socket
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Literal
 
+from lab.model.endpoint import Endpoint
 from lab.network import netns
 from lab.network.apply import nft
 from lab.network.lean_pyroute2 import (
@@ -22,14 +24,15 @@ from lab.network.netlink import Message, Netlink, messages
 from lab.network.nft import flush
 
 _NEW_GROUP, _DESTROY_GROUP = 0x1, 0x4  # linux/netfilter/nfnetlink_compat.h: NF_NETLINK_CONNTRACK_*
-_PROTOCOLS = {socket.IPPROTO_TCP: "tcp", socket.IPPROTO_UDP: "udp"}
+Proto = Literal["tcp", "udp"]
+_PROTOCOLS: dict[int, Proto] = {socket.IPPROTO_TCP: "tcp", socket.IPPROTO_UDP: "udp"}
 _TCP_STATES = ("NONE", "SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT", "CLOSE_WAIT", "LAST_ACK", "TIME_WAIT",
                "CLOSE", "SYN_SENT2")  # linux/nf_conntrack_tcp.h  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mapping:
-    """One entry of the table; endpoints are written ``address:port``.
+    """One entry of the table.
 
     Attributes:
         proto: ``tcp`` or ``udp``.
@@ -42,11 +45,11 @@ class Mapping:
             expired, however much later the kernel noticed.
     """
 
-    proto: str
-    inside: str
-    outside: str
-    remote: str
-    opened: tuple[str, str]
+    proto: Proto
+    inside: Endpoint
+    outside: Endpoint
+    remote: Endpoint
+    opened: tuple[Endpoint, Endpoint]
     number: int
     tcp_state: str
     remaining: int
@@ -69,10 +72,11 @@ def announced(data: bytes) -> Iterator[tuple[bool, Mapping]]:
 
 def decode(message: Message) -> Mapping | None:
     """Read one conntrack message; None if it is neither TCP nor UDP over IPv4."""
-    protocol, source, destination = _endpoints(message.get_attr("CTA_TUPLE_ORIG"))
-    _, answering, answered = _endpoints(message.get_attr("CTA_TUPLE_REPLY"))
-    if protocol not in _PROTOCOLS or not destination:
+    protocol, opened = _endpoints(message.get_attr("CTA_TUPLE_ORIG"))
+    _, reply = _endpoints(message.get_attr("CTA_TUPLE_REPLY"))
+    if protocol not in _PROTOCOLS or opened is None or reply is None:
         return None
+    (source, destination), (answering, answered) = opened, reply
     inside, outside, remote = source, answered, destination
     if answering != destination and answered == source:  # only the destination was translated: opened from outside
         inside, outside, remote = answering, destination, source
@@ -82,7 +86,7 @@ def decode(message: Message) -> Mapping | None:
         inside=inside,
         outside=outside,
         remote=remote,
-        opened=(source, destination),
+        opened=opened,
         number=message.get_attr("CTA_ID"),
         tcp_state="" if state is None else _TCP_STATES[state],
         remaining=message.get_attr("CTA_TIMEOUT") or 0,
@@ -107,20 +111,27 @@ def forget_flows(namespace: int) -> None:
 
 def forget(namespace: int, mapping: Mapping) -> None:
     """Take one mapping out of the table; none if it has gone by itself meanwhile."""
-    (source, from_port), (destination, to_port) = (end.split(":") for end in mapping.opened)
-    addresses = [("CTA_IP_V4_SRC", source), ("CTA_IP_V4_DST", destination)]
-    number = {name: number for number, name in _PROTOCOLS.items()}[mapping.proto]
-    ports = [("CTA_PROTO_SRC_PORT", int(from_port)), ("CTA_PROTO_DST_PORT", int(to_port))]
-    tuples = [
-        ("CTA_TUPLE_IP", {"attrs": addresses}),
-        ("CTA_TUPLE_PROTO", {"attrs": [("CTA_PROTO_NUM", number), *ports]}),
-    ]
     message = nfct_msg()
-    message.update({"nfgen_family": socket.AF_INET, "attrs": [("CTA_TUPLE_ORIG", {"attrs": tuples})]})
+    original = flow_tuple(mapping.proto, *mapping.opened)
+    message.update({"nfgen_family": socket.AF_INET, "attrs": [("CTA_TUPLE_ORIG", original)]})
     try:
         _ask(namespace, IPCTNL_MSG_CT_DELETE, message=message)
     except FileNotFoundError:
         return
+
+
+def flow_tuple(proto: Proto, source: Endpoint, destination: Endpoint) -> dict[str, list[tuple[str, object]]]:
+    """Return the attributes by which conntrack knows a flow in one direction."""
+    number = {name: number for number, name in _PROTOCOLS.items()}[proto]
+    addresses = {"attrs": [("CTA_IP_V4_SRC", source.host), ("CTA_IP_V4_DST", destination.host)]}
+    ports = {
+        "attrs": [
+            ("CTA_PROTO_NUM", number),
+            ("CTA_PROTO_SRC_PORT", source.port),
+            ("CTA_PROTO_DST_PORT", destination.port),
+        ]
+    }
+    return {"attrs": [("CTA_TUPLE_IP", addresses), ("CTA_TUPLE_PROTO", ports)]}
 
 
 def _ask(namespace: int, kind: int, *, flags: int = 0, message: Message | None = None) -> list[Message]:
@@ -135,14 +146,14 @@ def _kind(kind: int) -> int:
     return subsystem | kind
 
 
-def _endpoints(ends: Message) -> tuple[int, str, str]:
-    """(protocol, source, destination) of a tuple; empty endpoints if it is not IPv4."""
+def _endpoints(ends: Message) -> tuple[int, tuple[Endpoint, Endpoint] | None]:
+    """Return the protocol and (source, destination) of a tuple; None in their place if it is not IPv4."""
     addresses, numbers = ends.get_attr("CTA_TUPLE_IP"), ends.get_attr("CTA_TUPLE_PROTO")
     protocol: int = numbers.get_attr("CTA_PROTO_NUM")
     if addresses.get_attr("CTA_IP_V4_SRC") is None:
-        return protocol, "", ""
+        return protocol, None
     source, destination = (
-        f"{addresses.get_attr(f'CTA_IP_V4_{end}')}:{numbers.get_attr(f'CTA_PROTO_{end}_PORT') or 0}"
+        Endpoint(addresses.get_attr(f"CTA_IP_V4_{end}"), numbers.get_attr(f"CTA_PROTO_{end}_PORT") or 0)
         for end in ("SRC", "DST")
     )
-    return protocol, source, destination
+    return protocol, (source, destination)

@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
+from lab.model.endpoint import Endpoint
 from lab.network import netns
 from lab.network.plan import mac
 
@@ -18,13 +19,13 @@ class Segment:
     """One segment without payload.
 
     Attributes:
-        source, target: endpoints, ``address:port``.
+        source, target: its ends.
         flags: letters as in the record, ``R`` or ``FA``.
         seq, ack: sequence numbers (RFC 9293 §3.1); ``ack`` matters only with the flag ``A``.
     """
 
-    source: str
-    target: str
+    source: Endpoint
+    target: Endpoint
     flags: str
     seq: int
     ack: int
@@ -49,9 +50,9 @@ def forge(segment: Segment, *, link: str, namespace: int, own: IPv4Address, neig
     from scapy.layers.inet import IP, TCP
     from scapy.layers.l2 import Ether
 
-    (source, sport), (target, dport) = (end.split(":") for end in (segment.source, segment.target))
-    tcp = TCP(sport=int(sport), dport=int(dport), flags=segment.flags, seq=segment.seq, ack=segment.ack)
-    frame = Ether(src=mac(own), dst=mac(neighbour)) / IP(src=source, dst=target) / tcp
+    source, target = segment.source, segment.target
+    tcp = TCP(sport=source.port, dport=target.port, flags=segment.flags, seq=segment.seq, ack=segment.ack)
+    frame = Ether(src=mac(own), dst=mac(neighbour)) / IP(src=source.host, dst=target.host) / tcp
     with netns.entered(namespace):
         sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     with closing(sock):

@@ -98,6 +98,7 @@ from lab.model.middlebox import (
     RefreshDirection,
     SipAlg,
 )
+from lab.sip.ports import PORTS
 
 NEVER = 2_147_483
 """Seconds, 24.8 days: the longest timeout a kernel with 1000 ticks a second can count in an ``int``."""
@@ -105,8 +106,8 @@ NEVER = 2_147_483
 KERNEL_UNACKNOWLEDGED = 300
 """Seconds; ``nf_conntrack_proto_tcp.c``, TCP_CONNTRACK_UNACK and TCP_CONNTRACK_RETRANS: five minutes."""
 
-SIP_PORT = 5060
-"""RFC 3261 §19.1.2; where an ALG looks (``ports`` of ``nf_conntrack_sip.c``)."""
+SIP_PORT = PORTS["tcp"]
+"""Where an ALG looks (``ports`` of ``nf_conntrack_sip.c``)."""
 
 _ANSWERS_INSIDE = {
     ForgottenFlow.RST_TO_SENDER: 'reject with tcp reset comment "RST in"',

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Any, Union
+from functools import cache, reduce
+from operator import or_
+from typing import Any
 
 import msgspec
 
@@ -51,12 +52,21 @@ _MOMENT = msgspec.json.Decoder(_Moment)
 @cache
 def _decoder() -> msgspec.json.Decoder[Event]:
     """Return the decoder of all events; made when first needed, as it takes some milliseconds."""
-    return msgspec.json.Decoder(Union[EVENTS], dec_hook=read_endpoint)
+    return msgspec.json.Decoder(reduce(or_, EVENTS), dec_hook=read_endpoint)
 
 
 def to_json(event: Event) -> bytes:
-    """Return the event alone as JSON, ``{"ev": …}``."""
-    return _ENCODER.encode(event)
+    """Return the event alone as JSON, ``{"ev": …}``; halves of surrogate pairs in its texts become U+FFFD."""
+    try:
+        return _ENCODER.encode(event)
+    except UnicodeEncodeError:  # pjsua2 makes such texts of bytes that are not UTF-8
+        return _ENCODER.encode(_in_whole_characters(event))
+
+
+def _in_whole_characters(event: Event) -> Event:
+    texts = {name: value for name in event.__struct_fields__ if isinstance(value := getattr(event, name), str)}
+    whole = {name: text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for name, text in texts.items()}
+    return msgspec.structs.replace(event, **whole)
 
 
 def from_json(data: bytes) -> Event:

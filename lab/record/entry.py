@@ -7,11 +7,11 @@ from typing import Generic, TypeVar
 
 from lab.record.events import Event
 
-E = TypeVar("E", bound=Event, covariant=True)
+E_co = TypeVar("E_co", bound=Event, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Entry(Generic[E]):
+class Entry(Generic[E_co]):
     """A line of a record.
 
     Attributes:
@@ -24,11 +24,11 @@ class Entry(Generic[E]):
     t: float
     who: str
     line: int
-    event: E
+    event: E_co
 
 
 @dataclass(frozen=True, slots=True)
-class Happening(Generic[E]):
+class Happening(Generic[E_co]):
     """An event as the running cell takes it, before its time is settled.
 
     Attributes:
@@ -39,4 +39,4 @@ class Happening(Generic[E]):
 
     at: float
     who: str
-    event: E
+    event: E_co

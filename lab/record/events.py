@@ -20,6 +20,9 @@ from lab.model.endpoint import Endpoint
 VERSION = 2
 """Of the record's format. Version 1 had no types and is converted by ``lab.record.version_1``."""
 
+SENTINEL_PORT = 5099
+"""Of the server's node, for the sentinel alone: what is seen there is not counted as cost."""
+
 ENDED_AT_CLIENT = ("disconnected", "shutdown", "destroyed")
 ENDED_AT_SERVER = ("closed", "reset", "failed")
 """States of a client's transport, and of a server's flow, that is over."""
@@ -439,7 +442,12 @@ class Obeyed(Event, frozen=True, kw_only=True):
 
 
 class Query(Event, frozen=True, kw_only=True):
-    """Somebody asked the name server; ``answer`` is an address, ``no-data``, ``no-such-name``, ``servfail``, ``silent``."""
+    """Somebody asked the name server.
+
+    Attributes:
+        name, type: of the question.
+        answer: an address, ``no-data``, ``no-such-name``, ``servfail``, or ``silent``.
+    """
 
     name: str
     type: str

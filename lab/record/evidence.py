@@ -24,11 +24,9 @@ from lab.record.events import (
     RunEnded,
 )
 from lab.record.flows import Flow, Flows
+from lab.sip.status import is_success
 
 E = TypeVar("E", bound=Event)
-
-FAILED_FROM = 300
-"""Status codes from here on are failures (RFC 3261 §7.2)."""
 
 BEFORE_S = 0.05
 """A packet may be seen this much before its sender says that it has sent: the two look at the clock one after the
@@ -69,7 +67,7 @@ class ProbeAttempt:
 
 def accepted(probe: Probe) -> bool:
     """Return whether the client took the probe: a client that answers 481 has lost its subscription."""
-    return probe.state == "answered" and probe.code is not None and 200 <= probe.code < FAILED_FROM
+    return probe.state == "answered" and is_success(probe.code)
 
 
 class Evidence:

@@ -37,7 +37,7 @@ def read(path: Path, cell: Cell) -> list[Entry[Event]]:
     for number, line in enumerate(lines, start=1):
         try:
             entries.append(read_line(line, number=number))
-        except (ValueError, LookupError, TypeError) as problem:
+        except (ValueError, LookupError, TypeError) as problem:  # noqa: PERF203  (the line that fails is to be named)
             raise _damaged(path, number, "not a line of a record", str(problem)) from problem
     if entries and isinstance(begin := entries[0].event, RecordBegan) and begin.version != VERSION:
         allowed = f"version {VERSION}, or 1; use the release of the lab that wrote it"

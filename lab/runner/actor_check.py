@@ -8,17 +8,19 @@ from __future__ import annotations
 import asyncio
 import time
 from pathlib import Path
+from typing import Any
 
 from lab.backends.base import OpenBackend
 from lab.backends.netns import bare
 from lab.errors import LabFault
 from lab.model.conformance import HANGS_UP
+from lab.record.events import Aborted, ClientReady, Probe, ProbeKindName, RunEnded, ServerReady, Step, Subscribed
+from lab.record.writer import FILE_NAME, RUNNER, RecordWriter
 from lab.runner import cell_file
-from lab.runner.record import FILE_NAME, Record
 from lab.runner.stage import Stage
 from lab.runner.timeline import PROBE_FATE_WITHIN_S, READY_WITHIN_S, SUBSCRIBED_WITHIN_S, supervised
 
-PROBES = ("notify", "options", "message", "invite")
+PROBES: tuple[ProbeKindName, ...] = ("notify", "options", "message", "invite")
 PROBE_WITHIN_S = 5.0
 HOLD_S = 1.0
 SETTLES_WITHIN_S = 1.0
@@ -30,7 +32,7 @@ ENDS_WITHIN_S = 5.0
 def run(folder: Path, open_backend: OpenBackend = bare) -> None:
     """Do what the cell's name says, in its folder."""
     subject = cell_file.read(folder)
-    record = Record(folder / FILE_NAME)
+    record = RecordWriter(folder / FILE_NAME)
     try:
         stage = Stage(subject, folder, record, open_backend)  # forks, so before any event loop
         asyncio.run(_play(stage, record))
@@ -38,44 +40,44 @@ def run(folder: Path, open_backend: OpenBackend = bare) -> None:
         record.close()
 
 
-async def _play(stage: Stage, record: Record) -> None:
+async def _play(stage: Stage, record: RecordWriter) -> None:
     try:
         await supervised(stage, record, _check(stage, record))
     finally:
         stage.close()
 
 
-async def _check(stage: Stage, record: Record) -> None:
+async def _check(stage: Stage, record: RecordWriter) -> None:
     expectations = stage.expectations
-    gone = expectations.next(who="client", ev="aborted")  # it may be before it is told to start
-    client_ready = expectations.next(who="client", ev="ready")
-    ready = expectations.next(who="server", ev="ready")
+    gone = expectations.next(Aborted, who=stage.client_node)  # it may be before it is told to start
+    client_ready = expectations.next(ClientReady)
+    ready = expectations.next(ServerReady)
     stage.start_server()
     await expectations.within(READY_WITHIN_S, ready, "the server to be ready")
-    subscribed = expectations.next(who="client", ev="subscribed")
+    subscribed = expectations.next(Subscribed)
     record.begin_silence(time.monotonic())
     stage.start_client()
-    await asyncio.wait({client_ready, subscribed, gone}, timeout=READY_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
+    said: set[asyncio.Future[Any]] = {client_ready, subscribed, gone}
+    await asyncio.wait(said, timeout=READY_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
     if stage.cell.name == HANGS_UP:
-        record.take("runner", "step", step="hang-up")
+        record.take(RUNNER, Step(step="hang-up"))
         stage.client.hang_up()
     else:
-        await asyncio.wait({subscribed, gone}, timeout=SUBSCRIBED_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
+        said = {subscribed, gone}
+        await asyncio.wait(said, timeout=SUBSCRIBED_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
         if subscribed.done():
             for probe in PROBES:
                 await _probe(stage, probe)
         await asyncio.wait({gone}, timeout=SETTLES_WITHIN_S)
-        record.take("runner", "step", step="stop")
+        record.take(RUNNER, Step(step="stop"))
         stage.client.tell("stop")
     await asyncio.wait({gone}, timeout=ENDS_WITHIN_S)
     stage.observe_now()
-    record.take("runner", "end")
+    record.take(RUNNER, RunEnded())
 
 
-async def _probe(stage: Stage, kind: str) -> None:
-    fates = [
-        stage.expectations.next(who="server", ev="probe", probe=kind, state=state) for state in ("answered", "failed")
-    ]
+async def _probe(stage: Stage, kind: ProbeKindName) -> None:
+    fates = [stage.expectations.next(Probe, probe=kind, state=state) for state in ("answered", "failed")]
     held = {"hold": HOLD_S} if kind == "invite" else {}
     stage.server.tell(kind, probe=kind, within=PROBE_WITHIN_S, **held)
     patience = 2 * PROBE_WITHIN_S + HOLD_S + PROBE_FATE_WITHIN_S

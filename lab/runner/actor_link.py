@@ -13,10 +13,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
-from lab.actors.channel import Lines
+from lab.actors.channel import Messages
 from lab.actors.protocol import Broken, Said
 from lab.backends.base import Actor
-from lab.runner.record import Record
+from lab.record.events import Aborted, ProtocolError
+from lab.record.writer import RUNNER, RecordWriter
 
 LAST_LINES = 5
 LAST_BYTES = 8192
@@ -41,30 +42,30 @@ class OurLines:
     """The ears for an actor of the lab's own, which is trusted: what it says wrongly is a bug of ours."""
 
     def __init__(self) -> None:
-        self._lines = Lines()
+        self._messages = Messages()
 
     def feed(self, data: bytes, *, now: float) -> Iterable[Said | Broken]:  # noqa: ARG002  (see `Ears`)
         """See ``Ears``."""
-        for event in self._lines.feed(data):
-            yield Said(event.pop("ev"), at=event.pop("at"), fields=event)
+        for at, event in self._messages.feed(data):
+            yield Said(event, at)
 
 
 class ActorLink:
-    """One actor, named as in the record.
+    """One actor.
 
     Args:
-        name: ``client`` or ``server``.
-        actor: its process.
+        role: ``client`` or ``server``.
+        actor: its process; the name of its node is who its events come from.
         record: where its events go.
         logs: its log files, the most telling first; their last lines go into ``aborted``.
-        ears: how it is understood; a line that breaks the protocol becomes ``protocol-error`` {actor, why, wrote}.
+        ears: how it is understood; a line that breaks the protocol becomes ``protocol-error``.
 
     Attributes:
         frozen: whether it has been stopped where it stands.
     """
 
-    def __init__(self, name: str, actor: Actor, record: Record, logs: tuple[Path, ...], ears: Ears) -> None:
-        self.name = name
+    def __init__(self, role: str, actor: Actor, record: RecordWriter, logs: tuple[Path, ...], ears: Ears) -> None:
+        self._role = role
         self._actor = actor
         self._record = record
         self._logs = logs
@@ -143,14 +144,14 @@ class ActorLink:
 
     def _hear(self, event: Said | Broken, now: float) -> None:
         if isinstance(event, Said):
-            self._record.take(self.name, event.ev, at=now if event.at is None else event.at, **event.fields)
+            self._record.take(self._actor.node, event.event, at=now if event.at is None else event.at)
         else:
             self._complaints += 1
             if self._complaints <= MOST_COMPLAINTS:
                 self._complain(event, now)
 
     def _complain(self, broken: Broken, now: float) -> None:
-        self._record.take("runner", "protocol-error", at=now, actor=self.name, why=broken.why, wrote=broken.line)
+        self._record.take(RUNNER, ProtocolError(actor=self._role, why=broken.why, wrote=broken.line), at=now)
 
     def _ended(self) -> None:
         self._detach()
@@ -158,7 +159,7 @@ class ActorLink:
         status = self._actor.wait()
         assert status is not None  # ``ended`` was readable
         how = _signal_name(-status) if status < 0 else f"exit status {status}"
-        self._record.take(self.name, "aborted", how=how, last=self._last_lines())
+        self._record.take(self._actor.node, Aborted(how=how, last=self._last_lines()))
 
     def _detach(self) -> None:
         """Stop listening, after taking what is still unread."""

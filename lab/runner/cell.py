@@ -17,9 +17,8 @@ from lab.backends.base import OpenBackend
 from lab.backends.netns import bare
 from lab.errors import HostNotCapable, LabError, no_room
 from lab.model.scenario import Cell
+from lab.record.writer import FILE_NAME, RecordWriter
 from lab.runner import cell_file, progress
-from lab.runner.record import FILE_NAME as RECORD
-from lab.runner.record import Record
 from lab.runner.stage import Stage
 from lab.runner.timeline import Timeline
 
@@ -54,7 +53,7 @@ def _say_lack(say: Callable[..., None], lack: HostNotCapable) -> int:
 
 
 def _run(cell: Cell, folder: Path, open_backend: OpenBackend) -> None:
-    record = Record(folder / RECORD)
+    record = RecordWriter(folder / FILE_NAME)
     try:
         stage = Stage(cell, folder, record, open_backend)  # forks, so before any event loop
         asyncio.run(_play(stage, record, partial(progress.say, cell=str(folder))))
@@ -62,7 +61,7 @@ def _run(cell: Cell, folder: Path, open_backend: OpenBackend) -> None:
         record.close()
 
 
-async def _play(stage: Stage, record: Record, say: Callable[..., None]) -> None:
+async def _play(stage: Stage, record: RecordWriter, say: Callable[..., None]) -> None:
     try:
         await Timeline(stage, record, say).run()
     finally:

@@ -1,4 +1,4 @@
-"""Reads a cell from its folder, where the host wrote it: for the world to run, and for whoever judges the record later."""
+"""Reads a cell from its folder, where the host wrote it for the world to run, and for the judge of its record."""
 
 from __future__ import annotations
 

@@ -1,30 +1,54 @@
-"""Waiting for what the record will show: events with given fields, each as a future."""
+"""Waits for what the record will show: events of a type with given fields, each as a future."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from lab.errors import LabFault
-from lab.runner.record import Record
+from lab.record.entry import Happening
+from lab.record.events import Event
+from lab.record.writer import RecordWriter
 
-Event = dict[str, Any]
+E = TypeVar("E", bound=Event)
+
+
+@dataclass(frozen=True, slots=True)
+class _Expectation:
+    kind: type[Event]
+    who: str
+    fields: dict[str, Any]
+    future: asyncio.Future[Any]
+
+    def is_met_by(self, happening: Happening[Event]) -> bool:
+        return (
+            isinstance(happening.event, self.kind)
+            and self.who in ("", happening.who)
+            and all(getattr(happening.event, name) == value for name, value in self.fields.items())
+        )
 
 
 class Expectations:
     """Futures for events that are still to come."""
 
-    def __init__(self, record: Record) -> None:
-        self._waiting: list[tuple[Event, asyncio.Future[Event]]] = []
+    def __init__(self, record: RecordWriter) -> None:
+        self._waiting: list[_Expectation] = []
         record.watch(self._see)
 
-    def next(self, **fields: Any) -> asyncio.Future[Event]:
-        """The next event with these fields, with its ``at``."""
-        future: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
-        self._waiting.append((fields, future))
+    def next(self, kind: type[E], *, who: str = "", **fields: Any) -> asyncio.Future[Happening[E]]:
+        """Return a future for the next event of a type.
+
+        Args:
+            kind: the type.
+            who: only from there; empty: from anywhere.
+            **fields: only if the event's fields have these values.
+        """
+        future: asyncio.Future[Happening[E]] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Expectation(kind, who, fields, future))
         return future
 
-    async def within(self, patience: float, future: asyncio.Future[Event], what: str) -> Event:
+    async def within(self, patience: float, future: asyncio.Future[Happening[E]], what: str) -> Happening[E]:
         """Wait for one.
 
         Raises:
@@ -35,8 +59,8 @@ class Expectations:
         except asyncio.TimeoutError:
             raise LabFault(f"waiting for {what}", detail=f"nothing for {patience:g} s; see the actor's log") from None
 
-    def _see(self, event: Event) -> None:
-        for fields, future in list(self._waiting):
-            if not future.done() and all(event.get(key) == value for key, value in fields.items()):
-                future.set_result(event)
-        self._waiting = [(fields, future) for fields, future in self._waiting if not future.done()]
+    def _see(self, happening: Happening[Event]) -> None:
+        for one in self._waiting:
+            if not one.future.done() and one.is_met_by(happening):
+                one.future.set_result(happening)
+        self._waiting = [one for one in self._waiting if not one.future.done()]

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
 
 from lab.model.when import REFRESH_BEFORE_EXPIRY_S, Event, When
+from lab.record import events
 from lab.runner.stage import Stage
 
-_SHOWN_BY: Mapping[Event, Mapping[str, Any]] = {
-    Event.RECONNECTED: {"who": "client", "ev": "transport", "state": "connected"},
-    Event.RINGING: {"who": "server", "ev": "probe", "state": "ringing"},
-    Event.REFRESHED: {"who": "server", "ev": "subscription", "state": "refreshed"},
+_SHOWN_BY: Mapping[Event, tuple[type[events.Event], str]] = {
+    Event.RECONNECTED: (events.ClientTransport, "connected"),
+    Event.RINGING: (events.Probe, "ringing"),
+    Event.REFRESHED: (events.ServerSubscription, "refreshed"),
 }
+"""Which event of the record, in which state, shows the scenario's."""
 
 
 async def moment_of(when: When, stage: Stage, *, silence: float, until: float) -> float | None:
@@ -28,15 +29,16 @@ async def moment_of(when: When, stage: Stage, *, silence: float, until: float) -
     if when.event is Event.SUBSCRIBED:
         start = silence
     elif when.event is Event.REFRESH_DUE:
-        if (due := stage.flows.subscription_ends) is None:
+        if (due := stage.flows.subscription_ends()) is None:
             return None
         start = due - REFRESH_BEFORE_EXPIRY_S
     else:
-        shown = stage.expectations.next(**_SHOWN_BY[when.event])
+        kind, state = _SHOWN_BY[when.event]
+        shown = stage.expectations.next(kind, state=state)
         await asyncio.wait({shown}, timeout=until - asyncio.get_running_loop().time())
         if not shown.done():
             return None
-        start = shown.result()["at"]
+        start = shown.result().at
     moment = start + when.offset
     await asyncio.sleep(min(moment, until) - asyncio.get_running_loop().time())
     return moment

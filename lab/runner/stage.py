@@ -6,9 +6,10 @@ they see the first packet. In containers actors run before the network stands, a
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -29,22 +30,24 @@ from lab.actors.sip_server import actor as sip_server
 from lab.backends.base import Backend, Command, OpenBackend, Part, Program
 from lab.backends.netns import bare
 from lab.certificates import NAME
+from lab.faults.base import faults_of
 from lab.model import wire
-from lab.model.fault import ForgedSegment
+from lab.model.endpoint import Endpoint
 from lab.model.middlebox import Middlebox
 from lab.model.scenario import Cell, ClientCertificate, Software, Transport
 from lab.model.topology import Role
-from lab.network import forge, loopback
+from lab.network import loopback
 from lab.network.apply import Network, apply
 from lab.network.plan import plan, render
 from lab.network.sockets import open_low_ports
+from lab.record.events import IpChanged, Obeyed, Statistics
+from lab.record.flows import Flow, Flows
+from lab.record.writer import RUNNER, RecordWriter
 from lab.runner import images
 from lab.runner.actor_link import ActorLink, Ears, OurLines
 from lab.runner.expect import Expectations
-from lab.runner.flows import Flows
-from lab.runner.record import Record
-
-PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061}  # RFC 3261 §19.1.2
+from lab.runner.sequence_numbers import SequenceNumbers
+from lab.sip.ports import PORTS
 
 NETWORK_FILE = "network.txt"
 """In the cell's folder: the network as it is built, one operation a line."""
@@ -57,15 +60,25 @@ STATISTICS = "kamailio.json"
 """What Kamailio has counted, in the cell's folder."""
 STATISTICS_WITHIN_S = 10.0
 """Seven questions over the loopback; Kamailio answers each within milliseconds."""
+OBEYS_WITHIN_S = 5.0
+"""The server obeys at once; this much later it is broken."""
+IP_CHANGE_WITHIN_S = 10.0
+"""pjsip does all of it in one call; it waits for no answer."""
 
 
 class Stage:
-    """Everything of one cell that has to be undone; `close` undoes it in reverse order."""
+    """Everything of one cell that has to be undone; `close` undoes it in reverse order.
 
-    def __init__(self, cell: Cell, folder: Path, record: Record, open_backend: OpenBackend = bare) -> None:
+    For faults it is the `RunningCell`.
+    """
+
+    def __init__(self, cell: Cell, folder: Path, record: RecordWriter, open_backend: OpenBackend = bare) -> None:
         self.cell = cell
         self.record = record
-        self.flows = Flows(record)
+        self.flows = Flows()
+        record.watch(lambda happening: self.flows.see(happening.at, happening.event))
+        self.sequence_numbers = SequenceNumbers()
+        record.watch(self.sequence_numbers.see)
         self.expectations = Expectations(record)
         self._folder = folder
         self._undo: list[Callable[[], Any]] = []
@@ -93,8 +106,8 @@ class Stage:
             open_low_ports(self.network.namespaces[self.server_node])
         self.server = self._actor("server", backend, self.server_node, parts[self.server_node], OurLines())
         self.client = self._actor("client", backend, self.client_node, parts[self.client_node], ClientLines())
-        if any(isinstance(fault, ForgedSegment) for fault in self.cell.faults):
-            forge.prepare()  # after the forks, which would copy what it loads
+        for fault in faults_of(self.cell):
+            fault.prepare()  # after the forks, which would copy what it loads
         self.observers = [self._observer(name) for name, _ in self.cell.middleboxes]
         self.agings = [self._aging(name, box) for name, box in self.cell.middleboxes if not box.ages_in_kernel]
         self.captures = [self._capture(link.name) for link in self.cell.topology.links]
@@ -131,7 +144,7 @@ class Stage:
             client=self.network.namespaces[self.client_node],
             server=self.network.namespaces[self.server_node],
             address=self.address_of_server,
-            emit=partial(self.record.take, "sentinel"),
+            emit=partial(self.record.take, RUNNER),
         )
         self._undo.append(self._sentinel.close)
 
@@ -177,7 +190,7 @@ class Stage:
             "start",
             address=self.address_of_server,
             further=self.cell.further_addresses,
-            ports=PORTS,
+            ports=dict(PORTS),
             certificate=str(self.certificates / "server.pem"),
             key=str(self.certificates / "server.key"),
             expired=str(self.certificates / "expired.pem"),
@@ -197,7 +210,7 @@ class Stage:
     async def server_statistics(self) -> None:
         """Have Kamailio write what it has counted into the cell's folder."""
         if self.serves_kamailio and not self.server.frozen:
-            said = self.expectations.next(who="server", ev="statistics")
+            said = self.expectations.next(Statistics)
             self.server.tell("statistics", file=STATISTICS)
             await self.expectations.within(STATISTICS_WITHIN_S, said, "the server's statistics")
 
@@ -244,14 +257,51 @@ class Stage:
         return [wire.to_json(mitigation) for mitigation in asked]
 
     @property
-    def server_endpoint(self) -> str:
-        """Where the client reaches the server."""
-        return f"{self.address_of_server}:{PORTS[self.cell.transport.value]}"
-
-    @property
     def address_of_server(self) -> str:
         """The server's address."""
         return str(self.cell.topology.address(self.server_node).ip)
+
+    # What faults see and do: see `RunningCell`
+
+    @property
+    def namespaces(self) -> Mapping[str, int]:  # noqa: D102
+        return self.network.namespaces
+
+    @property
+    def server_endpoint(self) -> Endpoint:  # noqa: D102
+        return Endpoint(self.address_of_server, PORTS[self.cell.transport.value])
+
+    @property
+    def server_name(self) -> str:  # noqa: D102
+        return NAME
+
+    def current_flow(self) -> Flow | None:  # noqa: D102
+        return self.flows.current()
+
+    def next_sequence_number(self, link: str, source: Endpoint, target: Endpoint) -> int | None:  # noqa: D102
+        return self.sequence_numbers.next(link, source, target)
+
+    async def ask_server(self, do: str, **fields: Any) -> Obeyed:  # noqa: D102
+        obeyed = self.expectations.next(Obeyed, do=do)
+        self.server.tell(do, **fields)
+        return (await self.expectations.within(OBEYS_WITHIN_S, obeyed, f"the server to obey `{do}`")).event
+
+    def tell_server(self, do: str, **fields: Any) -> None:  # noqa: D102
+        self.server.tell(do, **fields)
+
+    def freeze_server(self) -> bool:  # noqa: D102
+        return self.server.freeze()
+
+    def thaw_server(self) -> None:  # noqa: D102
+        self.server.thaw()
+
+    async def tell_client_ip_changed(self) -> None:  # noqa: D102
+        said = self.expectations.next(IpChanged)
+        self.client.tell("ip-changed")
+        if self.cell.client.is_own:  # what it does with the news is its own affair
+            await asyncio.wait({said}, timeout=IP_CHANGE_WITHIN_S)
+        else:
+            await self.expectations.within(IP_CHANGE_WITHIN_S, said, "the client to take note of its new address")
 
     def _server_part(self) -> Part:
         if self.serves_kamailio:
@@ -279,15 +329,15 @@ class Stage:
             writes=(self._folder / "client.log", self._folder / MEMORY_FILE),
         )
 
-    def _actor(self, name: str, backend: Backend, node: str, part: Part, ears: Ears) -> ActorLink:
+    def _actor(self, role: str, backend: Backend, node: str, part: Part, ears: Ears) -> ActorLink:
         actor = backend.spawn(node, part.program, part.log)
-        logs = (part.log, self._folder / f"{name}.log")
-        link = ActorLink(name, actor, self.record, logs=logs, ears=ears)
+        logs = (part.log, self._folder / f"{role}.log")
+        link = ActorLink(role, actor, self.record, logs=logs, ears=ears)
         self._undo.append(link.end)
         return link
 
     def _observer(self, node: str) -> Observer:
-        observer = Observer(node, self.network.namespaces[node], partial(self.record.take, "middlebox"))
+        observer = Observer(node, self.network.namespaces[node], partial(self.record.take, node))
         self._undo.append(observer.close)
         return observer
 
@@ -306,7 +356,7 @@ class Stage:
             there=there,
             namespace=self.network.namespaces[here],
             path=self._folder / f"{name}.pcapng",
-            emit=partial(self.record.take, "link"),
+            emit=partial(self.record.take, here),
         )
         self._undo.append(capture.close)
         return capture

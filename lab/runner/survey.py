@@ -21,10 +21,10 @@ from typing import Any
 
 from lab.actors.aging import Aging
 from lab.actors.capture import Capture
-from lab.actors.sentinel import PORT as SENTINEL_PORT
 from lab.actors.sentinel import Sentinel
 from lab.errors import LabFault
 from lab.model import wire
+from lab.model.endpoint import Endpoint
 from lab.model.middlebox import (
     FilteringBehavior,
     Hairpinning,
@@ -40,6 +40,7 @@ from lab.network import conntrack
 from lab.network.apply import Network, apply
 from lab.network.nft import SIP_PORT
 from lab.network.plan import plan
+from lab.record.events import SENTINEL_PORT, Event, Packet, SentinelChallenged, SentinelOutcome
 
 QUESTION_FILE, ANSWER_FILE = "question.json", "shown.json"
 
@@ -321,11 +322,18 @@ class _Survey:
         return await self._met(lose)
 
     async def _met(self, forgotten: Callable[[], Awaitable[None]]) -> Met:
-        events: list[dict[str, Any]] = []
+        packets: list[Packet] = []
+        challenged: dict[str, SentinelChallenged] = {}
+        outcomes: dict[str, SentinelOutcome] = {}
+        sentinels_end = Endpoint(_SERVER, SENTINEL_PORT)
 
-        def take(ev: str, *, at: float | None = None, **fields: Any) -> None:
-            if ev == "sentinel" or str(fields["dst"]) == f"{_SERVER}:{SENTINEL_PORT}":
-                events.append({"ev": ev, "at": at, **fields})
+        def take(event: Event, *, at: float | None = None) -> None:  # noqa: ARG001  (see `Emit`)
+            if isinstance(event, SentinelChallenged):
+                challenged[event.flow] = event
+            elif isinstance(event, SentinelOutcome):
+                outcomes[event.flow] = event
+            elif isinstance(event, Packet) and event.dst == sentinels_end:
+                packets.append(event)
 
         space = self._network.namespaces
         path = self._folder / "core.pcapng"
@@ -336,17 +344,13 @@ class _Survey:
         await sentinel.challenge()
         sentinel.close()
         capture.close()
-        known = {event["src"] for event in events if event["ev"] == "packet" and "S" in event["flags"]}
-        came_from = {event["src"] for event in events if event["ev"] == "packet"}
-        told = [event for event in events if event["ev"] == "sentinel"]
-        sent = {event["flow"]: event for event in told if event["state"] == "sent"}
-        came = {event["flow"]: event for event in told if event["state"] not in ("established", "sent")}
+        known = {packet.src for packet in packets if "S" in packet.flags}
         return Met(
-            inside=came["from-inside"]["state"],
-            outside=came["from-outside"]["state"],
-            found_inside=sent["from-inside"]["found"],
-            found_outside=sent["from-outside"]["found"],
-            new_port=bool(came_from - known),
+            inside=outcomes["from-inside"].state,
+            outside=outcomes["from-outside"].state,
+            found_inside=challenged["from-inside"].found,
+            found_outside=challenged["from-outside"].found,
+            new_port=any(packet.src not in known for packet in packets),
         )
 
     # -- flows

@@ -10,15 +10,17 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from lab.errors import LabFault
+from lab.faults.base import Fault, faults_of, standstill_s
 from lab.mitigations.catalogue import not_offered
-from lab.model.fault import Fault, ServerFreeze
 from lab.model.scenario import Cell, Probe, ProbeKind
+from lab.record import events
+from lab.record.entry import Happening
+from lab.record.events import Aborted, ClientReady, Event, RunEnded, ServerReady, Subscribed
+from lab.record.writer import RUNNER, RecordWriter
 from lab.runner import faults
 from lab.runner.moment import moment_of
-from lab.runner.record import Record
 from lab.runner.stage import Stage
-
-_REFUSED_FROM = 300  # RFC 3261 §7.2
+from lab.sip.status import is_success
 
 READY_WITHIN_S = 60.0
 """An actor not ready after this time is broken: starting takes a few seconds in the slowest world seen."""
@@ -58,7 +60,7 @@ class Timeline:
         say: takes progress (``phase``, ``probe``), see ``lab.runner.cell``.
     """
 
-    def __init__(self, stage: Stage, record: Record, say: Callable[..., None]) -> None:
+    def __init__(self, stage: Stage, record: RecordWriter, say: Callable[..., None]) -> None:
         self._stage = stage
         self._cell = stage.cell
         self._record = record
@@ -78,7 +80,7 @@ class Timeline:
         if not await self._set_up():
             return
         tasks = [asyncio.create_task(self._at(probe.at, self._probe(n, probe))) for n, probe in self._numbered_probes()]
-        tasks += [asyncio.create_task(self._fault(n, fault)) for n, fault in enumerate(self._cell.faults)]
+        tasks += [asyncio.create_task(self._fault(n, fault)) for n, fault in enumerate(faults_of(self._cell))]
         tasks.append(asyncio.create_task(self._at(challenge_at(self._cell), self._stage.challenge_sentinel())))
         tasks.append(asyncio.create_task(self._tell_time()))
         try:
@@ -87,31 +89,33 @@ class Timeline:
             for task in tasks:
                 task.cancel()
         self._stage.observe_now()
-        self._record.take("runner", "end", at=self._silence + float(self._cell.ends))
+        self._record.take(RUNNER, RunEnded(), at=self._silence + float(self._cell.ends))
         await self._stage.server_statistics()
 
     async def _set_up(self) -> bool:
         """Until the client falls silent; False if it never gets there."""
         self._say("phase", phase="starting")
-        gone = self._expectations.next(who="client", ev="aborted")  # it may be before it is told to start
-        client_ready = self._expectations.next(who="client", ev="ready")
-        ready = self._expectations.next(who="server", ev="ready")
+        gone = self._expectations.next(Aborted, who=self._stage.client_node)  # it may be before it is told to start
+        client_ready = self._expectations.next(ClientReady)
+        ready = self._expectations.next(ServerReady)
         self._stage.start_server()
         await self._expectations.within(READY_WITHIN_S, ready, "the server to be ready")
         await self._stage.open_sentinel()
         self._say("phase", phase="subscribing")
-        subscribed = self._expectations.next(who="client", ev="subscribed")
+        subscribed = self._expectations.next(Subscribed)
         self._stage.start_client()
+        said: set[asyncio.Future[Any]]
         if self._cell.client.is_own:
             said = {client_ready, subscribed, gone}
             await asyncio.wait(said, timeout=READY_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
-            offered = client_ready.result().get("mitigations") or () if client_ready.done() else ()
+            offered = client_ready.result().event.mitigations or () if client_ready.done() else ()
             if not_offered(self._cell.strategy.mitigations, offered):
                 return False
-        await asyncio.wait({subscribed, gone}, timeout=SUBSCRIBED_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
+        said = {subscribed, gone}
+        await asyncio.wait(said, timeout=SUBSCRIBED_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
         if not subscribed.done():
             return False
-        self._silence = subscribed.result()["at"]
+        self._silence = subscribed.result().at
         self._record.begin_silence(self._silence)
         self._say("phase", phase="silent")
         return True
@@ -139,23 +143,22 @@ class Timeline:
     async def _probe(self, name: str, probe: Probe) -> None:
         self._stage.observe_now()
         if self._stage.server.frozen:
-            self._record.take("runner", "probe", probe=name, state="failed", reason="server-frozen")
+            self._record.take(RUNNER, _while_frozen(name))
             self._say("probe", probe=name, delivered=False, t=float(probe.at))
             return
-        answered = self._expectations.next(who="server", ev="probe", probe=name, state="answered")
-        failed = self._expectations.next(who="server", ev="probe", probe=name, state="failed")
+        answered = self._expectations.next(events.Probe, probe=name, state="answered")
+        failed = self._expectations.next(events.Probe, probe=name, state="failed")
         held = {"hold": float(probe.hold)} if probe.kind_ is ProbeKind.INVITE else {}
         if held and probe.ring:
             held["ring"] = float(probe.ring)
         self._stage.server.tell(probe.kind_.value, probe=name, within=float(probe.within), **held)
-        frozen = sum(float(fault.lasts) for fault in self._cell.faults if isinstance(fault, ServerFreeze))
-        patience = float(probe.known_at) - float(probe.at) + PROBE_FATE_WITHIN_S + frozen
+        patience = float(probe.known_at) - float(probe.at) + PROBE_FATE_WITHIN_S + standstill_s(self._cell)
         await asyncio.wait({answered, failed}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
         if not answered.done() and not failed.done():
             raise LabFault(
                 "probing the client", detail=f"the server did not say what became of {name} in {patience:g} s"
             )
-        delivered = answered.done() and answered.result()["code"] < _REFUSED_FROM
+        delivered = answered.done() and is_success(answered.result().event.code)
         self._say("probe", probe=name, delivered=delivered, t=float(probe.at))
 
     async def _fault(self, number: int, fault: Fault) -> None:
@@ -166,7 +169,7 @@ class Timeline:
             await faults.inject(number, fault, self._stage, until=until)
 
 
-async def supervised(stage: Stage, record: Record, play: Coroutine[Any, Any, None]) -> None:
+async def supervised(stage: Stage, record: RecordWriter, play: Coroutine[Any, Any, None]) -> None:
     """Listen to everything on a stage while something is played on it.
 
     Raises:
@@ -174,7 +177,7 @@ async def supervised(stage: Stage, record: Record, play: Coroutine[Any, Any, Non
     """
     failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     asyncio.get_running_loop().set_exception_handler(lambda _, context: _settle(failed, context))
-    record.watch(lambda event: _server_died(failed, event))
+    record.watch(lambda happening: _server_died(failed, happening, server=stage.server_node))
     stage.attach()
     playing = asyncio.ensure_future(play)
     try:
@@ -192,10 +195,18 @@ def _settle(failed: asyncio.Future[None], context: dict[str, Any]) -> None:
         failed.set_exception(context.get("exception") or LabFault("the event loop", detail=context["message"]))
 
 
-def _server_died(failed: asyncio.Future[None], event: dict[str, Any]) -> None:
+def _server_died(failed: asyncio.Future[None], happening: Happening[Event], *, server: str) -> None:
     """The server is ours: its death is a lab fault, unlike the client's, which is an observation."""
-    if event["who"] == "server" and event["ev"] == "aborted" and not failed.done():
-        failed.set_exception(LabFault(f"the SIP server ended by {event['how']}", detail=event["last"]))
+    event = happening.event
+    if isinstance(event, Aborted) and happening.who == server and not failed.done():
+        failed.set_exception(LabFault(f"the SIP server ended by {event.how}", detail=event.last))
+
+
+def _while_frozen(name: str) -> events.Probe:
+    """Return what becomes of a probe that was due while the server was frozen."""
+    return events.Probe(
+        probe=name, kind="notify", state="failed", code=None, flow=None, peer=None, reason="server-frozen"
+    )
 
 
 async def _nothing() -> None:

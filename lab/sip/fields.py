@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from lab.sip.message import MalformedMessage
+from lab.sip.ports import PORTS
 
 Parameters = tuple[tuple[str, str | None], ...]
 """(name in lower case, value or None when it has no ``=``), in order."""
@@ -26,7 +27,6 @@ _CSEQ = re.compile(r"(\d{1,10})\s+(\S+)", re.ASCII)
 _SECONDS = re.compile(r"\d+", re.ASCII)
 _QUOTED_OR_MARK = re.compile(r'"(?:[^"\\]|\\.|\\$)*"?|<[^>]*>?|[,;]')  # unclosed: to the end, never tried twice
 
-DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061}  # RFC 3261 §19.1.2
 LARGEST_CSEQ = 2**31 - 1  # RFC 3261 §8.1.1.5
 
 
@@ -95,7 +95,7 @@ class Uri(NamedTuple):
     @property
     def endpoint(self) -> tuple[str, int]:
         """Host without brackets, and port, the transport's default when none is named."""
-        return self.host.strip("[]"), self.port or DEFAULT_PORTS[self.transport]
+        return self.host.strip("[]"), self.port or PORTS[self.transport]
 
 
 def write_parameters(pairs: Parameters) -> str:
@@ -186,7 +186,7 @@ class Via(NamedTuple):
     def response_endpoint(self) -> tuple[str, int]:
         """Where a response over UDP goes (RFC 3581 §4, RFC 3261 §18.2.2)."""
         rport = self.get("rport") or ""
-        port = int(rport) if rport.isdecimal() else self.port or DEFAULT_PORTS["udp"]
+        port = int(rport) if rport.isdecimal() else self.port or PORTS["udp"]
         return self.get("received") or self.host.strip("[]"), port
 
 

@@ -5,7 +5,7 @@ No authentication, no minimum expiry; of one device's several flows each is a bi
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from lab.sip.fields import NameAddr, Uri, parse_cseq, parse_expires, split
 from lab.sip.message import MalformedMessage, Request
@@ -18,6 +18,8 @@ Device = tuple[str, str]
 """``+sip.instance`` as written, ``reg-id``."""
 Key = tuple[str, Device | Uri]
 """Address of record, and what tells its bindings apart."""
+Change = Literal["active", "refreshed", "removed"]
+"""What a REGISTER made of a binding."""
 
 
 class Binding(NamedTuple):
@@ -62,7 +64,7 @@ class Registrar:
         self._bindings: dict[Key, Binding] = {}
         self._count = 0
 
-    def register(self, request: Request, *, now: float, flow: str) -> list[tuple[Binding, str]]:
+    def register(self, request: Request, *, now: float, flow: str) -> list[tuple[Binding, Change]]:
         """Take a REGISTER; all of it or nothing is done.
 
         Returns:
@@ -77,7 +79,7 @@ class Registrar:
         header = request.first("Expires")
         default = self._longest if header is None else parse_expires(header)
         values = [value for line in request.all("Contact") for value in split(line, ",")]
-        changes: list[tuple[Binding, str]] = []
+        changes: list[tuple[Binding, Change]] = []
         if "*" in values:
             if len(values) > 1 or default != 0 or header is None:
                 raise MalformedMessage("`*` is for removing all bindings only", request=request)

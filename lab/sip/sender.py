@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from lab.sip.fields import NameAddr, Uri, split
 from lab.sip.message import MalformedMessage, Request
 from lab.sip.transaction import top_via
 
 
-def sender(request: Request) -> dict[str, str | None]:
-    """The topmost ``via`` sent-by and the first ``contact``, each ``host:port``; None where there is none."""
-    return {"via": _via(request), "contact": _contact(request)}
+class Sender(NamedTuple):
+    """Where a request says it comes from, each ``host:port`` as written; None where there is none.
+
+    Attributes:
+        via: the topmost Via's sent-by.
+        contact: of the first Contact.
+    """
+
+    via: str | None
+    contact: str | None
+
+
+def sender(request: Request) -> Sender:
+    """Return where a request says it comes from."""
+    return Sender(_via(request), _contact(request))
 
 
 def _via(request: Request) -> str | None:

@@ -6,7 +6,7 @@ NOTIFY times out (RFC 6665 §4.2.2, a SHOULD): a probe must not change what the 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from lab.sip.dialog import Dialog, DialogId, dialog_id
 from lab.sip.fields import parse_expires, split
@@ -15,6 +15,9 @@ from lab.sip.pidf import CONTENT_TYPE, pidf
 from lab.sip.uas import Refused
 
 PACKAGE = "presence"
+
+Change = Literal["active", "refreshed", "terminated"]
+"""What a SUBSCRIBE made of a subscription."""
 
 
 class Subscription(NamedTuple):
@@ -61,7 +64,7 @@ class Notifier:
         self._count = 0
         self._subscriptions: dict[DialogId, Subscription] = {}
 
-    def subscribe(self, request: Request, *, now: float, flow: str, tag: str) -> tuple[Subscription, str]:
+    def subscribe(self, request: Request, *, now: float, flow: str, tag: str) -> tuple[Subscription, Change]:
         """Take a SUBSCRIBE.
 
         Returns:
@@ -79,6 +82,7 @@ class Notifier:
         expires = request.first("Expires")
         granted = self._longest if expires is None else min(self._longest, parse_expires(expires))
         key = dialog_id(request)
+        state: Change
         if key is None:
             self._count += 1
             dialog = Dialog.accept(request, tag=tag)

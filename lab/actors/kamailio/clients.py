@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from lab.actors.channel import Channel
+from lab.model.endpoint import Endpoint
+from lab.record.events import Binding, BindingState, ServerSubscription
 from lab.sip.fields import NameAddr, parse_expires, split
 from lab.sip.message import MalformedMessage
 
@@ -27,7 +29,7 @@ class Asked(NamedTuple):
 
     flow: str
     transport: str
-    peer: str
+    peer: Endpoint
     call_id: str
     aor: str
     contact: str
@@ -51,7 +53,7 @@ class Known(NamedTuple):
     key: str
     flow: str
     transport: str
-    peer: str
+    peer: Endpoint
     contact: str
     aor: str
     expires_at: float
@@ -61,7 +63,7 @@ class Clients:
     """All of them, the newest of each kind last.
 
     Args:
-        channel: takes ``subscription`` and ``binding``.
+        channel: takes what becomes of them.
         registration_expires: granted at most, seconds.
         outbound: whether a binding is that of a device and its flow, where the client names them.
         on_change: called after each change.
@@ -108,15 +110,14 @@ class Clients:
             self._subscriptions[asked.call_id] = one
         else:
             self._subscriptions.pop(asked.call_id, None)
-        state = "terminated" if not granted else "refreshed" if known else "active"
-        self._say("subscription", one, state, granted, at=at)
+        self._say_subscription(one, "terminated" if not granted else "refreshed" if known else "active", granted, at=at)
         self._on_change()
 
-    def unsubscribed(self, call_id: str, state: str, *, at: float) -> None:
+    def unsubscribed(self, call_id: str, state: BindingState, *, at: float) -> None:
         """A subscription has ended in another way: ``expired`` or ``terminated``."""
         one = self._subscriptions.pop(call_id, None)
         if one is not None:
-            self._say("subscription", one, state, 0, at=at)
+            self._say_subscription(one, state, 0, at=at)
             self._on_change()
 
     def registered(self, asked: Asked) -> None:
@@ -133,7 +134,7 @@ class Clients:
                 self._bindings.pop(key, None)  # the newest is last
                 one = self._known(asked, known.id if known else self._new("b"), key, address.uri, asked.at + granted)
                 self._bindings[key] = one
-                self._say("binding", one, "refreshed" if known else "active", granted, at=asked.at)
+                self._say_binding(one, "refreshed" if known else "active", granted, at=asked.at)
             else:
                 self._unbind(key, "removed", at=asked.at)
         self._on_change()
@@ -161,10 +162,10 @@ class Clients:
         self._bindings.clear()
         self._on_change()
 
-    def _unbind(self, key: str, state: str, *, at: float) -> None:
+    def _unbind(self, key: str, state: BindingState, *, at: float) -> None:
         one = self._bindings.pop(key, None)
         if one is not None:
-            self._say("binding", one, state, 0, at=at)
+            self._say_binding(one, state, 0, at=at)
 
     def _granted(self, asked: Asked, address: NameAddr) -> int:
         own = dict(address.parameters).get("expires")
@@ -180,11 +181,13 @@ class Clients:
         self._count[kind] += 1
         return f"{kind}{self._count[kind]}"
 
-    def _say(self, ev: str, one: Known, state: str, expires: int, *, at: float) -> None:
-        about = {"aor": one.aor} if ev == "binding" else {}
-        self._channel.emit(
-            ev, at=at, id=one.id, state=state, expires=expires, flow=one.flow, contact=one.contact, **about
-        )
+    def _say_subscription(self, one: Known, state: BindingState, expires: int, *, at: float) -> None:
+        event = ServerSubscription(id=one.id, state=state, expires=expires, flow=one.flow, contact=one.contact)
+        self._channel.emit(event, at=at)
+
+    def _say_binding(self, one: Known, state: BindingState, expires: int, *, at: float) -> None:
+        event = Binding(id=one.id, state=state, expires=expires, flow=one.flow, contact=one.contact, aor=one.aor)
+        self._channel.emit(event, at=at)
 
 
 def _contacts(asked: Asked) -> list[NameAddr]:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from lab.actors.channel import Channel
+from lab.model.endpoint import Endpoint
+from lab.record.events import FlowState, ServerFlow
 
 
 class Flow(NamedTuple):
@@ -14,15 +16,15 @@ class Flow(NamedTuple):
     Attributes:
         id: ``f1``, ``f2``, ….
         transport: ``udp``, ``tcp`` or ``tls``.
-        peer: the client's end as the server sees it, ``host:port``.
-        own: the server's end, likewise.
+        peer: the client's end as the server sees it.
+        own: the server's end.
         connection: Kamailio's number for it; 0 for UDP.
     """
 
     id: str
     transport: str
-    peer: str
-    own: str
+    peer: Endpoint
+    own: Endpoint
     connection: int
 
     @property
@@ -35,7 +37,7 @@ class Flows:
     """All that are there.
 
     Args:
-        channel: takes ``flow``.
+        channel: takes what becomes of them.
         on_end: called with a flow that is gone, after it was said.
     """
 
@@ -63,7 +65,7 @@ class Flows:
         flow = self._flows[name] = self._new(name, connection)
         self._say(flow, "connected" if answered else "accepted", "", at=at)
         if flow.transport == "tls":
-            self._say(flow, "secured", "", at=at, **({"subject": subject} if subject else {}))
+            self._say(flow, "secured", "", at=at, subject=subject)
         return flow
 
     def refused(self, name: str, reason: str) -> None:
@@ -72,7 +74,7 @@ class Flows:
         self._say(flow, "accepted", "", at=None)
         self._say(flow, "failed", reason, at=None)
 
-    def ended(self, name: str, state: str, reason: str, *, at: float | None) -> None:
+    def ended(self, name: str, state: FlowState, reason: str, *, at: float | None) -> None:
         """Take note of the end of a flow; one that was never seen has none."""
         flow = self._flows.pop(name, None)
         if flow is not None:
@@ -84,7 +86,7 @@ class Flows:
         for flow in list(self._flows.values()):
             self.ended(flow.name, "closed", reason, at=None)
 
-    def find(self, transport: str, peer: str) -> Flow | None:
+    def find(self, transport: str, peer: Endpoint) -> Flow | None:
         """The newest flow to a peer, if there is one."""
         flows = reversed(self._flows.values())
         return next((flow for flow in flows if (flow.transport, flow.peer) == (transport, peer)), None)
@@ -97,12 +99,20 @@ class Flows:
         """The flow of a name, if it is still there."""
         return next((flow for flow in self._flows.values() if flow.id == id_), None)
 
-    def _say(self, flow: Flow, state: str, reason: str, *, at: float | None, **more: str) -> None:
-        more = {"transport": flow.transport, "peer": flow.peer, "own": flow.own, "reason": reason, **more}
-        self._channel.emit("flow", at=at, id=flow.id, state=state, **more)
+    def _say(self, flow: Flow, state: FlowState, reason: str, *, at: float | None, subject: str = "") -> None:
+        event = ServerFlow(
+            id=flow.id,
+            state=state,
+            transport=flow.transport,
+            peer=flow.peer,
+            own=flow.own,
+            reason=reason,
+            subject=subject,
+        )
+        self._channel.emit(event, at=at)
 
     def _new(self, name: str, connection: int) -> Flow:
         self._count += 1
         transport, _, ends = name.partition(":")
         peer, _, own = ends.partition("/")
-        return Flow(f"f{self._count}", transport, peer, own, connection)
+        return Flow(f"f{self._count}", transport, Endpoint.parse(peer), Endpoint.parse(own), connection)

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from lab.actors.channel import Channel
 from lab.actors.kamailio.clients import Clients, Known
 from lab.actors.kamailio.flows import Flow, Flows
 from lab.actors.kamailio.log import Told
 from lab.actors.kamailio.rpc import Rpc
+from lab.model.endpoint import Endpoint
+from lab.record.events import KeepAlive, KeepAliveState, Probe, ProbeKindName, ProbeState
 from lab.sip.call import RING, SDP, TIMER, silent_sdp
 from lab.sip.fields import NameAddr, Uri
 from lab.sip.message import MalformedMessage
 from lab.sip.pidf import CONTENT_TYPE, pidf
+from lab.sip.status import FAILED_FROM, is_success
 from lab.sip.subscription import PACKAGE
 
 NO_VALUE = "."
@@ -55,7 +58,7 @@ class Origin(Protocol):
 class Report:
     """Says how one probe stands; the first fate is the last."""
 
-    def __init__(self, origin: Origin, probe: str, kind: str) -> None:
+    def __init__(self, origin: Origin, probe: str, kind: ProbeKindName) -> None:
         self._origin = origin
         self._probe = probe
         self._kind = kind
@@ -63,7 +66,7 @@ class Report:
 
     def say(
         self,
-        state: str,
+        state: ProbeState,
         flow: Flow | None,
         *,
         code: int | None = None,
@@ -75,9 +78,7 @@ class Report:
         if self.over:
             return
         self.over = state in ("answered", "failed")
-        self._origin.channel.emit(
-            "probe",
-            at=at,
+        event = Probe(
             probe=self._probe,
             kind=self._kind,
             state=state,
@@ -86,6 +87,7 @@ class Report:
             peer=flow.peer if flow is not None else None,
             reason=reason,
         )
+        self._origin.channel.emit(event, at=at)
 
 
 class Sent:
@@ -151,8 +153,7 @@ class Sent:
             hop = Uri.parse(uri)
         except MalformedMessage:
             return None
-        host, port = hop.endpoint
-        return self._origin.flows.find(hop.transport, f"{host}:{port}")
+        return self._origin.flows.find(hop.transport, Endpoint.of(hop.endpoint))
 
 
 class Probes:
@@ -179,7 +180,7 @@ class Probes:
         self._notes[probe] = sent
         self._origin.do(self._publish(subscription.aor, probe))
 
-    def single(self, kind: str, probe: str, within: float) -> None:
+    def single(self, kind: Literal["options", "message"], probe: str, within: float) -> None:
         """Have OPTIONS or MESSAGE sent to the newest binding or subscriber."""
         report = Report(self._origin, probe, kind)
         target = self._origin.clients.target()
@@ -207,11 +208,12 @@ class Probes:
         target = self._origin.clients.target(flow.id)
         assert target is not None  # it is in use
 
-        def say(state: str, flow: Flow | None, *, code: int | None = None, reason: str = "", at: float | None) -> None:
+        def say(
+            state: KeepAliveState, flow: Flow | None, *, code: int | None = None, reason: str = "", at: float | None
+        ) -> None:
             if flow is not None:
-                self._origin.channel.emit(
-                    "keep-alive", at=at, kind="options", state=state, flow=flow.id, code=code, reason=reason
-                )
+                event = KeepAlive(kind="options", state=state, flow=flow.id, code=code, reason=reason)
+                self._origin.channel.emit(event, at=at)
 
         call_id = self._origin.new("c")
         self.expect(
@@ -248,13 +250,8 @@ class Probes:
         self._tidy()
 
     def reply(self, flow: Flow, told: Told, *, at: float) -> None:
-        """A reply has come."""
+        """A reply of a client has come."""
         method, call_id, code = told.get("method"), told.get("call_id"), told.number("code")
-        if method == "PUBLISH":
-            future = self._publishing.pop(call_id, None)
-            if future is not None and not future.done():
-                future.set_result(told)
-            return
         if code < 200:
             if code == RINGING and call_id in self._calls:
                 self._calls[call_id].rings(flow, at)
@@ -267,6 +264,12 @@ class Probes:
         else:
             if method == "INVITE" and call_id in self._calls:
                 self._calls[call_id].late(flow, told)
+
+    def own_reply(self, told: Told) -> None:
+        """Take Kamailio's reply to a request that it has sent to itself."""
+        future = self._publishing.pop(told.get("call_id"), None)
+        if future is not None and not future.done():
+            future.set_result(told)
 
     def request(self, flow: Flow, told: Told) -> None:
         """A request of the client has come; it may be within a call."""
@@ -406,7 +409,7 @@ class Call:
 
     def late(self, flow: Flow, reply: Told) -> None:
         """The INVITE's 200 has come after its time, or again; Kamailio has sent the ACK."""
-        if self._accepted is None and 200 <= reply.number("code") < 300:
+        if self._accepted is None and is_success(reply.number("code")):
             self._accept(flow, reply)
             self._hang_up()
 
@@ -419,7 +422,7 @@ class Call:
 
     def _answered(self, flow: Flow, reply: Told, at: float) -> None:
         code = reply.number("code")
-        if code >= 300:
+        if code >= FAILED_FROM:
             self._report.say("failed", flow, code=code, reason=str(code), at=at)
             self._probes.call_over(self.call_id)
             return
@@ -445,14 +448,16 @@ class Call:
             self._probes.call_over(self.call_id)
             return
 
-        def over(state: str, flow: Flow | None, *, code: int | None = None, reason: str, at: float | None) -> None:
+        def over(
+            state: ProbeState, flow: Flow | None, *, code: int | None = None, reason: str, at: float | None
+        ) -> None:
             self._probes.gone(bye)
             self._probes.call_over(self.call_id)
             self._report.say(state, flow, code=code, reason=reason, at=at)
 
         def answered(flow: Flow, reply: Told, at: float) -> None:
             code = reply.number("code")
-            accepted = 200 <= code < 300
+            accepted = is_success(code)
             over("answered" if accepted else "failed", flow, code=code, reason="" if accepted else str(code), at=at)
 
         bye = Sent(

@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from lab.actors.channel import Channel
 from lab.actors.kamailio import log
@@ -33,6 +33,9 @@ from lab.errors import LabFault
 from lab.mitigations import classes
 from lab.mitigations.base import ServerSide
 from lab.model import wire
+from lab.model.endpoint import Endpoint
+from lab.record import events
+from lab.record.events import Obeyed, ResponseSent, ServerReady, Statistics
 from lab.sip.fields import parameters
 from lab.sip.message import Request
 from lab.sip.sender import sender
@@ -141,7 +144,7 @@ class KamailioServer:
     # Commands
 
     async def listen(self) -> None:
-        """Have names answered, start Kamailio and say ``ready``.
+        """Have names answered, start Kamailio and say that the server is ready.
 
         Raises:
             LabFault: it does not start.
@@ -163,7 +166,7 @@ class KamailioServer:
             raise LabFault("starting Kamailio", detail=self._child.last_lines()) from None
         self.rpc = Rpc(self._loop)
         await self.rpc.call("core.version")
-        self.channel.emit("ready", ports=self._settings.ports)
+        self.channel.emit(ServerReady(ports=self._settings.ports))
 
     def close(self) -> None:
         """End everything in order."""
@@ -185,7 +188,7 @@ class KamailioServer:
         """Have a NOTIFY sent with ``probe`` as its note in the newest subscription."""
         self._probes.notify(probe, within)
 
-    def probe(self, kind: str, probe: str, within: float) -> None:
+    def probe(self, kind: Literal["options", "message"], probe: str, within: float) -> None:
         """Have OPTIONS or MESSAGE sent outside any dialog."""
         self._probes.single(kind, probe, within)
 
@@ -200,7 +203,7 @@ class KamailioServer:
         if flow is not None and flow.transport != "udp":  # which has no end
             self._closing.add(flow.id)
             self.do(self._close(flow))
-        self.channel.emit("obeyed", do="close", flow=None if flow is None else flow.id)
+        self.channel.emit(Obeyed(do="close", flow=None if flow is None else flow.id))
 
     async def _close(self, flow: Flow) -> None:
         headers = f"From: <sip:{self.address}>\r\nTo: <sip:{self.address}>\r\nContent-Type: text/plain\r\n"
@@ -219,7 +222,7 @@ class KamailioServer:
         self._registering.clear()
         self._subscribing.clear()
         self._newest.clear()
-        self.channel.emit("obeyed", do="go-down")
+        self.channel.emit(Obeyed(do="go-down"))
 
     async def come_up(self) -> None:
         """Start it again.
@@ -227,7 +230,7 @@ class KamailioServer:
         Raises:
             LabFault: it does not start.
         """
-        self.channel.emit("obeyed", do="come-up")
+        self.channel.emit(Obeyed(do="come-up"))
         await self._start()
 
     async def serve_certificate(self, *, expired: bool) -> None:
@@ -237,18 +240,18 @@ class KamailioServer:
             LabFault: Kamailio does not take it.
         """
         await self._change(self._certificates._replace(expired=expired))
-        self.channel.emit("obeyed", do="certificate", expired=expired)
+        self.channel.emit(Obeyed(do="certificate"))
 
     def answer_names(self, mode: Mode) -> None:
         """From now on, the name server beside it answers like this."""
         if self._names is not None:
             self._names.answer(mode)
-        self.channel.emit("obeyed", do="names", mode=mode.value)
+        self.channel.emit(Obeyed(do="names", mode=mode.value))
 
     def move_name(self, address: str) -> None:
         """From now on, the name means this address, on which Kamailio listens, too."""
         was = "" if self._names is None else self._names.move(address)
-        self.channel.emit("obeyed", do="move-name", was=was)
+        self.channel.emit(Obeyed(do="move-name", was=was))
 
     async def heed_revocation(self, *, listed: bool) -> None:
         """From now on, new TLS connections are refused to who is on the revocation list, or that is forgotten.
@@ -257,7 +260,7 @@ class KamailioServer:
             LabFault: Kamailio does not take it.
         """
         await self._change(self._certificates._replace(listed=listed))
-        self.channel.emit("obeyed", do="revocation", listed=listed)
+        self.channel.emit(Obeyed(do="revocation"))
 
     async def _change(self, certificates: Certificates) -> None:
         self._certificates = certificates
@@ -283,11 +286,12 @@ class KamailioServer:
         (self._folder / file).write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
         some = told.get("statistics", {})
         self.channel.emit(
-            "statistics",
-            file=file,
-            connections=len(told.get("core.tcp_list") or ()),
-            requests=some.get("core:rcv_requests", 0),
-            replies=some.get("core:rcv_replies", 0),
+            Statistics(
+                file=file,
+                connections=len(told.get("core.tcp_list") or ()),
+                requests=some.get("core:rcv_requests", 0),
+                replies=some.get("core:rcv_replies", 0),
+            )
         )
 
     # What the log says
@@ -328,16 +332,17 @@ class KamailioServer:
         flow = self.flows.seen(told.get("flow"), told.number("connection"), at=at, subject=told.get("subject"))
         method, call_id, cseq = told.get("method"), told.get("call_id"), told.number("cseq")
         headers = tuple((name.capitalize(), told.get(name)) for name in ("via", "contact"))
-        self.channel.emit(
-            "request",
-            at=at,
+        said = sender(Request(method=method, uri=told.get("aor"), headers=headers))
+        event = events.Request(
             method=method,
             flow=flow.id,
             peer=flow.peer,
             call_id=call_id,
             cseq=cseq,
-            **sender(Request(method=method, uri=told.get("aor"), headers=headers)),
+            via=said.via,
+            contact=said.contact,
         )
+        self.channel.emit(event, at=at)
         asked = Asked(
             flow.id, flow.transport, flow.peer, call_id,
             told.get("aor"), told.get("contact"), told.get("expires"), at,
@@ -352,7 +357,7 @@ class KamailioServer:
     def _response(self, told: Told, at: float) -> None:
         code, method, call_id = told.number("code"), told.get("method"), told.get("call_id")
         flow = self.flows.seen(told.get("flow"), told.number("connection"), at=at)
-        self.channel.emit("response-sent", at=at, method=method, code=code, flow=flow.id)
+        self.channel.emit(ResponseSent(method=method, code=code, flow=flow.id), at=at)
         self._registering.pop((call_id, told.number("cseq")), None)
         if method == "SUBSCRIBE":
             self._subscribing.pop(call_id, None)  # what was not followed by a NOTIFY has been refused
@@ -372,10 +377,10 @@ class KamailioServer:
     def _reply(self, told: Told, at: float) -> None:
         name = told.get("flow")
         if name == itself(self._settings):
-            flow = Flow("", "udp", "", "", 0)
+            self._probes.own_reply(told)
         else:
             flow = self.flows.seen(name, told.number("connection"), at=at, answered=True)
-        self._probes.reply(flow, told, at=at)
+            self._probes.reply(flow, told, at=at)
 
     def _ended(self, told: Told, state: str, at: float) -> None:
         flow = self.flows.named(told.get("flow"))
@@ -401,10 +406,9 @@ class KamailioServer:
     def socket(self, transport: str, flow: str = "") -> str:  # noqa: D102
         return f"udp:{self._end(transport, flow)}" if transport == "udp" else NO_VALUE
 
-    def _end(self, transport: str, flow: str) -> str:
+    def _end(self, transport: str, flow: str) -> Endpoint:
         known = self.flows.get(flow)
-        address = self.address if known is None else known.own.rpartition(":")[0]
-        return f"{address}:{self._settings.ports[transport]}"
+        return Endpoint(self.address if known is None else known.own.host, self._settings.ports[transport])
 
     def new(self, prefix: str) -> str:  # noqa: D102
         self._count += 1

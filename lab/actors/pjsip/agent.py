@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pjsua2.pjsua2 as pj
 
 from lab.actors.channel import Channel
@@ -32,6 +33,17 @@ from lab.errors import LabFault
 from lab.mitigations.base import Answer, Setting, SocketOption, TransportState
 from lab.model.scenario import Account as AccountKind
 from lab.model.scenario import Transport as TransportKind
+from lab.record.events import (
+    ClientEvent,
+    ClientReady,
+    IpChanged,
+    OptionsAnswer,
+    OptionsSent,
+    Registration,
+    RegistrationRefused,
+    SettingMade,
+    SocketOptionSet,
+)
 from lab.sip.call import RING
 
 _LONGEST_WAIT_MS = 2**31 - 1  # what fits an int of C; pjsip shortens it to its next timer
@@ -147,10 +159,10 @@ class UserAgent:
     def now(self) -> float:  # noqa: D102
         return time.monotonic()
 
-    def emit(self, ev: str, **fields: Any) -> None:
+    def emit(self, event: ClientEvent) -> None:
         """Write an event to the record, unless the agent is stopping: what it tears down then is no observation."""
         if not self._stopping:
-            self._channel.emit(ev, **fields)
+            self._channel.emit(event)
 
     def change_crlf_interval(self, interval: float) -> None:  # noqa: D102
         self.library.set_crlf_interval(round(interval))
@@ -162,7 +174,7 @@ class UserAgent:
         request.txOption.targetUri = self._settings.proxy  # 2.15.1 takes it from here alone: pjproject #4298
         request.userData, address = carried()
         self._options[address] = (request.userData, self._options_sent)
-        self.emit("options-sent", n=self._options_sent)
+        self.emit(OptionsSent(n=self._options_sent))
         try:
             self._account.sendRequest(request)
         except pj.Error:
@@ -184,7 +196,7 @@ class UserAgent:
             self._account.setRegistration(True)
         except pj.Error as error:
             if self._registrations == said:  # another REGISTER is under way
-                self.emit("registration-refused", reason=error.reason)
+                self.emit(RegistrationRefused(reason=error.reason))
             # else: it failed at once, as without a route, and pjsip has said so by its callback already
 
     def give_up_transport(self, handle: int, *, after: float) -> None:  # noqa: D102
@@ -213,7 +225,7 @@ class UserAgent:
     # Its life
 
     def start(self) -> None:
-        """Start pjsip, say ``ready``, and set up the account.
+        """Start pjsip, say so, and set up the account.
 
         Raises:
             LabFault: pjsip could not be started; says what it said.
@@ -221,7 +233,7 @@ class UserAgent:
         self._started = True
         try:
             self._start_endpoint()
-            self.emit("ready", version=self.library.version)
+            self.emit(ClientReady(version=self.library.version))
             self._start_account()
         except pj.Error as error:
             raise LabFault("starting pjsip", detail=error.info()) from error
@@ -307,7 +319,8 @@ class UserAgent:
         if setting in self._set:
             raise LabFault(f"setting the {setting.value}", detail="two mitigations set it")
         self._set.add(setting)
-        self.emit("setting", name=setting.name.lower().replace("_", "-"), **values)
+        made = SettingMade(name=setting.name.lower().replace("_", "-"))
+        self.emit(msgspec.structs.replace(made, **values))
 
     def _check_not_started(self, what: str) -> None:
         if self._started:
@@ -320,14 +333,14 @@ class UserAgent:
             code = 0
         except pj.Error as error:
             code = int(error.status)
-        self.emit("ip-changed", code=code)
+        self.emit(IpChanged(code=code))
 
     # What pjsip says
 
     def _logged(self, entry: str) -> None:
         self._transports.on_log(entry)
         if (sent := request_sent(entry)) is not None:
-            self.emit("request-sent", **sent)
+            self.emit(sent)
 
     def transport_state(self, event: Any) -> None:
         """A transport changed state."""
@@ -341,7 +354,7 @@ class UserAgent:
     def registration(self, event: Any) -> None:
         """A REGISTER was answered, or failed."""
         self._registrations += 1
-        self.emit("registration", code=event.code, reason=event.reason, expires=event.expiration)
+        self.emit(Registration(code=event.code, reason=event.reason, expires=event.expiration))
         self._answered("REGISTER", event.code)
         if event.code == 200:
             self.subscription.begin()
@@ -349,7 +362,7 @@ class UserAgent:
     def options_answer(self, address: int, code: int, reason: str) -> None:
         """An OPTIONS was answered, or failed (408 if there was no answer within Timer F)."""
         _, number = self._options.pop(address)
-        self.emit("options-answer", n=number, code=code, reason=reason)
+        self.emit(OptionsAnswer(n=number, code=code, reason=reason))
         self._answered("OPTIONS", code)
 
     def incoming_call(self, number: int, invite: str) -> None:
@@ -373,7 +386,7 @@ class UserAgent:
     def _check_socket(self, handle: int, state: TransportState) -> None:
         if state is TransportState.CONNECTED:
             for option, value in self._socket_options.check(self._transports.of(handle)).items():
-                self.emit("socket-option", id=self._transports.id(handle), name=option.name, value=value)
+                self.emit(SocketOptionSet(id=self._transports.id(handle), name=option.name, value=value))
 
     def _error_text(self, status: int) -> str:
         if status == _TLS_CLOSED:

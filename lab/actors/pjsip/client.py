@@ -1,28 +1,7 @@
 """The client actor: one process, one pjsip user agent.
 
-Commands: ``start`` (fields of ``Settings``, and ``mitigations``), ``stop``, ``ip-changed``. Events::
-
-    ready {version}                           pjsip runs; it now sets up the account
-    registration {code, reason, expires}      an answer to REGISTER, or its failure
-    registration-refused {reason}             a mitigation asked for a REGISTER and pjsip sent none: one is under way
-    subscription {state, reason, code}        pending, active or terminated
-    notify {note}                             each presence NOTIFY, with the note of its PIDF document
-    ip-changed {code}                         pjsip was told of a new address, and what it said (0: success)
-    subscribed {}                             once: the account is set up, the first NOTIFY with state active was seen
-    transport {id, state, type, local, remote, reason}
-                                              connected, disconnected, shutdown, destroyed; tp1, tp2, … as they appear;
-                                              reason: idle-timer, pjsip's text, or empty
-    ref {id, held}                            a mitigation took or gave back a reference
-    request-sent {method, call_id, cseq, via, contact}
-                                              what leaves, before anything on the way rewrites it
-    options-sent {n}, options-answer {n, code, reason}
-    message {text}                            a MESSAGE
-    call {call_id, state, code}               a call of the server, which is accepted: confirmed, disconnected, …
-    setting {name, …}                         before ready: a mitigation has set something in pjsip
-    socket-option {id, name, value}           what the kernel has for a connection's socket
-    unanswered {id, patience}                 a mitigation gives a connection up: no answer within as many seconds
-    interval-tried {interval, safe}, interval-used {interval}
-                                              a mitigation has learnt whether an interval is safe, and now uses another
+Commands: ``start`` (fields of ``Settings``, and ``mitigations``), ``stop``, ``ip-changed``. Its events are the client's
+in ``lab.record.events``; ``subscribed`` comes once: the account is set up, and a NOTIFY with state active has come.
 
 Misuse of pjsip aborts the process; the last lines are then in the log and on stderr. A failure of ours ends it with the
 exit status of a lab fault.

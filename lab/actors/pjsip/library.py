@@ -25,6 +25,7 @@ from lab.actors.pjsip.guard import guarded
 from lab.actors.pjsip.machine_code import rewrite
 from lab.actors.pjsip.symbols import size_of
 from lab.errors import LabFault
+from lab.model.endpoint import Endpoint
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -170,13 +171,13 @@ class Transport:
     Attributes:
         name: as in the library's log, such as ``tlsc0x55d0c8``.
         outgoing: connected by us (its idle timer is 33 s; 600 s if the other side connected).
-        local, remote: ``address:port``.
+        local, remote: its ends.
     """
 
     name: str
     outgoing: bool
-    local: str
-    remote: str
+    local: Endpoint
+    remote: Endpoint
 
     @classmethod
     def read(cls, memory: bytes) -> Transport:
@@ -196,7 +197,7 @@ class Transport:
             family, port, address = _SOCKADDR_IN.unpack_from(memory, at)
             if family != socket.AF_INET:
                 raise _check_failed("address of a transport", f"family {family} instead of {socket.AF_INET.value}")
-            addresses.append(f"{socket.inet_ntoa(address)}:{int.from_bytes(port, 'big')}")
+            addresses.append(Endpoint(socket.inet_ntoa(address), int.from_bytes(port, "big")))
         return cls(name.decode("ascii"), direction == 1, *addresses)
 
     SIZE = _AT_DIRECTION + 4

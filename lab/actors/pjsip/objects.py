@@ -12,8 +12,9 @@ import pjsua2.pjsua2 as pj
 from lab.actors.pjsip.guard import guarded
 from lab.actors.pjsip.subscription import Subscription
 from lab.actors.pjsip.timers import Timers
+from lab.record.events import CallState, ClientCall, ClientEvent, MessageReceived
 
-_CALL_STATES = {
+_CALL_STATES: dict[int, CallState] = {
     pj.PJSIP_INV_STATE_INCOMING: "incoming",
     pj.PJSIP_INV_STATE_EARLY: "early",
     pj.PJSIP_INV_STATE_CONNECTING: "connecting",
@@ -28,7 +29,7 @@ class Listener(Protocol):
     timers: Timers
     subscription: Subscription
 
-    def emit(self, ev: str, **fields: Any) -> None:
+    def emit(self, event: ClientEvent) -> None:
         """Write an event to the record."""
 
     def transport_state(self, event: Any) -> None:
@@ -78,7 +79,7 @@ class Account(pj.Account):  # type: ignore[misc]
 
     @guarded
     def onInstantMessage(self, prm: Any) -> None:  # noqa: D102, N802
-        self._listener.emit("message", text=prm.msgBody)
+        self._listener.emit(MessageReceived(text=prm.msgBody))
 
     @guarded
     def onIncomingCall(self, prm: Any) -> None:  # noqa: D102, N802
@@ -109,7 +110,8 @@ class IncomingCall(pj.Call):  # type: ignore[misc]
     @guarded
     def onCallState(self, prm: Any) -> None:  # noqa: ARG002, D102, N802
         info = self.getInfo()
-        self._listener.emit("call", call_id=info.callIdString, state=_CALL_STATES[info.state], code=info.lastStatusCode)
+        state = _CALL_STATES[info.state]
+        self._listener.emit(ClientCall(call_id=info.callIdString, state=state, code=info.lastStatusCode))
 
 
 class Buddy(pj.Buddy):  # type: ignore[misc]

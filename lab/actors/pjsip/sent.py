@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
+from lab.record.events import RequestSent
 from lab.sip.fields import parse_cseq
 from lab.sip.message import MalformedMessage, Request, parse_head
 from lab.sip.sender import sender
@@ -12,8 +12,8 @@ from lab.sip.sender import sender
 _SENT = re.compile(r"TX \d+ bytes Request msg [^\n]*:\r?\n(?P<head>.*?)\r?\n\r?\n", re.DOTALL)  # pjsua_core.c
 
 
-def request_sent(entry: str) -> dict[str, Any] | None:
-    """The fields of ``request-sent`` if an entry of pjsip's log shows a request that is being sent; else None."""
+def request_sent(entry: str) -> RequestSent | None:
+    """Return the event if an entry of pjsip's log shows a request that is being sent; else None."""
     if "bytes Request msg" not in entry or (match := _SENT.search(entry)) is None:
         return None
     try:
@@ -21,6 +21,10 @@ def request_sent(entry: str) -> dict[str, Any] | None:
         if not isinstance(message, Request):
             return None
         cseq, _ = parse_cseq(message.first("CSeq") or "")
+        call_id = message.first("Call-ID")
+        if call_id is None:
+            return None
     except MalformedMessage:
         return None  # the log has cut it off
-    return {"method": message.method, "call_id": message.first("Call-ID"), "cseq": cseq, **sender(message)}
+    said = sender(message)
+    return RequestSent(method=message.method, call_id=call_id, cseq=cseq, via=said.via, contact=said.contact)

@@ -12,6 +12,7 @@ import pjsua2.pjsua2 as pj
 from lab.actors.pjsip.library import Transport
 from lab.errors import LabFault
 from lab.mitigations.base import MOST_SOCKET_OPTIONS, SocketOption
+from lab.model.endpoint import Endpoint
 
 
 class SocketOptions:
@@ -78,10 +79,10 @@ def _socket_of(transport: Transport) -> socket.socket:
     raise LabFault("reading back socket options", detail=f"no socket from {transport.local} to {transport.remote}")
 
 
-def _ends(sock: socket.socket) -> tuple[str, str] | None:
+def _ends(sock: socket.socket) -> tuple[Endpoint, Endpoint] | None:
     try:
         if sock.family != socket.AF_INET or sock.type != socket.SOCK_STREAM:
             return None
-        return "{}:{}".format(*sock.getsockname()), "{}:{}".format(*sock.getpeername())
+        return Endpoint.of(sock.getsockname()), Endpoint.of(sock.getpeername())
     except OSError:  # not connected
         return None

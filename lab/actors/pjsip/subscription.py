@@ -10,8 +10,9 @@ import pjsua2.pjsua2 as pj
 from lab.actors.pjsip.library import Library
 from lab.actors.pjsip.transports import Emit
 from lab.mitigations.base import Answer
+from lab.record.events import ClientSubscription, NotifyReceived, Subscribed, SubscriptionState
 
-_STATES = {
+_STATES: dict[int, SubscriptionState] = {
     pj.PJSIP_EVSUB_STATE_PENDING: "pending",
     pj.PJSIP_EVSUB_STATE_ACTIVE: "active",
     pj.PJSIP_EVSUB_STATE_TERMINATED: "terminated",
@@ -22,7 +23,7 @@ class Subscription:
     """Follows the subscription of one buddy; a new dialog follows the old one.
 
     Args:
-        emit: where ``subscription``, ``notify`` and ``subscribed`` events go.
+        emit: where events go.
         library: for what pjsua2 does not offer.
 
     Attributes:
@@ -39,7 +40,7 @@ class Subscription:
         self.on_answer: list[Callable[[Answer], None]] = []
         self._emit = emit
         self._library = library
-        self._state = ""
+        self._state: SubscriptionState | None = None
         self._dialog_usage = 0  # the pjsip_evsub; valid until it is terminated
         self._ready = False
 
@@ -78,18 +79,18 @@ class Subscription:
         if method == "NOTIFY" and change.type == pj.PJSIP_EVENT_RX_MSG:
             self._notified(info.presStatus.note)
 
-    def _take_state(self, state: str, info: Any) -> None:
-        if state == self._state:
+    def _take_state(self, state: SubscriptionState | None, info: Any) -> None:
+        if state is None or state == self._state:
             return
         self._state = state
-        self._emit("subscription", state=state, reason=info.subTermReason, code=info.subTermCode)
+        self._emit(ClientSubscription(state=state, reason=info.subTermReason, code=info.subTermCode))
         for changed in self.on_state:
             changed(state, info.subTermCode)
 
     def _notified(self, note: str) -> None:
-        self._emit("notify", note=note)
+        self._emit(NotifyReceived(note=note))
         if self._state == "active" and not self._ready:
             self._ready = True
-            self._emit("subscribed")
+            self._emit(Subscribed())
             for ready in self.on_subscribed:
                 ready()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 from lab.actors.pjsip.library import Transport
 from lab.mitigations.base import TransportState
+from lab.record.events import ClientEvent, ClientTransport, TransportReference, Unanswered
 
 IDLE_TIMER = "idle-timer"
 """The reason of an end by pjsip's idle timer; any other reason is pjsip's own text."""
@@ -16,11 +16,8 @@ IDLE_TIMER = "idle-timer"
 _IDLE = re.compile(r"Transport (\S+) is being destroyed due to timeout in idle timer")  # sip_transport.c
 
 
-class Emit(Protocol):
-    """Writes an event to the record."""
-
-    def __call__(self, ev: str, **fields: Any) -> None:
-        """Write it."""
+Emit = Callable[[ClientEvent], None]
+"""Writes an event to the record."""
 
 
 @dataclass(slots=True)
@@ -35,7 +32,7 @@ class Transports:
     """Follows the handles pjsip speaks of; a handle may be used again after its transport was destroyed.
 
     Args:
-        emit: where ``transport``, ``unanswered`` and ``ref`` events go.
+        emit: where events go.
         read: reads the transport of a handle.
         logs_idle_end: whether pjsip's log tells of the idle timer. Where it does not, an end that nothing announced is
             the idle timer's: before any other pjsip says that the transport is disconnected or shut down.
@@ -77,13 +74,14 @@ class Transports:
         known.alive = state is TransportState.CONNECTED
         known.reason = known.reason or error or (IDLE_TIMER if unannounced and not self._logs_idle_end else "")
         self._emit(
-            "transport",
-            id=known.id,
-            state=state.value,
-            type=type,
-            local=known.transport.local,
-            remote=known.transport.remote,
-            reason=known.reason,
+            ClientTransport(
+                id=known.id,
+                state=state.value,
+                type=type,
+                local=known.transport.local,
+                remote=known.transport.remote,
+                reason=known.reason,
+            )
         )
         if state is TransportState.DESTROYED:
             del self._known[handle]
@@ -96,7 +94,7 @@ class Transports:
         if known is None or not known.alive:
             return False
         known.reason = known.reason or f"given up: no answer within {after:g} s"
-        self._emit("unanswered", id=known.id, patience=float(after))
+        self._emit(Unanswered(id=known.id, patience=float(after)))
         return True
 
     def of(self, handle: int) -> Transport:
@@ -109,4 +107,4 @@ class Transports:
 
     def on_ref(self, handle: int, *, held: bool) -> None:
         """Write to the record that a mitigation took or gave back a reference."""
-        self._emit("ref", id=self._known[handle].id, held=held)
+        self._emit(TransportReference(id=self._known[handle].id, held=held))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from lab.actors.channel import Channel
 from lab.actors.sip_server.connections import Connections
 from lab.actors.sip_server.flows import Address, Flow, why
+from lab.record.events import ResponseLost, ResponseSent
 from lab.sip.message import MalformedMessage, Request
 from lab.sip.transaction import TIMER_J, Key, server_key, top_via
 from lab.sip.uas import respond
@@ -72,8 +73,7 @@ class Answers:
                 reason = why(error)
         else:
             flow.send(answer.data)
-        said: dict[str, Any] = {"method": method, "code": answer.code, "flow": flow.id}
         if reason:
-            self._channel.emit("response-lost", **said, reason=reason)
+            self._channel.emit(ResponseLost(method=method, code=answer.code, flow=flow.id, reason=reason))
         else:
-            self._channel.emit("response-sent", **said)
+            self._channel.emit(ResponseSent(method=method, code=answer.code, flow=flow.id))

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from lab.actors.channel import Channel
 from lab.actors.sip_server.flows import Flow
 from lab.actors.sip_server.origin import Origin
+from lab.record import events
+from lab.record.events import BindingState
 from lab.sip.message import Headers, Request
-from lab.sip.registrar import OUTBOUND, Binding, Key, Registrar, address_of_record, contacts
+from lab.sip.registrar import OUTBOUND, Binding, Change, Key, Registrar, address_of_record, contacts
 
 
 class Bindings:
@@ -72,7 +74,7 @@ class Bindings:
             self._emit(binding, state, 0 if state == "removed" else round(binding.expires_at - now))
         self._on_change()
 
-    def _about_outbound(self, changes: list[tuple[Binding, str]]) -> Headers:
+    def _about_outbound(self, changes: list[tuple[Binding, Change]]) -> Headers:
         """What RFC 5626 §6 and §5.4 add to the 200 that binds a flow."""
         if not any(binding.device is not None and state != "removed" for binding, state in changes):
             return ()
@@ -85,13 +87,14 @@ class Bindings:
             self._emit(binding, "expired", 0)
             self._on_change()
 
-    def _emit(self, binding: Binding, state: str, expires: int) -> None:
+    def _emit(self, binding: Binding, state: BindingState, expires: int) -> None:
         self._channel.emit(
-            "binding",
-            id=binding.id,
-            state=state,
-            expires=expires,
-            flow=binding.flow,
-            contact=binding.contact,
-            aor=binding.aor,
+            events.Binding(
+                id=binding.id,
+                state=state,
+                expires=expires,
+                flow=binding.flow,
+                contact=binding.contact,
+                aor=binding.aor,
+            )
         )

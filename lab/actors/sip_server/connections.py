@@ -6,12 +6,14 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 from lab.actors.channel import Channel
 from lab.actors.sip_server.flows import Address, Flow, StreamFlow, Tls, UdpFlow, read_datagram, send_datagram, why
 from lab.actors.sip_server.settings import Settings
 from lab.errors import LabFault
+from lab.model.endpoint import Endpoint
+from lab.record.events import FlowState, ServerFlow, ServerReady
 from lab.sip.stream import Item
 from lab.sip.transaction import TIMER_F
 
@@ -48,7 +50,7 @@ class Connections:
         self._connecting: set[asyncio.Task[None]] = set()
 
     async def listen(self) -> None:
-        """Open the sockets and say ``ready``.
+        """Open the sockets and say that the server is ready.
 
         Raises:
             OSError: an address cannot be bound, or a file cannot be read.
@@ -57,7 +59,7 @@ class Connections:
             self._contexts = {True: self._server_context(), False: _client_context()}
         for address in (self._settings.address, *self._settings.further):
             await self._listen_at(address)
-        self._channel.emit("ready", ports=self._ports)
+        self._channel.emit(ServerReady(ports=dict(self._ports)))
 
     async def _listen_at(self, address: str) -> None:
         if "udp" in self._ports:
@@ -130,9 +132,9 @@ class Connections:
         """The flow, if it is still there."""
         return self._flows.get(flow)
 
-    def sent_by(self, flow: Flow) -> str:
-        """The server's own host and port, as who sends on this flow gives them."""
-        return f"{flow.local}:{self._ports[flow.transport]}"
+    def own(self, flow: Flow) -> Endpoint:
+        """Return the server's own end for Via and Contact: its port is the one it listens on."""
+        return Endpoint(flow.local, self._ports[flow.transport])
 
     def to(self, transport: str, peer: Address) -> Flow | str:
         """The flow to an address: one that is there, or one that is only beginning; or why there can be none."""
@@ -200,24 +202,31 @@ class Connections:
     def flow_ready(self, flow: Flow) -> None:
         """Owner: say when TLS is there, pass it on."""
         if flow.transport == "tls":
-            subject = flow.certified if isinstance(flow, StreamFlow) else ""
-            self._emit(flow, "secured", "", **({"subject": subject} if subject else {}))
+            self._emit(flow, "secured", "", subject=flow.certified if isinstance(flow, StreamFlow) else "")
         self._user.flow_ready(flow)
 
     def flow_received(self, flow: Flow, item: Item) -> None:
         """Owner: pass it on."""
         self._user.received(flow, item)
 
-    def flow_ended(self, flow: Flow, state: str, reason: str) -> None:
+    def flow_ended(self, flow: Flow, state: FlowState, reason: str) -> None:
         """Owner: forget it and say so."""
         self._flows.pop(flow.id, None)
         self._emit(flow, state, reason)
         self._user.flow_ended(flow, "flow-gone" if state == "closed" else reason)
 
-    def _emit(self, flow: Flow, state: str, reason: str, **more: Any) -> None:
-        peer = f"{flow.peer[0]}:{flow.peer[1]}"
-        more = {"own": self.sent_by(flow), "reason": reason, **more}
-        self._channel.emit("flow", id=flow.id, state=state, transport=flow.transport, peer=peer, **more)
+    def _emit(self, flow: Flow, state: FlowState, reason: str, *, subject: str = "") -> None:
+        self._channel.emit(
+            ServerFlow(
+                id=flow.id,
+                state=state,
+                transport=flow.transport,
+                peer=flow.endpoint,
+                own=self.own(flow),
+                reason=reason,
+                subject=subject,
+            )
+        )
 
     def _server_context(self) -> ssl.SSLContext:
         return _server_context(self._settings, expired=self._expired, listed=self._listed)

@@ -13,6 +13,8 @@ import socket
 import ssl
 from typing import Any, Protocol
 
+from lab.model.endpoint import Endpoint
+from lab.record.events import FlowState
 from lab.sip.message import MalformedMessage, Request, Response, parse
 from lab.sip.stream import Item, StreamParser
 
@@ -31,7 +33,7 @@ class Owner(Protocol):
     def flow_received(self, flow: Flow, item: Item) -> None:
         """Something was read."""
 
-    def flow_ended(self, flow: Flow, state: str, reason: str) -> None:
+    def flow_ended(self, flow: Flow, state: FlowState, reason: str) -> None:
         """It is over: ``closed``, ``reset`` or ``failed``."""
 
 
@@ -53,6 +55,11 @@ class Flow:
         self.local = local
         self.ready = False
         self.outgoing = outgoing
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The other end, as this end sees it."""
+        return Endpoint.of(self.peer)
 
     def send(self, data: bytes) -> None:
         """Hand bytes to the transport.
@@ -168,7 +175,7 @@ class StreamFlow(Flow, asyncio.Protocol):
         self._tls = tls
         self._parser = StreamParser()
         self._socket: asyncio.Transport | None = None
-        self._end: tuple[str, str] | None = None  # how it ended, when that is known before the socket is gone
+        self._end: tuple[FlowState, str] | None = None  # how it ended, when that is known before the socket is gone
 
     @property
     def certified(self) -> str:
@@ -232,6 +239,7 @@ class StreamFlow(Flow, asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """asyncio: the socket is gone."""
         self.ready = False
+        end: tuple[FlowState, str]
         if isinstance(exc, (ConnectionResetError, BrokenPipeError)):
             end = ("reset", why(exc))
         elif exc is not None:
@@ -251,7 +259,7 @@ class StreamFlow(Flow, asyncio.Protocol):
             self.ready = False
             self._socket.abort()
 
-    def _finish(self, state: str, reason: str, *, farewell: bool = True) -> None:
+    def _finish(self, state: FlowState, reason: str, *, farewell: bool = True) -> None:
         if self._socket is None or self._end is not None:
             return
         self._end = (state, reason)

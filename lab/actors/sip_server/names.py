@@ -18,6 +18,8 @@ from enum import Enum
 from typing import NamedTuple
 
 from lab.actors.channel import Channel
+from lab.model.endpoint import Endpoint
+from lab.record.events import Query
 
 PORT = 53
 TTL_S = 5
@@ -94,7 +96,7 @@ def _name(data: bytes, at: int) -> tuple[str, int]:
 
 
 class Names:
-    """Answers from ``listen`` on, truly until told otherwise; each question is told as ``query``."""
+    """Answers from ``listen`` on, truly until told otherwise; each question goes into the record."""
 
     def __init__(self, name: str, address: str, channel: Channel, loop: asyncio.AbstractEventLoop) -> None:
         self._name, self._address = name, address
@@ -139,7 +141,7 @@ class Names:
         told = reply(query, name=self._name, address=self._meant, mode=self._mode)
         if told is None:
             return
-        self._channel.emit("query", name=told.name, type=told.type, answer=told.answer, peer=f"{peer[0]}:{peer[1]}")
+        self._channel.emit(Query(name=told.name, type=told.type, answer=told.answer, peer=Endpoint.of(peer)))
         if told.data is not None:
             with contextlib.suppress(OSError):  # no route: as if it were lost
                 sock.sendto(told.data, peer)

@@ -16,10 +16,12 @@ from lab.actors.sip_server.exchanges import Exchange
 from lab.actors.sip_server.flows import Flow, why
 from lab.actors.sip_server.origin import Origin
 from lab.errors import LabFault
+from lab.record.events import Probe, ProbeKindName, ProbeState
 from lab.sip.call import RING, SDP, TIMER, session_timer, silent_sdp
 from lab.sip.dialog import Dialog, DialogId
 from lab.sip.fields import NameAddr, Uri, parse_cseq
 from lab.sip.message import Headers, MalformedMessage, Request, Response
+from lab.sip.status import FAILED_FROM, is_success
 from lab.sip.transaction import Key
 
 
@@ -42,28 +44,35 @@ class Target(Protocol):
 class Report:
     """Says in the record how one probe stands; the first fate is the last."""
 
-    def __init__(self, channel: Channel, probe: str, kind: str) -> None:
+    def __init__(self, channel: Channel, probe: str, kind: ProbeKindName) -> None:
         self._channel = channel
         self._probe = probe
         self._kind = kind
         self.over = False
 
     def say(
-        self, state: str, flow: Flow | None, *, code: int | None = None, reason: str = "", lost: str | None = None
+        self,
+        state: ProbeState,
+        flow: Flow | None,
+        *,
+        code: int | None = None,
+        reason: str = "",
+        lost: str | None = None,
     ) -> None:
         """Say one of the states above; ``lost``: the flow that is not there."""
         if self.over:
             return
         self.over = state in ("answered", "failed")
         self._channel.emit(
-            "probe",
-            probe=self._probe,
-            kind=self._kind,
-            state=state,
-            code=code,
-            flow=flow.id if flow is not None else lost,
-            peer=f"{flow.peer[0]}:{flow.peer[1]}" if flow is not None else None,
-            reason=reason,
+            Probe(
+                probe=self._probe,
+                kind=self._kind,
+                state=state,
+                code=code,
+                flow=flow.id if flow is not None else lost,
+                peer=flow.endpoint if flow is not None else None,
+                reason=reason,
+            )
         )
 
 
@@ -97,7 +106,7 @@ class Probes:
         self._calls: dict[DialogId, Call] = {}
 
     def send(
-        self, kind: str, probe: str, target: Target | None, *, within: float, hold: float | None, ring: float
+        self, kind: ProbeKindName, probe: str, target: Target | None, *, within: float, hold: float | None, ring: float
     ) -> None:
         """Send ``message``, ``options`` or ``invite``, and say what becomes of it."""
         report = Report(self._channel, probe, kind)
@@ -142,7 +151,7 @@ class Probes:
 
     def stray(self, flow: Flow, response: Response) -> None:
         """Take an answer to nothing that is under way: a 200 to INVITE that was sent again, as its ACK got lost."""
-        if not 200 <= response.code < 300 or parse_cseq(response.first("CSeq") or "")[1] != "INVITE":
+        if not is_success(response.code) or parse_cseq(response.first("CSeq") or "")[1] != "INVITE":
             return
         call = self._calls.get(Dialog.accepted(response).id)
         if call is not None:
@@ -180,7 +189,7 @@ class Call:
 
     def answered(self, flow: Flow, response: Response, *, in_time: bool) -> None:
         """Asker, of the INVITE."""
-        if response.code >= 300:
+        if response.code >= FAILED_FROM:
             self._refused(flow, response)
             self._report.say("failed", flow, code=response.code, reason=f"{response.code} {response.reason}".strip())
             return
@@ -281,7 +290,7 @@ class _Farewell:
 
     def answered(self, flow: Flow, response: Response, *, in_time: bool) -> None:
         self._over()
-        if response.code >= 300:
+        if response.code >= FAILED_FROM:
             self._report.say("failed", flow, code=response.code, reason=f"{response.code} {response.reason}".strip())
         elif in_time:
             self._report.say("answered", flow, code=response.code)

@@ -21,6 +21,17 @@ from lab.errors import LabFault
 from lab.mitigations import classes
 from lab.mitigations.base import ServerSide
 from lab.model import wire
+from lab.record import events
+from lab.record.events import (
+    CrlfPing,
+    Held,
+    Ignored,
+    KeepAliveKind,
+    KeepAliveState,
+    Malformed,
+    Obeyed,
+    ProbeKindName,
+)
 from lab.sip.call import TIMER
 from lab.sip.dialog import DialogId, dialog_id
 from lab.sip.fields import Uri, parse_cseq
@@ -124,8 +135,10 @@ class SipServer:
         else:
             self._emit_keep_alive("crlf", "sent", over)
 
-    def _emit_keep_alive(self, kind: str, state: str, flow: Flow, *, code: int | None = None, reason: str = "") -> None:
-        self._channel.emit("keep-alive", kind=kind, state=state, flow=flow.id, code=code, reason=reason)
+    def _emit_keep_alive(
+        self, kind: KeepAliveKind, state: KeepAliveState, flow: Flow, *, code: int | None = None, reason: str = ""
+    ) -> None:
+        self._channel.emit(events.KeepAlive(kind=kind, state=state, flow=flow.id, code=code, reason=reason))
 
     def _in_use(self) -> None:
         """Tell the keep-alives which flows are in use."""
@@ -146,7 +159,7 @@ class SipServer:
     # Commands
 
     async def listen(self) -> None:
-        """Open the sockets and say ``ready``.
+        """Open the sockets and say that the server is ready.
 
         Raises:
             OSError: an address cannot be bound, or a file cannot be read.
@@ -165,7 +178,9 @@ class SipServer:
         """Send a NOTIFY with ``probe`` as its note in the newest subscription, and say what becomes of it."""
         self._subscriptions.probe(probe, within)
 
-    def probe(self, kind: str, probe: str, within: float, hold: float | None = None, *, ring: float = 0.0) -> None:
+    def probe(
+        self, kind: ProbeKindName, probe: str, within: float, hold: float | None = None, *, ring: float = 0.0
+    ) -> None:
         """Send OPTIONS or MESSAGE outside any dialog, or make a call and hold it; say what becomes of it."""
         self._probes.send(kind, probe, self._whom(), within=within, hold=hold, ring=ring)
 
@@ -175,12 +190,12 @@ class SipServer:
         flow = None if subscription is None else self._connections.get(subscription.flow)
         if flow is not None:
             flow.close()
-        self._channel.emit("obeyed", do="close", flow=None if flow is None else flow.id)
+        self._channel.emit(Obeyed(do="close", flow=None if flow is None else flow.id))
 
     def answer(self, manner: Manner) -> None:
         """Answer like this from now on; what is held already keeps its time."""
         self._manner = manner
-        self._channel.emit("obeyed", do="answer", mode=manner.mode, by=manner.by)
+        self._channel.emit(Obeyed(do="answer", mode=manner.mode, by=manner.by))
 
     def go_down(self, *, keeps_state: bool) -> None:
         """Do what the kernel does when it kills a server; forget what was known, unless it is kept elsewhere."""
@@ -191,29 +206,29 @@ class SipServer:
             self._subscriptions.forget()
             self._bindings.forget()
         self._in_use()
-        self._channel.emit("obeyed", do="go-down")
+        self._channel.emit(Obeyed(do="go-down"))
 
     def serve_certificate(self, *, expired: bool) -> None:
         """From now on, new TLS connections meet the expired certificate, or the valid one again."""
         self._connections.serve_certificate(expired=expired)
-        self._channel.emit("obeyed", do="certificate", expired=expired)
+        self._channel.emit(Obeyed(do="certificate"))
 
     def answer_names(self, mode: Mode) -> None:
         """From now on, the name server answers like this."""
         if self._names is not None:
             self._names.answer(mode)
-        self._channel.emit("obeyed", do="names", mode=mode.value)
+        self._channel.emit(Obeyed(do="names", mode=mode.value))
 
     def move_name(self, address: str) -> None:
         """From now on, the name means this address, and the server connects from there."""
         was = "" if self._names is None else self._names.move(address)
         self._connections.move(address)
-        self._channel.emit("obeyed", do="move-name", was=was)
+        self._channel.emit(Obeyed(do="move-name", was=was))
 
     def heed_revocation(self, *, listed: bool) -> None:
         """From now on, new TLS connections are refused to who is on the revocation list, or that is forgotten."""
         self._connections.heed_revocation(listed=listed)
-        self._channel.emit("obeyed", do="revocation", listed=listed)
+        self._channel.emit(Obeyed(do="revocation"))
 
     async def come_up(self) -> None:
         """Listen again.
@@ -222,7 +237,7 @@ class SipServer:
             OSError: an address cannot be bound.
         """
         self._down = False
-        self._channel.emit("obeyed", do="come-up")
+        self._channel.emit(Obeyed(do="come-up"))
         await self._connections.listen()
 
     # What connections report
@@ -243,9 +258,9 @@ class SipServer:
             return
         what = item.method if isinstance(item, Request) else "crlf-ping" if isinstance(item, KeepAlive) else "malformed"
         if self._manner.mode == "mute":
-            self._channel.emit("ignored", what=what, flow=flow.id)
+            self._channel.emit(Ignored(what=what, flow=flow.id))
             return
-        self._channel.emit("held", what=what, flow=flow.id)
+        self._channel.emit(Held(what=what, flow=flow.id))
         self._loop.call_later(self._manner.by, self._act_late, flow, item)
 
     def _act_late(self, flow: Flow, item: Item) -> None:
@@ -256,7 +271,7 @@ class SipServer:
         if isinstance(item, KeepAlive):
             if self._settings.answers_crlf:
                 flow.send(b"\r\n")
-            self._channel.emit("crlf-ping", flow=flow.id, answered=self._settings.answers_crlf)
+            self._channel.emit(CrlfPing(flow=flow.id, answered=self._settings.answers_crlf))
             return
         try:
             if isinstance(item, MalformedMessage):
@@ -267,7 +282,7 @@ class SipServer:
                 self._probes.stray(flow, item)
         except MalformedMessage as error:
             request = item if isinstance(item, Request) else error.request
-            self._channel.emit("malformed", flow=flow.id, reason=error.reason)
+            self._channel.emit(Malformed(flow=flow.id, reason=error.reason))
             if request is not None and request.method != "ACK" and request.first("Via"):
                 self.respond(flow, request, error.code)
             if item is error and error.skip is None:
@@ -310,14 +325,15 @@ class SipServer:
             cseq = None
         said = sender(request)
         self._channel.emit(
-            "request",
-            method=request.method,
-            flow=flow.id,
-            peer=f"{flow.peer[0]}:{flow.peer[1]}",
-            call_id=request.first("Call-ID"),
-            cseq=cseq,
-            via=said["via"],
-            contact=said["contact"],
+            events.Request(
+                method=request.method,
+                flow=flow.id,
+                peer=flow.endpoint,
+                call_id=request.first("Call-ID"),
+                cseq=cseq,
+                via=said.via,
+                contact=said.contact,
+            )
         )
 
     # What its parts need: see `Origin`
@@ -329,7 +345,7 @@ class SipServer:
 
     def contact(self, flow: Flow) -> str:  # noqa: D102
         parameter = "" if flow.transport == "udp" else f";transport={flow.transport}"
-        return f"sip:{self._connections.sent_by(flow)}{parameter}"
+        return f"sip:{self._connections.own(flow)}{parameter}"
 
     def new(self, prefix: str) -> str:  # noqa: D102
         self._id_count += 1
@@ -337,8 +353,7 @@ class SipServer:
 
     def via(self, flow: Flow, method: str) -> tuple[str, Key]:  # noqa: D102
         branch = f"{COOKIE}{self.new('b')}"
-        sent_by = self._connections.sent_by(flow)
-        return f"SIP/2.0/{flow.transport.upper()} {sent_by};rport;branch={branch}", (branch, method)
+        return f"SIP/2.0/{flow.transport.upper()} {self._connections.own(flow)};rport;branch={branch}", (branch, method)
 
     def route(self, flow: str, next_hop: Uri) -> Flow | str:  # noqa: D102
         if self._down:

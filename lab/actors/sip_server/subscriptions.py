@@ -11,6 +11,7 @@ from lab.actors.sip_server.exchanges import Exchange
 from lab.actors.sip_server.flows import Flow
 from lab.actors.sip_server.origin import Origin
 from lab.actors.sip_server.probes import Report
+from lab.record.events import BindingState, ServerSubscription
 from lab.sip.dialog import DialogId
 from lab.sip.message import Request, Response
 from lab.sip.subscription import Notifier, Subscription
@@ -119,14 +120,15 @@ class Subscriptions:
             self._emit(subscription, "terminated", 0)
             self._on_change()
 
-    def _emit(self, subscription: Subscription, state: str, expires: int) -> None:
+    def _emit(self, subscription: Subscription, state: BindingState, expires: int) -> None:
         self._channel.emit(
-            "subscription",
-            id=subscription.id,
-            state=state,
-            expires=expires,
-            flow=subscription.flow,
-            contact=subscription.dialog.remote_target,
+            ServerSubscription(
+                id=subscription.id,
+                state=state,
+                expires=expires,
+                flow=subscription.flow,
+                contact=subscription.dialog.remote_target,
+            )
         )
 
 

@@ -1,0 +1,11 @@
+"""Status codes of SIP responses (RFC 3261 §7.2)."""
+
+from __future__ import annotations
+
+FAILED_FROM = 300
+"""Status codes from here on are failures."""
+
+
+def is_success(code: int | None) -> bool:
+    """Return whether it is a 2xx; None stands for no answer."""
+    return code is not None and 200 <= code < FAILED_FROM
