@@ -47,7 +47,7 @@ def _look(look: Look) -> dict[str, Any]:
     return {
         "at_s": look.at_s,
         "reach": look.reach.value,
-        "cause": look.cause.kind.value if look.cause else None,
+        "cause": look.cause.kind.name if look.cause else None,
         "doubt": look.doubt,
     }
 
@@ -58,7 +58,7 @@ def _window(window: Window) -> dict[str, Any]:
         "from_s": window.from_s,
         "to_s": window.to_s,
         "before_s": window.before_s,
-        "cause": window.cause.kind.value if window.cause else None,
+        "cause": window.cause.kind.name if window.cause else None,
         "text": window.cause.text if window.cause else "",
     }
 

@@ -170,7 +170,7 @@ def _observed(cell: CellRun) -> Observation:
 def _in_short(seen: Outcome | LabError) -> str:
     if isinstance(seen, LabError):
         return f"{seen.side} error"
-    return f"{seen.verdict.value} ({seen.cause.kind.value})" if seen.cause else seen.verdict.value
+    return f"{seen.verdict.value} ({seen.cause.kind.name})" if seen.cause else seen.verdict.value
 
 
 def _compare(cell: Cell, seen: dict[Way, Observation], within: float) -> Comparison:

@@ -2,17 +2,17 @@
 
 Each finder looks for one mechanism that broke the server's flow to the client before the probe's deadline and was not
 mended by then. The oldest finding is the cause; the others are its consequences or came too late to matter. A fault
-that did no harm is not found (``lab.judge.harm``), and one that did is as old as that harm.
+that did no harm is not found (``lab.judge.fault_causes``), and one that did is as old as that harm.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lab.judge import faults
+from lab.judge import fault_causes
 from lab.judge.sentinel import outcome_of
 from lab.model.outcome import CauseFound
-from lab.model.verdict import Cause
+from lab.model.verdict import CLIENT_ABORTED, CLIENT_CLOSED, CLIENT_IDLE_TIMER, MIDDLEBOX_FORGOT, UNKNOWN
 from lab.record.events import (
     ENDED_AT_CLIENT,
     Aborted,
@@ -45,13 +45,13 @@ def find(evidence: Evidence, probe: ProbeAttempt) -> CauseFound:
     closed = [] if flow is None else [*_client_closed(evidence, flow, probe), *_seen_closing(evidence, flow, probe)]
     found = [(cause, cause.at_s) for cause in _aborted(evidence, probe.known_s)]
     if flow is not None:
-        own = [cause.at_s for cause in closed if cause.kind is Cause.CLIENT_CLOSED]
-        found += faults.causes(evidence, probe, flow, closed=next(iter(own), None))
+        own = [cause.at_s for cause in closed if cause.kind == CLIENT_CLOSED]
+        found += fault_causes.causes(evidence, probe, flow, closed=next(iter(own), None))
         found += [(cause, cause.at_s) for cause in (*closed, *_mapping_lost(evidence, flow, probe.asked_s))]
     if not found:
         sent = probe.asked_s
         return CauseFound(
-            kind=Cause.UNKNOWN, at_s=None, text=f"no answer to the probe at {sent:.1f} s; the record does not show why"
+            kind=UNKNOWN, at_s=None, text=f"no answer to the probe at {sent:.1f} s; the record does not show why"
         )
     return min(found, key=lambda one: one[1] if one[1] is not None else probe.asked_s)[0]
 
@@ -60,7 +60,7 @@ def _aborted(evidence: Evidence, before: float) -> Iterator[CauseFound]:
     for entry in evidence.of(Aborted, who=evidence.client):
         if entry.t <= before:
             yield CauseFound(
-                kind=Cause.CLIENT_ABORTED,
+                kind=CLIENT_ABORTED,
                 at_s=entry.t,
                 text=f"client process ended by {entry.event.how} at {entry.t:.1f} s: {entry.event.last}",
                 evidence=(entry.line,),
@@ -72,10 +72,10 @@ def _client_closed(evidence: Evidence, flow: Flow, probe: ProbeAttempt) -> Itera
         if entry.t > probe.known_s or entry.event.state == "connected":
             continue
         if entry.event.reason == "idle-timer":
-            kind, text = Cause.CLIENT_IDLE_TIMER, f"client idle timer closed the transport at {entry.t:.1f} s"
+            kind, text = CLIENT_IDLE_TIMER, f"client idle timer closed the transport at {entry.t:.1f} s"
         else:
             why = entry.event.reason or entry.event.state
-            kind, text = Cause.CLIENT_CLOSED, f"client's transport ended at {entry.t:.1f} s: {why}"
+            kind, text = CLIENT_CLOSED, f"client's transport ended at {entry.t:.1f} s: {why}"
         yield CauseFound(kind=kind, at_s=entry.t, text=text, evidence=(entry.line,))
         return
 
@@ -94,7 +94,7 @@ def _seen_closing(evidence: Evidence, flow: Flow, probe: ProbeAttempt) -> Iterat
         dying = any(entry.t <= died <= entry.t + DIES_WITHIN_S for died in deaths)
         if packet.src == flow.inside and packet.from_ == evidence.client and not dying:
             text = f"client closed the connection at {entry.t:.1f} s, as link {packet.link} shows; it does not say why"
-            yield CauseFound(kind=Cause.CLIENT_CLOSED, at_s=entry.t, text=text, evidence=(entry.line,))
+            yield CauseFound(kind=CLIENT_CLOSED, at_s=entry.t, text=text, evidence=(entry.line,))
         return
 
 
@@ -106,7 +106,7 @@ def _mapping_lost(evidence: Evidence, flow: Flow, before: float) -> Iterator[Cau
     observed = _observed(evidence, entry.who)
     met = [outcome.line for outcome in evidence.of(SentinelOutcome) if observed]
     yield CauseFound(
-        kind=Cause.MIDDLEBOX_FORGOT,
+        kind=MIDDLEBOX_FORGOT,
         at_s=entry.t,
         text=f"middlebox {entry.who} forgot the flow at {entry.t:.1f} s{observed}",
         evidence=(entry.line, *met),

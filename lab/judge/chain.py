@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from lab.judge.requests import REQUESTS
 from lab.judge.sentinel import CLOSED
 from lab.model.outcome import CauseFound, Link
 from lab.model.topology import Role, Topology
@@ -17,6 +16,7 @@ from lab.record.entry import Entry
 from lab.record.events import (
     ENDED_AT_CLIENT,
     ENDED_AT_SERVER,
+    REQUESTS,
     Event,
     Ignored,
     KeepAlive,

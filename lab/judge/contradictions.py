@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from math import isinf
 
-from lab.judge.harm import proof_of
+from lab.faults.base import occurrences, standstill_s
 from lab.judge.metrics import client_packets
 from lab.model.endpoint import Endpoint
-from lab.model.fault import BlackHole, ClientMove, Fault, LinkDown, ServerFreeze, ServerRestart
 from lab.model.middlebox import Middlebox, RefreshDirection, RefreshingSegments
 from lab.model.scenario import NotifyRoute, ProbeKind, Transport
 from lab.record.entry import Entry
-from lab.record.events import FaultBegan, Mapping, Packet
-from lab.record.evidence import BEFORE_S, Evidence, ProbeAttempt
-from lab.record.flows import Flow
+from lab.record.events import Mapping, Packet
+from lab.record.evidence import BEFORE_S, Evidence
 from lab.units import Seconds
 
 LATE_S = 2.0
@@ -41,14 +40,7 @@ def doubt(evidence: Evidence) -> str:
 def _contradictions(evidence: Evidence) -> Iterator[str]:
     yield from _untimely(evidence)
     yield from _unseen(evidence)
-    for number, fault in enumerate(evidence.cell.faults):
-        began, ended = evidence.fault_began(number), evidence.fault_ended(number)
-        if began is None:
-            continue
-        until = float("inf") if ended is None else ended.t
-        for probe in evidence.probes:
-            if probe.answered and began.t < probe.sent_s and probe.known_s < until:
-                yield from _through(evidence, fault, began, probe)
+    yield from _impossible(evidence)
     for node, box in evidence.cell.middleboxes:
         yield from _let_in(evidence, node, box)
 
@@ -56,8 +48,7 @@ def _contradictions(evidence: Evidence) -> Iterator[str]:
 def _untimely(evidence: Evidence) -> Iterator[str]:
     """Find probes that came at another time than they should, or were answered too late to count; faults likewise."""
     cell = evidence.cell
-    stands = [fault.lasts for fault in cell.faults if isinstance(fault, ServerFreeze)]
-    patience = LATE_S + sum(stands)  # a server that stands still reads what has come when it goes on
+    patience = LATE_S + standstill_s(cell)  # a server that stands still reads what has come when it goes on
     by_contact = cell.server.notify_route is NotifyRoute.CONTACT  # which may have to connect first
     probes = {probe.name: probe for probe in evidence.probes}
     for number, probe in enumerate(cell.probes, start=1):
@@ -71,17 +62,13 @@ def _untimely(evidence: Evidence) -> Iterator[str]:
         if seen.known_s - seen.asked_s > probe.within + patience:
             waited = f"{seen.known_s - seen.asked_s:.1f} s"
             yield f"probe p{number} counts as answered after {waited}, not within {probe.within}"
-    for number, fault in enumerate(cell.faults):
-        began, ended = evidence.fault_began(number), evidence.fault_ended(number)
-        if began is None:
-            continue
-        name = f"fault {number + 1} ({began.event.fault})"
-        if fault.at.fixed is not None and abs(began.t - fault.at.fixed) > LATE_S:
-            yield f"{name} came at {began.t:.1f} s, not at {fault.at}"
-        lasts = _lasts(fault)
-        lasted = (cell.ends if ended is None else ended.t or cell.ends) - began.t
-        if lasts is not None and abs(lasted - min(lasts, cell.ends - began.t)) > LATE_S:
-            yield f"{name} was over after {lasted:.1f} s, not {lasts}"
+    for fault, occurred in occurrences(evidence):
+        name = f"fault {occurred.began.event.n + 1} ({occurred.began.event.fault})"
+        if fault.at.fixed is not None and abs(occurred.at - fault.at.fixed) > LATE_S:
+            yield f"{name} came at {occurred.at:.1f} s, not at {fault.at}"
+        lasts, lasted = fault.lasts_s, (cell.ends if isinf(occurred.over) else occurred.over) - occurred.at
+        if 0 < lasts < float("inf") and abs(lasted - min(lasts, cell.ends - occurred.at)) > LATE_S:
+            yield f"{name} was over after {lasted:.1f} s, not {Seconds(lasts)}"
 
 
 def _unseen(evidence: Evidence) -> Iterator[str]:
@@ -96,45 +83,17 @@ def _unseen(evidence: Evidence) -> Iterator[str]:
             yield f"probe {probe.name} counts as answered at {probe.known_s:.1f} s, and nothing {what}"
 
 
-def _lasts(fault: Fault) -> Seconds | None:
-    """How long a fault should last; None: it is over at once, or lasts until the end of the run."""
-    return fault.down if isinstance(fault, ServerRestart) else getattr(fault, "lasts", None)
-
-
-def _through(evidence: Evidence, fault: Fault, began: Entry[FaultBegan], probe: ProbeAttempt) -> Iterator[str]:
-    """Find a probe that was sent and answered while nothing could pass, or nobody was there."""
-    flows = evidence.flows
-    flow = flows.get(probe.flow, probe.sent_s) if probe.flow else flows.current(probe.sent_s)
-    match fault:
-        case LinkDown(link=link):
-            blocked = flow is not None and link in _links(evidence, flow)
-        case BlackHole():
-            struck = flow is not None and proof_of(began)["flow"] == flow.id
-            blocked = struck and not _moved(evidence, before=probe.sent_s)
-        case ServerFreeze() | ServerRestart():
-            blocked = True
-        case _:
-            blocked = False
-    if blocked:
-        yield f"probe {probe.name} was answered at {probe.known_s:.1f} s, in the midst of {type(fault).__name__}"
-
-
-def _links(evidence: Evidence, flow: Flow) -> set[str]:
-    """Return the links a flow crosses, by the network the client's end of it is in."""
-    topology = evidence.cell.topology
-    for link in topology.client_links():
-        ends = dict(link.ends)
-        if str(ends[evidence.client].ip) == flow.inside.host:
-            (start,) = (end for end in ends if end != evidence.client)
-            nodes = topology.path(start, evidence.server)
-            return {link.name, *(topology.link_towards(node, evidence.server).name for node in nodes[:-1])}
-    return set()
-
-
-def _moved(evidence: Evidence, *, before: float) -> bool:
-    moves = (number for number, fault in enumerate(evidence.cell.faults) if isinstance(fault, ClientMove))
-    begun = [entry for number in moves if (entry := evidence.fault_began(number)) is not None]
-    return any(entry.t < before for entry in begun)
+def _impossible(evidence: Evidence) -> Iterator[str]:
+    """Find probes that were sent and answered while nothing could pass, or nobody was there."""
+    for fault, seen in occurrences(evidence):
+        for probe in evidence.probes:
+            if not (probe.answered and seen.at < probe.sent_s and probe.known_s < seen.over):
+                continue
+            flows = evidence.flows
+            flow = flows.get(probe.flow, probe.sent_s) if probe.flow else flows.current(probe.sent_s)
+            if fault.blocks(seen, probe, flow):
+                name = type(fault).__name__
+                yield f"probe {probe.name} was answered at {probe.known_s:.1f} s, in the midst of {name}"
 
 
 def _let_in(evidence: Evidence, node: str, box: Middlebox) -> Iterator[str]:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from lab.judge.requests import REQUESTS
 from lab.model.outcome import CauseFound, Repair
 from lab.record.entry import Entry
 from lab.record.events import (
     ENDED_AT_CLIENT,
     ENDED_AT_SERVER,
+    REQUESTS,
     Binding,
     ClientTransport,
     FaultBegan,

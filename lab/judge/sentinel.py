@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 
-from lab.model.fault import ClientMove, LinkDown, Reboot
+from lab.faults.base import client_moves, occurrences
 from lab.model.middlebox import ForgottenFlow, Middlebox
 from lab.model.topology import Role, Topology
 from lab.record.events import Mapping, SentinelChallenged, SentinelOpened, SentinelOutcome
@@ -70,9 +70,9 @@ def doubt(evidence: Evidence) -> str:
             return f"the sentinel's flow {flow} was not challenged"
         idle = sent.event.idle
         quiet_since = sent.t - idle
-        reboots = {name: _reboots(evidence, name, since=quiet_since, until=sent.t) for name in names}
-        path = [(boxes[name], _kept(boxes[name], idle, reboots[name])) for name in names]
-        if _moved(evidence, since=quiet_since, until=sent.t):
+        emptied = {name: _emptied(evidence, name, since=quiet_since, until=sent.t) for name in names}
+        path = [(boxes[name], _kept(boxes[name], idle, emptied[name])) for name in names]
+        if any(quiet_since <= t <= sent.t for t in client_moves(evidence)):
             allowed = {"silent"}  # nobody is where the flow ends
         else:
             allowed = _allowed(evidence, expected(path)[side], sent=sent.t)
@@ -133,32 +133,19 @@ def _timeout(box: Middlebox) -> float:
     return float("inf") if box.established_idle_timeout is None else box.established_idle_timeout
 
 
-def _kept(box: Middlebox, idle: float, reboots: Sequence[Reboot]) -> Kept:
-    if reboots:
-        return Kept.MOVED if any(reboot.address is not None for reboot in reboots) else Kept.LOST
+def _kept(box: Middlebox, idle: float, emptied: Kept | None) -> Kept:
+    if emptied is not None:
+        return emptied
     return Kept.EXPIRED if forgets(box, idle=idle) else Kept.YES
 
 
-def _reboots(evidence: Evidence, node: str, *, since: float, until: float) -> list[Reboot]:
-    """Return the reboots of a middlebox in a time."""
-    return [
-        fault
-        for number, fault in enumerate(evidence.cell.faults)
-        if isinstance(fault, Reboot) and fault.node == node and _began(evidence, number, since, until)
-    ]
-
-
-def _moved(evidence: Evidence, *, since: float, until: float) -> bool:
-    """Return whether the client left its network in a time."""
-    return any(
-        isinstance(fault, ClientMove) and _began(evidence, number, since, until)
-        for number, fault in enumerate(evidence.cell.faults)
-    )
-
-
-def _began(evidence: Evidence, number: int, since: float, until: float) -> bool:
-    entry = evidence.fault_began(number)
-    return entry is not None and since <= entry.t <= until
+def _emptied(evidence: Evidence, node: str, *, since: float, until: float) -> Kept | None:
+    """Return what faults that emptied a middlebox's table in a time did to flows; None: there were none."""
+    effects = [fault.wide_effect for fault, seen in occurrences(evidence) if since <= seen.at <= until]
+    emptied = [effect for effect in effects if effect.empties_table == node]
+    if not emptied:
+        return None
+    return Kept.MOVED if any(effect.changes_address for effect in emptied) else Kept.LOST
 
 
 def _allowed(evidence: Evidence, wanted: str, *, sent: float) -> set[str]:
@@ -167,14 +154,12 @@ def _allowed(evidence: Evidence, wanted: str, *, sent: float) -> set[str]:
     path = topology.path(evidence.client, evidence.server)
     crossed = {topology.link_towards(node, evidence.server).name for node in path[:-1]}
     allowed = {wanted}
-    for number, fault in enumerate(evidence.cell.faults):
-        began, ended = evidence.fault_began(number), evidence.fault_ended(number)
-        if began is None or not isinstance(fault, LinkDown) or fault.link not in crossed:
+    for fault, seen in occurrences(evidence):
+        if fault.wide_effect.cuts_link not in crossed:
             continue
-        start, end = began.t, ended.t if ended is not None else float("inf")
-        if start < sent + FOLLOWED_S and end > sent:
+        if seen.at < sent + FOLLOWED_S and seen.over > sent:
             allowed.add("silent")
-            if wanted == "delivered" and start <= sent and end >= sent + FOLLOWED_S:
+            if wanted == "delivered" and seen.at <= sent and seen.over >= sent + FOLLOWED_S:
                 allowed.remove("delivered")
     return allowed
 
@@ -188,7 +173,7 @@ def _too_early(evidence: Evidence, flow: str, *, quiet_since: float, until: floa
         for entry in evidence.of(Mapping, state="destroyed", inside=inside):
             lived, box = entry.t - quiet_since, boxes[entry.who]
             timeout = box.established_idle_timeout
-            if entry.t >= until or _reboots(evidence, entry.who, since=quiet_since, until=entry.t):
+            if entry.t >= until or _emptied(evidence, entry.who, since=quiet_since, until=entry.t):
                 continue
             if not forgets(box, idle=lived + EARLY_S) and entry.event.tcp_state not in CLOSED:
                 claim = timeout or "never"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 
 from lab.clients.catalogue import client_of
-from lab.judge import causes, contradictions, effects, metrics, rewriting, sentinel
+from lab.faults.base import faults_of
+from lab.faults.feasibility import infeasible_faults
+from lab.judge import causes, contradictions, fault_evidence, metrics, rewriting, sentinel
 from lab.judge.chain import chain
 from lab.mitigations.catalogue import not_offered, unsupported
-from lab.model.fault import DnsChange, Fault, ServerMute, ServerRestart, ServerSlow
-from lab.model.never import never
 from lab.model.outcome import CauseFound, Outcome, ProbeFate
-from lab.model.scenario import Account, Cell, NotifyRoute
+from lab.model.scenario import Account, Cell
 from lab.model.verdict import Verdict
 from lab.record.events import (
     Aborted,
@@ -67,29 +67,15 @@ def why_unsupported(cell: Cell) -> str:
     """Why the cell's strategy or faults cannot exist there; empty if they can. Such a cell is not run."""
     registers = cell.client.account is Account.REGISTER
     strategy = cell.strategy.mitigations
+    needs = tuple(need for fault in faults_of(cell) for need in fault.server_needs(cell))
     lacking = (
         client_of(cell).unsupported(cell)
         or unsupported(strategy, transport=cell.transport.value, registers=registers)
-        or server_of(cell).why_unsupported(cell, tuple(need for fault in cell.faults for need in _needs(cell, fault)))
+        or server_of(cell).why_unsupported(cell, needs)
     )
-    for number, reason in () if lacking else never(cell):
+    for number, reason in () if lacking else infeasible_faults(cell):
         return f"fault {number + 1} ({type(cell.faults[number]).__name__}) can never happen here: {reason.what}"
     return lacking
-
-
-def _needs(cell: Cell, fault: Fault) -> tuple[str, ...]:
-    """Return what a fault asks of a server."""
-    match fault:
-        case ServerMute():
-            return ("mute",)
-        case ServerSlow():
-            return ("late",)
-        case ServerRestart(keeps_state=True):
-            return ("keep-state",)
-        case DnsChange() if cell.server.notify_route is NotifyRoute.CONTACT:
-            return ("connect-from-moved-address",)
-        case _:
-            return ()
 
 
 def _not_offered(evidence: Evidence) -> str:
@@ -119,7 +105,7 @@ def _doubt(evidence: Evidence) -> str:
     known = [probe.name for probe in evidence.probes]
     if sorted(known) != sorted(f"p{number}" for number, _ in enumerate(due, start=1)):
         return f"{len(due)} probes were due, the fate of {len(known)} is known: {', '.join(known) or 'none'}"
-    without_effect = "" if _failed_before_faults(evidence) else effects.doubt(evidence)
+    without_effect = "" if _failed_before_faults(evidence) else fault_evidence.doubt(evidence)
     doubts = (rewriting.doubt, sentinel.doubt, contradictions.doubt)
     return without_effect or next((text for each in doubts if (text := each(evidence))), "")
 
@@ -172,8 +158,8 @@ def _differs(cell: Cell, verdict: Verdict, cause: CauseFound | None) -> str:
         return ""
     if verdict is not claim.verdict:
         return f"claimed {claim.verdict.value}, seen {verdict.value}"
-    if claim.cause is not None and (cause is None or cause.kind is not claim.cause):
-        return f"claimed cause {claim.cause.value}, seen {cause.kind.value if cause else 'none'}"
+    if claim.cause is not None and (cause is None or cause.kind.name != claim.cause):
+        return f"claimed cause {claim.cause}, seen {cause.kind.name if cause else 'none'}"
     if claim.at is not None:
         at = cause.at_s if cause else None
         if at is None or abs(at - float(claim.at)) > float(claim.within):

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, WithJsonSchema
 
 from lab.clients import catalogue as clients
 from lab.clients.pjsip.releases import DEFAULT, RELEASES
+from lab.loader.kinds import causes
 from lab.model.impairment import Impairment
 from lab.model.rules import Seed, Takes, Text, Yaml
 from lab.model.scenario import Claim, Client, Expectation, Probe, Server, Transport
@@ -94,5 +95,9 @@ class ScenarioFile(Yaml):
 
 
 def schema() -> dict[str, Any]:
-    """The JSON schema of a scenario file, for editors; it knows less than the loader."""
-    return TypeAdapter(ScenarioFile).json_schema()
+    """Return the JSON schema of a scenario file, for editors; it knows less than the loader."""
+    found = TypeAdapter(ScenarioFile).json_schema()
+    for one in found["$defs"]["Claim"]["properties"]["cause"]["anyOf"]:
+        if one["type"] == "string":
+            one["enum"] = list(causes())
+    return found

@@ -1,4 +1,4 @@
-"""Things of several kinds, written as a mapping with one key: ``{options-ping: {interval: 25 s}}``.
+"""Things of several kinds, such as those written as a mapping with one key: ``{options-ping: {interval: 25 s}}``.
 
 A kind without parameters may be written as its name alone. Only the chosen kind is looked at, so a wrong parameter is
 reported once, where it stands.
@@ -6,29 +6,47 @@ reported once, where it stands.
 
 from __future__ import annotations
 
-import re
-import typing
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lab.errors import Problem
 from lab.loader.check import build, choice
 from lab.loader.yaml_lines import Node
-from lab.model.fault import Fault
+from lab.model.verdict import (
+    CLIENT_ABORTED,
+    CLIENT_CLOSED,
+    CLIENT_IDLE_TIMER,
+    MIDDLEBOX_FORGOT,
+    UNKNOWN,
+    CauseKind,
+)
 
-_HUMP = re.compile(r"(?<!^)(?=[A-Z])")
+if TYPE_CHECKING:
+    from lab.faults.base import Fault
 
 
-def faults() -> dict[str, type]:
-    """The fault classes by their name in scenarios."""
-    return {_HUMP.sub("-", cls.__name__).lower(): cls for cls in typing.get_args(Fault)}
+def faults() -> dict[str, type[Fault]]:
+    """Return the fault classes by their name in scenarios."""
+    from lab.faults.catalogue import classes
+
+    return classes()
 
 
 def mitigations() -> dict[str, type]:
-    """The mitigation classes by their name in scenarios."""
+    """Return the mitigation classes by their name in scenarios."""
     from lab.mitigations import classes
 
     return dict(classes())
+
+
+def causes() -> dict[str, CauseKind]:
+    """Return every kind of cause, the judge's and those of faults, by its name."""
+    from lab.faults import catalogue
+
+    kinds = (
+        CLIENT_IDLE_TIMER, MIDDLEBOX_FORGOT, *catalogue.causes(), CLIENT_ABORTED, CLIENT_CLOSED, UNKNOWN,
+    )  # fmt: skip
+    return {kind.name: kind for kind in kinds}
 
 
 def read_kind(kinds: Mapping[str, type], node: Node, problems: list[Problem]) -> Any:

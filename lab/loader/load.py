@@ -21,11 +21,11 @@ from lab.loader.impairments import check_impairments
 from lab.loader.kinds import faults, read_kind
 from lab.loader.project import check_file_name, topology_of
 from lab.loader.text_file import read_text
-from lab.loader.timing import check_claims, check_probes
+from lab.loader.timing import check_claims, check_probes, read_claim
 from lab.loader.yaml_lines import Node, read_yaml
 from lab.model.impairment import Impairment
 from lab.model.rules import kebab
-from lab.model.scenario import Cell, Claim, Probe, Scenario
+from lab.model.scenario import Cell, Probe, Scenario
 from lab.servers.catalogue import DEFAULT as DEFAULT_SERVER
 
 _PLAIN = ("title", "source", "why", "seed", "expect", "ends")
@@ -82,7 +82,7 @@ def _read(path: Path, text: str, root: Node, problems: list[Problem], server: st
     impairments = [build(Impairment, node, problems) for node in impairment_nodes]
     found_faults = [read_kind(faults(), node, problems) for node in fault_nodes]
     probes = [build(Probe, node, problems) for node in probe_nodes]
-    claims = [build(Claim, node, problems) for node in claim_nodes]
+    claims = [read_claim(node, problems) for node in claim_nodes]
     failures = [option.value for axis in axes if axis.name == "failure" for option in axis.options]
     all_nodes = [*fault_nodes, *(node for failure in failures for node in failure.nodes)]
     all_faults = [*found_faults, *(fault for failure in failures for fault in failure.faults)]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lab.errors import Problem
+from lab.loader.check import build, choice
+from lab.loader.kinds import causes
 from lab.loader.yaml_lines import Node
 from lab.model.scenario import Claim, Probe, ProbeKind
 from lab.model.verdict import Verdict
@@ -37,6 +39,15 @@ def check_probes(
         if (ring := node.get("ring")) is not None and probe.kind_ is not ProbeKind.INVITE:
             problems.append(ring.problem("only an `invite` rings", allowed="leave it out"))
         latest = probe if latest is None or probe.at > latest.at else latest
+
+
+def read_claim(node: Node, problems: list[Problem]) -> Claim | None:
+    """Read a claim, whose cause must be known to the judge or a fault; None, with problems added, if it is none."""
+    claim, cause = build(Claim, node, problems), node.get("cause")
+    if cause is None or not isinstance(cause.value, str) or cause.value in causes():
+        return claim
+    problems.append(cause.problem("unknown word", allowed=choice(cause.value, causes())))
+    return None
 
 
 def check_claims(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lab.model.verdict import Cause, Verdict
+from lab.model.verdict import CauseKind, Verdict
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,7 +34,7 @@ class CauseFound:
         chain: from this cause to the first failed probe, both included.
     """
 
-    kind: Cause
+    kind: CauseKind
     at_s: float | None
     text: str
     evidence: tuple[int, ...] = ()

@@ -179,6 +179,8 @@ LinkName = Annotated[str, Checked(partial(check_name, longest=LONGEST_LINK)), Ta
 OfNode = Annotated[str, Takes("the name of a node")]
 OfLink = Annotated[str, Takes("the name of a link")]
 """Of one that must be there, which is another's to check."""
+CauseName = Annotated[str, Takes("one of the causes that `lab reference` lists")]
+"""Which there are, the loader knows."""
 Label = Annotated[str, Checked(partial(check_name, longest=LONGEST_LABEL)), Takes("a name")]
 ServerName = Annotated[str, Takes("the name of a server program")]
 ClientName = Annotated[str, Takes("the name of a client program, or a name")]

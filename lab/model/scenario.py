@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from lab.model.fault import DnsChange, Fault
+from lab.model.fault import Fault
 from lab.model.impairment import Impairment
 from lab.model.middlebox import Middlebox
-from lab.model.rules import ClientName, Label, OneOrMore, ServerName, Variables, Words, Yaml
+from lab.model.rules import CauseName, ClientName, Label, OneOrMore, ServerName, Variables, Words, Yaml
 from lab.model.topology import Topology
-from lab.model.verdict import Cause, Verdict
+from lab.model.verdict import Verdict
 from lab.units import Lasting, Percent, Seconds, Share, WholeSeconds
 
 DEFAULT_PJSIP = "2.15.1"
@@ -203,7 +203,7 @@ class Claim(Yaml):
     pjsip: OneOrMore = ()
     server: OneOrMore = ()
     client: OneOrMore = ()
-    cause: Cause | None = None
+    cause: CauseName | None = None
     at: Seconds | None = None
     within: Lasting = Seconds(0.5)
 
@@ -247,8 +247,7 @@ class Cell:
     @property
     def further_addresses(self) -> tuple[str, ...]:
         """Addresses that the server has beside its own, in the order in which it moves to them."""
-        moves = (fault.address for fault in self.faults if isinstance(fault, DnsChange))
-        return tuple(dict.fromkeys(moves))
+        return tuple(dict.fromkeys(address for fault in self.faults for address in fault.server_addresses))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

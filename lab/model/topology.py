@@ -66,6 +66,13 @@ class Topology:
                 return node
         raise KeyError(name)
 
+    def link(self, name: str) -> Link:
+        """The link of that name (KeyError if there is none)."""
+        for link in self.links:
+            if link.name == name:
+                return link
+        raise KeyError(name)
+
     def only(self, role: Role) -> Node:
         """The one node of a role that occurs once (client, server)."""
         (node,) = (node for node in self.nodes if node.role is role)

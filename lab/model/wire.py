@@ -1,7 +1,8 @@
 """Dataclasses to JSON and back, for cells crossing a process or machine boundary.
 
-Only what the model uses: dataclasses, enums, quantities, addresses, tuples, optionals, and unions of dataclasses, which
-carry their class in the key ``kind``. The data comes from the lab itself, so a mismatch is a lab fault, not a user's.
+Only what the model uses: dataclasses, enums, quantities, addresses, tuples, optionals, and unions of dataclasses. A
+dataclass carries its class in the key ``kind``. The data comes from the lab itself, so a mismatch is a lab fault, not a
+user's.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ def from_json(cls: type[T], data: Any, *, plugins: dict[str, type] | None = None
     Args:
         cls: the expected type.
         data: what ``to_json`` gave.
-        plugins: classes by name for fields typed ``Any`` (mitigations).
+        plugins: classes by name: for fields typed ``Any`` (mitigations), and those that may stand in the place of a
+            class that they derive from (faults).
 
     Raises:
         ValueError: the data does not have the shape of ``cls``.
@@ -72,8 +74,16 @@ def _read(expected: Any, data: Any, plugins: dict[str, type]) -> Any:
             return tuple(_read(arguments[0], item, plugins) for item in data)
         return tuple(_read(argument, item, plugins) for argument, item in zip(arguments, data, strict=True))
     if dataclasses.is_dataclass(expected) and isinstance(expected, type):
-        if not isinstance(data, dict) or data.get("kind") != expected.__name__:
-            raise ValueError(f"not a {expected.__name__}: {data!r}")
-        hints = _hints(expected)
-        return expected(**{name: _read(hints[name], item, plugins) for name, item in data.items() if name != "kind"})
+        cls = _named(expected, data, plugins)
+        hints = _hints(cls)
+        return cls(**{name: _read(hints[name], item, plugins) for name, item in data.items() if name != "kind"})
     return expected(data)
+
+
+def _named(expected: type, data: Any, plugins: dict[str, type]) -> type:
+    """Return the class that data names: the expected one, or a plugin that derives from it."""
+    kind = data.get("kind") if isinstance(data, dict) else None
+    cls = expected if kind == expected.__name__ else plugins.get(str(kind), object)
+    if not issubclass(cls, expected):
+        raise ValueError(f"not a {expected.__name__}: {data!r}")
+    return cls

@@ -34,7 +34,13 @@ def _write(value: Any) -> str | float:
     raise NotImplementedError(f"no JSON for {type(value).__name__}")
 
 
-def _read_endpoint(kind: type, value: Any) -> Any:
+def read_endpoint(kind: type, value: Any) -> Any:
+    """Make an `Endpoint` of its text; a hook for msgspec's decoders.
+
+    Raises:
+        ValueError: it is none.
+        NotImplementedError: another type is asked for.
+    """
     if kind is Endpoint and isinstance(value, str):
         return Endpoint.parse(value)
     raise NotImplementedError(f"no {kind.__name__} from JSON")
@@ -48,7 +54,7 @@ _MOMENT = msgspec.json.Decoder(_Moment)
 @cache
 def _decoder() -> msgspec.json.Decoder[Event]:
     """Return the decoder of all events; made when first needed, as it takes some milliseconds."""
-    return msgspec.json.Decoder(reduce(or_, EVENTS), dec_hook=_read_endpoint)
+    return msgspec.json.Decoder(reduce(or_, EVENTS), dec_hook=read_endpoint)
 
 
 def to_json(event: Event) -> bytes:

@@ -637,6 +637,13 @@ LAB_EVENTS: tuple[type[Event], ...] = (
 )  # fmt: skip
 """What the lab itself sees and does."""
 
+REQUESTS: dict[type[OptionsAnswer | Registration | ClientSubscription], str] = {
+    OptionsAnswer: "OPTIONS",
+    Registration: "REGISTER",
+    ClientSubscription: "SUBSCRIBE",
+}
+"""Requests of the client, by the events that tell what became of them."""
+
 EVENTS: tuple[type[Event], ...] = (*CLIENT_EVENTS, *SERVER_EVENTS, *LAB_EVENTS)
 
 

@@ -19,14 +19,13 @@ from typing import Any
 from lab.loader import catalogue
 from lab.loader.check import describe, hint
 from lab.loader.file import ScenarioFile
-from lab.loader.kinds import faults, mitigations
+from lab.loader.kinds import causes, faults, mitigations
 from lab.loader.project import own_topologies
 from lab.model import topology, when
 from lab.model.impairment import Impairment
 from lab.model.middlebox import Middlebox
 from lab.model.rules import kebab
 from lab.model.scenario import Claim, Client, Expectation, Probe, Server
-from lab.model.verdict import Cause
 from lab.reference.docstrings import attributes_of, paragraphs
 
 _OPTIONAL = ", or nothing"
@@ -117,7 +116,7 @@ def chapters() -> tuple[Chapter, ...]:
         Chapter(
             title="Causes",
             what="What a `fail` can be due to; a claim's `cause`.",
-            things=tuple(Thing(name=word, what=meaning) for word, meaning in _words(Cause)),
+            things=tuple(Thing(name=kind.name, what=kind.what) for kind in causes().values()),
         ),
     )
 
@@ -181,12 +180,10 @@ def _key(cls: Any, field: dataclasses.Field[Any], meaning: str) -> Key:
         default = "see below"
     return Key(
         name=name,
-        allowed="one of the causes below" if Cause in _enums(expected) else describe(expected).replace(_OPTIONAL, ""),
+        allowed=describe(expected).replace(_OPTIONAL, ""),
         default=default,
         meaning=meaning,
-        words=tuple(
-            (word, text) for enum in _enums(expected) for word, text in _words(enum) if text and enum is not Cause
-        ),
+        words=tuple((word, text) for enum in _enums(expected) for word, text in _words(enum) if text),
     )
 
 

@@ -6,7 +6,8 @@ they see the first packet. In containers actors run before the network stands, a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Mapping
 from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -21,17 +22,18 @@ from lab.backends.netns import bare
 from lab.certificates import NAME
 from lab.clients.catalogue import client_of
 from lab.clients.protocol import ClientLines
+from lab.faults.base import faults_of
 from lab.model import wire
-from lab.model.fault import ForgedSegment
+from lab.model.endpoint import Endpoint
 from lab.model.middlebox import Middlebox
 from lab.model.scenario import Cell, ClientCertificate, Transport
 from lab.model.topology import Role
-from lab.network import forge, loopback
+from lab.network import loopback
 from lab.network.apply import Network, apply
 from lab.network.plan import plan, render
 from lab.network.sockets import open_low_ports
-from lab.record.events import Statistics
-from lab.record.flows import Flows
+from lab.record.events import IpChanged, Obeyed, Statistics
+from lab.record.flows import Flow, Flows
 from lab.record.writer import RUNNER, RecordWriter
 from lab.runner.actor_link import ActorLink, Ears, OurLines
 from lab.runner.expect import Expectations
@@ -48,10 +50,17 @@ TLS_FOLDER = "tls"
 
 STATISTICS_WITHIN_S = 10.0
 """Seven questions over the loopback, each answered within milliseconds."""
+OBEYS_WITHIN_S = 5.0
+"""The server obeys at once; this much later it is broken."""
+IP_CHANGE_WITHIN_S = 10.0
+"""pjsip does all of it in one call; it waits for no answer."""
 
 
 class Stage:
-    """Everything of one cell that has to be undone; `close` undoes it in reverse order."""
+    """Everything of one cell that has to be undone; `close` undoes it in reverse order.
+
+    For faults it is the `RunningCell`.
+    """
 
     def __init__(self, cell: Cell, folder: Path, record: RecordWriter, open_backend: OpenBackend = bare) -> None:
         self.cell = cell
@@ -88,8 +97,8 @@ class Stage:
             open_low_ports(self.network.namespaces[self.server_node])
         self.server = self._actor("server", backend, self.server_node, parts[self.server_node], OurLines())
         self.client = self._actor("client", backend, self.client_node, parts[self.client_node], ClientLines())
-        if any(isinstance(fault, ForgedSegment) for fault in self.cell.faults):
-            forge.prepare()  # after the forks, which would copy what it loads
+        for fault in faults_of(self.cell):
+            fault.prepare()  # after the forks, which would copy what it loads
         self.observers = [self._observer(name) for name, _ in self.cell.middleboxes]
         self.agings = [self._aging(name, box) for name, box in self.cell.middleboxes if not box.ages_in_kernel]
         self.captures = [self._capture(link.name) for link in self.cell.topology.links]
@@ -225,6 +234,48 @@ class Stage:
     def address_of_server(self) -> str:
         """The server's address."""
         return str(self.cell.topology.address(self.server_node).ip)
+
+    # What faults see and do: see `RunningCell`
+
+    @property
+    def namespaces(self) -> Mapping[str, int]:  # noqa: D102
+        return self.network.namespaces
+
+    @property
+    def server_endpoint(self) -> Endpoint:  # noqa: D102
+        return Endpoint(self.address_of_server, PORTS[self.cell.transport.value])
+
+    @property
+    def server_name(self) -> str:  # noqa: D102
+        return NAME
+
+    def current_flow(self) -> Flow | None:  # noqa: D102
+        return self.flows.current()
+
+    def next_sequence_number(self, link: str, source: Endpoint, target: Endpoint) -> int | None:  # noqa: D102
+        return self.sequence_numbers.next(link, source, target)
+
+    async def ask_server(self, do: str, **fields: Any) -> Obeyed:  # noqa: D102
+        obeyed = self.expectations.next(Obeyed, do=do)
+        self.server.tell(do, **fields)
+        return (await self.expectations.within(OBEYS_WITHIN_S, obeyed, f"the server to obey `{do}`")).event
+
+    def tell_server(self, do: str, **fields: Any) -> None:  # noqa: D102
+        self.server.tell(do, **fields)
+
+    def freeze_server(self) -> bool:  # noqa: D102
+        return self.server.freeze()
+
+    def thaw_server(self) -> None:  # noqa: D102
+        self.server.thaw()
+
+    async def tell_client_ip_changed(self) -> None:  # noqa: D102
+        said = self.expectations.next(IpChanged)
+        self.client.tell("ip-changed")
+        if self.client_program.tells_new_address:
+            await self.expectations.within(IP_CHANGE_WITHIN_S, said, "the client to take note of its new address")
+        else:  # what it does with the news is its own affair
+            await asyncio.wait({said}, timeout=IP_CHANGE_WITHIN_S)
 
     def _server_part(self) -> Part:
         return Part(

@@ -10,8 +10,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from lab.errors import LabFault
+from lab.faults.base import Fault, faults_of, standstill_s
 from lab.mitigations.catalogue import not_offered
-from lab.model.fault import Fault, ServerFreeze
 from lab.model.scenario import Cell, Probe, ProbeKind
 from lab.record import events
 from lab.record.entry import Happening
@@ -80,7 +80,7 @@ class Timeline:
         if not await self._set_up():
             return
         tasks = [asyncio.create_task(self._at(probe.at, self._probe(n, probe))) for n, probe in self._numbered_probes()]
-        tasks += [asyncio.create_task(self._fault(n, fault)) for n, fault in enumerate(self._cell.faults)]
+        tasks += [asyncio.create_task(self._fault(n, fault)) for n, fault in enumerate(faults_of(self._cell))]
         tasks.append(asyncio.create_task(self._at(challenge_at(self._cell), self._stage.challenge_sentinel())))
         tasks.append(asyncio.create_task(self._tell_time()))
         try:
@@ -152,8 +152,7 @@ class Timeline:
         if held and probe.ring:
             held["ring"] = float(probe.ring)
         self._stage.server.tell(probe.kind_.value, probe=name, within=float(probe.within), **held)
-        frozen = sum(float(fault.lasts) for fault in self._cell.faults if isinstance(fault, ServerFreeze))
-        patience = float(probe.known_at) - float(probe.at) + PROBE_FATE_WITHIN_S + frozen
+        patience = float(probe.known_at) - float(probe.at) + PROBE_FATE_WITHIN_S + standstill_s(self._cell)
         await asyncio.wait({answered, failed}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
         if not answered.done() and not failed.done():
             raise LabFault(

@@ -79,7 +79,7 @@ def _claim(cell: Cell, result: Outcome) -> dict[str, Any] | None:
         return None
     return {
         "verdict": cell.claim.verdict.value,
-        "cause": cell.claim.cause.value if cell.claim.cause else None,
+        "cause": cell.claim.cause,
         "at_s": float(cell.claim.at) if cell.claim.at is not None else None,
         "within_s": float(cell.claim.within),
         "holds": result.claim_holds,
@@ -91,7 +91,7 @@ def _cause(cause: CauseFound | None) -> dict[str, Any] | None:
     if cause is None:
         return None
     return {
-        "kind": cause.kind.value,
+        "kind": cause.kind.name,
         "at_s": cause.at_s,
         "text": cause.text,
         "evidence": list(cause.evidence),

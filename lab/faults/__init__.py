@@ -1,0 +1,1 @@
+"""What can go wrong in a cell, one fault a module; ``lab.faults.catalogue`` finds them."""

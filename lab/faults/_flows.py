@@ -1,0 +1,22 @@
+"""Shared by faults that act on the client's current flow, or end every flow there is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lab.faults.base import Harm, LostProbe, Occurrence
+from lab.record.events import ServerFlow
+
+AT_ONCE_S = 1.0
+"""What a fault does by itself, without a round trip, shows in the record within this time."""
+
+
+def no_flow(flow: str | None) -> str:
+    """Say that there was no flow to act on; empty if there was."""
+    return "" if flow else "the client had no flow"
+
+
+def harm_if_older(seen: Occurrence[Any], lost: LostProbe) -> Harm | None:
+    """Return the harm of a fault that no flow survives: the probe's was there before it."""
+    older = any(entry.t < seen.at for entry in seen.evidence.of(ServerFlow, id=lost.flow.id))
+    return Harm(since_s=seen.at) if older else None

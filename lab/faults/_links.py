@@ -1,0 +1,38 @@
+"""Shared by faults of links: what proves their rules, and which links a flow crosses."""
+
+from __future__ import annotations
+
+import msgspec
+
+from lab.faults.base import RunningCell
+from lab.record.evidence import Evidence
+from lab.record.flows import Flow
+
+
+class LinkRules(msgspec.Struct, frozen=True, kw_only=True):
+    """The link, and how many rules the kernel shows at its two ends."""
+
+    link: str
+    rules: int
+
+
+BOTH_ENDS = 2
+"""How many rules there are: one at each end."""
+
+
+def ends_of(cell: RunningCell, link: str) -> tuple[int, int]:
+    """Return the namespaces of the nodes at the ends of a link."""
+    here, there = (cell.namespaces[node] for node, _ in cell.cell.topology.link(link).ends)
+    return here, there
+
+
+def links_of(evidence: Evidence, flow: Flow) -> set[str]:
+    """Return the links that a flow crosses: the client's end of it tells on which of its links the client is."""
+    topology = evidence.cell.topology
+    for link in topology.client_links():
+        ends = dict(link.ends)
+        if str(ends[evidence.client].ip) == flow.inside.host:
+            (start,) = (end for end in ends if end != evidence.client)
+            nodes = topology.path(start, evidence.server)
+            return {link.name, *(topology.link_towards(node, evidence.server).name for node in nodes[:-1])}
+    return set()

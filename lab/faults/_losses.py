@@ -1,0 +1,71 @@
+"""Shared by faults that lose packets: whether their rules are in place, and what the losses cost a probe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from lab.clients.catalogue import client_of
+from lab.faults._requests import GIVES_UP_WITHIN_S, expired, given_up
+from lab.faults.base import Harm, LostProbe, Occurrence
+from lab.record.entry import Entry
+from lab.record.events import Event, Packet
+from lab.record.evidence import BEFORE_S, Evidence
+from lab.record.flows import Flow
+
+
+def rules_missing(rules: int, *, wanted: int) -> str:
+    """Say that there are fewer rules than wanted; empty if there are enough."""
+    return "" if rules >= wanted else f"{rules} rules in place instead of {wanted}"
+
+
+def packets_of(evidence: Evidence, flow: Flow) -> Iterator[Entry[Packet]]:
+    """Return the packets of a flow, on any link, but for those that end it."""
+    ends = set(flow.endpoints)
+    for entry in evidence.of(Packet):
+        if ends & {entry.event.src, entry.event.dst} and not {"F", "R"} & set(entry.event.flags):
+            yield entry
+
+
+def harm_of_losses(seen: Occurrence[Any], lost: LostProbe, loses: Callable[[Packet], bool]) -> Harm | None:
+    """Return what a loss of packets cost: the probe's own, or earlier ones after which the flow was never whole again.
+
+    A client that answers, or has no subscription, is not out of reach. Then the loss must have cost it a request.
+
+    Args:
+        seen: the fault.
+        lost: the probe.
+        loses: whether the fault, while in force, loses a packet that a capture saw.
+    """
+    evidence, probe = seen.evidence, lost.probe
+    passing = (entry for entry in packets_of(evidence, lost.flow) if seen.at <= entry.t <= seen.over)
+    dropped = [entry for entry in passing if loses(entry.event)]
+    if not dropped:
+        return None
+    first = dropped[0]
+    harm = Harm(since_s=first.t, evidence=(first.line,))
+    if not probe.unreached:
+        told: list[Entry[Event]] = given_up(evidence, since=first.t, until=seen.over + GIVES_UP_WITHIN_S)
+        told += [entry for entry in expired(seen, lost) if entry.t >= first.t]
+        return harm if told or not client_of(evidence.cell).tells_failures else None
+    if probe.asked_s <= seen.over:
+        asked = [entry.line for entry in dropped if probe.asked_s - BEFORE_S <= entry.t <= probe.known_s]
+        if asked:
+            return Harm(since_s=seen.at, evidence=(asked[0],))
+    return None if _alive(evidence, lost.flow, since=seen.over, until=probe.asked_s) else harm
+
+
+def _alive(evidence: Evidence, flow: Flow, *, since: float, until: float) -> bool:
+    """Return whether a flow carried packets to its ends again: of TCP both ways, since each is acknowledged."""
+    last = evidence.cell.topology.server_link().name
+    first = {link.name for link in evidence.cell.topology.client_links()}
+    ends = set(flow.endpoints)
+    out = back = False
+    for entry in packets_of(evidence, flow):
+        packet = entry.event
+        if since < entry.t < until:
+            out = out or (packet.link == last and packet.src in ends)
+            back = back or (packet.link in first and packet.dst in ends)
+            if (out or back) if packet.proto == "udp" else (out and back):
+                return True
+    return False

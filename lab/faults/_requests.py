@@ -1,0 +1,60 @@
+"""Shared by faults that cost the client answers: which of its requests failed, whether its subscription expired."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from lab.faults.base import Harm, LostProbe, Occurrence
+from lab.record.entry import Entry
+from lab.record.events import REQUESTS, Event, ServerSubscription, Unanswered
+from lab.record.evidence import Evidence
+from lab.sip.status import FAILED_FROM
+
+GIVES_UP_WITHIN_S = 33.0
+"""A request that was lost has failed by then: Timer F (RFC 3261 §17.1.2.2, 32 s), and room for what follows."""
+
+
+def given_up(
+    evidence: Evidence, *, since: float, until: float, methods: Collection[str] | None = None
+) -> list[Entry[Event]]:
+    """Return requests of the client that failed in a time, and connections it gave up for want of an answer.
+
+    Args:
+        evidence: of the cell.
+        since: the time begins.
+        until: the time ends.
+        methods: only requests of these; None: of any.
+    """
+    found: list[Entry[Event]] = [*evidence.of(Unanswered)]
+    for kind, method in REQUESTS.items():
+        if methods is None or method in methods:
+            found += [entry for entry in evidence.of(kind) if entry.event.code >= FAILED_FROM]
+    return [entry for entry in found if since <= entry.t <= until]
+
+
+def expired(seen: Occurrence[Any], lost: LostProbe) -> list[Entry[ServerSubscription]]:
+    """Return subscriptions that the server saw end for want of a refresh, from the fault to the probe's end."""
+    ended = seen.evidence.of(ServerSubscription, state="expired")
+    return [entry for entry in ended if seen.at <= entry.t <= lost.probe.known_s]
+
+
+def harm_of_silence(
+    seen: Occurrence[Any], lost: LostProbe, *, since: float, methods: Collection[str] | None
+) -> Harm | None:
+    """Return the harm of requests that were not answered: from the first that failed, if before the probe's end.
+
+    Args:
+        seen: the fault.
+        lost: the probe.
+        since: when the first of them was sent.
+        methods: theirs; None: unknown.
+    """
+    until = seen.over + GIVES_UP_WITHIN_S
+    told = [entry.t for entry in given_up(seen.evidence, since=since, until=until, methods=methods)]
+    if methods is None or "SUBSCRIBE" in methods:
+        told += [entry.t for entry in expired(seen, lost)]
+    if lost.closed is not None and since <= lost.closed <= until:
+        told.append(lost.closed)
+    told = [t for t in told if t <= lost.probe.known_s]
+    return Harm(since_s=min(told)) if told else None

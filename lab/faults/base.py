@@ -1,0 +1,355 @@
+"""What a fault is: its parameters, when it cannot happen, how it is done, what proves it, and what it costs a probe.
+
+A fault is one thing that the lab can do to a running cell. It is a frozen dataclass in a module of its own, found by
+being in this folder (``lab.faults.catalogue``); nothing outside its module names it. Its fields are its keys in
+scenarios, and its docstring is what ``lab reference`` prints. Modules whose name begins with ``_`` hold what several
+faults share.
+
+"Inside" is the client's side, "outside" the server's. The client's *current flow* is the transport association that
+carried its newest subscription to the server.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar, cast
+
+import msgspec
+
+from lab.model import fault as model
+from lab.model.endpoint import Endpoint
+from lab.model.scenario import Cell
+from lab.model.topology import Topology
+from lab.model.verdict import CauseKind
+from lab.record import codec
+from lab.record.entry import Entry
+from lab.record.events import FaultBegan, Obeyed
+from lab.record.evidence import Evidence, ProbeAttempt
+from lab.record.flows import Flow
+
+P = TypeVar("P", bound=msgspec.Struct)
+
+STANDS_STILL = "the server stands still"
+"""A state of the server (`Fault.holds`) in which it hears no command."""
+IS_DOWN = "the server is down"
+"""A state of the server in which nobody can connect to it, and there is no connection to act on."""
+
+
+# How a fault is done
+
+
+class RunningCell(Protocol):
+    """The running cell, as far as a fault may see it and act on it."""
+
+    @property
+    def cell(self) -> Cell:
+        """The cell that runs."""
+
+    @property
+    def namespaces(self) -> Mapping[str, int]:
+        """A descriptor of each node's network namespace, by the node's name."""
+
+    @property
+    def client_node(self) -> str:
+        """The name of the client's node."""
+
+    @property
+    def server_node(self) -> str:
+        """The name of the server's node."""
+
+    @property
+    def server_endpoint(self) -> Endpoint:
+        """Where the client reaches the server."""
+
+    @property
+    def server_name(self) -> str:
+        """The name that the server's certificate is for, and by which a client may know it."""
+
+    @property
+    def certificates(self) -> Path:
+        """The folder of the run's certificates."""
+
+    def current_flow(self) -> Flow | None:
+        """Return the client's current flow; None before the first subscription."""
+
+    def next_sequence_number(self, link: str, source: Endpoint, target: Endpoint) -> int | None:
+        """Return what the next TCP segment of ``source`` begins with, as seen on a link; None if none was seen."""
+
+    async def ask_server(self, do: str, **fields: Any) -> Obeyed:
+        """Tell the server to do something, and wait until it has done it.
+
+        Raises:
+            LabFault: it did not obey at once.
+        """
+
+    def tell_server(self, do: str, **fields: Any) -> None:
+        """Tell the server to do something, and do not wait."""
+
+    def freeze_server(self) -> bool:
+        """Stop the server's process where it stands; return whether the kernel says that it is stopped."""
+
+    def thaw_server(self) -> None:
+        """Let the server's process go on."""
+
+    async def tell_client_ip_changed(self) -> None:
+        """Tell the client program that its address has changed, and wait until it has taken note.
+
+        Raises:
+            LabFault: the lab's own client did not take note.
+        """
+
+
+def nothing_to_end() -> int | None:
+    """End a fault that leaves nothing to undo."""
+    return None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InForce:
+    """A fault that has begun in the running cell.
+
+    Attributes:
+        proof: a ``Proof`` of the fault: what shows that it took effect, as read back from the kernel or said by the
+            actor.
+        end: undoes it; returns how many packets its rules have lost, None if it has no such rules.
+    """
+
+    proof: msgspec.Struct
+    end: Callable[[], int | None] = nothing_to_end
+
+
+# What is asked of a fault
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Infeasible:
+    """Why a fault means nothing in a cell.
+
+    Attributes:
+        what: a clause without a full stop.
+        allowed: what would make it possible.
+        key: the key of the fault that cannot have this value there; empty: the fault itself cannot be there.
+    """
+
+    what: str
+    allowed: str
+    key: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WideEffect:
+    """What a fault does to every flow on its way, the sentinel's too.
+
+    Attributes:
+        cuts_link: the link that carries nothing meanwhile; empty: none.
+        empties_table: the middlebox that loses its whole table; empty: none.
+        changes_address: whether that middlebox has another address outside afterwards.
+        moves_client: whether the client leaves its first network for its second.
+    """
+
+    cuts_link: str = ""
+    empties_table: str = ""
+    changes_address: bool = False
+    moves_client: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Occurrence(Generic[P]):
+    """A fault that has begun, as the record shows it.
+
+    Attributes:
+        evidence: of the cell.
+        began: the entry of its beginning.
+        over: when it was over; infinite if the record does not have its end.
+        proof: its ``Proof``.
+    """
+
+    evidence: Evidence
+    began: Entry[FaultBegan]
+    over: float
+    proof: P
+
+    @property
+    def at(self) -> float:
+        """When it began."""
+        return self.began.t
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LostProbe:
+    """A probe that was not answered.
+
+    Attributes:
+        probe: the probe.
+        flow: the flow that it took or should have taken.
+        closed: when the client closed that flow for a reason of its own; None: it did not.
+    """
+
+    probe: ProbeAttempt
+    flow: Flow
+    closed: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Harm:
+    """A trace of a fault on the flow of a lost probe.
+
+    Attributes:
+        since_s: from when on the fault stood in the way: its own time, or that of the first thing it cost.
+        evidence: lines of the record that show it, besides the fault's own.
+        words: what the sentence about the fault goes on with, such as ``, and the client refused it``.
+    """
+
+    since_s: float
+    evidence: tuple[int, ...] = ()
+    words: str = ""
+
+
+# The fault itself
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fault(model.Fault):
+    """Base of all faults; each overrides what differs. It must have `Proof`, `causes`, and what raises here."""
+
+    Proof: ClassVar[type[msgspec.Struct]]
+    """What shows that it took effect (see `InForce`): a frozen msgspec struct with a docstring. The record has it as
+    JSON, so later versions may add fields with defaults only."""
+    order: ClassVar[int] = 1000
+    """Its place where faults are listed: the smaller first, then by name."""
+
+    # When it cannot happen
+
+    acts_on: ClassVar[Literal["", "packets", "table"]] = ""
+    """What it acts on at its ``node`` or ``link``: the client's packets that pass there; or the table of a middlebox,
+    which ``node`` must name then; empty: neither."""
+    holds: ClassVar[str] = ""
+    """What it sets in the server for as long as it lasts, such as `STANDS_STILL`. Of two faults that set the same thing
+    the end of one would end the other."""
+    not_while: ClassVar[frozenset[str]] = frozenset()
+    """The states of the server in which it cannot begin: `STANDS_STILL`, `IS_DOWN`."""
+    is_change: ClassVar[bool] = False
+    """It changes something for good, rather than disturbing it for a time: a client that has found its way since is
+    over it, and another such fault may follow."""
+
+    @classmethod
+    def misfit(cls, topology: Topology, written: Mapping[str, str]) -> Infeasible | None:
+        """Say what of it does not fit a network; None: all fits, as far as it is written.
+
+        The loader asks this of what is written, so that it can report it beside other problems of the same fault. It
+        looks itself whether ``node`` and ``link`` exist.
+
+        Args:
+            topology: of the scenario.
+            written: values that are text, by key.
+        """
+        return None
+
+    def infeasible(self, cell: Cell) -> Infeasible | None:
+        """Say why a cell (its transport, server, client, other faults) lacks what it is about; None: it does not."""
+        return None
+
+    def server_needs(self, cell: Cell) -> tuple[str, ...]:
+        """Return what the server's program must be able to do for it: words that ``lab.judge.kamailio`` knows, too."""
+        return ()
+
+    # How it is done
+
+    @property
+    def lasts_s(self) -> float:
+        """For how long it lasts; 0: it is over as soon as it has begun; infinite: until the end of the run."""
+        lasts = getattr(self, "lasts", 0.0)
+        return float("inf") if lasts is None else float(lasts)
+
+    def prepare(self) -> None:
+        """Load what ``begin`` needs, while the cell is built: later it would cost time that counts."""
+
+    def begin(self, number: int, cell: RunningCell) -> InForce | Awaitable[InForce]:
+        """Do it, now.
+
+        Args:
+            number: its place in the scenario, from 0; it tells its rules from those of other faults.
+            cell: the running cell.
+        """
+        raise NotImplementedError
+
+    # What proves it
+
+    def missing(self, seen: Occurrence[Any]) -> str:
+        """Say what the record should show of it and does not, a clause; empty if it shows it."""
+        raise NotImplementedError
+
+    # What it does to flows
+
+    @property
+    def wide_effect(self) -> WideEffect:
+        """What it does to every flow on its way."""
+        return WideEffect()
+
+    def blocks(self, seen: Occurrence[Any], probe: ProbeAttempt, flow: Flow | None) -> bool:
+        """Return whether a probe that is sent and known while it is in force cannot be answered on this flow."""
+        return False
+
+    # What it costs
+
+    causes: ClassVar[tuple[CauseKind, ...]]
+    """The kinds of cause that it can be; mostly one."""
+
+    @property
+    def cause(self) -> CauseKind:
+        """The kind of cause that it is with these parameters."""
+        return self.causes[0]
+
+    def words(self) -> str:
+        """Say what happened, for a sentence that goes on with its time."""
+        raise NotImplementedError
+
+    def harm(self, seen: Occurrence[Any], lost: LostProbe) -> Harm | None:
+        """Return what it did to the flow of a lost probe; None if the record shows nothing."""
+        raise NotImplementedError
+
+
+# Questions about all faults of a cell
+
+
+def faults_of(cell: Cell) -> tuple[Fault, ...]:
+    """Return the faults of a cell."""
+    return cast("tuple[Fault, ...]", cell.faults)
+
+
+def standstill_s(cell: Cell) -> float:
+    """Return for how long the server's process stands still: a probe's answer may come that much later."""
+    return sum(fault.lasts_s for fault in faults_of(cell) if fault.holds == STANDS_STILL)
+
+
+@functools.cache
+def _decoder(kind: type[P]) -> msgspec.json.Decoder[P]:
+    return msgspec.json.Decoder(kind, dec_hook=codec.read_endpoint)
+
+
+def occurrence(evidence: Evidence, number: int) -> Occurrence[Any] | None:
+    """Return how the fault of that number (from 0) happened; None if it never began.
+
+    Raises:
+        ValueError: the record's proof is not of that fault.
+    """
+    began, ended = evidence.fault_began(number), evidence.fault_ended(number)
+    if began is None:
+        return None
+    proof = _decoder(faults_of(evidence.cell)[number].Proof).decode(began.event.proof)
+    return Occurrence(evidence=evidence, began=began, over=float("inf") if ended is None else ended.t, proof=proof)
+
+
+def occurrences(evidence: Evidence) -> Iterator[tuple[Fault, Occurrence[Any]]]:
+    """Return the faults of the cell that began, in the scenario's order."""
+    for number, fault in enumerate(faults_of(evidence.cell)):
+        if (seen := occurrence(evidence, number)) is not None:
+            yield fault, seen
+
+
+def client_moves(evidence: Evidence) -> list[float]:
+    """Return when the client left its network."""
+    return [seen.at for fault, seen in occurrences(evidence) if fault.wide_effect.moves_client]

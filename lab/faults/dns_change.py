@@ -1,0 +1,129 @@
+"""A server whose name means another address."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+import msgspec
+
+from lab.faults._addresses import not_free
+from lab.faults._losses import harm_of_losses, rules_missing
+from lab.faults._names import NAMES, asks_nobody
+from lab.faults.base import STANDS_STILL, Fault, Harm, Infeasible, InForce, LostProbe, Occurrence, RunningCell
+from lab.model.rules import HostAddress
+from lab.model.scenario import Cell, NotifyRoute
+from lab.model.topology import Topology
+from lab.model.verdict import CauseKind
+from lab.network.cut import silence
+from lab.network.sockets import name_met
+from lab.record.events import Packet
+from lab.sip.ports import PORTS
+
+
+class OldAddress(str, Enum):
+    """Of a server that has moved."""
+
+    SERVES = "serves"
+    SILENT = "silent"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DnsChange(Fault):
+    """The server's name means another address: new connections go there; it is the same server, with the same state.
+
+    Attributes:
+        address: the new one, in the same subnet. The server listens there from the start, unknown to anybody.
+        old: what becomes of SIP at the address that the name meant before.
+    """
+
+    class Proof(msgspec.Struct, frozen=True, kw_only=True):
+        """What became of the name.
+
+        Attributes:
+            was: the address that it meant before.
+            met: what a stranger in the server's node is told now who asks for it.
+            old: what should become of the address before.
+            rules: how many rules the kernel shows that silence that.
+        """
+
+        was: str
+        met: str
+        old: str
+        rules: int
+
+    order = 140
+    holds = NAMES
+    not_while = frozenset({STANDS_STILL})
+    is_change = True
+    causes = (CauseKind("server-moved", "Fault: the server's name means another address, and the old one is silent."),)
+
+    address: HostAddress
+    old: OldAddress = OldAddress.SERVES
+
+    @property
+    def server_addresses(self) -> tuple[str, ...]:
+        """See `lab.model.fault.Fault`."""
+        return (self.address,)
+
+    @classmethod
+    def misfit(cls, topology: Topology, written: Mapping[str, str]) -> Infeasible | None:
+        """See `Fault`."""
+        return not_free(written.get("address"), topology.server_link())
+
+    def infeasible(self, cell: Cell) -> Infeasible | None:
+        """See `Fault`."""
+        return asks_nobody(cell)
+
+    def server_needs(self, cell: Cell) -> tuple[str, ...]:
+        """See `Fault`."""
+        return ("connect-from-moved-address",) if cell.server.notify_route is NotifyRoute.CONTACT else ()
+
+    @property
+    def lasts_s(self) -> float:
+        """See `Fault`."""
+        return float("inf")
+
+    async def begin(self, number: int, cell: RunningCell) -> InForce:
+        """See `Fault`."""
+        said = await cell.ask_server("move-name", address=self.address)
+        server, link = cell.server_node, cell.cell.topology.server_link()
+        met = await name_met(cell.namespaces[server], cell.server_endpoint.host, cell.server_name)
+        if self.old is OldAddress.SERVES:
+            return InForce(proof=self.Proof(was=said.was, met=met, old=self.old.value, rules=0))
+        (far,) = (node for node, _ in link.ends if node != server)
+        losses = silence(
+            link.name,
+            cell.namespaces[server],
+            cell.namespaces[far],
+            address=said.was,
+            ports=sorted({*PORTS.values()}),
+            name=f"fault-{number}",
+        )
+        proof = self.Proof(was=said.was, met=met, old=self.old.value, rules=losses.rules)
+        return InForce(proof=proof, end=losses.end)
+
+    def missing(self, seen: Occurrence[Proof]) -> str:
+        """See `Fault`."""
+        proof = seen.proof
+        if proof.was == self.address:
+            return "the name meant that address already"
+        if proof.met != self.address:
+            return f"who asks for the name is told {proof.met}"
+        return rules_missing(proof.rules, wanted=2 if self.old is OldAddress.SILENT else 0)
+
+    def words(self) -> str:
+        """See `Fault`."""
+        return f"the server moved to {self.address} and its old address fell silent"
+
+    def harm(self, seen: Occurrence[Proof], lost: LostProbe) -> Harm | None:
+        """See `Fault`. An old address that serves harms nobody."""
+        if self.old is OldAddress.SERVES:
+            return None
+        last = seen.evidence.cell.topology.server_link().name
+
+        def loses(packet: Packet) -> bool:
+            return packet.link == last and seen.proof.was in (packet.src.host, packet.dst.host)
+
+        return harm_of_losses(seen, lost, loses)

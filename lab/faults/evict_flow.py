@@ -1,0 +1,75 @@
+"""A middlebox that gives up one flow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from lab.faults._flows import no_flow
+from lab.faults._tables import harm_of_forgetting
+from lab.faults.base import Fault, Harm, InForce, LostProbe, Occurrence, RunningCell
+from lab.model.rules import OfNode
+from lab.model.verdict import CauseKind
+from lab.network import conntrack
+from lab.network.evict import evict
+from lab.record.flows import Flow
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EvictFlow(Fault):
+    """A middlebox whose table is full gives up the client's current flow; all others stay."""
+
+    class Proof(msgspec.Struct, frozen=True, kw_only=True):
+        """What the kernel shows of the table afterwards.
+
+        Attributes:
+            node: the middlebox.
+            flow: id of the client's current flow; None: there was none.
+            gone: whether its mapping is gone.
+            others: how many mappings of other flows there were.
+        """
+
+        node: str
+        flow: str | None
+        gone: bool
+        others: int
+
+    order = 20
+    acts_on = "table"
+    causes = (CauseKind("middlebox-evicted-flow", "Fault: the middlebox gave up the client's flow to make room."),)
+
+    node: OfNode
+
+    def begin(self, number: int, cell: RunningCell) -> InForce:
+        """See `Fault`."""
+        flow = cell.current_flow()
+        namespace = cell.namespaces[self.node]
+        table = conntrack.table(namespace)
+        mine = [] if flow is None else [mapping for mapping in table if _is_of(mapping, flow)]
+        gone = [evict(namespace, mapping) for mapping in mine]
+        return InForce(
+            proof=self.Proof(
+                node=self.node,
+                flow=None if flow is None else flow.id,
+                gone=bool(gone) and all(gone),
+                others=len(table) - len(mine),
+            )
+        )
+
+    def missing(self, seen: Occurrence[Proof]) -> str:
+        """See `Fault`."""
+        return no_flow(seen.proof.flow) or ("" if seen.proof.gone else "the mapping is still there")
+
+    def words(self) -> str:
+        """See `Fault`."""
+        return f"middlebox {self.node} gave up the flow to make room"
+
+    def harm(self, seen: Occurrence[Proof], lost: LostProbe) -> Harm | None:
+        """See `Fault`."""
+        return harm_of_forgetting(seen, lost, self.node)
+
+
+def _is_of(mapping: conntrack.Mapping, flow: Flow) -> bool:
+    ends = flow.endpoints
+    return mapping.proto == flow.proto and mapping.inside in ends and mapping.outside in ends

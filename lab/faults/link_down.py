@@ -1,0 +1,54 @@
+"""A link that carries nothing for a while."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lab.faults._links import BOTH_ENDS, LinkRules, ends_of, links_of
+from lab.faults._losses import harm_of_losses, rules_missing
+from lab.faults.base import Fault, Harm, InForce, LostProbe, Occurrence, RunningCell, WideEffect
+from lab.model.rules import OfLink
+from lab.model.verdict import CauseKind
+from lab.network.cut import cut
+from lab.record.evidence import ProbeAttempt
+from lab.record.flows import Flow
+from lab.units import Lasting
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LinkDown(Fault):
+    """A link carries nothing for a while; nobody is told."""
+
+    Proof = LinkRules
+    order = 50
+    acts_on = "packets"
+    causes = (CauseKind("link-down", "Fault: a link carried nothing."),)
+
+    link: OfLink
+    lasts: Lasting
+
+    def begin(self, number: int, cell: RunningCell) -> InForce:
+        """See `Fault`."""
+        losses = cut(self.link, ends_of(cell, self.link), name=f"fault-{number}")
+        return InForce(proof=LinkRules(link=self.link, rules=losses.rules), end=losses.end)
+
+    def missing(self, seen: Occurrence[LinkRules]) -> str:
+        """See `Fault`."""
+        return rules_missing(seen.proof.rules, wanted=BOTH_ENDS)
+
+    @property
+    def wide_effect(self) -> WideEffect:
+        """See `Fault`."""
+        return WideEffect(cuts_link=self.link)
+
+    def blocks(self, seen: Occurrence[LinkRules], probe: ProbeAttempt, flow: Flow | None) -> bool:
+        """See `Fault`."""
+        return flow is not None and self.link in links_of(seen.evidence, flow)
+
+    def words(self) -> str:
+        """See `Fault`."""
+        return f"link {self.link} went down"
+
+    def harm(self, seen: Occurrence[LinkRules], lost: LostProbe) -> Harm | None:
+        """See `Fault`."""
+        return harm_of_losses(seen, lost, lambda packet: packet.link == self.link)

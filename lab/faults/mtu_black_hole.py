@@ -1,0 +1,48 @@
+"""A link that loses large packets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lab.faults._links import BOTH_ENDS, LinkRules, ends_of
+from lab.faults._losses import harm_of_losses, rules_missing
+from lab.faults.base import Fault, Harm, InForce, LostProbe, Occurrence, RunningCell
+from lab.model.rules import Mtu, OfLink
+from lab.model.verdict import CauseKind
+from lab.network.cut import narrow
+from lab.units import Lasting
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MtuBlackHole(Fault):
+    """A link loses packets larger than ``mtu`` bytes, and the ICMP that would say so is lost as well.
+
+    Attributes:
+        lasts: None: until the end of the run.
+    """
+
+    Proof = LinkRules
+    order = 60
+    acts_on = "packets"
+    causes = (CauseKind("mtu-black-hole", "Fault: large packets were lost, and nobody was told."),)
+
+    link: OfLink
+    mtu: Mtu
+    lasts: Lasting | None = None
+
+    def begin(self, number: int, cell: RunningCell) -> InForce:
+        """See `Fault`."""
+        losses = narrow(self.link, ends_of(cell, self.link), self.mtu, name=f"fault-{number}")
+        return InForce(proof=LinkRules(link=self.link, rules=losses.rules), end=losses.end)
+
+    def missing(self, seen: Occurrence[LinkRules]) -> str:
+        """See `Fault`."""
+        return rules_missing(seen.proof.rules, wanted=BOTH_ENDS)
+
+    def words(self) -> str:
+        """See `Fault`."""
+        return f"link {self.link} began to lose packets of more than {self.mtu} bytes"
+
+    def harm(self, seen: Occurrence[LinkRules], lost: LostProbe) -> Harm | None:
+        """See `Fault`."""
+        return harm_of_losses(seen, lost, lambda packet: packet.link == self.link and packet.bytes > self.mtu)

@@ -1,0 +1,109 @@
+"""A middlebox that reboots."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Interface
+
+import msgspec
+
+from lab.faults._addresses import not_free
+from lab.faults._tables import harm_of_forgetting
+from lab.faults.base import Fault, Harm, Infeasible, InForce, LostProbe, Occurrence, RunningCell, WideEffect
+from lab.model.rules import HostAddress, OfNode
+from lab.model.topology import Role, Topology
+from lab.model.verdict import CauseKind
+from lab.network import conntrack
+from lab.network.readdress import readdress
+
+LOST_TABLE = CauseKind("middlebox-lost-table", "Fault: the middlebox rebooted, its table is empty.")
+NEW_ADDRESS = CauseKind(
+    "middlebox-new-address", "Fault: the middlebox rebooted and came back with another address outside."
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reboot(Fault):
+    """A middlebox reboots in no time: its table is lost, its rules stay.
+
+    Attributes:
+        address: the address outside with which it comes back, in the same subnet; None: the one it had.
+    """
+
+    class Proof(msgspec.Struct, frozen=True, kw_only=True):
+        """What the kernel shows of the table before and after.
+
+        Attributes:
+            node: the middlebox.
+            lost: how many mappings were there.
+            left: how many of them still are.
+            address: the addresses outside afterwards, with prefix length, if they were to change.
+        """
+
+        node: str
+        lost: int
+        left: int
+        address: tuple[str, ...]
+
+    order = 10
+    acts_on = "table"
+    causes = (LOST_TABLE, NEW_ADDRESS)
+
+    node: OfNode
+    address: HostAddress | None = None
+
+    @classmethod
+    def misfit(cls, topology: Topology, written: Mapping[str, str]) -> Infeasible | None:
+        """See `Fault`."""
+        outside = {node.name: node.outside for node in topology.nodes if node.role is Role.MIDDLEBOX}
+        link = outside.get(written.get("node", ""))
+        return None if link is None else not_free(written.get("address"), topology.link(link))
+
+    def begin(self, number: int, cell: RunningCell) -> InForce:
+        """See `Fault`. The address changes first: nothing may be mapped to the old one afterwards."""
+        namespace = cell.namespaces[self.node]
+        before = {mapping.number for mapping in conntrack.table(namespace)}
+        shown = () if self.address is None else self._readdress(self.address, cell)
+        conntrack.forget_flows(namespace)
+        left = before & {mapping.number for mapping in conntrack.table(namespace)}
+        return InForce(proof=self.Proof(node=self.node, lost=len(before), left=len(left), address=shown))
+
+    def _readdress(self, address: str, cell: RunningCell) -> tuple[str, ...]:
+        topology = cell.cell.topology
+        link = topology.link(topology.node(self.node).outside)
+        ((_, old),) = (end for end in link.ends if end[0] == self.node)
+        ((other, _),) = (end for end in link.ends if end[0] != self.node)
+        new = IPv4Interface(f"{address}/{old.network.prefixlen}")
+        spaces = cell.namespaces
+        return readdress(link.name, old, new, node=spaces[self.node], neighbour=spaces[other])
+
+    def missing(self, seen: Occurrence[Proof]) -> str:
+        """See `Fault`."""
+        proof = seen.proof
+        if not proof.lost:
+            return "its table was empty before"
+        if proof.left:
+            return f"{proof.left} of {proof.lost} mappings are still there"
+        if self.address is not None and [shown.partition("/")[0] for shown in proof.address] != [self.address]:
+            return f"its address is {', '.join(proof.address) or 'unchanged'}"
+        return ""
+
+    @property
+    def wide_effect(self) -> WideEffect:
+        """See `Fault`."""
+        return WideEffect(empties_table=self.node, changes_address=self.address is not None)
+
+    @property
+    def cause(self) -> CauseKind:
+        """See `Fault`."""
+        return LOST_TABLE if self.address is None else NEW_ADDRESS
+
+    def words(self) -> str:
+        """See `Fault`."""
+        did = "lost its table" if self.address is None else f"came back as {self.address}"
+        return f"middlebox {self.node} rebooted and {did}"
+
+    def harm(self, seen: Occurrence[Proof], lost: LostProbe) -> Harm | None:
+        """See `Fault`."""
+        return harm_of_forgetting(seen, lost, self.node)

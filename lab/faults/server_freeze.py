@@ -1,0 +1,66 @@
+"""A server whose process stands still."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from lab.faults._losses import packets_of
+from lab.faults._requests import harm_of_silence
+from lab.faults.base import STANDS_STILL, Fault, Harm, InForce, LostProbe, Occurrence, RunningCell
+from lab.model.verdict import CauseKind
+from lab.record.evidence import ProbeAttempt
+from lab.record.flows import Flow
+from lab.units import Lasting
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServerFreeze(Fault):
+    """The server's process stands still; its kernel goes on acknowledging."""
+
+    class Proof(msgspec.Struct, frozen=True, kw_only=True):
+        """Whether the kernel says that the process is stopped."""
+
+        stopped: bool
+
+    order = 90
+    holds = STANDS_STILL
+    causes = (CauseKind("server-froze", "Fault: the server's process stood still."),)
+
+    lasts: Lasting
+
+    def begin(self, number: int, cell: RunningCell) -> InForce:
+        """See `Fault`."""
+
+        def thaw() -> None:
+            cell.thaw_server()
+
+        return InForce(proof=self.Proof(stopped=cell.freeze_server()), end=thaw)
+
+    def missing(self, seen: Occurrence[Proof]) -> str:
+        """See `Fault`."""
+        return "" if seen.proof.stopped else "its process was not stopped"
+
+    def blocks(self, seen: Occurrence[Proof], probe: ProbeAttempt, flow: Flow | None) -> bool:
+        """See `Fault`."""
+        return True
+
+    def words(self) -> str:
+        """See `Fault`."""
+        return "the server froze"
+
+    def harm(self, seen: Occurrence[Proof], lost: LostProbe) -> Harm | None:
+        """See `Fault`. Its link shows that it was asked something meanwhile, but not by what method."""
+        if lost.probe.reason == "server-frozen":
+            return Harm(since_s=seen.at)
+        last = seen.evidence.cell.topology.server_link().name
+        asked = [
+            entry.t
+            for entry in packets_of(seen.evidence, lost.flow)
+            if seen.at <= entry.t <= seen.over
+            and entry.event.link == last
+            and entry.event.from_ != seen.evidence.server
+            and entry.event.payload > 0
+        ]
+        return harm_of_silence(seen, lost, since=min(asked), methods=None) if asked else None

@@ -1,0 +1,27 @@
+"""Checks that the record proves that each fault of the scenario took effect. Pure function of the evidence.
+
+A fault that did nothing makes a cell inconclusive: what its probes show is not what the scenario asks about.
+"""
+
+from __future__ import annotations
+
+from math import isinf
+
+from lab.faults.base import faults_of, occurrence
+from lab.model.when import Event
+from lab.record.evidence import Evidence
+
+
+def doubt(evidence: Evidence) -> str:
+    """Say why the record does not show that the scenario's faults happened as asked; empty if it does."""
+    for number, fault in enumerate(faults_of(evidence.cell)):
+        seen = occurrence(evidence, number)
+        name = f"fault {number + 1} ({type(fault).__name__})"
+        if seen is None:
+            never = f": nothing {fault.at.event.value} in time" if fault.at.event is not Event.SUBSCRIBED else ""
+            return f"{name} never happened{never}"
+        if isinf(seen.over):
+            return f"{name} began and did not end"
+        if missing := fault.missing(seen):
+            return f"{name} had no effect: {missing}"
+    return ""
