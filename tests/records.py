@@ -13,6 +13,9 @@ from ipaddress import IPv4Interface
 from typing import Any, Literal, TypeVar
 
 import msgspec
+from lab.runner.faults.client import ClientMoveProof
+from lab.runner.faults.effect import Proof
+from lab.runner.faults.flow import SentSegment
 
 from lab.judge.verdict import judge
 from lab.model.endpoint import Endpoint
@@ -57,9 +60,6 @@ from lab.record.events import (
 )
 from lab.record.evidence import Evidence
 from lab.record.writer import RUNNER
-from lab.runner.faults.client import ClientMoveProof
-from lab.runner.faults.effect import Proof
-from lab.runner.faults.flow import SentSegment
 from lab.units import Seconds
 
 E = TypeVar("E", bound=Event)

@@ -9,13 +9,13 @@ from pathlib import Path
 from statistics import median
 
 import pytest
+from lab.runner.record import FILE_NAME, Record
 
 from lab.backends import daemon, images
 from lab.backends.docker import DockerBackend
-from lab.errors import HostNotCapable
 from lab.engine.run_folder import RunFolder
+from lab.errors import HostNotCapable
 from lab.loader.load import load
-from lab.runner.record import FILE_NAME, Record
 from lab.runner.stage import Stage
 from tests.e2e.lab_command import SHORT
 

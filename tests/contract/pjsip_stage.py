@@ -17,11 +17,11 @@ from typing import Any
 
 from lab import certificates
 from lab.actors.channel import Lines
-from lab.clients.pjsip import client
-from lab.servers.scripted import actor as sip_server
 from lab.backends.netns import Process
+from lab.clients.pjsip import client
 from lab.model.wire import to_json
 from lab.network import netns
+from lab.servers.scripted import actor as sip_server
 
 ADDRESS = "127.0.0.1"
 PATIENCE_S = 10.0

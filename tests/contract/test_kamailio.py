@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from lab import certificates
-from lab.servers.kamailio import actor, child
 from lab.mitigations.flow_timer import FlowTimer
 from lab.mitigations.refresh_subscription import RefreshSubscription
 from lab.mitigations.server_options import ServerOptions
@@ -21,6 +20,7 @@ from lab.mitigations.server_outbound import ServerOutbound
 from lab.mitigations.short_expiry import ShortExpiry
 from lab.model.wire import to_json
 from lab.network.sockets import certificate_met, client_certificate_met, listening, name_met
+from lab.servers.kamailio import actor, child
 from lab.units import Seconds
 from tests.contract.pjsip_stage import ADDRESS, Actor, Stage
 from tests.e2e.lab_command import wait_until

@@ -15,9 +15,12 @@ from typing import Any
 import pytest
 
 from lab import ledger
-from lab.cli.execute import run_folders
+from lab.engine.jobs import Batch, do
 from lab.errors import HostNotCapable
 from lab.middlebox.compare import compare
+from lab.middlebox.measure import ANSWER_FILE, QUESTION_FILE
+from lab.middlebox.question import Question, Shown
+from lab.middlebox.survey import JOB
 from lab.model import wire
 from lab.model.middlebox import (
     BEHAVIOURS,
@@ -31,8 +34,6 @@ from lab.model.middlebox import (
     RefreshingSegments,
     SipAlg,
 )
-from lab.middlebox.question import Question, Shown
-from lab.runner import survey
 from lab.units import Seconds
 from lab.worlds import kernel, uml
 
@@ -86,12 +87,21 @@ def _surveyed(boxes: list[Middlebox], folder: Path, *, longest: float) -> list[S
     for place, box in zip(folders, boxes, strict=True):
         place.mkdir()
         question = Question(box=box, claim=BASE, longest=longest)
-        (place / survey.QUESTION_FILE).write_text(json.dumps(wire.to_json(question)))
+        (place / QUESTION_FILE).write_text(json.dumps(wire.to_json(question)))
     book = ledger.Ledger(f"test-{folder.name}-{os.getpid()}")
-    errors = run_folders(folders, folder, clock, 384, book, lambda message: None, job="middlebox")
+    batch = Batch(
+        job=JOB,
+        folders=folders,
+        writable=folder,
+        clock=clock,
+        memory_mb=384,
+        ledger=book,
+        on_message=lambda message: None,
+    )
+    (errors,) = do([batch])
     book.close()
     assert errors == {}
-    return [wire.from_json(Shown, json.loads((place / survey.ANSWER_FILE).read_text())) for place in folders]
+    return [wire.from_json(Shown, json.loads((place / ANSWER_FILE).read_text())) for place in folders]
 
 
 @pytest.fixture(scope="module")

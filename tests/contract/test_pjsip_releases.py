@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from lab.clients.pjsip import wheels
+from lab.clients.pjsip.releases import RELEASES
 from lab.loader import catalogue
 from lab.mitigations.base import ClientSide
 from lab.mitigations.catalogue import unsupported
-from lab.clients.pjsip.releases import RELEASES
 from lab.model.scenario import Strategy
 from tests.contract.pjsip_stage import Actor, Stage
 

@@ -20,9 +20,9 @@ from typing import Any
 import pytest
 
 from lab.actors.channel import Lines
+from lab.certificates import Certificates, make
 from lab.servers.scripted import actor as sip_server
 from lab.servers.scripted.flows import Flow, StreamFlow
-from lab.certificates import Certificates, make
 from lab.sip.fields import NameAddr
 from lab.sip.message import MalformedMessage, Request, Response, parse
 from lab.sip.stream import Item, KeepAlive, StreamParser

@@ -13,15 +13,15 @@ from typing import Any, NamedTuple
 import docker
 import pytest
 
-from lab.clients.pjsip import client as pjsip_client
-from lab.servers.scripted import actor as sip_server
 from lab.backends import daemon
 from lab.backends.base import Command, Part
 from lab.backends.docker import ContainerActor, DockerBackend
 from lab.backends.keeper import USER
+from lab.clients.pjsip import client as pjsip_client
 from lab.errors import HostNotCapable, LabFault
 from lab.model.topology import Node, Role, Topology
 from lab.network import netns
+from lab.servers.scripted import actor as sip_server
 from tests.e2e.lab_command import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]  # the first test may have to build the images

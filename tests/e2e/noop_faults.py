@@ -1,4 +1,4 @@
-"""The crew of a world in which what a fault does is not done; only the test beside it asks for it.
+"""Runs a cell in which what a fault does is not done; only the test beside it asks for it.
 
 A cell's folder names what is left undone, one of ``UNDONE``. Each takes away the one act on kernel or server, as far
 down as it can be taken away, and leaves in place all that looks whether it was done.
@@ -12,15 +12,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lab.servers.scripted import flows
-from lab.servers.scripted.connections import Connections
-from lab.servers.name_server import Names
-from lab.servers.scripted.server import SipServer
 from lab.backends import netns
+from lab.backends.base import OpenBackend
+from lab.faults import forged_segment, reboot
 from lab.network import apply, conntrack, evict, losses, move
 from lab.network.netlink import Netlink
-from lab.runner import cell, crew
-from lab.runner.faults import flow, middlebox
+from lab.record.events import Obeyed
+from lab.runner import cell
+from lab.servers.name_server import Names
+from lab.servers.scripted import flows
+from lab.servers.scripted.connections import Connections
+from lab.servers.scripted.server import SipServer
 
 FILE_NAME = "undone"
 
@@ -55,7 +57,7 @@ def _obeys(do: str, **said: Any) -> Callable[..., None]:
 
     def obey(server: Any, manner: Any = None, **_: Any) -> None:
         told = {"mode": manner.mode, "by": manner.by} if manner is not None else said
-        server._channel.emit("obeyed", do=do, **told)
+        server._channel.emit(Obeyed(do=do, **told))
 
     return obey
 
@@ -74,10 +76,10 @@ def _no_readdress(interface: str, old: Any, new: Any, *, node: int, neighbour: i
 
 UNDONE: dict[str, tuple[Any, str, Any]] = {
     "table": (conntrack, "forget_flows", _nothing),
-    "address": (middlebox, "readdress", _no_readdress),
+    "address": (reboot, "readdress", _no_readdress),
     "eviction": (evict, "Netlink", _Deaf),
     "losses": (losses, "nft", _loses_nothing),
-    "segment": (flow, "forge", _nothing),
+    "segment": (forged_segment, "forge", _nothing),
     "close": (flows.StreamFlow, "close", _nothing),
     "restart": (SipServer, "go_down", _obeys("go-down")),
     "stop": (netns, "os", _NoStop()),
@@ -91,16 +93,13 @@ UNDONE: dict[str, tuple[Any, str, Any]] = {
 """Where what is left undone is, and what is there instead."""
 
 
-def main() -> None:
-    """Like ``lab.runner.crew.main_in_guest``."""
-    crew.JOBS["cell"] = _run
-    crew.main_in_guest()
+JOB = f"{__name__}:run"
 
 
-def _run(folder: Path) -> int:
+def run(folder: Path, open_backend: OpenBackend) -> int:
     """Run a cell, in a process of its own, whose actors are its forks."""
     for name in (folder / FILE_NAME).read_text(encoding="utf-8").split():
         place, attribute, instead = UNDONE[name]
         assert hasattr(place, attribute)
         setattr(place, attribute, instead)
-    return cell.run(folder)
+    return cell.run(folder, open_backend)

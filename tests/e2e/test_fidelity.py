@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from lab.cli.execute import Ran, execute
+from lab.engine.execute import execute
+from lab.engine.order import Order
+from lab.engine.run import Run
 from lab.fidelity.comparable_events import Difference, differences, moments
 from lab.loader.load import load
-from lab.model.outcome import Outcome
 from lab.model.scenario import Scenario
 from lab.model.verdict import Verdict
-from lab.runner import record
-from lab.worlds.base import Message
 from lab.worlds.clock import Clock
 from tests.e2e.lab_command import ROOT, SHORT, run
 
@@ -67,10 +66,8 @@ def test_twelve_cells_agree(tmp_path: Path) -> None:
     scenario = diagonal()
     assert len(scenario.cells) == 12
 
-    def ran(clock: Clock) -> Ran:
-        done = execute(
-            scenario, out=tmp_path / clock.value, clock=clock, jobs=None, memory_mb=384, watch=lambda folder: _ignore
-        )
+    def ran(clock: Clock) -> Run:
+        (done,) = execute([Order(scenario=scenario, out=tmp_path / clock.value, clock=clock)])
         assert done.finished
         return done
 
@@ -80,18 +77,10 @@ def test_twelve_cells_agree(tmp_path: Path) -> None:
     assert _seen(virtual) == _seen(real)
     apart: dict[str, list[Difference]] = {}
     for cell in scenario.cells:
-        first, second = (moments(record.read(each.folder.cell(cell) / record.FILE_NAME)) for each in (real, virtual))
+        first, second = (moments(each[cell.name].evidence.entries) for each in (real, virtual))
         apart[cell.name] = differences(first, second, within=0.5)
     assert {name: found for name, found in apart.items() if found} == {}
 
 
-def _ignore(message: Message) -> None:
-    """Take progress."""
-
-
-def _seen(ran: Ran) -> dict[str, tuple[Verdict, str]]:
-    found = {}
-    for cell, result in ran.results:
-        assert isinstance(result, Outcome), f"{cell.name}: {result}"
-        found[cell.name] = (result.verdict, result.cause.kind.value if result.cause else result.doubt)
-    return found
+def _seen(run: Run) -> dict[str, tuple[Verdict, str]]:
+    return {each.name: (each.verdict, each.cause.kind.name if each.cause else each.outcome.doubt) for each in run}

@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from lab.cli.execute import execute
+from lab.engine import execute as engine
+from lab.engine.order import Order
 from lab.engine.run_folder import RunFolder
 from lab.loader.kinds import faults
 from lab.loader.load import load
 from lab.model.outcome import Outcome
 from lab.model.scenario import Cell
 from lab.model.verdict import Verdict
-from lab.worlds import uml
 from lab.worlds.base import Message
 from lab.worlds.clock import Clock
 from tests.e2e import noop_faults
@@ -101,22 +101,11 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, bool],
 
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(ROOT)
-        patch.setattr(uml, "CREW", f"{noop_faults.__name__}:main")
-        ran = execute(
-            replace(scenario, cells=tuple(cells.values())),
-            out=folder / "runs",
-            clock=Clock.VIRTUAL,
-            jobs=None,
-            memory_mb=384,
-            watch=watch,
-        )
-    results = {cell.name: result for cell, result in ran.results}
-    found = {}
-    for key, cell in cells.items():
-        result = results[cell.name]
-        assert isinstance(result, Outcome), f"{cell.name}: {result}"
-        found[key] = result
-    return found
+        patch.setattr(engine, "CELL", noop_faults.JOB)
+        together = replace(scenario, cells=tuple(cells.values()))
+        order = Order(scenario=together, out=folder / "runs", clock=Clock.VIRTUAL, watch=watch)
+        (ran,) = engine.execute([order])
+    return {key: ran[cell.name].outcome for key, cell in cells.items()}
 
 
 def test_every_fault_has_its_case() -> None:

@@ -7,21 +7,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from lab.cli.execute import execute
+from lab.engine import execute as engine
+from lab.engine.cell_run import CellRun
+from lab.engine.order import Order
 from lab.engine.run_folder import RunFolder
 from lab.loader.load import load
 from lab.mitigations import classes
-from lab.model.outcome import Outcome
 from lab.model.scenario import Cell
 from lab.model.verdict import Verdict
-from lab.runner import record
-from lab.worlds import uml
+from lab.record.events import SettingMade
 from lab.worlds.base import Message
 from lab.worlds.clock import Clock
 from tests.e2e import noop_mitigations
@@ -34,37 +33,24 @@ CALL = ROOT / "scenarios" / "article" / "silent-call.yaml"
 UDP, TLS = (ROOT / "tests" / "e2e" / "vacuity" / name for name in ("udp.yaml", "tls.yaml"))
 
 
-@dataclass(frozen=True)
-class Seen:
-    """What came of one cell: the outcome, and the folder it left."""
-
-    outcome: Outcome
-    folder: Path
-
-    def lines(self, who: str, ev: str) -> list[dict[str, Any]]:
-        """The record's lines of one source and event."""
-        lines = record.read(self.folder / record.FILE_NAME)
-        return [line for line in lines if (line["who"], line["ev"]) == (who, ev)]
-
-
-def claim_holds(seen: Seen) -> bool:
+def claim_holds(seen: CellRun) -> bool:
     """The author's claim, which must then be there."""
     assert seen.outcome.claim_holds is not None
     return seen.outcome.claim_holds
 
 
-def switch_is_disabled(seen: Seen) -> bool:
+def switch_is_disabled(seen: CellRun) -> bool:
     """No request of a cell is so large that it mattered (``tests/contract/test_pjsip_mitigations.py`` sends one)."""
-    return [line["name"] for line in seen.lines("client", "setting")] == ["tcp-switch"]
+    return [entry.event.name for entry in seen.evidence.of(SettingMade)] == ["tcp-switch"]
 
 
-def registers_as_second_flow(seen: Seen) -> bool:
+def registers_as_second_flow(seen: CellRun) -> bool:
     """pjsua does outbound unasked; asked, it is with the values asked for."""
     log = (seen.folder / "client.log").read_text(encoding="utf-8")
     return set(re.findall(r";reg-id=(\d)", log)) == {"2"}
 
 
-Shows = Callable[[Seen], bool]
+Shows = Callable[[CellRun], bool]
 
 HANGS_ON: dict[str, tuple[Path, tuple[str, ...], Shows]] = {
     "adaptive": (ALL, ("adaptive", "nat-silent"), claim_holds),
@@ -95,7 +81,7 @@ HANGS_ON: dict[str, tuple[Path, tuple[str, ...], Shows]] = {
 
 
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, bool], Seen]:
+def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, bool], CellRun]:
     """What came of each cell, by mitigation and whether it was at work."""
     scenarios = {file: load(file) for file in (ALL, CALL, UDP, TLS)}
     cells: dict[str, tuple[Cell, str]] = {}
@@ -113,14 +99,13 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, bool], See
 
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(ROOT)
-        patch.setattr(uml, "CREW", f"{noop_mitigations.__name__}:main")
+        patch.setattr(engine, "CELL", noop_mitigations.JOB)
         out = tmp_path_factory.mktemp("vacuity")
-        ran = execute(together, out=out, clock=Clock.VIRTUAL, jobs=None, memory_mb=384, watch=watch)
+        (ran,) = engine.execute([Order(scenario=together, out=out, clock=Clock.VIRTUAL, watch=watch)])
     found = {}
-    for cell, result in ran.results:
-        assert isinstance(result, Outcome), f"{cell.name}: {result}"
-        kind, _, noop = cell.name.partition(",")
-        found[kind, not noop] = Seen(result, ran.folder.cell(cell))
+    for each in ran:
+        kind, _, noop = each.name.partition(",")
+        found[kind, not noop] = each
     return found
 
 
@@ -130,7 +115,7 @@ def test_every_mitigation_has_its_cell() -> None:
 
 
 @pytest.mark.parametrize("kind", HANGS_ON)
-def test_claim_hangs_on_the_mitigation(kind: str, seen: dict[tuple[str, bool], Seen]) -> None:
+def test_claim_hangs_on_the_mitigation(kind: str, seen: dict[tuple[str, bool], CellRun]) -> None:
     """It holds with the mitigation at work, and breaks if that does nothing, in a cell that is sound all the same."""
     shows = HANGS_ON[kind][2]
     at_work, noop = seen[kind, True], seen[kind, False]

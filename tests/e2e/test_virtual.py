@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
-from lab.cli.execute import execute
-from lab.cli.run import load_all
+from lab.engine.cell_run import CellRun
+from lab.engine.execute import execute
+from lab.engine.order import Order
+from lab.engine.select import load_all
 from lab.fidelity.comparable_events import Moment, differences, moments
-from lab.model.outcome import Outcome
-from lab.model.verdict import Cause
-from lab.runner import cell_file, record
+from lab.model.verdict import CauseKind
+from lab.runner import cell_file
 from lab.worlds.clock import Clock
 from tests.e2e.lab_command import ROOT, SHORT, guests, run, start, wait_until
 from tests.e2e.together import Cells, Virtually
@@ -57,7 +58,7 @@ def _reports(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def _moments(cell: dict[str, Any]) -> list[Moment]:
-    return moments(record.read(cell["run"] / cell["folder"] / "record.jsonl"))
+    return moments(CellRun.open(cell["run"] / cell["folder"]).evidence.entries)
 
 
 @pytest.mark.xdist_group("article")
@@ -104,20 +105,13 @@ def test_repeatable(tmp_path: Path) -> None:
     """Twenty runs with one seed, each in a guest of its own: the same verdict and timeline, in order, within 10 ms."""
     (scenario,) = load_all([ARTICLE / "idle-subscription.yaml"], only=("strategy=options-ping-40s",), seed=3)
     copies = tuple(replace(scenario.cells[0], name=f"copy-{number}") for number in range(20))
-    ran = execute(
-        replace(scenario, cells=copies),
-        out=tmp_path,
-        clock=Clock.VIRTUAL,
-        jobs=len(copies),
-        memory_mb=384,
-        watch=lambda folder: lambda message: None,
-    )
-    assert len(list((ran.folder.path / "guests").iterdir())) == len(copies)
-    seen: list[tuple[Cause, list[Moment]]] = []
-    for cell, outcome in ran.results:
-        assert isinstance(outcome, Outcome), outcome
-        assert outcome.cause is not None
-        seen.append((outcome.cause.kind, moments(record.read(ran.folder.cell(cell) / record.FILE_NAME))))
+    together = replace(scenario, cells=copies)
+    (ran,) = execute([Order(scenario=together, out=tmp_path, clock=Clock.VIRTUAL, jobs=len(copies))])
+    assert len(list((ran.folder / "guests").iterdir())) == len(copies)
+    seen: list[tuple[CauseKind, list[Moment]]] = []
+    for each in ran:
+        assert each.cause is not None
+        seen.append((each.cause.kind, moments(each.evidence.entries)))
     cause, timeline = seen[0]
     assert len(timeline) >= 15
     for other_cause, other in seen[1:]:

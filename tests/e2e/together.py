@@ -21,16 +21,18 @@ from typing import Any
 
 from rich.console import Console
 
+from lab.backends.base import BackendKind
 from lab.cli import run
-from lab.cli.execute import Ran, check_programs, execute
-from lab.model.scenario import Cell, Scenario, Software
-from lab.report import document
-from lab.runner import record
-from lab.worlds.base import Message
+from lab.engine import prepare
+from lab.engine.execute import execute
+from lab.engine.order import Order
+from lab.engine.run import Run
+from lab.engine.select import load_all
+from lab.model.scenario import Cell, Scenario
+from lab.record.writer import FILE_NAME
+from lab.report.formats.report_json import document
 from lab.worlds.clock import Clock
 from tests.e2e.lab_command import ROOT
-
-MEMORY_MB = 384
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class Seen:
 
     def record(self, name: str) -> list[dict[str, Any]]:
         """Return the lines of a cell's record."""
-        text = (self.folder(name) / record.FILE_NAME).read_text(encoding="utf-8")
+        text = (self.folder(name) / FILE_NAME).read_text(encoding="utf-8")
         return [json.loads(line) for line in text.splitlines()]
 
     def lines(self, name: str, who: str, ev: str) -> list[dict[str, Any]]:
@@ -91,7 +93,7 @@ def run_together(wanted: Iterable[Cells], folder: Path) -> Virtually:
     """Run all these cells, each once, in as many guests as there are processors; return what gives their results."""
     shutil.copytree(ROOT / "topologies", folder / "topologies")
     scenarios = {each: _load(each, folder) for each in dict.fromkeys(wanted)}
-    check_programs(scenarios.values())
+    prepare.check(list(scenarios.values()), BackendKind.NETNS)
     cells: dict[Place, Cell] = {}
     for each, scenario in scenarios.items():
         for cell in scenario.cells:
@@ -101,22 +103,19 @@ def run_together(wanted: Iterable[Cells], folder: Path) -> Virtually:
     servers = {str(cell.topology.address("server").ip) for cell in cells.values()}
     assert len(servers) == 1, "a run has one certificate, for one address of the server"
     together = replace(next(iter(scenarios.values())), name="together", cells=tuple(cells.values()))
-    ran = execute(
-        together, out=folder / "runs", clock=Clock.VIRTUAL, jobs=None, memory_mb=MEMORY_MB, watch=lambda _: _ignore
-    )
+    (ran,) = execute([Order(scenario=together, out=folder / "runs", clock=Clock.VIRTUAL)])
     assert ran.finished
-    results = dict(zip(cells, ran.results, strict=True))
+    results = dict(zip(cells, ran.cells, strict=True))
 
     def virtually(which: Cells) -> Seen:
         scenario = scenarios[which]
-        came = [(cell, *results[_place(which, scenario, cell)]) for cell in scenario.cells]
-        own = [(cell, result) for cell, _, result in came]
-        report = document.document(
-            scenario, clock=Clock.VIRTUAL.value, backend="netns", seed=own[0][0].seed, results=own, finished=True
-        )
+        came = {cell.name: results[_place(which, scenario, cell)] for cell in scenario.cells}
+        own = tuple(replace(each, cell=replace(each.cell, name=name)) for name, each in came.items())
+        part = Run(ran.folder, scenario, ran.clock, ran.backend, finished=True, cells=own)
+        report = document(part)
         said = io.StringIO()
-        status = run._status(Ran(ran.folder, own, finished=True), Console(file=said, width=200))
-        folders = {cell.name: str(ran.folder.cell(renamed)) for cell, renamed, _ in came}
+        status = run._status(part, Console(file=said, width=200))
+        folders = {name: str(each.folder) for name, each in came.items()}
         cells = {cell["name"]: {**cell, "folder": folders[cell["name"]]} for cell in report["cells"]}
         broken = [f"{name}: {cell}" for name, cell in cells.items() if not (cell.get("claim") or {}).get("holds")]
         return Seen(status, "\n".join([said.getvalue(), *broken]), cells)
@@ -133,13 +132,9 @@ def _load(which: Cells, folder: Path) -> Scenario:
         file.write_text(which.scenario, encoding="utf-8")
         for other in which.beside:
             shutil.copy(other, folder)
-    (scenario,) = run.load_all([file], only=which.only, seed=which.seed, server=Software(which.server))
+    (scenario,) = load_all([file], only=which.only, seed=which.seed, server=which.server)
     return scenario
 
 
 def _place(which: Cells, scenario: Scenario, cell: Cell) -> Place:
     return Path(scenario.file).resolve(), which.seed, which.server, cell.name
-
-
-def _ignore(message: Message) -> None:
-    """Take progress."""

@@ -126,15 +126,18 @@ def _hear() -> str:
 
 
 def serves() -> None:
-    """Be the crew, with one more job: to say what time it is."""
-    from lab.runner import crew, progress  # the other entries start faster without
+    """Be the crew."""
+    from lab.runner import crew  # the other entries start faster without
 
-    def tell_time(folder: Path) -> int:
-        progress.say("time", t=time.time(), folder=str(folder))
-        return 0
-
-    crew.JOBS["time"] = tell_time
     crew.main_in_guest()
+
+
+def tell_time(folder: Path, open_backend: object) -> int:
+    """Say what time it is: a job of the crew."""
+    from lab.runner import progress
+
+    progress.say("time", t=time.time(), folder=str(folder))
+    return 0
 
 
 def computes() -> None:

@@ -6,6 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from lab.runner.faults.flow import BlackHoleProof
+from lab.runner.faults.link import LinkDownProof
+from lab.runner.faults.server import ServerFreezeProof
 
 from lab.judge.verdict import judge
 from lab.model.endpoint import Endpoint
@@ -24,11 +27,8 @@ from lab.record.events import (
     SentinelState,
     Unanswered,
 )
-from lab.report.formats.report_json import document
 from lab.report.explanation import explain
-from lab.runner.faults.flow import BlackHoleProof
-from lab.runner.faults.link import LinkDownProof
-from lab.runner.faults.server import ServerFreezeProof
+from lab.report.formats.report_json import document
 from lab.units import Seconds
 from tests.records import (
     BEGUN,

@@ -7,6 +7,10 @@ from typing import Any
 
 import msgspec
 import pytest
+from lab.runner.faults.effect import Proof
+from lab.runner.faults.flow import BlackHoleProof
+from lab.runner.faults.link import LinkDownProof
+from lab.runner.faults.server import ServerFreezeProof, ServerRestartProof
 
 from lab.model.endpoint import Endpoint
 from lab.model.fault import BlackHole, ClientMove, LinkDown, ServerFreeze, ServerRestart
@@ -17,10 +21,6 @@ from lab.model.scenario import Cell, Expectation, NotifyRoute, Probe, ProbeKind,
 from lab.model.verdict import Verdict
 from lab.model.when import When
 from lab.record.events import Packet, Request, SentinelState
-from lab.runner.faults.effect import Proof
-from lab.runner.faults.flow import BlackHoleProof
-from lab.runner.faults.link import LinkDownProof
-from lab.runner.faults.server import ServerFreezeProof, ServerRestartProof
 from lab.units import Percent, Seconds
 from tests.records import (
     BOX as HOME_NAT,

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
-from lab.errors import LabError, LabFault
 from lab.engine.fleet import Fleet, Message
+from lab.errors import LabError, LabFault
 from lab.worlds.base import World
 
 

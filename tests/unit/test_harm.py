@@ -7,6 +7,17 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from lab.runner.faults.flow import BlackHoleProof, ForgedSegmentProof
+from lab.runner.faults.link import LinkDownProof, MtuBlackHoleProof
+from lab.runner.faults.middlebox import EvictFlowProof, RebootProof
+from lab.runner.faults.server import (
+    DnsChangeProof,
+    ServerCloseProof,
+    ServerFreezeProof,
+    ServerMuteProof,
+    ServerRestartProof,
+    ServerSlowProof,
+)
 
 from lab.model.endpoint import Endpoint
 from lab.model.fault import (
@@ -32,17 +43,6 @@ from lab.model.outcome import CauseFound
 from lab.model.verdict import Cause
 from lab.model.when import When
 from lab.record.events import ClientSubscription, FaultEnded, Held, Ignored, OptionsAnswer, Packet, Unanswered
-from lab.runner.faults.flow import BlackHoleProof, ForgedSegmentProof
-from lab.runner.faults.link import LinkDownProof, MtuBlackHoleProof
-from lab.runner.faults.middlebox import EvictFlowProof, RebootProof
-from lab.runner.faults.server import (
-    DnsChangeProof,
-    ServerCloseProof,
-    ServerFreezeProof,
-    ServerMuteProof,
-    ServerRestartProof,
-    ServerSlowProof,
-)
 from lab.units import Seconds
 from tests.records import (
     ACCEPTED,

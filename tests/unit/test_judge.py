@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import replace
 
 import pytest
+from lab.runner.faults.link import LinkDownProof
 
 from lab.mitigations.options_ping import OptionsPing
 from lab.mitigations.server_crlf import ServerCrlf
@@ -27,7 +28,6 @@ from lab.record.events import (
     ServerSubscription,
 )
 from lab.record.writer import RUNNER
-from lab.runner.faults.link import LinkDownProof
 from lab.units import Seconds
 from tests.records import (
     BEGUN,

@@ -7,6 +7,20 @@ from typing import Any
 
 import msgspec
 import pytest
+from lab.runner.faults.flow import BlackHoleProof, ForgedSegmentProof, SentSegment
+from lab.runner.faults.link import LinkDownProof, MtuBlackHoleProof
+from lab.runner.faults.middlebox import EvictFlowProof, RebootProof
+from lab.runner.faults.server import (
+    DnsChangeProof,
+    DnsFailureProof,
+    ExpiredCertificateProof,
+    RevokedClientCertificateProof,
+    ServerCloseProof,
+    ServerFreezeProof,
+    ServerMuteProof,
+    ServerRestartProof,
+    ServerSlowProof,
+)
 
 from lab.judge.sentinel import Kept, expected
 from lab.model.endpoint import Endpoint
@@ -39,20 +53,6 @@ from lab.model.scenario import Cell, Server, Transport
 from lab.model.verdict import Cause, Verdict
 from lab.model.when import Event, When
 from lab.record.events import Held, Ignored, Query, ResponseSent, SentinelState, Unanswered
-from lab.runner.faults.flow import BlackHoleProof, ForgedSegmentProof, SentSegment
-from lab.runner.faults.link import LinkDownProof, MtuBlackHoleProof
-from lab.runner.faults.middlebox import EvictFlowProof, RebootProof
-from lab.runner.faults.server import (
-    DnsChangeProof,
-    DnsFailureProof,
-    ExpiredCertificateProof,
-    RevokedClientCertificateProof,
-    ServerCloseProof,
-    ServerFreezeProof,
-    ServerMuteProof,
-    ServerRestartProof,
-    ServerSlowProof,
-)
 from lab.units import Seconds
 from tests.records import (
     CLIENT,

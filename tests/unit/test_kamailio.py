@@ -14,11 +14,6 @@ from typing import Any, cast
 import pytest
 
 from lab.actors.channel import Channel, Message, Messages
-from lab.servers.kamailio import child, log
-from lab.servers.kamailio.clients import Asked, Clients
-from lab.servers.kamailio.config import Certificates, Wanted, render, render_tls
-from lab.servers.kamailio.flows import Flow, Flows
-from lab.servers.settings import Settings
 from lab.errors import HostNotCapable
 from lab.judge.verdict import why_unsupported
 from lab.loader.load import load
@@ -33,6 +28,11 @@ from lab.model.fault import (
 from lab.model.scenario import NotifyRoute, Software
 from lab.model.when import When
 from lab.record.events import Binding, ServerFlow, ServerSubscription
+from lab.servers.kamailio import child, log
+from lab.servers.kamailio.clients import Asked, Clients
+from lab.servers.kamailio.config import Certificates, Wanted, render, render_tls
+from lab.servers.kamailio.flows import Flow, Flows
+from lab.servers.settings import Settings
 from lab.units import Seconds
 
 ROOT = Path(__file__).parents[2]

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 import pytest
+from lab.runner.faults.middlebox import RebootProof
 
 from lab.judge.sentinel import Kept, doubt, expected, forgets, middleboxes_on_path, outcome_of
 from lab.model.endpoint import Endpoint
@@ -15,7 +16,6 @@ from lab.model.scenario import Cell, Client, Expectation, Server, Strategy, Tran
 from lab.model.topology import Topology
 from lab.model.when import When
 from lab.record.events import Mapping, SentinelState
-from lab.runner.faults.middlebox import RebootProof
 from lab.units import Seconds
 from tests.records import SENTINEL, Line, begins, evidence, say, sentinel
 

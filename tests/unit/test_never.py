@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lab.model.never import never
 
 from lab.errors import ScenarioError
 from lab.judge.verdict import why_unsupported
@@ -34,7 +35,6 @@ from lab.model.fault import (
     ServerRestart,
     ServerSlow,
 )
-from lab.model.never import never
 from lab.model.scenario import (
     Cell,
     Client,

@@ -13,10 +13,10 @@ from lab.errors import ScenarioError
 from lab.loader import catalogue
 from lab.loader.file import ScenarioFile
 from lab.loader.kinds import faults, mitigations
-from lab.reference.chapters import chapters
 from lab.model.middlebox import Middlebox
 from lab.model.rules import kebab
 from lab.model.scenario import Claim, Client, Expectation, Probe, Server
+from lab.reference.chapters import chapters
 from lab.reference.markdown import all_names, markdown
 
 ROOT = Path(__file__).parents[2]

@@ -7,13 +7,13 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
+from lab.report.junit import junit
+from lab.report.page import page
 
 from lab.errors import HostNotCapable, LabError
 from lab.model.outcome import CauseFound, Link, Outage, Outcome
 from lab.model.scenario import Cell, Claim, Scenario
 from lab.model.verdict import Cause, Verdict
-from lab.report.junit import junit
-from lab.report.page import page
 from tests.records import cell as a_cell
 from tests.records import judged
 

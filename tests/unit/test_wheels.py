@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from lab.clients.pjsip import wheels
+from lab.clients.pjsip.releases import DEFAULT, RELEASES
 from lab.errors import HostNotCapable
 from lab.mitigations import classes
-from lab.clients.pjsip.releases import DEFAULT, RELEASES
 
 PACKAGE = RELEASES["2.10"].package
 
