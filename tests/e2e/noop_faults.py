@@ -19,6 +19,7 @@ from lab.actors.sip_server.server import SipServer
 from lab.backends import netns
 from lab.network import apply, conntrack, evict, losses, move
 from lab.network.netlink import Netlink
+from lab.record.events import Obeyed
 from lab.runner import cell, crew
 from lab.runner.faults import flow, middlebox
 
@@ -55,7 +56,7 @@ def _obeys(do: str, **said: Any) -> Callable[..., None]:
 
     def obey(server: Any, manner: Any = None, **_: Any) -> None:
         told = {"mode": manner.mode, "by": manner.by} if manner is not None else said
-        server._channel.emit("obeyed", do=do, **told)
+        server._channel.emit(Obeyed(do=do, **told))
 
     return obey
 
