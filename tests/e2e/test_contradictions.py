@@ -10,7 +10,10 @@ import pytest
 from lab.judge.verdict import judge
 from lab.model.scenario import Cell
 from lab.model.verdict import Verdict
-from lab.runner import cell_file, record
+from lab.record import reader
+from lab.record.evidence import Evidence
+from lab.record.writer import FILE_NAME
+from lab.runner import cell_file
 from lab.units import Seconds
 from tests.e2e.together import Cells, Virtually
 
@@ -41,7 +44,7 @@ def cells(virtually: Virtually) -> dict[str, Path]:
 def verdict(folder: Path, **changes: object) -> tuple[Verdict, str]:
     """What a record shows of a cell that differs from the one that was run."""
     cell: Cell = dataclasses.replace(cell_file.read(folder), **changes)  # type: ignore[arg-type]
-    outcome = judge(cell, record.read(folder / record.FILE_NAME))
+    outcome = judge(Evidence(cell, reader.read(folder / FILE_NAME, cell)))
     return outcome.verdict, outcome.doubt
 
 

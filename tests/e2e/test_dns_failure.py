@@ -28,7 +28,7 @@ def test_dns_failure(virtually: Virtually) -> None:
     for how in ("silent", "servfail"):
         struck = f"reconnect,{how}-closed"
         fault, question = (seen.record(struck)[number - 1] for number in seen.cells[struck]["cause"]["evidence"])
-        assert (fault["fault"], fault["met"]) == ("DnsFailure", how)
+        assert (fault["fault"], fault["proof"]["met"]) == ("DnsFailure", how)
         assert (question["ev"], question["answer"]) == ("query", how)
         assert question == asked(struck)[0]
 

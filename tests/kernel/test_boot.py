@@ -131,7 +131,8 @@ def test_the_crew_keeps_time_still_between_cells(boot_guest: Boot) -> None:
     with boot_guest("serves") as guest:
         assert guest.receive(within_s=SOON_S) == {"ev": "up"}
         for number in range(2):
-            guest.send({"time": str(number)}, within_s=SOON_S)
+            request = {"job": "guest_entries:tell_time", "folder": str(number), "modules": []}
+            guest.send(request, within_s=SOON_S)
             times.append(cast("dict[str, float]", guest.receive(within_s=SOON_S))["t"])
             assert cast("dict[str, object]", guest.receive(within_s=SOON_S))["ev"] == "ended"
             threading.Event().wait(0.2)  # real time passing is what this is about

@@ -42,6 +42,7 @@ def _run(program: str, *, patience_s: float | None = None, cell: bool = False) -
             on_end=ended.set_result,
             patience_s=patience_s,
             hears_end=True,
+            job="nothing:nothing",
         )
         await world.start()
         if program is OBEDIENT:
