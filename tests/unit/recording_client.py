@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 from lab.mitigations.base import Answer, Setting, SocketOption, TransportState
+from lab.record.events import ClientEvent
 
 
 class Call:
@@ -46,7 +47,7 @@ class RecordingClient:
         self.random = Random(seed)
         self.t = 0.0
         self.done: list[str] = []
-        self.events: list[dict[str, Any]] = []
+        self.events: list[ClientEvent] = []
         self.options: dict[SocketOption, int] = {}
         self.account_changes: list[Callable[[Any], None]] = []
         self.probes: list[Probe] = []
@@ -144,8 +145,8 @@ class RecordingClient:
     def now(self) -> float:
         return self.t
 
-    def emit(self, ev: str, **fields: Any) -> None:
-        self.events.append({"ev": ev, **fields})
+    def emit(self, event: ClientEvent) -> None:
+        self.events.append(event)
 
     def change_crlf_interval(self, interval: float) -> None:
         self.settings["crlf"] = interval

@@ -7,29 +7,56 @@ from typing import Any
 
 import pytest
 
+from lab.judge.verdict import judge
+from lab.model.endpoint import Endpoint
 from lab.model.fault import BlackHole, LinkDown, ServerFreeze
 from lab.model.outcome import CauseFound, Outcome
 from lab.model.scenario import Cell
 from lab.model.when import When
+from lab.record.events import (
+    Aborted,
+    ClientSubscription,
+    KeepAlive,
+    Mapping,
+    OptionsAnswer,
+    Registration,
+    SentinelOutcome,
+    SentinelState,
+    Unanswered,
+)
 from lab.report.document import document
 from lab.report.explanation import explain
+from lab.runner.faults.flow import BlackHoleProof
+from lab.runner.faults.link import LinkDownProof
+from lab.runner.faults.server import ServerFreezeProof
 from lab.units import Seconds
-from tests.unit.test_judge import (
+from tests.records import (
     BEGUN,
+    CLIENT,
     CONFIRMED,
     END,
     INSIDE,
     OUTSIDE,
     REMOTE,
+    SERVER,
+    SUBSCRIPTION,
     Line,
+    attempt,
+    begins,
     call,
     cell,
+    changed,
+    evidence,
     flow_set_up,
     forgot,
+    frozen_probe,
     idle_timer,
     judged,
+    packet,
     probe,
+    say,
     sentinel,
+    server_flow,
 )
 
 AT = When(offset=50.0)
@@ -37,44 +64,36 @@ AT = When(offset=50.0)
 
 def unanswered(t: float, reason: str, *, flow: str | None = "f1") -> list[Line]:
     """A NOTIFY whose fate the server gives a reason for; only one that timed out was sent."""
-    said = {"who": "server", "ev": "probe", "probe": "p1", "kind": "notify", "flow": flow}
     if reason != "timeout":
-        return [{"t": t, **said, "state": "failed", "reason": reason}]
-    return [{"t": t, **said, "state": "sent"}, {"t": t + 5, **said, "state": "failed", "reason": reason}]
+        return [attempt(t, "failed", flow=flow, peer=OUTSIDE if flow else None, reason=reason)]
+    return [attempt(t, "sent", flow=flow), attempt(t + 5, "failed", flow=flow, reason=reason)]
 
 
 def server_closed(t: float, reason: str) -> Line:
-    return {"t": t, "who": "server", "ev": "flow", "id": "f1", "state": "closed", "peer": OUTSIDE, "reason": reason}
+    return server_flow(t, "closed", reason)
 
 
-def notify(t: float, link: str, *, target: str = OUTSIDE, payload: int = 700) -> Line:
-    return {"t": t, "who": "link", "ev": "packet", "link": link, "from": "server", "proto": "tcp", "src": REMOTE,
-            "dst": target, "bytes": payload + 52, "payload": payload, "flags": "PA", "seq": 1}  # fmt: skip
+def notify(t: float, link: str, *, target: Endpoint = OUTSIDE, payload: int = 700) -> Line:
+    return packet(t, link, SERVER, REMOTE, target, size=payload + 52, payload=payload)
 
 
-def began(fault: str, t: float, **proof: Any) -> Line:
-    return {"t": t, "who": "runner", "ev": "fault", "n": 0, "fault": fault, **proof}
-
-
-def over(fault: str, t: float) -> Line:
-    return {"t": t, "who": "runner", "ev": "fault-over", "n": 0, "fault": fault}
-
-
-def told(*lines: Line, subject: Cell | None = None, met: str = "delivered") -> tuple[list[str], list[list[Line]]]:
-    """The sentences of the chain, and the lines each points at."""
-    record = sorted([*flow_set_up(), *sentinel(met), *lines, END], key=lambda line: float(line["t"]))
-    outcome = judged(subject or cell(), *record)
+def told(
+    *lines: Line, subject: Cell | None = None, met: SentinelState = "delivered"
+) -> tuple[list[str], list[list[Line]]]:
+    """The sentences of the chain, and the entries each points at."""
+    seen = evidence(subject or cell(), *flow_set_up(), *sentinel(met), *lines, END)
+    outcome = judge(seen)
     assert outcome.cause is not None, outcome.doubt
     times = [link.at_s for link in outcome.cause.chain]
     assert times == sorted(times)
-    shown = [[record[number - 1] for number in link.evidence] for link in outcome.cause.chain]
+    shown = [[replace(seen.entries[line - 1], line=0) for line in link.evidence] for link in outcome.cause.chain]
     return [link.text for link in outcome.cause.chain], shown
 
 
 def test_idle_timer_to_a_probe_without_a_flow() -> None:
     """The client closes, the server sees it, and has nothing left to send on; the mapping's end says nothing new."""
     closed, seen, lost = idle_timer(33.0), server_closed(33.1, "close-notify"), unanswered(45, "flow-gone")
-    ended = {**forgot(43.0), "tcp_state": "CLOSE"}
+    ended = changed(forgot(43.0), tcp_state="CLOSE")
     texts, shown = told(closed, seen, ended, *lost)
     assert texts == [
         "client idle timer closed the transport at 33.0 s",
@@ -98,17 +117,18 @@ def test_forgotten_mapping_to_packets_that_went_nowhere() -> None:
     assert texts[0].startswith("middlebox home-nat forgot the flow at 60.0 s")
     how_far = "2 packets with data left the server, none got beyond link core"
     assert texts[1:] == [f"NOTIFY p1 at 100.0 s was not answered by 105.0 s: {how_far}"]
-    assert [(line["who"], line.get("state")) for line in shown[0]] == [  # and what it then does, as the sentinel met it
-        ("middlebox", "destroyed"),
-        ("sentinel", "silent"),
-        ("sentinel", "silent"),
+    # and what it then does, as the sentinel met it
+    assert [(type(entry.event), entry.event.state) for entry in shown[0]] == [
+        (Mapping, "destroyed"),
+        (SentinelOutcome, "silent"),
+        (SentinelOutcome, "silent"),
     ]
-    assert sorted(line["t"] for line in shown[1]) == [100.0, 100.0, 100.2, 105.0]
+    assert sorted(entry.t for entry in shown[1]) == [100.0, 100.0, 100.2, 105.0]
 
 
 def test_packets_that_reached_a_client_that_died() -> None:
     """A client that is gone gets its packets all the same."""
-    died = {"t": 50.0, "who": "client", "ev": "aborted", "how": "SIGABRT", "last": "double dec_ref"}
+    died = say(50.0, CLIENT, Aborted(how="SIGABRT", last="double dec_ref"))
     packets = [notify(100.1, "core"), notify(100.1, "lan", target=INSIDE)]
     texts, _ = told(died, *unanswered(100, "timeout"), *packets)
     assert texts[-1].endswith("1 packet with data left the server, 1 reached the client's link lan")
@@ -122,20 +142,22 @@ def test_probe_of_which_nothing_was_seen() -> None:
 
 def test_link_that_was_down_while_the_subscription_was_due() -> None:
     """Between fault and probe: what the client tried, what the server gave up, and that the link came back."""
-    subject = replace(cell(), faults=(LinkDown(at=AT, link="lan", lasts=Seconds(40)),))
+    fault = LinkDown(at=AT, link="lan", lasts=Seconds(40))
+    subject = replace(cell(), faults=(fault,))
+    failed = KeepAlive(kind="options", state="failed", flow="f1", code=None, reason="timeout")
+    ping = KeepAlive(kind="options", state="sent", flow="f1", code=None, reason="")
     lines = [
-        began("LinkDown", 50, rules=2),
+        *begins(fault, LinkDownProof(link="lan", rules=2, lasts=40.0), until=90.0),
         notify(55.0, "lan", target=INSIDE),
-        {"t": 60.0, "who": "client", "ev": "options-answer", "code": 408, "n": 1},
-        {"t": 65.0, "who": "client", "ev": "options-answer", "code": 408, "n": 2},
-        {"t": 40.0, "who": "client", "ev": "options-answer", "code": 503, "n": 0},  # before the fault
-        {"t": 70.0, "who": "server", "ev": "subscription", "id": "s1", "state": "expired", "flow": "f1", "expires": 0},
-        {"t": 80.0, "who": "client", "ev": "subscription", "state": "terminated", "code": 408, "reason": ""},
-        {"t": 85.0, "who": "client", "ev": "unanswered", "id": "tp1", "within": 10},
-        over("LinkDown", 90),
-        {"t": 87.0, "who": "server", "ev": "keep-alive", "kind": "options", "state": "failed", "reason": "timeout"},
-        {"t": 88.0, "who": "server", "ev": "keep-alive", "kind": "options", "state": "sent", "reason": ""},
-        {"t": 101.0, "who": "client", "ev": "registration", "code": 503},  # after the probe
+        say(60.0, CLIENT, OptionsAnswer(code=408, n=1)),
+        say(65.0, CLIENT, OptionsAnswer(code=408, n=2)),
+        say(40.0, CLIENT, OptionsAnswer(code=503, n=0)),  # before the fault
+        changed(SUBSCRIPTION, t=70.0, state="expired", expires=0),
+        say(80.0, CLIENT, ClientSubscription(state="terminated", code=408, reason="")),
+        say(85.0, CLIENT, Unanswered(id="tp1", patience=10.0)),
+        say(87.0, SERVER, failed),
+        say(88.0, SERVER, ping),
+        say(101.0, CLIENT, Registration(code=503)),  # after the probe
     ]
     texts, _ = told(*lines, *unanswered(100, "no-subscription", flow=None), subject=subject, met="silent")
     assert texts == [
@@ -152,17 +174,20 @@ def test_link_that_was_down_while_the_subscription_was_due() -> None:
 
 def test_fault_without_duration_is_not_over() -> None:
     """What ends at once needs no second mention."""
-    subject = replace(cell(), faults=(BlackHole(at=AT, node="home-nat"),))
-    lines = [began("BlackHole", 50, rules=4, flow="f1"), notify(50.05, "core"), over("BlackHole", 50.1)]
+    fault = BlackHole(at=AT, node="home-nat")
+    subject = replace(cell(), faults=(fault,))
+    proof = BlackHoleProof(node="home-nat", flow="f1", direction="both", rules=4, wanted=4)
+    lines = [*begins(fault, proof, until=50.1), notify(50.05, "core")]
     texts, _ = told(*lines, *unanswered(100, "timeout"), subject=subject)
     assert len(texts) == 2
 
 
 def test_frozen_server_never_sent() -> None:
     """The runner speaks for a server that stands still."""
-    subject = replace(cell(), faults=(ServerFreeze(at=AT, lasts=Seconds(55)),))
-    lost = {"t": 100.0, "who": "runner", "ev": "probe", "probe": "p1", "state": "failed", "reason": "server-frozen"}
-    texts, shown = told(began("ServerFreeze", 50, stopped=True), over("ServerFreeze", 105), lost, subject=subject)
+    fault = ServerFreeze(at=AT, lasts=Seconds(55))
+    lost = frozen_probe(100.0)
+    frozen = begins(fault, ServerFreezeProof(stopped=True), until=105.0)
+    texts, shown = told(*frozen, lost, subject=replace(cell(), faults=(fault,)))
     assert texts == ["the server froze at 50.0 s", "NOTIFY p1 at 100.0 s was not sent: the server stood still"]
     assert shown[1] == [lost]
 
@@ -170,9 +195,9 @@ def test_frozen_server_never_sent() -> None:
 @pytest.mark.parametrize("confirmed", [True, False])
 def test_call(confirmed: bool) -> None:
     """Of a call its last request is the symptom, unless the client never saw it begin."""
-    fate = call(*BEGUN, ("ending", 80.0), ("failed" if confirmed else "answered", 80.2))
-    fate[-1]["reason"] = "Broken pipe"
-    texts, _ = told(idle_timer(75), *fate, CONFIRMED if confirmed else {**CONFIRMED, "state": "connecting"})
+    *steps, last = call(*BEGUN, ("ending", 80.0), ("failed" if confirmed else "answered", 80.2))
+    fate = [*steps, changed(last, reason="Broken pipe")]
+    texts, _ = told(idle_timer(75), *fate, CONFIRMED if confirmed else changed(CONFIRMED, state="connecting"))
     assert texts[-1] == (
         "BYE p1 at 80.0 s failed: Broken pipe"
         if confirmed
@@ -182,8 +207,7 @@ def test_call(confirmed: bool) -> None:
 
 def test_probe_that_was_refused() -> None:
     """A client that has forgotten its subscription says so."""
-    refused = {"who": "server", "ev": "probe", "probe": "p1", "kind": "notify", "flow": "f1", "state": "answered"}
-    texts, _ = told(idle_timer(33), {**unanswered(100, "timeout")[0]}, {"t": 100.1, **refused, "code": 481})
+    texts, _ = told(idle_timer(33), attempt(100, "sent"), attempt(100.1, "answered", code=481))
     assert texts[-1] == "NOTIFY p1 at 100.0 s was refused: 481"
 
 

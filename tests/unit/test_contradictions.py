@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
+from lab.model.endpoint import Endpoint
 from lab.model.fault import BlackHole, ClientMove, LinkDown, ServerFreeze, ServerRestart
 from lab.model.impairment import Impairment
 from lab.model.middlebox import Middlebox, RefreshDirection, RefreshingSegments, SipAlg
@@ -14,28 +16,46 @@ from lab.model.outcome import Outcome
 from lab.model.scenario import Cell, Expectation, NotifyRoute, Probe, ProbeKind, Server, Transport
 from lab.model.verdict import Verdict
 from lab.model.when import When
+from lab.record.events import Packet, Request, SentinelState
+from lab.runner.faults.effect import Proof
+from lab.runner.faults.flow import BlackHoleProof
+from lab.runner.faults.link import LinkDownProof
+from lab.runner.faults.server import ServerFreezeProof, ServerRestartProof
 from lab.units import Percent, Seconds
-from tests.unit.test_harm import packet
-from tests.unit.test_judge import (
+from tests.records import (
+    BOX as HOME_NAT,
+)
+from tests.records import (
     END,
     INSIDE,
+    MOVED,
+    OUTSIDE,
+    SERVER,
     Line,
+    begins,
     call,
     cell,
+    changed,
     exchanged,
     flow_set_up,
     idle_timer,
     judged,
+    of_flow,
     probe,
+    say,
     sentinel,
+    with_fault,
 )
-from tests.unit.test_judge_faults import MOVED, begins, with_fault
 
 AT = When(offset=50.0)
 FREEZE, LONG = ServerFreeze(at=AT, lasts=Seconds(10)), Seconds(70)
 
 
-def outcome(subject: Cell, *lines: Line, met: str = "delivered") -> Outcome:
+def freezes(fault: ServerFreeze = FREEZE, *, t: float = 50.0, until: float) -> list[Line]:
+    return begins(fault, ServerFreezeProof(stopped=True), t=t, until=until)
+
+
+def outcome(subject: Cell, *lines: Line, met: SentinelState = "delivered") -> Outcome:
     return judged(subject, *flow_set_up(), *sentinel(met), *lines, END)
 
 
@@ -76,7 +96,7 @@ def test_a_probe_that_had_to_connect_first() -> None:
 def test_an_answer_that_came_too_late(after: float, verdict: str) -> None:
     """What the server takes for an answer in time must have come in time."""
     *sent, answered = probe(1, 100, answered=True)
-    found = outcome(cell(), *sent, {**answered, "t": 100 + after})
+    found = outcome(cell(), *sent, changed(answered, t=100 + after))
     assert found.verdict.value == verdict
     assert not found.doubt or found.doubt == f"probe p1 counts as answered after {after} s, not within 5 s"
 
@@ -85,8 +105,8 @@ def test_an_answer_that_a_frozen_server_reads_later() -> None:
     """It was there in time, and waited for the server."""
     subject = replace(cell(), faults=(replace(FREEZE, at=When(offset=100.0)),))
     *sent, answered = probe(1, 100, answered=True)
-    frozen = begins(FREEZE, t=100.05, until=109, stopped=True)
-    assert outcome(subject, *sent, *frozen, {**answered, "t": 109.1}).verdict is Verdict.PASS
+    frozen = freezes(t=100.05, until=109)
+    assert outcome(subject, *sent, *frozen, changed(answered, t=109.1)).verdict is Verdict.PASS
 
 
 @pytest.mark.parametrize(("ended", "verdict"), [(80.0, "pass"), (79.5, "inconclusive")])
@@ -102,15 +122,19 @@ def test_a_call_that_was_not_held(ended: float, verdict: str) -> None:
 def test_an_answer_that_the_wire_does_not_know(way: str, said: str) -> None:
     """Whether a probe was answered is the server's word, and the client's link must bear it out, both ways."""
     lines = probe(1, 100, answered=True)
-    unseen = [line for line in lines if line.get("from") != way]
+
+    def by(line: Line) -> bool:
+        return isinstance(line.event, Packet) and line.event.from_ == way
+
+    unseen = [line for line in lines if not by(line)]
     found = outcome(cell(), *unseen)
     assert (found.verdict, found.doubt) == (
         Verdict.INCONCLUSIVE,
         f"probe p1 counts as answered at 100.1 s, and {said}",
     )
-    bare = [{**line, "payload": 0} if line.get("from") == way else line for line in lines]  # an acknowledgement
+    bare = [changed(line, payload=0) if by(line) else line for line in lines]  # an acknowledgement
     assert outcome(cell(), *bare).verdict is Verdict.INCONCLUSIVE
-    early = [{**line, "t": 99.0} if line.get("from") == way else line for line in lines]
+    early = [changed(line, t=99.0) if by(line) else line for line in lines]
     assert outcome(cell(), *early).verdict is Verdict.INCONCLUSIVE
 
 
@@ -120,7 +144,7 @@ def test_an_answer_that_the_wire_does_not_know(way: str, said: str) -> None:
 @pytest.mark.parametrize(("t", "verdict"), [(50.0, "pass"), (51.9, "pass"), (52.1, "inconclusive")])
 def test_a_fault_at_another_time(t: float, verdict: str) -> None:
     """It is another fault."""
-    found = outcome(with_fault(FREEZE), *begins(FREEZE, t=t, until=60, stopped=True), *probe(1, 100, answered=True))
+    found = outcome(with_fault(FREEZE), *freezes(t=t, until=60), *probe(1, 100, answered=True))
     assert found.verdict.value == verdict
     assert not found.doubt or found.doubt == "fault 1 (ServerFreeze) came at 52.1 s, not at 50 s"
 
@@ -131,42 +155,43 @@ def test_a_fault_at_another_time(t: float, verdict: str) -> None:
 def test_a_fault_of_another_length(until: float, verdict: str) -> None:
     """So is one that was over too soon or too late, but for the end of the run, which ends all."""
     answered = probe(1, 100, answered=True)
-    found = outcome(with_fault(FREEZE), *begins(FREEZE, until=until, stopped=True), *answered)
+    found = outcome(with_fault(FREEZE), *freezes(until=until), *answered)
     assert found.verdict.value == verdict
     assert not found.doubt or found.doubt == f"fault 1 (ServerFreeze) was over after {until - 50:.1f} s, not 10 s"
     long = replace(FREEZE, lasts=Seconds(600))
     early = Probe(at=Seconds(40))
     subject = replace(with_fault(long), probes=(early,))
-    whole = begins(long, until=110, stopped=True)
+    whole = freezes(long, until=110)
     assert outcome(subject, *whole, *probe(1, 40, answered=True)).verdict is Verdict.PASS
 
 
 DOWN, HOLE = LinkDown(at=AT, link="lan", lasts=LONG), BlackHole(at=AT, node="home-nat")
-IMPOSSIBLE: list[tuple[Any, dict[str, Any]]] = [
-    (DOWN, {"rules": 2}),
-    (replace(DOWN, link="core"), {"rules": 2}),
-    (HOLE, {"rules": 4, "flow": "f1", "wanted": 4}),
-    (ServerRestart(at=AT, down=LONG), {"listening": []}),
-    (ServerFreeze(at=AT, lasts=LONG), {"stopped": True}),
+HOLED = BlackHoleProof(node="home-nat", flow="f1", direction="both", rules=4, wanted=4)
+IMPOSSIBLE: list[tuple[Any, Proof]] = [
+    (DOWN, LinkDownProof(link="lan", rules=2, lasts=70.0)),
+    (replace(DOWN, link="core"), LinkDownProof(link="core", rules=2, lasts=70.0)),
+    (HOLE, HOLED),
+    (ServerRestart(at=AT, down=LONG), ServerRestartProof(listening=(), keeps_state=False)),
+    (ServerFreeze(at=AT, lasts=LONG), ServerFreezeProof(stopped=True)),
 ]
 
 
 @pytest.mark.parametrize(("fault", "proof"), IMPOSSIBLE, ids=lambda each: getattr(each, "link", type(each).__name__))
-def test_a_probe_that_was_answered_in_the_midst_of_it(fault: Any, proof: dict[str, Any]) -> None:
+def test_a_probe_that_was_answered_in_the_midst_of_it(fault: Any, proof: Proof) -> None:
     """Whatever the fault's own proof says, it was not there; once it is over, there is nothing wrong with it."""
-    met = "silent" if isinstance(fault, LinkDown) else "delivered"
+    met: SentinelState = "silent" if isinstance(fault, LinkDown) else "delivered"
     answered = probe(1, 100, answered=True)
-    found = outcome(with_fault(fault), *begins(fault, until=110, **proof), *answered, met=met)
+    found = outcome(with_fault(fault), *begins(fault, proof, until=110), *answered, met=met)
     assert found.verdict is Verdict.INCONCLUSIVE
     assert found.doubt == f"probe p1 was answered at 100.1 s, in the midst of {type(fault).__name__}"
-    before = begins(fault, until=99, **proof)
+    before = begins(fault, proof, until=99)
     length = {"down": Seconds(49)} if isinstance(fault, ServerRestart) else {"lasts": Seconds(49)}
     assert outcome(with_fault(replace(fault, **length)), *before, *answered, met=met).verdict is Verdict.PASS
 
 
 def test_a_hole_in_another_flow() -> None:
     """It may let the probe's pass."""
-    lines = begins(HOLE, until=109, rules=4, flow="f0", wanted=4)
+    lines = begins(HOLE, msgspec.structs.replace(HOLED, flow="f0"), until=109)
     assert outcome(with_fault(HOLE), *lines, *probe(1, 100, answered=True)).verdict is Verdict.PASS
 
 
@@ -176,9 +201,9 @@ def test_a_fault_before_which_a_probe_was_lost_that_may_be_lost() -> None:
     half = Expectation(delivered=Percent(50))
     subject = replace(cell(probes=(40.0, 100.0)), faults=(fault,), expect=half)
     lost = [*probe(1, 40, answered=False), idle_timer(33)]
-    without = begins(fault, until=52, rules=0)
+    without = begins(fault, LinkDownProof(link="lan", rules=0, lasts=2.0), until=52)
     assert outcome(subject, *lost, *without, *probe(2, 100, answered=True)).verdict is Verdict.INCONCLUSIVE
-    proved = begins(fault, until=52, rules=2)
+    proved = begins(fault, LinkDownProof(link="lan", rules=2, lasts=2.0), until=52)
     assert outcome(subject, *lost, *proved, *probe(2, 100, answered=True)).verdict is Verdict.PASS
     assert (
         outcome(subject, *lost, *without, *probe(2, 100, answered=False)).verdict is Verdict.FAIL
@@ -197,11 +222,11 @@ def behind(box: Middlebox, *, transport: Transport = Transport.TLS, **changes: A
 
 def passing(*times: float, proto: str = "tcp", payload: int = 700) -> list[Line]:
     """What the middlebox sends on: outwards at each time but the last, when it lets something in."""
-    about = {"from": "home-nat", "proto": proto, "payload": payload}
+    about = {"from_": HOME_NAT, "proto": proto, "payload": payload}
     *outwards, inwards = times
     return [
-        *(packet(t, "core", "client", **about) for t in outwards),
-        packet(inwards, "lan", "server", **about),
+        *(of_flow(t, "core", "client", **about) for t in outwards),
+        of_flow(inwards, "lan", "server", **about),
     ]
 
 
@@ -212,11 +237,11 @@ def passing(*times: float, proto: str = "tcp", payload: int = 700) -> list[Line]
 def test_a_mapping_that_outlives_its_timer(transport: Transport, box: Middlebox, proto: str) -> None:
     """The sentinel's flows are TCP, and others; what the middlebox does to the probe's own is looked at, too."""
     subject, answered = behind(box, transport=transport), probe(1, 100, answered=True)
-    found = outcome(subject, *passing(30, 100, proto=proto), *answered, met="silent" if proto == "tcp" else "delivered")
+    met: SentinelState = "silent" if proto == "tcp" else "delivered"
+    found = outcome(subject, *passing(30, 100, proto=proto), *answered, met=met)
     assert found.verdict is Verdict.INCONCLUSIVE
     assert found.doubt == "middlebox home-nat let a packet in after 70.0 s of silence, its timer is 60 s"
     for times in ((30, 60, 100), (45, 100), (38.1, 100)):
-        met = "silent" if proto == "tcp" else "delivered"
         assert outcome(subject, *passing(*times, proto=proto), *answered, met=met).verdict is Verdict.PASS
 
 
@@ -233,22 +258,36 @@ def test_what_does_not_refresh() -> None:
     assert outcome(behind(outbound), *inwards, *answered, met="silent").verdict is Verdict.INCONCLUSIVE
 
 
+def _elsewhere(line: Line) -> Line:
+    """The same on another flow than the one that is looked at."""
+    if not isinstance(line.event, Packet):
+        return line
+    src, dst = (Endpoint("10.0.0.2", 40009) if end == INSIDE else end for end in (line.event.src, line.event.dst))
+    return changed(line, src=src, dst=dst)
+
+
 def test_what_says_nothing_of_a_timer() -> None:
     """Ends of connections, other endpoints, boxes without a timer or with an ALG, and time under way on a slow link."""
-    elsewhere = {INSIDE: "10.0.0.2:40009"}  # the probe takes another flow than the one that is looked at
-    answered = [
-        {**line, **{end: elsewhere.get(line[end], line[end]) for end in ("src", "dst") if end in line}}
-        for line in probe(1, 100, answered=True)
-    ]
+    answered = [_elsewhere(line) for line in probe(1, 100, answered=True)]
     out, into = passing(30, 100)
-    for other in ({**into, "flags": "RA"}, {**into, "flags": "F"}, {**into, "dst": "10.0.0.2:5555"}):
+    stranger = Endpoint("10.0.0.2", 5555)
+    for other in (changed(into, flags="RA"), changed(into, flags="F"), changed(into, dst=stranger)):
         assert outcome(behind(BOX), out, other, *answered, met="silent").verdict is Verdict.PASS
     never = replace(BOX, established_idle_timeout=None)
     assert outcome(behind(never), out, into, *answered).verdict is Verdict.PASS
     alg = replace(UDP_BOX, sip_alg=(SipAlg.UDP,))
     udp = passing(30, 100, proto="udp")
-    changed = {"t": -0.1, "who": "server", "ev": "request", "method": "SUBSCRIBE", "via": "203.0.113.1:40001"}
-    assert outcome(behind(alg, transport=Transport.UDP), *udp, changed, *answered).verdict is Verdict.PASS
+    request = Request(
+        method="SUBSCRIBE",
+        flow="f1",
+        peer=OUTSIDE,
+        call_id="c1",
+        cseq=1,
+        via=str(OUTSIDE),
+        contact=str(OUTSIDE),
+    )
+    rewritten = say(-0.1, SERVER, request)
+    assert outcome(behind(alg, transport=Transport.UDP), *udp, rewritten, *answered).verdict is Verdict.PASS
     slow = (Impairment(from_="home-nat", to="client", one_way_delay=Seconds(9)),)
     assert outcome(behind(BOX, impairments=slow), out, into, *answered, met="silent").verdict is Verdict.PASS
 
@@ -256,6 +295,6 @@ def test_what_says_nothing_of_a_timer() -> None:
 def test_a_client_that_moved_is_no_contradiction() -> None:
     """The hole is on the way it has left."""
     subject = replace(cell(), faults=(ClientMove(at=AT), replace(HOLE, at=When(offset=40.0))))
-    hole = [{**line, "n": 1} for line in begins(HOLE, t=40, until=109, rules=4, flow="f1", wanted=4)]
-    found = outcome(subject, *begins(ClientMove(at=AT), **MOVED), *hole, *probe(1, 100, answered=True), met="silent")
+    hole = begins(HOLE, HOLED, t=40, until=109, number=1)
+    found = outcome(subject, *begins(ClientMove(at=AT), MOVED), *hole, *probe(1, 100, answered=True), met="silent")
     assert (found.verdict, found.doubt) == (Verdict.PASS, "")

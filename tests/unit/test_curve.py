@@ -16,7 +16,7 @@ from lab.model.verdict import Cause, Verdict
 from lab.model.when import Event, When
 from lab.report import curve
 from lab.units import Seconds
-from tests.unit.test_judge import END, cell, flow_set_up, idle_timer, judged, probe, sentinel
+from tests.records import END, cell, flow_set_up, idle_timer, judged, probe, sentinel
 
 
 @pytest.mark.parametrize(

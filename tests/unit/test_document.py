@@ -10,7 +10,7 @@ from lab.model.outcome import Outcome
 from lab.model.scenario import Cell, Claim, Strategy
 from lab.model.verdict import Verdict
 from lab.report.document import warnings
-from tests.unit.test_judge import END, cell, flow_set_up, judged, probe, sentinel
+from tests.records import END, cell, flow_set_up, judged, probe, sentinel
 
 
 def judged_as(strategy: str, *, answered: bool) -> tuple[Cell, Outcome]:

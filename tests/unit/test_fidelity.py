@@ -5,7 +5,7 @@ from __future__ import annotations
 from lab.cli.fidelity import Place, Seen, Way, _compare, _sentences
 from lab.judge.moments import Moment
 from lab.model.scenario import Software
-from tests.unit.test_judge import cell
+from tests.records import cell
 
 REAL, VIRTUAL, OTHER = (
     Way(Place.REAL, Software.SCRIPTED),

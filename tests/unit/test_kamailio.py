@@ -9,11 +9,11 @@ import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from lab.actors.channel import Channel, Lines
+from lab.actors.channel import Channel, Message, Messages
 from lab.actors.kamailio import child, log
 from lab.actors.kamailio.clients import Asked, Clients
 from lab.actors.kamailio.config import Certificates, Wanted, render, render_tls
@@ -22,6 +22,7 @@ from lab.actors.sip_server.settings import Settings
 from lab.errors import HostNotCapable
 from lab.judge.verdict import why_unsupported
 from lab.loader.load import load
+from lab.model.endpoint import Endpoint
 from lab.model.fault import (
     ExpiredCertificate,
     ServerClose,
@@ -31,6 +32,7 @@ from lab.model.fault import (
 )
 from lab.model.scenario import NotifyRoute, Software
 from lab.model.when import When
+from lab.record.events import Binding, ServerFlow, ServerSubscription
 from lab.units import Seconds
 
 ROOT = Path(__file__).parents[2]
@@ -178,17 +180,26 @@ def test_a_handshake_that_fails_is_told_with_its_reason_and_whose_it_was() -> No
     assert handshakes.read(end("6(17)", own)) is None  # it has been told
 
 
+PEER = Endpoint("198.51.100.2", 40000)
+
+
 class Heard:
     """What went into a channel."""
 
     def __init__(self) -> None:
         self._ours, theirs = socket.socketpair()
         self._ours.settimeout(0)
-        self._lines = Lines()
+        self._messages = Messages()
         self.channel = Channel(theirs)
 
-    def events(self) -> list[dict[str, Any]]:
-        return self._lines.feed(self._ours.recv(1 << 16))
+    def messages(self) -> list[Message]:
+        return self._messages.feed(self._ours.recv(1 << 16))
+
+    def flows(self) -> list[ServerFlow]:
+        """The events, which are all of flows."""
+        events = [message.event for message in self.messages()]
+        assert all(isinstance(event, ServerFlow) for event in events)
+        return cast("list[ServerFlow]", events)
 
     def close(self) -> None:
         self._ours.close()
@@ -207,21 +218,23 @@ def test_a_flow_is_told_once(heard: Heard) -> None:
     flows = Flows(heard.channel, ended.append)
     first = flows.seen("tls:198.51.100.2:40000/203.0.113.10:5061", 1, at=1.0)
     assert flows.seen("tls:198.51.100.2:40000/203.0.113.10:5061", 1, at=2.0) == first
-    assert [event["state"] for event in heard.events()] == ["accepted", "secured"]
+    assert [event.state for event in heard.flows()] == ["accepted", "secured"]
     flows.ended("tls:198.51.100.2:40000/203.0.113.10:5061", "reset", "Connection reset by peer", at=3.0)
     flows.ended("tcp:198.51.100.2:9/203.0.113.10:5061", "closed", "fin", at=3.0)  # never seen
-    assert [(event["id"], event["state"], event["at"]) for event in heard.events()] == [("f1", "reset", 3.0)]
+    ((at, event),) = heard.messages()
+    assert isinstance(event, ServerFlow)
+    assert (event.id, event.state, at) == ("f1", "reset", 3.0)
     assert ended == [first]
 
 
 def test_a_handshake_that_fails_is_a_flow_that_never_was(heard: Heard) -> None:
     flows = Flows(heard.channel, lambda flow: None)
     flows.refused("tls:198.51.100.2:40000/203.0.113.10:5061", "certificate verify failed")
-    told = [(event["id"], event["state"], event["reason"]) for event in heard.events()]
+    told = [(event.id, event.state, event.reason) for event in heard.flows()]
     assert told == [("f1", "accepted", ""), ("f1", "failed", "certificate verify failed")]
-    assert flows.find("tls", "198.51.100.2:40000") is None
+    assert flows.find("tls", PEER) is None
     flows.seen("tls:198.51.100.2:40001/203.0.113.10:5061", 2, at=1.0, subject="alice")
-    assert [(event["id"], event.get("subject")) for event in heard.events()] == [("f2", None), ("f2", "alice")]
+    assert [(event.id, event.subject) for event in heard.flows()] == [("f2", ""), ("f2", "alice")]
 
 
 def test_the_same_peer_at_another_address_is_another_flow(heard: Heard) -> None:
@@ -229,9 +242,9 @@ def test_the_same_peer_at_another_address_is_another_flow(heard: Heard) -> None:
     flows = Flows(heard.channel, lambda flow: None)
     for own in ("203.0.113.10:5060", "203.0.113.20:5060"):
         flows.seen(f"udp:198.51.100.2:40000/{own}", 0, at=1.0)
-    told = [(event["id"], event["own"]) for event in heard.events()]
-    assert told == [("f1", "203.0.113.10:5060"), ("f2", "203.0.113.20:5060")]
-    newest = flows.find("udp", "198.51.100.2:40000")
+    told = [(event.id, event.own) for event in heard.flows()]
+    assert told == [("f1", Endpoint("203.0.113.10", 5060)), ("f2", Endpoint("203.0.113.20", 5060))]
+    newest = flows.find("udp", PEER)
     assert newest is not None
     assert newest.id == "f2"
 
@@ -240,13 +253,13 @@ def test_the_same_port_again_is_another_flow(heard: Heard) -> None:
     flows = Flows(heard.channel, lambda flow: None)
     flows.seen("tcp:198.51.100.2:40000/203.0.113.10:5061", 1, at=1.0)
     assert flows.seen("tcp:198.51.100.2:40000/203.0.113.10:5061", 2, at=2.0).id == "f2"
-    assert [(event["id"], event["state"]) for event in heard.events()] == [
+    assert [(event.id, event.state) for event in heard.flows()] == [
         ("f1", "accepted"), ("f1", "closed"), ("f2", "accepted"),
     ]  # fmt: skip
 
 
 def asked(**changes: Any) -> Asked:
-    usual = Asked("f1", "tls", "198.51.100.2:40000", "call", "sip:alice@x", "<sip:alice@10.0.0.2;ob>", "600", 5.0)
+    usual = Asked("f1", "tls", PEER, "call", "sip:alice@x", "<sip:alice@10.0.0.2;ob>", "600", 5.0)
     return usual._replace(**changes)
 
 
@@ -264,8 +277,12 @@ def test_a_subscription_from_its_beginning_to_its_end(heard: Heard) -> None:
     assert clients.flows() == {"f2"}
     clients.subscribed(asked(expires="0"), 0, at=70.0)
     clients.unsubscribed("call", "expired", at=80.0)  # it has ended already
-    told = [(event["id"], event["state"], event["expires"], event["flow"]) for event in heard.events()]
-    assert told == [("s1", "active", 60, "f1"), ("s1", "refreshed", 60, "f2"), ("s1", "terminated", 0, "f1")]
+    contact = "sip:alice@10.0.0.2;ob"
+    assert [message.event for message in heard.messages()] == [
+        ServerSubscription(id="s1", state="active", expires=60, flow="f1", contact=contact),
+        ServerSubscription(id="s1", state="refreshed", expires=60, flow="f2", contact=contact),
+        ServerSubscription(id="s1", state="terminated", expires=0, flow="f1", contact=contact),
+    ]
     assert clients.newest_subscription() is None
     assert len(changes) == 3
 
@@ -280,7 +297,8 @@ def test_a_device_is_one_binding_with_outbound_only(
     device = ';reg-id=1;+sip.instance="<urn:uuid:1>"'
     clients.registered(asked(contact=f"<sip:alice@10.0.0.2:1>{device}"))
     clients.registered(asked(contact=f"<sip:alice@10.0.0.2:2>{device}", flow="f2"))
-    assert [event["state"] for event in heard.events()] == states
+    events = [message.event for message in heard.messages()]
+    assert [event.state for event in events if isinstance(event, Binding)] == states
     target = clients.target()
     assert target is not None
     assert target.flow == "f2"

@@ -8,23 +8,44 @@ from ipaddress import IPv4Interface
 import pytest
 
 from lab.judge.radio import INACTIVITY_S, radio
+from lab.model.endpoint import Endpoint
 from lab.model.outcome import Metrics, Repair
 from lab.model.topology import Link, Node, Role
-from tests.unit.test_judge import (
+from lab.record.entry import Entry
+from lab.record.events import (
+    Binding,
+    BindingState,
+    ClientTransport,
+    Event,
+    FlowState,
+    KeepAlive,
+    OptionsAnswer,
+    Registration,
+    ServerSubscription,
+    TransportState,
+    Unanswered,
+)
+from tests.records import (
+    BOX,
+    CLIENT,
+    CONNECTED,
     END,
     HOME,
-    INSIDE,
-    OUTSIDE,
-    REMOTE,
+    MAPPED,
+    SERVER,
+    SUBSCRIPTION,
     Line,
     cell,
+    changed,
     flow_set_up,
     forgot,
     idle_timer,
     judged,
-    packet,
+    on_lan,
     probe,
+    say,
     sentinel,
+    server_flow,
 )
 
 
@@ -34,20 +55,22 @@ def measured(*lines: Line, answered: bool = False, at: float = 100.0) -> Metrics
     return judged(cell(), *flow_set_up(), *sentinel("delivered"), *probes, *lines, END).metrics
 
 
-def server(t: float, ev: str, **fields: object) -> Line:
-    return {"t": t, "who": "server", "ev": ev, **fields}
+def client(t: float, event: Event) -> Line:
+    return say(t, CLIENT, event)
 
 
-def client(t: float, ev: str, **fields: object) -> Line:
-    return {"t": t, "who": "client", "ev": ev, **fields}
+def subscription(
+    t: float, state: BindingState, *, flow: str = "f1", expires: int = 600, name: str = "s1"
+) -> Entry[ServerSubscription]:
+    return changed(SUBSCRIPTION, t=t, id=name, state=state, expires=expires, flow=flow)
 
 
-def subscription(t: float, state: str, *, flow: str = "f1", expires: int = 600, name: str = "s1") -> Line:
-    return server(t, "subscription", id=name, state=state, expires=expires, flow=flow)
+def binding(t: float, state: BindingState, *, flow: str) -> Entry[Binding]:
+    return say(t, SERVER, Binding(id="b1", state=state, expires=300, flow=flow, contact="c", aor="sip:alice@example"))
 
 
-def closed(t: float, *, state: str = "closed", flow: str = "f1") -> Line:
-    return server(t, "flow", id=flow, state=state, peer=OUTSIDE, reason="")
+def closed(t: float, *, state: FlowState = "closed", flow: str = "f1") -> Line:
+    return server_flow(t, state, id=flow)
 
 
 # The radio
@@ -76,12 +99,12 @@ def test_radio(times: list[float], wakeups: int, active: float) -> None:
 def test_radio_per_hour_counts_what_the_strategy_causes() -> None:
     """The lab's own traffic wakes no radio: neither probes nor the sentinel nor the set-up."""
     traffic = [
-        packet(0.5, "client", 100),
-        packet(20, "client", 100),
-        packet(20.1, "home-nat", 100),
-        packet(50, "client", 60, port=5555),
-        packet(80, "home-nat", 100),
-        packet(100.3, "home-nat", 100),
+        on_lan(0.5, CLIENT, 100),
+        on_lan(20, CLIENT, 100),
+        on_lan(20.1, BOX, 100),
+        on_lan(50, CLIENT, 60, port=5555),
+        on_lan(80, BOX, 100),
+        on_lan(100.3, BOX, 100),
     ]
     seen = measured(*traffic, answered=True)
     assert seen.observed_s == 108
@@ -99,10 +122,10 @@ def test_traffic_of_a_client_that_moved() -> None:
     topology = replace(HOME, nodes=(*HOME.nodes, other_way), links=(*HOME.links, second))
     subject = replace(cell(), topology=topology)
     traffic = [
-        packet(20, "client", 100),
-        {**packet(60, "client", 300), "link": "mobile"},
-        {**packet(60.1, "mobile-nat", 500), "link": "mobile"},
-        {**packet(60, "home-nat", 300), "link": "core"},
+        on_lan(20, CLIENT, 100),
+        changed(on_lan(60, CLIENT, 300), link="mobile"),
+        changed(on_lan(60.1, "mobile-nat", 500), link="mobile"),
+        changed(on_lan(60, BOX, 300), link="core"),
     ]
     seen = judged(
         subject, *flow_set_up(), *sentinel("delivered"), *probe(1, 100, answered=True), *traffic, END
@@ -123,11 +146,11 @@ def test_delivered_share(answered: bool, share: float) -> None:
 def test_handshakes_are_those_of_the_silence() -> None:
     """The first connection is set-up; a TCP connection that never got through its handshake is none."""
     lines = [
-        server(-0.3, "flow", id="f1", state="secured", peer=OUTSIDE),
-        server(50, "flow", id="f2", state="accepted", peer=OUTSIDE),
-        server(51, "flow", id="f3", state="accepted", peer=OUTSIDE),
-        server(51.1, "flow", id="f3", state="secured", peer=OUTSIDE),
-        server(111, "flow", id="f4", state="secured", peer=OUTSIDE),
+        server_flow(-0.3, "secured"),
+        server_flow(50, "accepted", id="f2"),
+        server_flow(51, "accepted", id="f3"),
+        server_flow(51.1, "secured", id="f3"),
+        server_flow(111, "secured", id="f4"),
     ]
     assert measured(*lines).tls_handshakes == 1
 
@@ -154,10 +177,10 @@ def test_break_that_was_mended_before_the_probe() -> None:
     """No probe was lost, so there is no cause; the record shows the break all the same."""
     lines = [
         closed(40, state="reset"),
-        client(40.2, "transport", id="tp1", state="disconnected", local=INSIDE, remote=REMOTE, reason="reset"),
-        client(40.2, "transport", id="tp1", state="destroyed", local=INSIDE, remote=REMOTE, reason=""),
-        server(41.5, "flow", id="f2", state="accepted", peer="203.0.113.1:40002"),
-        server(42, "binding", id="b1", state="refreshed", expires=300, flow="f2", contact="c"),
+        changed(CONNECTED, t=40.2, state="disconnected", reason="reset"),
+        changed(CONNECTED, t=40.2, state="destroyed"),
+        server_flow(41.5, "accepted", id="f2", peer=Endpoint("203.0.113.1", 40002)),
+        binding(42, "refreshed", flow="f2"),
         subscription(43.0, "active", flow="f2", name="s2"),
     ]
     assert measured(*lines, answered=True).repair == Repair(
@@ -171,19 +194,19 @@ def test_break_that_was_mended_before_the_probe() -> None:
 
 def test_mapping_made_anew_is_no_break() -> None:
     """A middlebox that picks the flow up again has broken nothing."""
-    again = {**flow_set_up()[0], "t": 70.0, "id": 2}
+    again = changed(MAPPED, t=70.0, id=2)
     assert measured(forgot(60), again, answered=True).repair.broken_s is None
 
 
 @pytest.mark.parametrize(
     ("sign", "at"),
     [
-        (client(70, "unanswered", id="tp1", within=10.0), 10),
-        (client(92, "options-answer", n=2, code=408, reason=""), 32),
-        (client(65, "options-answer", n=2, code=200, reason=""), None),
-        (client(65, "registration", code=503, reason="", expires=0), 5),
-        (client(59, "registration", code=503, reason="", expires=0), None),  # before it broke
-        (client(65, "transport", id="tp9", state="destroyed", local="10.0.0.2:1", reason=""), None),  # another one
+        (client(70, Unanswered(id="tp1", patience=10.0)), 10),
+        (client(92, OptionsAnswer(n=2, code=408, reason="")), 32),
+        (client(65, OptionsAnswer(n=2, code=200, reason="")), None),
+        (client(65, Registration(code=503, reason="", expires=0)), 5),
+        (client(59, Registration(code=503, reason="", expires=0)), None),  # before it broke
+        (client(65, ClientTransport(id="tp9", state="destroyed", local=Endpoint("10.0.0.2", 1))), None),  # another one
     ],
 )
 def test_what_the_client_notices(sign: Line, at: float | None) -> None:
@@ -196,9 +219,9 @@ def test_what_the_client_notices(sign: Line, at: float | None) -> None:
 
 def test_what_the_server_notices() -> None:
     """Its own OPTIONS that fail tell it before a probe does."""
-    failed = server(95, "keep-alive", kind="options", state="failed", flow="f1", code=None, reason="timeout")
-    answered = server(65, "keep-alive", kind="options", state="answered", flow="f1", code=200, reason="")
-    lines = [failed, answered, forgot()]
+    failed = KeepAlive(kind="options", state="failed", flow="f1", code=None, reason="timeout")
+    answered = KeepAlive(kind="options", state="answered", flow="f1", code=200, reason="")
+    lines = [say(95, SERVER, failed), say(65, SERVER, answered), forgot()]
     outcome = judged(cell(timeout=60), *flow_set_up(), *sentinel("silent"), *probe(1, 100, answered=False), *lines, END)
     assert outcome.metrics.repair.server_noticed_after_s == 35
 
@@ -207,6 +230,7 @@ def test_what_the_server_notices() -> None:
 
 
 SUBSCRIBED = subscription(-0.1, "active")
+ANEW = server_flow(55, "accepted", id="f2", peer=Endpoint("203.0.113.1", 2))
 
 
 @pytest.mark.parametrize(
@@ -217,17 +241,23 @@ SUBSCRIBED = subscription(-0.1, "active")
         ([SUBSCRIBED, idle_timer()], 1),  # the server does not know, and believes in it
         ([subscription(-0.1, "active", expires=60), closed(50)], 0),  # over by itself
         ([SUBSCRIBED, closed(50), subscription(60, "terminated", expires=0)], 0),
-        ([SUBSCRIBED, closed(50), server(55, "flow", id="f2", state="accepted", peer="203.0.113.1:2"),
-          subscription(60, "refreshed", flow="f2")], 0),
-        ([SUBSCRIBED, closed(50), server(55, "flow", id="f2", state="accepted", peer="203.0.113.1:2"),
-          subscription(60, "active", flow="f2", name="s2"),
-          server(10, "binding", id="b1", state="active", expires=300, flow="f1", contact="c")], 2),
+        ([SUBSCRIBED, closed(50), ANEW, subscription(60, "refreshed", flow="f2")], 0),
+        (
+            [
+                SUBSCRIBED,
+                closed(50),
+                ANEW,
+                subscription(60, "active", flow="f2", name="s2"),
+                binding(10, "active", flow="f1"),
+            ],
+            2,
+        ),
         ([SUBSCRIBED, closed(110.5)], 0),  # the end of the run
     ],
-)  # fmt: skip
+)
 def test_stale_contacts(lines: list[Line], stale: int) -> None:
     """Those the server would still use at the end, and whose flow is gone."""
-    set_up = [line for line in flow_set_up() if line["ev"] != "subscription"]
+    set_up = [entry for entry in flow_set_up() if not isinstance(entry.event, ServerSubscription)]
     outcome = judged(cell(), *set_up, *sentinel("delivered"), *probe(1, 100, answered=True), *lines, END)
     assert outcome.metrics.stale_contacts == stale
 
@@ -242,7 +272,7 @@ def test_stale_contacts(lines: list[Line], stale: int) -> None:
         ([], 0),
     ],
 )
-def test_leaked_sockets(states: list[tuple[str, float]], leaked: int) -> None:
+def test_leaked_sockets(states: list[tuple[TransportState, float]], leaked: int) -> None:
     """A transport whose reference nobody gives back stays after its end."""
-    lines = [client(t, "transport", id="tp1", state=state, local=INSIDE, reason="") for state, t in states]
+    lines = [changed(CONNECTED, t=t, state=state) for state, t in states]
     assert measured(*lines).leaked_sockets == leaked

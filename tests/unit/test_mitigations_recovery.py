@@ -12,6 +12,7 @@ from lab.mitigations.base import TransportState
 from lab.mitigations.drop_dead_flow import DropDeadFlow
 from lab.mitigations.pong_watchdog import PongWatchdog
 from lab.mitigations.reconnect import Reconnect
+from lab.record.events import IntervalTried
 from lab.units import Seconds
 from tests.unit.recording_client import Probe, RecordingClient
 
@@ -222,7 +223,7 @@ def test_adaptive_learns_the_patience(client: RecordingClient) -> None:
     network = Network(client, 60)
     adaptive(client)
     network.run(1800)
-    tried = [(event["interval"], event["safe"]) for event in client.events if event["ev"] == "interval-tried"]
+    tried = [(event.interval, event.safe) for event in client.events if isinstance(event, IntervalTried)]
     assert tried == [(50.0, True), (100.0, False), (75.0, False), (62.5, False), (56.25, True), (59.375, True)]
     assert client.done == ["crlf 24", "crlf 49", "crlf 55", "crlf 58"]
     assert client.memory == {"safe": 59.375, "unsafe": 62.5}
@@ -246,12 +247,11 @@ def test_adaptive_does_not_blame_the_interval_for_an_outage(client: RecordingCli
     network.run(20)
     network.up = False
     network.run(200)
-    assert [event for event in client.events if event["ev"] == "interval-tried"] == []
+    assert [event for event in client.events if isinstance(event, IntervalTried)] == []
     network.up = True
     network.run(400)
-    assert [event for event in client.events if event["ev"] == "interval-tried"] == [
-        {"ev": "interval-tried", "interval": 50.0, "safe": True}
-    ]
+    tried = [event for event in client.events if isinstance(event, IntervalTried)]
+    assert tried == [IntervalTried(interval=50.0, safe=True)]
 
 
 def test_adaptive_takes_an_end_while_idle_for_a_failure(client: RecordingClient) -> None:
@@ -263,7 +263,7 @@ def test_adaptive_takes_an_end_while_idle_for_a_failure(client: RecordingClient)
     client.advance(10)
     client.probes[0].on_end()
     open_and_answer(client.probes[1])
-    assert client.events[0] == {"ev": "interval-tried", "interval": 50.0, "safe": False}
+    assert client.events[0] == IntervalTried(interval=50.0, safe=False)
 
 
 def test_adaptive_starts_over_when_the_sip_connection_is_lost(client: RecordingClient) -> None:

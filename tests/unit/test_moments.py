@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from lab.judge.moments import GIVEN_UP, Difference, Moment, differences, furthest_apart, moments
-
-
-def line(t: float, **fields: Any) -> dict[str, Any]:
-    return {"t": t, "who": "client", "ev": "transport", "state": "destroyed", "reason": "idle-timer", **fields}
+from lab.model.endpoint import Endpoint
+from tests.records import CLIENT, CONNECTED, END, MAPPED, REMOTE, SENTINEL, changed, idle_timer, on_lan
 
 
 def test_names_leave_out_what_is_drawn() -> None:
     """Two runs with different ports and ids have the same moments."""
-    assert moments([line(33.0, id="tp1", local="10.0.0.2:40001")]) == moments(
-        [line(33.0, id="tp9", local="10.0.0.2:4")]
-    )
+    other = changed(idle_timer(33.0), id="tp9", local=Endpoint("10.0.0.2", 4))
+    assert moments([idle_timer(33.0)]) == moments([other])
 
 
 def test_only_the_silence_counts() -> None:
     """The set-up before, and what the lab does after the end, are no moments; nor are packets."""
     record = [
-        line(-0.1, state="connected"),
-        line(33.0),
-        {"t": 40.0, "who": "link", "ev": "packet"},
-        {"t": 50.0, "who": "runner", "ev": "end"},
-        line(50.1, state="shutdown"),
+        changed(CONNECTED, t=-0.1),
+        idle_timer(33.0),
+        on_lan(40.0, CLIENT, 100),
+        changed(END, t=50.0),
+        changed(CONNECTED, t=50.1, state="shutdown"),
     ]
     assert moments(record) == [Moment(33.0, "client transport destroyed idle-timer")]
 
 
 def test_the_sentinels_mappings_are_none() -> None:
     """They are as old as the start of the actors took, which differs from run to run."""
-    mapping = {"t": 59.0, "who": "middlebox", "ev": "mapping", "node": "nat", "proto": "tcp", "state": "destroyed"}
-    assert moments([{**mapping, "remote": "203.0.113.10:5099"}]) == []
-    assert len(moments([{**mapping, "remote": "203.0.113.10:5061"}])) == 1
+    mapping = changed(MAPPED, t=59.0, state="destroyed")
+    assert moments([changed(mapping, remote=SENTINEL)]) == []
+    assert len(moments([changed(mapping, remote=REMOTE)])) == 1
 
 
 def test_differences() -> None:

@@ -13,11 +13,14 @@ from scapy.packet import Raw
 from scapy.utils import PcapNgReader
 
 from lab.actors.capture import PcapNg, summary
+from lab.model.endpoint import Endpoint
 from lab.network import conntrack
 from lab.network.lean_pyroute2 import NETLINK_ROUTE, RTM_NEWADDR, ifaddrmsg, ifinfmsg, nfct_msg
 from lab.network.netlink import Netlink, messages
+from lab.record.events import Packet
 
 ENDS: dict[str, Any] = {"src": "10.0.0.2", "dst": "203.0.113.10"}
+NEAR, FAR = Endpoint("10.0.0.2", 40001), Endpoint("203.0.113.10", 5061)
 
 
 def ip(**fields: Any) -> Any:
@@ -41,7 +44,8 @@ def ip(**fields: Any) -> Any:
 )
 def test_summary(packet: Any, told: dict[str, Any]) -> None:
     """Endpoints, flags in wire order, IP length and payload come from the packet, whatever options it carries."""
-    assert {"src": "10.0.0.2:40001", "dst": "203.0.113.10:5061", **told} == summary(bytes(packet))
+    seen = summary(bytes(packet), link="lan", sender="client")
+    assert seen == Packet(link="lan", from_="client", src=NEAR, dst=FAR, **told)
 
 
 @pytest.mark.parametrize(
@@ -54,12 +58,13 @@ def test_summary(packet: Any, told: dict[str, Any]) -> None:
 )
 def test_summary_without_ports(packet: Any, told: dict[str, Any]) -> None:
     """What has no ports (later fragments included) is told by its addresses alone."""
-    assert {**ENDS, **told} == summary(bytes(packet))
+    seen = summary(bytes(packet), link="lan", sender="client")
+    assert seen == Packet(link="lan", from_="client", src=Endpoint(NEAR.host), dst=Endpoint(FAR.host), **told)
 
 
 def test_padding_is_not_payload() -> None:
     """Bytes beyond the IP length (Ethernet pads short frames) count nowhere."""
-    assert summary(bytes(ip() / UDP(sport=1, dport=2)) + bytes(18))["payload"] == 0
+    assert summary(bytes(ip() / UDP(sport=1, dport=2)) + bytes(18), link="lan", sender="client").payload == 0
 
 
 def test_capture_file(tmp_path: Path) -> None:
@@ -118,10 +123,10 @@ def test_mapping() -> None:
     )
     assert _mapping(body) == conntrack.Mapping(
         proto="tcp",
-        inside="10.0.0.2:40001",
-        outside="198.51.100.2:1024",
-        remote="203.0.113.10:5061",
-        opened=("10.0.0.2:40001", "203.0.113.10:5061"),
+        inside=NEAR,
+        outside=Endpoint("198.51.100.2", 1024),
+        remote=FAR,
+        opened=(NEAR, FAR),
         number=77,
         tcp_state="ESTABLISHED",
         remaining=59,
@@ -156,8 +161,8 @@ def test_announcements() -> None:
     number = NUMBER + _attribute(99, b"a")  # 5 bytes and 3 of padding
     data = _message(0x100, bytes(4) + FLOW + number) + _message(0x102, bytes(4) + FLOW + NUMBER)
     assert [(new, mapping.inside) for new, mapping in conntrack.announced(data)] == [
-        (True, "10.0.0.2:40001"),
-        (False, "10.0.0.2:40001"),
+        (True, NEAR),
+        (False, NEAR),
     ]
 
 

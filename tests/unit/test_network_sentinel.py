@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from lab.judge.sentinel import Kept, doubt, expected, forgets, middleboxes_on_path, outcome_of
-from lab.judge.story import Story
+from lab.model.endpoint import Endpoint
 from lab.model.fault import Reboot
 from lab.model.middlebox import ForgottenFlow, Middlebox
 from lab.model.scenario import Cell, Client, Expectation, Server, Strategy, Transport
 from lab.model.topology import Topology
 from lab.model.when import When
+from lab.record.events import Mapping, SentinelState
+from lab.runner.faults.middlebox import RebootProof
 from lab.units import Seconds
+from tests.records import SENTINEL, Line, begins, evidence, say, sentinel
 
 SILENT, REPICKUP, NEW_PORT, TO_SENDER, TO_INSIDE, TO_BOTH, FIN, ICMP = (
     Middlebox(name=f.value, forgotten=f) for f in ForgottenFlow
@@ -94,71 +96,72 @@ def _cell(one_home: Topology, box: Middlebox) -> Cell:
     )
 
 
-def _lines(inside: str, outside: str, *more: dict[str, Any], idle: float = 62.0) -> Story:
+def _lines(inside: SentinelState, outside: SentinelState, *more: Line, idle: float = 62.0) -> list[Line]:
     """A record in which both flows fell quiet at t = 0 and were challenged after ``idle`` seconds."""
-    lines: list[dict[str, Any]] = []
-    for flow, outcome, port in (("from-inside", inside, 1), ("from-outside", outside, 2)):
-        base = {"who": "sentinel", "ev": "sentinel", "flow": flow}
-        lines += [
-            {**base, "t": 0.0, "state": "established", "local": f"10.0.0.2:{port}", "remote": "203.0.113.10:5099"},
-            {**base, "t": idle, "state": "sent", "idle": idle},
-            {**base, "t": idle + 3, "state": outcome, "took": 3.0, "reason": "", "peer": ""},
-        ]
-    return Story(sorted([*lines, *more], key=lambda line: float(line["t"])))
+    return [*sentinel(inside, outside, at=idle, idle=idle), *more]
 
 
-def _destroyed(t: float) -> dict[str, Any]:
-    return {
-        "who": "middlebox",
-        "ev": "mapping",
-        "t": t,
-        "state": "destroyed",
-        "node": "home-nat",
-        "inside": "10.0.0.2:1",
-        "tcp_state": "ESTABLISHED",
-    }
+def _destroyed(t: float) -> Line:
+    """The end of the mapping of the flow that is challenged from inside."""
+    inside, outside = Endpoint("10.0.0.2", 50001), Endpoint("198.51.100.2", 50001)
+    mapping = Mapping(
+        state="destroyed",
+        proto="tcp",
+        inside=inside,
+        outside=outside,
+        remote=SENTINEL,
+        id=1,
+        tcp_state="ESTABLISHED",
+        seen=0.0,
+    )
+    return say(t, "home-nat", mapping)
+
+
+def _reboots(number: int) -> Line:
+    """The beginning of one of the faults."""
+    proof = RebootProof(node=FAULTS[number].node, lost=3, left=0, address=())
+    return begins(FAULTS[number], proof, t=20.0, number=number)[0]
 
 
 BOX = replace(TO_INSIDE, established_idle_timeout=Seconds(60))
 FAULTS = (Reboot(at=When(offset=20.0), node="home-nat"), Reboot(at=When(offset=20.0), node="other"))
-FAULT = {"who": "runner", "ev": "fault", "n": 0}
 
 
 @pytest.mark.parametrize(
-    ("box", "story"),
+    ("box", "lines"),
     [
         (BOX, _lines("reset", "silent")),
         (BOX, _lines("reset", "silent", _destroyed(60.0))),
         (BOX, _lines("delivered", "delivered", idle=30.0)),
-        (BOX, _lines("reset", "silent", {**FAULT, "t": 20.0}, _destroyed(20.0), idle=30.0)),
+        (BOX, _lines("reset", "silent", _reboots(0), _destroyed(20.0), idle=30.0)),
         (TO_INSIDE, _lines("delivered", "delivered")),
     ],
 )
-def test_no_doubt(one_home: Topology, box: Middlebox, story: Story) -> None:
+def test_no_doubt(one_home: Topology, box: Middlebox, lines: list[Line]) -> None:
     """The record shows what the scenario says, with its faults taken into account."""
-    assert doubt(_cell(one_home, box), story) == ""
+    assert doubt(evidence(_cell(one_home, box), *lines)) == ""
 
 
 @pytest.mark.parametrize(
-    ("box", "story", "why"),
+    ("box", "lines", "why"),
     [
         (BOX, _lines("silent", "silent"), "from inside after 62.0 s of silence.*`reset`, showed `silent`"),
         (BOX, _lines("reset", "delivered"), "from outside .*`silent`, showed `delivered`"),
         (BOX, _lines("reset", "silent", idle=30.0), "`delivered`, showed `reset`"),
         (BOX, _lines("reset", "silent", _destroyed(40.0)), "after 40.0 s, not 60 s"),
         (TO_INSIDE, _lines("delivered", "delivered", _destroyed(40.0)), "not never"),
-        (BOX, Story([]), "not challenged"),
+        (BOX, [], "not challenged"),
         (BOX, _lines("failed", "silent"), "showed `failed`"),
-        (BOX, _lines("reset", "silent", {**FAULT, "n": 1, "t": 20.0}, idle=30.0), "`delivered`"),
+        (BOX, _lines("reset", "silent", _reboots(1), idle=30.0), "`delivered`"),
     ],
 )
-def test_doubt(one_home: Topology, box: Middlebox, story: Story, why: str) -> None:
+def test_doubt(one_home: Topology, box: Middlebox, lines: list[Line], why: str) -> None:
     """Whatever differs from what the scenario says is told."""
-    assert re.search(why, doubt(_cell(one_home, box), story))
+    assert re.search(why, doubt(evidence(_cell(one_home, box), *lines)))
 
 
-def test_outcome_of() -> None:
+def test_outcome_of(one_home: Topology) -> None:
     """What came of each challenge, for those who tell causes."""
-    story = _lines("reset", "silent")
-    assert (outcome_of(story, "from-inside"), outcome_of(story, "from-outside")) == ("reset", "silent")
-    assert outcome_of(Story([]), "from-inside") == ""
+    seen = evidence(_cell(one_home, BOX), *_lines("reset", "silent"))
+    assert (outcome_of(seen, "from-inside"), outcome_of(seen, "from-outside")) == ("reset", "silent")
+    assert outcome_of(evidence(_cell(one_home, BOX)), "from-inside") == ""

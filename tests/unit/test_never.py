@@ -48,7 +48,7 @@ from lab.model.scenario import (
 )
 from lab.model.when import Event, When
 from lab.units import Seconds
-from tests.unit.test_judge import cell
+from tests.records import cell
 
 ROOT = Path(__file__).parents[2]
 

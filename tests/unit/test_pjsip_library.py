@@ -11,6 +11,7 @@ import pytest
 from lab.actors.pjsip.library import RELEASES, ConfigLayout, Library, Transport
 from lab.actors.pjsip.machine_code import rewrite
 from lab.errors import LabFault
+from lab.model.endpoint import Endpoint
 
 TSX_AT = 52
 FRESH = (
@@ -96,7 +97,7 @@ def sockaddr(address: str, port: int, family: int = socket.AF_INET) -> bytes:
 def test_a_transport() -> None:
     """Name, direction and both addresses."""
     assert Transport.read(transport_memory()) == Transport(
-        "tlsc0x55d0c8", outgoing=True, local="10.0.0.2:40001", remote="203.0.113.10:5061"
+        "tlsc0x55d0c8", outgoing=True, local=Endpoint("10.0.0.2", 40001), remote=Endpoint("203.0.113.10", 5061)
     )
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from lab.actors.pjsip.library import Transport
 from lab.actors.pjsip.transports import Transports
 from lab.mitigations.base import TransportState
+from lab.model.endpoint import Endpoint
+from lab.record.events import ClientEvent, ClientTransport, TransportReference, Unanswered
 
 CONNECTED, DISCONNECTED = TransportState.CONNECTED, TransportState.DISCONNECTED
 SHUTDOWN, DESTROYED = TransportState.SHUTDOWN, TransportState.DESTROYED
 FIRST, SECOND = 0x1000, 0x2000
+REMOTE = Endpoint("203.0.113.10", 5061)
 SAID_BY_PJSIP = "        sip_transport.c  Transport tlsc0x1000 is being destroyed due to timeout in idle timer\n"
 
 
@@ -20,21 +21,18 @@ class Pjsip:
     """Plays pjsip; ``said`` is (id, state, reason) of each event."""
 
     def __init__(self) -> None:
-        self.events: list[dict[str, Any]] = []
-        self.transports = Transports(self.emit, self.read)
-
-    def emit(self, ev: str, **fields: Any) -> None:
-        self.events.append({"ev": ev, **fields})
+        self.events: list[ClientEvent] = []
+        self.transports = Transports(self.events.append, self.read)
 
     def read(self, handle: int) -> Transport:
-        return Transport(f"tlsc0x{handle:x}", outgoing=True, local=f"10.0.0.2:{handle}", remote="203.0.113.10:5061")
+        return Transport(f"tlsc0x{handle:x}", outgoing=True, local=Endpoint("10.0.0.2", handle), remote=REMOTE)
 
     def state(self, handle: int, state: TransportState, error: str = "") -> None:
         self.transports.on_state(handle, state, type="tls", error=error)
 
     @property
     def said(self) -> list[tuple[str, str, str]]:
-        return [(event["id"], event["state"], event["reason"]) for event in self.events]
+        return [(event.id, event.state, event.reason) for event in self.events if isinstance(event, ClientTransport)]
 
 
 @pytest.fixture
@@ -48,7 +46,9 @@ def test_an_end_by_the_idle_timer(pjsip: Pjsip) -> None:
     pjsip.transports.on_log(SAID_BY_PJSIP)
     pjsip.state(FIRST, DESTROYED)
     assert pjsip.said == [("tp1", "connected", ""), ("tp1", "destroyed", "idle-timer")]
-    assert pjsip.events[0]["local"] == "10.0.0.2:4096"
+    assert pjsip.events[0] == ClientTransport(
+        id="tp1", state="connected", type="tls", local=Endpoint("10.0.0.2", 4096), remote=REMOTE, reason=""
+    )
 
 
 def test_an_end_by_the_other_side_is_not_the_idle_timers(pjsip: Pjsip) -> None:
@@ -93,29 +93,28 @@ def test_watchers_hear_of_it_after_the_record(pjsip: Pjsip) -> None:
     )
     pjsip.state(FIRST, CONNECTED)
     pjsip.state(FIRST, DESTROYED)
-    assert [event["ev"] for event in pjsip.events] == ["transport", "ref", "transport"]
-    assert pjsip.events[1] == {"ev": "ref", "id": "tp1", "held": True}
+    assert [type(event) for event in pjsip.events] == [ClientTransport, TransportReference, ClientTransport]
+    assert pjsip.events[1] == TransportReference(id="tp1", held=True)
 
 
 def test_a_transport_given_up(pjsip: Pjsip) -> None:
     """Once, and only while it lives; the reason goes with it to its end."""
     pjsip.state(FIRST, CONNECTED)
     assert pjsip.transports.give_up(FIRST, after=10)
-    assert pjsip.events[-1] == {"ev": "unanswered", "id": "tp1", "patience": 10.0}
+    assert pjsip.events[-1] == Unanswered(id="tp1", patience=10.0)
     pjsip.state(FIRST, SHUTDOWN)
     assert not pjsip.transports.give_up(FIRST, after=10)
     pjsip.transports.on_log(SAID_BY_PJSIP)
     pjsip.state(FIRST, DESTROYED)
     assert not pjsip.transports.give_up(FIRST, after=10)
-    assert [(event["state"], event["reason"]) for event in pjsip.events[2:]] == [
-        (state, "given up: no answer within 10 s") for state in ("shutdown", "destroyed")
-    ]
+    assert len(pjsip.events) == 4
+    assert pjsip.said[1:] == [("tp1", state, "given up: no answer within 10 s") for state in ("shutdown", "destroyed")]
 
 
 def test_ends_where_the_log_is_silent() -> None:
     """Of 2.10, an end that nothing announced is the idle timer's; one that was announced, or failed, is not."""
     pjsip = Pjsip()
-    pjsip.transports = Transports(pjsip.emit, pjsip.read, logs_idle_end=False)
+    pjsip.transports = Transports(pjsip.events.append, pjsip.read, logs_idle_end=False)
     pjsip.state(FIRST, CONNECTED)
     pjsip.state(FIRST, DESTROYED)
     for announced in (DISCONNECTED, SHUTDOWN):

@@ -9,14 +9,28 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from lab.actors import protocol
 from lab.actors.protocol import EVENTS, LONGEST_LINE, LONGEST_TEXT, Broken, ClientLines, Kind, Said, read
+from lab.model.endpoint import Endpoint
+from lab.record.entry import Entry, Happening
+from lab.record.events import (
+    ClientEvent,
+    ClientReady,
+    Event,
+    NeverSilent,
+    NotifyReceived,
+    Other,
+    ProtocolError,
+    RecordBegan,
+    Subscribed,
+)
+from lab.record.reader import read as read_record
+from lab.record.writer import RecordWriter
 from lab.runner import actor_link
 from lab.runner.actor_link import ActorLink
-from lab.runner.record import Record
-from lab.runner.record import read as read_record
+from tests.records import cell
 
 NOW = 5000.0
 
@@ -31,6 +45,8 @@ GOOD: dict[Kind, Any] = {
     Kind.CALL_STATE: "confirmed",
     Kind.ENDPOINT: "10.0.0.2:40001",
 }
+READ: dict[Kind, Any] = {Kind.TEXTS: ("options-ping",), Kind.ENDPOINT: Endpoint("10.0.0.2", 40001)}
+"""How good values arrive, if not as they are."""
 BAD: dict[Kind, list[Any]] = {
     Kind.TEXT: [5, ["a"], {}, True],
     Kind.TEXTS: ["options-ping", [5], {}],
@@ -40,7 +56,7 @@ BAD: dict[Kind, list[Any]] = {
     Kind.TRANSPORT_STATE: ["open", 1, "connected, disconnected"],
     Kind.SUBSCRIPTION_STATE: ["refreshed", None],
     Kind.CALL_STATE: ["ringing", {}],
-    Kind.ENDPOINT: ["10.0.0.2", 5060, "10.0.0.2:port"],
+    Kind.ENDPOINT: ["10.0.0.2", 5060, "10.0.0.2:port", ":5060", "10.0.0.2:65536"],
 }
 
 
@@ -52,6 +68,13 @@ def said(data: bytes) -> Said:
     event = read(data, now=NOW)
     assert isinstance(event, Said), event
     return event
+
+
+def event_of(ev: str, **values: Any) -> ClientEvent:
+    """The event that a line with these good values says."""
+    known = EVENTS[ev]
+    kinds = {**known.must, **known.may}
+    return known.event(**{known.names[key]: READ.get(kinds[key], value) for key, value in values.items()})
 
 
 def why(data: bytes) -> str:
@@ -68,14 +91,14 @@ def test_kinds_are_all_tried() -> None:
 def test_event_with_everything(ev: str) -> None:
     """Each event may say all its fields, and they arrive as they are."""
     fields = {name: GOOD[kind] for name, kind in {**EVENTS[ev].must, **EVENTS[ev].may}.items()}
-    assert said(line(ev=ev, at=NOW, **fields)) == Said(ev, fields, NOW)
+    assert said(line(ev=ev, at=NOW, **fields)) == Said(event_of(ev, **fields), NOW)
 
 
 @pytest.mark.parametrize("ev", EVENTS)
 def test_event_with_little(ev: str) -> None:
     """What an event must say is enough, and each part of that is needed."""
     must = {name: GOOD[kind] for name, kind in EVENTS[ev].must.items()}
-    assert said(line(ev=ev, **must)).fields.items() >= must.items()
+    assert said(line(ev=ev, **must)).event == event_of(ev, **must)
     for name in must:
         assert f"`{ev}` without `{name}`" in why(line(ev=ev, **{**must, name: None}))
 
@@ -99,9 +122,11 @@ def test_field_of_the_wrong_type(ev: str, name: str, value: Any) -> None:
 @pytest.mark.parametrize("ev", ["aborted", "probe", "flow", "mapping", "fault", "end", "packet", "protocol-error", "x"])
 def test_what_a_client_cannot_say(ev: str) -> None:
     """Events that are not a client's are kept under a name from which nothing follows."""
-    event = said(line(ev=ev, who="server", t=1.0, state="answered", probe="p1"))
-    assert event.ev == "other"
-    assert set(event.fields) == {"said", "fields"}
+    fields = {"who": "server", "t": 1.0, "state": "answered", "probe": "p1"}
+    event = said(line(ev=ev, **fields)).event
+    assert isinstance(event, Other)
+    assert event.said == ev
+    assert json.loads(event.fields) == fields
 
 
 @pytest.mark.parametrize("ev", EVENTS)
@@ -109,9 +134,10 @@ def test_fields_that_are_not_the_events(ev: str) -> None:
     """They reach no name that anybody looks at: who says it, when, on which flow."""
     must = {name: GOOD[kind] for name, kind in EVENTS[ev].must.items()}
     foreign = {"who": "server", "t": 1.0, "flow": "f1", "probe": "p1", "self": 1, "link": "lan"}
-    fields = said(line(ev=ev, **must, **foreign)).fields
-    assert set(fields) - set(must) - set(protocol.DEFAULTS.get(ev, {})) == {"also"}
-    assert json.loads(fields["also"]) == foreign
+    event = said(line(ev=ev, **must, **foreign)).event
+    assert isinstance(event, ClientEvent)
+    assert msgspec.structs.replace(event, also="") == event_of(ev, **must)
+    assert json.loads(event.also) == foreign
 
 
 @pytest.mark.parametrize(
@@ -141,7 +167,10 @@ def test_broken_line(data: bytes, complaint: str) -> None:
 
 def test_texts_can_be_shown() -> None:
     """No control sequence, no half of a surrogate pair, nothing endless gets into a report."""
-    note = said(line(ev="notify", note="\x1b[31m\ud800" + "a" * 2 * LONGEST_TEXT)).fields["note"]
+    event = said(line(ev="notify", note="\x1b[31m\ud800" + "a" * 2 * LONGEST_TEXT)).event
+    assert isinstance(event, NotifyReceived)
+    note = event.note
+    assert note is not None
     assert note.encode()
     assert "\x1b" not in note
     assert len(note) <= LONGEST_TEXT + 1
@@ -157,7 +186,7 @@ def test_pieces() -> None:
     lines = ClientLines()
     data = line(ev="ready") + b"\n\n" + line(ev="subscribed") + b"\n"
     events = [event for byte in data for event in lines.feed(bytes([byte]), now=NOW)]
-    assert [event.ev for event in events if isinstance(event, Said)] == ["ready", "subscribed"]
+    assert [event.event for event in events if isinstance(event, Said)] == [ClientReady(), Subscribed()]
 
 
 @pytest.mark.parametrize("piece", [10 * LONGEST_LINE, 1000])
@@ -178,7 +207,7 @@ def test_giant_line(piece: int) -> None:
 class Ended:
     """An actor of which only the channel is there."""
 
-    node = "client"
+    node = "alices-phone"
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
@@ -189,9 +218,9 @@ class Ended:
             os.close(fd)
 
 
-def heard(tmp_path: Path, data: bytes, *, until: int) -> list[dict[str, Any]]:
-    """The record of what an actor link makes of it, once ``until`` lines are there."""
-    record = Record(tmp_path / "record.jsonl")
+def heard(tmp_path: Path, data: bytes, *, until: int) -> list[Entry[Event]]:
+    """The record of what an actor link makes of it, once ``until`` events are there."""
+    record = RecordWriter(tmp_path / "record.jsonl")
     ours, theirs = socket.socketpair()
     actor = Ended(ours)
 
@@ -200,7 +229,7 @@ def heard(tmp_path: Path, data: bytes, *, until: int) -> list[dict[str, Any]]:
         enough = asyncio.get_running_loop().create_future()
         count = 0
 
-        def see(_: dict[str, Any]) -> None:
+        def see(_: Happening[Event]) -> None:
             nonlocal count
             count += 1
             if count == until:
@@ -218,27 +247,32 @@ def heard(tmp_path: Path, data: bytes, *, until: int) -> list[dict[str, Any]]:
     asyncio.run(listen())
     actor.close()
     record.close()
-    return [each for each in read_record(tmp_path / "record.jsonl") if each["ev"] != "never-silent"]
+    entries = read_record(tmp_path / "record.jsonl", cell())
+    return [entry for entry in entries if not isinstance(entry.event, RecordBegan | NeverSilent)]
 
 
 def test_arrival_is_stamped(tmp_path: Path) -> None:
     """An event that does not say when it happened happened when it came."""
-    (event,) = heard(tmp_path, b'{"ev": "ready"}\n', until=1)
-    assert 0 <= event["t"] < 30
+    (entry,) = heard(tmp_path, b'{"ev": "ready"}\n', until=1)
+    assert 0 <= entry.t < 30
 
 
 def test_complaints_are_few(tmp_path: Path) -> None:
     """Of many broken lines the first are told, and what comes between them is heard."""
-    lines = heard(tmp_path, b"oops\n" * 1000 + b'{"ev": "ready"}\n', until=actor_link.MOST_COMPLAINTS + 1)
-    assert [each["ev"] for each in lines] == ["protocol-error"] * actor_link.MOST_COMPLAINTS + ["ready"]
-    assert lines[0]["wrote"] == "oops"
-    assert (lines[0]["who"], lines[0]["actor"]) == ("runner", "client")
+    entries = heard(tmp_path, b"oops\n" * 1000 + b'{"ev": "ready"}\n', until=actor_link.MOST_COMPLAINTS + 1)
+    *complaints, last = entries
+    assert [type(entry.event) for entry in complaints] == [ProtocolError] * actor_link.MOST_COMPLAINTS
+    assert (last.who, last.event) == ("alices-phone", ClientReady())
+    event = complaints[0].event
+    assert isinstance(event, ProtocolError)
+    assert (complaints[0].who, event.actor, event.wrote) == ("runner", "client", "oops")
 
 
 def test_flood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that says too much is not heard any further, and that is said."""
     monkeypatch.setattr(actor_link, "MOST_BYTES", 100_000)
-    lines = heard(tmp_path, b'{"ev": "notify"}\n' * 50_000, until=100_000 // 17 + 1)
-    assert lines[-1]["ev"] == "protocol-error"
-    assert "more than 100000 bytes" in lines[-1]["why"]
-    assert len(lines) < 15_000
+    entries = heard(tmp_path, b'{"ev": "notify"}\n' * 50_000, until=100_000 // 17 + 1)
+    event = entries[-1].event
+    assert isinstance(event, ProtocolError)
+    assert "more than 100000 bytes" in event.why
+    assert len(entries) < 15_000

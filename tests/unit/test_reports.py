@@ -9,20 +9,20 @@ from xml.etree import ElementTree
 import pytest
 
 from lab.errors import HostNotCapable, LabError
-from lab.judge.verdict import judge
 from lab.model.outcome import CauseFound, Link, Outage, Outcome
 from lab.model.scenario import Cell, Claim, Scenario
 from lab.model.verdict import Cause, Verdict
 from lab.report.junit import junit
 from lab.report.page import page
-from tests.unit.test_judge import cell as a_cell
+from tests.records import cell as a_cell
+from tests.records import judged
 
 TITLE = "A <title> & more"
 CAUSE = "idle timer closed the <transport>"
 
 
 def _result(verdict: Verdict, *, holds: bool | None, doubt: str = "") -> Outcome:
-    empty = judge(a_cell(), [])
+    empty = judged(a_cell())
     cause = CauseFound(
         kind=Cause.CLIENT_IDLE_TIMER,
         at_s=33.0,

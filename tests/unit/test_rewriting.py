@@ -8,13 +8,14 @@ import pytest
 
 from lab.actors.pjsip.sent import request_sent
 from lab.judge import rewriting
-from lab.judge.story import Story
 from lab.model.middlebox import Middlebox, SipAlg
 from lab.model.scenario import Cell, Transport
+from lab.record import events
+from lab.record.events import RequestSent
 from lab.sip.message import Request, parse
-from lab.sip.sender import sender
-from tests.unit.test_judge import Line
-from tests.unit.test_judge import cell as any_cell
+from lab.sip.sender import Sender, sender
+from tests.records import CLIENT, OUTSIDE, SERVER, Line, evidence, say
+from tests.records import cell as any_cell
 
 HEAD = (
     "SUBSCRIBE sip:bob@203.0.113.10 SIP/2.0\r\n"
@@ -38,12 +39,12 @@ def request(head: str = HEAD) -> Request:
 @pytest.mark.parametrize(
     ("written", "meant"),
     [
-        ("Via: SIP/2.0/TCP 10.0.0.2:59337;", {"via": PRIVATE, "contact": PRIVATE}),
-        ("Via: SIP/2.0/TCP 10.0.0.2;", {"via": "10.0.0.2", "contact": PRIVATE}),
-        ("Via: SIP 10.0.0.2:59337;", {"via": None, "contact": PRIVATE}),
+        ("Via: SIP/2.0/TCP 10.0.0.2:59337;", Sender(via=PRIVATE, contact=PRIVATE)),
+        ("Via: SIP/2.0/TCP 10.0.0.2;", Sender(via="10.0.0.2", contact=PRIVATE)),
+        ("Via: SIP 10.0.0.2:59337;", Sender(via=None, contact=PRIVATE)),
     ],
 )
-def test_sender(written: str, meant: dict[str, str | None]) -> None:
+def test_sender(written: str, meant: Sender) -> None:
     """Host and port as written; nothing where it cannot be read."""
     assert sender(request(HEAD.replace("Via: SIP/2.0/TCP 10.0.0.2:59337;", written))) == meant
 
@@ -52,12 +53,12 @@ def test_sender(written: str, meant: dict[str, str | None]) -> None:
 def test_sender_without_a_contact(contact: str) -> None:
     """A request need not have one, nor one with a host."""
     head = "".join(line for line in HEAD.splitlines(keepends=True) if not line.startswith("Contact")) + contact
-    assert sender(request(head))["contact"] is None
+    assert sender(request(head)).contact is None
 
 
 def test_the_log_shows_what_leaves() -> None:
     """Of the log's entries those that show a request being sent, with its name and its addresses."""
-    sent = {"method": "SUBSCRIBE", "call_id": "Bzp6", "cseq": 7977, "via": PRIVATE, "contact": PRIVATE}
+    sent = RequestSent(method="SUBSCRIBE", call_id="Bzp6", cseq=7977, via=PRIVATE, contact=PRIVATE)
     assert request_sent(LOGGED) == sent
 
 
@@ -81,12 +82,19 @@ def cell(transport: Transport, *algs: SipAlg) -> Cell:
 
 
 def sent(via: str, contact: str | None = None, cseq: int = 1) -> Line:
-    about = {"method": "REGISTER", "call_id": "c1", "cseq": cseq, "via": via, "contact": contact or via}
-    return {"t": -1.0, "who": "client", "ev": "request-sent", **about}
+    event = RequestSent(method="REGISTER", call_id="c1", cseq=cseq, via=via, contact=contact or via)
+    return say(-1.0, CLIENT, event)
 
 
 def came(via: str, contact: str | None = None, cseq: int = 1) -> Line:
-    return {**sent(via, contact, cseq), "who": "server", "ev": "request"}
+    event = events.Request(
+        method="REGISTER", flow="f1", peer=OUTSIDE, call_id="c1", cseq=cseq, via=via, contact=contact or via
+    )
+    return say(-1.0, SERVER, event)
+
+
+def doubt(subject: Cell, *lines: Line) -> str:
+    return rewriting.doubt(evidence(subject, *lines))
 
 
 @pytest.mark.parametrize("transport", [Transport.UDP, Transport.TCP])
@@ -94,14 +102,14 @@ def test_an_alg_that_rewrote_something(transport: Transport) -> None:
     """One request of several is enough: a long one passes as it was."""
     alg = SipAlg(transport.value)
     lines = [sent(PRIVATE), came(PUBLIC), sent(PRIVATE, cseq=2), came(PRIVATE, cseq=2)]
-    assert rewriting.doubt(cell(transport, alg), Story(lines)) == ""
+    assert doubt(cell(transport, alg), *lines) == ""
 
 
 @pytest.mark.parametrize("lines", [[sent(PRIVATE), came(PRIVATE)], [sent(PUBLIC), came(PUBLIC)]])
 def test_an_alg_without_effect(lines: list[Line]) -> None:
     """A public Contact proves nothing by itself: pjsip writes one too, once it has learnt its address."""
-    doubt = "middlebox home-nat has a SIP ALG for udp, and no request came out changed"
-    assert rewriting.doubt(cell(Transport.UDP, SipAlg.UDP), Story(lines)) == doubt
+    why = "middlebox home-nat has a SIP ALG for udp, and no request came out changed"
+    assert doubt(cell(Transport.UDP, SipAlg.UDP), *lines) == why
 
 
 @pytest.mark.parametrize(
@@ -109,20 +117,20 @@ def test_an_alg_without_effect(lines: list[Line]) -> None:
 )
 def test_what_no_alg_reads(transport: Transport, alg: SipAlg) -> None:
     """An ALG for another transport need not show itself; what changed without one is not what the scenario says."""
-    assert rewriting.doubt(cell(transport, alg), Story([sent(PRIVATE), came(PRIVATE)])) == ""
-    doubt = f"no middlebox has a SIP ALG for {transport.value}, and REGISTER came out changed"
-    assert rewriting.doubt(cell(transport, alg), Story([sent(PRIVATE), came(PRIVATE, PUBLIC)])) == doubt
+    assert doubt(cell(transport, alg), sent(PRIVATE), came(PRIVATE)) == ""
+    why = f"no middlebox has a SIP ALG for {transport.value}, and REGISTER came out changed"
+    assert doubt(cell(transport, alg), sent(PRIVATE), came(PRIVATE, PUBLIC)) == why
 
 
 def test_sent_again_with_another_address() -> None:
     """A request that was not answered may leave again as from elsewhere; each is itself."""
     lines = [sent(PRIVATE), sent(PUBLIC), came(PUBLIC)]
-    assert rewriting.doubt(cell(Transport.UDP), Story(lines)) == ""
+    assert doubt(cell(Transport.UDP), *lines) == ""
 
 
 @pytest.mark.parametrize(("via", "rewritten"), [(PUBLIC, True), (PRIVATE, False)])
 def test_a_client_that_does_not_say_what_it_sent(via: str, rewritten: bool) -> None:
     """Its first request, which it sent as from its own address, tells; later ones do not."""
     lines = [came(via), came(PUBLIC, cseq=2)]
-    assert (rewriting.doubt(cell(Transport.UDP, SipAlg.UDP), Story(lines)) == "") is rewritten
-    assert (rewriting.doubt(cell(Transport.UDP), Story(lines)) == "") is not rewritten
+    assert (doubt(cell(Transport.UDP, SipAlg.UDP), *lines) == "") is rewritten
+    assert (doubt(cell(Transport.UDP), *lines) == "") is not rewritten

@@ -13,20 +13,25 @@ from typing import Any
 import pytest
 
 from lab.actors import standalone
-from lab.actors.channel import Channel, Lines
+from lab.actors.channel import Channel, Lines, Message
 from lab.cli import standalone as command
 from lab.errors import HostNotCapable, ScenarioError
+from lab.model.endpoint import Endpoint
+from lab.record.events import Event, Obeyed, ServerFlow, ServerReady
 
 
 def _echo(sock: socket.socket) -> None:
-    """Says ``ready`` once started, repeats every command, ends at ``stop`` with its status."""
+    """Says that it is ready once started, repeats every command, ends at ``stop`` with its status."""
     channel, lines = Channel(sock), Lines()
     while data := sock.recv(65536):
         for told in lines.feed(data):
             if told["do"] == "stop":
                 os._exit(told.get("status", 0))
             os.write(1, b"a library's noise")
-            channel.emit("ready" if told["do"] == "start" else "told", **told)
+            if told["do"] == "start":
+                channel.emit(ServerReady(ports={}))
+            else:
+                channel.emit(Obeyed(do=told["do"], mode=told["song"]))
 
 
 @pytest.fixture
@@ -37,29 +42,28 @@ def place(tmp_path: Path) -> standalone.Place:
 def test_it_is_ready_takes_commands_and_ends_when_told(
     place: standalone.Place, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    shown: list[dict[str, Any]] = []
-    answers: list[dict[str, Any] | None] = []
+    shown: list[Event] = []
+    answers: list[Message | None] = []
 
     def tell() -> None:
-        answers.append(
-            standalone.tell(place, {"do": "sing", "song": 7}, until=lambda event: event["ev"] == "told", within=20)
-        )
+        command = {"do": "sing", "song": "seven"}
+        answers.append(standalone.tell(place, command, until=lambda event: isinstance(event, Obeyed), within=20))
         os.kill(os.getpid(), signal.SIGTERM)
 
     teller = threading.Thread(target=tell)
 
-    def show(event: dict[str, Any]) -> None:
+    def show(_at: float, event: Event) -> None:
         shown.append(event)
-        if event["ev"] == "ready":
+        if isinstance(event, ServerReady):
             assert not place.ready.exists()  # only after this
             teller.start()
 
-    status = standalone.run(_echo, {"do": "start"}, place=place, ready_at="ready", show=show)
+    status = standalone.run(_echo, {"do": "start"}, place=place, ready_at=ServerReady, show=show)
     teller.join()
     assert status == 0
-    assert [event["ev"] for event in shown] == ["ready", "told"]
+    assert shown == [ServerReady(ports={}), Obeyed(do="sing", mode="seven")]
     assert answers[0] is not None
-    assert answers[0]["song"] == 7
+    assert answers[0].event == shown[1]
     assert not place.ready.exists()
     assert not place.control.exists()
     assert capfd.readouterr().out == ""
@@ -67,7 +71,7 @@ def test_it_is_ready_takes_commands_and_ends_when_told(
 
 def test_its_exit_status_is_the_actors(place: standalone.Place) -> None:
     start = {"do": "stop", "status": 3}
-    assert standalone.run(_echo, start, place=place, ready_at="ready", show=lambda _: None) == 3
+    assert standalone.run(_echo, start, place=place, ready_at=ServerReady, show=lambda _at, _event: None) == 3
 
 
 def test_telling_nobody_is_the_hosts_fault(monkeypatch: pytest.MonkeyPatch, place: standalone.Place) -> None:
@@ -119,9 +123,16 @@ def _loose() -> str:
 
 @pytest.mark.parametrize("json", [False, True])
 def test_events_are_lines(capsys: pytest.CaptureFixture[str], json: bool) -> None:
-    command._shower(json=json)({"at": 0.0, "ev": "flow", "id": "f1", "reason": ""})
+    event = ServerFlow(
+        id="f1", state="accepted", transport="udp", peer=Endpoint("10.0.0.2", 7), own=Endpoint("10.0.0.1", 8), reason=""
+    )
+    command._Printer(json=json).event(0.0, event)
     line = capsys.readouterr().out
-    assert _parsed(line) == {"at": 0.0, "ev": "flow", "id": "f1", "reason": ""} if json else "id=f1\n" in line
+    fields = {"id": "f1", "state": "accepted", "transport": "udp", "peer": "10.0.0.2:7", "own": "10.0.0.1:8"}
+    if json:
+        assert _parsed(line) == {"at": 0.0, "ev": "flow", **fields, "reason": "", "subject": ""}
+    else:
+        assert line.endswith(f"s  flow          {' '.join(f'{key}={value}' for key, value in fields.items())}\n")
 
 
 def _parsed(line: str) -> Any:

@@ -13,7 +13,7 @@ from lab.model.outcome import Outcome
 from lab.model.scenario import Cell, Claim, Scenario
 from lab.model.verdict import Verdict
 from lab.report import terminal
-from tests.unit.test_judge import END, cell, flow_set_up, forgot, idle_timer, judged, packet, probe, sentinel
+from tests.records import CLIENT, END, cell, flow_set_up, forgot, idle_timer, judged, on_lan, probe, sentinel
 
 LONGEST = max(catalogue.strategy_names(), key=len)
 AXES = (("strategy", LONGEST), ("failure", "server-restart"))
@@ -24,7 +24,7 @@ def row(*, claim: Claim | None = None, timeout: float | None = None, idle: bool 
     """A client that is closed by its idle timer, or forgotten by its middlebox, and sends two packets before."""
     subject = replace(cell(timeout=timeout, claim=claim), axes=AXES)
     lines = [*sentinel("delivered"), idle_timer()] if idle else [*sentinel("silent"), forgot()]
-    traffic = [packet(20, "client", 1000), packet(40, "client", 1000)]
+    traffic = [on_lan(20, CLIENT, 1000), on_lan(40, CLIENT, 1000)]
     return subject, judged(subject, *flow_set_up(), *lines, *traffic, *probe(1, 100, answered=False), END)
 
 
