@@ -17,10 +17,11 @@ from lab.actors.sip_server.connections import Connections
 from lab.actors.sip_server.names import Names
 from lab.actors.sip_server.server import SipServer
 from lab.backends import netns
-from lab.network import apply, conntrack, evict, losses, move
+from lab.faults import reboot
+from lab.network import apply, conntrack, evict, forge, losses, move
 from lab.network.netlink import Netlink
 from lab.runner import cell, crew
-from lab.runner.faults import flow, middlebox
+from tests.fault_cases import brought
 
 FILE_NAME = "undone"
 
@@ -74,10 +75,10 @@ def _no_readdress(interface: str, old: Any, new: Any, *, node: int, neighbour: i
 
 UNDONE: dict[str, tuple[Any, str, Any]] = {
     "table": (conntrack, "forget_flows", _nothing),
-    "address": (middlebox, "readdress", _no_readdress),
+    "address": (reboot, "readdress", _no_readdress),
     "eviction": (evict, "Netlink", _Deaf),
     "losses": (losses, "nft", _loses_nothing),
-    "segment": (flow, "forge", _nothing),
+    "segment": (forge, "forge", _nothing),
     "close": (flows.StreamFlow, "close", _nothing),
     "restart": (SipServer, "go_down", _obeys("go-down")),
     "stop": (netns, "os", _NoStop()),
@@ -87,6 +88,7 @@ UNDONE: dict[str, tuple[Any, str, Any]] = {
     "moving": (Names, "move", _same),
     "revocation": (Connections, "heed_revocation", _nothing),
     "move": (move, "Netlink", _Deaf),
+    **{name: act for cases in brought() for name, act in cases.acts.items()},
 }
 """Where what is left undone is, and what is there instead."""
 

@@ -101,5 +101,5 @@ def _seen(ran: Ran) -> dict[str, tuple[Verdict, str]]:
     found = {}
     for cell, result in ran.results:
         assert isinstance(result, Outcome), f"{cell.name}: {result}"
-        found[cell.name] = (result.verdict, result.cause.kind.value if result.cause else result.doubt)
+        found[cell.name] = (result.verdict, result.cause.kind.name if result.cause else result.doubt)
     return found

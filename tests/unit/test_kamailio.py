@@ -20,16 +20,14 @@ from lab.actors.kamailio.config import Certificates, Wanted, render, render_tls
 from lab.actors.kamailio.flows import Flow, Flows
 from lab.actors.sip_server.settings import Settings
 from lab.errors import HostNotCapable
+from lab.faults.expired_certificate import ExpiredCertificate
+from lab.faults.server_close import ServerClose
+from lab.faults.server_mute import ServerMute
+from lab.faults.server_restart import ServerRestart
+from lab.faults.server_slow import ServerSlow
 from lab.judge.verdict import why_unsupported
 from lab.loader.load import load
 from lab.model.endpoint import Endpoint
-from lab.model.fault import (
-    ExpiredCertificate,
-    ServerClose,
-    ServerMute,
-    ServerRestart,
-    ServerSlow,
-)
 from lab.model.scenario import NotifyRoute, Software
 from lab.model.when import When
 from lab.record.events import Binding, ServerFlow, ServerSubscription

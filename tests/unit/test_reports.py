@@ -11,7 +11,7 @@ import pytest
 from lab.errors import HostNotCapable, LabError
 from lab.model.outcome import CauseFound, Link, Outage, Outcome
 from lab.model.scenario import Cell, Claim, Scenario
-from lab.model.verdict import Cause, Verdict
+from lab.model.verdict import CLIENT_IDLE_TIMER, Verdict
 from lab.report.junit import junit
 from lab.report.page import page
 from tests.records import cell as a_cell
@@ -24,7 +24,7 @@ CAUSE = "idle timer closed the <transport>"
 def _result(verdict: Verdict, *, holds: bool | None, doubt: str = "") -> Outcome:
     empty = judged(a_cell())
     cause = CauseFound(
-        kind=Cause.CLIENT_IDLE_TIMER,
+        kind=CLIENT_IDLE_TIMER,
         at_s=33.0,
         text=CAUSE,
         chain=(Link(at_s=33.0, text=CAUSE, evidence=(4,)),),
