@@ -13,13 +13,12 @@ from ipaddress import IPv4Interface
 from typing import Any, Literal, TypeVar
 
 import msgspec
-from lab.runner.faults.client import ClientMoveProof
-from lab.runner.faults.effect import Proof
-from lab.runner.faults.flow import SentSegment
 
+from lab.faults.base import Fault
+from lab.faults.client_move import ClientMove
+from lab.faults.forged_segment import SentSegment
 from lab.judge.verdict import judge
 from lab.model.endpoint import Endpoint
-from lab.model.fault import Fault
 from lab.model.middlebox import ForgottenFlow, Middlebox
 from lab.model.outcome import Outcome
 from lab.model.scenario import (
@@ -292,7 +291,9 @@ BEGUN: tuple[tuple[ProbeState, float], ...] = (("sent", 20.0), ("talking", 20.1)
 # Faults
 
 
-def begins(fault: Fault, proof: Proof, *, t: float = 50.0, until: float | None = None, number: int = 0) -> list[Line]:
+def begins(
+    fault: Fault, proof: msgspec.Struct, *, t: float = 50.0, until: float | None = None, number: int = 0
+) -> list[Line]:
     """The beginning of a fault and its end: at once unless ``until`` says when."""
     name = type(fault).__name__
     return [
@@ -307,10 +308,10 @@ def as_long(fault: Fault, entries: Sequence[Line]) -> Fault:
     over = [entry.t for entry in entries if isinstance(entry.event, FaultEnded)]
     if getattr(fault, "lasts", None) is None or not began or not over:
         return fault
-    return replace(fault, lasts=Seconds(over[-1] - began[-1]))  # type: ignore[arg-type]  # not every fault lasts
+    return replace(fault, lasts=Seconds(over[-1] - began[-1]))  # type: ignore[call-arg]  # not every fault lasts
 
 
-MOVED = ClientMoveProof(rules=2, left=(), address="10.64.0.2/24", source="10.64.0.2")
+MOVED = ClientMove.Proof(rules=2, left=(), address="10.64.0.2/24", source="10.64.0.2")
 RST = SentSegment(link="lan", to="client", src=REMOTE, dst=INSIDE, flags="R", seq=7)
 
 

@@ -10,10 +10,17 @@ from lab.record.flows import Flow
 
 
 class LinkRules(msgspec.Struct, frozen=True, kw_only=True):
-    """The link, and how many rules the kernel shows at its two ends."""
+    """The rules at the two ends of a link.
+
+    Attributes:
+        link: its name.
+        rules: how many the kernel shows.
+        lasts: seconds; None: until the end of the run.
+    """
 
     link: str
     rules: int
+    lasts: float | None
 
 
 BOTH_ENDS = 2

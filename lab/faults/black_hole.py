@@ -45,12 +45,14 @@ class BlackHole(Fault):
         Attributes:
             node: where they are.
             flow: id of the flow they drop; None: the client had none.
+            direction: of the packets they drop.
             rules: how many there are.
             wanted: how many there should be; None: one for each direction.
         """
 
         node: str
         flow: str | None
+        direction: str
         rules: int
         wanted: int | None = None
 
@@ -66,7 +68,7 @@ class BlackHole(Fault):
         """See `Fault`. Rules drop by the five-tuple, whichever endpoint the client has at this node."""
         flow = cell.current_flow()
         if flow is None:
-            return InForce(proof=self.Proof(node=self.node, flow=None, rules=0))
+            return InForce(proof=self.Proof(node=self.node, flow=None, direction=self.direction.value, rules=0))
         matches = []
         for endpoint in flow.endpoints:
             if self.direction is not Direction.IN:
@@ -74,7 +76,9 @@ class BlackHole(Fault):
             if self.direction is not Direction.OUT:
                 matches.append(_match(flow.proto, flow.own, endpoint))
         losses = in_transit(f"fault-{number}", cell.namespaces[self.node], matches)
-        proof = self.Proof(node=self.node, flow=flow.id, rules=losses.rules, wanted=len(matches))
+        proof = self.Proof(
+            node=self.node, flow=flow.id, direction=self.direction.value, rules=losses.rules, wanted=len(matches)
+        )
         return InForce(proof=proof, end=losses.end)
 
     def missing(self, seen: Occurrence[Proof]) -> str:

@@ -58,11 +58,13 @@ class ForgedSegments(msgspec.Struct, frozen=True, kw_only=True):
         node: from where.
         flow: id of the flow; None: the client had none.
         segments: as they were sent; fewer than wanted where no sequence number was known.
+        wanted: how many there should be, one for each end that was to get one.
     """
 
     node: str
     flow: str | None
     segments: tuple[SentSegment, ...]
+    wanted: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,7 +94,10 @@ class ForgedSegment(Fault):
         flow = cell.current_flow()
         sent = [] if flow is None else [self._send(end, flow, cell) for end in self._ends]
         segments = tuple(segment for segment in sent if segment is not None)
-        return InForce(proof=ForgedSegments(node=self.node, flow=None if flow is None else flow.id, segments=segments))
+        proof = ForgedSegments(
+            node=self.node, flow=None if flow is None else flow.id, segments=segments, wanted=len(self._ends)
+        )
+        return InForce(proof=proof)
 
     @property
     def _ends(self) -> tuple[End, ...]:

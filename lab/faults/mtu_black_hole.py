@@ -33,7 +33,7 @@ class MtuBlackHole(Fault):
     def begin(self, number: int, cell: RunningCell) -> InForce:
         """See `Fault`."""
         losses = narrow(self.link, ends_of(cell, self.link), self.mtu, name=f"fault-{number}")
-        return InForce(proof=LinkRules(link=self.link, rules=losses.rules), end=losses.end)
+        return InForce(proof=LinkRules(link=self.link, rules=losses.rules, lasts=self.lasts), end=losses.end)
 
     def missing(self, seen: Occurrence[LinkRules]) -> str:
         """See `Fault`."""

@@ -11,6 +11,7 @@ import msgspec
 from lab.model.endpoint import Endpoint
 from lab.record.entry import Entry
 from lab.record.events import EVENTS, Event
+from lab.units import Quantity
 
 
 class _Head(msgspec.Struct, frozen=True):
@@ -26,10 +27,10 @@ class _Moment(msgspec.Struct, frozen=True):
     at: float
 
 
-def _write(value: Any) -> str | float:
+def _write_value(value: Any) -> str | float:
     if isinstance(value, Endpoint):
         return str(value)
-    if isinstance(value, float):  # a quantity with its unit
+    if isinstance(value, Quantity):
         return float(value)
     raise NotImplementedError(f"no JSON for {type(value).__name__}")
 
@@ -46,7 +47,7 @@ def read_endpoint(kind: type, value: Any) -> Any:
     raise NotImplementedError(f"no {kind.__name__} from JSON")
 
 
-_ENCODER = msgspec.json.Encoder(enc_hook=_write)
+_ENCODER = msgspec.json.Encoder(enc_hook=_write_value)
 _HEAD = msgspec.json.Decoder(_Head)
 _MOMENT = msgspec.json.Decoder(_Moment)
 

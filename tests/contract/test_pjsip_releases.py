@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import socket
 import sys
@@ -10,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from lab.clients.pjsip import wheels
+from lab.clients.pjsip import CLIENT, wheels
 from lab.clients.pjsip.releases import RELEASES
 from lab.loader import catalogue
 from lab.mitigations.base import ClientSide
 from lab.mitigations.catalogue import unsupported
-from lab.model.scenario import Strategy
+from lab.model.scenario import Cell, Strategy, Transport
 from tests.contract.pjsip_stage import Actor, Stage
+from tests.records import cell as a_cell
 
 OLD = "2.10"
 STRATEGIES = [catalogue.strategy(name) for name in catalogue.strategy_names()]
@@ -79,11 +81,18 @@ def test_stops_in_the_middle_of_a_call(stage: Stage, wheel: Path) -> None:
     assert alice.end() == 0
 
 
+def old_cell(transport: str, strategy: Strategy) -> Cell:
+    """A cell with the old release as its client."""
+    return dataclasses.replace(a_cell(), pjsip=OLD, transport=Transport(transport), strategy=strategy)
+
+
 @pytest.mark.parametrize("strategy", OF_THE_CLIENT, ids=lambda strategy: strategy.name)
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 def test_strategy(stage: Stage, wheel: Path, transport: str, strategy: Strategy) -> None:
     """Each strategy works with it or is unsupported, with a reason; none ends the client."""
-    reason = unsupported(strategy.mitigations, transport=transport, registers=True, pjsip=OLD)
+    reason = CLIENT.unsupported(old_cell(transport, strategy)) or unsupported(
+        strategy.mitigations, transport=transport, registers=True
+    )
     if reason:
         assert "exists on" in reason or "cannot be had with pjsip 2.10" in reason
         return
@@ -95,5 +104,5 @@ def test_strategy(stage: Stage, wheel: Path, transport: str, strategy: Strategy)
 
 def test_tls_is_unsupported() -> None:
     """The package was built without."""
-    reason = unsupported((), transport="tls", registers=False, pjsip=OLD)
+    reason = CLIENT.unsupported(old_cell("tls", Strategy(name="none")))
     assert reason == "pjsip 2.10, as pjsua2-python 2.10.post6 has it, is built without TLS"

@@ -17,6 +17,7 @@ import docker
 import pytest
 
 from lab.backends import daemon
+from lab.engine.cell_run import CellRun
 from lab.fidelity.comparable_events import furthest_apart, moments
 from tests.e2e.lab_command import ROOT, SHORT, environment, processes_of, run, start, wait_until
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from lab.backends import netns
 from lab.backends.base import OpenBackend
-from lab.faults import forged_segment, reboot
-from lab.network import apply, conntrack, evict, losses, move
+from lab.faults import reboot
+from lab.network import apply, conntrack, evict, forge, losses, move
 from lab.network.netlink import Netlink
 from lab.record.events import Obeyed
 from lab.runner import cell
@@ -23,6 +23,7 @@ from lab.servers.name_server import Names
 from lab.servers.scripted import flows
 from lab.servers.scripted.connections import Connections
 from lab.servers.scripted.server import SipServer
+from tests.fault_cases import brought
 
 FILE_NAME = "undone"
 
@@ -79,7 +80,7 @@ UNDONE: dict[str, tuple[Any, str, Any]] = {
     "address": (reboot, "readdress", _no_readdress),
     "eviction": (evict, "Netlink", _Deaf),
     "losses": (losses, "nft", _loses_nothing),
-    "segment": (forged_segment, "forge", _nothing),
+    "segment": (forge, "forge", _nothing),
     "close": (flows.StreamFlow, "close", _nothing),
     "restart": (SipServer, "go_down", _obeys("go-down")),
     "stop": (netns, "os", _NoStop()),
@@ -89,6 +90,7 @@ UNDONE: dict[str, tuple[Any, str, Any]] = {
     "moving": (Names, "move", _same),
     "revocation": (Connections, "heed_revocation", _nothing),
     "move": (move, "Netlink", _Deaf),
+    **{name: act for cases in brought() for name, act in cases.acts.items()},
 }
 """Where what is left undone is, and what is there instead."""
 

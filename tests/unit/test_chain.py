@@ -6,13 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from lab.runner.faults.flow import BlackHoleProof
-from lab.runner.faults.link import LinkDownProof
-from lab.runner.faults.server import ServerFreezeProof
 
+from lab.faults.black_hole import BlackHole
+from lab.faults.link_down import LinkDown
+from lab.faults.server_freeze import ServerFreeze
 from lab.judge.verdict import judge
 from lab.model.endpoint import Endpoint
-from lab.model.fault import BlackHole, LinkDown, ServerFreeze
 from lab.model.outcome import CauseFound, Outcome
 from lab.model.scenario import Cell
 from lab.model.when import When
@@ -58,6 +57,7 @@ from tests.records import (
     sentinel,
     server_flow,
 )
+from tests.runs import run_of
 
 AT = When(offset=50.0)
 
@@ -147,7 +147,7 @@ def test_link_that_was_down_while_the_subscription_was_due() -> None:
     failed = KeepAlive(kind="options", state="failed", flow="f1", code=None, reason="timeout")
     ping = KeepAlive(kind="options", state="sent", flow="f1", code=None, reason="")
     lines = [
-        *begins(fault, LinkDownProof(link="lan", rules=2, lasts=40.0), until=90.0),
+        *begins(fault, LinkDown.Proof(link="lan", rules=2, lasts=40.0), until=90.0),
         notify(55.0, "lan", target=INSIDE),
         say(60.0, CLIENT, OptionsAnswer(code=408, n=1)),
         say(65.0, CLIENT, OptionsAnswer(code=408, n=2)),
@@ -176,7 +176,7 @@ def test_fault_without_duration_is_not_over() -> None:
     """What ends at once needs no second mention."""
     fault = BlackHole(at=AT, node="home-nat")
     subject = replace(cell(), faults=(fault,))
-    proof = BlackHoleProof(node="home-nat", flow="f1", direction="both", rules=4, wanted=4)
+    proof = BlackHole.Proof(node="home-nat", flow="f1", direction="both", rules=4, wanted=4)
     lines = [*begins(fault, proof, until=50.1), notify(50.05, "core")]
     texts, _ = told(*lines, *unanswered(100, "timeout"), subject=subject)
     assert len(texts) == 2
@@ -186,7 +186,7 @@ def test_frozen_server_never_sent() -> None:
     """The runner speaks for a server that stands still."""
     fault = ServerFreeze(at=AT, lasts=Seconds(55))
     lost = frozen_probe(100.0)
-    frozen = begins(fault, ServerFreezeProof(stopped=True), until=105.0)
+    frozen = begins(fault, ServerFreeze.Proof(stopped=True), until=105.0)
     texts, shown = told(*frozen, lost, subject=replace(cell(), faults=(fault,)))
     assert texts == ["the server froze at 50.0 s", "NOTIFY p1 at 100.0 s was not sent: the server stood still"]
     assert shown[1] == [lost]
@@ -228,9 +228,7 @@ def test_report_carries_the_chain() -> None:
     """Machines get what people read."""
     subject, seen = outcome()
     assert isinstance(seen.cause, CauseFound)
-    told = document(
-        scenario=_scenario(subject), clock="virtual", backend="netns", seed=1, results=[(subject, seen)], finished=True
-    )["cells"][0]["cause"]  # fmt: skip
+    told = document(run_of(_scenario(subject), [(subject, seen)]))["cells"][0]["cause"]
     assert [link["text"] for link in told["chain"]] == [link.text for link in seen.cause.chain]
     assert told["chain"][0] == {"at_s": 33.0, "text": told["text"], "evidence": told["evidence"]}
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 import pytest
-from lab.runner.faults.effect import Proof
-from lab.runner.faults.flow import BlackHoleProof
-from lab.runner.faults.link import LinkDownProof
-from lab.runner.faults.server import ServerFreezeProof, ServerRestartProof
 
+from lab.faults.black_hole import BlackHole
+from lab.faults.client_move import ClientMove
+from lab.faults.link_down import LinkDown
+from lab.faults.server_freeze import ServerFreeze
+from lab.faults.server_restart import ServerRestart
 from lab.model.endpoint import Endpoint
-from lab.model.fault import BlackHole, ClientMove, LinkDown, ServerFreeze, ServerRestart
 from lab.model.impairment import Impairment
 from lab.model.middlebox import Middlebox, RefreshDirection, RefreshingSegments, SipAlg
 from lab.model.outcome import Outcome
@@ -52,7 +52,7 @@ FREEZE, LONG = ServerFreeze(at=AT, lasts=Seconds(10)), Seconds(70)
 
 
 def freezes(fault: ServerFreeze = FREEZE, *, t: float = 50.0, until: float) -> list[Line]:
-    return begins(fault, ServerFreezeProof(stopped=True), t=t, until=until)
+    return begins(fault, ServerFreeze.Proof(stopped=True), t=t, until=until)
 
 
 def outcome(subject: Cell, *lines: Line, met: SentinelState = "delivered") -> Outcome:
@@ -166,18 +166,18 @@ def test_a_fault_of_another_length(until: float, verdict: str) -> None:
 
 
 DOWN, HOLE = LinkDown(at=AT, link="lan", lasts=LONG), BlackHole(at=AT, node="home-nat")
-HOLED = BlackHoleProof(node="home-nat", flow="f1", direction="both", rules=4, wanted=4)
-IMPOSSIBLE: list[tuple[Any, Proof]] = [
-    (DOWN, LinkDownProof(link="lan", rules=2, lasts=70.0)),
-    (replace(DOWN, link="core"), LinkDownProof(link="core", rules=2, lasts=70.0)),
+HOLED = BlackHole.Proof(node="home-nat", flow="f1", direction="both", rules=4, wanted=4)
+IMPOSSIBLE: list[tuple[Any, msgspec.Struct]] = [
+    (DOWN, LinkDown.Proof(link="lan", rules=2, lasts=70.0)),
+    (replace(DOWN, link="core"), LinkDown.Proof(link="core", rules=2, lasts=70.0)),
     (HOLE, HOLED),
-    (ServerRestart(at=AT, down=LONG), ServerRestartProof(listening=(), keeps_state=False)),
-    (ServerFreeze(at=AT, lasts=LONG), ServerFreezeProof(stopped=True)),
+    (ServerRestart(at=AT, down=LONG), ServerRestart.Proof(listening=(), keeps_state=False)),
+    (ServerFreeze(at=AT, lasts=LONG), ServerFreeze.Proof(stopped=True)),
 ]
 
 
 @pytest.mark.parametrize(("fault", "proof"), IMPOSSIBLE, ids=lambda each: getattr(each, "link", type(each).__name__))
-def test_a_probe_that_was_answered_in_the_midst_of_it(fault: Any, proof: Proof) -> None:
+def test_a_probe_that_was_answered_in_the_midst_of_it(fault: Any, proof: msgspec.Struct) -> None:
     """Whatever the fault's own proof says, it was not there; once it is over, there is nothing wrong with it."""
     met: SentinelState = "silent" if isinstance(fault, LinkDown) else "delivered"
     answered = probe(1, 100, answered=True)
@@ -201,9 +201,9 @@ def test_a_fault_before_which_a_probe_was_lost_that_may_be_lost() -> None:
     half = Expectation(delivered=Percent(50))
     subject = replace(cell(probes=(40.0, 100.0)), faults=(fault,), expect=half)
     lost = [*probe(1, 40, answered=False), idle_timer(33)]
-    without = begins(fault, LinkDownProof(link="lan", rules=0, lasts=2.0), until=52)
+    without = begins(fault, LinkDown.Proof(link="lan", rules=0, lasts=2.0), until=52)
     assert outcome(subject, *lost, *without, *probe(2, 100, answered=True)).verdict is Verdict.INCONCLUSIVE
-    proved = begins(fault, LinkDownProof(link="lan", rules=2, lasts=2.0), until=52)
+    proved = begins(fault, LinkDown.Proof(link="lan", rules=2, lasts=2.0), until=52)
     assert outcome(subject, *lost, *proved, *probe(2, 100, answered=True)).verdict is Verdict.PASS
     assert (
         outcome(subject, *lost, *without, *probe(2, 100, answered=False)).verdict is Verdict.FAIL

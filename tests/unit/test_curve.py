@@ -7,14 +7,16 @@ from dataclasses import fields, replace
 import pytest
 from rich.console import Console
 
+from lab.curve import chart as curve
 from lab.curve.outages import Look, Reach, Window, look, windows
 from lab.curve.twins import moments, twin
-from lab.model.fault import BlackHole, Fault, ServerClose
+from lab.faults.base import Fault
+from lab.faults.black_hole import BlackHole
+from lab.faults.server_close import ServerClose
 from lab.model.outcome import CauseFound
 from lab.model.scenario import Cell, Claim, Probe, ProbeKind, Scenario
-from lab.model.verdict import Cause, Verdict
+from lab.model.verdict import CLIENT_IDLE_TIMER, Verdict
 from lab.model.when import Event, When
-from lab.report import curve
 from lab.units import Seconds
 from tests.records import END, cell, flow_set_up, idle_timer, judged, probe, sentinel
 
@@ -65,7 +67,7 @@ def test_twin_does_not_end_while_the_middlebox_forgets(timeout: float, at: float
     assert float(twin(a_cell(timeout=timeout), at).ends) == ends
 
 
-IDLE = CauseFound(kind=Cause.CLIENT_IDLE_TIMER, at_s=33.0, text="client idle timer closed the transport at 33.0 s")
+IDLE = CauseFound(kind=CLIENT_IDLE_TIMER, at_s=33.0, text="client idle timer closed the transport at 33.0 s")
 
 
 def looks(marks: str) -> list[Look]:

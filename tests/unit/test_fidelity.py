@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from lab.fidelity.comparable_events import Moment
 from lab.fidelity.compare import Observation, Place, Way, _compare, sentences
-from lab.model.scenario import Software
 from tests.records import cell
 
 REAL, VIRTUAL, OTHER = (
-    Way(Place.REAL, Software.SCRIPTED),
-    Way(Place.VIRTUAL, Software.SCRIPTED),
-    Way(Place.REAL, Software.KAMAILIO),
+    Way(Place.REAL, "scripted"),
+    Way(Place.VIRTUAL, "scripted"),
+    Way(Place.REAL, "kamailio"),
 )
 MOMENTS = [Moment(33.0, "client transport destroyed")]
 FAIL = Observation("fail (client-idle-timer)", "", comparable=True, moments=MOMENTS)

@@ -7,53 +7,35 @@ from typing import Any
 
 import msgspec
 import pytest
-from lab.runner.faults.flow import BlackHoleProof, ForgedSegmentProof, SentSegment
-from lab.runner.faults.link import LinkDownProof, MtuBlackHoleProof
-from lab.runner.faults.middlebox import EvictFlowProof, RebootProof
-from lab.runner.faults.server import (
-    DnsChangeProof,
-    DnsFailureProof,
-    ExpiredCertificateProof,
-    RevokedClientCertificateProof,
-    ServerCloseProof,
-    ServerFreezeProof,
-    ServerMuteProof,
-    ServerRestartProof,
-    ServerSlowProof,
-)
 
+from lab.faults.base import Fault
+from lab.faults.black_hole import BlackHole
+from lab.faults.client_move import ClientMove
+from lab.faults.dns_change import DnsChange, OldAddress
+from lab.faults.dns_failure import DnsFailure, NoAnswer
+from lab.faults.evict_flow import EvictFlow
+from lab.faults.expired_certificate import ExpiredCertificate
+from lab.faults.forged_segment import End, Flag, ForgedSegment, SentSegment
+from lab.faults.link_down import LinkDown
+from lab.faults.mtu_black_hole import MtuBlackHole
+from lab.faults.reboot import Reboot
+from lab.faults.revoked_client_certificate import RevokedClientCertificate
+from lab.faults.server_close import ServerClose
+from lab.faults.server_freeze import ServerFreeze
+from lab.faults.server_mute import ServerMute
+from lab.faults.server_restart import ServerRestart
+from lab.faults.server_slow import ServerSlow
 from lab.judge.sentinel import Kept, expected
+from lab.loader.kinds import faults
 from lab.model.endpoint import Endpoint
-from lab.model.fault import (
-    BlackHole,
-    ClientMove,
-    DnsChange,
-    DnsFailure,
-    End,
-    EvictFlow,
-    ExpiredCertificate,
-    Fault,
-    Flag,
-    ForgedSegment,
-    LinkDown,
-    MtuBlackHole,
-    NoAnswer,
-    OldAddress,
-    Reboot,
-    RevokedClientCertificate,
-    ServerClose,
-    ServerFreeze,
-    ServerMute,
-    ServerRestart,
-    ServerSlow,
-)
 from lab.model.middlebox import ForgottenFlow, Middlebox
 from lab.model.outcome import Outcome
 from lab.model.scenario import Cell, Server, Transport
-from lab.model.verdict import Cause, Verdict
+from lab.model.verdict import Verdict
 from lab.model.when import Event, When
 from lab.record.events import Held, Ignored, Query, ResponseSent, SentinelState, Unanswered
 from lab.units import Seconds
+from tests.fault_cases import brought
 from tests.records import (
     CLIENT,
     CONNECTED,
@@ -150,39 +132,39 @@ REVOKED = RevokedClientCertificate(at=AT)
 
 
 def reboots(fault: Reboot, *, lost: int = 3, left: int = 0, address: tuple[str, ...] = ()) -> list[Line]:
-    return begins(fault, RebootProof(node="home-nat", lost=lost, left=left, address=address))
+    return begins(fault, Reboot.Proof(node="home-nat", lost=lost, left=left, address=address))
 
 
 def evicts(*, flow: str | None = "f1", gone: bool) -> list[Line]:
-    return begins(EVICT, EvictFlowProof(node="home-nat", flow=flow, gone=gone, others=2))
+    return begins(EVICT, EvictFlow.Proof(node="home-nat", flow=flow, gone=gone, others=2))
 
 
 def drops(*, rules: int) -> list[Line]:
-    return begins(HOLE, BlackHoleProof(node="home-nat", flow="f1", direction="both", rules=rules, wanted=4), until=110)
+    return begins(HOLE, BlackHole.Proof(node="home-nat", flow="f1", direction="both", rules=rules, wanted=4), until=110)
 
 
 def forges(*segments: SentSegment, fault: ForgedSegment = FORGED) -> list[Line]:
-    return begins(fault, ForgedSegmentProof(node="home-nat", flow="f1", segments=segments, wanted=1))
+    return begins(fault, ForgedSegment.Proof(node="home-nat", flow="f1", segments=segments, wanted=1))
 
 
 def goes_down(*, rules: int = 2, until: float = 105) -> list[Line]:
-    return begins(DOWN, LinkDownProof(link="lan", rules=rules, lasts=55.0), until=until)
+    return begins(DOWN, LinkDown.Proof(link="lan", rules=rules, lasts=55.0), until=until)
 
 
 def narrows(*, rules: int = 2) -> list[Line]:
-    return begins(NARROW, MtuBlackHoleProof(link="lan", rules=rules, lasts=None), until=110)
+    return begins(NARROW, MtuBlackHole.Proof(link="lan", rules=rules, lasts=None), until=110)
 
 
 def closes(flow: str | None) -> list[Line]:
-    return begins(CLOSE, ServerCloseProof(flow=flow))
+    return begins(CLOSE, ServerClose.Proof(flow=flow))
 
 
 def restarts(*listening: int) -> list[Line]:
-    return begins(RESTART, ServerRestartProof(listening=listening, keeps_state=False), until=51)
+    return begins(RESTART, ServerRestart.Proof(listening=listening, keeps_state=False), until=51)
 
 
 def freezes(*, stopped: bool = True) -> list[Line]:
-    return begins(FREEZE, ServerFreezeProof(stopped=stopped), until=105)
+    return begins(FREEZE, ServerFreeze.Proof(stopped=stopped), until=105)
 
 
 def moves(**proof: Any) -> list[Line]:
@@ -190,59 +172,61 @@ def moves(**proof: Any) -> list[Line]:
 
 
 def falls_mute(answers: str = "mute") -> list[Line]:
-    return begins(MUTE, ServerMuteProof(answers=answers, by=None), until=110)
+    return begins(MUTE, ServerMute.Proof(answers=answers, by=None), until=110)
 
 
 def slows_down() -> list[Line]:
-    return begins(SLOW, ServerSlowProof(answers="late", by=10.0), until=110)
+    return begins(SLOW, ServerSlow.Proof(answers="late", by=10.0), until=110)
 
 
 def expires(met: str = "expired") -> list[Line]:
-    return begins(EXPIRED, ExpiredCertificateProof(met=met), until=110)
+    return begins(EXPIRED, ExpiredCertificate.Proof(met=met), until=110)
 
 
 def names_fail(met: str = "servfail") -> list[Line]:
-    return begins(NO_NAME, DnsFailureProof(met=met), until=110)
+    return begins(NO_NAME, DnsFailure.Proof(met=met), until=110)
 
 
 def name_moves(fault: DnsChange, *, rules: int, was: str = "203.0.113.10", met: str = NEW) -> list[Line]:
-    return begins(fault, DnsChangeProof(was=was, met=met, old=fault.old.value, rules=rules), until=110)
+    return begins(fault, DnsChange.Proof(was=was, met=met, old=fault.old.value, rules=rules), until=110)
 
 
 def revokes(met: str = "revoked") -> list[Line]:
-    return begins(REVOKED, RevokedClientCertificateProof(met=met), until=110)
+    return begins(REVOKED, RevokedClientCertificate.Proof(met=met), until=110)
 
 
 FIN = msgspec.structs.replace(RST, flags="FA")
 FORGED_FIN = replace(FORGED, flag=Flag.FIN)
 
-PROVED: list[tuple[Fault, list[Line], Cause]] = [
-    (REBOOT, reboots(REBOOT), Cause.MIDDLEBOX_LOST_TABLE),
-    (READDRESS, reboots(READDRESS, address=("203.0.113.2/24",)), Cause.MIDDLEBOX_NEW_ADDRESS),
-    (EVICT, evicts(gone=True), Cause.MIDDLEBOX_EVICTED),
-    (HOLE, [*drops(rules=4), sent("core")], Cause.FLOW_BLACK_HOLED),
-    (FORGED, [*forges(RST), on_the_wire()], Cause.FORGED_RST),
-    (FORGED_FIN, [*forges(FIN, fault=FORGED_FIN), on_the_wire(flags="FA")], Cause.FORGED_FIN),
-    (DOWN, [*goes_down(), sent("lan")], Cause.LINK_DOWN),
-    (NARROW, [*narrows(), sent("lan")], Cause.MTU_BLACK_HOLE),
-    (CLOSE, [*closes("f1"), closed_by_server()], Cause.SERVER_CLOSED),
-    (RESTART, restarts(), Cause.SERVER_RESTARTED),
-    (FREEZE, [*freezes(), asks(50.2), given_up(Ignored)[1]], Cause.SERVER_FROZE),
-    (MOVE, moves(), Cause.CLIENT_MOVED),
-    (MUTE, [*falls_mute(), answers_from_now("mute"), *given_up(Ignored)], Cause.SERVER_MUTE),
-    (EXPIRED, [*expires(), refused()], Cause.CERTIFICATE_EXPIRED),
-    (EXPIRED, [*expires(), alert("203.0.113.1:7")], Cause.CERTIFICATE_EXPIRED),
-    (NO_NAME, [*names_fail(), asked("servfail")], Cause.NAME_NOT_RESOLVED),
-    (GONE, [*name_moves(GONE, rules=2), sent("core")], Cause.SERVER_MOVED),
-    (REVOKED, [*revokes(), turned_away()], Cause.CLIENT_CERTIFICATE_REVOKED),
-    (SLOW, [*slows_down(), answers_from_now("late", 10.0), *given_up(Held)], Cause.SERVER_SLOW),
+PROVED: list[tuple[Fault, list[Line], str]] = [
+    (REBOOT, reboots(REBOOT), "middlebox-lost-table"),
+    (READDRESS, reboots(READDRESS, address=("203.0.113.2/24",)), "middlebox-new-address"),
+    (EVICT, evicts(gone=True), "middlebox-evicted-flow"),
+    (HOLE, [*drops(rules=4), sent("core")], "flow-black-holed"),
+    (FORGED, [*forges(RST), on_the_wire()], "forged-rst"),
+    (FORGED_FIN, [*forges(FIN, fault=FORGED_FIN), on_the_wire(flags="FA")], "forged-fin"),
+    (DOWN, [*goes_down(), sent("lan")], "link-down"),
+    (NARROW, [*narrows(), sent("lan")], "mtu-black-hole"),
+    (CLOSE, [*closes("f1"), closed_by_server()], "server-closed-flow"),
+    (RESTART, restarts(), "server-restarted"),
+    (FREEZE, [*freezes(), asks(50.2), given_up(Ignored)[1]], "server-froze"),
+    (MOVE, moves(), "client-changed-address"),
+    (MUTE, [*falls_mute(), answers_from_now("mute"), *given_up(Ignored)], "server-mute"),
+    (EXPIRED, [*expires(), refused()], "server-certificate-expired"),
+    (EXPIRED, [*expires(), alert("203.0.113.1:7")], "server-certificate-expired"),
+    (NO_NAME, [*names_fail(), asked("servfail")], "name-not-resolved"),
+    (GONE, [*name_moves(GONE, rules=2), sent("core")], "server-moved"),
+    (REVOKED, [*revokes(), turned_away()], "client-certificate-revoked"),
+    (SLOW, [*slows_down(), answers_from_now("late", 10.0), *given_up(Held)], "server-slow"),
+    *(case for cases in brought() for case in cases.proved),
 ]
 
-MET: dict[Cause, SentinelState] = {
-    Cause.MIDDLEBOX_LOST_TABLE: "silent",
-    Cause.MIDDLEBOX_NEW_ADDRESS: "silent",
-    Cause.LINK_DOWN: "silent",
-    Cause.CLIENT_MOVED: "silent",
+MET: dict[str, SentinelState] = {
+    "middlebox-lost-table": "silent",
+    "middlebox-new-address": "silent",
+    "link-down": "silent",
+    "client-changed-address": "silent",
+    **{cause: met for cases in brought() for cause, met in cases.meets.items()},
 }
 """What the sentinel meets after a fault, if not `delivered`: the middlebox forgets silently."""
 
@@ -252,22 +236,20 @@ def outcome_with(fault: Fault, *lines: Line, met: SentinelState, answered: bool 
     return judged(with_fault(as_long(fault, lines)), *story)
 
 
-@pytest.mark.parametrize(("fault", "lines", "cause"), PROVED, ids=[cause.value for _, _, cause in PROVED])
-def test_a_fault_is_the_first_cause(fault: Fault, lines: list[Line], cause: Cause) -> None:
+@pytest.mark.parametrize(("fault", "lines", "cause"), PROVED, ids=[cause for _, _, cause in PROVED])
+def test_a_fault_is_the_first_cause(fault: Fault, lines: list[Line], cause: str) -> None:
     """A fault before the loss is its cause; what follows from it (a closed transport, a lost mapping) is not."""
     followed = [changed(idle_timer(51), reason="Connection reset by peer"), forgot(50.5)]
     outcome = outcome_with(fault, *lines, *followed, met=MET.get(cause, "delivered"))
     assert outcome.doubt == ""
     assert outcome.cause is not None
-    assert (outcome.cause.kind, outcome.cause.at_s) == (cause, 50.0)
+    assert (outcome.cause.kind.name, outcome.cause.at_s) == (cause, 50.0)
     assert " at 50.0 s" in outcome.cause.text
 
 
 def test_every_fault_has_its_story() -> None:
     """A fault added to the lab needs one above."""
-    import typing
-
-    assert {type(fault) for fault, _, _ in PROVED} == set(typing.get_args(Fault))
+    assert {type(fault) for fault, _, _ in PROVED} == set(faults().values())
 
 
 UNPROVED: list[tuple[Fault, list[Line], str]] = [
@@ -306,6 +288,7 @@ UNPROVED: list[tuple[Fault, list[Line], str]] = [
         [*slows_down(), say(60.0, SERVER, Held(what="OPTIONS", flow="f1")), response(61.0)],
         "an answer after 1.00 s instead of 10 s",
     ),
+    *(case for cases in brought() for case in cases.unproved),
 ]
 
 
@@ -325,7 +308,7 @@ def test_a_certificate_nobody_refused_is_not_the_cause(other: list[Line]) -> Non
     """It harms those who connect: not before it expired, not after the probe, not the lab that looks whether it has."""
     outcome = outcome_with(EXPIRED, *expires(), *other, idle_timer(93), met="delivered")
     assert outcome.cause is not None
-    assert (outcome.cause.kind, outcome.cause.at_s) == (Cause.CLIENT_IDLE_TIMER, 93.0)
+    assert (outcome.cause.kind.name, outcome.cause.at_s) == ("client-idle-timer", 93.0)
 
 
 @pytest.mark.parametrize(
@@ -344,7 +327,7 @@ def test_a_name_nobody_asked_for_in_vain_is_not_the_cause(other: list[Line]) -> 
     """It harms those who ask: not before, not after the probe, not who gets an answer, not the lab that looks."""
     outcome = outcome_with(NO_NAME, *names_fail(), *other, idle_timer(93), met="delivered")
     assert outcome.cause is not None
-    assert (outcome.cause.kind, outcome.cause.at_s) == (Cause.CLIENT_IDLE_TIMER, 93.0)
+    assert (outcome.cause.kind.name, outcome.cause.at_s) == ("client-idle-timer", 93.0)
 
 
 @pytest.mark.parametrize(
@@ -362,7 +345,7 @@ def test_a_revocation_nobody_was_refused_for_is_not_the_cause(other: list[Line])
     """Nor is a refusal before it or after the probe, the lab's own look, another reason, or the client's refusal."""
     outcome = outcome_with(REVOKED, *revokes(), *other, idle_timer(93), met="delivered")
     assert outcome.cause is not None
-    assert (outcome.cause.kind, outcome.cause.at_s) == (Cause.CLIENT_IDLE_TIMER, 93.0)
+    assert (outcome.cause.kind.name, outcome.cause.at_s) == ("client-idle-timer", 93.0)
 
 
 def test_a_revocation_for_which_kamailio_refused_the_client_is_the_cause() -> None:
@@ -370,14 +353,14 @@ def test_a_revocation_for_which_kamailio_refused_the_client_is_the_cause() -> No
     refusal = changed(turned_away(), reason="certificate verify failed")
     outcome = outcome_with(REVOKED, *revokes(), refusal, idle_timer(93), met="delivered")
     assert outcome.cause is not None
-    assert (outcome.cause.kind, outcome.cause.at_s) == (Cause.CLIENT_CERTIFICATE_REVOKED, 50.0)
+    assert (outcome.cause.kind.name, outcome.cause.at_s) == ("client-certificate-revoked", 50.0)
 
 
 def test_a_server_that_still_serves_at_its_old_address_is_not_the_cause() -> None:
     """Whoever stays is served, and whoever comes again finds it."""
     outcome = outcome_with(BESIDE, *name_moves(BESIDE, rules=0), idle_timer(93), met="delivered")
     assert outcome.cause is not None
-    assert (outcome.cause.kind, outcome.cause.at_s) == (Cause.CLIENT_IDLE_TIMER, 93.0)
+    assert (outcome.cause.kind.name, outcome.cause.at_s) == ("client-idle-timer", 93.0)
 
 
 def test_a_server_found_at_its_new_address_has_not_moved_for_what_comes_later() -> None:
@@ -385,7 +368,7 @@ def test_a_server_found_at_its_new_address_has_not_moved_for_what_comes_later() 
     lines = [*name_moves(GONE, rules=2), subscribed(80.0), idle_timer(93)]
     outcome = outcome_with(GONE, *lines, met="delivered")
     assert outcome.cause is not None
-    assert (outcome.cause.kind, outcome.cause.at_s) == (Cause.CLIENT_IDLE_TIMER, 93.0)
+    assert (outcome.cause.kind.name, outcome.cause.at_s) == ("client-idle-timer", 93.0)
 
 
 @pytest.mark.parametrize(
@@ -397,7 +380,7 @@ def test_a_revoked_certificate_is_not_the_servers(reason: str) -> None:
     lines = [*expires(), changed(turned_away(), reason=reason), idle_timer(93)]
     outcome = outcome_with(EXPIRED, *lines, met="delivered")
     assert outcome.cause is not None
-    assert outcome.cause.kind is Cause.CLIENT_IDLE_TIMER
+    assert outcome.cause.kind.name == "client-idle-timer"
 
 
 @pytest.mark.parametrize(
@@ -427,7 +410,7 @@ def test_a_mended_fault_is_not_the_cause() -> None:
     """The server heard of the client again after the fault: the loss that follows has another cause."""
     outcome = outcome_with(RESTART, *restarts(), changed(SUBSCRIPTION, t=60.0), idle_timer(93), met="delivered")
     assert outcome.cause is not None
-    assert (outcome.cause.kind, outcome.cause.at_s) == (Cause.CLIENT_IDLE_TIMER, 93.0)
+    assert (outcome.cause.kind.name, outcome.cause.at_s) == ("client-idle-timer", 93.0)
 
 
 def test_a_fault_in_force_is_not_mended() -> None:
@@ -435,16 +418,16 @@ def test_a_fault_in_force_is_not_mended() -> None:
     anew = changed(SUBSCRIPTION, t=60.0, state="refreshed")
     outcome = outcome_with(NARROW, *narrows(), anew, sent("lan"), met="delivered")
     assert outcome.cause is not None
-    assert outcome.cause.kind is Cause.MTU_BLACK_HOLE
+    assert outcome.cause.kind.name == "mtu-black-hole"
 
 
 def test_a_later_fault_is_not_the_cause() -> None:
     """A fault after the probe's deadline cannot have cost it."""
     late = replace(FREEZE, at=When(offset=107.0))
-    begun = begins(late, ServerFreezeProof(stopped=True), t=107, until=110)
+    begun = begins(late, ServerFreeze.Proof(stopped=True), t=107, until=110)
     outcome = outcome_with(late, *begun, idle_timer(), met="delivered")
     assert outcome.cause is not None
-    assert outcome.cause.kind is Cause.CLIENT_IDLE_TIMER
+    assert outcome.cause.kind.name == "client-idle-timer"
 
 
 def test_a_probe_of_a_frozen_server_fails() -> None:
@@ -453,7 +436,7 @@ def test_a_probe_of_a_frozen_server_fails() -> None:
     outcome = judged(with_fault(FREEZE), *flow_set_up(), *sentinel("delivered"), *lines, END)
     assert outcome.verdict is Verdict.FAIL
     assert outcome.cause is not None
-    assert outcome.cause.kind is Cause.SERVER_FROZE
+    assert outcome.cause.kind.name == "server-froze"
 
 
 @pytest.mark.parametrize(("until", "met", "conclusive"), [(99, "silent", True), (99, "delivered", False),

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import subprocess
 import sys
-import typing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lab.errors import LabFault, ScenarioError
+from lab.faults.mtu_black_hole import MtuBlackHole
 from lab.loader import catalogue
 from lab.loader.check import keys
 from lab.loader.expand import MOST_CELLS
@@ -23,7 +24,6 @@ from lab.loader.networks import read_topology
 from lab.mitigations import classes
 from lab.mitigations.hold_transport import HoldTransport
 from lab.mitigations.options_ping import OptionsPing
-from lab.model.fault import Fault, MtuBlackHole
 from lab.model.impairment import Impairment
 from lab.model.middlebox import Evidence, FilteringBehavior, ForgottenFlow, Grade, Middlebox, SipAlg
 from lab.model.scenario import (
@@ -39,9 +39,10 @@ from lab.model.scenario import (
     Transport,
 )
 from lab.model.topology import Topology
-from lab.model.verdict import Cause, Verdict
+from lab.model.verdict import Verdict
 from lab.model.when import Event, When
 from lab.units import Percent, Seconds
+from tests.fault_cases import brought
 
 ROOT = Path(__file__).parents[2]
 SCENARIOS = sorted((ROOT / "scenarios").rglob("*.yaml"))
@@ -118,11 +119,12 @@ faults:
   - dns-change: { at: 19 s, address: 198.51.100.20, old: silent }
   - revoked-client-certificate: { at: 30 s, lasts: 72 s }
   - client-move: { at: 27 s, told: true }
+MORE_FAULTS
 probes: [{ at: 45 s, kind: invite, within: 5 s, hold: 2 s, ring: 1 s }]
 expect: { delivered: 100 % }
 ends: 60 s
 claims: [{ verdict: fail, cause: link-down, at: 20 s, within: 1 s }]
-"""
+""".replace("MORE_FAULTS\n", "".join(f"  - {cases.written}\n" for cases in brought()))
 
 TWO_NATS = """\
 nodes:
@@ -334,6 +336,7 @@ LIVENESS = {
     "claims.cause": ("cause: link-down", "cause: unknown"),
     "claims.at": ("at: 20 s, within: 1 s", "at: 21 s, within: 1 s"),
     "claims.within": ("at: 20 s, within: 1 s", "at: 20 s, within: 2 s"),
+    **{key: change for cases in brought() for key, change in cases.liveness.items()},
 }
 """Each key of a scenario file, with a change to FULL that touches no other key."""
 
@@ -411,14 +414,16 @@ def test_every_value_arrives(read: Read) -> None:
     )
     assert dict(cell.middleboxes)["cgn"] == catalogue.middlebox("rfc-ideal")
     assert cell.strategy.mitigations[0] == OptionsPing(interval=Seconds(25))
-    assert [type(fault) for fault in cell.faults] == list(typing.get_args(Fault))
+    written = re.findall(r"^  - ([a-z-]+): \{ at: ", FULL, re.MULTILINE)
+    assert sorted(written) == sorted(faults())
+    assert [type(fault) for fault in cell.faults] == [faults()[kind] for kind in written]
     assert cell.faults[3].at == When(offset=5.0, event=Event.RECONNECTED)
     assert cell.claim == Claim(
         strategy=("ping",),
         middlebox=("mine+rfc-ideal",),
         transport=("tls",),
         verdict=Verdict.FAIL,
-        cause=Cause.LINK_DOWN,
+        cause="link-down",
         at=Seconds(20),
         within=Seconds(1),
     )
@@ -713,7 +718,9 @@ def test_scenarios(path: Path) -> None:
 def test_fault_kinds() -> None:
     """Faults are called in scenarios as their classes are."""
     assert faults()["mtu-black-hole"] is MtuBlackHole
-    assert set(faults().values()) == set(typing.get_args(Fault))
+    assert {cls.__name__.lower(): cls for cls in faults().values()} == {
+        kind.replace("-", ""): cls for kind, cls in faults().items()
+    }
 
 
 def test_json_schema() -> None:

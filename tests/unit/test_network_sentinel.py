@@ -6,11 +6,10 @@ import re
 from dataclasses import replace
 
 import pytest
-from lab.runner.faults.middlebox import RebootProof
 
+from lab.faults.reboot import Reboot
 from lab.judge.sentinel import Kept, doubt, expected, forgets, middleboxes_on_path, outcome_of
 from lab.model.endpoint import Endpoint
-from lab.model.fault import Reboot
 from lab.model.middlebox import ForgottenFlow, Middlebox
 from lab.model.scenario import Cell, Client, Expectation, Server, Strategy, Transport
 from lab.model.topology import Topology
@@ -119,7 +118,7 @@ def _destroyed(t: float) -> Line:
 
 def _reboots(number: int) -> Line:
     """The beginning of one of the faults."""
-    proof = RebootProof(node=FAULTS[number].node, lost=3, left=0, address=())
+    proof = Reboot.Proof(node=FAULTS[number].node, lost=3, left=0, address=())
     return begins(FAULTS[number], proof, t=20.0, number=number)[0]
 
 

@@ -7,15 +7,15 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
-from lab.report.junit import junit
-from lab.report.page import page
 
 from lab.errors import HostNotCapable, LabError
 from lab.model.outcome import CauseFound, Link, Outage, Outcome
 from lab.model.scenario import Cell, Claim, Scenario
-from lab.model.verdict import Cause, Verdict
+from lab.model.verdict import CLIENT_IDLE_TIMER, Verdict
+from lab.report.formats import junit_xml, report_html
 from tests.records import cell as a_cell
 from tests.records import judged
+from tests.runs import run_of
 
 TITLE = "A <title> & more"
 CAUSE = "idle timer closed the <transport>"
@@ -24,7 +24,7 @@ CAUSE = "idle timer closed the <transport>"
 def _result(verdict: Verdict, *, holds: bool | None, doubt: str = "") -> Outcome:
     empty = judged(a_cell())
     cause = CauseFound(
-        kind=Cause.CLIENT_IDLE_TIMER,
+        kind=CLIENT_IDLE_TIMER,
         at_s=33.0,
         text=CAUSE,
         chain=(Link(at_s=33.0, text=CAUSE, evidence=(4,)),),
@@ -75,7 +75,7 @@ RESULTS = (
 def test_junit() -> None:
     """Broken claims and unclaimed doubt fail, what cannot exist is skipped, what could not run is an error."""
     scenario, results = _run(*RESULTS)
-    suite = ElementTree.fromstring(junit(scenario, results))
+    suite = ElementTree.fromstring(junit_xml.render(run_of(scenario, results)))
     assert {key: suite.get(key) for key in ("tests", "failures", "errors", "skipped")} == {
         "tests": "5",
         "failures": "2",
@@ -129,7 +129,7 @@ def test_page() -> None:
     """The table leads to each cell's story, marks what was not claimed, and the page loads nothing from elsewhere."""
     scenario, results = _run(*RESULTS)
     seen = _Page()
-    seen.feed(page(scenario, clock="virtual", results=results, warnings=["a & b"]))
+    seen.feed(report_html.render(run_of(scenario, results)))
     assert seen.links == {
         "none,idle": "fail",
         "none,reboot": "fail breaks",
@@ -139,7 +139,7 @@ def test_page() -> None:
     }
     assert seen.places == set(seen.links)
     assert seen.loads == []
-    for word in (TITLE, CAUSE, "no sentinel", "no TLS", "no netem", "a & b", "1 of 2 claims hold"):
+    for word in (TITLE, CAUSE, "no sentinel", "no TLS", "no netem", "1 of 2 claims hold"):
         assert word in seen.words
 
 
@@ -151,7 +151,7 @@ def _lasting(verdict: Verdict, packets: float, *outages: Outage) -> Outcome:
 
 def _table(results: list[tuple[Cell, Outcome | LabError]], scenario: Scenario) -> list[list[str]]:
     seen = _Page()
-    seen.feed(page(scenario, clock="virtual", results=results, warnings=[]))
+    seen.feed(report_html.render(run_of(scenario, results)))
     return seen.table
 
 
@@ -188,6 +188,6 @@ def test_page_of_one_axis() -> None:
 def test_page_of_little(count: int) -> None:
     """A run that was interrupted before anything ended, or has one cell, has a page as well."""
     scenario, results = _run(*RESULTS[:count])
-    assert TITLE.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") in page(
-        scenario, clock="real", results=results, warnings=[]
+    assert TITLE.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") in report_html.render(
+        run_of(scenario, results)
     )

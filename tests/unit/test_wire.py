@@ -14,17 +14,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
+from lab.faults.black_hole import BlackHole, Direction
+from lab.faults.link_down import LinkDown
+from lab.faults.reboot import Reboot
+from lab.loader.kinds import faults
 from lab.loader.load import load
 from lab.mitigations import classes
-from lab.model.fault import BlackHole, Direction, LinkDown, Reboot
 from lab.model.scenario import Cell, Probe, Transport
 from lab.model.topology import Topology
 from lab.model.when import Event, When
 from lab.model.wire import from_json, to_json
+from lab.runner import cell_file
 from lab.units import Seconds
 
 ROOT = Path(__file__).parents[2]
-PLUGINS: dict[str, type] = {cls.__name__: cls for cls in classes().values()}
+PLUGINS: dict[str, type] = {cls.__name__: cls for cls in (*classes().values(), *faults().values())}
 FAULTS = (
     LinkDown(at=When(offset=6.0), link="lan", lasts=Seconds(1)),
     BlackHole(at=When(offset=-2.0, event=Event.REFRESH_DUE), node="home-nat", direction=Direction.IN),
@@ -71,25 +75,35 @@ def test_round_trip_of_all_that_the_library_says() -> None:
             comes_back(dataclasses.replace(library()[0], **{name: value}))
 
 
-def test_no_validation_library() -> None:
-    """Reading a cell imports neither pydantic nor YAML: each import costs seconds in a guest."""
+def test_no_validation_library(tmp_path: Path) -> None:
+    """Reading a cell imports neither pydantic nor YAML, nor faults that it has not: imports cost seconds in a guest."""
     program = """
 import json, sys
-from lab.mitigations import classes
-from lab.model.scenario import Cell
-from lab.model.when import Event, When
-from lab.model.wire import from_json, to_json
-plugins = {cls.__name__: cls for cls in classes().values()}
-cell = from_json(Cell, json.load(sys.stdin), plugins=plugins)
+from pathlib import Path
+from lab.model.wire import to_json
+from lab.runner import cell_file
+cell = cell_file.read(Path(sys.argv[1]))
 loaded = {name.partition(".")[0] for name in sys.modules}
 heavy = sorted(loaded & {"pydantic", "pydantic_core", "ruamel", "rich", "typer"})
-print(json.dumps([heavy, to_json(cell)]))
+others = sorted(sys.modules.keys() & {f"lab.faults.{name}" for name in sys.argv[2:]})
+print(json.dumps([heavy, others, to_json(cell)]))
 """
-    data = to_json(library()[-1])
-    argv = [sys.executable, "-c", program]
-    done = subprocess.run(argv, input=json.dumps(data), cwd=ROOT, capture_output=True, text=True, check=False)
+    data = to_json(dataclasses.replace(library()[-1], faults=FAULTS))
+    (tmp_path / cell_file.FILE_NAME).write_text(json.dumps(data))
+    modules = {cls.__module__.rpartition(".")[2] for cls in faults().values()}
+    others = sorted(modules - {type(fault).__module__.rpartition(".")[2] for fault in FAULTS})
+    argv = [sys.executable, "-c", program, str(tmp_path), *others]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stderr == ""
-    assert json.loads(done.stdout) == [[], data]
+    assert json.loads(done.stdout) == [[], [], data]
+
+
+def test_a_cell_of_another_lab(tmp_path: Path) -> None:
+    """A fault that this lab does not have is told by its name."""
+    data = to_json(library()[0])
+    (tmp_path / cell_file.FILE_NAME).write_text(json.dumps(data | {"faults": [{"kind": "Meteor"}]}))
+    with pytest.raises(LookupError, match="no fault Meteor"):
+        cell_file.read(tmp_path)
 
 
 def without(data: Any, key: str) -> Any:
