@@ -26,9 +26,11 @@ class _Moment(msgspec.Struct, frozen=True):
     at: float
 
 
-def _write_endpoint(value: Any) -> str:
+def _write(value: Any) -> str | float:
     if isinstance(value, Endpoint):
         return str(value)
+    if isinstance(value, float):  # a quantity of ``lab.units``
+        return float(value)
     raise NotImplementedError(f"no JSON for {type(value).__name__}")
 
 
@@ -38,7 +40,7 @@ def _read_endpoint(kind: type, value: Any) -> Any:
     raise NotImplementedError(f"no {kind.__name__} from JSON")
 
 
-_ENCODER = msgspec.json.Encoder(enc_hook=_write_endpoint)
+_ENCODER = msgspec.json.Encoder(enc_hook=_write)
 _HEAD = msgspec.json.Decoder(_Head)
 _MOMENT = msgspec.json.Decoder(_Moment)
 
