@@ -305,7 +305,7 @@ def test_who_shows_no_certificate_is_refused(serve: Serve, stage_apart: Stage) -
 
 def test_a_configuration_that_cannot_work_ends_the_actor_with_its_reason(stage_apart: Stage, serve: Serve) -> None:
     """Kamailio's own words are in the actor's last ones."""
-    with pytest.raises(AssertionError, match="'ready'"):
+    with pytest.raises(AssertionError, match="'server-ready'"):
         serve(certificate="/nowhere/server.pem", key="/nowhere/server.key")
     server = stage_apart.actors[-1]
     assert server.end() != 0

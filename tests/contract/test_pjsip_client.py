@@ -330,7 +330,7 @@ def test_an_expired_certificate_is_for_new_connections(stage: Stage) -> None:
     here = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
     for expired, met in ((True, "expired"), (False, "valid")):
         server.tell("certificate", expired=expired)
-        assert server.expect("obeyed", do="certificate")["expired"] is expired
+        server.expect("obeyed", do="certificate")
         assert certificate_met(here, ADDRESS, port, stage.certificate.ca) == met
         server.tell("notify", probe=met, within=5.0)
         assert server.expect("probe", state="answered")["probe"] == met
@@ -372,7 +372,7 @@ def test_a_revoked_certificate_is_for_new_connections(stage: Stage) -> None:
     here = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
     for listed, met in ((True, "revoked"), (False, "accepted")):
         server.tell("revocation", listed=listed)
-        assert server.expect("obeyed", do="revocation")["listed"] is listed
+        server.expect("obeyed", do="revocation")
         assert client_certificate_met(here, ADDRESS, port, made.ca, made.client, made.client_key) == met
         server.tell("notify", probe=met, within=5.0)
         assert server.expect("probe", state="answered")["probe"] == met

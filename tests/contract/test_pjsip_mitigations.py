@@ -242,7 +242,7 @@ def test_pong_watchdog(stage: Stage) -> None:
         lost.expect("ref", id="tp1", held=False)
         lost.expect("transport", id="tp1", state="destroyed", reason="given up: no answer within 0.5 s")
         lost.expect("ref", id="tp2", held=True)
-        lost.expect("server-subscription", state="active")
+        lost.expect("subscription", state="active")
         mute.tell("notify", probe="p1", within=5.0)
         lost.expect("notify", note="p1")
     answering.expect("crlf-ping")
@@ -278,7 +278,7 @@ def test_reconnect_backs_off_until_the_server_is_back(stage: Stage) -> None:
         assert 0.5 * 0.2 * 2**number <= pause <= 0.2 * 2**number + 0.1
     again = stage.server(tls=port)
     again.expect("binding", state="active")
-    again.expect("server-subscription", state="active")
+    again.expect("subscription", state="active")
     again.tell("notify", probe="p1", within=5.0)
     alice.expect("notify", note="p1")
 
@@ -442,7 +442,7 @@ def test_side_by_side_for_33_seconds(stage: Stage) -> None:
     for dead in (mute, also_mute):
         os.kill(dead.process.pid, signal.SIGCONT)
     dropping.expect("transport", id="tp2", state="connected")
-    dropping.expect("server-subscription", state="active")
+    dropping.expect("subscription", state="active")
     assert times(using_on, "transport") == times(using_on, "transport", id="tp1", state="connected")
 
 
