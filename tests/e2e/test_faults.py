@@ -19,6 +19,7 @@ from tests.e2e.lab_command import ROOT, run
 
 pytestmark = [
     pytest.mark.e2e,
+    pytest.mark.waits(50),
     pytest.mark.xdist_group("faults"),
     pytest.mark.timeout(300),
 ]  # the first test waits for all cells

@@ -60,6 +60,7 @@ def _moments(cell: dict[str, Any]) -> list[Moment]:
     return moments(record.read(cell["run"] / cell["folder"] / "record.jsonl"))
 
 
+@pytest.mark.waits(110)
 @pytest.mark.xdist_group("article")
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("other", ["virtual", "user"])
@@ -77,6 +78,7 @@ def test_same_as_in_real_time(runs: Path, real: dict[str, dict[str, Any]], other
         assert differences(_moments(cell), _moments(twin), within=0.5) == [], name
 
 
+@pytest.mark.waits(110)
 @pytest.mark.xdist_group("article")
 @pytest.mark.timeout(300)
 def test_run_folder_is_the_same(runs: Path, real: dict[str, dict[str, Any]]) -> None:
