@@ -83,12 +83,18 @@ class Seen:
 
 
 Virtually = Callable[[Cells], Seen]
+"""Gives what came of cells."""
 Place = tuple[Path, int | None, str, str]
 """Where a cell comes from: its file, seed and server, and its name there."""
 
 
-def run_together(wanted: Iterable[Cells], folder: Path) -> Virtually:
-    """Run all these cells, each once, in as many guests as there are processors; return what gives their results."""
+def run_together(
+    wanted: Iterable[Cells], folder: Path, *, clock: Clock = Clock.VIRTUAL, jobs: int | None = None
+) -> Virtually:
+    """Run all these cells, each once, in one run; return what gives their results.
+
+    In virtual time there are as many guests as processors; ``jobs`` cells run side by side if that is given.
+    """
     shutil.copytree(ROOT / "topologies", folder / "topologies")
     scenarios = {each: _load(each, folder) for each in dict.fromkeys(wanted)}
     check_programs(scenarios.values())
@@ -101,9 +107,7 @@ def run_together(wanted: Iterable[Cells], folder: Path) -> Virtually:
     servers = {str(cell.topology.address("server").ip) for cell in cells.values()}
     assert len(servers) == 1, "a run has one certificate, for one address of the server"
     together = replace(next(iter(scenarios.values())), name="together", cells=tuple(cells.values()))
-    ran = execute(
-        together, out=folder / "runs", clock=Clock.VIRTUAL, jobs=None, memory_mb=MEMORY_MB, watch=lambda _: _ignore
-    )
+    ran = execute(together, out=folder / "runs", clock=clock, jobs=jobs, memory_mb=MEMORY_MB, watch=lambda _: _ignore)
     assert ran.finished
     results = dict(zip(cells, ran.results, strict=True))
 
@@ -112,7 +116,7 @@ def run_together(wanted: Iterable[Cells], folder: Path) -> Virtually:
         came = [(cell, *results[_place(which, scenario, cell)]) for cell in scenario.cells]
         own = [(cell, result) for cell, _, result in came]
         report = document.document(
-            scenario, clock=Clock.VIRTUAL.value, backend="netns", seed=own[0][0].seed, results=own, finished=True
+            scenario, clock=clock.value, backend="netns", seed=own[0][0].seed, results=own, finished=True
         )
         said = io.StringIO()
         status = run._status(Ran(ran.folder, own, finished=True), Console(file=said, width=200))
