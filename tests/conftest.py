@@ -18,9 +18,9 @@ WORLD_S = 900
 """How long the first test that has the mark ``cells`` may wait for all the others' cells, too."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before -m chooses by marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by what they use, so that scripts/test runs each in its phase (CONTRIBUTING.md)."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # before -m chooses by marks, and after all has been shuffled
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Mark tests by what they use, so that scripts/test runs each in its phase; begin with those that wait longest."""
     for item in items:
         if any(item.iter_markers("cells")):
             item.add_marker("virtual")
@@ -28,6 +28,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(WORLD_S))
         if "untouched" in getattr(item, "fixturenames", ()):
             item.add_marker("alone")
+    yield
+    items.sort(key=lambda item: -max((mark.args[0] for mark in item.iter_markers("waits")), default=0.0))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Check that tests which share a costly fixture reach the same worker: they are told by the end of their id."""
+    if getattr(session.config.option, "loadgroup", False):
+        grouped = (item for item in session.items if any(item.iter_markers("xdist_group")))
+        assert all("@" in item.nodeid for item in grouped), "this pytest-xdist does not know the groups of this pytest"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -411,6 +411,7 @@ def test_adaptive(stage: Stage) -> None:
 # What takes 32 s
 
 
+@pytest.mark.waits(35)
 def test_side_by_side_for_33_seconds(stage: Stage) -> None:
     """The idle timer; settings that do not stop it; a request into a connection that is dead above TCP."""
     server, none = start(stage)

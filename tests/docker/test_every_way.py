@@ -9,7 +9,13 @@ import pytest
 from lab.worlds import kernel
 from tests.e2e.lab_command import ROOT, run
 
-pytestmark = [pytest.mark.docker, pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.usefixtures("names")]
+pytestmark = [
+    pytest.mark.waits(150),
+    pytest.mark.docker,
+    pytest.mark.e2e,
+    pytest.mark.timeout(600),
+    pytest.mark.usefixtures("names"),
+]
 
 FILES = ("article/idle-behind-nat", "field/jssip-744", "field/opensips-30", "field/pjproject-4225")
 PLACES = ("real", "docker", "virtual")

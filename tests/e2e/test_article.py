@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("article"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.waits(110), pytest.mark.e2e, pytest.mark.xdist_group("article"), pytest.mark.timeout(300)]
 
 
 @pytest.fixture

@@ -5,19 +5,18 @@ Probes are due at 8 s, before any of the client's own timers can end its transpo
 
 from __future__ import annotations
 
-import json
-import shutil
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from lab.loader.kinds import faults
-from tests.e2e.lab_command import ROOT, run
+from lab.worlds.clock import Clock
+from tests.e2e.together import Cells, run_together
 from tests.fault_cases import brought
 
 pytestmark = [
     pytest.mark.e2e,
+    pytest.mark.waits(50),
     pytest.mark.xdist_group("faults"),
     pytest.mark.timeout(300),
 ]  # the first test waits for all cells
@@ -102,41 +101,43 @@ MIDDLEBOXES = {
     "cgn": "{ home-nat: never-forgets, cgn: never-forgets }",
 }
 
+SIDE_BY_SIDE = 15
+"""Cells at a time, so that two processors can start them all without any of them waiting for long."""
+
 Cell = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
 def cells(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Cell]:
     """The report of each cell, with its record's lines of the runner."""
-    folder = tmp_path_factory.mktemp("faults")
-    shutil.copytree(ROOT / "topologies", folder / "topologies")
     written = {**{name: fault for name, (fault, _) in LOST.items()}, **KEPT, **DOUBTFUL}
-    for name, fault in written.items():
-        text = SCENARIO.format(
+    scenarios = {
+        name: Cells(
+            SCENARIO.format(
+                name=name,
+                fault="{" + fault + "}",
+                topology=TOPOLOGIES.get(name, "home-nat"),
+                middlebox=MIDDLEBOXES[TOPOLOGIES.get(name, "home-nat")],
+                transport="udp" if name.endswith("udp") else "tls",
+                certificate="required" if name in SHOWN else "none",
+                by_name=str(name in NAMED).lower(),
+                expires=EXPIRES_BY_NAME.get(name, 600),
+                probes="{ at: 8 s, within: 2 s }",
+            ),
             name=name,
-            fault="{" + fault + "}",
-            topology=TOPOLOGIES.get(name, "home-nat"),
-            middlebox=MIDDLEBOXES[TOPOLOGIES.get(name, "home-nat")],
-            transport="udp" if name.endswith("udp") else "tls",
-            certificate="required" if name in SHOWN else "none",
-            by_name=str(name in NAMED).lower(),
-            expires=EXPIRES_BY_NAME.get(name, 600),
-            probes="{ at: 8 s, within: 2 s }",
         )
-        (folder / f"{name}.yaml").write_text(text)
-
-    def one(name: str) -> Cell:
-        out = folder / name
-        done = run("run", folder / f"{name}.yaml", "--clock", "real", "--out", out, "--json", home=out)
-        assert done.returncode in (0, 1), done.stderr  # 1: inconclusive
-        (cell,) = json.loads(done.stdout)["cells"]
-        record = (folder / name / "latest" / cell["folder"] / "record.jsonl").read_text()
-        lines = [json.loads(line) for line in record.splitlines()]
-        others = ("record", "probe", "sentinel-opened", "sentinel-challenged", "sentinel-outcome")
-        return {**cell, "lines": [line for line in lines if line["who"] == "runner" and line["ev"] not in others]}
-
-    with ThreadPoolExecutor(15) as pool:
-        return dict(zip(written, pool.map(one, written), strict=True))
+        for name, fault in written.items()
+    }
+    ran = run_together(scenarios.values(), tmp_path_factory.mktemp("faults"), clock=Clock.REAL, jobs=SIDE_BY_SIDE)
+    found = {}
+    others = ("record", "probe", "sentinel-opened", "sentinel-challenged", "sentinel-outcome")
+    for name, which in scenarios.items():
+        seen = ran(which)
+        assert seen.status in (0, 1), seen.said  # 1: inconclusive
+        ((of, cell),) = seen.cells.items()
+        lines = [line for line in seen.record(of) if line["who"] == "runner" and line["ev"] not in others]
+        found[name] = {**cell, "lines": lines}
+    return found
 
 
 def test_every_fault_is_tried() -> None:

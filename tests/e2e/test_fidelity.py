@@ -60,6 +60,7 @@ def diagonal() -> Scenario:
     return replace(table, cells=tuple(cell for cell in table.cells if (cell.axes[0][1], cell.axes[1][1]) in wanted))
 
 
+@pytest.mark.waits(90)
 @pytest.mark.timeout(600)
 def test_twelve_cells_agree(tmp_path: Path) -> None:
     """Verdicts and causes are the same, and each event lies within half a second of the other; 90 s of waiting."""

@@ -38,6 +38,7 @@ def test_a_wrong_profile_is_found_out(tmp_path: Path) -> None:
     assert differences == ["silent-60s: forgotten: rst-to-sender-60s says rst-to-sender, seen silent"]
 
 
+@pytest.mark.waits(67)
 @pytest.mark.timeout(300)
 def test_real_time(tmp_path: Path) -> None:
     """In real time what takes too long is left out, and nothing else."""

@@ -61,6 +61,7 @@ def _moments(cell: dict[str, Any]) -> list[Moment]:
     return moments(CellRun.open(cell["run"] / cell["folder"]).evidence.entries)
 
 
+@pytest.mark.waits(110)
 @pytest.mark.xdist_group("article")
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("other", ["virtual", "user"])
@@ -78,6 +79,7 @@ def test_same_as_in_real_time(runs: Path, real: dict[str, dict[str, Any]], other
         assert differences(_moments(cell), _moments(twin), within=0.5) == [], name
 
 
+@pytest.mark.waits(110)
 @pytest.mark.xdist_group("article")
 @pytest.mark.timeout(300)
 def test_run_folder_is_the_same(runs: Path, real: dict[str, dict[str, Any]]) -> None:

@@ -85,12 +85,18 @@ class Seen:
 
 
 Virtually = Callable[[Cells], Seen]
+"""Gives what came of cells."""
 Place = tuple[Path, int | None, str, str]
 """Where a cell comes from: its file, seed and server, and its name there."""
 
 
-def run_together(wanted: Iterable[Cells], folder: Path) -> Virtually:
-    """Run all these cells, each once, in as many guests as there are processors; return what gives their results."""
+def run_together(
+    wanted: Iterable[Cells], folder: Path, *, clock: Clock = Clock.VIRTUAL, jobs: int | None = None
+) -> Virtually:
+    """Run all these cells, each once, in one run; return what gives their results.
+
+    In virtual time there are as many guests as processors; ``jobs`` cells run side by side if that is given.
+    """
     shutil.copytree(ROOT / "topologies", folder / "topologies")
     scenarios = {each: _load(each, folder) for each in dict.fromkeys(wanted)}
     prepare.check(list(scenarios.values()), BackendKind.NETNS)
@@ -103,7 +109,7 @@ def run_together(wanted: Iterable[Cells], folder: Path) -> Virtually:
     servers = {str(cell.topology.address("server").ip) for cell in cells.values()}
     assert len(servers) == 1, "a run has one certificate, for one address of the server"
     together = replace(next(iter(scenarios.values())), name="together", cells=tuple(cells.values()))
-    (ran,) = execute([Order(scenario=together, out=folder / "runs", clock=Clock.VIRTUAL)])
+    (ran,) = execute([Order(scenario=together, out=folder / "runs", clock=clock, jobs=jobs)])
     assert ran.finished
     results = dict(zip(cells, ran.cells, strict=True))
 
