@@ -276,7 +276,7 @@ def _read_client(node: Node, problems: list[Problem]) -> Option | None:
         return Option(node.value, Client(name=node.value))
     if not isinstance(node.value, dict):
         if node.value is not None:
-            allowed = f"one of {', '.join(known)}, or a mapping with {', '.join(keys(Client))}"
+            allowed = f"a client's name, or a mapping with {', '.join(keys(Client))}"
             problems.append(node.problem("neither a name nor a mapping", allowed=allowed))
         return None
     client: Client | None = build(Client, node, problems)

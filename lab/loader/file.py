@@ -21,7 +21,8 @@ from lab.servers import catalogue as servers
 from lab.units import Lasting
 
 _NAME_OR_MAPPING = {"anyOf": [{"type": "string"}, {"type": "object"}]}
-_CLIENTS = tuple(name for name in clients.names() if name != clients.OWN)
+_SERVER_NAME = {"enum": list(servers.names())}
+_CLIENT_NAME = {"enum": [name for name in clients.names() if name != clients.OWN]}
 _ONE_KEY = {"type": "object", "minProperties": 1, "maxProperties": 1}
 _AXES = {
     "strategy": _NAME_OR_MAPPING,
@@ -29,8 +30,8 @@ _AXES = {
     "failure": {"type": "object"},
     "transport": {"enum": [t.value for t in Transport]},
     "pjsip": {"enum": list(RELEASES)},
-    "server": {"anyOf": [{"enum": list(servers.names())}, {"type": "object"}]},
-    "client": {"anyOf": [{"enum": list(_CLIENTS)}, {"type": "object"}]},
+    "server": {"anyOf": [_SERVER_NAME, {"type": "object"}]},
+    "client": {"anyOf": [_CLIENT_NAME, {"type": "object"}]},
 }
 _MATRIX = {
     "type": "object",
@@ -75,10 +76,10 @@ class ScenarioFile(Yaml):
     seed: Seed = 1
     topology: Text
     transport: Transport = Transport.TLS
-    server: Annotated[Any, WithJsonSchema(_AXES["server"]), Takes("a word or a mapping")] = field(
+    server: Annotated[Annotated[str, WithJsonSchema(_SERVER_NAME)] | Server, Takes("a word or a mapping")] = field(
         default_factory=Server
     )
-    client: Annotated[Any, WithJsonSchema(_AXES["client"]), Takes("a name or a mapping")] = field(
+    client: Annotated[Annotated[str, WithJsonSchema(_CLIENT_NAME)] | Client, Takes("a name or a mapping")] = field(
         default_factory=Client
     )
     pjsip: Annotated[Any, WithJsonSchema({"enum": list(RELEASES)}), Takes(f"one of {', '.join(RELEASES)}")] = DEFAULT

@@ -10,7 +10,6 @@ from typing import ClassVar
 from lab.mitigations._interval_search import IntervalSearch
 from lab.mitigations._silence import PING_LATE_S, PONG_WITHIN_S, Silence
 from lab.mitigations.base import STREAMS, Client, ClientSide, Connection, Setting, Timer
-from lab.record.events import IntervalTried, IntervalUsed
 from lab.units import Lasting, Seconds, WholeSeconds
 
 _PING, _PONG = b"\r\n\r\n", b"\r\n"
@@ -100,11 +99,15 @@ class _Learning:
         self.begin()
 
     def _learnt(self, interval: float, *, safe: bool) -> None:
+        from lab.record.events import IntervalTried  # reading a cell must not wait for msgspec
+
         self._client.emit(IntervalTried(interval=interval, safe=safe))
         self._learn(self._known.after(interval, safe=safe))
         self.begin()
 
     def _learn(self, known: IntervalSearch) -> None:
+        from lab.record.events import IntervalUsed
+
         before, self._known = self.interval, known
         self._client.remember({"safe": known.safe, "unsafe": known.unsafe})
         if self.interval != before:

@@ -14,9 +14,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from random import Random
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from lab.record.events import ClientEvent
+if TYPE_CHECKING:  # reading a cell must not wait for msgspec
+    from lab.record.events import ClientEvent
+
 
 STREAMS = ("tcp", "tls")
 """Transports with connections."""

@@ -164,7 +164,8 @@ def read(tmp_path: Path) -> Read:
 
 OWN = FULL.replace(
     "client: { account: subscribe }\npjsip: 2.15.1\n",
-    "client: { account: subscribe, command: [sh, -c, 'true'], environment: { MODE: test }, image: client-image }\n",
+    "client: { account: subscribe, name: my-phone, command: [sh, -c, 'true'], environment: { MODE: test },"
+    " image: client-image }\n",
 )
 """The same with a client of the author's, which has no release."""
 
@@ -195,6 +196,7 @@ LIVENESS = {
     "client": ("client: { account: subscribe }", "client: { account: register }"),
     "pjsip": ("pjsip: 2.15.1\n", "pjsip: 2.10\n"),
     "client.account": ("account: subscribe", "account: register"),
+    "client.name": ("name: my-phone", "name: your-phone"),
     "client.command": ("command: [sh, -c, 'true']", "command: [sh, -c, 'false']"),
     "client.environment": ("environment: { MODE: test }", "environment: { MODE: other }"),
     "client.image": ("image: client-image", "image: other-image"),
@@ -330,6 +332,7 @@ LIVENESS = {
     "claims.strategy": ("{ verdict", "{ strategy: ping, verdict"),
     "claims.middlebox": ("{ verdict", "{ middlebox: mine+rfc-ideal, verdict"),
     "claims.server": ("{ verdict", "{ server: scripted, verdict"),
+    "claims.client": ("{ verdict", "{ client: pjsip, verdict"),
     "claims.transport": ("{ verdict", "{ transport: [tls], verdict"),
     "claims.pjsip": ("{ verdict", "{ pjsip: [2.15.1], verdict"),
     "claims.verdict": ("verdict: fail, cause: link-down, at: 20 s, within: 1 s", "verdict: pass"),
@@ -341,7 +344,7 @@ LIVENESS = {
 """Each key of a scenario file, with a change to FULL that touches no other key."""
 
 
-OF_OWN_CLIENTS = {"client.command", "client.environment", "client.image"}
+OF_OWN_CLIENTS = {"client.name", "client.command", "client.environment", "client.image"}
 OF_UNASKED = {"transport", "server.client-certificate", "server.by-name"}
 
 
@@ -749,7 +752,9 @@ def test_release_as_written(read: Read, written: str) -> None:
 def test_client_of_the_authors(read: Read) -> None:
     """What is written of it arrives, with the folder in which it will run."""
     (cell,) = read(OWN).cells
-    assert cell.client == Client(command=("sh", "-c", "true"), environment=(("MODE", "test"),), image="client-image")
+    mode = (("MODE", "test"),)
+    own = Client(name="my-phone", command=("sh", "-c", "true"), environment=mode, image="client-image")
+    assert cell.client == own
     assert cell.client.is_own
     assert not Client().is_own
     assert Path(cell.folder).is_dir()

@@ -38,7 +38,6 @@ from lab.record.events import (
     SentinelOutcome,
     ServerReady,
     ServerSubscription,
-    SettingMade,
     Subscribed,
     Unanswered,
     name_of,
@@ -151,12 +150,6 @@ def test_what_is_no_line(line: bytes) -> None:
     """Nothing is made up where something is missing."""
     with pytest.raises(ValueError, match=r"."):
         codec.from_line(line, number=1)
-
-
-def test_quantities_are_numbers() -> None:
-    """Mitigations say their parameters, which are of types of the lab's own."""
-    message = codec.to_message(SettingMade(name="idle-time", time=Seconds(600)), at=1.0)
-    assert codec.from_message(message)[1] == SettingMade(name="idle-time", time=600.0)
 
 
 def test_keys_are_not_pythons_words() -> None:
