@@ -9,7 +9,7 @@ from lab.faults.base import faults_of
 from lab.faults.feasibility import infeasible_faults
 from lab.judge import causes, contradictions, fault_evidence, metrics, rewriting, sentinel
 from lab.judge.chain import chain
-from lab.mitigations.catalogue import not_offered, unsupported
+from lab.mitigations.catalogue import client_kinds, not_offered, unsupported
 from lab.model.outcome import CauseFound, Outcome, ProbeFate
 from lab.model.scenario import Account, Cell
 from lab.model.verdict import Verdict
@@ -67,9 +67,12 @@ def why_unsupported(cell: Cell) -> str:
     """Why the cell's strategy or faults cannot exist there; empty if they can. Such a cell is not run."""
     registers = cell.client.account is Account.REGISTER
     strategy = cell.strategy.mitigations
+    known = client_of(cell).offers
+    offers = client_kinds() if known is None else known  # it will say what it offers
     needs = tuple(need for fault in faults_of(cell) for need in fault.server_needs(cell))
     lacking = (
         client_of(cell).unsupported(cell)
+        or not_offered(strategy, offers)
         or unsupported(strategy, transport=cell.transport.value, registers=registers)
         or server_of(cell).why_unsupported(cell, needs)
     )
