@@ -1,0 +1,43 @@
+"""A client in forty lines of plain Python: the example of docs/actor-protocol.md, by a name."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import ClassVar
+
+from lab.backends.base import Command, Program
+from lab.clients.base import ClientProgram
+from lab.model.scenario import Account, Cell, Transport
+
+
+class Plain(ClientProgram):
+    """The example."""
+
+    name = "plain"
+    what = "forty lines of plain Python: subscribes over TCP or TLS and holds the connection (docs/examples/client.py)"
+    offers: ClassVar[frozenset[str]] = frozenset()
+    asks_for_s = 600.0  # as it writes into Expires
+    does_more_than_asked = False
+
+    def unsupported(self, cell: Cell) -> str:
+        """See `ClientProgram`."""
+        if cell.transport is Transport.UDP:
+            return "the plain client has no UDP"
+        if cell.client.account is not Account.SUBSCRIBE:
+            return "the plain client does not register"
+        if cell.server.by_name:
+            return "the plain client asks no name server"
+        return super().unsupported(cell)
+
+    def program(self, cell: Cell) -> Program:
+        """See `ClientProgram`."""
+        return Command((sys.executable, str(Path(__file__).with_name("client.py"))), dict(os.environ))
+
+    def image(self, cell: Cell) -> str:
+        """See `ClientProgram`: any image with Python will do."""
+        return "server"
+
+
+CLIENT = Plain()
