@@ -1,0 +1,44 @@
+"""``report.csv``: a row per cell, for spreadsheets and data frames."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+from typing import Any
+
+from lab.engine.run import Run
+from lab.errors import LabError
+from lab.model.outcome import Metrics, Outcome
+from lab.model.scenario import Cell
+
+FILE = "report.csv"
+_NUMBERS = tuple(field.name for field in dataclasses.fields(Metrics) if field.name not in ("outages", "repair"))
+_HEAD = ("verdict", "claim_holds", "cause", "cause_at_s", "longest_outage_s", *_NUMBERS, "why")
+
+
+def render(run: Run) -> str:
+    """Return the table: the axes' labels, then the columns of ``_HEAD``; an outage without an end lasts to the end."""
+    axes = [axis for axis, _ in run.scenario.cells[0].axes] if run.scenario.cells else []
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [*axes, *_HEAD], lineterminator="\n", restval="")
+    writer.writeheader()
+    for cell, result in run.results:
+        writer.writerow({**dict(cell.axes), **_row(cell, result)})
+    return text.getvalue()
+
+
+def _row(cell: Cell, result: Outcome | LabError) -> dict[str, Any]:
+    if isinstance(result, LabError):
+        return {"verdict": "error", "why": str(result)}
+    metrics = result.metrics
+    lasted = [(float(cell.ends) if each.to_s is None else each.to_s) - each.from_s for each in metrics.outages]
+    return {
+        "verdict": result.verdict.value,
+        "claim_holds": "" if result.claim_holds is None else str(result.claim_holds).lower(),
+        "cause": result.cause.kind.name if result.cause else "",
+        "cause_at_s": result.cause.at_s if result.cause else "",
+        "longest_outage_s": round(max(lasted, default=0.0), 3),
+        **{name: getattr(metrics, name) for name in _NUMBERS},
+        "why": result.cause.text if result.cause else result.doubt,
+    }
