@@ -308,7 +308,7 @@ def as_long(fault: Fault, entries: Sequence[Line]) -> Fault:
     over = [entry.t for entry in entries if isinstance(entry.event, FaultEnded)]
     if getattr(fault, "lasts", None) is None or not began or not over:
         return fault
-    return replace(fault, **{"lasts": Seconds(over[-1] - began[-1])})  # type: ignore[arg-type]  # not every fault lasts
+    return replace(fault, lasts=Seconds(over[-1] - began[-1]))  # type: ignore[call-arg]  # not every fault lasts
 
 
 MOVED = ClientMove.Proof(rules=2, left=(), address="10.64.0.2/24", source="10.64.0.2")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-CASES = Path(__file__).parent / "cases"
+from tests.errors.expected import CASES, report
 
 
 @pytest.mark.e2e
@@ -19,7 +19,7 @@ def test_run_refuses(name: str, tmp_path: Path) -> None:
     argv = [sys.executable, "-m", "lab", "run", f"--out={out}", f"{name}.yaml"]
     ended = subprocess.run(argv, cwd=CASES, capture_output=True, text=True, timeout=60, check=False)
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr == (CASES / f"{name}.txt").read_text(encoding="utf-8")
+    assert ended.stderr == report(name)
     assert not out.exists()
 
 
@@ -29,6 +29,6 @@ def test_one_wrong_file_stops_all(tmp_path: Path) -> None:
     good = CASES.parents[2] / "scenarios" / "article" / "idle-subscription.yaml"
     argv = [sys.executable, "-m", "lab", "run", f"--out={tmp_path / 'runs'}", str(good), "words.yaml", "tab.yaml"]
     ended = subprocess.run(argv, cwd=CASES, capture_output=True, text=True, timeout=60, check=False)
-    expected = "".join((CASES / name).read_text(encoding="utf-8") for name in ("tab.txt", "words.txt"))
+    expected = report("tab") + report("words")
     assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", expected)
     assert not (tmp_path / "runs").exists()
