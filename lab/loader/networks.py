@@ -14,6 +14,7 @@ from lab.loader.yaml_lines import Node as Written
 from lab.loader.yaml_lines import read_yaml
 from lab.model.rules import LONGEST_LINK, check_address, check_name
 from lab.model.topology import Link, Node, Role, Topology
+from lab.record.writer import RUNNER
 
 INSIDE = (IPv4Network("10.0.0.0/8"), IPv4Network("100.64.0.0/10"))
 """RFC 1918, and RFC 6598 for the network between a home's NAT and the carrier's. Not 192.168/16 or 172.16/12: those are
@@ -75,6 +76,9 @@ def _read(root: Written, problems: list[Problem]) -> _Draft:
     problems += [Problem(root.file, 0, key, "missing", allowed="a mapping of names") for key in absent]
     for name, entry in _entries(root.get("nodes")):
         draft.places[f"nodes.{name}"] = entry
+        if name == RUNNER:
+            taken = f"another; in records `{RUNNER}` is the lab itself"
+            problems.append(entry.problem("a name that is taken", got=f"`{name}`", allowed=taken))
         node = build(Node, entry, problems, given={"name": name})
         if node is not None:
             draft.nodes[name] = node

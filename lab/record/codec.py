@@ -11,7 +11,6 @@ import msgspec
 from lab.model.endpoint import Endpoint
 from lab.record.entry import Entry
 from lab.record.events import EVENTS, Event
-from lab.units import Quantity
 
 
 class _Head(msgspec.Struct, frozen=True):
@@ -27,10 +26,10 @@ class _Moment(msgspec.Struct, frozen=True):
     at: float
 
 
-def _write_value(value: Any) -> str | float:
+def _write(value: Any) -> str | float:
     if isinstance(value, Endpoint):
         return str(value)
-    if isinstance(value, Quantity):
+    if isinstance(value, float):  # a quantity of ``lab.units``
         return float(value)
     raise NotImplementedError(f"no JSON for {type(value).__name__}")
 
@@ -47,7 +46,7 @@ def read_endpoint(kind: type, value: Any) -> Any:
     raise NotImplementedError(f"no {kind.__name__} from JSON")
 
 
-_ENCODER = msgspec.json.Encoder(enc_hook=_write_value)
+_ENCODER = msgspec.json.Encoder(enc_hook=_write)
 _HEAD = msgspec.json.Decoder(_Head)
 _MOMENT = msgspec.json.Decoder(_Moment)
 

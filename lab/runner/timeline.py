@@ -143,7 +143,7 @@ class Timeline:
     async def _probe(self, name: str, probe: Probe) -> None:
         self._stage.observe_now()
         if self._stage.server.frozen:
-            self._record.take(RUNNER, _while_frozen(name))
+            self._record.take(RUNNER, _while_frozen(name, probe))
             self._say("probe", probe=name, delivered=False, t=float(probe.at))
             return
         answered = self._expectations.next(events.Probe, probe=name, state="answered")
@@ -202,10 +202,10 @@ def _server_died(failed: asyncio.Future[None], happening: Happening[Event], *, s
         failed.set_exception(LabFault(f"the SIP server ended by {event.how}", detail=event.last))
 
 
-def _while_frozen(name: str) -> events.Probe:
+def _while_frozen(name: str, probe: Probe) -> events.Probe:
     """Return what becomes of a probe that was due while the server was frozen."""
     return events.Probe(
-        probe=name, kind="notify", state="failed", code=None, flow=None, peer=None, reason="server-frozen"
+        probe=name, kind=probe.kind_.value, state="failed", code=None, flow=None, peer=None, reason="server-frozen"
     )
 
 

@@ -15,7 +15,7 @@ from lab.backends.docker import DockerBackend
 from lab.errors import HostNotCapable
 from lab.fleet.run_folder import RunFolder
 from lab.loader.load import load
-from lab.runner.record import FILE_NAME, Record
+from lab.record.writer import FILE_NAME, RecordWriter
 from lab.runner.stage import Stage
 from tests.e2e.lab_command import SHORT
 
@@ -41,7 +41,7 @@ def test_one_cell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         scenario = load(SHORT)
         cell = scenario.cells[0]
         folder = RunFolder.make(tmp_path, scenario).cell(cell)
-        record = Record(folder / FILE_NAME)
+        record = RecordWriter(folder / FILE_NAME)
         open_backend = partial(DockerBackend, run=f"bench-{number}-{os.getpid()}", images=names, outside=outside)
         start = time.perf_counter()
         stage = Stage(cell, folder, record, open_backend)

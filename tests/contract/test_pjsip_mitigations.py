@@ -100,7 +100,7 @@ def with_test_mitigations(sock: socket.socket) -> None:
 def start(stage: Stage, *mitigations: Any, transport: str = "tls", account: str = "subscribe") -> tuple[Actor, Actor]:
     """A server and a client that has fallen silent."""
     server = stage.server(**{transport: 0})
-    port = server.expect("ready")["ports"][transport]
+    port = server.expect("server-ready")["ports"][transport]
     alice = stage.client(port, *mitigations, transport=transport, account=account)
     alice.expect("subscribed")
     return server, alice
@@ -165,7 +165,7 @@ def test_user_timeout_beside_keepalive(stage: Stage) -> None:
 def test_too_many_socket_options_end_the_client(stage: Stage) -> None:
     """A fifth, which pjsip would drop without a word, is a lab fault."""
     server = stage.server(tls=0)
-    port = server.expect("ready")["ports"]["tls"]
+    port = server.expect("server-ready")["ports"]["tls"]
     alice = stage.client(
         port, TcpKeepalive(idle=Seconds(25), interval=Seconds(7), count=3), TcpUserTimeout(time=Seconds(30))
     )
@@ -176,7 +176,7 @@ def test_too_many_socket_options_end_the_client(stage: Stage) -> None:
 def test_a_setting_made_twice_ends_the_client(stage: Stage) -> None:
     """The second would undo the first."""
     server = stage.server(tls=0)
-    port = server.expect("ready")["ports"]["tls"]
+    port = server.expect("server-ready")["ports"]["tls"]
     alice = stage.client(port, CrlfKeepalive(interval=Seconds(5)), PongWatchdog(interval=Seconds(9)))
     assert alice.end() != 0
     assert "setting the interval of pjsip's CRLF keep-alive: two mitigations set it" in alice.log.read_text()
@@ -189,7 +189,7 @@ def test_refresh_subscription_stays_in_its_dialog(stage: Stage) -> None:
     """SUBSCRIBE at the interval with the first one's Call-ID; the server sees one subscription, refreshed."""
     server, alice = start(stage, RefreshSubscription(interval=Seconds(0.5)))
     first = server.expect("request", method="SUBSCRIBE")
-    seen = [server.expect("subscription", state="refreshed", id="s1", expires=600)["at"] for _ in range(3)]
+    seen = [server.expect("server-subscription", state="refreshed", id="s1", expires=600)["at"] for _ in range(3)]
     assert [b - a for a, b in pairwise(seen)] == pytest.approx([0.5, 0.5], abs=0.2)
     ids = {event["call_id"] for event in server.events if event["ev"] == "request"}
     assert ids == {first["call_id"]}
@@ -199,9 +199,9 @@ def test_refresh_subscription_stays_in_its_dialog(stage: Stage) -> None:
 def test_refresh_subscription_after_a_lost_connection(stage: Stage) -> None:
     """The same dialog goes on over the new connection, with the Contact of the old one."""
     server, alice = start(stage, RefreshSubscription(interval=Seconds(2)), IdleTime(time=Seconds(1)))
-    before = server.expect("subscription", state="active")
+    before = server.expect("server-subscription", state="active")
     alice.expect("transport", id="tp1", state="destroyed", reason="idle-timer")
-    after = server.expect("subscription", state="refreshed")
+    after = server.expect("server-subscription", state="refreshed")
     assert after["id"] == before["id"]
     assert after["flow"] != before["flow"]
     assert after["contact"] == before["contact"]
@@ -212,9 +212,9 @@ def test_refresh_subscription_after_a_lost_connection(stage: Stage) -> None:
 def test_resubscribe_begins_a_new_dialog(stage: Stage) -> None:
     """The old subscription is ended, and half a second later there is another, with another Call-ID and Contact."""
     server, alice = start(stage, Resubscribe(interval=Seconds(2)), IdleTime(time=Seconds(1)))
-    before = server.expect("subscription", state="active")
-    ended = server.expect("subscription", state="terminated", id="s1")
-    after = server.expect("subscription", state="active", id="s2")
+    before = server.expect("server-subscription", state="active")
+    ended = server.expect("server-subscription", state="terminated", id="s1")
+    after = server.expect("server-subscription", state="active", id="s2")
     assert after["at"] - ended["at"] == pytest.approx(0.5, abs=0.2)
     assert after["contact"] != before["contact"]
     subscribes = [event["call_id"] for event in server.events if event["ev"] == "request"]
@@ -233,7 +233,7 @@ def test_pong_watchdog(stage: Stage) -> None:
     losing = []
     for transport in STREAMS:
         mute = stage.server_that({transport: 0}, answers_crlf=False)
-        port = mute.expect("ready")["ports"][transport]
+        port = mute.expect("server-ready")["ports"][transport]
         losing.append((mute, stage.client(port, *mitigations, transport=transport)))
     for mute, lost in losing:
         silent = lost.expect("subscribed")["at"]
@@ -255,7 +255,7 @@ def test_reconnect_sees_a_bare_destroy(stage: Stage) -> None:
     server, alice = start(stage, Reconnect(first=Seconds(0.4)), IdleTime(time=Seconds(1)))
     for id_, subscription in (("tp1", "s2"), ("tp2", "s3")):
         gone = alice.expect("transport", id=id_, state="destroyed", reason="idle-timer")["at"]
-        back = server.expect("subscription", state="active", id=subscription)["at"]
+        back = server.expect("server-subscription", state="active", id=subscription)["at"]
         assert 0.2 + 0.5 <= back - gone <= 0.4 + 0.5 + 0.3
     server.tell("notify", probe="p1", within=5.0)
     alice.expect("notify", note="p1")
@@ -299,7 +299,7 @@ def test_outbound_in_the_register(stage: Stage) -> None:
 def test_over_udp(stage: Stage) -> None:
     """Keep-alive and retransmissions of four clients, side by side."""
     server = stage.server(udp=0)
-    port = server.expect("ready")["ports"]["udp"]
+    port = server.expect("server-ready")["ports"]["udp"]
     keepalive = UdpKeepalive(interval=Seconds(2))
     with UdpRelay(port) as registered, UdpRelay(port) as unregistered, UdpRelay() as usual, UdpRelay() as changed:
         stage.client(registered.port, Register(expiry=Seconds(300)), keepalive, transport="udp")
@@ -328,7 +328,7 @@ def test_tcp_switch(stage: Stage, mitigations: tuple[TcpSwitch, ...], transport:
         reserved.bind((ADDRESS, 0))
         port = reserved.getsockname()[1]
     server = stage.server(udp=port, tcp=port)
-    server.expect("ready")
+    server.expect("server-ready")
     stage.client(port, *mitigations, LargeOptions(), transport="udp", main=with_test_mitigations)
     flow = server.expect("request", method="OPTIONS")["flow"]
     flows = [event for event in server.events if event["ev"] == "flow" and event["state"] == "accepted"]
@@ -339,7 +339,7 @@ def test_tcp_switch(stage: Stage, mitigations: tuple[TcpSwitch, ...], transport:
 def test_session_timer_in_the_invite(stage: Stage) -> None:
     """A call asks for the session timer; without the mitigation pjsua asks for none."""
     server = stage.server(tls=0)
-    port = server.expect("ready")["ports"]["tls"]
+    port = server.expect("server-ready")["ports"]["tls"]
     timed = stage.client(port, SessionTimer(expiry=Seconds(120)), CallOut(), main=with_test_mitigations)
     untimed = stage.client(port, CallOut(), main=with_test_mitigations)
     for alice in (timed, untimed):

@@ -46,7 +46,7 @@ def subscribed(
     stage: Stage, wheel: Path, transport: str, *mitigations: ClientSide, account: str
 ) -> tuple[Actor, Actor]:
     server = stage.server(**{transport: 0})
-    port = server.expect("ready")["ports"][transport]
+    port = server.expect("server-ready")["ports"][transport]
     alice = stage.client(port, *mitigations, transport=transport, account=account, main=program(wheel))
     assert alice.expect("ready")["version"] == OLD
     alice.expect("subscribed")

@@ -9,7 +9,7 @@ from tests.contract.pjsip_stage import Actor, Stage
 
 def start(stage: Stage, *, transport: str = "tls", account: str = "subscribe") -> tuple[Actor, Actor]:
     server = stage.server(**{transport: 0})
-    port = server.expect("ready")["ports"][transport]
+    port = server.expect("server-ready")["ports"][transport]
     alice = stage.client(port, transport=transport, account=account)
     alice.expect("subscribed")
     return server, alice

@@ -25,7 +25,7 @@ def start(
 ) -> tuple[Actor, Actor]:
     """A server with these mitigations, and a client that is set up."""
     server = stage.server_that({transport: 0}, mitigations=[to_json(mitigation) for mitigation in mitigations])
-    port = server.expect("ready")["ports"][transport]
+    port = server.expect("server-ready")["ports"][transport]
     alice = stage.client(port, *client, transport=transport, account=account)
     alice.expect("subscribed")
     return server, alice
@@ -35,8 +35,8 @@ def start(
 def test_short_expiry_is_refreshed_soon(stage: Stage, transport: str) -> None:
     """Granted 7 s instead of 600, pjsip refreshes 5 s before the end."""
     server, _ = start(stage, ShortExpiry(expiry=Seconds(7)), transport=transport)
-    first = server.expect("subscription", state="active", expires=7)
-    again = server.expect("subscription", state="refreshed", expires=7)
+    first = server.expect("server-subscription", state="active", expires=7)
+    again = server.expect("server-subscription", state="refreshed", expires=7)
     assert again["at"] - first["at"] == pytest.approx(2, abs=0.5)
 
 
@@ -45,15 +45,15 @@ def test_short_expiry_does_not_lengthen(stage: Stage) -> None:
     server = stage.server_that(
         {"tls": 0}, subscription_expires=7.0, mitigations=[to_json(ShortExpiry(expiry=Seconds(30)))]
     )
-    stage.client(server.expect("ready")["ports"]["tls"])
-    assert server.expect("subscription", state="active")["expires"] == 7
+    stage.client(server.expect("server-ready")["ports"]["tls"])
+    assert server.expect("server-subscription", state="active")["expires"] == 7
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
 def test_server_options_are_answered(stage: Stage, transport: str) -> None:
     """On the flow in use, at the interval, and pjsip answers 200."""
     server, _ = start(stage, ServerOptions(interval=Seconds(0.4)), transport=transport)
-    flow = server.expect("subscription", state="active")["flow"]
+    flow = server.expect("server-subscription", state="active")["flow"]
     first = server.expect("keep-alive", kind="options", state="answered", code=200, flow=flow)
     second = server.expect("keep-alive", kind="options", state="answered", code=200, flow=flow)
     assert second["at"] - first["at"] == pytest.approx(0.4, abs=0.2)

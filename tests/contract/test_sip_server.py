@@ -68,7 +68,7 @@ class Server:
         self.command("start", **defaults | settings)
 
     def ports(self) -> dict[str, int]:
-        ports = self.event("ready")["ports"]
+        ports = self.event("server-ready")["ports"]
         assert isinstance(ports, dict)
         return ports
 
@@ -258,18 +258,18 @@ def test_the_life_of_a_subscription(start: Start, call: Call, transport: str) ->
     asked = server.event("request")
     assert (asked["method"], asked["flow"], asked["peer"], asked["cseq"]) == ("SUBSCRIBE", "f1", phone.peer, 1)
     assert server.event("response-sent")["code"] == 200
-    began = server.event("subscription")
+    began = server.event("server-subscription")
     assert (began["id"], began["state"], began["expires"], began["flow"]) == ("s1", "active", 600, "f1")
     assert began["contact"] == phone.uri
 
     response, notify = phone.subscribe(Expires="38")
     assert (response.first("Expires"), notify.first("CSeq")) == ("38", "2 NOTIFY")
     assert notify.first("Subscription-State") == "active;expires=38"
-    assert server.event("subscription", id="s1")["state"] == "refreshed"
+    assert server.event("server-subscription", id="s1")["state"] == "refreshed"
 
     response, notify = phone.subscribe(Expires="0")
     assert (response.code, notify.first("Subscription-State")) == (200, "terminated;reason=timeout")
-    assert server.event("subscription", id="s1")["state"] == "terminated"
+    assert server.event("server-subscription", id="s1")["state"] == "terminated"
     assert phone.ask("SUBSCRIBE").code == 481
 
 
@@ -328,7 +328,10 @@ def test_a_subscription_expires(start: Start, call: Call, transport: str) -> Non
     notify = phone.notify()
     phone.answer(notify)
     assert notify.first("Subscription-State") == "terminated;reason=timeout"
-    began, ended = server.event("subscription", state="active"), server.event("subscription", state="expired")
+    began, ended = (
+        server.event("server-subscription", state="active"),
+        server.event("server-subscription", state="expired"),
+    )
     assert ended["at"] - began["at"] == pytest.approx(1.0, abs=0.4)
     server.command("notify", probe="p1", within=1.0)
     assert server.event("probe")["reason"] == "no-subscription"
@@ -339,11 +342,11 @@ def test_a_refresh_postpones_the_expiry(start: Start, call: Call) -> None:
     server, ports = start(subscription_expires=1.0)
     phone = call("udp", ports["udp"])
     phone.subscribe(Expires="1")
-    began = server.event("subscription", state="active")
+    began = server.event("server-subscription", state="active")
     phone.subscribe(Expires="1")
-    refreshed = server.event("subscription", state="refreshed")
+    refreshed = server.event("server-subscription", state="refreshed")
     phone.notify()
-    ended = server.event("subscription", state="expired")
+    ended = server.event("server-subscription", state="expired")
     assert refreshed["at"] > began["at"]
     assert ended["at"] - refreshed["at"] > 0.9
 
@@ -414,7 +417,7 @@ def test_a_retransmitted_request_gets_the_same_response(start: Start, call: Call
     assert phone.response() == first
     phone.send(phone.request("SUBSCRIBE", cseq=1, branch="z9hG4bKother"))
     assert phone.response().first("To") != first.first("To")
-    server.event("subscription", id="s2")
+    server.event("server-subscription", id="s2")
     assert [event["method"] for event in server.seen("request")] == ["SUBSCRIBE", "OPTIONS", "SUBSCRIBE"]
 
 
@@ -477,7 +480,7 @@ def test_a_phone_that_knows_no_subscription_ends_it(start: Start, call: Call) ->
     server.command("notify", probe="p2", within=5.0)
     phone.answer(phone.notify(), 481)
     assert server.event("probe", probe="p2", state="answered")["code"] == 481
-    assert server.event("subscription", id="s1")["state"] == "terminated"
+    assert server.event("server-subscription", id="s1")["state"] == "terminated"
     server.command("notify", probe="p3", within=5.0)
     assert server.event("probe", probe="p3")["reason"] == "no-subscription"
 
@@ -518,7 +521,7 @@ def test_a_refresh_moves_the_subscription_to_its_flow(start: Start, call: Call) 
     other.send(again)
     assert other.response().code == 200
     other.answer(other.notify())
-    moved = server.event("subscription", state="refreshed")
+    moved = server.event("server-subscription", state="refreshed")
     assert (moved["id"], moved["flow"]) == ("s1", "f2")
     server.command("notify", probe="p1", within=5.0)
     other.answer(other.notify())
@@ -564,7 +567,7 @@ def test_answers_in_another_order(start: Start, call: Call) -> None:
     phone.answer(notify)
     server.event("probe", state="answered")
     phone.answer(first, 481)
-    assert server.event("subscription", state="terminated")["id"] == "s1"
+    assert server.event("server-subscription", state="terminated")["id"] == "s1"
 
 
 def test_notify_over_udp_is_retransmitted(start: Start, call: Call) -> None:
@@ -898,7 +901,7 @@ def test_line_ends_over_udp_are_nothing(start: Start, call: Call) -> None:
         phone.sock.send(data)
     assert phone.ask("OPTIONS").code == 200
     server.event("response-sent")
-    assert [event["ev"] for event in server.log] == ["ready", "flow", "request", "response-sent"]
+    assert [event["ev"] for event in server.log] == ["server-ready", "flow", "request", "response-sent"]
 
 
 def close_orderly(phone: Phone) -> None:

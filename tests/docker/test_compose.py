@@ -142,7 +142,7 @@ def test_nobody_has_more_rights_than_needed_and_another_client_can_be_run(compos
     assert wrong.returncode == 2
     assert "unknown strategy, got nonsense" in wrong.stdout + wrong.stderr
     compose("run", "-d", *another, "--transport", "udp", "--strategy", "none")
-    wait_until("two are subscribed", lambda: len(compose.events("server", "subscription")) > 1, within=SOON_S)
+    wait_until("two are subscribed", lambda: len(compose.events("server", "server-subscription")) > 1, within=SOON_S)
     flows = [event for event in compose.events("server", "flow") if event["state"] == "accepted"]
     assert {flow["transport"] for flow in flows} == {"tcp", "udp"}
 

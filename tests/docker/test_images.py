@@ -73,7 +73,7 @@ def test_the_server_is_ready_as_a_node_of_a_container() -> None:
         assert process.stdout is not None
         process.stdin.write(json.dumps({**start, "seed": 1}).encode() + b"\n")
         process.stdin.flush()
-        assert json.loads(process.stdout.readline())["ev"] == "ready"
+        assert json.loads(process.stdout.readline())["ev"] == "server-ready"
         process.stdin.write(b'{"do": "stop"}\n')
         process.stdin.flush()
         assert process.stdout.read() == b""

@@ -18,7 +18,9 @@ import pytest
 
 from lab.backends import daemon
 from lab.judge.moments import furthest_apart, moments
-from lab.runner import record
+from lab.record import reader
+from lab.record.writer import FILE_NAME
+from lab.runner import cell_file
 from tests.e2e.lab_command import ROOT, SHORT, environment, mounts, network, processes_of, run, start, wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.e2e, pytest.mark.timeout(400), pytest.mark.usefixtures("names")]
@@ -55,7 +57,8 @@ def test_the_same_as_on_bare_namespaces(tmp_path: Path, project: Path, file: str
         assert done.returncode == 0, done.stderr
         reports.append(json.loads(done.stdout))
         cells = reports[-1]["cells"]
-        records.append([moments(record.read(out / "latest" / cell["folder"] / record.FILE_NAME)) for cell in cells])
+        folders = [out / "latest" / cell["folder"] for cell in cells]
+        records.append([moments(reader.read(each / FILE_NAME, cell_file.read(each))) for each in folders])
     assert [report["backend"] for report in reports] == ["netns", "docker"]
     seen = [
         [(cell["name"], cell["verdict"], cell["cause"] and cell["cause"]["kind"]) for cell in report["cells"]]

@@ -20,6 +20,7 @@ from lab.backends import netns
 from lab.faults import reboot
 from lab.network import apply, conntrack, evict, forge, losses, move
 from lab.network.netlink import Netlink
+from lab.record.events import Obeyed
 from lab.runner import cell, crew
 from tests.fault_cases import brought
 
@@ -56,7 +57,7 @@ def _obeys(do: str, **said: Any) -> Callable[..., None]:
 
     def obey(server: Any, manner: Any = None, **_: Any) -> None:
         told = {"mode": manner.mode, "by": manner.by} if manner is not None else said
-        server._channel.emit("obeyed", do=do, **told)
+        server._channel.emit(Obeyed(do=do, **told))
 
     return obey
 

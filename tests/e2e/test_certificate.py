@@ -35,9 +35,11 @@ def test_expired_certificate(tmp_path: Path) -> None:
     struck = cells_of("expired-certificate.yaml", tmp_path)["reconnect,expired-closed"]
     lines = struck["record"]
     fault, refusal = (lines[number - 1] for number in struck["cause"]["evidence"])
-    assert (fault["fault"], fault["met"]) == ("ExpiredCertificate", "expired")
+    assert (fault["fault"], fault["proof"]["met"]) == ("ExpiredCertificate", "expired")
     assert "PJSIP_TLS_ECERTVERIF" in refusal["reason"]
-    subscribed = [line for line in lines if (line["who"], line["ev"]) == ("server", "subscription") and line["t"] > 20]
+    subscribed = [
+        line for line in lines if (line["who"], line["ev"]) == ("server", "server-subscription") and line["t"] > 20
+    ]
     assert subscribed == []
 
 
@@ -49,7 +51,7 @@ def test_revoked_client_certificate(tmp_path: Path) -> None:
         assert {line["subject"] for line in secured} == {"alice"}
     struck = cells["reconnect,revoked-closed"]
     fault, refusal = (struck["record"][number - 1] for number in struck["cause"]["evidence"])
-    assert (fault["fault"], fault["met"]) == ("RevokedClientCertificate", "revoked")
+    assert (fault["fault"], fault["proof"]["met"]) == ("RevokedClientCertificate", "revoked")
     assert (refusal["who"], refusal["reason"]) == ("server", "CERTIFICATE_VERIFY_FAILED: certificate revoked")
     later = [line for line in struck["record"] if line["ev"] == "flow" and line["t"] > refusal["t"]]
     assert {line["state"] for line in later} == {"accepted", "failed"}

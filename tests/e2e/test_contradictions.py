@@ -11,7 +11,10 @@ import pytest
 from lab.judge.verdict import judge
 from lab.model.scenario import Cell
 from lab.model.verdict import Verdict
-from lab.runner import cell_file, record
+from lab.record import reader
+from lab.record.evidence import Evidence
+from lab.record.writer import FILE_NAME
+from lab.runner import cell_file
 from lab.units import Seconds
 from lab.worlds import kernel
 from tests.e2e.lab_command import ROOT, run
@@ -47,7 +50,7 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def verdict(folder: Path, **changes: object) -> tuple[Verdict, str]:
     """What a record shows of a cell that differs from the one that was run."""
     cell: Cell = dataclasses.replace(cell_file.read(folder), **changes)  # type: ignore[arg-type]
-    outcome = judge(cell, record.read(folder / record.FILE_NAME))
+    outcome = judge(Evidence(cell, reader.read(folder / FILE_NAME, cell)))
     return outcome.verdict, outcome.doubt
 
 

@@ -37,7 +37,7 @@ def test_dns_failure(tmp_path: Path) -> None:
     for how in ("silent", "servfail"):
         struck = f"reconnect,{how}-closed"
         fault, question = (record(struck)[number - 1] for number in cells[struck]["cause"]["evidence"])
-        assert (fault["fault"], fault["met"]) == ("DnsFailure", how)
+        assert (fault["fault"], fault["proof"]["met"]) == ("DnsFailure", how)
         assert (question["ev"], question["answer"]) == ("query", how)
         assert question == asked(struck)[0]
 

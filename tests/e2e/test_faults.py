@@ -128,7 +128,8 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Cell]:
         (cell,) = json.loads(done.stdout)["cells"]
         record = (folder / name / "latest" / cell["folder"] / "record.jsonl").read_text()
         lines = [json.loads(line) for line in record.splitlines()]
-        return {**cell, "lines": [line for line in lines if line["who"] == "runner" and line["ev"] != "probe"]}
+        others = ("record", "probe", "sentinel-opened", "sentinel-challenged", "sentinel-outcome")
+        return {**cell, "lines": [line for line in lines if line["who"] == "runner" and line["ev"] not in others]}
 
     with ThreadPoolExecutor(15) as pool:
         return dict(zip(written, pool.map(one, written), strict=True))

@@ -14,7 +14,8 @@ from lab.loader.load import load
 from lab.model.outcome import Outcome
 from lab.model.scenario import Scenario
 from lab.model.verdict import Verdict
-from lab.runner import record
+from lab.record import reader
+from lab.record.writer import FILE_NAME
 from lab.worlds import kernel
 from lab.worlds.base import Message
 from lab.worlds.clock import Clock
@@ -88,7 +89,7 @@ def test_twelve_cells_agree(tmp_path: Path) -> None:
     assert _seen(virtual) == _seen(real)
     apart: dict[str, list[Difference]] = {}
     for cell in scenario.cells:
-        first, second = (moments(record.read(each.folder.cell(cell) / record.FILE_NAME)) for each in (real, virtual))
+        first, second = (moments(reader.read(each.folder.cell(cell) / FILE_NAME, cell)) for each in (real, virtual))
         apart[cell.name] = differences(first, second, within=0.5)
     assert {name: found for name, found in apart.items() if found} == {}
 

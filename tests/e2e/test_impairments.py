@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from lab.runner import record
 from tests.e2e.lab_command import ROOT, SHORT, run
 
 pytestmark = pytest.mark.e2e
@@ -33,7 +32,8 @@ def test_delay_reaches_the_probe(tmp_path: Path, slow: Path) -> None:
     """A probe's answer takes there and back, 150 ms, and not less."""
     done = run("run", slow, "--clock", "virtual", "--only", "strategy=none", "--out", tmp_path / "runs", home=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    lines = record.read(tmp_path / "runs" / "latest" / "cells" / "none" / "record.jsonl")
+    record = (tmp_path / "runs" / "latest" / "cells" / "none" / "record.jsonl").read_text()
+    lines = [json.loads(line) for line in record.splitlines()]
     sent, answered = (
         next(line["t"] for line in lines if line["ev"] == "probe" and line["state"] == state)
         for state in ("sent", "answered")

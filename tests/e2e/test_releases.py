@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from lab.runner import record
 from lab.worlds import kernel
 from tests.e2e.lab_command import ROOT, run
 
@@ -25,7 +24,8 @@ def test_two_releases(tmp_path: Path) -> None:
     done = run("run", SCENARIO, *choice, "--clock", "virtual", "--json", "--out", tmp_path, home=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     for cell in json.loads(done.stdout)["cells"]:
-        lines = record.read(tmp_path / "latest" / cell["folder"] / record.FILE_NAME)
+        record = (tmp_path / "latest" / cell["folder"] / "record.jsonl").read_text()
+        lines = [json.loads(line) for line in record.splitlines()]
         (ready,) = (line for line in lines if line["who"] == "client" and line["ev"] == "ready")
         assert ready["version"] == cell["axes"]["pjsip"]
         assert (cell["cause"]["kind"], round(cell["cause"]["at_s"], 1)) == ("client-idle-timer", 33.0)

@@ -5,6 +5,7 @@ Two runs of one cell for each mitigation, in virtual time: as the scenario says,
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,7 +21,6 @@ from lab.mitigations import classes
 from lab.model.outcome import Outcome
 from lab.model.scenario import Cell
 from lab.model.verdict import Verdict
-from lab.runner import record
 from lab.worlds import kernel, uml
 from lab.worlds.base import Message
 from lab.worlds.clock import Clock
@@ -43,7 +43,7 @@ class Seen:
 
     def lines(self, who: str, ev: str) -> list[dict[str, Any]]:
         """The record's lines of one source and event."""
-        lines = record.read(self.folder / record.FILE_NAME)
+        lines = map(json.loads, (self.folder / "record.jsonl").read_text().splitlines())
         return [line for line in lines if (line["who"], line["ev"]) == (who, ev)]
 
 

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from lab.judge.moments import Moment, differences, moments
-from lab.runner import record
+from lab.record import reader
+from lab.record.writer import FILE_NAME
+from lab.runner import cell_file
 from lab.worlds import kernel
 from tests.e2e.lab_command import ROOT, SHORT, guests, mounts, network, run, start, wait_until
 
@@ -59,7 +61,8 @@ def _reports(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def _moments(cell: dict[str, Any]) -> list[Moment]:
-    return moments(record.read(cell["run"] / cell["folder"] / "record.jsonl"))
+    folder = cell["run"] / cell["folder"]
+    return moments(reader.read(folder / FILE_NAME, cell_file.read(folder)))
 
 
 @pytest.mark.timeout(300)

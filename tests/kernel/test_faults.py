@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from lab.loader.networks import read_topology
+from lab.model.endpoint import Endpoint
 from lab.model.middlebox import ForgottenFlow, Middlebox
 from lab.model.topology import Topology
 from lab.network import conntrack
@@ -63,12 +64,8 @@ class Net:
         return near, far
 
     def mapping_of(self, near: socket.socket) -> conntrack.Mapping:
-        (mapping,) = (one for one in conntrack.table(self.home) if one.inside == text(near.getsockname()))
+        (mapping,) = (one for one in conntrack.table(self.home) if one.inside == Endpoint.of(near.getsockname()))
         return mapping
-
-
-def text(endpoint: tuple[str, int]) -> str:
-    return f"{endpoint[0]}:{endpoint[1]}"
 
 
 def arrives(sender: socket.socket, receiver: socket.socket, *, within: float = ARRIVES_WITHIN_S) -> bool:
@@ -157,10 +154,9 @@ def test_a_black_hole_for_one_flow_one_way(net: Net, node: str, direction: str) 
     near, far = net.pair()
     others = net.pair()
     mapping = net.mapping_of(near)
-    ends = [end.split(":") for end in (mapping.inside, mapping.outside)]
-    remote = mapping.remote.split(":")
+    ends, remote = (mapping.inside, mapping.outside), mapping.remote
     ways = [(end, remote) if direction == "out" else (remote, end) for end in ends]
-    matches = [f"ip saddr {a} ip daddr {b} tcp sport {x} tcp dport {y}" for (a, x), (b, y) in ways]
+    matches = [f"ip saddr {a.host} ip daddr {b.host} tcp sport {a.port} tcp dport {b.port}" for a, b in ways]
     losses = in_transit("hole", net.network.namespaces[node], matches)
     assert losses.rules == len(matches)
     lost, passes = ((near, far), (far, near)) if direction == "out" else ((far, near), (near, far))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import signal
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.actors.channel import Channel, Lines
+from lab.actors.channel import Lines
 from lab.backends.base import Actor, Command
 from lab.backends.netns import CANNOT_START, NetnsBackend
 from lab.network import netns
@@ -39,6 +40,11 @@ def _first_event(actor: Actor) -> dict[str, object]:
     return events[0]
 
 
+def _say(sock: socket.socket, **fields: object) -> None:
+    """One line, of things that no actor of the lab says."""
+    sock.sendall(json.dumps({"ev": "ready", **fields}).encode() + b"\n")
+
+
 def _until_eof(sock: socket.socket) -> None:
     while sock.recv(100):
         pass
@@ -46,8 +52,8 @@ def _until_eof(sock: socket.socket) -> None:
 
 def reports(sock: socket.socket) -> None:
     listed = list(Path("/proc/self/fd").iterdir())
-    Channel(sock).emit(
-        "ready",
+    _say(
+        sock,
         fds=sorted(int(fd.name) for fd in listed if fd.is_symlink()),
         own=sock.fileno(),
         net=str(Path("/proc/self/ns/net").readlink()),
@@ -124,7 +130,7 @@ def has_a_child(sock: socket.socket) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     child = os.fork()
     if child:
-        Channel(sock).emit("ready", child=child)
+        _say(sock, child=child)
     _until_eof(sock)
     signal.pause()
 
@@ -163,7 +169,7 @@ def test_dies_with_the_runner(backend: NetnsBackend, tmp_path: Path) -> None:
 
 
 def busy(sock: socket.socket) -> None:
-    Channel(sock).emit("ready")
+    _say(sock)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         pass

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from lab.model.endpoint import Endpoint
 from lab.model.middlebox import Middlebox, SipAlg
 from lab.model.topology import Topology
 from lab.network import conntrack
@@ -218,9 +219,9 @@ def test_timers(net: Net) -> None:
     end.send(b"\r\n" if end.recv(2000) else b"")
     stream.recv(10)
     left = {one.inside: one.remaining for one in conntrack.table(net.network.namespaces["home-nat"])}
-    assert SIP_TIMEOUT_S - 5 < left[_text(near)] <= SIP_TIMEOUT_S
-    assert UDP_S - 5 < left[_text(plain)] <= UDP_S
-    assert TCP_S - 5 < left[_text(stream)] <= TCP_S
+    assert SIP_TIMEOUT_S - 5 < left[Endpoint.of(near.getsockname())] <= SIP_TIMEOUT_S
+    assert UDP_S - 5 < left[Endpoint.of(plain.getsockname())] <= UDP_S
+    assert TCP_S - 5 < left[Endpoint.of(stream.getsockname())] <= TCP_S
 
 
 @pytest.mark.parametrize("registered", [True, False])
@@ -249,8 +250,3 @@ def _invite(near: socket.socket, *, media_port: int) -> bytes:
     transport = "udp" if near.type == socket.SOCK_DGRAM else "tcp"
     more = "Content-Type: application/sdp\r\n"
     return request("INVITE", transport, near.getsockname(), more=more, body=body)
-
-
-def _text(sock: socket.socket) -> str:
-    address, port = sock.getsockname()
-    return f"{address}:{port}"
