@@ -34,11 +34,11 @@ def find(class_name: str) -> type[Fault]:
     """Return the class of that name. It imports no other fault: in a guest, imports cost much.
 
     Raises:
-        LookupError: there is none.
+        ValueError: there is none.
     """
     stem = _HUMP.sub("_", class_name).lower()
     if stem in _NOT_FAULTS or not stem.isidentifier() or not (Path(__file__).parent / f"{stem}.py").is_file():
-        raise LookupError(f"no fault {class_name}")
+        raise ValueError(f"no fault {class_name}")
     return _class_in(stem)
 
 

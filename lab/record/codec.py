@@ -11,7 +11,6 @@ import msgspec
 from lab.model.endpoint import Endpoint
 from lab.record.entry import Entry
 from lab.record.events import EVENTS, Event
-from lab.units import Quantity
 
 
 class _Head(msgspec.Struct, frozen=True):

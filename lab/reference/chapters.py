@@ -80,7 +80,7 @@ def chapters() -> tuple[Chapter, ...]:
         Chapter(title="Moments", what=paragraphs(when.__doc__ or "", keep_lines=True), things=()),
         Chapter(
             title="Faults",
-            what="Listed under `faults`, or in a `failure`: `- link-down: { at: 20 s, link: access, lasts: 5 s }`.",
+            what="Listed under `faults`, or in a `failure`, each with its keys: `- NAME: { at: 20 s, … }`.",
             things=tuple(_thing(name, cls) for name, cls in faults().items()),
         ),
         Chapter(

@@ -19,8 +19,7 @@ def read(folder: Path) -> Cell:
     Of the faults it imports only those that the cell has: imports cost much in a guest.
 
     Raises:
-        ValueError: the file does not have the shape of a cell.
-        LookupError: it names a fault that there is not.
+        ValueError: the file does not have the shape of a cell, or names a fault that there is not.
     """
     data = json.loads((folder / FILE_NAME).read_text("utf-8"))
     plugins: dict[str, type] = {mitigation.__name__: mitigation for mitigation in classes().values()}

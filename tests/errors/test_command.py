@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-CASES = Path(__file__).parent / "cases"
+from tests.errors.expected import CASES, report
 
 
 def lab_run(*files: str | Path, out: Path) -> subprocess.CompletedProcess[str]:
@@ -26,7 +26,7 @@ def test_run_refuses(name: str, tmp_path: Path) -> None:
     out = tmp_path / "runs"
     ended = lab_run(f"{name}.yaml", out=out)
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr == (CASES / f"{name}.txt").read_text(encoding="utf-8")
+    assert ended.stderr == report(name)
     assert not out.exists()
 
 
@@ -34,6 +34,6 @@ def test_one_wrong_file_stops_all(tmp_path: Path) -> None:
     """A good file beside a wrong one is not run."""
     good = CASES.parents[2] / "scenarios" / "article" / "idle-subscription.yaml"
     ended = lab_run(good, "words.yaml", "tab.yaml", out=tmp_path / "runs")
-    expected = "".join((CASES / name).read_text(encoding="utf-8") for name in ("tab.txt", "words.txt"))
+    expected = report("tab") + report("words")
     assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", expected)
     assert not (tmp_path / "runs").exists()

@@ -39,7 +39,6 @@ from lab.record.events import (
     ServerReady,
     ServerSubscription,
     Subscribed,
-    Unanswered,
     name_of,
 )
 from lab.record.flows import Flows
@@ -124,12 +123,6 @@ def test_halves_of_surrogate_pairs() -> None:
     """pjsua2 makes such texts of bytes that are not UTF-8: they reach the record with a mark in their place."""
     message = codec.to_message(NotifyReceived(note="a\udcffb\ud83d\ude00"), at=1.0)
     assert codec.from_message(message)[1] == NotifyReceived(note="a\ufffdb\U0001f600")
-
-
-def test_quantities_are_numbers() -> None:
-    """Mitigations have their times as quantities, and put them into events as they are."""
-    event = Unanswered(id="tp1", patience=Seconds(25))
-    assert codec.from_json(codec.to_json(event)) == Unanswered(id="tp1", patience=25.0)
 
 
 @pytest.mark.parametrize(

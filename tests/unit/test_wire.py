@@ -102,7 +102,7 @@ def test_a_cell_of_another_lab(tmp_path: Path) -> None:
     """A fault that this lab does not have is told by its name."""
     data = to_json(library()[0])
     (tmp_path / cell_file.FILE_NAME).write_text(json.dumps(data | {"faults": [{"kind": "Meteor"}]}))
-    with pytest.raises(LookupError, match="no fault Meteor"):
+    with pytest.raises(ValueError, match="no fault Meteor"):
         cell_file.read(tmp_path)
 
 
