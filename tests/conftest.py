@@ -14,7 +14,7 @@ from lab.model.topology import Link, Node, Role, Topology
 from lab.network import netns
 from tests.e2e.lab_command import mounts, network
 
-WORLD_S = 900
+WORLD_S = 1800
 """How long the first test that has the mark ``cells`` may wait for all the others' cells, too."""
 
 
