@@ -29,7 +29,7 @@ class _Moment(msgspec.Struct, frozen=True):
 def _write_value(value: Any) -> str | float:
     if isinstance(value, Endpoint):
         return str(value)
-    if isinstance(value, Quantity):
+    if isinstance(value, float):  # a quantity of ``lab.units``
         return float(value)
     raise NotImplementedError(f"no JSON for {type(value).__name__}")
 
