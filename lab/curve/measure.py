@@ -13,7 +13,6 @@ from lab.engine.order import Order
 from lab.engine.run import Run
 from lab.engine.run_folder import Watch
 from lab.errors import LabError
-from lab.judge.verdict import why_unsupported
 from lab.model.scenario import Cell, Scenario
 from lab.worlds.clock import Clock
 
@@ -23,7 +22,7 @@ Curves = list[tuple[Cell, list[Look]]]
 
 def possible(scenario: Scenario) -> Scenario:
     """Return the scenario with those cells alone that can exist."""
-    return dataclasses.replace(scenario, cells=tuple(cell for cell in scenario.cells if not why_unsupported(cell)))
+    return dataclasses.replace(scenario, cells=tuple(cell for cell in scenario.cells if not cell.unsupported))
 
 
 def measure(scenario: Scenario, times: Sequence[float], *, out: Path, clock: Clock, watch: Watch) -> tuple[Run, Curves]:

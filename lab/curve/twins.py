@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 
+from lab.loader.unsupported import examined
 from lab.model.scenario import Cell, Expectation
 from lab.units import Seconds
 
@@ -30,7 +31,7 @@ def twin(cell: Cell, at: float) -> Cell:
     """
     probe = dataclasses.replace(cell.probes[0], at=Seconds(at))
     known = float(probe.known_at)
-    return dataclasses.replace(
+    changed = dataclasses.replace(
         cell,
         name=f"{cell.name},at-{at:g}s",
         axes=(*cell.axes, ("at", f"{at:g}s")),
@@ -40,6 +41,7 @@ def twin(cell: Cell, at: float) -> Cell:
         ends=Seconds(_end(cell, known)),
         claim=None,
     )
+    return examined(changed)
 
 
 def _end(cell: Cell, known: float) -> float:

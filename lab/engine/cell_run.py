@@ -9,6 +9,7 @@ from pathlib import Path
 from lab.engine.run_folder import RunFolder, error_from_json
 from lab.errors import LabError, Problem, ScenarioError
 from lab.judge.verdict import judge
+from lab.loader.unsupported import examined
 from lab.model.outcome import CauseFound, Metrics, Outcome
 from lab.model.scenario import Cell
 from lab.model.verdict import Verdict
@@ -96,7 +97,8 @@ class CellRun:
 
 def _read(folder: Path) -> Cell:
     try:
-        return cell_file.read(folder)
+        cell = cell_file.read(folder)
+        return examined(cell) if cell.unsupported is None else cell
     except (OSError, ValueError, LookupError) as problem:
         allowed = f"the folder of a cell, with a {cell_file.FILE_NAME}"
         raise ScenarioError([Problem(str(folder), 0, "", "not a cell's folder", str(problem), allowed)]) from problem

@@ -19,7 +19,6 @@ from lab.engine.order import Order
 from lab.engine.run import Run
 from lab.engine.run_folder import RunFolder
 from lab.errors import HostNotCapable, LabError, TeardownIncomplete
-from lab.judge.verdict import why_unsupported
 from lab.record.events import VERSION
 from lab.runner.crew import CELL
 from lab.worlds import kernel
@@ -89,7 +88,7 @@ def remove_containers(run: str) -> None:
 def _batch(order: Order, folder: RunFolder, book: ledger.Ledger) -> Batch:
     return Batch(
         job=CELL,
-        folders=[folder.cell(cell) for cell in order.scenario.cells if not why_unsupported(cell)],
+        folders=[folder.cell(cell) for cell in order.scenario.cells if not cell.unsupported],
         writable=folder.path,
         clock=order.clock,
         memory_mb=order.memory_mb,

@@ -10,7 +10,6 @@ from lab.backends.base import BackendKind
 from lab.clients.catalogue import client_of
 from lab.clients.pjsip.releases import DEFAULT
 from lab.errors import Problem, ScenarioError
-from lab.judge.verdict import why_unsupported
 from lab.model.scenario import Scenario
 from lab.runner import images
 from lab.servers.catalogue import server_of
@@ -27,7 +26,7 @@ def check(scenarios: Sequence[Scenario], backend: BackendKind) -> None:
     """
     _check_images(scenarios, backend)
     if backend is BackendKind.NETNS:  # images have everything in them
-        cells = (cell for scenario in scenarios for cell in scenario.cells if not why_unsupported(cell))
+        cells = (cell for scenario in scenarios for cell in scenario.cells if not cell.unsupported)
         for server in {server_of(cell) for cell in cells}:
             server.check_host()
 
@@ -54,7 +53,7 @@ def fetched(scenario: Scenario, report: Callable[[str], None]) -> Scenario:
     Raises:
         HostNotCapable: something cannot be had on this machine.
     """
-    cells = tuple(cell if why_unsupported(cell) else client_of(cell).prepare(cell, report) for cell in scenario.cells)
+    cells = tuple(cell if cell.unsupported else client_of(cell).prepare(cell, report) for cell in scenario.cells)
     return dataclasses.replace(scenario, cells=cells)
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import dataclasses
 
 from lab.clients.catalogue import client_of
-from lab.faults.base import faults_of
-from lab.faults.feasibility import infeasible_faults
 from lab.judge import causes, contradictions, fault_evidence, metrics, rewriting, sentinel
 from lab.judge.chain import chain
-from lab.mitigations.catalogue import client_kinds, not_offered, unsupported
+from lab.mitigations.catalogue import not_offered
 from lab.model.outcome import CauseFound, Outcome, ProbeFate
-from lab.model.scenario import Account, Cell
+from lab.model.scenario import Cell
 from lab.model.verdict import Verdict
 from lab.record.events import (
     Aborted,
@@ -22,7 +20,6 @@ from lab.record.events import (
     Subscribed,
 )
 from lab.record.evidence import Evidence
-from lab.servers.catalogue import server_of
 
 SET_UP_S = 1.0
 """A subscription that the client speaks of exists at the server by then; the NOTIFY that tells the client is later."""
@@ -39,7 +36,7 @@ def judge(evidence: Evidence) -> Outcome:
     scenario says (the sentinel flows tell; of a SIP ALG, what the client sent and what the server got).
     """
     cell = evidence.cell
-    unsupported = why_unsupported(cell) or _not_offered(evidence)
+    unsupported = cell.unsupported or _not_offered(evidence)
     doubt = unsupported or _doubt(evidence)
     cause = None if doubt else _cause(evidence)
     measured = metrics.measure(evidence, cause)
@@ -61,24 +58,6 @@ def judge(evidence: Evidence) -> Outcome:
         claim_holds=None if cell.claim is None else not claim_text,
         claim_text=claim_text,
     )
-
-
-def why_unsupported(cell: Cell) -> str:
-    """Why the cell's strategy or faults cannot exist there; empty if they can. Such a cell is not run."""
-    registers = cell.client.account is Account.REGISTER
-    strategy = cell.strategy.mitigations
-    known = client_of(cell).offers
-    offers = client_kinds() if known is None else known  # it will say what it offers
-    needs = tuple(need for fault in faults_of(cell) for need in fault.server_needs(cell))
-    lacking = (
-        client_of(cell).unsupported(cell)
-        or not_offered(strategy, offers)
-        or unsupported(strategy, transport=cell.transport.value, registers=registers)
-        or server_of(cell).why_unsupported(cell, needs)
-    )
-    for number, reason in () if lacking else infeasible_faults(cell):
-        return f"fault {number + 1} ({type(cell.faults[number]).__name__}) can never happen here: {reason.what}"
-    return lacking
 
 
 def _not_offered(evidence: Evidence) -> str:

@@ -6,12 +6,10 @@ from collections.abc import Sequence
 
 from lab.errors import Problem
 from lab.faults.base import Infeasible
-from lab.faults.feasibility import infeasible_faults
 from lab.loader.check import choice, keys
 from lab.loader.kinds import faults
 from lab.loader.yaml_lines import Node
 from lab.model.fault import Fault
-from lab.model.scenario import Cell
 from lab.model.topology import Role, Topology
 from lab.units import Seconds
 
@@ -51,18 +49,20 @@ def check_faults(
             problems.append(written.problem("not before the end of the run", allowed=f"before {ends}"))
 
 
-def check_possible(written: Sequence[Sequence[Node]], cells: Sequence[Cell], problems: list[Problem]) -> None:
+def check_possible(
+    written: Sequence[Sequence[Node]], infeasible: Sequence[Sequence[tuple[int, Infeasible]]], problems: list[Problem]
+) -> None:
     """Check that each fault can happen in one of the cells that have it; where it cannot, the cell is ``unsupported``.
 
     Args:
         written: for each cell, where its faults stand.
-        cells: expanded.
+        infeasible: for each cell, which of them can never happen, by their places, and why.
         problems: where problems go.
     """
     reasons: dict[Node, Infeasible] = {}
     possible: set[Node] = set()
-    for nodes, cell in zip(written, cells, strict=True):
-        here = dict(infeasible_faults(cell))
+    for nodes, never in zip(written, infeasible, strict=True):
+        here = dict(never)
         for number, node in enumerate(nodes):
             if number in here:
                 reasons.setdefault(node, here[number])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import Problem, ScenarioError
+from lab.faults.feasibility import infeasible_faults
 from lab.loader.axes import Failure, read_axes
 from lab.loader.certificates import check_client_certificates
 from lab.loader.check import build, describe, hint, keys, unknown_key, value_of
@@ -22,6 +23,7 @@ from lab.loader.kinds import faults, read_kind
 from lab.loader.project import check_file_name, topology_of
 from lab.loader.text_file import read_text
 from lab.loader.timing import check_claims, check_probes, read_claim
+from lab.loader.unsupported import examined
 from lab.loader.yaml_lines import Node, read_yaml
 from lab.model.impairment import Impairment
 from lab.model.rules import kebab
@@ -103,35 +105,35 @@ def _read(path: Path, text: str, root: Node, problems: list[Problem], server: st
     if not expandable or topology is None or None in (*values, *parts.values(), *probes):
         return None
 
-    cells, written_faults = [], []
+    cells, written_faults, infeasible = [], [], []
     for combination in combinations(axes):
         number = claim_of(combination, whole)
         failure: Failure = combination["failure"].value
         here = [*zip(fault_nodes, found_faults, strict=True), *zip(failure.nodes, failure.faults, strict=True)]
         written_faults.append([node for node, fault in here if fault is not None])
-        cells.append(
-            Cell(
-                scenario=path.stem,
-                name=cell_name(axes, combination),
-                axes=labels(axes, combination),
-                seed=parts["seed"],
-                topology=topology,
-                middleboxes=combination["middlebox"].value if failure.middleboxes is None else failure.middleboxes,
-                transport=combination["transport"].value,
-                server=combination["server"].value,
-                client=combination["client"].value,
-                strategy=combination["strategy"].value,
-                faults=tuple(fault for _, fault in here if fault is not None),
-                impairments=tuple(impairment for impairment in impairments if impairment is not None),
-                probes=tuple(probe for probe in probes if probe is not None),
-                expect=parts["expect"],
-                ends=parts["ends"],
-                claim=None if number is None else whole[number],
-                pjsip=combination["pjsip"].value,
-                folder=str(path.resolve().parent),
-            )
+        cell = Cell(
+            scenario=path.stem,
+            name=cell_name(axes, combination),
+            axes=labels(axes, combination),
+            seed=parts["seed"],
+            topology=topology,
+            middleboxes=combination["middlebox"].value if failure.middleboxes is None else failure.middleboxes,
+            transport=combination["transport"].value,
+            server=combination["server"].value,
+            client=combination["client"].value,
+            strategy=combination["strategy"].value,
+            faults=tuple(fault for _, fault in here if fault is not None),
+            impairments=tuple(impairment for impairment in impairments if impairment is not None),
+            probes=tuple(probe for probe in probes if probe is not None),
+            expect=parts["expect"],
+            ends=parts["ends"],
+            claim=None if number is None else whole[number],
+            pjsip=combination["pjsip"].value,
+            folder=str(path.resolve().parent),
         )
-    check_possible(written_faults, cells, problems)
+        infeasible.append(list(infeasible_faults(cell)))
+        cells.append(examined(cell, infeasible[-1]))
+    check_possible(written_faults, infeasible, problems)
     if problems:
         return None
     about = {key: parts[key] for key in ("title", "why", "source")}

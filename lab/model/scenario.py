@@ -222,6 +222,7 @@ class Cell:
         folder: the scenario file's, absolute, where a client's own command runs.
         pjsip: release of the lab's client, see ``lab.clients.pjsip.releases``.
         wheel: the folder of that release, absolute; empty: it is installed with the lab.
+        unsupported: why it cannot exist, and is not run; empty if it can; None in what earlier releases have left.
     """
 
     scenario: str
@@ -243,6 +244,7 @@ class Cell:
     folder: str = "/"
     pjsip: str = DEFAULT_PJSIP
     wheel: str = ""
+    unsupported: str | None = None
 
     @property
     def further_addresses(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import pytest
 import lab
 from lab.clients import catalogue
 from lab.clients.base import ClientProgram
-from lab.judge.verdict import why_unsupported
+from lab.loader.unsupported import why_unsupported
 from lab.mitigations.catalogue import client_kinds
 
 SCENARIO: dict[str, Any] = {

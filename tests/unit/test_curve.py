@@ -13,6 +13,7 @@ from lab.curve.twins import moments, twin
 from lab.faults.base import Fault
 from lab.faults.black_hole import BlackHole
 from lab.faults.server_close import ServerClose
+from lab.loader.unsupported import examined
 from lab.model.outcome import CauseFound
 from lab.model.scenario import Cell, Claim, Probe, ProbeKind, Scenario
 from lab.model.verdict import CLIENT_IDLE_TIMER, Verdict
@@ -44,7 +45,7 @@ def a_cell(*faults: Fault, probes: tuple[Probe, ...] = (Probe(at=Seconds(45)),),
 def test_twin_is_the_cell_but_for_its_probe() -> None:
     """One probe like the first, at the moment; no claim; everything else as it was."""
     options = Probe(at=Seconds(45), kind_=ProbeKind.OPTIONS, within=Seconds(2))
-    original = a_cell(probes=(options, Probe(at=Seconds(100))))
+    original = examined(a_cell(probes=(options, Probe(at=Seconds(100)))))
     other = twin(original, 70.5)
     assert other.probes == (replace(options, at=Seconds(70.5)),)
     assert (other.name, other.axes) == ("none,at-70.5s", (("strategy", "none"), ("at", "70.5s")))

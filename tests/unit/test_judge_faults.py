@@ -27,6 +27,7 @@ from lab.faults.server_restart import ServerRestart
 from lab.faults.server_slow import ServerSlow
 from lab.judge.sentinel import Kept, expected
 from lab.loader.kinds import faults
+from lab.loader.unsupported import examined
 from lab.model.endpoint import Endpoint
 from lab.model.middlebox import ForgottenFlow, Middlebox
 from lab.model.outcome import Outcome
@@ -394,7 +395,7 @@ def test_a_revoked_certificate_is_not_the_servers(reason: str) -> None:
 )
 def test_a_fault_that_can_never_happen_is_unsupported(cell_: Cell, why: str) -> None:
     """Whatever the record says: it can do nothing there, and the cell is not run."""
-    outcome = judged(cell_, *flow_set_up(), *sentinel("delivered"), *probe(1, 100, answered=True), END)
+    outcome = judged(examined(cell_), *flow_set_up(), *sentinel("delivered"), *probe(1, 100, answered=True), END)
     assert outcome.verdict is Verdict.UNSUPPORTED
     assert outcome.doubt == f"fault 1 ({type(cell_.faults[0]).__name__}) can never happen here: {why}"
 

@@ -20,8 +20,8 @@ from lab.faults.server_close import ServerClose
 from lab.faults.server_mute import ServerMute
 from lab.faults.server_restart import ServerRestart
 from lab.faults.server_slow import ServerSlow
-from lab.judge.verdict import why_unsupported
 from lab.loader.load import load
+from lab.loader.unsupported import why_unsupported
 from lab.model.endpoint import Endpoint
 from lab.model.scenario import NotifyRoute
 from lab.model.when import When

@@ -452,6 +452,7 @@ def test_defaults(read: Read) -> None:
         ends=Seconds(60),
         claim=None,
         folder=cell.folder,
+        unsupported="",
     )
 
 

@@ -28,9 +28,9 @@ from lab.faults.server_freeze import ServerFreeze
 from lab.faults.server_mute import ServerMute
 from lab.faults.server_restart import ServerRestart
 from lab.faults.server_slow import ServerSlow
-from lab.judge.verdict import why_unsupported
 from lab.loader.kinds import faults
 from lab.loader.load import load
+from lab.loader.unsupported import why_unsupported
 from lab.mitigations.resubscribe import Resubscribe
 from lab.mitigations.short_expiry import ShortExpiry
 from lab.model.scenario import (

@@ -1,0 +1,43 @@
+"""Works out why a cell cannot exist. It is asked once, when a scenario is expanded; the cell carries the answer."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from lab.clients.catalogue import client_of
+from lab.faults.base import Infeasible, faults_of
+from lab.faults.feasibility import infeasible_faults
+from lab.mitigations.catalogue import client_kinds, not_offered, unsupported
+from lab.model.scenario import Account, Cell
+from lab.servers.catalogue import server_of
+
+
+def examined(cell: Cell, infeasible: Sequence[tuple[int, Infeasible]] | None = None) -> Cell:
+    """Return the cell with `Cell.unsupported` filled in.
+
+    Args:
+        cell: whole, but for that.
+        infeasible: its faults that can never happen; None: they are looked for.
+    """
+    return dataclasses.replace(cell, unsupported=why_unsupported(cell, infeasible))
+
+
+def why_unsupported(cell: Cell, infeasible: Sequence[tuple[int, Infeasible]] | None = None) -> str:
+    """Say why the cell's strategy or faults cannot exist there; empty if they can. For arguments see `examined`."""
+    registers = cell.client.account is Account.REGISTER
+    strategy = cell.strategy.mitigations
+    known = client_of(cell).offers
+    offers = client_kinds() if known is None else known  # it will say what it offers
+    needs = tuple(need for fault in faults_of(cell) for need in fault.server_needs(cell))
+    lacking = (
+        client_of(cell).unsupported(cell)
+        or not_offered(strategy, offers)
+        or unsupported(strategy, transport=cell.transport.value, registers=registers)
+        or server_of(cell).why_unsupported(cell, needs)
+    )
+    if lacking:
+        return lacking
+    for number, reason in infeasible_faults(cell) if infeasible is None else infeasible:
+        return f"fault {number + 1} ({type(cell.faults[number]).__name__}) can never happen here: {reason.what}"
+    return ""
