@@ -1,11 +1,22 @@
-"""Shared by faults of a middlebox's table: what they cost a probe."""
+"""Shared by faults of a middlebox's table: which mapping is the flow's, and what its end costs a probe."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from lab.faults._flows import AT_ONCE_S
 from lab.faults.base import Harm, LostProbe, Occurrence
+from lab.network import conntrack
+from lab.record.flows import Flow
+
+
+def mappings_of(table: Sequence[conntrack.Mapping], flow: Flow | None) -> list[conntrack.Mapping]:
+    """Return the mappings of a table that are the flow's: one in each middlebox on its way, none elsewhere."""
+    if flow is None:
+        return []
+    ends = flow.endpoints
+    return [one for one in table if one.proto == flow.proto and one.inside in ends and one.outside in ends]
 
 
 def harm_of_forgetting(seen: Occurrence[Any], lost: LostProbe, node: str) -> Harm | None:

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 import msgspec
 
 from lab.faults._flows import no_flow
-from lab.faults._tables import harm_of_forgetting
+from lab.faults._tables import harm_of_forgetting, mappings_of
 from lab.faults.base import Fault, Harm, InForce, LostProbe, Occurrence, RunningCell
 from lab.model.rules import OfNode
 from lab.model.verdict import CauseKind
 from lab.network import conntrack
 from lab.network.evict import evict
-from lab.record.flows import Flow
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +45,7 @@ class EvictFlow(Fault):
         flow = cell.current_flow()
         namespace = cell.namespaces[self.node]
         table = conntrack.table(namespace)
-        mine = [] if flow is None else [mapping for mapping in table if _is_of(mapping, flow)]
+        mine = mappings_of(table, flow)
         gone = [evict(namespace, mapping) for mapping in mine]
         return InForce(
             proof=self.Proof(
@@ -68,8 +67,3 @@ class EvictFlow(Fault):
     def harm(self, seen: Occurrence[Proof], lost: LostProbe) -> Harm | None:
         """See `Fault`."""
         return harm_of_forgetting(seen, lost, self.node)
-
-
-def _is_of(mapping: conntrack.Mapping, flow: Flow) -> bool:
-    ends = flow.endpoints
-    return mapping.proto == flow.proto and mapping.inside in ends and mapping.outside in ends
