@@ -10,12 +10,13 @@ from typing import Any
 from lab.backends.base import BackendKind
 from lab.engine import prepare
 from lab.engine.execute import clean_up, execute
-from lab.engine.order import MEMORY_MB, Order
+from lab.engine.order import Order
 from lab.engine.run import Run
 from lab.engine.run_folder import RunFolder
 from lab.engine.select import choose
 from lab.loader import load as loader
 from lab.model.scenario import Scenario
+from lab.worlds.clock import GUEST_MEMORY_MB
 
 Labels = Mapping[str, str | Sequence[str]]
 """Values of axes by the axis's name: ``{"strategy": ["none", "reconnect"], "transport": "tls"}``."""
@@ -61,7 +62,7 @@ def run(
     clock: str = "auto",
     backend: str = "netns",
     jobs: int | None = None,
-    memory_mb: int = MEMORY_MB,
+    memory_mb: int = GUEST_MEMORY_MB,
     out: Path | str = "runs",
     on_progress: Callable[[dict[str, Any]], None] | None = None,
 ) -> Run:

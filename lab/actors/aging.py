@@ -13,12 +13,13 @@ import asyncio
 import socket
 import struct
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 from lab.actors.kernel_clock import to_monotonic
 from lab.model.endpoint import Endpoint
 from lab.model.middlebox import ForgottenFlow, Middlebox, RefreshDirection, RefreshingSegments
-from lab.network import conntrack, netns
+from lab.network import conntrack, forge, netns
 from lab.network.conntrack import Mapping
 
 _ETH_ALL, _ETH_IP = 0x0003, 0x0800  # linux/if_ether.h
@@ -26,6 +27,9 @@ _OUTGOING = 4  # linux/if_packet.h: PACKET_OUTGOING
 _SO_TIMESTAMPNS = 35
 _HEADERS = 120  # IPv4 and TCP with all options
 _FIN, _SYN, _RST, _ACK = 1, 2, 4, 16  # RFC 9293 §3.1
+
+_SPEAKS = (ForgottenFlow.RST_TO_BOTH, ForgottenFlow.FIN_TO_INSIDE)
+"""What makes a middlebox speak to the ends when it forgets."""
 
 
 @dataclass(slots=True)
@@ -67,6 +71,8 @@ class Aging:
         self._namespace = namespace
         self._flows: dict[Key, _Flow] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
+        if box.forgotten in _SPEAKS:
+            forge.prepare()
         with netns.entered(namespace):
             self._sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
             self._speaker = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
@@ -186,37 +192,19 @@ class Aging:
         name = "tcp" if protocol == socket.IPPROTO_TCP else "udp"
         for mapping in conntrack.table(self._namespace):
             if (mapping.proto, mapping.inside, mapping.remote) == (name, inside, remote):
-                conntrack.forget(self._namespace, mapping)
+                with suppress(FileNotFoundError):
+                    conntrack.forget(self._namespace, mapping)
                 if protocol == socket.IPPROTO_TCP:
                     self._tell_ends(flow, mapping)
 
     def _tell_ends(self, flow: _Flow, mapping: Mapping) -> None:
         """Speak to the ends as each other, with the sequence number each waits for (RFC 5961 §3.2 takes no other)."""
         if self._box.forgotten is ForgottenFlow.RST_TO_BOTH:
-            self._say(mapping.remote, mapping.inside, _RST, flow.expected_inside, 0)
-            self._say(mapping.outside, mapping.remote, _RST, flow.expected_outside, 0)
+            self._say(mapping.remote, mapping.inside, "R", flow.expected_inside, 0)
+            self._say(mapping.outside, mapping.remote, "R", flow.expected_outside, 0)
         if self._box.forgotten is ForgottenFlow.FIN_TO_INSIDE:
-            self._say(mapping.remote, mapping.inside, _FIN | _ACK, flow.expected_inside, flow.expected_outside)
+            self._say(mapping.remote, mapping.inside, "FA", flow.expected_inside, flow.expected_outside)
 
-    def _say(self, source: Endpoint, destination: Endpoint, flags: int, sequence: int, acknowledged: int) -> None:
-        packet = segment(source, destination, flags, sequence, acknowledged)
-        self._speaker.sendto(packet, (destination.host, 0))
-
-
-def segment(source: Endpoint, destination: Endpoint, flags: int, sequence: int, acknowledged: int) -> bytes:
-    """Return an IPv4 packet with a TCP segment without data."""
-    (here, from_port), (there, to_port) = source.address, destination.address
-    addresses = socket.inet_aton(here) + socket.inet_aton(there)
-    head = struct.pack("!HHIIBB", from_port, to_port, sequence, acknowledged, 5 << 4, flags)
-    pseudo = addresses + struct.pack("!BBH", 0, socket.IPPROTO_TCP, 20)
-    checksum = _checksum(pseudo + head + bytes(6))
-    tcp = head + struct.pack("!HHH", 0, checksum, 0)
-    return struct.pack("!BBHHHBBH", 0x45, 0, 40, 0, 0, 64, socket.IPPROTO_TCP, 0) + addresses + tcp
-
-
-def _checksum(data: bytes) -> int:
-    """RFC 1071; the IPv4 header's own is filled in by the kernel."""
-    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
+    def _say(self, source: Endpoint, target: Endpoint, flags: str, seq: int, ack: int) -> None:
+        segment = forge.Segment(source=source, target=target, flags=flags, seq=seq, ack=ack)
+        self._speaker.sendto(forge.packet(segment), (target.host, 0))

@@ -45,8 +45,11 @@ class Child:
 
 
 def die_with(parent: int) -> None:
-    """Have the kernel kill this process when its parent dies; exit at once if that has happened already."""
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    """Have the kernel kill this process when its parent dies; exit at once if that has happened already.
+
+    Call it after the last change of credentials: the kernel forgets the request then.
+    """
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)
 

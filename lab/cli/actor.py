@@ -16,7 +16,6 @@ from lab.backends.base import BackendKind
 from lab.engine.cell_run import CellRun
 from lab.engine.execute import remove_containers
 from lab.engine.jobs import Batch, do
-from lab.engine.order import MEMORY_MB
 from lab.engine.prepare import modules_of, visible_to
 from lab.engine.run_folder import RunFolder
 from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED, Problem, ScenarioError
@@ -28,7 +27,7 @@ from lab.report import terminal
 from lab.runner import images
 from lab.units import Seconds
 from lab.worlds import uml
-from lab.worlds.clock import Clock
+from lab.worlds.clock import GUEST_MEMORY_MB, Clock
 
 JOB = "lab.runner.actor_check:run_job"
 """Takes the client in a cell's folder through all it can be asked."""
@@ -58,7 +57,7 @@ def check(command: list[str], *, image: str, transport: str, clock: str, json: b
             folders=cells,
             writable=folder.path,
             clock=decided,
-            memory_mb=MEMORY_MB,
+            memory_mb=GUEST_MEMORY_MB,
             ledger=book,
             on_message=lambda _: None,
             visible=visible_to(scenario),

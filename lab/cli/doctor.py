@@ -25,8 +25,6 @@ TRIES = "lab.network.abilities:main"
 WITHIN_S = 60.0
 """Real time; a guest boots and tries everything in about a second on an idle machine."""
 
-GUEST_MEMORY_MB = 256
-
 
 @dataclass(frozen=True)
 class Finding:
@@ -142,7 +140,6 @@ def _guest(folder: Path) -> list[str]:
         control=folder,
         name=f"lab-doctor-{os.getpid()}",
         start_ns=time.time_ns(),
-        memory_mb=GUEST_MEMORY_MB,
         as_root=os.geteuid() == 0,
     )
 

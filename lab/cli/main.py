@@ -13,6 +13,9 @@ from lab.backends.base import BackendKind
 from lab.cli.actor_commands import actor_app
 from lab.cli.choices import DEFAULT_SERVER, ClockChoice, PlaceChoice, ServerChoice
 from lab.errors import EXIT_INTERRUPTED, LabError, no_room
+from lab.worlds.clock import GUEST_MEMORY_MB
+
+Memory = Annotated[int, typer.Option(metavar="MiB", min=128, help="Memory of a virtual-time guest.")]
 
 app = typer.Typer(
     name="lab",
@@ -60,7 +63,9 @@ def run_command(
             " time].",
         ),
     ] = None,
-    memory: Annotated[int, typer.Option(metavar="MiB", min=128, help="Memory of a virtual-time guest.")] = 384,
+    memory: Annotated[
+        int, typer.Option(metavar="MiB", min=128, help="Memory of a virtual-time guest.")
+    ] = GUEST_MEMORY_MB,
     only: Annotated[
         list[str], typer.Option(metavar="AXIS=VALUE", help="Run only these cells, as in strategy=none; repeatable.")
     ] = [],  # noqa: B006  (typer copies it)
@@ -190,7 +195,9 @@ def fidelity_command(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where run folders go.")] = Path("runs"),
     only: Annotated[list[str], typer.Option(metavar="AXIS=VALUE", help="Compare only these cells; repeatable.")] = [],  # noqa: B006  (typer copies it)
     within: Annotated[float, typer.Option(metavar="SECONDS", min=0.0, help="How far apart an event may lie.")] = 0.5,
-    memory: Annotated[int, typer.Option(metavar="MiB", min=128, help="Memory of a virtual-time guest.")] = 384,
+    memory: Annotated[
+        int, typer.Option(metavar="MiB", min=128, help="Memory of a virtual-time guest.")
+    ] = GUEST_MEMORY_MB,
     places: Annotated[
         list[PlaceChoice], typer.Option("--in", help="Where to run them; repeatable [default: real and virtual].")
     ] = [],  # noqa: B006  (typer copies it)
@@ -307,7 +314,9 @@ def middlebox_test_command(
         ),
     ] = ClockChoice.AUTO,
     json: Annotated[bool, typer.Option("--json", help="Print the result on standard output.")] = False,
-    memory: Annotated[int, typer.Option(metavar="MiB", min=128, help="Memory of a virtual-time guest.")] = 384,
+    memory: Annotated[
+        int, typer.Option(metavar="MiB", min=128, help="Memory of a virtual-time guest.")
+    ] = GUEST_MEMORY_MB,
 ) -> None:
     """Measure what profiles do in the lab, from both sides, and compare with what they say.
 

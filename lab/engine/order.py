@@ -10,10 +10,7 @@ from typing import Any
 from lab.backends.base import BackendKind
 from lab.engine.run_folder import RunFolder, Watch
 from lab.model.scenario import Scenario
-from lab.worlds.clock import Clock
-
-MEMORY_MB = 384
-"""Memory of a virtual-time guest: three times what a cell of two hours takes."""
+from lab.worlds.clock import GUEST_MEMORY_MB, Clock
 
 
 def _nobody(_: RunFolder) -> Callable[[dict[str, Any]], None]:
@@ -38,6 +35,6 @@ class Order:
     out: Path
     clock: Clock
     jobs: int | None = None
-    memory_mb: int = MEMORY_MB
+    memory_mb: int = GUEST_MEMORY_MB
     watch: Watch = field(default=_nobody)
     backend: BackendKind = BackendKind.NETNS

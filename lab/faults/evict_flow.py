@@ -12,7 +12,6 @@ from lab.faults.base import Fault, Harm, InForce, LostProbe, Occurrence, Running
 from lab.model.rules import OfNode
 from lab.model.verdict import CauseKind
 from lab.network import conntrack
-from lab.network.evict import evict
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,12 +45,14 @@ class EvictFlow(Fault):
         namespace = cell.namespaces[self.node]
         table = conntrack.table(namespace)
         mine = mappings_of(table, flow)
-        gone = [evict(namespace, mapping) for mapping in mine]
+        for mapping in mine:
+            conntrack.forget(namespace, mapping)
+        left = {mapping.number for mapping in conntrack.table(namespace)}
         return InForce(
             proof=self.Proof(
                 node=self.node,
                 flow=None if flow is None else flow.id,
-                gone=bool(gone) and all(gone),
+                gone=bool(mine) and not any(mapping.number in left for mapping in mine),
                 others=len(table) - len(mine),
             )
         )

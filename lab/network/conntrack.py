@@ -110,14 +110,15 @@ def forget_flows(namespace: int) -> None:
 
 
 def forget(namespace: int, mapping: Mapping) -> None:
-    """Take one mapping out of the table; none if it has gone by itself meanwhile."""
+    """Take one mapping out of the table.
+
+    Raises:
+        FileNotFoundError: it is not there; it may have gone by itself meanwhile.
+    """
     message = nfct_msg()
     original = flow_tuple(mapping.proto, *mapping.opened)
     message.update({"nfgen_family": socket.AF_INET, "attrs": [("CTA_TUPLE_ORIG", original)]})
-    try:
-        _ask(namespace, IPCTNL_MSG_CT_DELETE, message=message)
-    except FileNotFoundError:
-        return
+    _ask(namespace, IPCTNL_MSG_CT_DELETE, message=message)
 
 
 def flow_tuple(proto: Proto, source: Endpoint, destination: Endpoint) -> dict[str, list[tuple[str, object]]]:

@@ -6,6 +6,7 @@ import socket
 from contextlib import closing
 from dataclasses import dataclass
 from ipaddress import IPv4Address
+from typing import Any
 
 from lab.model.endpoint import Endpoint
 from lab.network import netns
@@ -47,13 +48,23 @@ def forge(segment: Segment, *, link: str, namespace: int, own: IPv4Address, neig
         own: the node's address on the link, which tells its MAC address.
         neighbour: the other end's, likewise.
     """
-    from scapy.layers.inet import IP, TCP
     from scapy.layers.l2 import Ether
 
-    source, target = segment.source, segment.target
-    tcp = TCP(sport=source.port, dport=target.port, flags=segment.flags, seq=segment.seq, ack=segment.ack)
-    frame = Ether(src=mac(own), dst=mac(neighbour)) / IP(src=source.host, dst=target.host) / tcp
+    frame = Ether(src=mac(own), dst=mac(neighbour)) / _packet(segment)
     with netns.entered(namespace):
         sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     with closing(sock):
         sock.sendto(bytes(frame), (link, _ETH_IP))
+
+
+def packet(segment: Segment) -> bytes:
+    """Return the IPv4 packet of a segment."""
+    return bytes(_packet(segment))
+
+
+def _packet(segment: Segment) -> Any:
+    from scapy.layers.inet import IP, TCP
+
+    source, target = segment.source, segment.target
+    tcp = TCP(sport=source.port, dport=target.port, flags=segment.flags, seq=segment.seq, ack=segment.ack)
+    return IP(src=source.host, dst=target.host) / tcp

@@ -35,6 +35,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from lab.errors import HostNotCapable, LabFault
+from lab.worlds.clock import GUEST_MEMORY_MB
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -44,7 +45,6 @@ KEEPER = Path(__file__).with_name("keeper.py")
 VOLATILE = "/tmp"  # noqa: S108 - where a container may write and execute
 REQUEST_FILE = "guest.json"
 RUN_INIT = "exec(open(bytes.fromhex(__import__('sys').argv[2])).read())"  # one word: a kernel's command line splits
-MEMORY_MB = 512
 CONSOLE_LINES = 40
 COMMAND_LINE_BYTES = 4096  # COMMAND_LINE_SIZE of arch/um
 HIDDEN = ("/run", "/tmp", "/dev/shm")  # noqa: S108 - what the guest's init covers with memory of its own
@@ -114,7 +114,7 @@ def command(
     control: Path,
     name: str,
     start_ns: int,
-    memory_mb: int = MEMORY_MB,
+    memory_mb: int = GUEST_MEMORY_MB,
     interpreter: Path | None = None,
     as_root: bool = False,
     fence: Fence = Fence.BUBBLEWRAP,

@@ -14,11 +14,11 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import signal
 import sys
 from importlib import import_module
 from pathlib import Path
 
+from lab.backends.child import die_with
 from lab.errors import HostNotCapable
 
 CLONE_NEWNS = 0x00020000  # <linux/sched.h>
@@ -26,20 +26,9 @@ CLONE_NEWIPC = 0x08000000
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
-PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_PRIVATE = 2, 4, 8, 16384, 1 << 18  # <linux/mount.h>
 
 _libc = ctypes.CDLL(None, use_errno=True)
-
-
-def die_with(parent: int) -> None:
-    """Have the kernel kill this process when its parent dies; exit at once if that has happened already.
-
-    Call it after the last change of credentials: the kernel forgets the request then.
-    """
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def enter() -> None:

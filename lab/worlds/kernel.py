@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from lab.cache_folder import cache_folder
 from lab.errors import HostNotCapable
 from lab.worlds import kernel_build
 from lab.worlds.kernel_build import Progress, Step
@@ -29,7 +30,7 @@ KEY_DIGITS = 16
 
 Callback = Callable[[Progress], None]
 
-__all__ = ["Kernel", "Progress", "Step", "build", "cache_folder", "default_source", "find", "list_kernels", "prune"]
+__all__ = ["Kernel", "Progress", "Step", "build", "default_source", "find", "kernels_folder", "list_kernels", "prune"]
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,9 @@ class Kernel:
     built: float
 
 
-def cache_folder() -> Path:
+def kernels_folder() -> Path:
     """The folder of all kernels; not necessarily there yet."""
-    home = os.environ.get("XDG_CACHE_HOME", "")
-    base = Path(home) if Path(home).is_absolute() else Path.home() / ".cache"
-    return base / "lab" / "kernels"
+    return cache_folder() / "kernels"
 
 
 def default_source() -> Path | None:
@@ -99,7 +98,7 @@ def build(source: Path | None = None, progress: Callback | None = None) -> Path:
     assert source is not None
     compiler = kernel_build.compiler_version()
     assert compiler is not None
-    folder = cache_folder()
+    folder = kernels_folder()
     folder.mkdir(parents=True, exist_ok=True)
     name = key(identify(source), kernel_build.recipe_digest(), compiler)
     with kernel_build.lock(folder / "lock", lambda: report(Progress(Step.WAIT))) as held:
@@ -130,7 +129,7 @@ def build(source: Path | None = None, progress: Callback | None = None) -> Path:
 
 def list_kernels() -> list[Kernel]:
     """All kernels in the cache, newest first."""
-    folder = cache_folder()
+    folder = kernels_folder()
     if not folder.is_dir():
         return []
     kernels = [kernel for entry in folder.iterdir() if (kernel := _read(entry))]
@@ -142,7 +141,7 @@ def prune() -> list[Path]:
 
     Waits for a build that is going on.
     """
-    folder = cache_folder()
+    folder = kernels_folder()
     if not folder.is_dir():
         return []
     removed = []

@@ -36,6 +36,7 @@ from lab.model.middlebox import (
 )
 from lab.units import Seconds
 from lab.worlds import kernel, uml
+from lab.worlds.clock import GUEST_MEMORY_MB
 
 pytestmark = [pytest.mark.kernel, pytest.mark.virtual, pytest.mark.xdist_group("middlebox-knobs")]
 
@@ -94,7 +95,7 @@ def _surveyed(boxes: list[Middlebox], folder: Path, *, longest: float) -> list[S
         folders=folders,
         writable=folder,
         clock=clock,
-        memory_mb=384,
+        memory_mb=GUEST_MEMORY_MB,
         ledger=book,
         on_message=lambda message: None,
     )

@@ -15,7 +15,7 @@ from typing import Any
 from lab.backends import netns
 from lab.backends.base import OpenBackend
 from lab.faults import reboot
-from lab.network import apply, conntrack, evict, forge, losses, move
+from lab.network import apply, conntrack, forge, losses, move
 from lab.network.netlink import Netlink
 from lab.record.events import Obeyed
 from lab.runner import cell
@@ -78,7 +78,7 @@ def _no_readdress(interface: str, old: Any, new: Any, *, node: int, neighbour: i
 UNDONE: dict[str, tuple[Any, str, Any]] = {
     "table": (conntrack, "forget_flows", _nothing),
     "address": (reboot, "readdress", _no_readdress),
-    "eviction": (evict, "Netlink", _Deaf),
+    "eviction": (conntrack, "forget", _nothing),
     "losses": (losses, "nft", _loses_nothing),
     "segment": (forge, "forge", _nothing),
     "close": (flows.StreamFlow, "close", _nothing),

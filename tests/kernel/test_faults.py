@@ -23,7 +23,6 @@ from lab.model.topology import Topology
 from lab.network import conntrack
 from lab.network.apply import Network, apply, nft
 from lab.network.cut import cut, narrow, silence
-from lab.network.evict import evict
 from lab.network.forge import Segment, forge
 from lab.network.losses import in_transit
 from lab.network.move import move, source_towards
@@ -106,7 +105,7 @@ def test_an_evicted_flow_is_forgotten_and_no_other(net: Net) -> None:
     """The mapping is gone: lost from either side; the flow beside it and new flows pass."""
     near, far = net.pair()
     other_near, other_far = net.pair()
-    assert evict(net.home, net.mapping_of(near))
+    conntrack.forget(net.home, net.mapping_of(near))
     assert not arrives(near, far, within=LOST_AFTER_S)
     assert not arrives(far, near, within=LOST_AFTER_S)
     assert arrives(other_near, other_far)
@@ -118,7 +117,7 @@ def test_an_evicted_flow_is_forgotten_and_no_other(net: Net) -> None:
 def test_an_evicted_flow_meets_what_the_middlebox_does_to_forgotten_ones(net: Net) -> None:
     """Eviction changes the table alone: this middlebox answers with RST."""
     near, _ = net.pair()
-    evict(net.home, net.mapping_of(near))
+    conntrack.forget(net.home, net.mapping_of(near))
     near.send(b"?")
     assert ends_with(near) == "reset"
 
@@ -127,9 +126,9 @@ def test_what_is_not_there_cannot_be_evicted(net: Net) -> None:
     """The kernel says so; nobody is told that a flow is gone that was never there."""
     near, _ = net.pair()
     mapping = net.mapping_of(near)
-    evict(net.home, mapping)
+    conntrack.forget(net.home, mapping)
     with pytest.raises(OSError, match="No such file"):
-        evict(net.home, mapping)
+        conntrack.forget(net.home, mapping)
 
 
 def test_a_new_address_outside(net: Net) -> None:

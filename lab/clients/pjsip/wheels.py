@@ -6,7 +6,6 @@ first in PYTHONPATH, it is the ``pjsua2`` a program finds. The hashes of the pac
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -14,16 +13,10 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from lab.cache_folder import cache_folder
 from lab.errors import HostNotCapable
 
 PINS = Path(__file__).with_name("wheels.txt")
-
-
-def cache_folder() -> Path:
-    """The folder of all releases; not necessarily there yet."""
-    home = os.environ.get("XDG_CACHE_HOME", "")
-    base = Path(home) if Path(home).is_absolute() else Path.home() / ".cache"
-    return base / "lab" / "pjsip"
 
 
 def find_or_fetch(package: str, report: Callable[[str], None]) -> Path:
@@ -36,7 +29,7 @@ def find_or_fetch(package: str, report: Callable[[str], None]) -> Path:
     Raises:
         HostNotCapable: it is not there, and cannot be fetched.
     """
-    folder = cache_folder() / package / str(sys.implementation.cache_tag)
+    folder = cache_folder() / "pjsip" / package / str(sys.implementation.cache_tag)
     if folder.is_dir():
         return folder
     report(f"fetching pjsua2-python {package} (5 MB, once)")
