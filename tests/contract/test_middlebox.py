@@ -42,7 +42,7 @@ from lab.record.events import Event, Packet
 from lab.record.writer import Emit
 from lab.units import Seconds
 
-pytestmark = [pytest.mark.kernel, pytest.mark.xdist_group("middlebox"), pytest.mark.usefixtures("namespaces")]
+pytestmark = [pytest.mark.kernel, pytest.mark.alone, pytest.mark.usefixtures("namespaces")]
 
 TIMEOUT = 2.0
 NAT, SERVER, STRANGER, PORT = "198.51.100.2", "203.0.113.10", "203.0.113.66", 5062

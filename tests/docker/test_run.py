@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -251,10 +252,11 @@ def own_image(api: docker.APIClient, names: dict[str, str]) -> Iterator[str]:
         entry.size = len(dockerfile)
         tar.addfile(entry, io.BytesIO(dockerfile.encode()))
     context.seek(0)
-    said = list(api.build(fileobj=context, custom_context=True, tag="lab-test-own-client:1", rm=True, decode=True))
+    name = f"lab-test-own-client:{os.getpid()}"  # other tests with this fixture may run at the same time
+    said = list(api.build(fileobj=context, custom_context=True, tag=name, rm=True, decode=True))
     assert not [each for each in said if "error" in each]
-    yield "lab-test-own-client:1"
-    api.remove_image("lab-test-own-client:1")
+    yield name
+    api.remove_image(name)
 
 
 IF_THERE = "test $HERE = there && exec python3 /client.py"
@@ -273,6 +275,7 @@ def test_own_client(tmp_path: Path, project: Path, own_image: str, command: str)
     assert '"who":"client","ev":"transport"' in (tmp_path / "latest/cells/none/record.jsonl").read_text()
 
 
+@pytest.mark.alone  # a client has five seconds to end
 def test_check_of_a_clients_image(tmp_path: Path, own_image: str) -> None:
     """`lab actor check` tries a client in its image; one that is not there is the host's fault."""
     done = run("actor", "check", "--image", own_image, "--json", home=tmp_path)
