@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lab.actors.sip_server.settings import Settings
+from lab.model.endpoint import Endpoint
 from lab.sip.call import silent_sdp
 
 TEMPLATE = Path(__file__).with_name("template.cfg")
@@ -108,7 +109,7 @@ def render_tls(settings: Settings, certificates: Certificates) -> str:
 
 def itself(settings: Settings) -> str:
     """The way of Kamailio's requests to itself, as its log has it."""
-    own = f"{settings.address}:{settings.ports['udp']}"
+    own = Endpoint(settings.address, settings.ports["udp"])
     return f"udp:{own}/{own}"
 
 
