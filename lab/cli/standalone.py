@@ -274,6 +274,6 @@ class _Printer:
             line = json_text.dumps({"at": at, "ev": name, **fields})
         else:
             there = (f"{key}={value}" for key, value in fields.items() if value not in ("", None))
-            line = f"{max(at - self._began, 0.0):9.3f} s  {name:<14}" + " ".join(there)
+            line = f"{max(at - self._began, 0.0):9.3f} s  {name:<20} " + " ".join(there)
         sys.stdout.write(line.rstrip() + "\n")
         sys.stdout.flush()

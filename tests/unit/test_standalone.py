@@ -132,7 +132,7 @@ def test_events_are_lines(capsys: pytest.CaptureFixture[str], json: bool) -> Non
     if json:
         assert _parsed(line) == {"at": 0.0, "ev": "flow", **fields, "reason": "", "subject": ""}
     else:
-        assert line.endswith(f"s  flow          {' '.join(f'{key}={value}' for key, value in fields.items())}\n")
+        assert line.endswith(f"s  flow                 {' '.join(f'{key}={value}' for key, value in fields.items())}\n")
 
 
 def _parsed(line: str) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from lab.model.endpoint import Endpoint
 from lab.servers.kamailio import TLS_CONFIGURATION
 from lab.servers.settings import Settings
 from lab.sip.call import silent_sdp
@@ -106,7 +107,7 @@ def render_tls(settings: Settings, certificates: Certificates) -> str:
 
 def itself(settings: Settings) -> str:
     """The way of Kamailio's requests to itself, as its log has it."""
-    own = f"{settings.address}:{settings.ports['udp']}"
+    own = Endpoint(settings.address, settings.ports["udp"])
     return f"udp:{own}/{own}"
 
 
