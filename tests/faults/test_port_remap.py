@@ -186,7 +186,7 @@ claims:
 """
 
 
-@pytest.mark.e2e
+@pytest.mark.virtual
 @pytest.mark.timeout(300)
 def test_who_survives_it(tmp_path: Path) -> None:
     """A client that subscribes again is reached by its new mapping, or reset and comes again; a ping is not enough."""
