@@ -18,7 +18,6 @@ from lab.model.endpoint import LARGEST_PORT, Endpoint
 from lab.model.rules import OfNode
 from lab.model.verdict import CauseKind
 from lab.network import conntrack, netns
-from lab.network.evict import evict
 from lab.network.lean_pyroute2 import (
     IPCTNL_MSG_CT_NEW,
     NETLINK_NETFILTER,
@@ -74,7 +73,7 @@ class PortRemap(Fault):
         before = after = None
         for mapping in mappings_of(table, flow):
             before = mapping.outside
-            evict(namespace, mapping)
+            conntrack.forget(namespace, mapping)
             _insert(namespace, mapping, port=_free_port(before, [one.outside for one in table]))
             now = (one for one in conntrack.table(namespace) if _same_session(one, mapping))
             after = next((one.outside for one in now), None)
