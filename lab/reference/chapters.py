@@ -16,6 +16,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from lab.clients import catalogue as clients
 from lab.loader import catalogue
 from lab.loader.check import describe, hint
 from lab.loader.file import ScenarioFile
@@ -27,6 +28,7 @@ from lab.model.middlebox import Middlebox
 from lab.model.rules import kebab
 from lab.model.scenario import Claim, Client, Expectation, Probe, Server
 from lab.reference.docstrings import attributes_of, paragraphs
+from lab.servers import catalogue as servers
 
 _OPTIONAL = ", or nothing"
 
@@ -94,6 +96,16 @@ def chapters() -> tuple[Chapter, ...]:
             things=tuple(_strategy(name) for name in catalogue.strategy_names()),
         ),
         Chapter(
+            title="Clients",
+            what="What stands at `client`, or under `name` there; a value of the axis `client`.",
+            things=tuple(_client(name) for name in clients.names()),
+        ),
+        Chapter(
+            title="Servers",
+            what="What stands at `software` under `server`, or at `--server`.",
+            things=tuple(_server(name) for name in servers.names()),
+        ),
+        Chapter(
             title="Middleboxes",
             what="A name (`lab middlebox list` has their values), or a mapping with these keys and `base`, the name of"
             " one that has all the values left out.",
@@ -152,6 +164,22 @@ def _strategy(name: str) -> Thing:
     strategy = catalogue.strategy(name)
     made_of = ", ".join(f"`{_written(mitigation)}`" for mitigation in strategy.mitigations)
     return Thing(name=name, what=strategy.what, notes=(("mitigations", made_of or "none"), ("source", strategy.source)))
+
+
+def _client(name: str) -> Thing:
+    client = clients.find(name)
+    some = ", ".join(f"`{kind}`" for kind in sorted(client.offers or ())) or "none"
+    offers = "what it says in `ready`" if client.offers is None else some
+    return Thing(name=name, what=_sentence(client.what), notes=(("mitigations", offers),))
+
+
+def _server(name: str) -> Thing:
+    server = servers.find(name)
+    return Thing(name=name, what=_sentence(server.what), notes=tuple(("lacks", why) for why in server.lacks.values()))
+
+
+def _sentence(what: str) -> str:
+    return f"{what[0].upper()}{what[1:]}."
 
 
 def _written(mitigation: Any) -> str:

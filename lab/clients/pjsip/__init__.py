@@ -25,7 +25,7 @@ class Pjsip(ClientProgram):
     """pjsip."""
 
     name = "pjsip"
-    what = "pjsip through pjsua2, one process driven by events alone"
+    what = "the real pjsip through pjsua2, one process driven by events alone"
     modules = (_ACTOR,)
     asks_for_s = 600.0  # PJSIP_PRES_DEFAULT_EXPIRES
     does_more_than_asked = False
