@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from importlib import import_module
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 from lab.mitigations.base import MOST_SOCKET_OPTIONS, ClientSide, Mitigation
+from lab.model import wire
 
 _NOT_MITIGATIONS = {"base", "catalogue"}
 
@@ -64,6 +66,22 @@ def not_offered(mitigations: Iterable[Mitigation], offered: Collection[str]) -> 
     """
     missing = [one.kind for one in mitigations if isinstance(one, ClientSide) and one.kind not in offered]
     return f"the scenario's client does not offer {' and '.join(missing)}" if missing else ""
+
+
+def to_command(mitigation: Mitigation) -> dict[str, Any]:
+    """Return a mitigation as a ``start`` command has it: its parameters, and its kind as scenarios name it."""
+    return {**wire.to_json(mitigation), "kind": mitigation.kind}
+
+
+def from_command(data: Mapping[str, Any], kinds: Mapping[str, type[Mitigation]]) -> Mitigation:
+    """Return a mitigation from a ``start`` command.
+
+    Raises:
+        LookupError: there is no such kind.
+        ValueError: its parameters do not fit.
+    """
+    kind = kinds[data["kind"]]
+    return wire.from_json(kind, {**data, "kind": kind.__name__})
 
 
 def _class_in(module: str) -> type[Mitigation]:

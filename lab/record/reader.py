@@ -32,7 +32,7 @@ def read(path: Path, cell: Cell) -> list[Entry[Event]]:
         return []
     except OSError as problem:
         raise _damaged(path, 0, "cannot be read", str(problem)) from problem
-    read_line = codec.from_line if lines and _BEGIN in lines[0] else Upgrade(cell).line
+    read_line = codec.from_line if lines and _BEGIN in lines[0].replace(b" ", b"") else Upgrade(cell).line
     entries: list[Entry[Event]] = []
     for number, line in enumerate(lines, start=1):
         try:

@@ -51,7 +51,6 @@ def main_in_guest() -> None:
 def _serve(open_backend: OpenBackend, *, in_guest: bool) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is for `lab`, which then closes our input
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    gc.freeze()  # what is imported stays: do not let a collection touch (and copy) its pages in every fork
     progress.say("up")
     running: dict[int, tuple[int, str]] = {}  # pidfd -> (process id, cell folder)
     lines = Lines()
@@ -68,9 +67,7 @@ def _serve(open_backend: OpenBackend, *, in_guest: bool) -> None:
                         return
                     for request in lines.feed(data):
                         folder = request["folder"]
-                        for module in request["modules"]:
-                            import_module(module)
-                        job = partial(_job(request["job"]), open_backend=open_backend)
+                        job = partial(_job(request["job"], tuple(request["modules"])), open_backend=open_backend)
                         pid, pidfd = _fork(job, Path(folder))
                         running[pidfd] = (pid, folder)
                         selector.register(pidfd, selectors.EVENT_READ)
@@ -83,10 +80,13 @@ def _serve(open_backend: OpenBackend, *, in_guest: bool) -> None:
 
 
 @cache
-def _job(name: str) -> Callable[..., int]:
-    """Return the function of a job; its module is imported here once, not in each fork."""
+def _job(name: str, modules: tuple[str, ...]) -> Callable[..., int]:
+    """Return the function of a job; its module and those it will need are imported here once, not in each fork."""
+    for each in modules:
+        import_module(each)
     module, _, function = name.partition(":")
     job: Callable[..., int] = getattr(import_module(module), function)
+    gc.freeze()  # what is imported stays: do not let a collection touch (and copy) its pages in every fork
     return job
 
 

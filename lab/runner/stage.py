@@ -23,7 +23,7 @@ from lab.certificates import NAME
 from lab.clients.catalogue import client_of
 from lab.clients.protocol import ClientLines
 from lab.faults.base import faults_of
-from lab.model import wire
+from lab.mitigations.catalogue import to_command
 from lab.model.endpoint import Endpoint
 from lab.model.middlebox import Middlebox
 from lab.model.scenario import Cell, ClientCertificate, Transport
@@ -228,7 +228,7 @@ class Stage:
     def _mitigations(self, side: str) -> list[Any]:
         """Return what the strategy asks of a side, by the names in scenarios."""
         asked = [mitigation for mitigation in self.cell.strategy.mitigations if mitigation.side == side]
-        return [{**wire.to_json(mitigation), "kind": mitigation.kind} for mitigation in asked]
+        return [to_command(mitigation) for mitigation in asked]
 
     @property
     def address_of_server(self) -> str:

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lab.errors import LabFault
-from lab.mitigations import classes
 from lab.mitigations.base import Server, ServerSide
-from lab.model import wire
+from lab.mitigations.catalogue import classes, from_command
 
 
 def attach_all(server: Server, mitigations: Iterable[Mapping[str, Any]]) -> None:
@@ -22,8 +21,7 @@ def attach_all(server: Server, mitigations: Iterable[Mapping[str, Any]]) -> None
         LabFault: one of them is the client's.
     """
     for data in mitigations:
-        kind = classes()[data["kind"]]
-        mitigation = wire.from_json(kind, {**data, "kind": kind.__name__})
+        mitigation = from_command(data, classes())
         if not isinstance(mitigation, ServerSide):
             raise LabFault("starting the server", detail=f"{data['kind']} is the client's")
         mitigation.attach(server)

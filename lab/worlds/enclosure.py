@@ -81,11 +81,10 @@ def main(arguments: list[str]) -> None:
     try:
         enter()
         module, function = entry.split(":")
-        run = getattr(import_module(module), function)
+        getattr(import_module(module), function)(*seen)
     except HostNotCapable as refusal:
         print(json.dumps({"ev": "refused", "missing": refusal.missing, "fix": refusal.fix}), flush=True)  # noqa: T201
         os._exit(HostNotCapable.exit_code)
-    run(*seen)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from lab import certificates
 from lab.actors.channel import Lines
 from lab.backends.netns import Process
 from lab.clients.pjsip import client
-from lab.model.wire import to_json
+from lab.mitigations.catalogue import to_command
 from lab.network import netns
 from lab.servers.scripted import actor as sip_server
 
@@ -164,7 +164,7 @@ class Stage:
             peer="bob",
             domain=ADDRESS,
             log=str(actor.log.with_suffix(".pjsip.log")),
-            mitigations=[to_json(mitigation) for mitigation in mitigations],
+            mitigations=[to_command(mitigation) for mitigation in mitigations],
         )
         return actor
 

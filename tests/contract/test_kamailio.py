@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from lab import certificates
+from lab.mitigations.catalogue import to_command
 from lab.mitigations.flow_timer import FlowTimer
 from lab.mitigations.refresh_subscription import RefreshSubscription
 from lab.mitigations.server_options import ServerOptions
 from lab.mitigations.server_outbound import ServerOutbound
 from lab.mitigations.short_expiry import ShortExpiry
-from lab.model.wire import to_json
 from lab.network.sockets import certificate_met, client_certificate_met, listening, name_met
 from lab.servers.kamailio import actor, child
 from lab.units import Seconds
@@ -58,7 +58,7 @@ def serve(stage_apart: Stage) -> Serve:
             folder=str(stage_apart.folder),
             address=ADDRESS,
             ports=PORTS,
-            mitigations=[to_json(mitigation) for mitigation in mitigations],
+            mitigations=[to_command(mitigation) for mitigation in mitigations],
             **(usual | settings),
         )
         server.expect("server-ready", within=STARTS_WITHIN_S)

@@ -278,7 +278,7 @@ def test_reconnect_backs_off_until_the_server_is_back(stage: Stage) -> None:
         assert 0.5 * 0.2 * 2**number <= pause <= 0.2 * 2**number + 0.1
     again = stage.server(tls=port)
     again.expect("binding", state="active")
-    again.expect("subscription", state="active")
+    again.expect("server-subscription", state="active")
     again.tell("notify", probe="p1", within=5.0)
     alice.expect("notify", note="p1")
 

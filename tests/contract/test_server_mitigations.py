@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
+from lab.mitigations.catalogue import to_command
 from lab.mitigations.flow_timer import FlowTimer
 from lab.mitigations.idle_time import IdleTime
 from lab.mitigations.server_crlf import ServerCrlf
 from lab.mitigations.server_options import ServerOptions
 from lab.mitigations.server_outbound import ServerOutbound
 from lab.mitigations.short_expiry import ShortExpiry
-from lab.model.wire import to_json
 from lab.units import Seconds
 from tests.contract.pjsip_stage import Actor, Stage
 
@@ -24,7 +24,7 @@ def start(
     stage: Stage, *mitigations: Any, client: tuple[Any, ...] = (), transport: str = "tls", account: str = "subscribe"
 ) -> tuple[Actor, Actor]:
     """A server with these mitigations, and a client that is set up."""
-    server = stage.server_that({transport: 0}, mitigations=[to_json(mitigation) for mitigation in mitigations])
+    server = stage.server_that({transport: 0}, mitigations=[to_command(mitigation) for mitigation in mitigations])
     port = server.expect("server-ready")["ports"][transport]
     alice = stage.client(port, *client, transport=transport, account=account)
     alice.expect("subscribed")
@@ -43,7 +43,7 @@ def test_short_expiry_is_refreshed_soon(stage: Stage, transport: str) -> None:
 def test_short_expiry_does_not_lengthen(stage: Stage) -> None:
     """What the scenario grants is the most; the mitigation bounds it."""
     server = stage.server_that(
-        {"tls": 0}, subscription_expires=7.0, mitigations=[to_json(ShortExpiry(expiry=Seconds(30)))]
+        {"tls": 0}, subscription_expires=7.0, mitigations=[to_command(ShortExpiry(expiry=Seconds(30)))]
     )
     stage.client(server.expect("server-ready")["ports"]["tls"])
     assert server.expect("server-subscription", state="active")["expires"] == 7

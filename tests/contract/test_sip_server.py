@@ -836,13 +836,13 @@ def test_no_calls_from_the_client(start: Start, call: Call) -> None:
     assert phone.ask("INVITE").code == 405
 
 
-SERVER_OUTBOUND = {"kind": "ServerOutbound"}
+SERVER_OUTBOUND = {"kind": "server-outbound"}
 DEVICE = ';reg-id=1;+sip.instance="<urn:uuid:a>"'
 
 
 def test_outbound_registration(start: Start, call: Call) -> None:
     """The device's new flow replaces the old binding, and OPTIONS to it take the new flow."""
-    server, ports = start(mitigations=[{"kind": "FlowTimer", "time": 60.0}], notify_route="contact")
+    server, ports = start(mitigations=[{"kind": "flow-timer", "time": 60.0}], notify_route="contact")
     for flow in ("f1", "f2"):
         phone = call("tcp", ports["tcp"])
         uri = f"sip:alice@192.0.2.1:{flow[1]};transport=tcp;ob"  # leads nowhere

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from lab.clients.catalogue import find
+from lab.runner.crew import CELL
 from lab.worlds import host
 from tests.e2e.lab_command import ROOT, SHORT, run
 
@@ -29,9 +31,11 @@ def test_world_on_this_kernel(shadow: Path) -> None:
     """It refuses in one line that says what is missing, and starts nothing."""
     argv = [sys.executable, "-m", "lab.worlds.enclosure", str(os.getpid()), "lab.runner.crew:main"]
     environment = {**host.environment(), "PYTHONPATH": str(shadow)}
-    done = subprocess.run(argv, env=environment, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    refusal = json.loads(done.stdout)
+    request = json.dumps({"job": CELL, "folder": "/", "modules": find("pjsip").modules}) + "\n"
+    done = subprocess.run(argv, env=environment, cwd=ROOT, input=request.encode(), capture_output=True, check=False)
+    up, refusal = map(json.loads, done.stdout.splitlines())
     assert done.returncode == 3
+    assert up["ev"] == "up"
     assert refusal["ev"] == "refused"
     assert "libnothing.so.1" in refusal["missing"]
     assert "pip install" in refusal["fix"]

@@ -20,9 +20,8 @@ from lab.clients.pjsip.agent import UserAgent
 from lab.clients.pjsip.receiver import Receiver
 from lab.clients.pjsip.settings import Settings
 from lab.errors import LabFault
-from lab.mitigations import classes
 from lab.mitigations.base import ClientSide, Mitigation
-from lab.model import wire
+from lab.mitigations.catalogue import classes, from_command
 from lab.model.scenario import Account, Transport
 
 _RECEIVE_SIZE = 65536
@@ -40,8 +39,7 @@ def run(sock: socket.socket, kinds: Mapping[str, type[Mitigation]]) -> None:
     command, *others = _first_commands(sock, lines)
     agent = UserAgent(Channel(sock), _settings(command))
     for data in command["mitigations"]:
-        kind = kinds[data["kind"]]
-        mitigation = wire.from_json(kind, {**data, "kind": kind.__name__})
+        mitigation = from_command(data, kinds)
         assert isinstance(mitigation, ClientSide)  # what the server does is told to the server
         mitigation.attach(agent)
     agent.start()

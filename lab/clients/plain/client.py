@@ -15,9 +15,7 @@ def _answer_requests() -> None:
         stream.read(int(headers["Content-Length"]))
         if method not in ("SIP/2.0", "ACK"):
             status = "200 OK" if method in ("NOTIFY", "OPTIONS", "MESSAGE") else "501 Not Implemented"
-            copied = "".join(
-                f"{k}: {v}\r\n" for k in ("Via", "From", "Call-ID", "CSeq") for v in headers.get_all(k, ())
-            )
+            copied = "".join(f"{k}: {v}\r\n" for k, v in headers.items() if k in ("Via", "From", "Call-ID", "CSeq"))
             to = headers["To"].partition(";tag=")[0] + ";tag=1"  # RFC 3261 §8.2.6.2; the tag is always ours
             connection.sendall(f"SIP/2.0 {status}\r\n{copied}To: {to}\r\nContent-Length: 0\r\n\r\n".encode())
         if method == "NOTIFY" and not subscribed:
