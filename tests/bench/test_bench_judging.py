@@ -14,6 +14,7 @@ import pytest
 
 from lab.engine.cell_run import CellRun
 from lab.judge.verdict import judge
+from lab.model.middlebox import Middlebox
 from lab.model.scenario import Cell
 from lab.record import reader
 from lab.record.evidence import Evidence
@@ -76,4 +77,12 @@ def _longer(each: CellRun, folder: Path, times: int) -> tuple[Path, Cell]:
         for line in tail:
             file.write(json.dumps({**line, "t": line["t"] + more}) + "\n")
     probes = tuple(dataclasses.replace(probe, at=Seconds(float(probe.at) + more)) for probe in each.cell.probes)
-    return path, dataclasses.replace(each.cell, ends=Seconds(float(each.cell.ends) + more), probes=probes)
+    boxes = tuple((name, _patient(box, more)) for name, box in each.cell.middleboxes)
+    ends = Seconds(float(each.cell.ends) + more)
+    return path, dataclasses.replace(each.cell, ends=ends, probes=probes, middleboxes=boxes)
+
+
+def _patient(box: Middlebox, more: float) -> Middlebox:
+    """Return a middlebox that remembers for longer: the sentinel is as idle as the run is long."""
+    assert box.established_idle_timeout is not None
+    return dataclasses.replace(box, established_idle_timeout=Seconds(box.established_idle_timeout + more))
