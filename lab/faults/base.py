@@ -253,7 +253,7 @@ class Fault(model.Fault):
         return None
 
     def server_needs(self, cell: Cell) -> tuple[str, ...]:
-        """Return what the server's program must be able to do for it: words that ``lab.judge.kamailio`` knows, too."""
+        """Return what the server must be able to do for it: words that stand in the ``lacks`` of one that cannot."""
         return ()
 
     # How it is done
