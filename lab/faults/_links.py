@@ -39,7 +39,5 @@ def links_of(evidence: Evidence, flow: Flow) -> set[str]:
     for link in topology.client_links():
         ends = dict(link.ends)
         if str(ends[evidence.client].ip) == flow.inside.host:
-            (start,) = (end for end in ends if end != evidence.client)
-            nodes = topology.path(start, evidence.server)
-            return {link.name, *(topology.link_towards(node, evidence.server).name for node in nodes[:-1])}
+            return set(topology.way(link).links)
     return set()

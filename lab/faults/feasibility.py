@@ -69,13 +69,10 @@ def _place(fault: Fault, topology: Topology) -> tuple[str, str, list[str]]:
 
 def _ways(topology: Topology) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the nodes and links between the client and the server, by its first link and by its second."""
-    client, server = topology.only(Role.CLIENT).name, topology.only(Role.SERVER).name
     ways: list[tuple[str, ...]] = [(), ()]
     for number, link in enumerate(topology.client_links()):
-        (start,) = (end for end, _ in link.ends if end != client)
-        nodes = topology.path(start, server)
-        links = [topology.link_towards(node, server).name for node in nodes[:-1]]
-        ways[number] = (*nodes, link.name, *links)
+        way = topology.way(link)
+        ways[number] = (*way.nodes, *way.links)
     return ways[0], ways[1]
 
 

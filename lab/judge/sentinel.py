@@ -49,8 +49,8 @@ def forgets(box: Middlebox, *, idle: float) -> bool:
 
 def middleboxes_on_path(topology: Topology) -> tuple[str, ...]:
     """The names of the middleboxes between client and server, the client's first."""
-    path = topology.path(topology.only(Role.CLIENT).name, topology.only(Role.SERVER).name)
-    return tuple(name for name in path if topology.node(name).role is Role.MIDDLEBOX)
+    nodes = topology.way(topology.access_link()).nodes
+    return tuple(name for name in nodes if topology.node(name).role is Role.MIDDLEBOX)
 
 
 def outcome_of(evidence: Evidence, flow: str) -> str:
@@ -151,8 +151,7 @@ def _emptied(evidence: Evidence, node: str, *, since: float, until: float) -> Ke
 def _allowed(evidence: Evidence, wanted: str, *, sent: float) -> set[str]:
     """Return the outcomes a challenge may have, given the one it has if no link on its way is down meanwhile."""
     topology = evidence.cell.topology
-    path = topology.path(evidence.client, evidence.server)
-    crossed = {topology.link_towards(node, evidence.server).name for node in path[:-1]}
+    crossed = topology.way(topology.access_link()).links
     allowed = {wanted}
     for fault, seen in occurrences(evidence):
         if fault.wide_effect.cuts_link not in crossed:

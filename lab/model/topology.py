@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 from ipaddress import IPv4Interface
+from typing import NamedTuple
 
 from lab.model.rules import LinkName, NodeName, Yaml
 
@@ -46,6 +47,18 @@ class Link:
 
     name: LinkName
     ends: tuple[tuple[str, IPv4Interface], ...]
+
+
+class Way(NamedTuple):
+    """A way through the network.
+
+    Attributes:
+        nodes: from the client's neighbour to the server.
+        links: their names, the client's first.
+    """
+
+    nodes: tuple[str, ...]
+    links: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,6 +113,13 @@ class Topology:
         server = self.only(Role.SERVER).name
         (link,) = (link for link in self.links if any(end == server for end, _ in link.ends))
         return link
+
+    def way(self, first: Link) -> Way:
+        """The way from the client to the server that begins with one of the client's links."""
+        server = self.only(Role.SERVER).name
+        (start,) = (end for end, _ in first.ends if end != self.only(Role.CLIENT).name)
+        nodes = self.path(start, server)
+        return Way(nodes, (first.name, *(self.link_towards(node, server).name for node in nodes[:-1])))
 
     def path(self, start: str, goal: str) -> tuple[str, ...]:
         """The nodes from start to goal, both included; empty if there is no way.
