@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from lab.backends import daemon
 from lab.backends.base import BackendKind
 from lab.clients.catalogue import client_of
-from lab.clients.pjsip.releases import DEFAULT
 from lab.errors import Problem, ScenarioError
-from lab.model.scenario import Scenario
+from lab.model.scenario import DEFAULT_PJSIP, Scenario
 from lab.runner import images
 from lab.servers.catalogue import server_of
 from lab.worlds import uml
@@ -72,9 +71,9 @@ def _check_images(scenarios: Iterable[Scenario], backend: BackendKind) -> None:
     """Refuse clients in images where there are no containers, and commands of this machine where there are."""
     problems = []
     for scenario in scenarios:
-        others = sorted({cell.pjsip for cell in scenario.cells} - {DEFAULT})
+        others = sorted({cell.pjsip for cell in scenario.cells} - {DEFAULT_PJSIP})
         for release in others if backend is BackendKind.DOCKER else ():
-            allowed = f"{DEFAULT}, which is in the lab's image; or `--backend netns`"
+            allowed = f"{DEFAULT_PJSIP}, which is in the lab's image; or `--backend netns`"
             problems.append(Problem(scenario.file, 0, "pjsip", "not in a container", f"`{release}`", allowed))
         for client in {cell.client for cell in scenario.cells}:
             if client.image and backend is BackendKind.NETNS:
