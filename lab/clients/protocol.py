@@ -203,7 +203,7 @@ def _checked(ev: str, message: dict[str, Any]) -> ClientEvent:
             values[known.names[key]] = _value(ev, key, kind, value)
         elif key in known.must:
             raise _Wrong(f"`{ev}` without `{key}` ({kind.value})")
-    return known.event(**values, also=_plain(json.dumps(message)) if message else "")
+    return known.event(**values, also=_plain(json.dumps(message)) if message else msgspec.UNSET)
 
 
 def _value(ev: str, name: str, kind: Kind, value: Any) -> Any:  # noqa: C901  (one case per kind)

@@ -61,10 +61,10 @@ class ClientEvent(Event, frozen=True, kw_only=True):
     """Base of what clients say.
 
     Attributes:
-        also: JSON of further fields that the client wrote and the lab does not know; empty: none.
+        also: JSON of further fields that the client wrote and the lab does not know, as far as there are any.
     """
 
-    also: str = ""
+    also: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class ClientReady(ClientEvent, frozen=True, kw_only=True, tag="ready"):

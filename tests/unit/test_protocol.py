@@ -14,6 +14,7 @@ import pytest
 
 from lab.clients.protocol import EVENTS, LONGEST_LINE, LONGEST_TEXT, Broken, ClientLines, Kind, Said, read
 from lab.model.endpoint import Endpoint
+from lab.record import codec
 from lab.record.entry import Entry, Happening
 from lab.record.events import (
     ClientEvent,
@@ -136,8 +137,17 @@ def test_fields_that_are_not_the_events(ev: str) -> None:
     foreign = {"who": "server", "t": 1.0, "flow": "f1", "probe": "p1", "self": 1, "link": "lan"}
     event = said(line(ev=ev, **must, **foreign)).event
     assert isinstance(event, ClientEvent)
-    assert msgspec.structs.replace(event, also="") == event_of(ev, **must)
+    assert msgspec.structs.replace(event, also=msgspec.UNSET) == event_of(ev, **must)
+    assert isinstance(event.also, str)
     assert json.loads(event.also) == foreign
+
+
+@pytest.mark.parametrize("ev", EVENTS)
+def test_the_labs_own_client_writes_nothing_else(ev: str) -> None:
+    """What it writes of an event is that event, and no field is left over."""
+    event = event_of(ev, **{name: GOOD[kind] for name, kind in EVENTS[ev].must.items()})
+    assert said(codec.to_json(event)).event == event
+    assert b"also" not in codec.to_json(event)
 
 
 @pytest.mark.parametrize(
