@@ -20,8 +20,7 @@ from lab.actors import standalone
 from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, HostNotCapable, Problem, ScenarioError
 from lab.loader import catalogue
 from lab.loader.check import choice
-from lab.mitigations.catalogue import unsupported
-from lab.model import wire
+from lab.mitigations.catalogue import to_command, unsupported
 from lab.model.middlebox import Middlebox
 from lab.model.scenario import Server, Strategy
 from lab.network import here
@@ -203,7 +202,7 @@ def _is_address(text: str) -> bool:
 
 
 def _mitigations(strategy: Strategy, side: str) -> list[Any]:
-    return [wire.to_json(mitigation) for mitigation in strategy.mitigations if mitigation.side == side]
+    return [to_command(mitigation) for mitigation in strategy.mitigations if mitigation.side == side]
 
 
 def _check_settings(box: Middlebox) -> None:

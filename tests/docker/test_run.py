@@ -247,7 +247,7 @@ def own_image(api: docker.APIClient, names: dict[str, str]) -> Iterator[str]:
     dockerfile = f'FROM {names["server"]}\nCOPY client.py /client.py\nCMD ["python3", "/client.py"]\n'
     context = io.BytesIO()
     with tarfile.open(fileobj=context, mode="w") as tar:
-        tar.add(ROOT / "docs" / "examples" / "client.py", "client.py")
+        tar.add((ROOT / "docs" / "examples" / "client.py").resolve(), "client.py")
         entry = tarfile.TarInfo("Dockerfile")
         entry.size = len(dockerfile)
         tar.addfile(entry, io.BytesIO(dockerfile.encode()))
