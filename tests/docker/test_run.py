@@ -43,6 +43,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.alone  # its faults last seconds, and the lab doubts those that end much later
 @pytest.mark.parametrize("file", ["faults.yaml", "move.yaml"])
 def test_the_same_as_on_bare_namespaces(tmp_path: Path, project: Path, file: str) -> None:
     """Verdicts, causes and their times, and the events of each cell are the same, whatever a fault reaches into."""

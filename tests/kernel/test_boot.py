@@ -188,6 +188,7 @@ def test_an_exception_is_shown_and_the_guest_ends(boot_guest: Boot) -> None:
         assert "RuntimeError: a bug" in guest.console
 
 
+@pytest.mark.alone  # it must have booted within those two seconds
 def test_a_frozen_guest_is_ended(boot_guest: Boot) -> None:
     """A guest that computes for ever is killed at the limit, and its last words are kept."""
     with boot_guest("freezes") as guest:
@@ -197,6 +198,7 @@ def test_a_frozen_guest_is_ended(boot_guest: Boot) -> None:
         _wait_until_gone(guest.pid)
 
 
+@pytest.mark.alone  # as the one before: it must get as far as the panic
 def test_a_panic_ends_the_guest(boot_guest: Boot) -> None:
     """A kernel that panics ends at once, with the reason on the console and no core file."""
     with boot_guest("panics") as guest:
