@@ -296,6 +296,7 @@ def test_outbound_in_the_register(stage: Stage) -> None:
     assert instance not in pjsip_log(unnamed)
 
 
+@pytest.mark.alone  # retransmissions to tenths of a second
 def test_over_udp(stage: Stage) -> None:
     """Keep-alive and retransmissions of four clients, side by side."""
     server = stage.server(udp=0)
