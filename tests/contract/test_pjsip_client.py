@@ -121,6 +121,7 @@ def test_subscribes_and_answers_a_probe(stage: Stage, transport: str, account: s
     assert [event["ev"] for event in alice.events].count("subscribed") == 1
 
 
+@pytest.mark.alone  # intervals to a tenth of a second
 def test_options_ping(stage: Stage) -> None:
     """OPTIONS leave at the interval, without drift, and their answers are told with their number."""
     server = stage.server(tls=0)

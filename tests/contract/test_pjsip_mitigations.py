@@ -261,6 +261,7 @@ def test_reconnect_sees_a_bare_destroy(stage: Stage) -> None:
     alice.expect("notify", note="p1")
 
 
+@pytest.mark.alone  # pauses to a tenth of a second
 def test_reconnect_backs_off_until_the_server_is_back(stage: Stage) -> None:
     """Refused connections: each pause is about twice the one before; the seed decides how long exactly."""
     server, alice = start(stage, Reconnect(first=Seconds(0.2), longest=Seconds(60)), Register(expiry=Seconds(300)))
