@@ -26,7 +26,7 @@ class AccountChoice(str, Enum):
     """What ``--account`` takes."""
 
     SUBSCRIBE = "subscribe"
-    REGISTER = "register"
+    REGISTER_AND_SUBSCRIBE = "register-and-subscribe"
 
 
 class PlaceChoice(str, Enum):

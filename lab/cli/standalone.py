@@ -92,7 +92,7 @@ def run_client(
     """
     addresses = {"--server": server, **({"--gateway": gateway} if gateway else {})}
     chosen = _arguments("client", strategy=strategy, addresses=addresses)
-    if why := unsupported(chosen.mitigations, transport=transport, registers=account == "register"):
+    if why := unsupported(chosen.mitigations, transport=transport, registers=account == "register-and-subscribe"):
         raise ScenarioError([Problem("lab actor run client", 0, "", why, got=strategy)])
     if gateway:
         here.route_everything_through(IPv4Address(gateway))

@@ -115,23 +115,31 @@ def _is_sentinels(event: Event) -> bool:
     return isinstance(event, Mapping) and event.remote.port == SENTINEL_PORT
 
 
-def differences(first: Sequence[Moment], second: Sequence[Moment], *, within: float) -> list[Difference]:
+def differences(
+    first: Sequence[Moment], second: Sequence[Moment], *, within: float, ends: float = float("inf")
+) -> list[Difference]:
     """The moments one run lacks, or that lie further apart than ``within`` seconds; n-th of a name with n-th.
 
-    What one run lacks and the other has no later than ``within`` may have happened just before the silence there. Once
-    a kernel has given a connection up, what follows may lie as far apart as kernels' timers do (``TIMER_SHARE``).
+    What one run lacks and the other has no later than ``within``, or no earlier than that before the end, may have
+    happened just before the silence there, or just after the end. Once a kernel has given a connection up, what follows
+    may lie as far apart as kernels' timers do (``TIMER_SHARE``).
+
+    Args:
+        first, second: moments of the two runs, in time order.
+        within: seconds.
+        ends: when both runs end, in seconds.
     """
     given_up = min((one.t for one in (*first, *second) if one.name.endswith(GIVEN_UP)), default=float("inf"))
     return [
         Difference(name, a, b)
         for name, a, b in _pairs(first, second)
-        if not _same(a, b, max(within, TIMER_SHARE * given_up) if max(a or 0.0, b or 0.0) >= given_up else within)
+        if not _same(a, b, max(within, TIMER_SHARE * given_up) if max(a or 0.0, b or 0.0) >= given_up else within, ends)
     ]
 
 
-def _same(a: float | None, b: float | None, within: float) -> bool:
+def _same(a: float | None, b: float | None, within: float, ends: float) -> bool:
     if a is None or b is None:
-        return (a or b or 0.0) <= within
+        return not within < (a or b or 0.0) < ends - within
     return abs(a - b) <= within
 
 

@@ -180,7 +180,7 @@ def _compare(cell: Cell, seen: dict[Way, Observation], within: float) -> Compari
     for way, each in seen.items():
         known = first.setdefault(way.server, each.moments)
         apart = max(apart, furthest_apart(known, each.moments))
-        differing[way] = differences(known, each.moments, within=within)
+        differing[way] = differences(known, each.moments, within=within, ends=float(cell.ends))
     return Comparison(cell, seen, apart, differing)
 
 

@@ -25,7 +25,7 @@ def examined(cell: Cell, infeasible: Sequence[tuple[int, Infeasible]] | None = N
 
 def why_unsupported(cell: Cell, infeasible: Sequence[tuple[int, Infeasible]] | None = None) -> str:
     """Say why the cell's strategy or faults cannot exist there; empty if they can. For arguments see `examined`."""
-    registers = cell.client.account is Account.REGISTER
+    registers = cell.client.account is Account.REGISTER_AND_SUBSCRIBE
     strategy = cell.strategy.mitigations
     known = client_of(cell).offers
     offers = client_kinds() if known is None else known  # it will say what it offers

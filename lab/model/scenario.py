@@ -40,7 +40,7 @@ class Account(str, Enum):
 
     SUBSCRIBE = "subscribe"
     """A presence subscription and nothing else: the account of pjproject #4225."""
-    REGISTER = "register"
+    REGISTER_AND_SUBSCRIBE = "register-and-subscribe"
     """A registration and a presence subscription."""
 
 

@@ -111,7 +111,7 @@ def test_a_subscription_exists_before_the_client_says_so(serve: Serve, stage_apa
 def test_a_registration_and_its_flow(serve: Serve, stage_apart: Stage) -> None:
     """A probe outside the dialog goes to the binding; when the client is gone, there is no flow for it."""
     server = serve()
-    client = stage_apart.client(PORTS["tls"], account="register")
+    client = stage_apart.client(PORTS["tls"], account="register-and-subscribe")
     binding = server.expect("binding", state="active")
     assert binding["expires"] == 300
     client.expect("subscribed")
@@ -231,7 +231,7 @@ def test_it_grants_less_and_says_when_a_subscription_is_over(serve: Serve, stage
 def test_it_supports_outbound(mitigation: Any, serve: Serve, stage_apart: Stage) -> None:
     """What it was asked for is in the answer to REGISTER, as pjsip's log shows it."""
     serve(mitigation)
-    client = stage_apart.client(PORTS["tls"], account="register")
+    client = stage_apart.client(PORTS["tls"], account="register-and-subscribe")
     client.expect("subscribed")
     log = client.log.with_suffix(".pjsip.log").read_text("utf-8", "replace")
     assert "Require: outbound" in log

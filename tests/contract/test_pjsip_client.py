@@ -96,7 +96,7 @@ def with_test_mitigations(sock: socket.socket) -> None:
     client.run(sock, classes() | ours)
 
 
-@pytest.mark.parametrize("account", ["subscribe", "register"])
+@pytest.mark.parametrize("account", ["subscribe", "register-and-subscribe"])
 @pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
 def test_subscribes_and_answers_a_probe(stage: Stage, transport: str, account: str) -> None:
     """Over each transport, with or without registrar: set up, then reached by a NOTIFY whose note is in the record."""
@@ -107,7 +107,7 @@ def test_subscribes_and_answers_a_probe(stage: Stage, transport: str, account: s
     if transport != "udp":
         connected = alice.expect("transport", state="connected", id="tp1", type=transport, remote=f"{ADDRESS}:{port}")
         assert server.expect("flow", state="accepted")["peer"] == connected["local"]
-    if account == "register":
+    if account == "register-and-subscribe":
         alice.expect("registration", code=200, expires=300)
     alice.expect("subscription", state="active")
     alice.expect("subscribed")
@@ -117,7 +117,7 @@ def test_subscribes_and_answers_a_probe(stage: Stage, transport: str, account: s
     alice.tell("stop")
     assert alice.end() == 0
     registered = [event for event in alice.events if event["ev"] == "registration"]
-    assert len(registered) == (account == "register")
+    assert len(registered) == (account == "register-and-subscribe")
     assert [event["ev"] for event in alice.events].count("subscribed") == 1
 
 
@@ -278,7 +278,7 @@ def test_a_register_that_cannot_be_sent_does_not_end_the_client(stage_apart: Sta
     """pjsip raises for one that is under way already, and for one that fails at once; the client goes on."""
     server = stage_apart.server(tcp=0)
     port = server.expect("server-ready")["ports"]["tcp"]
-    alice = stage_apart.client(port, RegisterTwice(), transport="tcp", account="register", main=with_register_twice)
+    alice = stage_apart.client(port, RegisterTwice(), transport="tcp", account="register-and-subscribe", main=with_register_twice)
     alice.expect("subscribed")
     assert "PJSIP_EBUSY" in alice.expect("registration-refused")["reason"]
     alice.expect("registration", code=200)

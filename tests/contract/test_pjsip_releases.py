@@ -55,7 +55,7 @@ def subscribed(
     return server, alice
 
 
-@pytest.mark.parametrize("account", ["subscribe", "register"])
+@pytest.mark.parametrize("account", ["subscribe", "register-and-subscribe"])
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 def test_subscribes_and_answers(stage: Stage, wheel: Path, transport: str, account: str) -> None:
     """As 2.15.1 does: a NOTIFY, OPTIONS, a MESSAGE, a call."""
@@ -97,7 +97,7 @@ def test_strategy(stage: Stage, wheel: Path, transport: str, strategy: Strategy)
         assert "exists on" in reason or "cannot be had with pjsip 2.10" in reason
         return
     ours = [one for one in strategy.mitigations if isinstance(one, ClientSide)]
-    server, _ = subscribed(stage, wheel, transport, *ours, account="register")
+    server, _ = subscribed(stage, wheel, transport, *ours, account="register-and-subscribe")
     server.tell("notify", probe="p1", within=5.0)
     server.expect("probe", state="answered", code=200)
 

@@ -15,7 +15,7 @@ def start(stage: Stage, *, transport: str = "tls", account: str = "subscribe") -
     return server, alice
 
 
-@pytest.mark.parametrize("account", ["subscribe", "register"])
+@pytest.mark.parametrize("account", ["subscribe", "register-and-subscribe"])
 @pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
 def test_message(stage: Stage, transport: str, account: str) -> None:
     """Answered 200, and the application gets the text."""

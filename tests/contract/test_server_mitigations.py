@@ -92,7 +92,7 @@ def test_server_crlf_over_udp(stage: Stage) -> None:
 
 def test_flow_timer_makes_pjsua_ping(stage: Stage) -> None:
     """A registered client sends a CRLF of its own accord; two of them are a double one to a server."""
-    server, alice = start(stage, FlowTimer(time=Seconds(2)), client=(IDLE,), account="register")
+    server, alice = start(stage, FlowTimer(time=Seconds(2)), client=(IDLE,), account="register-and-subscribe")
     server.expect("crlf-ping")
     server.expect("crlf-ping")
     log = alice.log.with_suffix(".pjsip.log").read_text()
@@ -103,6 +103,6 @@ def test_flow_timer_makes_pjsua_ping(stage: Stage) -> None:
 @pytest.mark.parametrize("mitigations", [(), (ServerOutbound(),)], ids=["plain", "outbound"])
 def test_server_outbound_activates_what_pjsua_asks_for(stage: Stage, mitigations: tuple[Any, ...]) -> None:
     """pjsua asks for outbound unasked; it is active if the registrar says so."""
-    _, alice = start(stage, *mitigations, account="register")
+    _, alice = start(stage, *mitigations, account="register-and-subscribe")
     log = alice.log.with_suffix(".pjsip.log").read_text()
     assert ("SIP outbound status for acc 0 is active" in log) is bool(mitigations)

@@ -17,7 +17,7 @@ SCENARIO = """\
 title: A call that a frozen server cannot make
 topology: home-nat
 middlebox: never-forgets
-client: { account: register }
+client: { account: register-and-subscribe }
 faults: [server-freeze: { at: 5 s, lasts: 20 s }]
 probes: [{ at: 10 s, kind: invite, hold: 2 s }]
 ends: 40 s

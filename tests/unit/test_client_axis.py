@@ -37,7 +37,7 @@ def test_values_are_names_and_mappings() -> None:
 
 def test_without_a_word_it_is_pjsip() -> None:
     (cell,) = lab.build(SCENARIO).cells
-    (other,) = lab.build({**SCENARIO, "client": {"account": "register"}}).cells
+    (other,) = lab.build({**SCENARIO, "client": {"account": "register-and-subscribe"}}).cells
     assert cell.client.label == other.client.label == "pjsip"
 
 

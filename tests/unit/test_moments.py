@@ -47,6 +47,8 @@ def test_the_start_is_not_sharp() -> None:
     assert differences([begin], [], within=0.5) == []
     assert differences([begin], [], within=0.01) == [Difference("a", 0.02, None)]
     assert differences([], [later], within=0.5) == [Difference("b", None, 0.6)]
+    assert differences([], [later], within=0.5, ends=1.0) == []
+    assert differences([], [later], within=0.3, ends=1.0) == [Difference("b", None, 0.6)]
 
 
 def test_kernels_give_up_at_different_times() -> None:

@@ -91,7 +91,7 @@ class UserAgent:
         self._socket_options = SocketOptions()
         self._set: set[Setting] = set()
         self._account_changes: list[Callable[[Any], None]] = []
-        self._registers = settings.account is AccountKind.REGISTER
+        self._registers = settings.account is AccountKind.REGISTER_AND_SUBSCRIBE
         self._expires: int | None = None
         self._registrations = 0
         self._on_received: list[Callable[[int, bytes], None]] = []
