@@ -10,6 +10,7 @@ from lab.judge.chain import chain
 from lab.mitigations.catalogue import not_offered
 from lab.model.outcome import CauseFound, Outcome, ProbeFate
 from lab.model.scenario import Cell
+from lab.model.suspect import Suspect
 from lab.model.verdict import Verdict
 from lab.record.events import (
     Aborted,
@@ -57,6 +58,7 @@ def judge(evidence: Evidence) -> Outcome:
         probes=tuple(ProbeFate(at_s=one.sent_s, kind_=one.kind, answered=one.answered) for one in evidence.probes),
         claim_holds=None if cell.claim is None else not claim_text,
         claim_text=claim_text,
+        suspects=() if cause is None else (Suspect(cause=cause, without=None),),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lab.model.suspect import Suspect
 from lab.model.verdict import CauseKind, Verdict
 
 
@@ -124,11 +125,13 @@ class ProbeFate:
         at_s: when it was sent, or should have been.
         kind_: ``notify``, ``message``, ``options`` or ``invite``.
         answered: whether the client accepted it in time.
+        cause: why it was lost, with the chain that leads to it; None: it was answered, or the cell is no ``fail``.
     """
 
     at_s: float
     kind_: str
     answered: bool
+    cause: CauseFound | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,6 +145,9 @@ class Outcome:
         probes: those whose fate is known, in the order they were sent.
         claim_holds: None where the author claims nothing.
         claim_text: what differs from the claim; empty if it holds.
+        suspects: the possible causes of the first lost probe, the best guess first; its cause is ``cause``. Where there
+            are several, cells without one of them tell which made the difference.
+        kept_by: of a ``pass``: what kept the client reachable, as far as the record tells.
     """
 
     verdict: Verdict
@@ -151,3 +157,5 @@ class Outcome:
     probes: tuple[ProbeFate, ...]
     claim_holds: bool | None
     claim_text: str
+    suspects: tuple[Suspect, ...] = ()
+    kept_by: tuple[Link, ...] = ()
