@@ -14,8 +14,10 @@ from lab.engine.order import Order
 from lab.engine.run import Run
 from lab.engine.run_folder import RunFolder
 from lab.engine.select import choose
+from lab.engine.twins.plan import possible
 from lab.loader import load as loader
 from lab.model.scenario import Scenario
+from lab.model.twin import Wanted
 from lab.worlds.clock import GUEST_MEMORY_MB
 
 Labels = Mapping[str, str | Sequence[str]]
@@ -64,6 +66,10 @@ def run(
     jobs: int | None = None,
     memory_mb: int = GUEST_MEMORY_MB,
     out: Path | str = "runs",
+    moments: int = 1,
+    seeds: int = 1,
+    costs: bool = True,
+    causes: bool = True,
     on_progress: Callable[[dict[str, Any]], None] | None = None,
 ) -> Run:
     """Run a scenario's cells and return what came of them. Writes records and captures, no reports.
@@ -78,8 +84,12 @@ def run(
         jobs: cells side by side at most; None: as many as suits the clock.
         memory_mb: memory of a virtual-time guest, in MiB.
         out: where the run's folder goes.
-        on_progress: takes progress messages: mappings with ``ev`` (``phase``, ``probe``, ``time``, ``ended``), ``cell``
-            (its folder) and more.
+        moments: at how many of its weakest moments a client that passes is probed again, each in a cell of its own.
+        seeds: with how many seeds each cell is run.
+        costs: measure costs per hour in a silent hour, in virtual time; else they are estimated.
+        causes: run a cell with several suspects again without each, in virtual time.
+        on_progress: takes progress messages: mappings with ``ev`` (``phase``, ``probe``, ``time``, ``ended``,
+            ``twin``), ``cell`` (its folder) and more.
 
     Raises:
         ScenarioError: the file or the choice of cells is wrong; nothing was started.
@@ -104,6 +114,7 @@ def run(
         memory_mb=memory_mb,
         watch=watch,
         backend=kind,
+        twins=possible(Wanted(moments=moments, causes=causes, costs=costs, seeds=seeds), decided),
     )
     (ran,) = execute([order])
     return ran

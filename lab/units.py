@@ -6,6 +6,7 @@ through ``__get_pydantic_core_schema__``; it is imported only when a model asks 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -93,6 +94,12 @@ class BitsPerSecond(Quantity):
 
     def __str__(self) -> str:
         return f"{float(self):.12g} bit/s"
+
+
+def moments_between(start: float, until: float, every: float) -> list[float]:
+    """Return the moments from ``start`` to ``until``, both included as far as ``every`` meets them (seconds)."""
+    count = math.floor((until - start) / every + 1e-9) + 1
+    return [round(start + number * every, 6) for number in range(max(0, count))]
 
 
 class Checked:

@@ -9,15 +9,16 @@ from pathlib import Path
 
 from lab.curve import chart
 from lab.curve.measure import measure, possible
-from lab.curve.twins import moments, twin
 from lab.engine.run_folder import RunFolder
 from lab.engine.select import load_all
+from lab.engine.twins.cells import probed_at
 from lab.errors import EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED, Problem, ScenarioError
 from lab.loader.expand import MOST_CELLS
 from lab.model.scenario import Scenario
 from lab.report import files as reports
 from lab.report import terminal
 from lab.report.paths import shown
+from lab.units import moments_between
 from lab.worlds import uml
 from lab.worlds.base import Message
 
@@ -42,7 +43,9 @@ def draw(
     (loaded,) = load_all([file], only=only)
     scenario = possible(loaded)
     start, until, every = grid
-    times = moments(every if start is None else start, float(loaded.cells[0].ends) if until is None else until, every)
+    times = moments_between(
+        every if start is None else start, float(loaded.cells[0].ends) if until is None else until, every
+    )
     _check(scenario, times)
     clock = uml.decide("auto")
     console = terminal.console(stderr=json)
@@ -50,7 +53,7 @@ def draw(
     def watch(folder: RunFolder) -> Callable[[Message], None]:
         cells = f"{len(scenario.cells)} cells at {len(times)} moments"
         console.print(f"{scenario.name}: {cells}, {clock.value} time, into {shown(folder.path)}")
-        twins = [twin(cell, at) for cell in scenario.cells for at in times]
+        twins = [probed_at(cell, at) for cell in scenario.cells for at in times]
         progress.expect({str(folder.cell(each)): each for each in twins})
         return progress.take
 

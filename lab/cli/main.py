@@ -13,6 +13,7 @@ from lab.backends.base import BackendKind
 from lab.cli.actor_commands import actor_app
 from lab.cli.choices import DEFAULT_SERVER, ClockChoice, PlaceChoice, ServerChoice
 from lab.errors import EXIT_INTERRUPTED, LabError, no_room
+from lab.model.twin import Wanted
 from lab.worlds.clock import GUEST_MEMORY_MB
 
 Memory = Annotated[int, typer.Option(metavar="MiB", min=128, help="Memory of a virtual-time guest.")]
@@ -73,6 +74,25 @@ def run_command(
     server: Annotated[
         ServerChoice, typer.Option(help="The SIP server of cells whose scenario does not say which.")
     ] = DEFAULT_SERVER,
+    moments: Annotated[
+        int,
+        typer.Option(
+            metavar="N", min=0, help="Probe a client that passes again, at so many of its weakest moments; 0: do not."
+        ),
+    ] = 1,
+    seeds: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Run each cell with so many seeds; a verdict must not depend on it.")
+    ] = 1,
+    costs: Annotated[
+        bool,
+        typer.Option(
+            help="Measure costs per hour in a silent hour of virtual time; else, and in real time, estimate them."
+        ),
+    ] = True,
+    causes: Annotated[
+        bool,
+        typer.Option(help="Where a lost probe has several suspects, run the cell again without each, in virtual time."),
+    ] = True,
 ) -> None:
     """Run scenarios and report which strategies keep the client reachable.
 
@@ -96,6 +116,7 @@ def run_command(
         clock=clock.value,
         backend=backend,
         server=server.value,
+        twins=Wanted(moments=moments, causes=causes, costs=costs, seeds=seeds),
     )
     raise typer.Exit(run_files(files, options))
 

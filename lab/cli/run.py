@@ -16,9 +16,11 @@ from lab.engine.order import Order
 from lab.engine.run import Run
 from lab.engine.run_folder import RunFolder
 from lab.engine.select import load_all
+from lab.engine.twins.plan import possible
 from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED, LabError
 from lab.model.outcome import Outcome
 from lab.model.scenario import Scenario
+from lab.model.twin import NO_TWINS, Wanted
 from lab.model.verdict import Verdict
 from lab.report import files as reports
 from lab.report import terminal
@@ -43,6 +45,7 @@ class Options:
     clock: str
     backend: BackendKind
     server: str = DEFAULT_SERVER
+    twins: Wanted = NO_TWINS
 
 
 def run_files(files: list[Path], options: Options) -> int:
@@ -88,6 +91,7 @@ def _run_one(scenario: Scenario, options: Options, clock: Clock, console: Consol
         memory_mb=options.memory_mb,
         watch=watch,
         backend=options.backend,
+        twins=possible(options.twins, clock),
     )
     with terminal.Progress(console, clock=clock.value) as progress:
         (run,) = execute([order])

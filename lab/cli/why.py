@@ -34,7 +34,7 @@ def why(names: list[str], folder: Path) -> int:
         if isinstance(result, LabError):
             sentences = [f"{each.name}: {result.side} error: {result}"]
         elif names or result.verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE):
-            sentences = [*explain(each.cell, result), f"  lines are of {shown(each.record)}"]
+            sentences = [*explain(each.cell, result), f"  lines are of {shown(each.decisive.record)}"]
         else:
             continue
         for sentence in sentences:

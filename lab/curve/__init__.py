@@ -2,8 +2,6 @@
 
 ::
 
-    twins      a cell with one probe at a moment of its own
-    measure    runs the twins
-    outages    from what the twins show to outages
+    measure    runs the twins (``lab.engine.twins``), whose outcomes are outages (``lab.judge.looks``)
     chart      a strip of marks on a terminal, and ``curve.json``
 """

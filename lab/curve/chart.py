@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from lab import __version__
-from lab.curve.outages import Look, Reach, Window, windows
+from lab.judge.looks import Look, Reach, Window, windows
 from lab.model.scenario import Cell, Scenario
 
 FORMAT = 1

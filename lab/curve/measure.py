@@ -6,13 +6,13 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab.curve.outages import Look, look
-from lab.curve.twins import twin
 from lab.engine.execute import execute
 from lab.engine.order import Order
 from lab.engine.run import Run
 from lab.engine.run_folder import Watch
+from lab.engine.twins.cells import probed_at
 from lab.errors import LabError
+from lab.judge.looks import Look, look
 from lab.model.scenario import Cell, Scenario
 from lab.worlds.clock import Clock
 
@@ -33,7 +33,7 @@ def measure(scenario: Scenario, times: Sequence[float], *, out: Path, clock: Clo
     Raises:
         LabError: a twin could not run to its end.
     """
-    cells = tuple(twin(cell, at) for cell in scenario.cells for at in times)
+    cells = tuple(probed_at(cell, at) for cell in scenario.cells for at in times)
     (run,) = execute([Order(scenario=dataclasses.replace(scenario, cells=cells), out=out, clock=clock, watch=watch)])
     if not run.finished:
         return run, []

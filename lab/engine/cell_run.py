@@ -7,11 +7,16 @@ from functools import cached_property
 from pathlib import Path
 
 from lab.engine.run_folder import RunFolder, error_from_json
+from lab.engine.twins import cells
+from lab.engine.twins.folder import Twins
 from lab.errors import LabError, Problem, ScenarioError
+from lab.judge.costs import costs
+from lab.judge.family import TwinOutcome, whole
 from lab.judge.verdict import judge
 from lab.loader.unsupported import examined
 from lab.model.outcome import CauseFound, Metrics, Outcome
 from lab.model.scenario import Cell
+from lab.model.twin import Role
 from lab.model.verdict import Verdict
 from lab.record import reader
 from lab.record.evidence import Evidence
@@ -27,22 +32,28 @@ class CellRun:
         folder: where it left its record, logs and captures.
         cell: what was run.
         error: what kept it from running to its end; None: nothing did.
+        kin: the twins of all cells of the run; None: there are none.
     """
 
     folder: Path
     cell: Cell
     error: LabError | None = None
+    kin: Twins | None = None
 
     @classmethod
-    def open(cls, folder: Path) -> CellRun:
-        """Open the folder of a cell in a run folder.
+    def open(cls, folder: Path, kin: Twins | None = None) -> CellRun:
+        """Open the folder of a cell, or of a twin, in a run folder.
+
+        Args:
+            folder: of the cell.
+            kin: the twins of the run, if they are known already.
 
         Raises:
             ScenarioError: it is none.
         """
         run = RunFolder(folder.parent.parent)
-        error = run.about().get("errors", {}).get(f"cells/{folder.name}")
-        return cls(folder, _read(folder), None if error is None else error_from_json(error))
+        error = run.about().get("errors", {}).get(str(folder.relative_to(run.path)))
+        return cls(folder, _read(folder), None if error is None else error_from_json(error), kin or Twins(run.path))
 
     @property
     def name(self) -> str:
@@ -64,9 +75,55 @@ class CellRun:
         return Evidence(self.cell, reader.read(self.record, self.cell))
 
     @cached_property
-    def result(self) -> Outcome | LabError:
-        """The outcome; the error, if it could not run to its end."""
+    def alone(self) -> Outcome | LabError:
+        """The outcome as the cell's own record tells it; the error, if it could not run to its end."""
         return self.error or judge(self.evidence)
+
+    @cached_property
+    def twins(self) -> tuple[tuple[Role, CellRun], ...]:
+        """The cell's twins that ran, each with the question that it answers; but for the one that tells its costs."""
+        if self.kin is None:
+            return ()
+        found = ((role, CellRun.open(folder, self.kin)) for role, folder in self.kin.of(self.folder))
+        return tuple((role, each) for role, each in found if each.ran)
+
+    @property
+    def ran(self) -> bool:
+        """Whether it ran to its end, or something kept it from that; a run that was killed has cells that did not."""
+        return self.error is not None or (self.record.exists() and self.evidence.ended() is not None)
+
+    @cached_property
+    def silent(self) -> CellRun | None:
+        """The twin that tells what the strategy costs; None: there is none, or it did not run."""
+        if self.kin is None or self.cell.unsupported:
+            return None
+        shared = self.kin.shared(cells.silent(self.cell, float(self.cell.silent_over)).name)
+        run = None if shared is None else CellRun.open(shared[1], self.kin)
+        return run if run is not None and run.ran else None
+
+    @cached_property
+    def result(self) -> Outcome | LabError:
+        """The outcome in the light of the twins'; the error, if one of them could not run to its end."""
+        own = self.alone
+        if isinstance(own, LabError) or self.cell.unsupported:
+            return own
+        told = []
+        for role, twin in self.twins:
+            outcome = twin.result
+            if isinstance(outcome, LabError):
+                return outcome
+            told.append(TwinOutcome(role, outcome, str(twin.folder.relative_to(self.folder.parent.parent))))
+        if self.silent is not None and self.silent.error is not None:
+            return self.silent.error
+        return whole(self.cell, own, told, None if self.silent is None else costs(self.silent.evidence))
+
+    @property
+    def decisive(self) -> CellRun:
+        """The run whose record shows the cause: of a twin, where that decided."""
+        seen_in = "" if isinstance(self.result, LabError) else self.result.seen_in
+        if not seen_in:
+            return self
+        return CellRun.open(self.folder.parent.parent / seen_in, self.kin)
 
     @property
     def outcome(self) -> Outcome:

@@ -18,6 +18,7 @@ from lab.engine.jobs import Batch, do
 from lab.engine.order import Order
 from lab.engine.run import Run
 from lab.engine.run_folder import RunFolder
+from lab.engine.twins.family import Family
 from lab.errors import HostNotCapable, LabError, TeardownIncomplete
 from lab.record.events import VERSION
 from lab.runner.crew import CELL
@@ -86,18 +87,21 @@ def remove_containers(run: str) -> None:
 
 
 def _batch(order: Order, folder: RunFolder, book: ledger.Ledger) -> Batch:
+    say = order.watch(folder)
+    family = Family(folder, order, say)
     return Batch(
         job=CELL,
-        folders=[folder.cell(cell) for cell in order.scenario.cells if not cell.unsupported],
+        folders=[folder.cell(cell) for cell in order.scenario.cells if not cell.unsupported] + family.beforehand(),
         writable=folder.path,
         clock=order.clock,
         memory_mb=order.memory_mb,
         ledger=book,
-        on_message=order.watch(folder),
+        on_message=say,
         side_by_side=order.jobs,
         visible=prepare.visible_to(order.scenario),
         modules=prepare.modules_of(order.scenario),
         backend=order.backend,
+        more=family.after,
     )
 
 

@@ -24,12 +24,20 @@ class Fleet:
         worlds: how many worlds to start at most.
         slots: how many cells run in one world at the same time.
         on_message: sees all progress, ``ended`` included.
+        more: given the folder of a cell that ran to its end, returns further ones that follow from it.
     """
 
     def __init__(
-        self, make_world: MakeWorld, *, worlds: int, slots: int, on_message: Callable[[Message], None]
+        self,
+        make_world: MakeWorld,
+        *,
+        worlds: int,
+        slots: int,
+        on_message: Callable[[Message], None],
+        more: Callable[[Path], Sequence[Path]],
     ) -> None:
         self._make_world = make_world
+        self._more = more
         self._worlds = worlds
         self._slots = slots
         self._on_message = on_message
@@ -70,6 +78,8 @@ class Fleet:
             self._running.pop(folder, None)
             if message["status"] != 0 and folder not in self._errors:
                 self._errors[folder] = LabFault("the cell's process ended early", detail=f"status {message['status']}")
+            if folder not in self._errors:
+                self._waiting.extendleft(reversed(self._more(folder)))
         if message["ev"] in ("up", "ended"):
             self._fill(number)
         self._on_message(message)

@@ -46,6 +46,7 @@ class Batch:
         visible: folders of the host that a guest must see besides; absolute.
         modules: what a world imports once, before it forks.
         backend: what nodes are.
+        more: given a folder that was done, returns further ones that follow from it.
     """
 
     job: str
@@ -59,6 +60,7 @@ class Batch:
     visible: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
     backend: BackendKind = BackendKind.NETNS
+    more: Callable[[Path], Sequence[Path]] = lambda _: ()
 
 
 def do(batches: Sequence[Batch]) -> list[Errors | None]:
@@ -149,7 +151,8 @@ async def _run(batch: Batch) -> Errors:
             modules=batch.modules,
         )
 
-    return await Fleet(make_world, worlds=worlds, slots=slots, on_message=batch.on_message).run(batch.folders)
+    fleet = Fleet(make_world, worlds=worlds, slots=slots, on_message=batch.on_message, more=batch.more)
+    return await fleet.run(batch.folders)
 
 
 def _shape(batch: Batch) -> tuple[int, int]:

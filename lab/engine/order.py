@@ -10,6 +10,7 @@ from typing import Any
 from lab.backends.base import BackendKind
 from lab.engine.run_folder import RunFolder, Watch
 from lab.model.scenario import Scenario
+from lab.model.twin import NO_TWINS, Wanted
 from lab.worlds.clock import GUEST_MEMORY_MB, Clock
 
 
@@ -29,6 +30,7 @@ class Order:
         memory_mb: memory of a virtual-time guest, in MiB.
         watch: who sees the progress.
         backend: what nodes are; containers know real time only.
+        twins: what is run besides the scenario's own cells.
     """
 
     scenario: Scenario
@@ -38,3 +40,4 @@ class Order:
     memory_mb: int = GUEST_MEMORY_MB
     watch: Watch = field(default=_nobody)
     backend: BackendKind = BackendKind.NETNS
+    twins: Wanted = NO_TWINS

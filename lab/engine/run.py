@@ -9,6 +9,7 @@ from typing import Any
 
 from lab.engine.cell_run import CellRun
 from lab.engine.run_folder import SCENARIO_FILE, RunFolder
+from lab.engine.twins.folder import Twins
 from lab.errors import LabError
 from lab.loader.yaml_lines import read_yaml
 from lab.model.outcome import Outcome
@@ -50,7 +51,8 @@ class Run:
         folders = about.get("cells") or sorted(
             f"cells/{each.parent.name}" for each in place.path.glob("cells/*/cell.json")
         )
-        cells = tuple(CellRun.open(place.path / each) for each in folders)
+        kin = Twins(place.path)
+        cells = tuple(CellRun.open(place.path / each, kin) for each in folders)
         return cls(
             folder=place.path,
             scenario=_scenario(place.path, about, tuple(each.cell for each in cells)),

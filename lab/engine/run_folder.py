@@ -9,6 +9,7 @@
       report.html junit.xml  the same for people, and for continuous integration
       tls/                   the run's certificates
       cells/<cell>/cell.json network.txt record.jsonl client.log server.log <link>.pcapng tls.keys
+      twins/<cell>,<how>/    the same and twin.json, of a twin of a cell (``lab.engine.twins``)
     runs/latest              link to the newest run
 """
 
@@ -63,9 +64,7 @@ class RunFolder:
             certificates.make(path / "tls", server, *further)
             run = cls(path)
             for cell in scenario.cells:
-                folder = run.cell(cell)
-                folder.mkdir(parents=True)
-                (folder / CELL_FILE).write_text(json.dumps(wire.to_json(cell)), encoding="utf-8")
+                run.write_cell(run.cell(cell), cell)
             run.write_about({"format": FORMAT, "started": f"{now:%Y-%m-%dT%H:%M:%SZ}", **_scenario(scenario), **about})
             _point_latest(out.resolve(), path)
         except OSError as error:
@@ -77,6 +76,11 @@ class RunFolder:
     def cell(self, cell: Cell) -> Path:
         """Return the folder of one cell."""
         return self.path / "cells" / cell.name
+
+    def write_cell(self, folder: Path, cell: Cell) -> None:
+        """Make a cell's folder, with what is to be run in it."""
+        folder.mkdir(parents=True)
+        (folder / CELL_FILE).write_text(json.dumps(wire.to_json(cell)), encoding="utf-8")
 
     def about(self) -> dict[str, Any]:
         """Return what ``run.json`` says; empty where a release before there was one has written the folder.

@@ -125,7 +125,8 @@ def differences(
     may lie as far apart as kernels' timers do (``TIMER_SHARE``).
 
     Args:
-        first, second: moments of the two runs, in time order.
+        first: moments of one run, in time order.
+        second: those of the other.
         within: seconds.
         ends: when both runs end, in seconds.
     """

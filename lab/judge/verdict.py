@@ -5,11 +5,10 @@ from __future__ import annotations
 import dataclasses
 
 from lab.clients.catalogue import client_of
-from lab.judge import causes, contradictions, fault_evidence, metrics, rewriting, sentinel
+from lab.judge import causes, claims, contradictions, fault_evidence, metrics, rewriting, sentinel
 from lab.judge.chain import chain
 from lab.mitigations.catalogue import not_offered
 from lab.model.outcome import CauseFound, Outcome, ProbeFate
-from lab.model.scenario import Cell
 from lab.model.suspect import Suspect
 from lab.model.verdict import Verdict
 from lab.record.events import (
@@ -49,7 +48,7 @@ def judge(evidence: Evidence) -> Outcome:
         verdict, cause = Verdict.PASS, None
     else:
         verdict = Verdict.FAIL
-    claim_text = _differs(cell, verdict, cause)
+    claim_text = claims.differs(cell, verdict, cause)
     return Outcome(
         verdict=verdict,
         cause=cause,
@@ -133,20 +132,3 @@ def _cause(evidence: Evidence) -> CauseFound | None:
             cause = causes.find(evidence, probe)
             return dataclasses.replace(cause, chain=chain(evidence, probe, cause))
     return None
-
-
-def _differs(cell: Cell, verdict: Verdict, cause: CauseFound | None) -> str:
-    """What differs from the claim; empty if nothing does or nothing was claimed."""
-    claim = cell.claim
-    if claim is None:
-        return ""
-    if verdict is not claim.verdict:
-        return f"claimed {claim.verdict.value}, seen {verdict.value}"
-    if claim.cause is not None and (cause is None or cause.kind.name != claim.cause):
-        return f"claimed cause {claim.cause}, seen {cause.kind.name if cause else 'none'}"
-    if claim.at is not None:
-        at = cause.at_s if cause else None
-        if at is None or abs(at - float(claim.at)) > float(claim.within):
-            seen = "at no known time" if at is None else f"at {at:.2f} s"
-            return f"claimed at {claim.at} ± {claim.within}, seen {seen}"
-    return ""

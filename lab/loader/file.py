@@ -14,11 +14,12 @@ from pydantic import TypeAdapter, WithJsonSchema
 from lab.clients import catalogue as clients
 from lab.clients.pjsip.releases import DEFAULT, RELEASES
 from lab.loader.kinds import causes
+from lab.loader.probes import ProbeGrid
 from lab.model.impairment import Impairment
 from lab.model.rules import Seed, Takes, Text, Yaml
 from lab.model.scenario import Claim, Client, Expectation, Probe, Server, Transport
 from lab.servers import catalogue as servers
-from lab.units import Lasting
+from lab.units import Lasting, Seconds
 
 _NAME_OR_MAPPING = {"anyOf": [{"type": "string"}, {"type": "object"}]}
 _SERVER_NAME = {"enum": list(servers.names())}
@@ -67,6 +68,8 @@ class ScenarioFile(Yaml):
         probes: when the server tries to reach the client.
         expect: what makes a cell pass.
         ends: when the run ends.
+        costs-over: for how long a twin that nobody probes and nothing befalls is watched, to measure what the strategy
+            costs per hour; in virtual time.
         claims: the outcome the author expects; the first that matches a cell counts.
     """
 
@@ -89,9 +92,10 @@ class ScenarioFile(Yaml):
     matrix: Annotated[Any, WithJsonSchema(_MATRIX), Takes("a mapping of axes to lists")] = None
     impairments: tuple[Impairment, ...] = ()
     faults: tuple[Annotated[Any, WithJsonSchema(_ONE_KEY)], ...] = ()
-    probes: tuple[Probe, ...]
+    probes: tuple[Probe, ...] | ProbeGrid
     expect: Expectation = field(default_factory=Expectation)
     ends: Lasting
+    costs_over: Lasting = Seconds(3600)
     claims: tuple[Claim, ...] = ()
 
 

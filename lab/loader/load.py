@@ -20,17 +20,18 @@ from lab.loader.expand import cell_name, check_labels, check_reach, check_size, 
 from lab.loader.file import ScenarioFile
 from lab.loader.impairments import check_impairments
 from lab.loader.kinds import faults, read_kind
+from lab.loader.probes import check_expectation, read_probes
 from lab.loader.project import check_file_name, topology_of
 from lab.loader.text_file import read_text
-from lab.loader.timing import check_claims, check_probes, read_claim
+from lab.loader.timing import check_claims, read_claim
 from lab.loader.unsupported import examined
 from lab.loader.yaml_lines import Node, read_yaml
 from lab.model.impairment import Impairment
 from lab.model.rules import kebab
-from lab.model.scenario import Cell, Probe, Scenario
+from lab.model.scenario import Cell, Scenario
 from lab.servers.catalogue import DEFAULT as DEFAULT_SERVER
 
-_PLAIN = ("title", "source", "why", "seed", "expect", "ends")
+_PLAIN = ("title", "source", "why", "seed", "expect", "ends", "costs-over")
 """Keys whose value says all; the others need each other."""
 
 
@@ -79,11 +80,12 @@ def _read(path: Path, text: str, root: Node, problems: list[Problem], server: st
     topology = topology_of(root, path, problems)
     axes = read_axes(root, topology, problems, server=server)
 
-    fault_nodes, probe_nodes, claim_nodes = (_items(root, key, problems) for key in ("faults", "probes", "claims"))
+    fault_nodes, claim_nodes = (_items(root, key, problems) for key in ("faults", "claims"))
     impairment_nodes = _items(root, "impairments", problems)
     impairments = [build(Impairment, node, problems) for node in impairment_nodes]
     found_faults = [read_kind(faults(), node, problems) for node in fault_nodes]
-    probes = [build(Probe, node, problems) for node in probe_nodes]
+    probes = read_probes(root, parts["ends"], problems)
+    check_expectation(root, parts["expect"], probes, problems)
     claims = [read_claim(node, problems) for node in claim_nodes]
     failures = [option.value for axis in axes if axis.name == "failure" for option in axis.options]
     all_nodes = [*fault_nodes, *(node for failure in failures for node in failure.nodes)]
@@ -93,7 +95,6 @@ def _read(path: Path, text: str, root: Node, problems: list[Problem], server: st
         check_impairments(impairment_nodes, impairments, topology, problems)
     check_faults(all_nodes, all_faults, parts["ends"], problems)
     check_client_certificates(root, axes, problems)
-    check_probes(probe_nodes, probes, parts["ends"], problems)
     check_clients(root, axes, path, problems)
     check_claims(claim_nodes, claims, parts["ends"], problems)
 
@@ -102,7 +103,7 @@ def _read(path: Path, text: str, root: Node, problems: list[Problem], server: st
     if check_labels(claim_nodes, axes, problems) and expandable and len(whole) == len(claims):
         check_reach(claim_nodes, whole, axes, problems)
     values = [option.value for axis in axes for option in axis.options]
-    if not expandable or topology is None or None in (*values, *parts.values(), *probes):
+    if not expandable or topology is None or None in (*values, *parts.values(), *probes.each):
         return None
 
     cells, written_faults, infeasible = [], [], []
@@ -124,9 +125,11 @@ def _read(path: Path, text: str, root: Node, problems: list[Problem], server: st
             strategy=combination["strategy"].value,
             faults=tuple(fault for _, fault in here if fault is not None),
             impairments=tuple(impairment for impairment in impairments if impairment is not None),
-            probes=tuple(probe for probe in probes if probe is not None),
+            probes=tuple(probe for probe in probes.each if probe is not None),
             expect=parts["expect"],
             ends=parts["ends"],
+            apart=probes.apart,
+            silent_over=parts["costs-over"],
             claim=None if number is None else whole[number],
             pjsip=combination["pjsip"].value,
             folder=str(path.resolve().parent),
@@ -155,13 +158,10 @@ def _part(root: Node, key: str, problems: list[Problem]) -> Any:
 
 
 def _items(root: Node, key: str, problems: list[Problem]) -> list[Node]:
-    """The entries of a list; probes must be given."""
+    """The entries of a list that need not be there."""
     node = root.get(key)
     if node is None:
-        if key == "probes":
-            problems.append(Problem(root.file, 0, key, "missing", allowed="at least one, such as `{at: 45 s}`"))
         return []
     if node.value is not None and not node.items():
-        allowed = "at least one" if key == "probes" else "at least one, or leave the key out"
-        problems.append(node.problem("not a list with entries", allowed=allowed))
+        problems.append(node.problem("not a list with entries", allowed="at least one, or leave the key out"))
     return node.items()

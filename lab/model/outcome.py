@@ -74,12 +74,28 @@ class Repair:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Lost:
+    """What a client had cost when it lost its connection for more than a moment.
+
+    Attributes:
+        at_s: when, in seconds after time zero.
+        packets, bytes, wakeups: until then.
+    """
+
+    at_s: float
+    packets: int
+    bytes: int
+    wakeups: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Metrics:
     """What a cell cost and delivered.
 
     Traffic is counted on the client's links from the start of the silence to the end of the run, IP level, without the
     sentinel's, and without the second after the set-up and after each probe (the lab's traffic, not the strategy's);
-    the per-hour figures divide by the time that remains.
+    the per-hour figures divide by the time that remains. Where they are measured, they are of a twin that nobody probes
+    and nothing befalls, for an hour or longer.
 
     Attributes:
         probes, delivered: number due, number answered in time.
@@ -94,7 +110,9 @@ class Metrics:
         stale_contacts: subscriptions and bindings that the server holds at the end although their flow is gone.
         leaked_sockets: transports of the client that ended long before the end and were never destroyed.
         repair: how the loss of the flow was noticed and mended.
-        observed_s: the time the traffic figures cover.
+        observed_s: the time the figures per hour cover.
+        measured: whether the figures per hour are of a twin; else they are an estimate from the cell itself.
+        lost: of such a twin, when it first lost its connection for more than some seconds; None: never, or no twin.
     """
 
     probes: int
@@ -115,6 +133,8 @@ class Metrics:
     leaked_sockets: int
     repair: Repair
     observed_s: float
+    measured: bool = False
+    lost: Lost | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -135,6 +155,69 @@ class ProbeFate:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Tried:
+    """What a probe found at a moment at which a client that had answered was weak.
+
+    Attributes:
+        at_s: when it was sent.
+        why: what made the client weak then, a clause.
+        reached: whether the client accepted it in time; None: the lab could not establish it.
+        gap_s: of a client that did not, how long it was out of reach; None: to the end of the run, or it did.
+        folder: the twin's in the run folder.
+    """
+
+    at_s: float
+    why: str
+    reached: bool | None
+    gap_s: float | None
+    folder: str
+
+    @property
+    def open_ended(self) -> bool:
+        """Whether the client was out of reach and did not come back."""
+        return self.reached is False and self.gap_s is None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reachability:
+    """What probes found that were each in a cell of its own.
+
+    Attributes:
+        looks: how many there were.
+        reached: how many were accepted.
+        unknown: of how many the lab could not establish it.
+        longest_gap_s: the longest time between two accepted probes with lost ones between them, or from the first lost
+            one to the end of the run; 0: none was lost.
+    """
+
+    looks: int
+    reached: int
+    unknown: int
+    longest_gap_s: float
+
+    @property
+    def share(self) -> float:
+        """The share of probes that were accepted, of those that tell, 0 to 1."""
+        known = self.looks - self.unknown
+        return self.reached / known if known else 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeedOutcome:
+    """The outcome of a cell with another seed.
+
+    Attributes:
+        seed: which.
+        verdict: its own.
+        text: why: its cause or its doubt; empty of a ``pass``.
+    """
+
+    seed: int
+    verdict: Verdict
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
     """The result of one cell.
 
@@ -147,6 +230,11 @@ class Outcome:
         claim_text: what differs from the claim; empty if it holds.
         suspects: the possible causes of the first lost probe, the best guess first; its cause is ``cause``. Where there
             are several, cells without one of them tell which made the difference.
+        tried: what probes found at its weakest moments, of a cell whose own probes were answered; the worst first.
+        left_out: how the cause was found among several suspects, a sentence; empty: there was one, or none was tried.
+        reachability: of a cell whose probes are each in a cell of their own.
+        seeds: of a cell that was run with several seeds, the first its own.
+        seen_in: the folder in the run folder of the twin whose record the cause is of; empty: the cell's own.
         kept_by: of a ``pass``: what kept the client reachable, as far as the record tells.
     """
 
@@ -159,3 +247,8 @@ class Outcome:
     claim_text: str
     suspects: tuple[Suspect, ...] = ()
     kept_by: tuple[Link, ...] = ()
+    tried: tuple[Tried, ...] = ()
+    left_out: str = ""
+    reachability: Reachability | None = None
+    seeds: tuple[SeedOutcome, ...] = ()
+    seen_in: str = ""

@@ -178,9 +178,18 @@ class Probe(Yaml):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Expectation(Yaml):
-    """What makes a cell pass: the share of its probes that must be accepted (2xx) in time."""
+    """What makes a cell pass.
+
+    Attributes:
+        delivered: the share of its probes that must be accepted (2xx) in time.
+        outage: the longest time out of reach that is tolerated, whether a probe of the scenario met it or one at the
+            client's weakest moment did.
+        reachable: the share of probes, each in a cell of its own, that must be accepted: the share of the time.
+    """
 
     delivered: Share = Percent(100)
+    outage: Seconds = Seconds(0)
+    reachable: Share | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -218,6 +227,8 @@ class Cell:
         middleboxes: (node name, behaviour) for each middlebox node.
         impairments: what links do to packets, by direction.
         ends: end of the run, seconds after the client fell silent.
+        apart: when the client is probed in cells of their own, in the way of the one probe that this cell has.
+        silent_over: for how long the twin is silent that tells what the strategy costs.
         claim: None if the author claims nothing of this cell.
         folder: the scenario file's, absolute, where a client's own command runs.
         pjsip: release of the lab's client, see ``lab.clients.pjsip.releases``.
@@ -241,6 +252,8 @@ class Cell:
     expect: Expectation
     ends: Seconds
     claim: Claim | None
+    apart: tuple[Seconds, ...] = ()
+    silent_over: Seconds = Seconds(3600)
     folder: str = "/"
     pjsip: str = DEFAULT_PJSIP
     wheel: str = ""

@@ -21,6 +21,7 @@ from lab.loader import catalogue
 from lab.loader.check import describe, hint
 from lab.loader.file import ScenarioFile
 from lab.loader.kinds import causes, faults, mitigations
+from lab.loader.probes import ProbeGrid
 from lab.loader.project import own_topologies
 from lab.model import topology, when
 from lab.model.impairment import Impairment
@@ -146,6 +147,7 @@ def _file() -> Iterator[Thing]:
         ("server", Server),
         ("client", Client),
         ("probes", Probe),
+        ("probes as a grid", ProbeGrid),
         ("impairments", Impairment),
         ("expect", Expectation),
         ("claims", Claim),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.model.outcome import Link, Outcome, Repair
+from lab.model.outcome import Link, Lost, Outcome, Reachability, Repair, Tried
 from lab.model.scenario import Cell
 
 MOST_LINES = 4
@@ -19,9 +19,51 @@ def explain(cell: Cell, outcome: Outcome) -> list[str]:
         cause = outcome.cause
         links = [_sentence(link) for link in cause.chain]
         told += [f"  {links[0]}"] + [f"  → {link}" for link in links[1:]]
+    if outcome.left_out:
+        told.append(f"  {outcome.left_out}")
+    told += [f"  {tried(one)}" for one in outcome.tried]
+    if outcome.reachability is not None:
+        told.append(f"  {reachable(outcome.reachability)}")
+    told += [f"  seed {one.seed}: {one.verdict.value}{one.text and ': ' + one.text}" for one in outcome.seeds]
+    if measured.lost is not None:
+        told.append(f"  costs: {lost(measured.lost)}")
     if measured.repair.broken_s is not None:
         told.append(f"  {_noticed(measured.repair)}")
     return told
+
+
+def short(outcome: Outcome) -> str:
+    """Say in a line why a cell came out so: its cause or its doubt, and what its own probes did not see."""
+    why = outcome.cause.text if outcome.cause else outcome.doubt
+    said = [why] if why else []
+    worst = outcome.tried[0] if outcome.tried else None
+    if worst is not None and worst.reached is False:
+        gap = "to the end" if worst.gap_s is None else f"for {worst.gap_s:.1f} s"
+        said.append(f"out of reach {gap}, as a probe at {worst.at_s:.1f} s shows")
+    if outcome.reachability is not None:
+        said.append(reachable(outcome.reachability))
+    return "; ".join(said)
+
+
+def tried(one: Tried) -> str:
+    """Say what a probe at one of the client's weakest moments found."""
+    found = {True: "answered", False: "lost", None: "showed nothing"}[one.reached]
+    gap = "" if one.gap_s is None else f", out of reach for {one.gap_s:.1f} s"
+    never = ", out of reach to the end of the run" if one.open_ended else ""
+    return f"probed again at {one.at_s:.1f} s, {one.why}: {found}{gap}{never} ({one.folder})"
+
+
+def reachable(seen: Reachability) -> str:
+    """Say what probes in cells of their own found."""
+    doubt = f", {seen.unknown} showed nothing" if seen.unknown else ""
+    gap = f", longest gap {seen.longest_gap_s:g} s" if seen.longest_gap_s else ""
+    return f"reachable at {seen.reached} of {seen.looks} moments ({seen.share:.1%}){doubt}{gap}"
+
+
+def lost(one: Lost) -> str:
+    """Say what a client had cost when it lost its connection in the silent hour."""
+    packets = "1 packet" if one.packets == 1 else f"{one.packets} packets"
+    return f"it lost its connection at {one.at_s:.1f} s, after {packets}, {one.bytes} bytes, {one.wakeups} wake-ups"
 
 
 def _sentence(link: Link) -> str:

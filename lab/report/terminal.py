@@ -16,7 +16,7 @@ from lab.errors import LabError
 from lab.model.outcome import Outcome
 from lab.model.scenario import Cell, Scenario
 from lab.model.verdict import Verdict
-from lab.report.explanation import explain
+from lab.report.explanation import explain, short
 
 STYLES = {
     Verdict.PASS: "green",
@@ -57,6 +57,7 @@ class Progress:
         self._cells: dict[str, Cell] = {}
         self._clock = clock
         self._doing: dict[str, str] = {}
+        self._twins: set[str] = set()
         self._silent_since: dict[str, float] = {}
         self._time: dict[str, float] = {}
         self._live = Live(get_renderable=self._table, console=console, refresh_per_second=4, transient=True)
@@ -78,6 +79,9 @@ class Progress:
     def take(self, message: dict[str, Any]) -> None:
         """Show one progress message."""
         cell = message.get("cell")
+        if message["ev"] == "twin":
+            self._twins.add(str(cell))
+            self.expect({str(cell): message["value"]})
         if cell not in self._cells:
             return
         event = message["ev"]
@@ -95,9 +99,10 @@ class Progress:
             self._doing[cell] = f"error: {message['text'].splitlines()[-1]}"
         elif event == "ended":
             self._doing[cell] = "done" if message["status"] == 0 else "did not finish"
-            if not self._console.is_terminal:
-                done = sum(1 for doing in self._doing.values() if doing in ("done", "did not finish"))
-                self._console.print(f"{done}/{len(self._cells)} {self._cells[cell].name}: {self._doing[cell]}")
+            if not self._console.is_terminal and cell not in self._twins:
+                own = [doing for name, doing in self._doing.items() if name not in self._twins]
+                done = sum(1 for doing in own if doing in ("done", "did not finish"))
+                self._console.print(f"{done}/{len(own)} {self._cells[cell].name}: {self._doing[cell]}")
 
     def _left(self, cell: str) -> str:
         if self._doing[cell] in ("done", "did not finish") or cell not in self._silent_since:
@@ -135,7 +140,20 @@ def show(console: Console, scenario: Scenario, results: list[tuple[Cell, Outcome
             console.print("─" * max(line.cell_len for line in (whole if beside else lines)), soft_wrap=True)
         elif why and not beside:
             console.print(Padding(why, (0, 0, 0, BENEATH), expand=False))
+    for note in cost_notes(results):
+        console.print(note, style="dim", markup=False, soft_wrap=True)
     console.print()
+
+
+def cost_notes(results: list[tuple[Cell, Outcome | LabError]]) -> list[str]:
+    """Say what the signs beside the costs mean, as far as there are any."""
+    metrics = [result.metrics for _, result in results if isinstance(result, Outcome)]
+    notes = []
+    if any(not one.measured for one in metrics):
+        notes.append("~ estimated from the cell itself; in virtual time costs are measured in a silent hour")
+    if any(one.lost for one in metrics):
+        notes.append("* lost its connection in the silent hour; `lab why CELL` says when, and what it had cost by then")
+    return notes
 
 
 def _line(cells: list[Text], widths: list[int]) -> Text:
@@ -156,7 +174,7 @@ def _columns(result: Outcome | LabError) -> list[Text]:
     return [
         Text(result.verdict.value, STYLES[result.verdict]),
         Text(f"{measured.delivered}/{measured.probes}"),
-        *(Text(f"{cost:,.0f}") for cost in costs),
+        *(Text(f"{'' if measured.measured else '~'}{cost:,.0f}{'*' if measured.lost else ''}") for cost in costs),
         _claim(result),
     ]
 
@@ -164,7 +182,7 @@ def _columns(result: Outcome | LabError) -> list[Text]:
 def _why(result: Outcome | LabError) -> Text:
     if isinstance(result, LabError):
         return Text(str(result).splitlines()[0])
-    why = Text(result.cause.text if result.cause else result.doubt)
+    why = Text(short(result))
     if not result.claim_text:
         return why
     return Text("; ").join([Text(result.claim_text, "bold red"), *([why] if why else [])])

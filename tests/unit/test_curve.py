@@ -8,17 +8,17 @@ import pytest
 from rich.console import Console
 
 from lab.curve import chart as curve
-from lab.curve.outages import Look, Reach, Window, look, windows
-from lab.curve.twins import moments, twin
+from lab.engine.twins.cells import probed_at
 from lab.faults.base import Fault
 from lab.faults.black_hole import BlackHole
 from lab.faults.server_close import ServerClose
+from lab.judge.looks import Look, Reach, Window, look, windows
 from lab.loader.unsupported import examined
 from lab.model.outcome import CauseFound
 from lab.model.scenario import Cell, Claim, Probe, ProbeKind, Scenario
 from lab.model.verdict import CLIENT_IDLE_TIMER, Verdict
 from lab.model.when import Event, When
-from lab.units import Seconds
+from lab.units import Seconds, moments_between
 from tests.records import END, cell, flow_set_up, idle_timer, judged, probe, sentinel
 
 
@@ -34,7 +34,7 @@ from tests.records import END, cell, flow_set_up, idle_timer, judged, probe, sen
 )
 def test_grid(grid: tuple[float, float, float], found: list[float]) -> None:
     """Both ends belong to it."""
-    assert moments(*grid) == found
+    assert moments_between(*grid) == found
 
 
 def a_cell(*faults: Fault, probes: tuple[Probe, ...] = (Probe(at=Seconds(45)),), timeout: float | None = None) -> Cell:
@@ -46,26 +46,26 @@ def test_twin_is_the_cell_but_for_its_probe() -> None:
     """One probe like the first, at the moment; no claim; everything else as it was."""
     options = Probe(at=Seconds(45), kind_=ProbeKind.OPTIONS, within=Seconds(2))
     original = examined(a_cell(probes=(options, Probe(at=Seconds(100)))))
-    other = twin(original, 70.5)
+    other = probed_at(original, 70.5)
     assert other.probes == (replace(options, at=Seconds(70.5)),)
     assert (other.name, other.axes) == ("none,at-70.5s", (("strategy", "none"), ("at", "70.5s")))
     changed = {field.name for field in fields(Cell) if getattr(other, field.name) != getattr(original, field.name)}
     assert changed == {"name", "axes", "probes", "claim"}
-    assert float(twin(original, 200).ends) == 202  # lasts as long as its probe needs
+    assert float(probed_at(original, 200).ends) == 202  # lasts as long as its probe needs
 
 
 def test_twin_has_no_faults_from_its_future() -> None:
     """A fault that begins after the probe's fate is known has nothing to prove; one of unknown time stays."""
     early, late = ServerClose(at=When(offset=49)), ServerClose(at=When(offset=51))
     event = BlackHole(at=When(offset=1, event=Event.RECONNECTED), node="home-nat")
-    assert twin(a_cell(early, late, event), 45).faults == (early, event)
-    assert twin(a_cell(early, late, event), 46).faults == (early, late, event)
+    assert probed_at(a_cell(early, late, event), 45).faults == (early, event)
+    assert probed_at(a_cell(early, late, event), 46).faults == (early, late, event)
 
 
 @pytest.mark.parametrize(("timeout", "at", "ends"), [(105, 30, 113), (200, 30, 110), (140, 133, 138), (140, 136, 148)])
 def test_twin_does_not_end_while_the_middlebox_forgets(timeout: float, at: float, ends: float) -> None:
     """The challenge near the end would meet a mapping of which nobody knows whether it is still there."""
-    assert float(twin(a_cell(timeout=timeout), at).ends) == ends
+    assert float(probed_at(a_cell(timeout=timeout), at).ends) == ends
 
 
 IDLE = CauseFound(kind=CLIENT_IDLE_TIMER, at_s=33.0, text="client idle timer closed the transport at 33.0 s")

@@ -36,7 +36,12 @@ class FakeWorld:
 
 
 def _play(
-    cells: int, act: Callable[[list[FakeWorld]], None], *, worlds: int = 2, slots: int = 1
+    cells: int,
+    act: Callable[[list[FakeWorld]], None],
+    *,
+    worlds: int = 2,
+    slots: int = 1,
+    more: Callable[[Path], list[Path]] = lambda _: [],
 ) -> tuple[dict[Path, LabError], list[FakeWorld]]:
     made: list[FakeWorld] = []
 
@@ -45,7 +50,7 @@ def _play(
         return cast("World", made[-1])
 
     async def play() -> dict[Path, LabError]:
-        fleet = Fleet(make, worlds=worlds, slots=slots, on_message=lambda _: None)
+        fleet = Fleet(make, worlds=worlds, slots=slots, on_message=lambda _: None, more=more)
         running = asyncio.ensure_future(fleet.run([Path(str(number)) for number in range(cells)]))
         for _ in range(5):
             await asyncio.sleep(0)  # until the worlds are up
@@ -83,3 +88,21 @@ def test_a_lost_world() -> None:
 
     errors, _ = _play(3, act, worlds=1, slots=2)
     assert errors == {Path(str(number)): lost for number in range(3)}
+
+
+def test_what_follows_from_a_cell_runs_next() -> None:
+    """Cells that follow from one that ended go before those that wait; nothing follows from one that failed."""
+
+    def act(worlds: list[FakeWorld]) -> None:
+        (world,) = worlds
+        world.end(Path("0"))
+        assert world.runs[-1] == Path("0-twin")
+        world.end(Path("0-twin"))
+        assert world.runs[-1] == Path("1")
+        world.end(Path("1"))
+
+    def more(folder: Path) -> list[Path]:
+        return [Path("0-twin")] if folder == Path("0") else []
+
+    errors, _ = _play(2, act, worlds=1, more=more)
+    assert not errors

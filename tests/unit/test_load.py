@@ -21,6 +21,7 @@ from lab.loader.file import ScenarioFile, schema
 from lab.loader.kinds import faults
 from lab.loader.load import load
 from lab.loader.networks import read_topology
+from lab.loader.probes import ProbeGrid
 from lab.mitigations import classes
 from lab.mitigations.hold_transport import HoldTransport
 from lab.mitigations.options_ping import OptionsPing
@@ -168,6 +169,10 @@ OWN = FULL.replace(
     " image: client-image }\n",
 )
 """The same with a client of the author's, which has no release."""
+
+A_GRID = "{ every: 1 s, from: 2 s, until: 20 s, kind: invite, within: 5 s, hold: 2 s, ring: 1 s, apart: true }"
+GRID = SMALL.replace("probes: [{ at: 45 s }]", f"probes: {A_GRID}\nexpect: {{ reachable: 99 % }}")
+"""Probes at regular moments, each in a cell of its own."""
 
 UNASKED = (
     FULL.replace("client-certificate: required", "client-certificate: none")
@@ -327,7 +332,18 @@ LIVENESS = {
     "probes.ring": ("ring: 1 s", "ring: 2 s"),
     "expect": ("expect: { delivered: 100 % }\n", "expect: { delivered: 50 % }\n"),
     "expect.delivered": ("delivered: 100 %", "delivered: 50 %"),
+    "expect.outage": ("expect: { delivered: 100 % }", "expect: { delivered: 100 %, outage: 2 s }"),
+    "expect.reachable": ("expect: { reachable: 99 % }", "expect: { reachable: 98 % }"),
+    "probe grid.every": ("every: 1 s", "every: 2 s"),
+    "probe grid.from": ("from: 2 s", "from: 3 s"),
+    "probe grid.until": ("until: 20 s", "until: 21 s"),
+    "probe grid.apart": ("apart: true }\nexpect: { reachable: 99 % }\n", "apart: false }\n"),
+    "probe grid.kind": ("kind: invite, within: 5 s, hold: 2 s, ring: 1 s, apart", "kind: options, within: 5 s, apart"),
+    "probe grid.within": ("within: 5 s", "within: 6 s"),
+    "probe grid.hold": ("hold: 2 s", "hold: 3 s"),
+    "probe grid.ring": ("ring: 1 s", "ring: 2 s"),
     "ends": ("ends: 60 s", "ends: 61 s"),
+    "costs-over": ("ends: 60 s\n", "ends: 60 s\ncosts-over: 2 h\n"),
     "claims": ("claims: [{ verdict: fail, cause: link-down, at: 20 s, within: 1 s }]\n", ""),
     "claims.strategy": ("{ verdict", "{ strategy: ping, verdict"),
     "claims.middlebox": ("{ verdict", "{ middlebox: mine+rfc-ideal, verdict"),
@@ -344,6 +360,7 @@ LIVENESS = {
 """Each key of a scenario file, with a change to FULL that touches no other key."""
 
 
+OF_GRIDS = {key for key in LIVENESS if key.startswith("probe grid.")} | {"expect.reachable"}
 OF_OWN_CLIENTS = {"client.name", "client.command", "client.environment", "client.image"}
 OF_UNASKED = {"transport", "server.client-certificate", "server.by-name"}
 
@@ -358,6 +375,7 @@ def every_key() -> set[str]:
         "strategy": Strategy,
         "impairments": Impairment,
         "probes": Probe,
+        "probe grid": ProbeGrid,
         "expect": Expectation,
         "claims": Claim,
         **faults(),
@@ -376,7 +394,7 @@ def test_liveness_is_complete() -> None:
 def test_liveness(key: str, read: Read) -> None:
     """Changing the value of any key changes a cell (or, of the texts about it, the scenario)."""
     before, after = LIVENESS[key]
-    full = OWN if key in OF_OWN_CLIENTS else UNASKED if key in OF_UNASKED else FULL
+    full = OWN if key in OF_OWN_CLIENTS else UNASKED if key in OF_UNASKED else GRID if key in OF_GRIDS else FULL
     assert full.count(before) == 1
     first, second = read(full), read(full.replace(before, after))
     if key in ("title", "source", "why"):

@@ -11,10 +11,22 @@ from lab.engine.run import Run
 from lab.errors import LabError
 from lab.model.outcome import Metrics, Outcome
 from lab.model.scenario import Cell
+from lab.report.explanation import short
 
 FILE = "report.csv"
-_NUMBERS = tuple(field.name for field in dataclasses.fields(Metrics) if field.name not in ("outages", "repair"))
-_HEAD = ("verdict", "claim_holds", "cause", "cause_at_s", "longest_outage_s", *_NUMBERS, "why")
+_NUMBERS = tuple(field.name for field in dataclasses.fields(Metrics) if field.name not in ("outages", "repair", "lost"))
+_HEAD = (
+    "verdict",
+    "claim_holds",
+    "cause",
+    "cause_at_s",
+    "longest_outage_s",
+    "weakest_gap_s",
+    "reachable_share",
+    *_NUMBERS,
+    "lost_at_s",
+    "why",
+)
 
 
 def render(run: Run) -> str:
@@ -39,6 +51,9 @@ def _row(cell: Cell, result: Outcome | LabError) -> dict[str, Any]:
         "cause": result.cause.kind.name if result.cause else "",
         "cause_at_s": result.cause.at_s if result.cause else "",
         "longest_outage_s": round(max(lasted, default=0.0), 3),
+        "weakest_gap_s": next((one.gap_s for one in result.tried if one.gap_s is not None), ""),
+        "reachable_share": "" if result.reachability is None else round(result.reachability.share, 4),
         **{name: getattr(metrics, name) for name in _NUMBERS},
-        "why": result.cause.text if result.cause else result.doubt,
+        "lost_at_s": "" if metrics.lost is None else metrics.lost.at_s,
+        "why": short(result),
     }

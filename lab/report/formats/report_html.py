@@ -13,7 +13,7 @@ from lab.errors import LabError
 from lab.model.outcome import Outcome
 from lab.model.scenario import Cell
 from lab.model.verdict import Verdict
-from lab.report.explanation import explain
+from lab.report.explanation import explain, short
 from lab.report.formats.report_json import warnings
 
 if TYPE_CHECKING:
@@ -82,8 +82,9 @@ def _shown(cell: Cell, result: Outcome | LabError) -> _Shown:
     if isinstance(result, LabError):
         return _Shown(cell, None, "error", "!", str(result), "", [str(result)])
     claim = "" if result.claim_holds is None else result.claim_text or "claim holds"
-    why = result.cause.text if result.cause else result.doubt
-    return _Shown(cell, result, result.verdict.value, SIGNS[result.verdict], why, claim, explain(cell, result)[1:])
+    return _Shown(
+        cell, result, result.verdict.value, SIGNS[result.verdict], short(result), claim, explain(cell, result)[1:]
+    )
 
 
 def _grid(shown: list[_Shown]) -> _Grid | None:

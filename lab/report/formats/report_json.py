@@ -9,7 +9,7 @@ from typing import Any
 from lab import __version__
 from lab.engine.run import Run
 from lab.errors import LabError
-from lab.model.outcome import CauseFound, Outcome
+from lab.model.outcome import CauseFound, Outcome, Reachability
 from lab.model.scenario import Cell
 from lab.model.verdict import Verdict
 
@@ -69,9 +69,18 @@ def _cell(cell: Cell, result: Outcome | LabError) -> dict[str, Any]:
         "claim": _claim(cell, result),
         "cause": _cause(result.cause),
         "probes": [{"at_s": one.at_s, "kind": one.kind_, "answered": one.answered} for one in result.probes],
+        "tried": [dataclasses.asdict(one) for one in result.tried],
+        "left_out": result.left_out,
+        "reachability": None if result.reachability is None else _reachability(result.reachability),
+        "seeds": [{"seed": one.seed, "verdict": one.verdict.value, "text": one.text} for one in result.seeds],
+        "seen_in": result.seen_in,
         "metrics": dataclasses.asdict(result.metrics),
         "error": None,
     }
+
+
+def _reachability(seen: Reachability) -> dict[str, Any]:
+    return {**dataclasses.asdict(seen), "share": round(seen.share, 4)}
 
 
 def _claim(cell: Cell, result: Outcome) -> dict[str, Any] | None:

@@ -1,0 +1,10 @@
+"""Twins: cells that are run besides a cell, each the same but for one thing, to answer one question about it.
+
+::
+
+    cells      the twins' own cells
+    plan       which twins a cell is to have, once it has run
+    folder     where they are in a run folder
+
+What they are for is data (``lab.model.twin``); what follows from their outcomes is judged (``lab.judge.family``).
+"""

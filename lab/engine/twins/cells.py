@@ -1,0 +1,152 @@
+"""Makes the cells of twins: the same, but for what the twin is for. They claim nothing.
+
+A probe restarts timers, so several in one cell do not show when a client can be reached; one cell for each moment does.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from lab.loader.unsupported import examined
+from lab.mitigations.catalogue import classes
+from lab.model import wire
+from lab.model.middlebox import Middlebox
+from lab.model.rules import kebab
+from lab.model.scenario import Cell, Expectation, Probe
+from lab.model.suspect import Without, WithoutExpiry, WithoutFault, WithoutIdleTimer, WithoutTimer
+from lab.units import Seconds
+
+CLEAR_OF_EXPIRY_S = 8.0
+"""The sentinel is challenged some seconds before the end at the latest, and that must not be the very moment at which
+the middlebox forgets: an end within this time after it is moved there."""
+
+FOR_EVER_S = 86400.0
+"""A day: longer than the cells that are looked into."""
+
+IDLE_TIME = "idle-time"
+"""The mitigation that lets a client's idle connections live."""
+
+NOT_OF_THE_NETWORK = ("scenario", "name", "axes", "claim", "unsupported")
+"""What says nothing of how a client and its way are made: cells that differ in this alone cost the same."""
+
+
+def probed_at(cell: Cell, at: float) -> Cell:
+    """Return the cell with its first probe, moved to ``at`` (seconds), as its only one.
+
+    Faults that begin once the probe's fate is known are left out: they cannot matter, and need not prove anything. Its
+    name has the moment added.
+    """
+    return _probed(cell, (), at)
+
+
+def probed_again(cell: Cell, at: float) -> Cell:
+    """Return the cell with its first probe, moved to ``at`` (seconds), in the place of all later ones.
+
+    The earlier ones stay, so that everything up to that moment is as in the cell.
+    """
+    return _probed(cell, tuple(probe for probe in cell.probes if probe.at < at), at)
+
+
+def _probed(cell: Cell, before: tuple[Probe, ...], at: float) -> Cell:
+    probe = dataclasses.replace(cell.probes[0], at=Seconds(at))
+    known = max(float(each.known_at) for each in (*before, probe))
+    changed = dataclasses.replace(
+        cell,
+        name=f"{cell.name},at-{at:g}s",
+        axes=(*cell.axes, ("at", f"{at:g}s")),
+        faults=tuple(fault for fault in cell.faults if fault.at.fixed is None or fault.at.fixed <= known),
+        probes=(*before, probe),
+        apart=(),
+        expect=Expectation(),
+        ends=Seconds(_end(cell, known)),
+        claim=None,
+    )
+    return examined(changed)
+
+
+def silent(cell: Cell, over: float) -> Cell:
+    """Return the cell without faults and probes, for ``over`` seconds; its name says which cells it is a twin of.
+
+    Cells that differ in faults and probes alone have the same silent twin, by the same name.
+    """
+    bare = dataclasses.replace(
+        cell, faults=(), probes=(), apart=(), expect=Expectation(), ends=Seconds(over), claim=None
+    )
+    told = {key: value for key, value in wire.to_json(bare).items() if key not in NOT_OF_THE_NETWORK}
+    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+    return dataclasses.replace(bare, name=f"silent-{digest}", axes=(), unsupported="")
+
+
+def without(cell: Cell, left_out: Sequence[Without]) -> Cell | None:
+    """Return the cell without some suspects; None if one of them cannot be left out.
+
+    Args:
+        cell: with all of them.
+        left_out: the suspects; faults by their numbers in ``cell``.
+    """
+    changed: Cell | None = cell
+    for one in sorted(left_out, key=lambda one: -one.number if isinstance(one, WithoutFault) else 0):
+        changed = None if changed is None else _without(changed, one)
+    if changed is None or (changed := examined(changed)).unsupported:
+        return None
+    names = ",".join(_in_a_name(one) for one in left_out)
+    return dataclasses.replace(changed, name=f"{cell.name},without-{names}", claim=None)
+
+
+def _without(cell: Cell, one: Without) -> Cell | None:
+    if isinstance(one, WithoutFault):
+        faults = tuple(fault for number, fault in enumerate(cell.faults) if number != one.number)
+        return dataclasses.replace(cell, faults=faults)
+    if isinstance(one, WithoutTimer):
+        boxes = tuple((node, _for_ever(box) if node == one.node else box) for node, box in cell.middleboxes)
+        return dataclasses.replace(cell, middleboxes=boxes)
+    if isinstance(one, WithoutIdleTimer):
+        return _with_idle_time(cell)
+    if isinstance(one, WithoutExpiry):
+        grant = {f"{one.what}_expires": Seconds(FOR_EVER_S)}
+        return dataclasses.replace(cell, server=dataclasses.replace(cell.server, **grant))  # type: ignore[arg-type]
+    return None
+
+
+def _for_ever(box: Middlebox) -> Middlebox:
+    """Return a middlebox that forgets no flow by a timer."""
+    return dataclasses.replace(
+        box, established_idle_timeout=None, lifetime=None, udp_mapping_timer=Seconds(FOR_EVER_S), udp_one_way_timer=None
+    )
+
+
+def _with_idle_time(cell: Cell) -> Cell | None:
+    """Return the cell with a client whose connections live on when idle; None if it cannot be had."""
+    kind = classes()[IDLE_TIME]
+    others = tuple(one for one in cell.strategy.mitigations if one.kind != IDLE_TIME)
+    longer: Any = kind(time=Seconds(FOR_EVER_S))  # type: ignore[call-arg]
+    return dataclasses.replace(cell, strategy=dataclasses.replace(cell.strategy, mitigations=(*others, longer)))
+
+
+def _in_a_name(one: Without) -> str:
+    """Return a few words that may stand in a folder's name."""
+    if isinstance(one, WithoutFault):
+        return f"fault-{one.number + 1}"
+    if isinstance(one, WithoutTimer):
+        return f"timer-of-{one.node}"
+    return kebab(type(one).__name__.removeprefix("Without")) + (
+        f"-of-{one.what}" if isinstance(one, WithoutExpiry) else ""
+    )
+
+
+def with_seed(cell: Cell, seed: int) -> Cell:
+    """Return the cell with another seed, which its name has added."""
+    return dataclasses.replace(cell, name=f"{cell.name},seed-{seed}", seed=seed, claim=None)
+
+
+def _end(cell: Cell, known: float) -> float:
+    end = max(float(cell.ends), known)
+    for _, box in cell.middleboxes:
+        for expiry in (box.established_idle_timeout, box.lifetime):
+            if expiry is not None and expiry - 1 < end < expiry + CLEAR_OF_EXPIRY_S:
+                end = expiry + CLEAR_OF_EXPIRY_S
+    return end

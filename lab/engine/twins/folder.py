@@ -1,0 +1,48 @@
+"""Where twins are in a run folder: each in ``twins/<name>``, with a ``twin.json`` that says of which cell it is one."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from pathlib import Path
+
+from lab.engine.run_folder import RunFolder
+from lab.model import wire
+from lab.model.scenario import Cell
+from lab.model.twin import Role, Twin
+
+TWINS = "twins"
+TWIN_FILE = "twin.json"
+
+
+class Twins:
+    """The twins of a run.
+
+    Args:
+        run: its folder.
+    """
+
+    def __init__(self, run: Path) -> None:
+        self._run = run
+        self._of: dict[str, list[tuple[Role, Path]]] = defaultdict(list)
+        for file in sorted((run / TWINS).glob(f"*/{TWIN_FILE}")):
+            twin = wire.from_json(Twin, json.loads(file.read_text("utf-8")))
+            self._of[twin.of].append((twin.role, file.parent))
+
+    def of(self, folder: Path) -> list[tuple[Role, Path]]:
+        """Return the twins of one cell, by the cell's folder, each with its own folder."""
+        return self._of[str(folder.relative_to(self._run))]
+
+    def shared(self, name: str) -> tuple[Role, Path] | None:
+        """Return the twin of that name that several cells have; None if there is none."""
+        return next(((role, folder) for role, folder in self._of[""] if folder.name == name), None)
+
+    def add(self, twin: Twin, cell: Cell) -> Path | None:
+        """Make a folder for a twin that is to run; None if it has been made."""
+        folder = self._run / TWINS / cell.name
+        if folder.exists():
+            return None
+        RunFolder(self._run).write_cell(folder, cell)
+        (folder / TWIN_FILE).write_text(json.dumps(wire.to_json(twin)), encoding="utf-8")
+        self._of[twin.of].append((twin.role, folder))
+        return folder
