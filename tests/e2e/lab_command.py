@@ -29,11 +29,18 @@ AS_ORDINARY_USER = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
 """Someone without any capability, who may read what the tester may."""
 
 
-def start(*arguments: str | Path, home: Path, ordinary_user: bool = False) -> subprocess.Popen[str]:
-    """Start ``lab`` with these arguments."""
+ALONE = ("--moments=0", "--no-costs", "--no-causes")
+"""``lab run`` without twins: what most tests look at is in the cells."""
+
+
+def start(
+    *arguments: str | Path, home: Path, ordinary_user: bool = False, twins: bool = False
+) -> subprocess.Popen[str]:
+    """Start ``lab`` with these arguments; ``run`` without twins unless they are asked for."""
     home.mkdir(parents=True, exist_ok=True)
+    alone = ALONE if arguments[0] == "run" and not twins else ()
     return subprocess.Popen(
-        [*(AS_ORDINARY_USER if ordinary_user else ()), sys.executable, "-m", "lab", *map(str, arguments)],
+        [*(AS_ORDINARY_USER if ordinary_user else ()), sys.executable, "-m", "lab", *map(str, arguments), *alone],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -43,9 +50,9 @@ def start(*arguments: str | Path, home: Path, ordinary_user: bool = False) -> su
     )
 
 
-def run(*arguments: str | Path, home: Path) -> subprocess.CompletedProcess[str]:
-    """Run ``lab`` to its end."""
-    process = start(*arguments, home=home)
+def run(*arguments: str | Path, home: Path, twins: bool = False) -> subprocess.CompletedProcess[str]:
+    """Run ``lab`` to its end; for arguments see `start`."""
+    process = start(*arguments, home=home, twins=twins)
     out, err = process.communicate()
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
