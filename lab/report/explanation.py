@@ -61,9 +61,10 @@ def reachable(seen: Reachability) -> str:
 
 
 def lost(one: Lost) -> str:
-    """Say what a client had cost when it lost its connection in the silent hour."""
+    """Say what a client had cost when it was first out of reach in the silent hour."""
     packets = "1 packet" if one.packets == 1 else f"{one.packets} packets"
-    return f"it lost its connection at {one.at_s:.1f} s, after {packets}, {one.bytes} bytes, {one.wakeups} wake-ups"
+    cost = f"{packets}, {one.bytes} bytes, {one.wakeups} wake-ups"
+    return f"in the silent hour it was first out of reach at {one.at_s:.1f} s, after {cost}"
 
 
 def _sentence(link: Link) -> str:
