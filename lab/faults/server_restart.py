@@ -18,7 +18,7 @@ from lab.units import Lasting, Seconds
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServerRestart(Fault):
-    """The server ends as if killed, and starts again.
+    """The server ends as if killed, and starts again. Calls and transactions end with it: nobody hangs up.
 
     Attributes:
         down: how long nothing listens.

@@ -126,6 +126,8 @@ def _symptom(evidence: Evidence, probe: ProbeAttempt) -> Link:
         text = f"{name} had no subscription"
     elif last.reason == "server-frozen":
         text = f"{name} was not sent: the server stood still"
+    elif last.reason == "server-down":
+        text = f"{name} was lost with the server's process"
     elif last.state == "answered" and not accepted(last):
         text = f"{name} was refused: {last.code}"
     elif last.state == "answered":  # of a call

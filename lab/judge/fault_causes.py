@@ -35,7 +35,8 @@ def causes(
     lost = LostProbe(probe=probe, flow=flow, closed=closed)
     for fault, seen in occurrences(evidence):
         over = seen.at if fault.is_change else seen.over
-        if seen.at > probe.known_s or _mended(evidence, seen.at, over, before=probe.asked_s):
+        asked = probe.asked_s if probe.unconfirmed_s is None else probe.unconfirmed_s
+        if seen.at > probe.known_s or _mended(evidence, seen.at, over, before=asked):
             continue
         harm = fault.harm(seen, lost)
         if harm is not None:

@@ -19,6 +19,7 @@ from lab.record.events import (
     FaultBegan,
     KeepAlive,
     Mapping,
+    Obeyed,
     Probe,
     ServerFlow,
     ServerSubscription,
@@ -61,17 +62,26 @@ def repair(evidence: Evidence, cause: CauseFound | None, ends: float) -> Repair:
 
 
 def stale_contacts(evidence: Evidence, ends: float) -> int:
-    """Count the subscriptions and bindings the server holds at the end whose flow is gone, whether it knows or not."""
+    """Count the subscriptions and bindings the server holds at the end whose flow is gone, whether it knows or not.
+
+    A server that was killed and has lost its state holds nothing of what it knew before.
+    """
     stale = 0
+    forgot = max((entry.t for entry in evidence.of(Obeyed, do="go-down", forgot=True) if entry.t <= ends), default=None)
     kinds: tuple[type[ServerSubscription | Binding], ...] = (ServerSubscription, Binding)
     for kind in kinds:
         last: dict[str, Entry[ServerSubscription | Binding]] = {
-            entry.event.id: entry for entry in evidence.of(kind) if entry.t <= ends
+            entry.event.id: entry
+            for entry in evidence.of(kind)
+            if entry.t <= ends and (forgot is None or entry.t > forgot)
         }
         for entry in last.values():
             live = entry.event.state in ("active", "refreshed") and entry.t + entry.event.expires > ends
             flow = evidence.flows.get(entry.event.flow, entry.t)
-            if live and flow is not None and any(t <= ends for t in _ends(evidence, flow)):
+            gone = flow is not None and (
+                any(t <= ends for t in _ends(evidence, flow)) or evidence.lost_mappings(flow, ends)
+            )
+            if live and gone:
                 stale += 1
     return stale
 

@@ -373,7 +373,9 @@ class Probe(Event, frozen=True, kw_only=True):
         code: status code of the answer; None: there was none.
         flow: id of the flow it took or should have taken; None: there was none.
         peer: the other end of that.
-        reason: why it failed: ``timeout``, ``flow-gone``, ``no-subscription``, ``server-frozen``, or an error's text.
+        reason: why it failed: ``timeout``, ``flow-gone``, ``no-subscription``, ``server-frozen``, ``server-down``, or
+            the text of an error.
+        call_id: of a call: its Call-ID, once the client has accepted it; empty: not yet, or not told.
     """
 
     probe: str
@@ -383,6 +385,7 @@ class Probe(Event, frozen=True, kw_only=True):
     flow: str | None
     peer: Endpoint | None
     reason: str
+    call_id: str = ""
 
 
 class KeepAlive(Event, frozen=True, kw_only=True):
@@ -432,6 +435,7 @@ class Obeyed(Event, frozen=True, kw_only=True):
         was: of ``move-name``: the address that the name meant before.
         mode: of ``answer`` and ``names``: how it answers from now on.
         by: of ``answer``: how late, in seconds.
+        forgot: of ``go-down``: it has lost its subscriptions and bindings.
     """
 
     do: str
@@ -439,6 +443,7 @@ class Obeyed(Event, frozen=True, kw_only=True):
     was: str = ""
     mode: str = ""
     by: float | None = None
+    forgot: bool = False
 
 
 class Query(Event, frozen=True, kw_only=True):

@@ -48,6 +48,8 @@ class ProbeAttempt:
         flow: id of the flow it took or should have taken; None where the server does not say.
         reason: why it failed, in the server's word (``timeout``, ``flow-gone``, ``no-subscription``); empty: it was
             answered, be it with a refusal.
+        unconfirmed_s: when the server sent the ACK of a call that ended in order although the client never got it;
+            None: not so.
     """
 
     name: str
@@ -58,6 +60,7 @@ class ProbeAttempt:
     asked_s: float
     flow: str | None
     reason: str
+    unconfirmed_s: float | None = None
 
     @property
     def unreached(self) -> bool:
@@ -127,25 +130,36 @@ class Evidence:
                 if event.state != state:
                     continue
                 began = sent.get(event.probe, entry.t)
-                answered = accepted(event) and (event.kind != "invite" or self._confirmed(began, entry.t))
+                confirmed = event.kind != "invite" or self._confirmed(event.call_id, began, entry.t)
                 fates.append(
                     ProbeAttempt(
                         name=event.probe,
                         sent_s=began,
                         known_s=entry.t,
-                        answered=answered,
+                        answered=accepted(event) and confirmed,
                         kind=event.kind,
                         asked_s=ending.get(event.probe, entry.t if event.probe in talking else began),
                         flow=event.flow,
                         reason=event.reason,
+                        unconfirmed_s=talking.get(event.probe) if accepted(event) and not confirmed else None,
                     )
                 )
         return tuple(sorted(fates, key=lambda probe: probe.sent_s))
 
-    def _confirmed(self, since: float, until: float) -> bool:
-        """Return whether the client got the ACK to its acceptance of a call; one that never speaks of calls passes."""
-        confirmed = (entry.t for entry in self.of(ClientCall, state="confirmed"))
-        return not self.has(ClientCall) or any(since <= t <= until for t in confirmed)
+    def _confirmed(self, call_id: str, since: float, until: float) -> bool:
+        """Return whether the client got the ACK to its acceptance of a call; one that never speaks of calls passes.
+
+        Args:
+            call_id: the call's Call-ID; empty in records in which servers do not tell it.
+            since: when its INVITE was sent.
+            until: when its fate was known.
+        """
+        if not self.has(ClientCall):
+            return True
+        confirmed = [entry for entry in self.of(ClientCall, state="confirmed") if since <= entry.t <= until]
+        if call_id and any(entry.event.call_id for entry in self.of(ClientCall)):
+            confirmed = [entry for entry in confirmed if entry.event.call_id == call_id]
+        return bool(confirmed)
 
     def never_silent(self) -> bool:
         """Return whether the client never got as far as falling silent."""

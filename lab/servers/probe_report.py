@@ -26,6 +26,7 @@ class ProbeReport:
 
     Attributes:
         over: whether it has been answered or has failed.
+        call_id: of a call that the client has accepted: its Call-ID; empty: of anything else.
     """
 
     def __init__(self, channel: Channel, probe: str, kind: ProbeKindName) -> None:
@@ -33,6 +34,7 @@ class ProbeReport:
         self._probe = probe
         self._kind = kind
         self.over = False
+        self.call_id = ""
 
     def say(
         self,
@@ -65,5 +67,6 @@ class ProbeReport:
             flow=lost if flow is None else flow.id,
             peer=None if flow is None else flow.endpoint,
             reason=reason,
+            call_id=self.call_id,
         )
         self._channel.emit(event, at=at)

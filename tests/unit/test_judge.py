@@ -273,6 +273,15 @@ def test_call_whose_ack_got_lost_fails() -> None:
     assert outcome.verdict is Verdict.FAIL
 
 
+@pytest.mark.parametrize(("confirmed", "verdict"), [("call-1", Verdict.PASS), ("call-2", Verdict.FAIL)])
+def test_only_its_own_ack_confirms_a_call(confirmed: str, verdict: Verdict) -> None:
+    """Two calls overlap; the ACK that came is that of the Call-ID that the client names."""
+    fate = call(*BEGUN, ("ending", 80.0), ("answered", 80.1))
+    lines = [*(changed(line, call_id="call-1") for line in fate), changed(CONFIRMED, call_id=confirmed)]
+    outcome = judged(cell(probes=(20.0,)), *flow_set_up(), *sentinel("delivered"), *lines, *exchanged(80.05), END)
+    assert outcome.verdict is verdict
+
+
 def test_call_of_a_client_that_does_not_speak_of_calls() -> None:
     """Its answers to INVITE and BYE are all there is to judge by."""
     lines = [*call(*BEGUN, ("ending", 80.0), ("answered", 80.1)), *exchanged(80.05)]

@@ -19,6 +19,7 @@ from lab.record.events import (
     Event,
     FlowState,
     KeepAlive,
+    Obeyed,
     OptionsAnswer,
     Registration,
     ServerSubscription,
@@ -71,6 +72,10 @@ def binding(t: float, state: BindingState, *, flow: str) -> Entry[Binding]:
 
 def closed(t: float, *, state: FlowState = "closed", flow: str = "f1") -> Line:
     return server_flow(t, state, id=flow)
+
+
+def went_down(t: float, *, forgot: bool) -> Line:
+    return say(t, SERVER, Obeyed(do="go-down", forgot=forgot))
 
 
 # The radio
@@ -253,6 +258,10 @@ ANEW = server_flow(55, "accepted", id="f2", peer=Endpoint("203.0.113.1", 2))
             2,
         ),
         ([SUBSCRIBED, closed(110.5)], 0),  # the end of the run
+        ([SUBSCRIBED, forgot(60)], 1),  # neither end knows
+        ([SUBSCRIBED, closed(50), went_down(50, forgot=True)], 0),  # the server holds nothing any more
+        ([SUBSCRIBED, closed(50), went_down(50, forgot=False)], 1),
+        ([closed(30), went_down(30, forgot=True), ANEW, binding(40, "active", flow="f2"), closed(50, flow="f2")], 1),
     ],
 )
 def test_stale_contacts(lines: list[Line], stale: int) -> None:

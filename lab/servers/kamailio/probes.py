@@ -254,7 +254,10 @@ class Probes:
         """Kamailio is gone: what was under way is lost, and so is what was published."""
         for sent in list(self._under_way):
             sent.fail("server-down")
+        for call in list(self._calls.values()):
+            call.forget()
         self._under_way.clear()
+        self._calls.clear()
         self._notes.clear()
         self._etags.clear()
 
@@ -355,6 +358,7 @@ class Call:
         self._rang = False
         self._accepted: Told | None = None
         self._cseq = 0
+        self._holding: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
         """Have the INVITE sent."""
@@ -387,6 +391,12 @@ class Call:
             self._accept(flow, reply)
             self._hang_up()
 
+    def forget(self) -> None:
+        """Lose the call with the process that had it: nobody ends it."""
+        if self._holding is not None:
+            self._holding.cancel()
+        self._report.say("failed", None, reason="server-down", lost=self._target.flow)
+
     def request(self, flow: Flow, method: str) -> None:
         """The client says something within the call; Kamailio has answered."""
         self._target = self._target._replace(flow=flow.id, transport=flow.transport, peer=flow.peer)
@@ -402,10 +412,11 @@ class Call:
             return
         self._accept(flow, reply)
         self._report.say("talking", flow, code=code, at=at)
-        asyncio.get_running_loop().call_later(self._hold, self._hang_up)
+        self._holding = asyncio.get_running_loop().call_later(self._hold, self._hang_up)
 
     def _accept(self, flow: Flow, reply: Told) -> None:
         self._accepted = reply
+        self._report.call_id = self.call_id
         self._cseq = reply.number("cseq")
         self._target = self._target._replace(flow=flow.id, transport=flow.transport, peer=flow.peer)
 

@@ -202,7 +202,7 @@ class KamailioServer:
         self._registering.clear()
         self._subscribing.clear()
         self._newest.clear()
-        self.channel.emit(Obeyed(do="go-down"))
+        self.channel.emit(Obeyed(do="go-down", forgot=True))
 
     async def come_up(self) -> None:
         """Start it again.

@@ -87,6 +87,11 @@ class Exchanges:
         for exchange in self._on(flow):
             self._fail(exchange, reason)
 
+    def forget(self) -> None:
+        """Lose everything that is under way, with the process that had it."""
+        for exchange in list(self._exchanges.values()):
+            self._fail(exchange, "server-down")
+
     def response(self, flow: Flow, response: Response) -> bool:
         """Take an answer; False if it answers nothing that is under way.
 

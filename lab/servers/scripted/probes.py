@@ -115,6 +115,12 @@ class Probes:
         """The call a request of the peer belongs to."""
         return None if dialog is None else self._calls.get(dialog)
 
+    def forget(self) -> None:
+        """Lose all calls, with the process that had them: nobody ends them."""
+        for call in list(self._calls.values()):
+            call.forget()
+        self._calls.clear()
+
     def stray(self, flow: Flow, response: Response) -> None:
         """Take an answer to nothing that is under way: a 200 to INVITE that was sent again, as its ACK got lost."""
         if not is_success(response.code) or parse_cseq(response.first("CSeq") or "")[1] != "INVITE":
@@ -148,6 +154,7 @@ class Call:
         self._confirmed: Dialog | None = None  # as the ACK needs it
         self._flow = ""
         self._rang = False
+        self._holding: asyncio.TimerHandle | None = None
 
     def sent(self, flow: Flow) -> None:
         """Asker, of the INVITE."""
@@ -166,10 +173,11 @@ class Call:
             raise
         self._flow = flow.id
         self._calls[self._dialog.id] = self
+        self._report.call_id = self._dialog.call_id
         self.acknowledge(flow)
         if in_time:
             self._report.say("talking", flow, code=response.code)
-            self._loop.call_later(self._hold, self._hang_up)
+            self._holding = self._loop.call_later(self._hold, self._hang_up)
         else:
             self._hang_up()
 
@@ -225,6 +233,13 @@ class Call:
             self._origin.respond(flow, request, 200, *contact, *session_timer(request))
         else:
             self._origin.respond(flow, request, 200, *contact)
+
+    def forget(self) -> None:
+        """Lose the call: it is not ended, and requests within it are unknown."""
+        if self._holding is not None:
+            self._holding.cancel()
+        self._dialog = None
+        self._report.say("failed", None, reason="server-down", lost=self._flow)
 
     def _hang_up(self) -> None:
         if self._dialog is None:

@@ -187,15 +187,20 @@ class SipServer:
         self._channel.emit(Obeyed(do="answer", mode=manner.mode, by=manner.by))
 
     def go_down(self, *, keeps_state: bool) -> None:
-        """Do what the kernel does when it kills a server; forget what was known, unless it is kept elsewhere."""
+        """Do what the kernel does when it kills a server.
+
+        Transactions and calls are lost with the process; subscriptions and bindings, too, unless a database has them.
+        """
         self._down = True
+        self.exchanges.forget()
+        self._probes.forget()
+        self._answers.forget()
         self._connections.drop()
         if not keeps_state:
-            self._answers.forget()
             self._subscriptions.forget()
             self._bindings.forget()
         self._in_use()
-        self._channel.emit(Obeyed(do="go-down"))
+        self._channel.emit(Obeyed(do="go-down", forgot=not keeps_state))
 
     def serve_certificate(self, *, expired: bool) -> None:
         """From now on, new TLS connections meet the expired certificate, or the valid one again."""
