@@ -6,7 +6,7 @@ from lab.faults.base import Infeasible
 from lab.model.scenario import Cell
 
 NAMES = "what the name server answers"
-"""What these faults set in the server."""
+"""What these faults set in the name server."""
 
 
 def asks_nobody(cell: Cell) -> Infeasible | None:

@@ -6,7 +6,7 @@ scenarios, and its docstring is what ``lab reference`` prints. Modules whose nam
 faults share.
 
 "Inside" is the client's side, "outside" the server's. The client's *current flow* is the transport association that
-carried its newest subscription to the server.
+it uses: of those that live, the one that carried its last REGISTER or SUBSCRIBE (``lab.record.flows.Flows.in_use``).
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class RunningCell(Protocol):
         """The folder of the run's certificates."""
 
     def current_flow(self) -> Flow | None:
-        """Return the client's current flow; None before the first subscription."""
+        """Return the client's current flow; None if no flow of it lives."""
 
     def next_sequence_number(self, link: str, source: Endpoint, target: Endpoint) -> int | None:
         """Return what the next TCP segment of ``source`` begins with, as seen on a link; None if none was seen."""
@@ -88,8 +88,21 @@ class RunningCell(Protocol):
     def tell_server(self, do: str, **fields: Any) -> None:
         """Tell the server to do something, and do not wait."""
 
-    def freeze_server(self) -> bool:
-        """Stop the server's process where it stands; return whether the kernel says that it is stopped."""
+    async def ask_name_server(self, do: str, **fields: Any) -> Obeyed:
+        """Tell the name server to do something, and wait until it has done it.
+
+        Raises:
+            LabFault: it did not obey at once.
+        """
+
+    def tell_name_server(self, do: str, **fields: Any) -> None:
+        """Tell the name server to do something, and do not wait."""
+
+    async def freeze_server(self) -> bool:
+        """Stop the server's process where it stands; return whether the kernel says that it is stopped.
+
+        What the server has been asked to do before, it does first.
+        """
 
     def thaw_server(self) -> None:
         """Let the server's process go on."""
@@ -321,7 +334,7 @@ def faults_of(cell: Cell) -> tuple[Fault, ...]:
 
 
 def standstill_s(cell: Cell) -> float:
-    """Return for how long the server's process stands still: a probe's answer may come that much later."""
+    """Return for how long the server's process stands still: what it has to tell the lab may come that much later."""
     return sum(fault.lasts_s for fault in faults_of(cell) if fault.holds == STANDS_STILL)
 
 

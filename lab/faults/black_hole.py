@@ -86,7 +86,7 @@ class BlackHole(Fault):
         wanted = seen.proof.wanted
         if wanted is None:
             wanted = 2 if self.direction is Direction.BOTH else 1
-        return no_flow(seen.proof.flow) or rules_missing(seen.proof.rules, wanted=wanted)
+        return no_flow(seen, seen.proof.flow) or rules_missing(seen.proof.rules, wanted=wanted)
 
     def blocks(self, seen: Occurrence[Proof], probe: ProbeAttempt, flow: Flow | None) -> bool:
         """See `Fault`. A client that has moved takes another way, by the same flow if that is UDP."""

@@ -9,7 +9,7 @@ import msgspec
 
 from lab.faults._names import NAMES, asks_nobody
 from lab.faults._refusals import host_of_lab
-from lab.faults.base import STANDS_STILL, Fault, Harm, Infeasible, InForce, LostProbe, Occurrence, RunningCell
+from lab.faults.base import Fault, Harm, Infeasible, InForce, LostProbe, Occurrence, RunningCell
 from lab.model.scenario import Cell
 from lab.model.verdict import CauseKind
 from lab.network.sockets import name_met
@@ -43,7 +43,6 @@ class DnsFailure(Fault):
 
     order = 130
     holds = NAMES
-    not_while = frozenset({STANDS_STILL})
     causes = (CauseKind("name-not-resolved", "Fault: the client asked for the server's address in vain."),)
 
     how: NoAnswer = NoAnswer.SILENT
@@ -55,11 +54,11 @@ class DnsFailure(Fault):
 
     async def begin(self, number: int, cell: RunningCell) -> InForce:
         """See `Fault`."""
-        await cell.ask_server("names", mode=self.how.value)
+        await cell.ask_name_server("names", mode=self.how.value)
         met = await name_met(cell.namespaces[cell.server_node], cell.server_endpoint.host, cell.server_name)
 
         def answer() -> None:
-            cell.tell_server("names", mode="true")
+            cell.tell_name_server("names", mode="true")
 
         return InForce(proof=self.Proof(met=met), end=answer)
 

@@ -59,7 +59,7 @@ class EvictFlow(Fault):
 
     def missing(self, seen: Occurrence[Proof]) -> str:
         """See `Fault`."""
-        return no_flow(seen.proof.flow) or ("" if seen.proof.gone else "the mapping is still there")
+        return no_flow(seen, seen.proof.flow) or ("" if seen.proof.gone else "the mapping is still there")
 
     def words(self) -> str:
         """See `Fault`."""

@@ -126,7 +126,7 @@ class ForgedSegment(Fault):
         """See `Fault`."""
         wanted = len(self._ends)
         on_wire = sum(self._on_wire(segment, seen) for segment in seen.proof.segments)
-        return no_flow(seen.proof.flow) or (
+        return no_flow(seen, seen.proof.flow) or (
             "" if on_wire == wanted else f"{on_wire} segments on the wire instead of {wanted}"
         )
 

@@ -84,8 +84,8 @@ class PortRemap(Fault):
     def missing(self, seen: Occurrence[Proof]) -> str:
         """See `Fault`."""
         proof = seen.proof
-        if proof.flow is None:
-            return no_flow(proof.flow)
+        if without := no_flow(seen, proof.flow):
+            return without
         if proof.before is None:
             return "the flow had no mapping there"
         if proof.after is None:

@@ -44,14 +44,15 @@ class ServerClose(Fault):
 
     async def begin(self, number: int, cell: RunningCell) -> InForce:
         """See `Fault`."""
-        said = await cell.ask_server("close")
+        flow = cell.current_flow()
+        said = await cell.ask_server("close", flow=None if flow is None else flow.id)
         return InForce(proof=self.Proof(flow=said.flow))
 
     def missing(self, seen: Occurrence[Proof]) -> str:
         """See `Fault`."""
         closed = seen.evidence.of(ServerFlow, id=seen.proof.flow, state="closed", reason="by server")
         happened = any(seen.at <= end.t <= seen.at + AT_ONCE_S for end in closed)
-        return no_flow(seen.proof.flow) or ("" if happened else "the server's flow did not end")
+        return no_flow(seen, seen.proof.flow) or ("" if happened else "the server's flow did not end")
 
     def words(self) -> str:
         """See `Fault`."""

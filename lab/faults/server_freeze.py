@@ -30,13 +30,13 @@ class ServerFreeze(Fault):
 
     lasts: Lasting
 
-    def begin(self, number: int, cell: RunningCell) -> InForce:
+    async def begin(self, number: int, cell: RunningCell) -> InForce:
         """See `Fault`."""
 
         def thaw() -> None:
             cell.thaw_server()
 
-        return InForce(proof=self.Proof(stopped=cell.freeze_server()), end=thaw)
+        return InForce(proof=self.Proof(stopped=await cell.freeze_server()), end=thaw)
 
     def missing(self, seen: Occurrence[Proof]) -> str:
         """See `Fault`."""

@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from math import isinf
 
-from lab.faults.base import occurrences, standstill_s
+from lab.faults.base import STANDS_STILL, occurrences
 from lab.judge.metrics import client_packets
 from lab.model.endpoint import Endpoint
 from lab.model.middlebox import Middlebox, RefreshDirection, RefreshingSegments
@@ -48,18 +48,20 @@ def _contradictions(evidence: Evidence) -> Iterator[str]:
 def _untimely(evidence: Evidence) -> Iterator[str]:
     """Find probes that came at another time than they should, or were answered too late to count; faults likewise."""
     cell = evidence.cell
-    patience = LATE_S + standstill_s(cell)  # a server that stands still reads what has come when it goes on
     by_contact = cell.server.notify_route is NotifyRoute.CONTACT  # which may have to connect first
     probes = {probe.name: probe for probe in evidence.probes}
+    froze = [occurred.at for fault, occurred in occurrences(evidence) if fault.holds == STANDS_STILL]
     for number, probe in enumerate(cell.probes, start=1):
         seen = probes[f"p{number}"]
+        if seen.reason == "server-frozen" and not any(t <= seen.known_s for t in froze):
+            yield f"probe p{number} was not sent in time, and nothing froze the server"
         if not seen.answered:
             continue
-        if not -EARLY_S <= seen.sent_s - probe.at <= patience + by_contact * probe.within:
+        if not -EARLY_S <= seen.sent_s - probe.at <= LATE_S + by_contact * probe.within:
             yield f"probe p{number} was sent at {seen.sent_s:.1f} s, not at {probe.at}"
         if probe.kind_ is ProbeKind.INVITE and seen.asked_s - seen.sent_s < probe.hold - EARLY_S:
             yield f"call p{number} was ended after {seen.asked_s - seen.sent_s:.1f} s, not held for {probe.hold}"
-        if seen.known_s - seen.asked_s > probe.within + patience:
+        if seen.known_s - seen.asked_s > probe.within + LATE_S:
             waited = f"{seen.known_s - seen.asked_s:.1f} s"
             yield f"probe p{number} counts as answered after {waited}, not within {probe.within}"
     for fault, occurred in occurrences(evidence):

@@ -10,6 +10,10 @@ Written::
     while the INVITE is pending
                               the same moment: it rings, and has no final answer yet
     2 s before the refresh    counted back from the refresh that is due, 5 s before the subscription would end
+
+What falls on one instant has an order. First, what lasted until then ends: a fault at 20 s that lasts 10 s is over for
+a probe at 30 s. Then faults begin, in the order in which the scenario has them. Then probes are sent, so a probe meets
+every fault of its own instant.
 """
 
 from __future__ import annotations

@@ -595,6 +595,20 @@ class FaultEnded(Event, frozen=True, kw_only=True, tag="fault-over"):
     dropped: int | None = None
 
 
+class FaultMoot(Event, frozen=True, kw_only=True, tag="fault-moot"):
+    """A fault of the scenario did not begin, because its moment did not come, or something forbade it then.
+
+    Attributes:
+        n: its place in the scenario, from 0.
+        fault: its kind, as scenarios write it.
+        why: a clause.
+    """
+
+    n: int
+    fault: str
+    why: str
+
+
 class ProtocolError(Event, frozen=True, kw_only=True):
     """An actor of the scenario's author broke the actor protocol.
 
@@ -638,7 +652,7 @@ SERVER_EVENTS: tuple[type[Event], ...] = (
 
 LAB_EVENTS: tuple[type[Event], ...] = (
     Mapping, Packet, SentinelOpened, SentinelChallenged, SentinelOutcome, RecordBegan, FaultBegan, FaultEnded,
-    ProtocolError, Step, NeverSilent, RunEnded, Aborted, Other,
+    FaultMoot, ProtocolError, Step, NeverSilent, RunEnded, Aborted, Other,
 )  # fmt: skip
 """What the lab itself sees and does."""
 

@@ -6,7 +6,19 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from lab.model.endpoint import Endpoint
-from lab.record.events import Event, Mapping, ServerFlow, ServerSubscription
+from lab.record.events import (
+    ENDED_AT_SERVER,
+    Event,
+    Held,
+    Ignored,
+    Mapping,
+    Request,
+    ServerFlow,
+    ServerSubscription,
+)
+
+_ACCOUNT = ("REGISTER", "SUBSCRIBE")
+"""Requests by which a client is known to the server."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +56,9 @@ class Flows:
 
     def __init__(self) -> None:
         self._flows: dict[str, ServerFlow] = {}
+        self._count = 0
+        self._ended: set[str] = set()
+        self._carried: dict[str, tuple[bool, int]] = {}  # whether of the account, and its number
         self._subscriptions: list[tuple[float, ServerSubscription]] = []
         self._insides: dict[Endpoint, list[tuple[float, Endpoint]]] = defaultdict(list)
         self._outsides: dict[Endpoint, list[tuple[float, Endpoint]]] = defaultdict(list)
@@ -52,6 +67,12 @@ class Flows:
         """Take note of an event."""
         if isinstance(event, ServerFlow):
             self._flows.setdefault(event.id, event)
+            if event.state in ENDED_AT_SERVER:
+                self._ended.add(event.id)
+        elif isinstance(event, Request):
+            self._carry(event.flow, event.method)
+        elif isinstance(event, Ignored | Held):
+            self._carry(event.flow, event.what)
         elif isinstance(event, ServerSubscription) and event.state in ("active", "refreshed"):
             self._subscriptions.append((t, event))
         elif isinstance(event, Mapping) and event.state == "new" and event.inside != event.outside:
@@ -62,6 +83,24 @@ class Flows:
         """Return the flow of the newest subscription of that moment; None before the first one."""
         newest = next((event for at, event in reversed(self._subscriptions) if at <= t), None)
         return None if newest is None else self.get(newest.flow, t)
+
+    def in_use(self) -> Flow | None:
+        """Return the flow that the client uses, by all that was seen; None: none that lives.
+
+        Of the flows that have not ended at the server it is the one that carried a REGISTER or SUBSCRIBE last; if none
+        did, the one that carried any request of the client last.
+        """
+        living = [flow for flow in self._carried if flow not in self._ended]
+        return self.get(max(living, key=self._carried.__getitem__)) if living else None
+
+    def _carry(self, flow: str, what: str) -> None:
+        """Take note of a request of the client; what is no method (a ping) is none."""
+        if not what.isupper():
+            return
+        self._count += 1
+        account = what in _ACCOUNT
+        if account or not self._carried.get(flow, (False, 0))[0]:
+            self._carried[flow] = (account, self._count)
 
     def get(self, flow_id: str, t: float = float("inf")) -> Flow | None:
         """Return the flow of that id, as its way was at that moment."""

@@ -54,7 +54,7 @@ class ActorLink:
     """One actor.
 
     Args:
-        role: ``client`` or ``server``.
+        role: ``client``, ``server`` or ``name server``.
         actor: its process; the name of its node is who its events come from.
         record: where its events go.
         logs: its log files, the most telling first; their last lines go into ``aborted``.
@@ -62,6 +62,7 @@ class ActorLink:
 
     Attributes:
         frozen: whether it has been stopped where it stands.
+        over: whether its process has ended.
     """
 
     def __init__(self, role: str, actor: Actor, record: RecordWriter, logs: tuple[Path, ...], ears: Ears) -> None:
@@ -72,7 +73,7 @@ class ActorLink:
         self._ears = ears
         self._heard = 0
         self._complaints = 0
-        self._attached = self._over = False
+        self._attached = self.over = False
         self.frozen = False
 
     def attach(self) -> None:
@@ -85,7 +86,7 @@ class ActorLink:
 
     def tell(self, do: str, **fields: Any) -> None:
         """Send a command; one that has ended is told nothing."""
-        if self._over:
+        if self.over:
             return
         data = json.dumps({"do": do, **fields}).encode() + b"\n"
         self._actor.sock.settimeout(None)  # a command is far smaller than a socket's buffer
@@ -155,7 +156,7 @@ class ActorLink:
 
     def _ended(self) -> None:
         self._detach()
-        self._over = True
+        self.over = True
         status = self._actor.wait()
         assert status is not None  # ``ended`` was readable
         how = _signal_name(-status) if status < 0 else f"exit status {status}"

@@ -1,33 +1,101 @@
-"""Begins a fault, records what proves it, and ends it. Nothing is left that outlives the cell's namespaces."""
+"""Begins faults at their moments, records what proves them, and ends them.
+
+Nothing of a fault outlives the cell's namespaces. A fault that cannot begin is recorded as moot, with the reason.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
+from functools import partial
 
 from lab.faults.base import Fault
 from lab.record import codec
-from lab.record.events import FaultBegan, FaultEnded
+from lab.record.events import FaultBegan, FaultEnded, FaultMoot
 from lab.record.writer import RUNNER
+from lab.runner.agenda import Agenda, Turn
+from lab.runner.moment import moment_of
 from lab.runner.stage import Stage
 
+ON_TIME_S = 0.05
+"""A fault that begins this little after its time ends as if it had begun on time; a busy machine makes it later."""
 
-async def inject(number: int, fault: Fault, stage: Stage, *, until: float) -> None:
-    """Do what a fault says, now, and end it when its time is over.
+
+class Faults:
+    """The faults of a running cell.
 
     Args:
-        number: its place in the scenario, from 0.
-        fault: what to do.
-        stage: the running cell.
-        until: when the run ends (loop time), and with it every fault.
+        stage: the running cell, silent by now.
+        agenda: where they are entered.
+        silence: when the client fell silent (loop time).
     """
-    loop = asyncio.get_running_loop()
-    name = type(fault).__name__
-    stage.observe_now()
-    start = loop.time()
-    begun = fault.begin(number, stage)
-    in_force = await begun if inspect.isawaitable(begun) else begun
-    stage.record.take(RUNNER, FaultBegan(n=number, fault=name, proof=codec.proof(in_force.proof)), at=start)
-    over = min(start + fault.lasts_s, until)
-    await asyncio.sleep(max(0.0, over - loop.time()))
-    stage.record.take(RUNNER, FaultEnded(n=number, fault=name, dropped=in_force.end()))
+
+    def __init__(self, stage: Stage, agenda: Agenda, *, silence: float) -> None:
+        self._stage = stage
+        self._agenda = agenda
+        self._silence = silence
+        self._ends = float(stage.cell.ends)
+        self._in_force: dict[int, Fault] = {}
+
+    def schedule(self, number: int, fault: Fault) -> None:
+        """Enter a fault, or wait beside for what its moment is counted from.
+
+        Args:
+            number: its place in the scenario, from 0.
+            fault: what to do.
+        """
+        if fault.at.fixed is None:
+            self._agenda.begin(self._wait_for(number, fault))
+        else:
+            self._enter(number, fault, fault.at.fixed)
+
+    async def _wait_for(self, number: int, fault: Fault) -> None:
+        moment = await moment_of(fault.at, self._stage, until=self._silence + self._ends)
+        if moment is None:
+            self._moot(number, fault, f"nothing {fault.at.event.value} in time")
+        else:
+            self._enter(number, fault, moment - self._silence)
+
+    def _enter(self, number: int, fault: Fault, t: float) -> None:
+        if t < self._ends:
+            self._agenda.add(t, Turn.FAULT, partial(self._begin, number, fault, t))
+        else:
+            self._moot(number, fault, f"its moment came at {t:.1f} s, not before the end of the run")
+
+    async def _begin(self, number: int, fault: Fault, t: float) -> None:
+        """Begin a fault that is due at ``t``, and enter its end."""
+        stage, name = self._stage, type(fault).__name__
+        stage.observe_now()
+        if hindrance := self._hindrance(fault):
+            self._moot(number, fault, hindrance)
+            return
+        start = asyncio.get_running_loop().time()
+        doing = fault.begin(number, stage)
+        in_force = await doing if inspect.isawaitable(doing) else doing
+        stage.record.take(RUNNER, FaultBegan(n=number, fault=name, proof=codec.proof(in_force.proof)), at=start)
+        self._in_force[number] = fault
+
+        async def end() -> None:
+            del self._in_force[number]
+            stage.record.take(RUNNER, FaultEnded(n=number, fault=name, dropped=in_force.end()))
+
+        late = start - self._silence - t
+        begun_at = t if late < ON_TIME_S else t + late
+        if fault.lasts_s:
+            self._agenda.add(min(begun_at + fault.lasts_s, self._ends), Turn.END, end)
+        else:
+            await end()
+
+    def _hindrance(self, fault: Fault) -> str:
+        """Say what goes on in the server that keeps a fault from beginning; empty if nothing does.
+
+        Of moments that are known before the run the loader has refused this (``lab.faults.feasibility``).
+        """
+        for other in self._in_force.values():
+            if other.holds and not other.is_change and (other.holds in fault.not_while or other.holds == fault.holds):
+                return f"when its moment came, {type(other).__name__} was at work"
+        return ""
+
+    def _moot(self, number: int, fault: Fault, why: str) -> None:
+        at = min(asyncio.get_running_loop().time(), self._silence + self._ends)
+        self._stage.record.take(RUNNER, FaultMoot(n=number, fault=type(fault).__name__, why=why), at=at)

@@ -17,28 +17,21 @@ _SHOWN_BY: Mapping[Event, tuple[type[events.Event], str]] = {
 """Which event of the record, in which state, shows the scenario's."""
 
 
-async def moment_of(when: When, stage: Stage, *, silence: float, until: float) -> float | None:
-    """Return at a moment, with its loop time; None if it did not come before ``until``.
+async def moment_of(when: When, stage: Stage, *, until: float) -> float | None:
+    """Return the loop's time of a moment that something in the run tells, as soon as that has happened.
 
     Args:
-        when: the moment.
+        when: the moment; not `Event.SUBSCRIBED`'s, which is known before.
         stage: the running cell, silent by now.
-        silence: when the client fell silent.
-        until: when the run ends.
+        until: when the run ends (loop time).
+
+    Returns:
+        None if what it is counted from did not happen before ``until``.
     """
-    if when.event is Event.SUBSCRIBED:
-        start = silence
-    elif when.event is Event.REFRESH_DUE:
-        if (due := stage.flows.subscription_ends()) is None:
-            return None
-        start = due - REFRESH_BEFORE_EXPIRY_S
-    else:
-        kind, state = _SHOWN_BY[when.event]
-        shown = stage.expectations.next(kind, state=state)
-        await asyncio.wait({shown}, timeout=until - asyncio.get_running_loop().time())
-        if not shown.done():
-            return None
-        start = shown.result().at
-    moment = start + when.offset
-    await asyncio.sleep(min(moment, until) - asyncio.get_running_loop().time())
-    return moment
+    if when.event is Event.REFRESH_DUE:
+        due = stage.flows.subscription_ends()
+        return None if due is None else due - REFRESH_BEFORE_EXPIRY_S + when.offset
+    kind, state = _SHOWN_BY[when.event]
+    shown = stage.expectations.next(kind, state=state)
+    await asyncio.wait({shown}, timeout=until - asyncio.get_running_loop().time())
+    return shown.result().at + when.offset if shown.done() else None

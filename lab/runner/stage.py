@@ -17,8 +17,8 @@ from lab.actors.aging import Aging
 from lab.actors.capture import Capture
 from lab.actors.observer import Observer
 from lab.actors.sentinel import Sentinel
-from lab.backends.base import Backend, OpenBackend, Part
-from lab.backends.netns import bare
+from lab.backends.base import Actor, Backend, OpenBackend, Part
+from lab.backends.netns import NetnsBackend, bare
 from lab.certificates import NAME
 from lab.clients.catalogue import client_of
 from lab.clients.protocol import ClientLines
@@ -38,6 +38,7 @@ from lab.record.writer import RUNNER, RecordWriter
 from lab.runner.actor_link import ActorLink, Ears, OurLines
 from lab.runner.expect import Expectations
 from lab.runner.sequence_numbers import SequenceNumbers
+from lab.servers import name_server
 from lab.servers.catalogue import server_of
 from lab.sip.ports import PORTS
 
@@ -71,6 +72,7 @@ class Stage:
         record.watch(self.sequence_numbers.see)
         self.expectations = Expectations(record)
         self._folder = folder
+        self._asking = asyncio.Lock()
         self._undo: list[Callable[[], Any]] = []
         self.client_node = cell.topology.only(Role.CLIENT).name
         self.server_node = cell.topology.only(Role.SERVER).name
@@ -93,10 +95,9 @@ class Stage:
         self._undo.append(self.network.close)
         if self.server_program.needs_loopback:
             loopback.take_up(self.network.namespaces[self.server_node])
-        if self.cell.server.by_name:
-            open_low_ports(self.network.namespaces[self.server_node])
         self.server = self._actor("server", backend, self.server_node, parts[self.server_node], OurLines())
         self.client = self._actor("client", backend, self.client_node, parts[self.client_node], ClientLines())
+        self.name_server = self._name_server() if self.cell.server.by_name else None
         for fault in faults_of(self.cell):
             fault.prepare()  # after the forks, which would copy what it loads
         self.observers = [self._observer(name) for name, _ in self.cell.middleboxes]
@@ -136,8 +137,9 @@ class Stage:
             aging.watch()
         for capture in self.captures:
             capture.watch()
-        self.server.attach()
-        self.client.attach()
+        for actor in (self.name_server, self.server, self.client):
+            if actor is not None:
+                actor.attach()
 
     def observe_now(self) -> None:
         """Take into the record everything that has happened up to this moment."""
@@ -158,6 +160,16 @@ class Stage:
         if failure is not None:
             raise failure
 
+    async def start_name_server(self, patience: float) -> None:
+        """Have names answered, if the client knows the server by one.
+
+        Raises:
+            LabFault: it does not answer after ``patience`` seconds.
+        """
+        if self.name_server is not None:
+            names = {"name": NAME, "address": self.address_of_server}
+            await self._ask("the name server", self.name_server, patience, "start", **names)
+
     def start_server(self) -> None:
         """Tell the server its part of the cell."""
         server = self.cell.server
@@ -169,7 +181,6 @@ class Stage:
             certificate=str(self.certificates / "server.pem"),
             key=str(self.certificates / "server.key"),
             expired=str(self.certificates / "expired.pem"),
-            name=NAME if server.by_name else None,
             client_ca=str(self.certificates / "ca.pem") if self.client_shows_certificate else None,
             revoked=str(self.certificates / "revoked.pem"),
             keylog=str(self._folder / "tls.keys"),
@@ -250,21 +261,34 @@ class Stage:
         return NAME
 
     def current_flow(self) -> Flow | None:  # noqa: D102
-        return self.flows.current()
+        return self.flows.in_use()
 
     def next_sequence_number(self, link: str, source: Endpoint, target: Endpoint) -> int | None:  # noqa: D102
         return self.sequence_numbers.next(link, source, target)
 
     async def ask_server(self, do: str, **fields: Any) -> Obeyed:  # noqa: D102
-        obeyed = self.expectations.next(Obeyed, do=do)
-        self.server.tell(do, **fields)
-        return (await self.expectations.within(OBEYS_WITHIN_S, obeyed, f"the server to obey `{do}`")).event
+        async with self._asking:
+            return await self._ask("the server", self.server, OBEYS_WITHIN_S, do, **fields)
 
     def tell_server(self, do: str, **fields: Any) -> None:  # noqa: D102
         self.server.tell(do, **fields)
 
-    def freeze_server(self) -> bool:  # noqa: D102
-        return self.server.freeze()
+    async def ask_name_server(self, do: str, **fields: Any) -> Obeyed:  # noqa: D102
+        assert self.name_server is not None  # a fault asks it only where there is one
+        return await self._ask("the name server", self.name_server, OBEYS_WITHIN_S, do, **fields)
+
+    def tell_name_server(self, do: str, **fields: Any) -> None:  # noqa: D102
+        assert self.name_server is not None
+        self.name_server.tell(do, **fields)
+
+    async def _ask(self, whom: str, actor: ActorLink, patience: float, do: str, **fields: Any) -> Obeyed:
+        obeyed = self.expectations.next(Obeyed, do=do)
+        actor.tell(do, **fields)
+        return (await self.expectations.within(patience, obeyed, f"{whom} to obey `{do}`")).event
+
+    async def freeze_server(self) -> bool:  # noqa: D102
+        async with self._asking:
+            return self.server.freeze()
 
     def thaw_server(self) -> None:  # noqa: D102
         self.server.thaw()
@@ -295,9 +319,18 @@ class Stage:
             writes=(self._folder / "client.log", *self.client_program.writes(self._folder)),
         )
 
+    def _name_server(self) -> ActorLink:
+        """Start the name server: a process of this machine's in the server's node, whatever nodes are."""
+        open_low_ports(self.network.namespaces[self.server_node])
+        log = self._folder / "names.out"
+        process = NetnsBackend(self.network.namespaces).spawn(self.server_node, name_server.main, log)
+        return self._link("name server", process, (log,), OurLines())
+
     def _actor(self, role: str, backend: Backend, node: str, part: Part, ears: Ears) -> ActorLink:
-        actor = backend.spawn(node, part.program, part.log)
         logs = (part.log, self._folder / f"{role}.log")
+        return self._link(role, backend.spawn(node, part.program, part.log), logs, ears)
+
+    def _link(self, role: str, actor: Actor, logs: tuple[Path, ...], ears: Ears) -> ActorLink:
         link = ActorLink(role, actor, self.record, logs=logs, ears=ears)
         self._undo.append(link.end)
         return link

@@ -7,20 +7,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from lab.errors import LabFault
-from lab.faults.base import Fault, faults_of, standstill_s
+from lab.faults.base import faults_of, standstill_s
 from lab.mitigations.catalogue import not_offered
 from lab.model.scenario import Cell, Probe, ProbeKind
 from lab.record import events
 from lab.record.entry import Happening
 from lab.record.events import Aborted, ClientReady, Event, RunEnded, ServerReady, Subscribed
 from lab.record.writer import RUNNER, RecordWriter
-from lab.runner import faults
-from lab.runner.moment import moment_of
+from lab.runner.agenda import Agenda, Turn
+from lab.runner.faults import Faults
 from lab.runner.stage import Stage
 from lab.sip.status import is_success
+
+_Said = asyncio.Future[Happening[events.Probe]]
 
 READY_WITHIN_S = 60.0
 """An actor not ready after this time is broken: starting takes a few seconds in the slowest world seen."""
@@ -79,15 +82,17 @@ class Timeline:
     async def _play(self) -> None:
         if not await self._set_up():
             return
-        tasks = [asyncio.create_task(self._at(probe.at, self._probe(n, probe))) for n, probe in self._numbered_probes()]
-        tasks += [asyncio.create_task(self._fault(n, fault)) for n, fault in enumerate(faults_of(self._cell))]
-        tasks.append(asyncio.create_task(self._at(challenge_at(self._cell), self._stage.challenge_sentinel())))
-        tasks.append(asyncio.create_task(self._tell_time()))
-        try:
-            await asyncio.gather(*tasks)
-        finally:
-            for task in tasks:
-                task.cancel()
+        agenda, ends = Agenda(self._silence), float(self._cell.ends)
+        faults = Faults(self._stage, agenda, silence=self._silence)
+        for number, fault in enumerate(faults_of(self._cell)):
+            faults.schedule(number, fault)
+        for name, probe in self._numbered_probes():
+            agenda.add(float(probe.at), Turn.PROBE, partial(self._probe, agenda, name, probe))
+        agenda.add(challenge_at(self._cell), Turn.OTHER, partial(self._challenge, agenda))
+        for step in range(1, TIME_SIGNALS + 1):
+            t = ends * step / TIME_SIGNALS
+            agenda.add(t, Turn.OTHER, partial(self._tell_time, t))
+        await agenda.run(ends)
         self._stage.observe_now()
         self._record.take(RUNNER, RunEnded(), at=self._silence + float(self._cell.ends))
         await self._stage.server_statistics()
@@ -97,6 +102,7 @@ class Timeline:
         self._say("phase", phase="starting")
         gone = self._expectations.next(Aborted, who=self._stage.client_node)  # it may be before it is told to start
         client_ready = self._expectations.next(ClientReady)
+        await self._stage.start_name_server(READY_WITHIN_S)
         ready = self._expectations.next(ServerReady)
         self._stage.start_server()
         await self._expectations.within(READY_WITHIN_S, ready, "the server to be ready")
@@ -120,27 +126,18 @@ class Timeline:
         self._say("phase", phase="silent")
         return True
 
-    async def _tell_time(self) -> None:
-        """Until the end, say how far the cell is."""
-        for step in range(1, TIME_SIGNALS + 1):
-            t = float(self._cell.ends) * step / TIME_SIGNALS
-            await self._at(t, _nothing())
-            self._say("time", t=t)
+    async def _tell_time(self, t: float) -> None:
+        """Say how far the cell is."""
+        self._say("time", t=t)
+
+    async def _challenge(self, agenda: Agenda) -> None:
+        agenda.begin(self._stage.challenge_sentinel())
 
     def _numbered_probes(self) -> list[tuple[str, Probe]]:
         return [(f"p{number}", probe) for number, probe in enumerate(self._cell.probes, start=1)]
 
-    async def _at(self, t: float, action: Coroutine[Any, Any, None]) -> None:
-        """Do something at a moment of the scenario."""
-        loop = asyncio.get_running_loop()
-        try:
-            await asyncio.sleep(self._silence + t - loop.time())
-        except asyncio.CancelledError:
-            action.close()
-            raise
-        await action
-
-    async def _probe(self, name: str, probe: Probe) -> None:
+    async def _probe(self, agenda: Agenda, name: str, probe: Probe) -> None:
+        """Have the server send a probe; its fate is waited for beside."""
         self._stage.observe_now()
         if self._stage.server.frozen:
             self._record.take(RUNNER, _while_frozen(name, probe))
@@ -151,7 +148,12 @@ class Timeline:
         held = {"hold": float(probe.hold)} if probe.kind_ is ProbeKind.INVITE else {}
         if held and probe.ring:
             held["ring"] = float(probe.ring)
-        self._stage.server.tell(probe.kind_.value, probe=name, within=float(probe.within), **held)
+        due = self._silence + float(probe.at)
+        self._stage.server.tell(probe.kind_.value, probe=name, within=float(probe.within), due=due, **held)
+        agenda.begin(self._fate(name, probe, answered, failed))
+
+    async def _fate(self, name: str, probe: Probe, answered: _Said, failed: _Said) -> None:
+        """Wait until the server has said what became of a probe; one that is frozen says so when it goes on."""
         patience = float(probe.known_at) - float(probe.at) + PROBE_FATE_WITHIN_S + standstill_s(self._cell)
         await asyncio.wait({answered, failed}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
         if not answered.done() and not failed.done():
@@ -160,13 +162,6 @@ class Timeline:
             )
         delivered = answered.done() and is_success(answered.result().event.code)
         self._say("probe", probe=name, delivered=delivered, t=float(probe.at))
-
-    async def _fault(self, number: int, fault: Fault) -> None:
-        """Wait for a fault's moment, if it comes before the end, and do it."""
-        until = self._silence + float(self._cell.ends)
-        moment = await moment_of(fault.at, self._stage, silence=self._silence, until=until)
-        if moment is not None and moment < until:
-            await faults.inject(number, fault, self._stage, until=until)
 
 
 async def supervised(stage: Stage, record: RecordWriter, play: Coroutine[Any, Any, None]) -> None:
@@ -177,7 +172,7 @@ async def supervised(stage: Stage, record: RecordWriter, play: Coroutine[Any, An
     """
     failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     asyncio.get_running_loop().set_exception_handler(lambda _, context: _settle(failed, context))
-    record.watch(lambda happening: _server_died(failed, happening, server=stage.server_node))
+    record.watch(lambda happening: _server_died(failed, happening, stage))
     stage.attach()
     playing = asyncio.ensure_future(play)
     try:
@@ -195,11 +190,13 @@ def _settle(failed: asyncio.Future[None], context: dict[str, Any]) -> None:
         failed.set_exception(context.get("exception") or LabFault("the event loop", detail=context["message"]))
 
 
-def _server_died(failed: asyncio.Future[None], happening: Happening[Event], *, server: str) -> None:
-    """The server is ours: its death is a lab fault, unlike the client's, which is an observation."""
+def _server_died(failed: asyncio.Future[None], happening: Happening[Event], stage: Stage) -> None:
+    """The servers are ours: the death of one is a lab fault, unlike the client's, which is an observation."""
     event = happening.event
-    if isinstance(event, Aborted) and happening.who == server and not failed.done():
-        failed.set_exception(LabFault(f"the SIP server ended by {event.how}", detail=event.last))
+    if isinstance(event, Aborted) and happening.who == stage.server_node and not failed.done():
+        names = stage.name_server is not None and stage.name_server.over
+        which = "name" if names else "SIP"
+        failed.set_exception(LabFault(f"the {which} server ended by {event.how}", detail=event.last))
 
 
 def _while_frozen(name: str, probe: Probe) -> events.Probe:
@@ -207,7 +204,3 @@ def _while_frozen(name: str, probe: Probe) -> events.Probe:
     return events.Probe(
         probe=name, kind=probe.kind_.value, state="failed", code=None, flow=None, peer=None, reason="server-frozen"
     )
-
-
-async def _nothing() -> None:
-    """What happens at a moment of which only the passing matters."""

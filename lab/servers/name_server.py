@@ -2,8 +2,7 @@
 
 The name means the address that the server listens on first, until the server moves; the name server itself stays there.
 
-A program of its own as far as anybody can see, so it goes on while the SIP server restarts; but it shares its actor,
-so it stands still in a freeze.
+A process of its own in that node (`main`): it goes on while the SIP server restarts or stands still.
 
 Does not model: recursion, TCP, EDNS, delegation; NAPTR and SRV records are asked for in vain (NODATA).
 """
@@ -15,11 +14,13 @@ import contextlib
 import socket
 import struct
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lab.actors.channel import Channel
+from lab.errors import LabFault
 from lab.model.endpoint import Endpoint
-from lab.record.events import Query
+from lab.record.events import Obeyed, Query
+from lab.servers.command_loop import CommandLoop
 
 PORT = 53
 TTL_S = 5
@@ -145,3 +146,47 @@ class Names:
         if told.data is not None:
             with contextlib.suppress(OSError):  # no route: as if it were lost
                 sock.sendto(told.data, peer)
+
+
+class _Actor:
+    """The process: what each command means."""
+
+    def __init__(self, sock: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
+        self._channel = Channel(sock)
+        self._loop = loop
+        self._commands = CommandLoop(sock, loop, doing="serving names", obey=self._obey)
+        self._names: Names | None = None
+
+    async def run(self) -> None:
+        """Serve until told to stop, or the runner is gone."""
+        await self._commands.run()
+        if self._names is not None:
+            self._names.close()
+
+    def _obey(self, command: dict[str, Any]) -> None:
+        match command, self._names:
+            case {"do": "start", "name": str(name), "address": str(address)}, None:
+                self._names = Names(name, address, self._channel, self._loop)
+                self._names.listen()
+                self._channel.emit(Obeyed(do="start"))
+            case {"do": "names", "mode": "true" | "servfail" | "silent" as mode}, Names() as names:
+                names.answer(Mode(mode))
+                self._channel.emit(Obeyed(do="names", mode=mode))
+            case {"do": "move-name", "address": str(address)}, Names() as names:
+                self._channel.emit(Obeyed(do="move-name", was=names.move(address)))
+            case _:
+                raise LabFault("commanding the name server", detail=repr(command))
+
+
+def main(sock: socket.socket) -> None:
+    """Be the name server: read commands from ``sock``, write events to it. Returns after ``stop`` or end of file.
+
+    Raises:
+        LabFault: a command makes no sense.
+        OSError: the address cannot be bound.
+    """
+
+    async def run() -> None:
+        await _Actor(sock, asyncio.get_running_loop()).run()
+
+    asyncio.run(run())

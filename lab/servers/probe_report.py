@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+import time
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from lab.actors.channel import Channel
 from lab.model.endpoint import Endpoint
@@ -70,3 +72,19 @@ class ProbeReport:
             call_id=self.call_id,
         )
         self._channel.emit(event, at=at)
+
+
+SENT_LATE_S = 1.0
+"""A probe that leaves this long after its time is another one. A busy machine delays by tens of milliseconds; a server
+that stood still when it was told, by seconds."""
+FROZEN = "server-frozen"
+"""Why a probe was not sent, or not in time: the server's process stood still."""
+
+
+def came_too_late(command: Mapping[str, Any], channel: Channel) -> bool:
+    """Return whether a command is for a probe whose time has passed; say then that it failed, at its time."""
+    due = command.get("due")
+    if due is None or time.monotonic() <= due + SENT_LATE_S:
+        return False
+    ProbeReport(channel, command["probe"], command["do"]).say("failed", None, reason=FROZEN, at=due)
+    return True

@@ -23,7 +23,6 @@ class Settings(NamedTuple):
         subscription_expires, registration_expires: seconds granted at most; SIP has whole seconds only, at least 1.
         notify_route: ``flow`` or ``contact``.
         answers_crlf: a double CRLF gets a single one (RFC 5626 §3.5.1).
-        name: what its own node's name server knows it by; None: there is no name server.
         seed: goes into tags, branches and Call-IDs, which are counted, not drawn.
         mitigations: of the server's side, as ``lab.model.wire.to_json`` gives them.
     """
@@ -41,7 +40,6 @@ class Settings(NamedTuple):
     client_ca: str | None = None
     revoked: str | None = None
     keylog: str | None = None
-    name: str | None = None
     further: Sequence[str] = ()
     mitigations: Sequence[dict[str, Any]] = ()
 

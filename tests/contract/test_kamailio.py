@@ -5,7 +5,6 @@ Nothing is awaited by sleeping: a test waits for an event, and each wait has a d
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +18,7 @@ from lab.mitigations.refresh_subscription import RefreshSubscription
 from lab.mitigations.server_options import ServerOptions
 from lab.mitigations.server_outbound import ServerOutbound
 from lab.mitigations.short_expiry import ShortExpiry
-from lab.network.sockets import certificate_met, client_certificate_met, listening, name_met
+from lab.network.sockets import certificate_met, client_certificate_met, listening
 from lab.servers.kamailio import actor, child
 from lab.units import Seconds
 from tests.contract.pjsip_stage import ADDRESS, Actor, Stage
@@ -136,8 +135,11 @@ def test_no_client_no_probe(serve: Serve) -> None:
 def test_it_closes_a_flow_when_told(serve: Serve, stage_apart: Stage) -> None:
     server = serve()
     client = stage_apart.client(PORTS["tls"])
+    own = server.expect("server-subscription", state="active")["flow"]
     client.expect("subscribed")
-    server.tell("close")
+    server.tell("close", flow="f7")
+    assert server.expect("obeyed", do="close")["flow"] is None
+    server.tell("close", flow=own)
     flow = server.expect("obeyed", do="close")["flow"]
     assert server.expect("flow", id=flow, state="closed")["reason"] == "by server"
     client.expect("transport", state="disconnected")
@@ -160,33 +162,6 @@ def test_a_restart_loses_everything(serve: Serve, stage_apart: Stage) -> None:
     assert server.expect("probe", probe="p", state="failed")["reason"] == "no-subscription"
 
 
-def test_a_name_server_stands_beside_it(serve: Serve, stage_apart: Stage) -> None:
-    """It answers as it is told to, and goes on while Kamailio is down."""
-    assert stage_apart.namespace is not None
-    server = serve(name=certificates.NAME)
-
-    def met() -> str:
-        assert stage_apart.namespace is not None
-        return asyncio.run(name_met(stage_apart.namespace, ADDRESS, certificates.NAME))
-
-    assert met() == ADDRESS
-    for mode in ("servfail", "silent"):
-        server.tell("names", mode=mode)
-        server.expect("obeyed", do="names", mode=mode)
-        assert met() == mode
-        assert server.expect("query", type="A")["answer"] == mode
-    server.tell("names", mode="true")
-    server.expect("obeyed", do="names", mode="true")
-    server.tell("go-down", keeps_state=False)
-    server.expect("obeyed", do="go-down")
-    assert met() == ADDRESS
-    server.tell("come-up")
-    server.expect("server-ready", within=STARTS_WITHIN_S)
-    assert met() == ADDRESS
-    server.tell("stop")
-    assert server.end() == 0
-
-
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 def test_it_serves_at_a_further_address(transport: str, serve: Serve, stage_apart: Stage) -> None:
     """Whatever it sends to a client that came there leaves from there, so that the client's NAT lets it in."""
@@ -202,14 +177,6 @@ def test_it_serves_at_a_further_address(transport: str, serve: Serve, stage_apar
     server.tell("invite", probe="call", within=10.0, hold=0.1)
     assert server.expect("probe", probe="call", state="answered")["flow"] == flow["id"]
     assert f"sip:{FURTHER}:{PORTS[transport]}" in client.log.with_suffix(".pjsip.log").read_text("utf-8", "replace")
-
-
-def test_the_name_moves(serve: Serve, stage_apart: Stage) -> None:
-    assert stage_apart.namespace is not None
-    server = serve(further=[FURTHER], name=certificates.NAME)
-    server.tell("move-name", address=FURTHER)
-    assert server.expect("obeyed", do="move-name")["was"] == ADDRESS
-    assert asyncio.run(name_met(stage_apart.namespace, ADDRESS, certificates.NAME)) == FURTHER
 
 
 def test_it_keeps_a_flow_alive_with_options(serve: Serve, stage_apart: Stage) -> None:
@@ -244,7 +211,7 @@ def test_a_refresh_from_elsewhere_moves_the_subscription(serve: Serve, stage_apa
     client = stage_apart.client(PORTS["tls"], RefreshSubscription(interval=Seconds(1)))
     first = server.expect("server-subscription", state="active")
     server.expect("server-subscription", state="refreshed", flow=first["flow"])
-    server.tell("close")
+    server.tell("close", flow=first["flow"])
     server.expect("flow", id=first["flow"], state="closed")
     client.expect("transport", state="disconnected")
     moved = server.expect("server-subscription", state="refreshed")

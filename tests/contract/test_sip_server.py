@@ -294,8 +294,7 @@ def test_a_second_address(start: Start, call: Call, transport: str) -> None:
 def test_a_server_that_has_moved(start: Start, call: Call, transport: str) -> None:
     """It connects from its new address from then on, and what it says of itself is that one."""
     server, ports = start(further=[OTHER], notify_route="contact")
-    server.command("move-name", address=OTHER)
-    server.event("obeyed", do="move-name")
+    server.command("move", address=OTHER)
     kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
     with socket.socket(socket.AF_INET, kind) as phone, contextlib.ExitStack() as opened:
         phone.bind((HOST, 0))

@@ -32,6 +32,7 @@ from tests.records import (
     OUTSIDE,
     SERVER,
     Line,
+    attempt,
     begins,
     call,
     cell,
@@ -102,11 +103,26 @@ def test_an_answer_that_came_too_late(after: float, verdict: str) -> None:
 
 
 def test_an_answer_that_a_frozen_server_reads_later() -> None:
-    """It was there in time, and waited for the server."""
+    """It was not back in time: a server says so itself, and one that does not is not believed."""
     subject = replace(cell(), faults=(replace(FREEZE, at=When(offset=100.0)),))
     *sent, answered = probe(1, 100, answered=True)
-    frozen = freezes(t=100.05, until=109)
-    assert outcome(subject, *sent, *frozen, changed(answered, t=109.1)).verdict is Verdict.PASS
+    found = outcome(subject, *sent, *freezes(t=100.05, until=109), changed(answered, t=109.1))
+    assert (found.verdict, found.doubt) == (
+        Verdict.INCONCLUSIVE,
+        "probe p1 counts as answered after 9.1 s, not within 5 s",
+    )
+
+
+def test_a_probe_that_nobody_kept_back() -> None:
+    """A server that was not there in time, and no freeze: the machine was busy, and the probe shows nothing."""
+    subject = replace(cell(), faults=(replace(FREEZE, at=When(offset=95.0)),))
+    late = attempt(100.0, "failed", flow=None, peer=None, reason="server-frozen")
+    assert outcome(subject, *freezes(t=95.0, until=105), late).verdict is Verdict.FAIL
+    found = outcome(cell(), late)
+    assert (found.verdict, found.doubt) == (
+        Verdict.INCONCLUSIVE,
+        "probe p1 was not sent in time, and nothing froze the server",
+    )
 
 
 @pytest.mark.parametrize(("ended", "verdict"), [(80.0, "pass"), (79.5, "inconclusive")])

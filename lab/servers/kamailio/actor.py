@@ -11,7 +11,7 @@ from lab.actors.channel import Channel
 from lab.errors import LabFault
 from lab.servers.command_loop import CommandLoop
 from lab.servers.kamailio.server import KamailioServer
-from lab.servers.name_server import Mode
+from lab.servers.probe_report import came_too_late
 from lab.servers.settings import Settings
 
 
@@ -37,6 +37,8 @@ class _Actor:
                     self._server.kill()
 
     def _obey(self, command: dict[str, Any]) -> None:  # noqa: C901  (one case per command)
+        if came_too_late(command, self._channel):
+            return
         match command, self._server:
             case {"do": "start", "folder": str(folder), **rest}, None:
                 settings = Settings.read(rest)
@@ -58,18 +60,14 @@ class _Actor:
                 **more,
             }, KamailioServer() as server:
                 server.invite(probe, within, hold, ring=more.get("ring", 0.0))
-            case {"do": "close"}, KamailioServer() as server:
-                server.close_newest()
+            case {"do": "close", "flow": str(flow) | (None as flow)}, KamailioServer() as server:
+                server.close_flow(flow)
             case {"do": "go-down", "keeps_state": False}, KamailioServer() as server:
                 server.go_down()
             case {"do": "come-up"}, KamailioServer() as server:
                 server.do(server.come_up())
             case {"do": "certificate", "expired": bool(expired)}, KamailioServer() as server:
                 server.do(server.serve_certificate(expired=expired))
-            case {"do": "names", "mode": "true" | "servfail" | "silent" as mode}, KamailioServer() as server:
-                server.answer_names(Mode(mode))
-            case {"do": "move-name", "address": str(address)}, KamailioServer() as server:
-                server.move_name(address)
             case {"do": "revocation", "listed": bool(listed)}, KamailioServer() as server:
                 server.do(server.heed_revocation(listed=listed))
             case {"do": "statistics", "file": str(file)}, KamailioServer() as server:

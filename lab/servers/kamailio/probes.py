@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from math import inf
 from typing import Any, Literal, Protocol
 
 from lab.actors.channel import Channel
@@ -18,7 +19,7 @@ from lab.servers.kamailio.clients import Clients, Known
 from lab.servers.kamailio.flows import Flow, Flows
 from lab.servers.kamailio.log import Told
 from lab.servers.kamailio.rpc import Rpc
-from lab.servers.probe_report import ProbeReport
+from lab.servers.probe_report import FROZEN, SENT_LATE_S, ProbeReport
 from lab.sip.call import RING, SDP, TIMER, silent_sdp
 from lab.sip.fields import NameAddr, Uri
 from lab.sip.message import MalformedMessage
@@ -89,26 +90,36 @@ class Sent:
         self._on_sent = on_sent
         self._on_answered = on_answered
         self._on_failed = on_failed
+        self._over = False
+        self._began = asyncio.get_running_loop().time()
         self._timer = asyncio.get_running_loop().call_later(within, self.fail, "timeout")
 
     def sending(self, cseq: int, uri: str, *, at: float) -> None:
         """Kamailio is about to send it."""
         self.cseq = cseq
         self.flow = self._way(uri)
+        if at > self._began + SENT_LATE_S:
+            self.fail(FROZEN)
+            return
         if self.flow is None and self._origin.by_flow:
             self._timer.cancel()
             self._on_failed(None, "flow-gone", self.target.flow)
         else:
             self._on_sent(self.flow, at)
 
-    def answered(self, flow: Flow, reply: Told, *, at: float) -> None:
-        """A final answer has come."""
+    def answered(self, flow: Flow, reply: Told, *, at: float) -> bool:
+        """Take a final answer; False if it was read too late, as the server stood still: then it has failed."""
+        if at > self._timer.when() and not self._over:
+            self.fail("timeout")
+            return False
         self._timer.cancel()
         self._on_answered(flow, reply, at)
+        return True
 
     def fail(self, reason: str) -> None:
         """It will not be answered, or too late."""
         self._timer.cancel()
+        self._over = True
         self._on_failed(self.flow, reason, None)
 
     def _way(self, uri: str) -> Flow | None:
@@ -225,7 +236,8 @@ class Probes:
         for sent in self._under_way:
             if (sent.method, sent.call_id, sent.cseq) == (method, call_id, told.number("cseq")):
                 self._under_way.remove(sent)
-                sent.answered(flow, told, at=at)
+                if not sent.answered(flow, told, at=at) and call_id in self._calls:
+                    self._calls[call_id].late(flow, told)
                 break
         else:
             if method == "INVITE" and call_id in self._calls:
@@ -356,6 +368,7 @@ class Call:
         self._hold = hold
         self._ring = ring
         self._rang = False
+        self._hang_up_at = inf
         self._accepted: Told | None = None
         self._cseq = 0
         self._holding: asyncio.TimerHandle | None = None
@@ -412,7 +425,8 @@ class Call:
             return
         self._accept(flow, reply)
         self._report.say("talking", flow, code=code, at=at)
-        self._holding = asyncio.get_running_loop().call_later(self._hold, self._hang_up)
+        self._hang_up_at = asyncio.get_running_loop().time() + self._hold
+        self._holding = asyncio.get_running_loop().call_at(self._hang_up_at, self._hang_up)
 
     def _accept(self, flow: Flow, reply: Told) -> None:
         self._accepted = reply
@@ -428,6 +442,8 @@ class Call:
         if self._report.over and self._accepted is None:
             return
         assert self._accepted is not None
+        if asyncio.get_running_loop().time() > self._hang_up_at + SENT_LATE_S:
+            self._report.say("failed", None, reason=FROZEN, lost=self._target.flow)
         if self._origin.by_flow and self._origin.flows.get(self._target.flow) is None:
             self._report.say("failed", None, reason="flow-gone", lost=self._target.flow)
             self._probes.call_over(self.call_id)

@@ -24,7 +24,6 @@ from lab.servers.kamailio.log import Handshakes, Told
 from lab.servers.kamailio.probes import NO_VALUE, Probes
 from lab.servers.kamailio.rpc import Rpc
 from lab.servers.keepalives import KeepAlives
-from lab.servers.name_server import Mode, Names
 from lab.servers.settings import Settings
 from lab.sip.fields import parameters
 from lab.sip.message import Request
@@ -74,7 +73,6 @@ class KamailioServer:
         self._loop = loop
         self._fail = fail
         self._wanted = Wanted(round(settings.subscription_expires))
-        self._names = Names(settings.name, settings.address, channel, loop) if settings.name else None
         self._keepalives = KeepAlives(loop)
         attach_all(self, settings.mitigations)
         self.flows = Flows(channel, self._flow_ended)
@@ -124,14 +122,11 @@ class KamailioServer:
     # Commands
 
     async def listen(self) -> None:
-        """Have names answered, start Kamailio and say that the server is ready.
+        """Start Kamailio and say that the server is ready.
 
         Raises:
             LabFault: it does not start.
-            OSError: the name server's address cannot be bound.
         """
-        if self._names is not None:
-            self._names.listen()
         await self._start()
 
     async def _start(self) -> None:
@@ -155,8 +150,6 @@ class KamailioServer:
         if self._child is not None:
             self._child.end()
             self._child = None
-        if self._names is not None:
-            self._names.close()
 
     def kill(self) -> None:
         """End everything at once."""
@@ -176,10 +169,9 @@ class KamailioServer:
         """Have a call made and held, after ringing."""
         self._probes.invite(probe, within, hold, ring)
 
-    def close_newest(self) -> None:
-        """Have the flow of the newest subscription ended in order, if there is one."""
-        subscription = self.clients.newest_subscription()
-        flow = None if subscription is None else self.flows.get(subscription.flow)
+    def close_flow(self, name: str | None) -> None:
+        """Have a flow ended in order, if it is there."""
+        flow = None if name is None else self.flows.get(name)
         if flow is not None and flow.transport != "udp":  # which has no end
             self._closing.add(flow.id)
             self.do(self._close(flow))
@@ -221,17 +213,6 @@ class KamailioServer:
         """
         await self._change(self._certificates._replace(expired=expired))
         self.channel.emit(Obeyed(do="certificate"))
-
-    def answer_names(self, mode: Mode) -> None:
-        """From now on, the name server beside it answers like this."""
-        if self._names is not None:
-            self._names.answer(mode)
-        self.channel.emit(Obeyed(do="names", mode=mode.value))
-
-    def move_name(self, address: str) -> None:
-        """From now on, the name means this address, on which Kamailio listens, too."""
-        was = "" if self._names is None else self._names.move(address)
-        self.channel.emit(Obeyed(do="move-name", was=was))
 
     async def heed_revocation(self, *, listed: bool) -> None:
         """From now on, new TLS connections are refused to who is on the revocation list, or that is forgotten.

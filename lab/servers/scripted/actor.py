@@ -9,7 +9,7 @@ from typing import Any
 from lab.actors.channel import Channel
 from lab.errors import LabFault
 from lab.servers.command_loop import CommandLoop
-from lab.servers.name_server import Mode
+from lab.servers.probe_report import came_too_late
 from lab.servers.scripted.server import Manner, SipServer
 from lab.servers.settings import Settings
 
@@ -30,6 +30,8 @@ class _Actor:
             await asyncio.sleep(0)  # transports close their sockets in the next turn of the loop
 
     def _obey(self, command: dict[str, Any]) -> None:  # noqa: C901  (one case per command)
+        if came_too_late(command, self._channel):
+            return
         match command, self._server:
             case {"do": "start"}, None:
                 self._server = SipServer(Settings.read(command), self._channel, self._loop)
@@ -40,8 +42,8 @@ class _Actor:
                 server.probe(kind, probe, within)
             case {"do": "invite", "probe": str(probe), "within": within, "hold": hold, **more}, SipServer() as server:
                 server.probe("invite", probe, within, hold, ring=more.get("ring", 0.0))
-            case {"do": "close"}, SipServer() as server:
-                server.close_newest()
+            case {"do": "close", "flow": str(flow) | (None as flow)}, SipServer() as server:
+                server.close_flow(flow)
             case {"do": "answer", "mode": "at-once" | "late" | "mute" as mode, "by": by}, SipServer() as server:
                 server.answer(Manner(mode, by or 0.0))
             case {"do": "go-down", "keeps_state": bool(keeps_state)}, SipServer() as server:
@@ -50,10 +52,8 @@ class _Actor:
                 self._commands.begin(server.come_up())
             case {"do": "certificate", "expired": bool(expired)}, SipServer() as server:
                 server.serve_certificate(expired=expired)
-            case {"do": "names", "mode": "true" | "servfail" | "silent" as mode}, SipServer() as server:
-                server.answer_names(Mode(mode))
-            case {"do": "move-name", "address": str(address)}, SipServer() as server:
-                server.move_name(address)
+            case {"do": "move", "address": str(address)}, SipServer() as server:
+                server.move(address)
             case {"do": "revocation", "listed": bool(listed)}, SipServer() as server:
                 server.heed_revocation(listed=listed)
             case _:

@@ -106,6 +106,9 @@ class Exchanges:
                 exchange.resend.cancel()
             exchange.on_provisional(flow, response)
             return True
+        if exchange.patience is not None and self._loop.time() >= exchange.patience.when():
+            exchange.patience.cancel()
+            self._give_up(exchange)  # its time has passed, and this was read first: the process stood still
         self._finish(exchange)
         exchange.asker.answered(flow, response, in_time=not exchange.given_up)
         return True

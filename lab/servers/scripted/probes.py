@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from math import inf
 from typing import Protocol
 
 from lab.actors.channel import Channel
 from lab.errors import LabFault
 from lab.record.events import ProbeKindName
-from lab.servers.probe_report import ProbeReport
+from lab.servers.probe_report import FROZEN, SENT_LATE_S, ProbeReport
 from lab.servers.scripted.exchanges import Exchange
 from lab.servers.scripted.flows import Flow, why
 from lab.servers.scripted.origin import Origin
@@ -155,6 +156,7 @@ class Call:
         self._flow = ""
         self._rang = False
         self._holding: asyncio.TimerHandle | None = None
+        self._hang_up_at = inf
 
     def sent(self, flow: Flow) -> None:
         """Asker, of the INVITE."""
@@ -177,7 +179,8 @@ class Call:
         self.acknowledge(flow)
         if in_time:
             self._report.say("talking", flow, code=response.code)
-            self._holding = self._loop.call_later(self._hold, self._hang_up)
+            self._hang_up_at = self._loop.time() + self._hold
+            self._holding = self._loop.call_at(self._hang_up_at, self._hang_up)
         else:
             self._hang_up()
 
@@ -244,6 +247,8 @@ class Call:
     def _hang_up(self) -> None:
         if self._dialog is None:
             return
+        if self._loop.time() > self._hang_up_at + SENT_LATE_S:
+            self._report.say("failed", None, reason=FROZEN, lost=self._flow)
         flow = self._origin.route(self._flow, self._dialog.next_hop)
         if isinstance(flow, str):
             self._report.say("failed", None, reason=flow, lost=self._flow)

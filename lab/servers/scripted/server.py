@@ -20,7 +20,6 @@ from lab.record.events import (
 )
 from lab.servers.attach import attach_all
 from lab.servers.keepalives import KeepAlives
-from lab.servers.name_server import Mode, Names
 from lab.servers.scripted.answers import Answers
 from lab.servers.scripted.bindings import Bindings
 from lab.servers.scripted.connections import Connections
@@ -71,7 +70,6 @@ class SipServer:
         self.address = settings.address
         self.exchanges = Exchanges(loop)
         self._connections = Connections(settings, channel, loop, self)
-        self._names = Names(settings.name, settings.address, channel, loop) if settings.name else None
         self._answers = Answers(self._connections, channel, loop)
         self._probes = Probes(self, channel, loop)
         self._keepalives = KeepAlives(loop)
@@ -153,15 +151,11 @@ class SipServer:
         Raises:
             OSError: an address cannot be bound, or a file cannot be read.
         """
-        if self._names is not None:
-            self._names.listen()
         await self._connections.listen()
 
     def close(self) -> None:
         """End everything in order."""
         self._connections.close()
-        if self._names is not None:
-            self._names.close()
 
     def notify(self, probe: str, within: float) -> None:
         """Send a NOTIFY with ``probe`` as its note in the newest subscription, and say what becomes of it."""
@@ -173,10 +167,9 @@ class SipServer:
         """Send OPTIONS or MESSAGE outside any dialog, or make a call and hold it; say what becomes of it."""
         self._probes.send(kind, probe, self._whom(), within=within, hold=hold, ring=ring)
 
-    def close_newest(self) -> None:
-        """End the flow of the newest subscription in order, if there is one."""
-        subscription = self._subscriptions.newest()
-        flow = None if subscription is None else self._connections.get(subscription.flow)
+    def close_flow(self, name: str | None) -> None:
+        """End a flow in order, if it is there."""
+        flow = None if name is None else self._connections.get(name)
         if flow is not None:
             flow.close()
         self._channel.emit(Obeyed(do="close", flow=None if flow is None else flow.id))
@@ -207,17 +200,9 @@ class SipServer:
         self._connections.serve_certificate(expired=expired)
         self._channel.emit(Obeyed(do="certificate"))
 
-    def answer_names(self, mode: Mode) -> None:
-        """From now on, the name server answers like this."""
-        if self._names is not None:
-            self._names.answer(mode)
-        self._channel.emit(Obeyed(do="names", mode=mode.value))
-
-    def move_name(self, address: str) -> None:
-        """From now on, the name means this address, and the server connects from there."""
-        was = "" if self._names is None else self._names.move(address)
+    def move(self, address: str) -> None:
+        """Connect from this address from now on."""
         self._connections.move(address)
-        self._channel.emit(Obeyed(do="move-name", was=was))
 
     def heed_revocation(self, *, listed: bool) -> None:
         """From now on, new TLS connections are refused to who is on the revocation list, or that is forgotten."""
