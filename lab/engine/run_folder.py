@@ -23,11 +23,10 @@ from typing import Any
 
 from lab import certificates
 from lab.errors import HostNotCapable, LabError, LabFault, Problem, ScenarioError
-from lab.model import wire
 from lab.model.scenario import Cell, Scenario
 from lab.model.topology import Role
+from lab.runner import cell_file
 
-CELL_FILE = "cell.json"
 RUN_FILE = "run.json"
 SCENARIO_FILE = "scenario.yaml"
 FORMAT = 1
@@ -65,7 +64,7 @@ class RunFolder:
             for cell in scenario.cells:
                 folder = run.cell(cell)
                 folder.mkdir(parents=True)
-                (folder / CELL_FILE).write_text(json.dumps(wire.to_json(cell)), encoding="utf-8")
+                cell_file.write(folder, cell)
             run.write_about({"format": FORMAT, "started": f"{now:%Y-%m-%dT%H:%M:%SZ}", **_scenario(scenario), **about})
             _point_latest(out.resolve(), path)
         except OSError as error:

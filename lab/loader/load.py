@@ -22,7 +22,7 @@ from lab.loader.impairments import check_impairments
 from lab.loader.kinds import faults, read_kind
 from lab.loader.project import check_file_name, topology_of
 from lab.loader.text_file import read_text
-from lab.loader.timing import check_claims, check_probes, read_claim
+from lab.loader.timing import check_claims, check_probes, probes_of, read_claim
 from lab.loader.unsupported import examined
 from lab.loader.yaml_lines import Node, read_yaml
 from lab.model.impairment import Impairment
@@ -93,7 +93,9 @@ def _read(path: Path, text: str, root: Node, problems: list[Problem], server: st
         check_impairments(impairment_nodes, impairments, topology, problems)
     check_faults(all_nodes, all_faults, parts["ends"], problems)
     check_client_certificates(root, axes, problems)
-    check_probes(probe_nodes, probes, parts["ends"], problems)
+    clients = [option.value for axis in axes if axis.name == "client" for option in axis.options]
+    accounts = {client.account for client in clients if client is not None}
+    check_probes(probe_nodes, probes, parts["ends"], accounts, problems)
     check_clients(root, axes, path, problems)
     check_claims(claim_nodes, claims, parts["ends"], problems)
 
@@ -105,6 +107,7 @@ def _read(path: Path, text: str, root: Node, problems: list[Problem], server: st
     if not expandable or topology is None or None in (*values, *parts.values(), *probes):
         return None
 
+    whole_probes = [probe for probe in probes if probe is not None]
     cells, written_faults, infeasible = [], [], []
     for combination in combinations(axes):
         number = claim_of(combination, whole)
@@ -124,7 +127,7 @@ def _read(path: Path, text: str, root: Node, problems: list[Problem], server: st
             strategy=combination["strategy"].value,
             faults=tuple(fault for _, fault in here if fault is not None),
             impairments=tuple(impairment for impairment in impairments if impairment is not None),
-            probes=tuple(probe for probe in probes if probe is not None),
+            probes=probes_of(probe_nodes, whole_probes, combination["client"].value.account),
             expect=parts["expect"],
             ends=parts["ends"],
             claim=None if number is None else whole[number],

@@ -16,6 +16,12 @@ _SHOWN_BY: Mapping[Event, tuple[type[events.Event], str]] = {
 }
 """Which event of the record, in which state, shows the scenario's."""
 
+_SHOWN_IF_ONLY_REGISTERED: Mapping[Event, tuple[type[events.Event], str]] = {
+    **_SHOWN_BY,
+    Event.REFRESHED: (events.Binding, "refreshed"),
+}
+"""The same for an account that does not subscribe."""
+
 
 async def moment_of(when: When, stage: Stage, *, silence: float, until: float) -> float | None:
     """Return at a moment, with its loop time; None if it did not come before ``until``.
@@ -29,11 +35,12 @@ async def moment_of(when: When, stage: Stage, *, silence: float, until: float) -
     if when.event is Event.SUBSCRIBED:
         start = silence
     elif when.event is Event.REFRESH_DUE:
-        if (due := stage.flows.subscription_ends()) is None:
+        if (due := stage.flows.granted_until()) is None:
             return None
         start = due - REFRESH_BEFORE_EXPIRY_S
     else:
-        kind, state = _SHOWN_BY[when.event]
+        shown_by = _SHOWN_BY if stage.cell.subscribes else _SHOWN_IF_ONLY_REGISTERED
+        kind, state = shown_by[when.event]
         shown = stage.expectations.next(kind, state=state)
         await asyncio.wait({shown}, timeout=until - asyncio.get_running_loop().time())
         if not shown.done():

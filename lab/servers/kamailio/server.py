@@ -67,6 +67,7 @@ class KamailioServer:
             raise LabFault("starting Kamailio", detail="it needs UDP, over which it publishes to itself")
         self.address = settings.address
         self.by_flow = settings.notify_route == "flow"
+        self.bindings_only = settings.bindings_only
         self.channel = channel
         self.rpc: Rpc
         self._settings = settings
@@ -177,9 +178,9 @@ class KamailioServer:
         self._probes.invite(probe, within, hold, ring)
 
     def close_newest(self) -> None:
-        """Have the flow of the newest subscription ended in order, if there is one."""
-        subscription = self.clients.newest_subscription()
-        flow = None if subscription is None else self.flows.get(subscription.flow)
+        """Have the flow of the newest subscription ended in order, or else of the newest binding, if there is one."""
+        newest = self.clients.newest_subscription() or self.clients.newest_binding(time.monotonic())
+        flow = None if newest is None else self.flows.get(newest.flow)
         if flow is not None and flow.transport != "udp":  # which has no end
             self._closing.add(flow.id)
             self.do(self._close(flow))

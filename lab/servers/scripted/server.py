@@ -108,8 +108,8 @@ class SipServer:
         self._keepalives.add(interval, send)
 
     def send_options(self, flow: str) -> None:  # noqa: D102
-        whom, over = self._whom(flow), self._connections.get(flow)
-        assert whom is not None  # it is in use
+        whom = next(one for one in (*self._bound(), *self._subscribed()) if one.flow == flow)  # it is in use
+        over = self._connections.get(flow)
         assert over is not None
         request, key = self._probes.request("OPTIONS", whom, over)
         self.exchanges.begin(Exchange(request, key, _OptionsSent(self._emit_keep_alive)), over, TIMER_F)
@@ -135,15 +135,14 @@ class SipServer:
         registered = {one.flow for one in self._bindings.all()}
         self._keepalives.in_use((subscribed | registered) & self._connections.ids())
 
-    def _whom(self, flow: str | None = None) -> _Whom | None:
-        """The binding that was registered last, or else the newest subscriber; only those of a flow if it is given."""
-        for binding in reversed(self._bindings.all()):
-            if flow in (None, binding.flow):
-                return _Whom(binding.contact, binding.flow, binding.aor)
-        for one in reversed(self._subscriptions.live()):
-            if flow in (None, one.flow):
-                return _Whom(one.dialog.remote_target, one.flow, one.dialog.remote.uri)
-        return None
+    def _bound(self) -> list[_Whom]:
+        """Return the contacts of bindings, the one that was registered last first."""
+        return [_Whom(one.contact, one.flow, one.aor) for one in reversed(self._bindings.all())]
+
+    def _subscribed(self) -> list[_Whom]:
+        """Return the subscribers, the newest first."""
+        live = reversed(self._subscriptions.live())
+        return [_Whom(one.dialog.remote_target, one.flow, one.dialog.remote.uri) for one in live]
 
     # Commands
 
@@ -170,13 +169,18 @@ class SipServer:
     def probe(
         self, kind: ProbeKindName, probe: str, within: float, hold: float | None = None, *, ring: float = 0.0
     ) -> None:
-        """Send OPTIONS or MESSAGE outside any dialog, or make a call and hold it; say what becomes of it."""
-        self._probes.send(kind, probe, self._whom(), within=within, hold=hold, ring=ring)
+        """Send OPTIONS or MESSAGE outside any dialog, or make a call and hold it; say what becomes of it.
+
+        It goes to the contact that registered last; to the newest subscriber where bindings are not needed.
+        """
+        whom = self._bound() if self._settings.bindings_only else [*self._bound(), *self._subscribed()]
+        lacks = "no-binding" if self._settings.bindings_only else "no-subscription"
+        self._probes.send(kind, probe, whom[0] if whom else lacks, within=within, hold=hold, ring=ring)
 
     def close_newest(self) -> None:
-        """End the flow of the newest subscription in order, if there is one."""
-        subscription = self._subscriptions.newest()
-        flow = None if subscription is None else self._connections.get(subscription.flow)
+        """End the flow of the newest subscription in order, or else of the newest binding, if there is one."""
+        newest = next(iter((*self._subscribed(), *self._bound())), None)
+        flow = None if newest is None else self._connections.get(newest.flow)
         if flow is not None:
             flow.close()
         self._channel.emit(Obeyed(do="close", flow=None if flow is None else flow.id))
