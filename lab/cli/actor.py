@@ -22,7 +22,7 @@ from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED, Pr
 from lab.judge.client_check import Finding, conforms, findings
 from lab.loader.command import Missing, missing
 from lab.model.client_check import HANGS_UP, ORDERLY, TOPOLOGY
-from lab.model.scenario import Cell, Client, Expectation, Scenario, Server, Strategy, Transport
+from lab.model.scenario import Account, Cell, Client, Expectation, Scenario, Server, Strategy, Transport
 from lab.report import terminal
 from lab.runner import images
 from lab.units import Seconds
@@ -33,14 +33,14 @@ JOB = "lab.runner.actor_check:run_job"
 """Takes the client in a cell's folder through all it can be asked."""
 
 
-def check(command: list[str], *, image: str, transport: str, clock: str, json: bool) -> int:
+def check(command: list[str], *, image: str, transport: str, account: str, clock: str, json: bool) -> int:
     """Take a client through the protocol and say what it does; 0 if a scenario can use it, 1 if not.
 
     Raises:
         ScenarioError: there is no such program.
         HostNotCapable: this machine cannot do it.
     """
-    client = Client(command=tuple(command), image=image)
+    client = Client(account=Account(account), command=tuple(command), image=image)
     backend = BackendKind.DOCKER if image else BackendKind.NETNS
     if lack := _lack(client, clock):
         raise ScenarioError([Problem("lab actor check", 0, "", lack.what, lack.got, lack.allowed)])
@@ -75,7 +75,13 @@ def check(command: list[str], *, image: str, transport: str, clock: str, json: b
             raise error
         found = findings(*(CellRun.open(cell).evidence for cell in cells))
     if json:
-        told = {"image": image, "command": command, "transport": transport, "conforms": conforms(found)}
+        told = {
+            "image": image,
+            "command": command,
+            "transport": transport,
+            "account": account,
+            "conforms": conforms(found),
+        }
         told["findings"] = [dataclasses.asdict(finding) for finding in found]
         sys.stdout.write(json_text.dumps(told, indent=2) + "\n")
     else:

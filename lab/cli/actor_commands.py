@@ -44,7 +44,10 @@ def actor_check_command(
         str,
         typer.Option(help="A container image it runs in; without a command, its own.", show_default=False),
     ] = "",
-    transport: Annotated[TransportChoice, typer.Option(help="Over what it subscribes.")] = TransportChoice.TLS,
+    transport: Annotated[TransportChoice, typer.Option(help="Its SIP transport.")] = TransportChoice.TLS,
+    account: Annotated[
+        AccountChoice, typer.Option(help="What it is told to set up; a client need not do all three.")
+    ] = AccountChoice.SUBSCRIBE,
     clock: Annotated[
         ClockChoice, typer.Option(help="virtual: in a guest kernel, as scenarios run it by default.")
     ] = ClockChoice.REAL,
@@ -52,14 +55,16 @@ def actor_check_command(
 ) -> None:
     """Take a client through all a scenario can ask of it, and say what it does and what not.
 
-    It is started in a network of its own with a SIP server, subscribes, is sent NOTIFY, OPTIONS, MESSAGE and a call,
-    and is told to end; nothing of the host is touched, and root is not needed.
+    It is started in a network of its own with a SIP server, sets its account up, is sent NOTIFY (if it subscribes),
+    OPTIONS, MESSAGE and a call, and is told to end; nothing of the host is touched, and root is not needed.
 
     Exit status: 0 a scenario can use it; 1 it cannot; 2 no such program; 3 this machine cannot do it; 4 the lab failed.
     """
     from lab.cli.actor import check
 
-    raise typer.Exit(check(command, image=image, transport=transport.value, clock=clock.value, json=json))
+    raise typer.Exit(
+        check(command, image=image, transport=transport.value, account=account.value, clock=clock.value, json=json)
+    )
 
 
 @actor_run_app.command("server", short_help="The scripted SIP server.")
@@ -88,7 +93,9 @@ def actor_run_client_command(
     transport: Annotated[TransportChoice, typer.Option(envvar="LAB_TRANSPORT")] = TransportChoice.TLS,
     account: Annotated[
         AccountChoice,
-        typer.Option(envvar="LAB_ACCOUNT", help="subscribe: to presence and nothing else; register: before that."),
+        typer.Option(
+            envvar="LAB_ACCOUNT", help="What it sets up: a subscription to presence, a registration, or both."
+        ),
     ] = AccountChoice.SUBSCRIBE,
     strategy: Annotated[
         str, typer.Option(metavar="NAME", envvar="LAB_STRATEGY", help="What keeps it reachable, by its catalogue name.")
@@ -105,7 +112,7 @@ def actor_run_client_command(
     share: Share = None,
     json: JsonLines = False,
 ) -> None:
-    """The real pjsip: it subscribes to presence, perhaps registers, and falls silent."""
+    """The real pjsip: it registers, subscribes to presence, or both, and falls silent."""
     from lab.cli.standalone import run_client
 
     raise typer.Exit(

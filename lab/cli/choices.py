@@ -26,6 +26,7 @@ class AccountChoice(str, Enum):
     """What ``--account`` takes."""
 
     SUBSCRIBE = "subscribe"
+    REGISTER = "register"
     REGISTER_AND_SUBSCRIBE = "register-and-subscribe"
 
 

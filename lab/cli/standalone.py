@@ -22,11 +22,11 @@ from lab.loader import catalogue
 from lab.loader.check import choice
 from lab.mitigations.catalogue import to_command, unsupported
 from lab.model.middlebox import Middlebox
-from lab.model.scenario import Server, Strategy
+from lab.model.scenario import Account, Server, Strategy
 from lab.network import here
 from lab.network.nft import comments, conntrack_settings, rule_set
 from lab.record import codec
-from lab.record.events import Event, Probe, ServerReady, Subscribed
+from lab.record.events import Event, Probe, Registered, ServerReady, Subscribed
 from lab.record.evidence import accepted
 from lab.servers.scripted import actor as sip_server
 from lab.sip.ports import PORTS
@@ -92,7 +92,11 @@ def run_client(
     """
     addresses = {"--server": server, **({"--gateway": gateway} if gateway else {})}
     chosen = _arguments("client", strategy=strategy, addresses=addresses)
-    if why := unsupported(chosen.mitigations, transport=transport, registers=account == "register-and-subscribe"):
+    sets_up = Account(account)
+    why = unsupported(
+        chosen.mitigations, transport=transport, registers=sets_up.registers, subscribes=sets_up.subscribes
+    )
+    if why:
         raise ScenarioError([Problem("lab actor run client", 0, "", why, got=strategy)])
     if gateway:
         here.route_everything_through(IPv4Address(gateway))
@@ -117,7 +121,8 @@ def run_client(
     }
     with tempfile.TemporaryDirectory(prefix="lab-client-") as folder:
         start["log"] = str(Path(folder) / "client.log")
-        return standalone.run(client.main, start, place=PLACE, ready_at=Subscribed, show=_Printer(json=json).event)
+        ready_at = Subscribed if sets_up.subscribes else Registered
+        return standalone.run(client.main, start, place=PLACE, ready_at=ready_at, show=_Printer(json=json).event)
 
 
 def run_middlebox(*, profile: str, inside: str, outside: str, forgets_after: str, json: bool) -> int:

@@ -27,6 +27,8 @@ class ClientProgram(ABC):
     """The kinds of mitigations it can do; None: it says so in ``ready``."""
     asks_for_s: ClassVar[float | None] = None
     """For how long it subscribes if nothing else is asked of it; None: unknown."""
+    registers_for_s: ClassVar[float | None] = None
+    """For how long it registers if nothing else is asked of it; None: unknown."""
     does_more_than_asked: ClassVar[bool] = True
     """It may ring, subscribe again or open connections of its own accord, so what it does is not known before a run."""
     tells_failures: ClassVar[bool] = False

@@ -24,11 +24,10 @@ from typing import Any
 
 from lab import certificates
 from lab.errors import HostNotCapable, LabError, LabFault, Problem, ScenarioError
-from lab.model import wire
 from lab.model.scenario import Cell, Scenario
 from lab.model.topology import Role
+from lab.runner import cell_file
 
-CELL_FILE = "cell.json"
 RUN_FILE = "run.json"
 SCENARIO_FILE = "scenario.yaml"
 FORMAT = 1
@@ -80,7 +79,7 @@ class RunFolder:
     def write_cell(self, folder: Path, cell: Cell) -> None:
         """Make a cell's folder, with what is to be run in it."""
         folder.mkdir(parents=True)
-        (folder / CELL_FILE).write_text(json.dumps(wire.to_json(cell)), encoding="utf-8")
+        cell_file.write(folder, cell)
 
     def about(self) -> dict[str, Any]:
         """Return what ``run.json`` says; empty where a release before there was one has written the folder.

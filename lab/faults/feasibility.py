@@ -85,7 +85,7 @@ def _too_late(fault: Fault, cell: Cell) -> Infeasible | None:
     if fault.at.event is Event.REFRESH_DUE and begins < 0:
         what = f"before the client falls silent: the refresh is due at {Seconds(max(0.0, earliest))}"
         return Infeasible(what=what, allowed="a moment closer to the refresh", key="at")
-    unsure = fault.at.event is Event.REFRESH_DUE and client_of(cell).asks_for_s is None
+    unsure = fault.at.event is Event.REFRESH_DUE and _asked_for(cell) is None
     if fault.at.event is not Event.SUBSCRIBED and begins >= cell.ends and not unsure:
         word = "is at" if fault.at.event is Event.REFRESH_DUE else "is not before"
         what = f"not before the end of the run (it {word} {Seconds(begins)})"
@@ -109,14 +109,23 @@ def _earliest(event: Event, cell: Cell) -> float | Infeasible:
 
 
 def _refresh_due(cell: Cell) -> float:
-    """Return when the timer asks for the first refresh.
+    """Return when the timer asks for the first refresh: of the subscription, or of the registration without one.
 
-    The server grants what the client asks for, or less, never more (RFC 6665 §4.2.1.1).
+    The server grants what the client asks for, or less, never more (RFC 6665 §4.2.1.1, RFC 3261 §10.3).
     """
-    asked = client_of(cell).asks_for_s
-    granted = [float(cell.server.subscription_expires), *([] if asked is None else [asked])]
+    asked, server = _asked_for(cell), cell.server
+    longest = server.subscription_expires if cell.subscribes else server.registration_expires
+    granted = [float(longest), *([] if asked is None else [asked])]
     granted += [float(one.expiry) for one in cell.strategy.mitigations if one.kind == "short-expiry"]
     return min(granted) - REFRESH_BEFORE_EXPIRY_S
+
+
+def _asked_for(cell: Cell) -> float | None:
+    """Return for how long the client asks; None: unknown."""
+    if cell.subscribes:
+        return client_of(cell).asks_for_s
+    told = [float(one.expiry) for one in cell.strategy.mitigations if one.registers]
+    return told[0] if told else client_of(cell).registers_for_s
 
 
 def _rings(cell: Cell) -> float | Infeasible:

@@ -116,6 +116,8 @@ def _symptom(evidence: Evidence, probe: ProbeAttempt) -> Link:
     last = max(said, key=lambda entry: entry.t).event
     request = "BYE" if probe.asked_s > probe.sent_s else probe.kind.upper()
     name = f"{request} {probe.name} at {probe.asked_s:.1f} s"
+    if request == "INVITE":
+        name = f"call {probe.name} at {probe.asked_s:.1f} s was missed: INVITE"
     if last.reason == "timeout":
         packets, how_far = _journey(evidence, probe)
         lines += packets
@@ -124,6 +126,8 @@ def _symptom(evidence: Evidence, probe: ProbeAttempt) -> Link:
         text = f"{name} had no flow: {last.flow} was gone"
     elif last.reason == "no-subscription":
         text = f"{name} had no subscription"
+    elif last.reason == "no-binding":
+        text = f"{name} had no binding to go to: nobody was registered"
     elif last.reason == "server-frozen":
         text = f"{name} was not sent: the server stood still"
     elif last.reason == "server-down":

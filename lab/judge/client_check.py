@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lab.judge.account_check import more_than_it_has
 from lab.record.events import (
     Aborted,
+    Binding,
     ClientCall,
     ClientReady,
     ClientTransport,
@@ -14,6 +17,7 @@ from lab.record.events import (
     Other,
     Probe,
     ProtocolError,
+    Registered,
     Request,
     ServerFlow,
     ServerSubscription,
@@ -23,6 +27,8 @@ from lab.record.events import (
 )
 from lab.record.evidence import Evidence
 from lab.sip.status import is_success
+
+_Made = type[Binding] | type[ServerSubscription]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,23 +60,33 @@ def findings(orderly: Evidence, hung_up: Evidence) -> list[Finding]:
         orderly: of a client that was asked everything and told to stop.
         hung_up: of one whose input ended.
     """
-    subscribed = orderly.has(Subscribed)
+    cell = orderly.cell
+    asked = all(orderly.has(kind) for _, kind in _account(orderly))
+    by_notify = [_accepts(orderly, "notify", "accepts NOTIFY", asked=asked, needed=True)] if cell.subscribes else []
+    tells_notify = [_tells(orderly, NotifyReceived, "that a NOTIFY has been understood is else not in the record")]
     return [
         _starts(orderly),
         Finding(what="says `ready`", needed=True, seen=orderly.has(ClientReady), detail=_offers(orderly)),
-        _subscribes(orderly),
-        Finding(what="says `subscribed`", needed=True, seen=subscribed),
-        _accepts(orderly, "notify", "accepts NOTIFY", asked=subscribed, needed=True),
+        *(finding for made, said in _account(orderly) for finding in _sets_up(orderly, made, said)),
+        _does_no_more(orderly),
+        *by_notify,
         _keeps_to_the_protocol([orderly, hung_up]),
         _ends(hung_up, "hang-up", "ends when its input does", needed=True),
-        _accepts(orderly, "options", "accepts OPTIONS", asked=subscribed),
-        _accepts(orderly, "message", "accepts MESSAGE", asked=subscribed),
-        _accepts(orderly, "invite", "accepts a call (INVITE, BYE)", asked=subscribed),
+        _accepts(orderly, "options", "accepts OPTIONS", asked=asked),
+        _accepts(orderly, "message", "accepts MESSAGE", asked=asked),
+        _accepts(orderly, "invite", "accepts a call (INVITE, BYE)", asked=asked, needed=not cell.subscribes),
         _ends(orderly, "stop", "ends at `stop`"),
         _tells(orderly, ClientTransport, "why a connection ended is else only what the network shows"),
-        _tells(orderly, NotifyReceived, "that a NOTIFY has been understood is else not in the record"),
+        *(tells_notify if cell.subscribes else []),
         _tells(orderly, ClientCall, "that an ACK has arrived is else not known"),
     ]
+
+
+def _account(evidence: Evidence) -> list[tuple[_Made, type[Event]]]:
+    """Return what the account has: what the server must know of, and what the client must say."""
+    cell = evidence.cell
+    registers: list[tuple[_Made, type[Event]]] = [(Binding, Registered)] if cell.registers else []
+    return [*registers, *([(ServerSubscription, Subscribed)] if cell.subscribes else [])]
 
 
 def _starts(evidence: Evidence) -> Finding:
@@ -87,14 +103,27 @@ def _offers(evidence: Evidence) -> str:
     return f"offers {', '.join(offered)}" if offered else "offers no mitigation of its own"
 
 
-def _subscribes(evidence: Evidence) -> Finding:
-    for entry in evidence.of(ServerSubscription, state="active"):
+def _sets_up(evidence: Evidence, made: _Made, said: type[Event]) -> Iterator[Finding]:
+    """Return whether the server knows of what the account has, and whether the client says so."""
+    yield _made(evidence, made, "registers" if made is Binding else "subscribes")
+    yield Finding(what=f"says `{name_of(said)}`", needed=True, seen=evidence.has(said))
+
+
+def _does_no_more(evidence: Evidence) -> Finding:
+    """Return whether the client keeps to its account."""
+    more = more_than_it_has(evidence)
+    return Finding(what="does no more than the account says", needed=True, seen=not more, detail=more)
+
+
+def _made(evidence: Evidence, made: _Made, does: str) -> Finding:
+    what = f"{does} at the server"
+    for entry in evidence.of(made, state="active"):
         expires = f"after {entry.t:.2f} s, for {entry.event.expires:g} s"
-        return Finding(what="subscribes at the server", needed=True, seen=True, detail=expires)
+        return Finding(what=what, needed=True, seen=True, detail=expires)
     requests = ", ".join(sorted({entry.event.method for entry in evidence.of(Request)}))
     flows = evidence.has(ServerFlow)
     came = f"only {requests} came" if requests else "it connected, no request came" if flows else "nothing came"
-    return Finding(what="subscribes at the server", needed=True, seen=False, detail=came)
+    return Finding(what=what, needed=True, seen=False, detail=came)
 
 
 def _accepts(evidence: Evidence, probe: str, what: str, *, asked: bool, needed: bool = False) -> Finding:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from lab.clients.catalogue import client_of
-from lab.judge import causes, claims, contradictions, fault_evidence, metrics, rewriting, sentinel
+from lab.judge import account_check, causes, claims, contradictions, fault_evidence, metrics, rewriting, sentinel
 from lab.judge.chain import chain
 from lab.mitigations.catalogue import not_offered
 from lab.model.outcome import CauseFound, Outcome, ProbeFate
@@ -16,13 +16,10 @@ from lab.record.events import (
     ClientReady,
     FaultBegan,
     ProtocolError,
-    ServerSubscription,
+    Registered,
     Subscribed,
 )
 from lab.record.evidence import Evidence
-
-SET_UP_S = 1.0
-"""A subscription that the client speaks of exists at the server by then; the NOTIFY that tells the client is later."""
 
 SHOWN = 80
 """How much of a broken line a doubt quotes."""
@@ -68,7 +65,7 @@ def _not_offered(evidence: Evidence) -> str:
         return ""
     for ready in evidence.of(ClientReady):
         return not_offered(cell.strategy.mitigations, ready.event.mitigations or ())
-    if evidence.has(Subscribed):  # one that is set up and has not offered anything offers nothing
+    if evidence.has(Subscribed) or evidence.has(Registered):  # set up, and has not offered anything
         return not_offered(cell.strategy.mitigations, ())
     return ""
 
@@ -78,10 +75,12 @@ def _doubt(evidence: Evidence) -> str:
         return "the cell was not run"
     if wrong := _protocol_error(evidence):
         return wrong
+    if wrong := account_check.more_than_it_has(evidence):
+        return wrong
     if evidence.never_silent():
         return "the client never got as far as falling silent" + _last_word(evidence)
-    if not any(entry.t <= SET_UP_S for entry in evidence.of(ServerSubscription, state="active")):
-        return "the client says that it is subscribed, but the server knows of no subscription"
+    if wrong := account_check.less_than_it_says(evidence):
+        return wrong
     if evidence.ended() is None:
         return "the run was cut short"
     due = evidence.cell.probes
@@ -121,8 +120,9 @@ def _protocol_error(evidence: Evidence) -> str:
 def _last_word(evidence: Evidence) -> str:
     for entry in evidence.of(Aborted, who=evidence.client):
         return f"; its process ended by {entry.event.how}: {entry.event.last}"
-    ready = evidence.has(ClientReady)
-    return ": it said `ready`, never `subscribed`" if ready else ": it never said `ready`"
+    if not evidence.has(ClientReady):
+        return ": it never said `ready`"
+    return f": it said `ready`, never `{account_check.first_unsaid(evidence)}`"
 
 
 def _cause(evidence: Evidence) -> CauseFound | None:

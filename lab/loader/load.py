@@ -84,7 +84,9 @@ def _read(path: Path, text: str, root: Node, problems: list[Problem], server: st
     impairment_nodes = _items(root, "impairments", problems)
     impairments = [build(Impairment, node, problems) for node in impairment_nodes]
     found_faults = [read_kind(faults(), node, problems) for node in fault_nodes]
-    probes = read_probes(root, parts["ends"], problems)
+    clients = [option.value for axis in axes if axis.name == "client" for option in axis.options]
+    accounts = {client.account for client in clients if client is not None}
+    probes = read_probes(root, parts["ends"], accounts, problems)
     check_expectation(root, parts["expect"], probes, problems)
     claims = [read_claim(node, problems) for node in claim_nodes]
     failures = [option.value for axis in axes if axis.name == "failure" for option in axis.options]
@@ -125,7 +127,7 @@ def _read(path: Path, text: str, root: Node, problems: list[Problem], server: st
             strategy=combination["strategy"].value,
             faults=tuple(fault for _, fault in here if fault is not None),
             impairments=tuple(impairment for impairment in impairments if impairment is not None),
-            probes=tuple(probe for probe in probes.each if probe is not None),
+            probes=probes.of(combination["client"].value.account),
             expect=parts["expect"],
             ends=parts["ends"],
             apart=probes.apart,

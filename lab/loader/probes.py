@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from lab.errors import Problem
 from lab.loader.check import build
-from lab.loader.timing import check_probes
+from lab.loader.timing import check_probes, probes_of
 from lab.loader.yaml_lines import Node
 from lab.model.rules import Yaml
-from lab.model.scenario import Expectation, Probe, ProbeKind
+from lab.model.scenario import Account, Expectation, Probe, ProbeKind
 from lab.units import Lasting, Seconds, moments_between
 
 MOST_PROBES = 5000
@@ -45,27 +45,33 @@ class Probes:
     """The probes of a scenario.
 
     Attributes:
+        nodes: where they are written.
         each: what a cell has; an entry is None where there was a problem.
         apart: when it is probed in cells of their own besides; empty: all probes are in one cell.
     """
 
+    nodes: Sequence[Node]
     each: Sequence[Probe | None]
     apart: tuple[Seconds, ...] = ()
 
+    def of(self, account: Account) -> tuple[Probe, ...]:
+        """Return the probes of a cell whose client has this account."""
+        return probes_of(self.nodes, [probe for probe in self.each if probe is not None], account)
 
-def read_probes(root: Node, ends: Seconds | None, problems: list[Problem]) -> Probes:
+
+def read_probes(root: Node, ends: Seconds | None, accounts: Collection[Account], problems: list[Problem]) -> Probes:
     """Read ``probes`` of a scenario; they must be given, and each must be answered before the end."""
     node = root.get("probes")
     if node is not None and isinstance(node.value, dict):
-        return _grid(node, ends, problems)
+        return _grid(node, ends, accounts, problems)
     if node is None:
         problems.append(Problem(root.file, 0, "probes", "missing", allowed="at least one, such as `{at: 45 s}`"))
-        return Probes(())
+        return Probes((), ())
     if node.value is not None and not node.items():
         problems.append(node.problem("not a list with entries", allowed="at least one, or a mapping with every, until"))
     each = [build(Probe, item, problems) for item in node.items()]
-    check_probes(node.items(), each, ends, problems)
-    return Probes(each)
+    check_probes(node.items(), each, ends, accounts, problems)
+    return Probes(node.items(), each)
 
 
 def check_expectation(root: Node, expect: Expectation | None, probes: Probes, problems: list[Problem]) -> None:
@@ -81,23 +87,21 @@ def check_expectation(root: Node, expect: Expectation | None, probes: Probes, pr
         problems.append(delivered.problem("`reachable` says it", allowed="leave it out"))
 
 
-def _grid(node: Node, ends: Seconds | None, problems: list[Problem]) -> Probes:
+def _grid(node: Node, ends: Seconds | None, accounts: Collection[Account], problems: list[Problem]) -> Probes:
     grid = build(ProbeGrid, node, problems)
     if grid is None:
-        return Probes((None,))
+        return Probes((node,), (None,))
     times = moments_between(
         float(grid.every if grid.from_ is None else grid.from_), float(grid.until), float(grid.every)
     )
     if not 0 < len(times) <= MOST_PROBES:
         allowed = f"1 to {MOST_PROBES}: another `every`, `from` or `until`"
         problems.append(node.problem("not a number of probes", got=str(len(times)), allowed=allowed))
-        return Probes((None,))
+        return Probes((node,), (None,))
     names = [field.name for field in dataclasses.fields(Probe) if field.name != "at"]
     given = {name: getattr(grid, name) for name in names if getattr(grid, name) is not None}
     each = [Probe(at=Seconds(at), **given) for at in times]
-    nodes = [node] * len(each)
+    check_probes([node], each[-1:], ends, accounts, problems)
     if grid.apart:
-        check_probes(nodes[-1:], each[-1:], ends, problems)
-        return Probes(each[-1:], tuple(probe.at for probe in each))
-    check_probes(nodes[-1:], each[-1:], ends, problems)
-    return Probes(each)
+        return Probes([node], each[-1:], tuple(probe.at for probe in each))
+    return Probes([node] * len(each), each)

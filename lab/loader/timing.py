@@ -2,27 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Collection, Sequence
 
 from lab.errors import Problem
 from lab.loader.check import build, choice
 from lab.loader.kinds import causes
 from lab.loader.yaml_lines import Node
-from lab.model.scenario import Claim, Probe, ProbeKind
+from lab.model.scenario import Account, Claim, Probe, ProbeKind
 from lab.model.verdict import Verdict
 from lab.units import Seconds
 
+_WITHOUT_SUBSCRIPTION = "`kind: invite` (the default here), `message` or `options`"
 _WITHOUT_CAUSE = [verdict.value for verdict in Verdict if verdict is not Verdict.FAIL]
 
 
+def probes_of(nodes: Sequence[Node], probes: Sequence[Probe], account: Account) -> tuple[Probe, ...]:
+    """Return the probes of a cell; where none is written, the account says of which kind a probe is."""
+    if account.subscribes:
+        return tuple(probes)
+    return tuple(
+        probe if node.get("kind") else dataclasses.replace(probe, kind_=ProbeKind.INVITE)
+        for node, probe in zip(nodes, probes, strict=True)
+    )
+
+
 def check_probes(
-    nodes: Sequence[Node], probes: Sequence[Probe | None], ends: Seconds | None, problems: list[Problem]
+    nodes: Sequence[Node],
+    probes: Sequence[Probe | None],
+    ends: Seconds | None,
+    accounts: Collection[Account],
+    problems: list[Problem],
 ) -> None:
-    """Probes are in order, and each can be answered before the end."""
+    """Probes are in order, each can be answered before the end, and every account can be probed so."""
     latest: Probe | None = None
+    only_registers = any(not account.subscribes for account in accounts)
     for node, probe in zip(nodes, probes, strict=True):
         if probe is None:
             continue
+        kind = node.get("kind")
+        if only_registers and kind is not None and probe.kind_ is ProbeKind.NOTIFY:
+            what = f"the account `{Account.REGISTER.value}` has no subscription for a NOTIFY"
+            problems.append(kind.problem(what, allowed=_WITHOUT_SUBSCRIPTION))
+        if only_registers and kind is None:
+            probe = dataclasses.replace(probe, kind_=ProbeKind.INVITE)  # noqa: PLW2901  (the longest that it can be)
         at = node.get("at") or node
         if latest is not None and probe.at <= latest.at:
             problems.append(at.problem("not after the probe before it", allowed=f"later than {latest.at}"))

@@ -9,7 +9,7 @@ from lab.clients.catalogue import client_of
 from lab.faults.base import Infeasible, faults_of
 from lab.faults.feasibility import infeasible_faults
 from lab.mitigations.catalogue import client_kinds, not_offered, unsupported
-from lab.model.scenario import Account, Cell
+from lab.model.scenario import Cell
 from lab.servers.catalogue import server_of
 
 
@@ -25,7 +25,8 @@ def examined(cell: Cell, infeasible: Sequence[tuple[int, Infeasible]] | None = N
 
 def why_unsupported(cell: Cell, infeasible: Sequence[tuple[int, Infeasible]] | None = None) -> str:
     """Say why the cell's strategy or faults cannot exist there; empty if they can. For arguments see `examined`."""
-    registers = cell.client.account is Account.REGISTER_AND_SUBSCRIBE
+    account = cell.client.account
+    has = {"registers": account.registers, "subscribes": account.subscribes}
     strategy = cell.strategy.mitigations
     known = client_of(cell).offers
     offers = client_kinds() if known is None else known  # it will say what it offers
@@ -33,7 +34,7 @@ def why_unsupported(cell: Cell, infeasible: Sequence[tuple[int, Infeasible]] | N
     lacking = (
         client_of(cell).unsupported(cell)
         or not_offered(strategy, offers)
-        or unsupported(strategy, transport=cell.transport.value, registers=registers)
+        or unsupported(strategy, transport=cell.transport.value, **has)
         or server_of(cell).why_unsupported(cell, needs)
     )
     if lacking:

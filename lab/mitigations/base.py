@@ -126,14 +126,14 @@ class Client(Protocol):
         """Set on each socket before it connects; what the kernel then has is checked, and recorded."""
 
     def register(self, expires: float) -> None:
-        """Register before subscribing, whatever the account says, asking for whole seconds."""
+        """Register, before it subscribes if it does, whatever the account says, asking for whole seconds."""
 
     def configure_account(self, setting: Setting, change: Callable[[Any], None]) -> None:
         """Change the account's ``pjsua2.AccountConfig`` before it is used."""
 
     # What happens
 
-    def on_subscribed(self, callback: Callable[[], object]) -> None:
+    def on_set_up(self, callback: Callable[[], object]) -> None:
         """Call back once, when the client is set up and about to fall silent."""
 
     def on_transport(self, callback: Callable[[int, TransportState], None]) -> None:
@@ -177,6 +177,7 @@ class Client(Protocol):
     def resubscribe(self) -> None:
         """Unsubscribe and subscribe anew, as pjsua2 can: a new dialog with a new Contact.
 
+        Does nothing if the account does not subscribe.
         Where there is no subscription any more, only subscribe. Otherwise the new dialog begins 0.5 s after the end of
         the old one, which is 32 s later if nobody answers, and pjsua gives up for 300 s if the end fails.
         """
@@ -223,8 +224,12 @@ class Mitigation(Protocol):
     """Whose it is: ``client`` or ``server``."""
     transports: ClassVar[tuple[str, ...]]
     """The SIP transports it can exist on: ``udp``, ``tcp``, ``tls``."""
+    registers: ClassVar[bool]
+    """It has the client register, whatever the account says."""
     needs_registration: ClassVar[bool]
     """It does nothing for an account that does not register."""
+    needs_subscription: ClassVar[bool]
+    """It does nothing for an account that does not subscribe."""
 
 
 class ClientSide:
@@ -237,8 +242,12 @@ class ClientSide:
     transports: ClassVar[tuple[str, ...]] = ALL
     sets: ClassVar[tuple[Setting, ...]] = ()
     """What it sets for the whole process: two mitigations with the same one exclude each other."""
+    registers: ClassVar[bool] = False
+    """It has the client register, whatever the account says."""
     needs_registration: ClassVar[bool] = False
     """It does nothing for an account that does not register."""
+    needs_subscription: ClassVar[bool] = False
+    """It does nothing for an account that does not subscribe."""
 
     def socket_options(self) -> tuple[SocketOption, ...]:
         """The socket options it sets."""
@@ -279,8 +288,12 @@ class ServerSide:
     source: ClassVar[str]
     side: ClassVar[str] = "server"
     transports: ClassVar[tuple[str, ...]] = ALL
+    registers: ClassVar[bool] = False
+    """It has the client register, whatever the account says."""
     needs_registration: ClassVar[bool] = False
     """It does nothing for an account that does not register."""
+    needs_subscription: ClassVar[bool] = False
+    """It does nothing for an account that does not subscribe."""
 
     def attach(self, server: Server) -> None:
         """Hook into the server, before it starts."""

@@ -29,22 +29,25 @@ def client_kinds() -> frozenset[str]:
     return frozenset(kind for kind, cls in classes().items() if issubclass(cls, ClientSide))
 
 
-def unsupported(mitigations: Iterable[Mitigation], *, transport: str, registers: bool) -> str:
+def unsupported(mitigations: Iterable[Mitigation], *, transport: str, registers: bool, subscribes: bool) -> str:
     """Say why these mitigations cannot be had together in a cell, whatever the client; empty if they can.
 
     Args:
         mitigations: of one strategy, of either side.
         transport: ``udp``, ``tcp`` or ``tls``.
         registers: whether the account registers by itself.
+        subscribes: whether the account subscribes.
     """
     mitigations = list(mitigations)
     for one in mitigations:
         if transport not in one.transports:
             return f"{one.kind} exists on {' and '.join(one.transports)} only, not on {transport}"
-    registers = registers or any(one.kind == "register" for one in mitigations)
+    registers = registers or any(one.registers for one in mitigations)
     for one in mitigations:
         if one.needs_registration and not registers:
             return f"{one.kind} works on a registered account only, and this one does not register"
+        if one.needs_subscription and not subscribes:
+            return f"{one.kind} acts on a subscription, and this account does not subscribe"
     ours = [one for one in mitigations if isinstance(one, ClientSide)]
     for one, other in combinations(ours, 2):
         for setting in one.sets:

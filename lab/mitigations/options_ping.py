@@ -27,4 +27,4 @@ class OptionsPing(ClientSide):
 
     def attach(self, client: Client) -> None:
         """Start the timer once the client is set up."""
-        client.on_subscribed(lambda: client.every(self.interval, client.send_options))
+        client.on_set_up(lambda: client.every(self.interval, client.send_options))

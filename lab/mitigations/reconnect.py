@@ -33,7 +33,7 @@ class Reconnect(ClientSide):
 
     def attach(self, client: Client) -> None:
         """Watch, from the moment the client is set up."""
-        client.on_subscribed(_Monitor(client, self).start)
+        client.on_set_up(_Monitor(client, self).start)
 
 
 class _Monitor:

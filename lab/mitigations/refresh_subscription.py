@@ -25,9 +25,10 @@ class RefreshSubscription(ClientSide):
 
     kind: ClassVar[str] = "refresh-subscription"
     source: ClassVar[str] = "article on pjsip/pjproject#4225, 2b; RFC 6665 §4.1.2.2"
+    needs_subscription: ClassVar[bool] = True
 
     interval: Lasting
 
     def attach(self, client: Client) -> None:
         """Start the timer once the client is set up."""
-        client.on_subscribed(lambda: client.every(self.interval, client.refresh_subscription))
+        client.on_set_up(lambda: client.every(self.interval, client.refresh_subscription))

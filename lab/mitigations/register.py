@@ -24,6 +24,7 @@ class Register(ClientSide):
     kind: ClassVar[str] = "register"
     source: ClassVar[str] = "RFC 3261 §10.2; pjsip/pjproject#390"
     sets: ClassVar[tuple[Setting, ...]] = (Setting.EXPIRY,)
+    registers: ClassVar[bool] = True
 
     expiry: WholeSeconds
 

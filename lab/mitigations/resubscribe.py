@@ -24,9 +24,10 @@ class Resubscribe(ClientSide):
 
     kind: ClassVar[str] = "resubscribe"
     source: ClassVar[str] = "article on pjsip/pjproject#4225, 2b, as far as pjsua2 can; RFC 6665 §4.1.2"
+    needs_subscription: ClassVar[bool] = True
 
     interval: Lasting
 
     def attach(self, client: Client) -> None:
         """Start the timer once the client is set up."""
-        client.on_subscribed(lambda: client.every(self.interval, client.resubscribe))
+        client.on_set_up(lambda: client.every(self.interval, client.resubscribe))

@@ -24,6 +24,7 @@ class ShortExpiry(ServerSide):
 
     kind: ClassVar[str] = "short-expiry"
     source: ClassVar[str] = "article on pjsip/pjproject#4225, 3b; RFC 6665 §4.2.1.1"
+    needs_subscription: ClassVar[bool] = True
 
     expiry: WholeSeconds
 

@@ -40,8 +40,20 @@ class Account(str, Enum):
 
     SUBSCRIBE = "subscribe"
     """A presence subscription and nothing else: the account of pjproject #4225."""
+    REGISTER = "register"
+    """A registration and nothing else: a phone that waits for calls."""
     REGISTER_AND_SUBSCRIBE = "register-and-subscribe"
-    """A registration and a presence subscription."""
+    """A registration, and then a presence subscription."""
+
+    @property
+    def registers(self) -> bool:
+        """Whether the client registers."""
+        return self is not Account.SUBSCRIBE
+
+    @property
+    def subscribes(self) -> bool:
+        """Whether the client subscribes."""
+        return self is not Account.REGISTER
 
 
 class ClientCertificate(str, Enum):
@@ -138,12 +150,15 @@ class Strategy(Yaml):
 
 
 class ProbeKind(str, Enum):
-    """How the server tries to reach the client."""
+    """How the server tries to reach the client.
+
+    NOTIFY goes within the newest subscription, so the account must subscribe. The others go outside any dialog: to the
+    contact that registered last if the client registers, and without one they fail (``no-binding``); to the newest
+    subscriber if it only subscribes.
+    """
 
     NOTIFY = "notify"
-    """Within the newest subscription."""
     MESSAGE = "message"
-    """Outside any dialog, as the others below: to the contact that registered last, else to the newest subscriber."""
     OPTIONS = "options"
     INVITE = "invite"
     """A call without media, which the client accepts, and which the server ends."""
@@ -155,10 +170,11 @@ class Probe(Yaml):
 
     Attributes:
         at: seconds after the client fell silent.
-        kind_: by what request.
+        kind_: by what request. Unless set it is `notify`, and `invite` where the account only registers.
         within: the client's answer must be back within this time; of a call, to INVITE and to BYE. 5 s: longer than ten
             times any round trip the lab makes, shorter than Timer F (32 s, RFC 3261 §17.1.2.2).
-        hold: how long a call is silent before it is ended.
+        hold: how long a call is silent before it is ended. 7 s: no common timer of a middlebox or a client (15 s, 30 s,
+            60 s, 300 s) is a multiple of it, so that the BYE of a call does not come at the moment when a timer ends.
         ring: how long a call rings before the client accepts it; `within` counts from then on.
     """
 
@@ -166,7 +182,7 @@ class Probe(Yaml):
     # `kind` alone is the class's name in `lab.model.wire`
     kind_: ProbeKind = ProbeKind.NOTIFY
     within: Lasting = Seconds(5)
-    hold: Lasting = Seconds(60)
+    hold: Lasting = Seconds(7)
     ring: Seconds = Seconds(0)
 
     @property
@@ -258,6 +274,16 @@ class Cell:
     pjsip: str = DEFAULT_PJSIP
     wheel: str = ""
     unsupported: str | None = None
+
+    @property
+    def registers(self) -> bool:
+        """Whether the client registers: its account does, or a mitigation has it do so."""
+        return self.client.account.registers or any(one.registers for one in self.strategy.mitigations)
+
+    @property
+    def subscribes(self) -> bool:
+        """Whether the client subscribes."""
+        return self.client.account.subscribes
 
     @property
     def further_addresses(self) -> tuple[str, ...]:

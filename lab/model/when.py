@@ -4,8 +4,10 @@ Written::
 
     50 s                      after the client fell silent
     5 s after subscribed      the same: falling silent is what happens once the client is subscribed
+    5 s after registered      the same, said of an account that only registers
     5 s after reconnected     counted from the first connection the client makes while silent
-    5 s after refreshed       counted from the first refresh of the subscription that reaches the server
+    5 s after refreshed       counted from the first refresh of the subscription that reaches the server; of the
+                              registration if the account only registers, here and below
     1 s after ringing         counted from the first call of a probe that rings at the client
     while the INVITE is pending
                               the same moment: it rings, and has no final answer yet
@@ -48,6 +50,9 @@ class Event(str, Enum):
     REFRESH_DUE = "the refresh"
 
 
+_SET_UP = "registered"
+"""The same moment as ``subscribed``: the account is set up."""
+
 _FORMS = {
     "after": (Event.SUBSCRIBED, Event.RECONNECTED, Event.REFRESHED, Event.RINGING),
     "before": (Event.REFRESH_DUE,),
@@ -83,12 +88,13 @@ class When:
             return cls(offset=_seconds(text))
         side = match["side"]
         words = [event.value for event in _FORMS[side]]
-        if match["event"] not in words:
+        event = Event.SUBSCRIBED.value if (side, match["event"]) == ("after", _SET_UP) else match["event"]
+        if event not in words:
             other = "before" if side == "after" else "after"
             others = ", ".join(event.value for event in _FORMS[other])
             raise ValueError(f"unknown event; `{side}` takes {', '.join(words)}, and `{other}` {others}")
         offset = _seconds(match["time"])
-        return cls(offset=offset if side == "after" else -offset, event=Event(match["event"]))
+        return cls(offset=offset if side == "after" else -offset, event=Event(event))
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> CoreSchema:

@@ -79,8 +79,12 @@ class ClientReady(ClientEvent, frozen=True, kw_only=True, tag="ready"):
     mitigations: tuple[str, ...] | None = None
 
 
+class Registered(ClientEvent, frozen=True, kw_only=True):
+    """The client's first REGISTER was answered with 2xx. If the account only registers, this is time zero."""
+
+
 class Subscribed(ClientEvent, frozen=True, kw_only=True):
-    """The client is set up: this is time zero."""
+    """The client's first NOTIFY has come. If the account subscribes, this is time zero."""
 
 
 class ClientTransport(ClientEvent, frozen=True, kw_only=True, tag="transport"):
@@ -373,8 +377,8 @@ class Probe(Event, frozen=True, kw_only=True):
         code: status code of the answer; None: there was none.
         flow: id of the flow it took or should have taken; None: there was none.
         peer: the other end of that.
-        reason: why it failed: ``timeout``, ``flow-gone``, ``no-subscription``, ``server-frozen``, ``server-down``, or
-            the text of an error.
+        reason: why it failed: ``timeout``, ``flow-gone``, ``no-subscription``, ``no-binding``, ``server-frozen``,
+            ``server-down``, or the text of an error.
         call_id: of a call: its Call-ID, once the client has accepted it; empty: not yet, or not told.
     """
 
@@ -638,9 +642,9 @@ class RunEnded(Event, frozen=True, kw_only=True, tag="end"):
 
 
 CLIENT_EVENTS: tuple[type[ClientEvent], ...] = (
-    ClientReady, Subscribed, ClientTransport, Registration, RegistrationRefused, ClientSubscription, NotifyReceived,
-    MessageReceived, ClientCall, IpChanged, RequestSent, OptionsSent, OptionsAnswer, Unanswered, TransportReference,
-    SettingMade, SocketOptionSet, IntervalTried, IntervalUsed,
+    ClientReady, Registered, Subscribed, ClientTransport, Registration, RegistrationRefused, ClientSubscription,
+    NotifyReceived, MessageReceived, ClientCall, IpChanged, RequestSent, OptionsSent, OptionsAnswer, Unanswered,
+    TransportReference, SettingMade, SocketOptionSet, IntervalTried, IntervalUsed,
 )  # fmt: skip
 """What a client may say; any other event of its is kept as `Other`."""
 

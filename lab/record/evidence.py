@@ -46,8 +46,8 @@ class ProbeAttempt:
         asked_s: when the request was sent that decided its fate: of a call, its BYE
             (or should have been) if it came so far.
         flow: id of the flow it took or should have taken; None where the server does not say.
-        reason: why it failed, in the server's word (``timeout``, ``flow-gone``, ``no-subscription``); empty: it was
-            answered, be it with a refusal.
+        reason: why it failed, in the server's word (``timeout``, ``flow-gone``, ``no-subscription``, ``no-binding``);
+            empty: it was answered, be it with a refusal.
         unconfirmed_s: when the server sent the ACK of a call that ended in order although the client never got it;
             None: not so.
     """
@@ -65,7 +65,7 @@ class ProbeAttempt:
     @property
     def unreached(self) -> bool:
         """Whether the request was sent, or should have been, and got no answer at all."""
-        return self.reason not in ("", "no-subscription") and not self.reason[:3].isdecimal()
+        return self.reason not in ("", "no-subscription", "no-binding") and not self.reason[:3].isdecimal()
 
 
 def accepted(probe: Probe) -> bool:
@@ -179,8 +179,12 @@ class Evidence:
 
     def flow_of(self, probe: ProbeAttempt) -> Flow | None:
         """Return the flow a probe took or should have taken; None if there was none."""
-        own = probe.flow if probe.kind != "notify" else None
-        return self.flows.get(own, probe.asked_s) if own else self.flows.current(probe.asked_s)
+        t = probe.asked_s
+        if probe.kind == "notify":
+            return self.flows.current(t)
+        if probe.flow is not None:
+            return self.flows.get(probe.flow, t)
+        return self.flows.bound(t) if self.cell.registers else self.flows.current(t)
 
     def lost_mappings(self, flow: Flow, before: float) -> list[Entry[Mapping]]:
         """Return the ends of a flow's mappings that were not made anew by then.

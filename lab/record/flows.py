@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lab.model.endpoint import Endpoint
 from lab.record.events import (
     ENDED_AT_SERVER,
+    Binding,
     Event,
     Held,
     Ignored,
@@ -60,6 +62,7 @@ class Flows:
         self._ended: set[str] = set()
         self._carried: dict[str, tuple[bool, int]] = {}  # whether of the account, and its number
         self._subscriptions: list[tuple[float, ServerSubscription]] = []
+        self._bindings: list[tuple[float, Binding]] = []
         self._insides: dict[Endpoint, list[tuple[float, Endpoint]]] = defaultdict(list)
         self._outsides: dict[Endpoint, list[tuple[float, Endpoint]]] = defaultdict(list)
 
@@ -75,13 +78,25 @@ class Flows:
             self._carry(event.flow, event.what)
         elif isinstance(event, ServerSubscription) and event.state in ("active", "refreshed"):
             self._subscriptions.append((t, event))
+        elif isinstance(event, Binding) and event.state in ("active", "refreshed"):
+            self._bindings.append((t, event))
         elif isinstance(event, Mapping) and event.state == "new" and event.inside != event.outside:
             self._insides[event.outside].append((t, event.inside))
             self._outsides[event.inside].append((t, event.outside))
 
     def current(self, t: float = float("inf")) -> Flow | None:
-        """Return the flow of the newest subscription of that moment; None before the first one."""
-        newest = next((event for at, event in reversed(self._subscriptions) if at <= t), None)
+        """Return the flow of the newest subscription of that moment; of the newest binding where nobody subscribes.
+
+        None before the first one.
+        """
+        return self._newest(self._subscriptions or self._bindings, t)
+
+    def bound(self, t: float = float("inf")) -> Flow | None:
+        """Return the flow of the newest binding of that moment; None before the first one."""
+        return self._newest(self._bindings, t)
+
+    def _newest(self, made: Sequence[tuple[float, ServerSubscription | Binding]], t: float) -> Flow | None:
+        newest = next((event for at, event in reversed(made) if at <= t), None)
         return None if newest is None else self.get(newest.flow, t)
 
     def in_use(self) -> Flow | None:
@@ -115,11 +130,15 @@ class Flows:
         """Return the client's own endpoint and those that middleboxes had made of it, the client's first."""
         return _follow(self._outsides, inside, t)
 
-    def subscription_ends(self) -> float | None:
-        """Return when the newest subscription ends unless it is refreshed, as granted; None before the first one."""
-        if not self._subscriptions:
+    def granted_until(self) -> float | None:
+        """Return when the newest subscription ends unless it is refreshed; the newest binding where nobody subscribes.
+
+        None before the first one.
+        """
+        made: Sequence[tuple[float, ServerSubscription | Binding]] = self._subscriptions or self._bindings
+        if not made:
             return None
-        at, event = self._subscriptions[-1]
+        at, event = made[-1]
         return at + event.expires
 
 

@@ -159,6 +159,8 @@ def _mitigation(name: str, cls: Any) -> Thing:
     notes = [("transports", ", ".join(cls.transports)), ("done by", f"the {cls.side}"), ("source", cls.source)]
     if cls.needs_registration:
         notes.insert(1, ("needs", "a registered account"))
+    if cls.needs_subscription:
+        notes.insert(1, ("needs", "an account that subscribes"))
     return _thing(name, cls, notes=tuple(notes))
 
 

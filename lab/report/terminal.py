@@ -152,7 +152,9 @@ def cost_notes(results: list[tuple[Cell, Outcome | LabError]]) -> list[str]:
     if any(not one.measured for one in metrics):
         notes.append("~ estimated from the cell itself; in virtual time costs are measured in a silent hour")
     if any(one.lost for one in metrics):
-        notes.append("* out of reach for some time of the silent hour; `lab why CELL` says from when on, and what it had cost by then")
+        notes.append(
+            "* out of reach for some time of the silent hour; `lab why CELL` says when, and what it had cost by then"
+        )
     return notes
 
 

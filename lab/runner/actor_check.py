@@ -14,14 +14,15 @@ from lab.backends.base import OpenBackend
 from lab.backends.netns import bare
 from lab.errors import LabFault
 from lab.model.client_check import HANGS_UP
-from lab.record.events import Aborted, ClientReady, Probe, ProbeKindName, RunEnded, ServerReady, Step, Subscribed
+from lab.record.events import Aborted, ClientReady, Probe, ProbeKindName, RunEnded, ServerReady, Step
 from lab.record.writer import FILE_NAME, RUNNER, RecordWriter
-from lab.runner import cell_file
+from lab.runner import cell_file, set_up
 from lab.runner.cell import guarded
 from lab.runner.stage import Stage
-from lab.runner.timeline import PROBE_FATE_WITHIN_S, READY_WITHIN_S, SUBSCRIBED_WITHIN_S, supervised
+from lab.runner.timeline import PROBE_FATE_WITHIN_S, READY_WITHIN_S, supervised
 
 PROBES: tuple[ProbeKindName, ...] = ("notify", "options", "message", "invite")
+"""The first of them needs an account that subscribes."""
 PROBE_WITHIN_S = 5.0
 HOLD_S = 1.0
 SETTLES_WITHIN_S = 1.0
@@ -60,19 +61,19 @@ async def _check(stage: Stage, record: RecordWriter) -> None:
     ready = expectations.next(ServerReady)
     stage.start_server()
     await expectations.within(READY_WITHIN_S, ready, "the server to be ready")
-    subscribed = expectations.next(Subscribed)
+    done = set_up.expected(stage.cell, expectations)
     record.begin_silence(time.monotonic())
     stage.start_client()
-    said: set[asyncio.Future[Any]] = {client_ready, subscribed, gone}
+    said: set[asyncio.Future[Any]] = {client_ready, done, gone}
     await asyncio.wait(said, timeout=READY_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
     if stage.cell.name == HANGS_UP:
         record.take(RUNNER, Step(step="hang-up"))
         stage.client.hang_up()
     else:
-        said = {subscribed, gone}
-        await asyncio.wait(said, timeout=SUBSCRIBED_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
-        if subscribed.done():
-            for probe in PROBES:
+        said = {done, gone}
+        await asyncio.wait(said, timeout=set_up.WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
+        if done.done():
+            for probe in PROBES if stage.cell.subscribes else PROBES[1:]:
                 await _probe(stage, probe)
         await asyncio.wait({gone}, timeout=SETTLES_WITHIN_S)
         record.take(RUNNER, Step(step="stop"))

@@ -1,16 +1,25 @@
-"""Reads a cell from its folder, where the host wrote it for the world to run, and for the judge of its record."""
+"""Writes a cell into its folder, for the world to run and the judge of its record, and reads it back."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from lab.faults.catalogue import find
 from lab.mitigations import classes
 from lab.model import wire
-from lab.model.scenario import Cell
+from lab.model.scenario import Account, Cell
 
 FILE_NAME = "cell.json"
+FORMAT = 2
+"""Of the file, in its key ``format``. Files without that key are of format 1, in which the account ``register`` meant a
+registration and a subscription."""
+
+
+def write(folder: Path, cell: Cell) -> None:
+    """Write the cell into its folder."""
+    (folder / FILE_NAME).write_text(json.dumps({"format": FORMAT, **wire.to_json(cell)}), encoding="utf-8")
 
 
 def read(folder: Path) -> Cell:
@@ -19,9 +28,21 @@ def read(folder: Path) -> Cell:
     Of the faults it imports only those that the cell has: imports cost much in a guest.
 
     Raises:
-        ValueError: the file does not have the shape of a cell, or names a fault that there is not.
+        ValueError: the file does not have the shape of a cell, is of a later format, or names an unknown fault.
     """
     data = json.loads((folder / FILE_NAME).read_text("utf-8"))
+    written_in = data.pop("format", 1)
+    if written_in not in (1, FORMAT):
+        raise ValueError(f"of format {written_in!r}, and this release reads up to {FORMAT}")
+    if written_in == 1:
+        _upgrade(data)
     plugins: dict[str, type] = {mitigation.__name__: mitigation for mitigation in classes().values()}
     plugins |= {fault["kind"]: find(fault["kind"]) for fault in data["faults"]}
     return wire.from_json(Cell, data, plugins=plugins)
+
+
+def _upgrade(data: dict[str, Any]) -> None:
+    """Turn a cell of format 1 into one of today."""
+    client = data.get("client", {})
+    if client.get("account") == Account.REGISTER.value:
+        client["account"] = Account.REGISTER_AND_SUBSCRIBE.value

@@ -16,6 +16,12 @@ _SHOWN_BY: Mapping[Event, tuple[type[events.Event], str]] = {
 }
 """Which event of the record, in which state, shows the scenario's."""
 
+_SHOWN_IF_ONLY_REGISTERED: Mapping[Event, tuple[type[events.Event], str]] = {
+    **_SHOWN_BY,
+    Event.REFRESHED: (events.Binding, "refreshed"),
+}
+"""The same for an account that does not subscribe."""
+
 
 async def moment_of(when: When, stage: Stage, *, until: float) -> float | None:
     """Return the loop's time of a moment that something in the run tells, as soon as that has happened.
@@ -29,9 +35,10 @@ async def moment_of(when: When, stage: Stage, *, until: float) -> float | None:
         None if what it is counted from did not happen before ``until``.
     """
     if when.event is Event.REFRESH_DUE:
-        due = stage.flows.subscription_ends()
+        due = stage.flows.granted_until()
         return None if due is None else due - REFRESH_BEFORE_EXPIRY_S + when.offset
-    kind, state = _SHOWN_BY[when.event]
+    shown_by = _SHOWN_BY if stage.cell.subscribes else _SHOWN_IF_ONLY_REGISTERED
+    kind, state = shown_by[when.event]
     shown = stage.expectations.next(kind, state=state)
     await asyncio.wait({shown}, timeout=until - asyncio.get_running_loop().time())
     return shown.result().at + when.offset if shown.done() else None

@@ -186,6 +186,7 @@ class Stage:
             keylog=str(self._folder / "tls.keys"),
             subscription_expires=float(server.subscription_expires),
             registration_expires=float(server.registration_expires),
+            bindings_only=self.cell.registers,
             notify_route=server.notify_route.value,
             answers_crlf=server.answers_crlf,
             seed=self.cell.seed,

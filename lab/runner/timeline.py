@@ -16,8 +16,9 @@ from lab.mitigations.catalogue import not_offered
 from lab.model.scenario import Cell, Probe, ProbeKind
 from lab.record import events
 from lab.record.entry import Happening
-from lab.record.events import Aborted, ClientReady, Event, RunEnded, ServerReady, Subscribed
+from lab.record.events import Aborted, ClientReady, Event, RunEnded, ServerReady
 from lab.record.writer import RUNNER, RecordWriter
+from lab.runner import set_up
 from lab.runner.agenda import Agenda, Turn
 from lab.runner.faults import Faults
 from lab.runner.stage import Stage
@@ -27,9 +28,6 @@ _Said = asyncio.Future[Happening[events.Probe]]
 
 READY_WITHIN_S = 60.0
 """An actor not ready after this time is broken: starting takes a few seconds in the slowest world seen."""
-
-SUBSCRIBED_WITHIN_S = 70.0
-"""Time for the client's set-up: two SIP transactions (Timer F, 32 s each), so that one failure may be retried."""
 
 PROBE_FATE_WITHIN_S = 5.0
 """The server says what became of a probe once its time is over; this much later it is broken."""
@@ -107,21 +105,21 @@ class Timeline:
         self._stage.start_server()
         await self._expectations.within(READY_WITHIN_S, ready, "the server to be ready")
         await self._stage.open_sentinel()
-        self._say("phase", phase="subscribing")
-        subscribed = self._expectations.next(Subscribed)
+        self._say("phase", phase="subscribing" if self._cell.subscribes else "registering")
+        done = set_up.expected(self._cell, self._expectations)
         self._stage.start_client()
         said: set[asyncio.Future[Any]]
         if self._stage.client_program.offers is None:
-            said = {client_ready, subscribed, gone}
+            said = {client_ready, done, gone}
             await asyncio.wait(said, timeout=READY_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
             offered = client_ready.result().event.mitigations or () if client_ready.done() else ()
             if not_offered(self._cell.strategy.mitigations, offered):
                 return False
-        said = {subscribed, gone}
-        await asyncio.wait(said, timeout=SUBSCRIBED_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
-        if not subscribed.done():
+        said = {done, gone}
+        await asyncio.wait(said, timeout=set_up.WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
+        if not done.done():
             return False
-        self._silence = subscribed.result().at
+        self._silence = done.result()
         self._record.begin_silence(self._silence)
         self._say("phase", phase="silent")
         return True

@@ -21,6 +21,8 @@ class Settings(NamedTuple):
         revoked: PEM file of that authority's revocation list, for when it is to be heeded; None: never.
         keylog: file for TLS secrets (NSS key log format), None: none.
         subscription_expires, registration_expires: seconds granted at most; SIP has whole seconds only, at least 1.
+        bindings_only: requests outside any dialog go to bindings alone, and without one they fail; else they go to the
+            newest subscriber then.
         notify_route: ``flow`` or ``contact``.
         answers_crlf: a double CRLF gets a single one (RFC 5626 §3.5.1).
         seed: goes into tags, branches and Call-IDs, which are counted, not drawn.
@@ -40,6 +42,7 @@ class Settings(NamedTuple):
     client_ca: str | None = None
     revoked: str | None = None
     keylog: str | None = None
+    bindings_only: bool = False
     further: Sequence[str] = ()
     mitigations: Sequence[dict[str, Any]] = ()
 

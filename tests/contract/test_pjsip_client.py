@@ -45,7 +45,7 @@ class OpenAnother(ClientSide):
         def open_it() -> None:
             opened.append(agent.connect(partial(say, "opened"), partial(say, "ended")))
 
-        agent.on_subscribed(open_it)
+        agent.on_set_up(open_it)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,7 +70,7 @@ class ReadReferences(ClientSide):
                 agent.emit(Other(said="references", fields=str(agent.library.transport_refs(handle))))
 
         agent.on_transport(on_transport)
-        agent.on_subscribed(lambda: agent.every(0.3, say))
+        agent.on_set_up(lambda: agent.every(0.3, say))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,7 +86,7 @@ class ReleaseTwice(ClientSide):
         def on_transport(handle: int, state: TransportState) -> None:
             if state is TransportState.CONNECTED:
                 agent.add_transport_ref(handle)
-                agent.on_subscribed(lambda: agent.every(0.3, lambda: agent.release_transport_ref(handle)))
+                agent.on_set_up(lambda: agent.every(0.3, lambda: agent.release_transport_ref(handle)))
 
         agent.on_transport(on_transport)
 
@@ -266,7 +266,7 @@ class RegisterTwice(ClientSide):
             client.reregister()
             client.reregister()
 
-        client.on_subscribed(lambda: client.every(0.5, twice))
+        client.on_set_up(lambda: client.every(0.5, twice))
 
 
 def with_register_twice(sock: socket.socket) -> None:

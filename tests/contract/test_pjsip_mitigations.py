@@ -71,7 +71,7 @@ class LargeOptions(ClientSide):
             agent._options[0] = (request, 1)
             agent._account.sendRequest(request)
 
-        agent.on_subscribed(send)
+        agent.on_set_up(send)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,7 +89,7 @@ class CallOut(ClientSide):
             calls.append(pj.Call(agent._account))
             calls[0].makeCall(f"sip:bob@{ADDRESS}", pj.CallOpParam(True))
 
-        agent.on_subscribed(call)
+        agent.on_set_up(call)
 
 
 def with_test_mitigations(sock: socket.socket) -> None:

@@ -91,7 +91,7 @@ def old_cell(transport: str, strategy: Strategy) -> Cell:
 def test_strategy(stage: Stage, wheel: Path, transport: str, strategy: Strategy) -> None:
     """Each strategy works with it or is unsupported, with a reason; none ends the client."""
     reason = CLIENT.unsupported(old_cell(transport, strategy)) or unsupported(
-        strategy.mitigations, transport=transport, registers=True
+        strategy.mitigations, transport=transport, registers=True, subscribes=True
     )
     if reason:
         assert "exists on" in reason or "cannot be had with pjsip 2.10" in reason

@@ -669,6 +669,26 @@ def test_by_contact_without_that_transport(start: Start, call: Call) -> None:
     assert server.event("probe")["reason"] == "no tls here"
 
 
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_call_needs_a_binding(start: Start, call: Call, transport: str) -> None:
+    """For clients that register, a subscriber is nobody to call; nor is anybody once the binding has expired."""
+    server, ports = start(bindings_only=True, registration_expires=1.0)
+    phone = call(transport, ports[transport])
+    phone.subscribe()
+    for kind, more in (("options", {}), ("message", {}), ("invite", {"hold": 1.0})):
+        server.command(kind, probe=f"before-{kind}", within=5.0, **more)
+        assert server.event("probe", probe=f"before-{kind}")["reason"] == "no-binding"
+    phone.ask("REGISTER", Expires="1")
+    server.command("options", probe="bound", within=5.0)
+    options = phone.receive()
+    assert isinstance(options, Request)
+    phone.answer(options)
+    assert server.event("probe", probe="bound", state="answered")["code"] == 200
+    server.event("binding", state="expired")
+    server.command("options", probe="after", within=5.0)
+    assert server.event("probe", probe="after")["reason"] == "no-binding"
+
+
 @pytest.mark.parametrize("account", ["SUBSCRIBE", "REGISTER"])
 def test_options_from_the_server(start: Start, call: Call, account: str) -> None:
     """Outside any dialog, to the subscriber or else to the newest binding."""

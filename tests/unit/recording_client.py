@@ -121,7 +121,7 @@ class RecordingClient:
         self.done.append(f"account: {setting.value}")
         self.account_changes.append(change)
 
-    def on_subscribed(self, callback: Callable[[], object]) -> None:
+    def on_set_up(self, callback: Callable[[], object]) -> None:
         self._subscribed.append(callback)
 
     def on_transport(self, callback: Callable[[int, TransportState], None]) -> None:

@@ -205,6 +205,22 @@ def test_call(confirmed: bool) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("reason", "told_of_it"),
+    [
+        ("no-binding", "had no binding to go to: nobody was registered"),
+        ("flow-gone", "had no flow: f1 was gone"),
+        ("timeout", "was not answered by 105.0 s: no packet with data left the server"),
+        ("486 Busy Here", "failed: 486 Busy Here"),
+    ],
+)
+def test_missed_call(reason: str, told_of_it: str) -> None:
+    """A call that never began was missed, and why."""
+    lost = changed(attempt(105.0, "failed", reason=reason), kind="invite")
+    texts, _ = told(idle_timer(33), changed(attempt(100.0, "sent"), kind="invite"), lost)
+    assert texts[-1] == f"call p1 at 100.0 s was missed: INVITE {told_of_it}"
+
+
 def test_probe_that_was_refused() -> None:
     """A client that has forgotten its subscription says so."""
     texts, _ = told(idle_timer(33), attempt(100, "sent"), attempt(100.1, "answered", code=481))

@@ -9,22 +9,26 @@ import pytest
 
 from lab.faults.link_down import LinkDown
 from lab.mitigations.options_ping import OptionsPing
+from lab.mitigations.register import Register
 from lab.mitigations.server_crlf import ServerCrlf
 from lab.model.endpoint import Endpoint
 from lab.model.middlebox import ForgottenFlow, Middlebox
-from lab.model.scenario import Cell, Claim, Client, Strategy
+from lab.model.scenario import Account, Cell, Claim, Client, Strategy
 from lab.model.verdict import Verdict
 from lab.model.when import When
 from lab.record.events import (
     Aborted,
+    Binding,
     ClientReady,
     ClientSubscription,
     ClientTransport,
     NeverSilent,
     ProbeState,
     ProtocolError,
+    Registered,
     SentinelState,
     ServerSubscription,
+    Subscribed,
 )
 from lab.record.writer import RUNNER
 from lab.units import Seconds
@@ -63,6 +67,75 @@ def test_answered_probe_passes() -> None:
     """All probes answered and a sentinel that agrees with the scenario: pass, no cause."""
     outcome = judged(cell(), *flow_set_up(), *sentinel("delivered"), *probe(1, 100, answered=True), END)
     assert (outcome.verdict, outcome.cause, outcome.doubt) == (Verdict.PASS, None, "")
+
+
+BOUND = say(
+    -0.2,
+    "server",
+    Binding(id="b1", state="active", expires=300, flow="f1", contact="sip:alice@10.0.0.2:40001", aor="sip:alice@b"),
+)
+REGISTERED = say(0.0, CLIENT, Registered())
+
+
+@pytest.mark.parametrize(
+    ("account", "has", "doubt"),
+    [
+        ("register", "registered bound", ""),
+        ("register", "registered", "the client says that it is registered, but the server knows of no binding"),
+        (
+            "register",
+            "registered bound-late",
+            "the client says that it is registered, but the server knows of no binding",
+        ),
+        ("register", "registered bound subscribed", "the client says `subscribed`, but the account is `register`"),
+        ("register", "registered bound subscription", "the client subscribes, but the account is `register`"),
+        ("subscribe", "subscribed subscription", ""),
+        ("subscribe", "subscribed subscription bound", "the client registers, but the account is `subscribe`"),
+        (
+            "subscribe",
+            "subscribed subscription registered",
+            "the client says `registered`, but the account is `subscribe`",
+        ),
+        ("register-and-subscribe", "registered bound subscribed subscription", ""),
+        (
+            "register-and-subscribe",
+            "registered bound subscribed",
+            "the client says that it is subscribed, but the server knows of no subscription",
+        ),
+        (
+            "register-and-subscribe",
+            "registered subscribed subscription",
+            "the client says that it is registered, but the server knows of no binding",
+        ),
+    ],
+)
+def test_account(account: str, has: str, doubt: str) -> None:
+    """A client sets up what its account has, and no more; and it is the server that knows."""
+    subscription, subscribed = (
+        next(entry for entry in flow_set_up() if isinstance(entry.event, kind))
+        for kind in (ServerSubscription, Subscribed)
+    )
+    lines = {
+        "registered": REGISTERED,
+        "bound": BOUND,
+        "bound-late": changed(BOUND, t=5.0),
+        "subscribed": subscribed,
+        "subscription": subscription,
+    }
+    other = [entry for entry in flow_set_up() if not isinstance(entry.event, ServerSubscription | Subscribed)]
+    subject = replace(cell(), client=Client(account=Account(account)))
+    shown = [*other, *(lines[word] for word in has.split())]
+    outcome = judged(subject, *shown, *sentinel("delivered"), *probe(1, 100, answered=True), END)
+    assert outcome.doubt == doubt
+    assert outcome.verdict is (Verdict.INCONCLUSIVE if doubt else Verdict.PASS)
+
+
+def test_mitigation_that_registers() -> None:
+    """With it, a client whose account only subscribes registers as well."""
+    strategy = Strategy(name="s", mitigations=(Register(expiry=Seconds(60)),))
+    lines = [*flow_set_up(), *sentinel("delivered"), *probe(1, 100, answered=True), END]
+    assert judged(replace(cell(), strategy=strategy), *lines, BOUND, REGISTERED).verdict is Verdict.PASS
+    assert judged(replace(cell(), strategy=strategy), *lines).verdict is Verdict.INCONCLUSIVE
 
 
 def test_refused_probe_fails() -> None:

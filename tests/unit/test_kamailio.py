@@ -298,9 +298,20 @@ def test_a_device_is_one_binding_with_outbound_only(
     clients.registered(asked(contact=f"<sip:alice@10.0.0.2:2>{device}", flow="f2"))
     events = [message.event for message in heard.messages()]
     assert [event.state for event in events if isinstance(event, Binding)] == states
-    target = clients.target()
+    target = clients.newest_binding(0.0)
     assert target is not None
     assert target.flow == "f2"
+
+
+def test_an_expired_binding_is_nobody_to_call(heard: Heard) -> None:
+    """Kamailio looks once a second; in between the binding has ended at its own time, and is said to have."""
+    clients = Clients(heard.channel, registration_expires=300, outbound=False, on_change=lambda: None)
+    clients.registered(asked(at=10.0, expires="60"))
+    assert clients.newest_binding(69.9) is not None
+    assert clients.newest_binding(70.0) is None
+    active, expired = (message for message in heard.messages() if isinstance(message.event, Binding))
+    assert isinstance(expired.event, Binding)
+    assert (active.at, expired.event.state, expired.at) == (10.0, "expired", 70.0)
 
 
 def test_what_kamailio_cannot_do_is_not_run() -> None:

@@ -22,6 +22,7 @@ from lab.mitigations.refresh_subscription import RefreshSubscription
 from lab.mitigations.register import Register
 from lab.mitigations.resubscribe import Resubscribe
 from lab.mitigations.session_timer import SessionTimer
+from lab.mitigations.short_expiry import ShortExpiry
 from lab.mitigations.tcp_keepalive import TcpKeepalive
 from lab.mitigations.tcp_switch import TcpSwitch
 from lab.mitigations.tcp_user_timeout import TcpUserTimeout
@@ -163,7 +164,19 @@ KEEPALIVE, USER_TIMEOUT = TcpKeepalive(idle=Seconds(25), interval=Seconds(5), co
 )
 def test_unsupported(mitigations: list[Any], transport: str, registers: bool, reason: str) -> None:
     """Why a strategy cannot be had in a cell, in words for its author."""
-    assert unsupported(mitigations, transport=transport, registers=registers) == reason
+    assert unsupported(mitigations, transport=transport, registers=registers, subscribes=True) == reason
+
+
+@pytest.mark.parametrize(
+    "mitigation",
+    [Resubscribe(interval=Seconds(25)), RefreshSubscription(interval=Seconds(25)), ShortExpiry(expiry=Seconds(60))],
+    ids=lambda one: str(one.kind),
+)
+def test_account_without_subscription(mitigation: Any) -> None:
+    """What acts on a subscription alone cannot be had with an account that only registers."""
+    reason = unsupported([mitigation], transport="tls", registers=True, subscribes=False)
+    assert reason == f"{mitigation.kind} acts on a subscription, and this account does not subscribe"
+    assert not unsupported([mitigation], transport="tls", registers=True, subscribes=True)
 
 
 @pytest.mark.parametrize(

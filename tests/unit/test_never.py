@@ -31,9 +31,11 @@ from lab.faults.server_slow import ServerSlow
 from lab.loader.kinds import faults
 from lab.loader.load import load
 from lab.loader.unsupported import why_unsupported
+from lab.mitigations.register import Register
 from lab.mitigations.resubscribe import Resubscribe
 from lab.mitigations.short_expiry import ShortExpiry
 from lab.model.scenario import (
+    Account,
     Cell,
     Client,
     ClientCertificate,
@@ -54,6 +56,7 @@ ROOT = Path(__file__).parents[2]
 RINGS = (Probe(at=Seconds(100), kind_=ProbeKind.INVITE, ring=Seconds(3), hold=Seconds(1)),)
 SILENT_CALL = (replace(RINGS[0], ring=Seconds(0)),)
 OWN = Client(command=("true",))
+REGISTERED = Client(account=Account.REGISTER)
 FREEZE = ServerFreeze(at=When(offset=20.0), lasts=Seconds(10))
 RESTART = ServerRestart(at=When(offset=20.0), down=Seconds(10))
 
@@ -216,6 +219,16 @@ CASES: list[tuple[str, Cell, Cell]] = [
         "another fault of that kind is at work from 5 s on",  # the end of either sets the server right
         with_(ServerMute(at=at(5)), ServerSlow(at=at(50), by=Seconds(1))),
         with_(ServerMute(at=at(5), lasts=Seconds(9)), ServerSlow(at=at(50), by=Seconds(1))),
+    ),
+    (
+        "not before the end of the run (it is at 294 s)",  # of the registration: pjsip asks for 300 s
+        with_(MUTE_AT[REFRESH], client=REGISTERED, ends=Seconds(290)),
+        with_(MUTE_AT[REFRESH], client=REGISTERED, ends=Seconds(300)),
+    ),
+    (
+        "not before the end of the run (it is not before 56 s)",
+        with_mitigation(Register(expiry=Seconds(60)), MUTE_AT[REFRESHED], client=REGISTERED, ends=Seconds(50)),
+        with_mitigation(Register(expiry=Seconds(60)), MUTE_AT[REFRESHED], client=REGISTERED, ends=Seconds(60)),
     ),
     *(case for cases in brought() for case in cases.infeasible),
 ]

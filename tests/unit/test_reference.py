@@ -61,7 +61,7 @@ def test_all_there_is_has_its_place() -> None:
         ),
         ("server-restart", "| `down` | a quantity such as `33 s` | `1 s` | how long nothing listens. |"),
         ("link-down", "| `link` | the name of a link | **required** |"),
-        ("client", "`register-and-subscribe`: A registration and a presence subscription. |"),
+        ("client", "`register-and-subscribe`: A registration, and then a presence subscription. |"),
         ("options-ping-25s", "- mitigations: `options-ping: { interval: 25 s }`"),
         ("outbound", "- needs: a registered account"),
         ("scenario", "name of a network that comes with the lab, or of a file in the nearest `topologies` folder"),

@@ -13,6 +13,7 @@ from lab.model.when import Event, When
         ("50 s", 50.0, Event.SUBSCRIBED),
         ("0 s", 0.0, Event.SUBSCRIBED),
         ("2 min after subscribed", 120.0, Event.SUBSCRIBED),
+        ("2 min after registered", 120.0, Event.SUBSCRIBED),
         ("5 s after reconnected", 5.0, Event.RECONNECTED),
         ("500 ms after  refreshed ", 0.5, Event.REFRESHED),
         ("1 s after ringing", 1.0, Event.RINGING),
@@ -49,7 +50,8 @@ def test_only_a_time_is_known_before_the_run() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "soon", "after reconnected", "5 s after", "-5 s", "5 s before subscribed", 5, None]
+    "text",
+    ["", "soon", "after reconnected", "5 s after", "-5 s", "5 s before subscribed", "5 s before registered", 5, None],
 )
 def test_anything_else(text: object) -> None:
     """What is wrong, and what is allowed, in one message."""

@@ -20,7 +20,7 @@ from lab.faults.reboot import Reboot
 from lab.loader.kinds import faults
 from lab.loader.load import load
 from lab.mitigations import classes
-from lab.model.scenario import Cell, Probe, Transport
+from lab.model.scenario import Account, Cell, Client, Probe, Transport
 from lab.model.topology import Topology
 from lab.model.when import Event, When
 from lab.model.wire import from_json, to_json
@@ -89,7 +89,7 @@ others = sorted(sys.modules.keys() & {f"lab.faults.{name}" for name in sys.argv[
 print(json.dumps([heavy, others, to_json(cell)]))
 """
     data = to_json(dataclasses.replace(library()[-1], faults=FAULTS))
-    (tmp_path / cell_file.FILE_NAME).write_text(json.dumps(data))
+    cell_file.write(tmp_path, dataclasses.replace(library()[-1], faults=FAULTS))
     modules = {cls.__module__.rpartition(".")[2] for cls in faults().values()}
     others = sorted(modules - {type(fault).__module__.rpartition(".")[2] for fault in FAULTS})
     argv = [sys.executable, "-c", program, str(tmp_path), *others]
@@ -104,6 +104,38 @@ def test_a_cell_of_another_lab(tmp_path: Path) -> None:
     (tmp_path / cell_file.FILE_NAME).write_text(json.dumps(data | {"faults": [{"kind": "Meteor"}]}))
     with pytest.raises(ValueError, match="no fault Meteor"):
         cell_file.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("written_in", "account", "read"),
+    [
+        (None, "subscribe", Account.SUBSCRIBE),
+        (None, "register", Account.REGISTER_AND_SUBSCRIBE),
+        (None, "register-and-subscribe", Account.REGISTER_AND_SUBSCRIBE),
+        (2, "register", Account.REGISTER),
+    ],
+)
+def test_cell_of_an_earlier_release(tmp_path: Path, written_in: int | None, account: str, read: Account) -> None:
+    """Before the file had a format, `register` meant that the client subscribes as well."""
+    data = to_json(library()[0])
+    data["client"]["account"] = account
+    (tmp_path / cell_file.FILE_NAME).write_text(json.dumps(data | ({"format": written_in} if written_in else {})))
+    assert cell_file.read(tmp_path).client.account is read
+
+
+def test_cell_of_a_later_release(tmp_path: Path) -> None:
+    """A format that this lab does not know is refused by its number."""
+    (tmp_path / cell_file.FILE_NAME).write_text(json.dumps(to_json(library()[0]) | {"format": 3}))
+    with pytest.raises(ValueError, match="of format 3"):
+        cell_file.read(tmp_path)
+
+
+@pytest.mark.parametrize("account", list(Account))
+def test_cell_comes_back_from_its_file(tmp_path: Path, account: Account) -> None:
+    """What is written is read, whatever the account."""
+    cell = dataclasses.replace(library()[0], client=Client(account=account))
+    cell_file.write(tmp_path, cell)
+    assert cell_file.read(tmp_path) == cell
 
 
 def without(data: Any, key: str) -> Any:
@@ -145,6 +177,6 @@ def test_parts() -> None:
         "at": 45.0,
         "kind_": "notify",
         "within": 5.0,
-        "hold": 60.0,
+        "hold": 7.0,
         "ring": 0.0,
     }

@@ -28,6 +28,7 @@ class Pjsip(ClientProgram):
     what = "the real pjsip through pjsua2, one process driven by events alone"
     modules = (_ACTOR,)
     asks_for_s = 600.0  # PJSIP_PRES_DEFAULT_EXPIRES
+    registers_for_s = 300.0  # PJSUA_REG_INTERVAL
     does_more_than_asked = False
     tells_failures = True
     tells_new_address = True

@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 
 from lab.actors.channel import Channel
+from lab.clients.pjsip.account import account_config
 from lab.clients.pjsip.library import Library, use_hosts_file_only
 from lab.clients.pjsip.objects import Account, Buddy, Endpoint, IncomingCall, Log
 from lab.clients.pjsip.pjsua2_wheel import pj
@@ -31,7 +32,6 @@ from lab.clients.pjsip.timers import Call, Timers, carried
 from lab.clients.pjsip.transports import Transports
 from lab.errors import LabFault
 from lab.mitigations.base import Answer, Setting, SocketOption, TransportState
-from lab.model.scenario import Account as AccountKind
 from lab.model.scenario import Transport as TransportKind
 from lab.record.events import (
     ClientEvent,
@@ -39,12 +39,14 @@ from lab.record.events import (
     IpChanged,
     OptionsAnswer,
     OptionsSent,
+    Registered,
     Registration,
     RegistrationRefused,
     SettingMade,
     SocketOptionSet,
 )
 from lab.sip.call import RING
+from lab.sip.status import is_success
 
 _LONGEST_WAIT_MS = 2**31 - 1  # what fits an int of C; pjsip shortens it to its next timer
 _LOG_EVERYTHING = 5
@@ -80,7 +82,7 @@ class UserAgent:
     def __init__(self, channel: Channel, settings: Settings) -> None:
         self.library = Library()
         self.random = random.Random(settings.seed)  # noqa: S311  (reproducible, not secret)
-        self.subscription = Subscription(self.emit, self.library)
+        self.subscription = Subscription(self.emit, self.library, self._set_up)
         self._channel = channel
         self._settings = settings
         self._started = self._stopping = False
@@ -91,7 +93,10 @@ class UserAgent:
         self._socket_options = SocketOptions()
         self._set: set[Setting] = set()
         self._account_changes: list[Callable[[Any], None]] = []
-        self._registers = settings.account is AccountKind.REGISTER_AND_SUBSCRIBE
+        self._registers = settings.account.registers
+        self._subscribes = settings.account.subscribes
+        self._is_registered = False
+        self._on_set_up: list[Callable[[], object]] = []
         self._expires: int | None = None
         self._registrations = 0
         self._on_received: list[Callable[[int, bytes], None]] = []
@@ -135,8 +140,8 @@ class UserAgent:
         self._take(setting)
         self._account_changes.append(change)
 
-    def on_subscribed(self, callback: Callable[[], object]) -> None:  # noqa: D102
-        self.subscription.on_subscribed.append(callback)
+    def on_set_up(self, callback: Callable[[], object]) -> None:  # noqa: D102
+        self._on_set_up.append(callback)
 
     def on_transport(self, callback: Callable[[int, TransportState], None]) -> None:  # noqa: D102
         self._transports.watch(callback)
@@ -183,7 +188,8 @@ class UserAgent:
             # else: it failed at once, as without a route, and pjsip has said so by its callback already
 
     def resubscribe(self) -> None:  # noqa: D102
-        self.subscription.renew()
+        if self._subscribes:
+            self.subscription.renew()
 
     def refresh_subscription(self) -> None:  # noqa: D102
         self.subscription.refresh()
@@ -291,15 +297,7 @@ class UserAgent:
 
     def _start_account(self) -> None:
         settings = self._settings
-        account = pj.AccountConfig()
-        account.idUri = f"sip:{settings.user}@{settings.domain}"
-        account.sipConfig.proxies.append(settings.proxy)
-        account.natConfig.sipOutboundInstanceId = settings.instance_id()
-        account.regConfig.randomRetryIntervalSec = 0
-        if self._registers:
-            account.regConfig.registrarUri = f"sip:{settings.domain}"
-        if self._expires is not None:
-            account.regConfig.timeoutSec = self._expires
+        account = account_config(settings, registers=self._registers, expires=self._expires)
         for change in self._account_changes:
             change(account)
         self._account.create(account)
@@ -356,8 +354,18 @@ class UserAgent:
         self._registrations += 1
         self.emit(Registration(code=event.code, reason=event.reason, expires=event.expiration))
         self._answered("REGISTER", event.code)
-        if event.code == 200:
-            self.subscription.begin()
+        if is_success(event.code) and not self._is_registered:
+            self._is_registered = True
+            self.emit(Registered())
+            if self._subscribes:
+                self.subscription.begin()
+            else:
+                self._set_up()
+
+    def _set_up(self) -> None:
+        """The account is set up: tell the mitigations."""
+        for callback in self._on_set_up:
+            callback()
 
     def options_answer(self, address: int, code: int, reason: str) -> None:
         """An OPTIONS was answered, or failed (408 if there was no answer within Timer F)."""

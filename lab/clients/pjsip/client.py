@@ -1,7 +1,8 @@
 """The client actor: one process, one pjsip user agent.
 
 Commands: ``start`` (fields of ``Settings``, and ``mitigations``), ``stop``, ``ip-changed``. Its events are the client's
-in ``lab.record.events``; ``subscribed`` comes once: the account is set up, and a NOTIFY with state active has come.
+in ``lab.record.events``. ``registered`` comes once, after the first 2xx to REGISTER, and ``subscribed`` once, after the
+first NOTIFY with state active; each only if the account has it.
 
 Misuse of pjsip aborts the process; the last lines are then in the log and on stderr. A failure of ours ends it with the
 exit status of a lab fault.

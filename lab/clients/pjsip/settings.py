@@ -19,7 +19,7 @@ class Settings:
     Attributes:
         server, port: the outbound proxy all requests go to; an IPv4 address.
         transport: to the proxy; listens on it as well.
-        account: whether it registers before it subscribes.
+        account: whether it registers, and whether it subscribes, which it does after that.
         ca: PEM file that must vouch for the server's certificate; None: any certificate will do.
         certificate, key: PEM files of its own certificate, for a server that asks for one; None: it has none.
         seed: decides all that pjsip and Python draw: Call-IDs, tags, branches, the instance id.

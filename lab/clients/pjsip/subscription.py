@@ -24,21 +24,22 @@ class Subscription:
     Args:
         emit: where events go.
         library: for what pjsua2 does not offer.
+        on_set_up: called once, after the first NOTIFY was written to the record.
 
     Attributes:
         began: a SUBSCRIBE was sent.
         buddy: pjsua2's; None before there is one.
-        on_subscribed, on_state, on_answer: called back after the record was written; see ``Client``.
+        on_state, on_answer: called back after the record was written; see ``Client``.
     """
 
-    def __init__(self, emit: Emit, library: Library) -> None:
+    def __init__(self, emit: Emit, library: Library, on_set_up: Callable[[], None]) -> None:
         self.began = False
         self.buddy: Any = None
-        self.on_subscribed: list[Callable[[], object]] = []
         self.on_state: list[Callable[[str, int], None]] = []
         self.on_answer: list[Callable[[Answer], None]] = []
         self._emit = emit
         self._library = library
+        self._on_set_up = on_set_up
         self._state: SubscriptionState | None = None
         self._dialog_usage = 0  # the pjsip_evsub; valid until it is terminated
         self._ready = False
@@ -91,5 +92,4 @@ class Subscription:
         if self._state == "active" and not self._ready:
             self._ready = True
             self._emit(Subscribed())
-            for ready in self.on_subscribed:
-                ready()
+            self._on_set_up()

@@ -1,4 +1,4 @@
-"""A client in forty lines of plain Python: the example of docs/actor-protocol.md, by a name."""
+"""A client in fifty lines of plain Python: the example of docs/actor-protocol.md, by a name."""
 
 from __future__ import annotations
 
@@ -9,24 +9,22 @@ from typing import ClassVar
 
 from lab.backends.base import Command, Program
 from lab.clients.base import ClientProgram
-from lab.model.scenario import Account, Cell, Transport
+from lab.model.scenario import Cell, Transport
 
 
 class Plain(ClientProgram):
     """The example."""
 
     name = "plain"
-    what = "forty lines of plain Python: subscribes over TCP or TLS and holds the connection (docs/examples/client.py)"
+    what = "fifty lines of plain Python over TCP or TLS: it refreshes nothing and holds the connection"
     offers: ClassVar[frozenset[str]] = frozenset()
-    asks_for_s = 600.0  # as it writes into Expires
+    asks_for_s = registers_for_s = 600.0  # as it writes into Expires
     does_more_than_asked = False
 
     def unsupported(self, cell: Cell) -> str:
         """See `ClientProgram`."""
         if cell.transport is Transport.UDP:
             return "the plain client has no UDP"
-        if cell.client.account is not Account.SUBSCRIBE:
-            return "the plain client does not register"
         if cell.server.by_name:
             return "the plain client asks no name server"
         return super().unsupported(cell)

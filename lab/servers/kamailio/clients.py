@@ -89,12 +89,19 @@ class Clients:
         """The subscription that was made last, of those that are there."""
         return next(reversed(self._subscriptions.values()), None)
 
-    def target(self, flow: str | None = None) -> Known | None:
-        """The binding that was registered last, or else the newest subscriber; only those of a flow if it is given."""
-        for one in (*reversed(self._bindings.values()), *reversed(self._subscriptions.values())):
-            if flow in (None, one.flow):
-                return one
-        return None
+    def newest_binding(self, now: float) -> Known | None:
+        """Return the binding that was registered last, of those that have not expired.
+
+        Kamailio looks for expired contacts once a second, and uses none in between (``VALID_CONTACT`` in usrloc).
+        """
+        for key in [key for key, one in self._bindings.items() if one.expires_at <= now]:
+            self._unbind(key, "expired", at=self._bindings[key].expires_at)
+        return next(reversed(self._bindings.values()), None)
+
+    def of_flow(self, flow: str) -> Known | None:
+        """The binding that was registered last on a flow, or else the newest subscriber on it."""
+        known = (*reversed(self._bindings.values()), *reversed(self._subscriptions.values()))
+        return next((one for one in known if one.flow == flow), None)
 
     def flows(self) -> set[str]:
         """The ids of the flows they came on."""

@@ -8,6 +8,7 @@ the requests of a silent call come from ``tm`` (``tm.t_uac_start``). What is sai
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from math import inf
 from typing import Any, Literal, Protocol
@@ -39,6 +40,7 @@ class Origin(Protocol):
 
     address: str
     by_flow: bool
+    bindings_only: bool
     channel: Channel
     clients: Clients
     flows: Flows
@@ -158,11 +160,11 @@ class Probes:
         self._origin.do(self._publish(subscription.aor, probe))
 
     def single(self, kind: Literal["options", "message"], probe: str, within: float) -> None:
-        """Have OPTIONS or MESSAGE sent to the newest binding or subscriber."""
+        """Have OPTIONS or MESSAGE sent."""
         report = ProbeReport(self._origin.channel, probe, kind)
-        target = self._origin.clients.target()
-        if target is None:
-            report.say("failed", None, reason="no-subscription")
+        target = self._target()
+        if isinstance(target, str):
+            report.say("failed", None, reason=target)
             return
         call_id = self._origin.new("c")
         text, body = ("Content-Type: text/plain\r\n", probe) if kind == "message" else ("", "")
@@ -172,17 +174,25 @@ class Probes:
     def invite(self, probe: str, within: float, hold: float, ring: float) -> None:
         """Have a call made, which rings first, held and ended."""
         report = ProbeReport(self._origin.channel, probe, "invite")
-        target = self._origin.clients.target()
-        if target is None:
-            report.say("failed", None, reason="no-subscription")
+        target = self._target()
+        if isinstance(target, str):
+            report.say("failed", None, reason=target)
             return
         call = Call(self, self._origin, report, target, within=within, hold=hold, ring=ring)
         self._calls[call.call_id] = call
         call.begin()
 
+    def _target(self) -> Known | str:
+        """Return the contact that registered last, else the newest subscriber if that will do; or why there is none."""
+        clients = self._origin.clients
+        bound = clients.newest_binding(time.monotonic())
+        if self._origin.bindings_only:
+            return bound or "no-binding"
+        return bound or clients.newest_subscription() or "no-subscription"
+
     def options(self, flow: Flow, within: float) -> None:
         """Have a keep-alive sent on a flow; ``keep-alive`` says what becomes of it."""
-        target = self._origin.clients.target(flow.id)
+        target = self._origin.clients.of_flow(flow.id)
         assert target is not None  # it is in use
 
         def say(

@@ -66,6 +66,7 @@ class KamailioServer:
             raise LabFault("starting Kamailio", detail="it needs UDP, over which it publishes to itself")
         self.address = settings.address
         self.by_flow = settings.notify_route == "flow"
+        self.bindings_only = settings.bindings_only
         self.channel = channel
         self.rpc: Rpc
         self._settings = settings

@@ -73,12 +73,21 @@ class Probes:
         self._calls: dict[DialogId, Call] = {}
 
     def send(
-        self, kind: ProbeKindName, probe: str, target: Target | None, *, within: float, hold: float | None, ring: float
+        self, kind: ProbeKindName, probe: str, target: Target | str, *, within: float, hold: float | None, ring: float
     ) -> None:
-        """Send ``message``, ``options`` or ``invite``, and say what becomes of it."""
+        """Send ``message``, ``options`` or ``invite``, and say what becomes of it.
+
+        Args:
+            kind: of the request.
+            probe: its name.
+            target: for whom; a text: why there is nobody.
+            within: seconds that an answer may take.
+            hold: seconds, of a call.
+            ring: seconds, of a call.
+        """
         report = ProbeReport(self._channel, probe, kind)
-        if target is None:
-            report.say("failed", None, reason="no-subscription")
+        if isinstance(target, str):
+            report.say("failed", None, reason=target)
             return
         flow = self._origin.route(target.flow, Uri.parse(target.contact))
         if isinstance(flow, str):

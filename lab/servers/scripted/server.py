@@ -106,8 +106,8 @@ class SipServer:
         self._keepalives.add(interval, send)
 
     def send_options(self, flow: str) -> None:  # noqa: D102
-        whom, over = self._whom(flow), self._connections.get(flow)
-        assert whom is not None  # it is in use
+        whom = next(one for one in (*self._bound(), *self._subscribed()) if one.flow == flow)  # it is in use
+        over = self._connections.get(flow)
         assert over is not None
         request, key = self._probes.request("OPTIONS", whom, over)
         self.exchanges.begin(Exchange(request, key, _OptionsSent(self._emit_keep_alive)), over, TIMER_F)
@@ -133,15 +133,14 @@ class SipServer:
         registered = {one.flow for one in self._bindings.all()}
         self._keepalives.in_use((subscribed | registered) & self._connections.ids())
 
-    def _whom(self, flow: str | None = None) -> _Whom | None:
-        """The binding that was registered last, or else the newest subscriber; only those of a flow if it is given."""
-        for binding in reversed(self._bindings.all()):
-            if flow in (None, binding.flow):
-                return _Whom(binding.contact, binding.flow, binding.aor)
-        for one in reversed(self._subscriptions.live()):
-            if flow in (None, one.flow):
-                return _Whom(one.dialog.remote_target, one.flow, one.dialog.remote.uri)
-        return None
+    def _bound(self) -> list[_Whom]:
+        """Return the contacts of bindings, the one that was registered last first."""
+        return [_Whom(one.contact, one.flow, one.aor) for one in reversed(self._bindings.all())]
+
+    def _subscribed(self) -> list[_Whom]:
+        """Return the subscribers, the newest first."""
+        live = reversed(self._subscriptions.live())
+        return [_Whom(one.dialog.remote_target, one.flow, one.dialog.remote.uri) for one in live]
 
     # Commands
 
@@ -164,8 +163,13 @@ class SipServer:
     def probe(
         self, kind: ProbeKindName, probe: str, within: float, hold: float | None = None, *, ring: float = 0.0
     ) -> None:
-        """Send OPTIONS or MESSAGE outside any dialog, or make a call and hold it; say what becomes of it."""
-        self._probes.send(kind, probe, self._whom(), within=within, hold=hold, ring=ring)
+        """Send OPTIONS or MESSAGE outside any dialog, or make a call and hold it; say what becomes of it.
+
+        It goes to the contact that registered last; to the newest subscriber where bindings are not needed.
+        """
+        whom = self._bound() if self._settings.bindings_only else [*self._bound(), *self._subscribed()]
+        lacks = "no-binding" if self._settings.bindings_only else "no-subscription"
+        self._probes.send(kind, probe, whom[0] if whom else lacks, within=within, hold=hold, ring=ring)
 
     def close_flow(self, name: str | None) -> None:
         """End a flow in order, if it is there."""

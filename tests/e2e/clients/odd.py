@@ -71,7 +71,7 @@ if FAULT == "lies":
     wait(1000)
 connection = subscribe(command)
 wait(1, connection)
-say("subscribed")
+say("registered" if FAULT == "subscribes" else "subscribed")
 if FAULT == "prints":
     print("Hello, I am the client", flush=True)
 elif FAULT == "dies":
