@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from lab.errors import LabFault
+from lab.servers.authentication import Authenticating
 
 
 class Settings(NamedTuple):
@@ -26,6 +27,7 @@ class Settings(NamedTuple):
         name: what its own node's name server knows it by; None: there is no name server.
         seed: goes into tags, branches and Call-IDs, which are counted, not drawn.
         mitigations: of the server's side, as ``lab.model.wire.to_json`` gives them.
+        authentication: how requests are authenticated; None: they are not.
     """
 
     address: str
@@ -44,6 +46,7 @@ class Settings(NamedTuple):
     name: str | None = None
     further: Sequence[str] = ()
     mitigations: Sequence[dict[str, Any]] = ()
+    authentication: Authenticating | None = None
 
     @classmethod
     def read(cls, command: dict[str, Any]) -> Settings:
@@ -61,4 +64,6 @@ class Settings(NamedTuple):
         for seconds in (settings.subscription_expires, settings.registration_expires):
             if seconds < 1 or seconds != int(seconds):
                 raise LabFault("starting the SIP server", detail=f"expires {seconds!r}, not a whole number of seconds")
+        if command.get("authentication") is not None:
+            settings = settings._replace(authentication=Authenticating.read(command["authentication"]))
         return settings

@@ -294,6 +294,8 @@ class UserAgent:
         account = pj.AccountConfig()
         account.idUri = f"sip:{settings.user}@{settings.domain}"
         account.sipConfig.proxies.append(settings.proxy)
+        if settings.password is not None:
+            account.sipConfig.authCreds.append(pj.AuthCredInfo("Digest", "*", settings.user, 0, settings.password))
         account.natConfig.sipOutboundInstanceId = settings.instance_id()
         account.regConfig.randomRetryIntervalSec = 0
         if self._registers:
