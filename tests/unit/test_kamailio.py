@@ -89,7 +89,7 @@ def test_nothing_is_left_to_fill_in(authentication: Authenticating | None) -> No
         ({"authentication": AUTHENTICATING}, 'modparam("auth", "algorithm", "SHA-256")'),
         ({"authentication": AUTHENTICATING}, 'modparam("auth", "nonce_expire", 33)'),
         ({"authentication": AUTHENTICATING}, '    if (is_method("REGISTER|OPTIONS")) {'),
-        ({"authentication": AUTHENTICATING}, '        if (1 == 1 && $rm != "REGISTER") {'),
+        ({"authentication": AUTHENTICATING}, '        if (1 == 1 && $rm != "REGISTER") $var(challenge) = 407;'),
         (
             {"authentication": AUTHENTICATING._replace(methods=["SUBSCRIBE"])},
             "            if (!1 && !t_newtran()) exit;",
@@ -102,7 +102,7 @@ def test_each_setting_changes_the_configuration(changed: dict[str, Any], line: s
 
 
 def test_a_path_cannot_end_its_string() -> None:
-    assert r'"a \"secret\"", "0")' in configuration(authentication=AUTHENTICATING)
+    assert r'"a \"secret\"", "0");' in configuration(authentication=AUTHENTICATING)
     assert r'private_key = "/run folder/\"quoted\".key"' in tls().splitlines()
     assert 'modparam("tls", "config", "/cell folder/tls.cfg")' in configuration().splitlines()
 

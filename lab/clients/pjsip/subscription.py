@@ -10,7 +10,6 @@ from lab.clients.pjsip.pjsua2_wheel import pj
 from lab.clients.pjsip.transports import Emit
 from lab.mitigations.base import Answer
 from lab.record.events import ClientSubscription, NotifyReceived, Subscribed, SubscriptionState
-from lab.sip.status import CHALLENGES
 
 _STATES: dict[int, SubscriptionState] = {
     pj.PJSIP_EVSUB_STATE_PENDING: "pending",
@@ -72,8 +71,7 @@ class Subscription:
             self._dialog_usage = self._library.subscription_of(int(change.tsx.pjTransaction)) or self._dialog_usage
         if info.subState == pj.PJSIP_EVSUB_STATE_TERMINATED:
             self._dialog_usage = 0
-        asked = change is not None and change.tsx.statusCode in CHALLENGES and self._dialog_usage  # pjsip tries again
-        if method == "SUBSCRIBE" and change.tsx.statusCode >= 200 and not asked:
+        if method == "SUBSCRIBE" and change.tsx.statusCode >= 200:
             for answered in self.on_answer:
                 answered(Answer(method=method, code=change.tsx.statusCode))
         self._take_state(_STATES.get(info.subState, self._state), info)
