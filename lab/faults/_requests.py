@@ -7,9 +7,8 @@ from typing import Any
 
 from lab.faults.base import Harm, LostProbe, Occurrence
 from lab.record.entry import Entry
-from lab.record.events import REQUESTS, Event, ServerSubscription, Unanswered
+from lab.record.events import Event, ServerSubscription, Unanswered
 from lab.record.evidence import Evidence
-from lab.sip.status import FAILED_FROM
 
 GIVES_UP_WITHIN_S = 33.0
 """A request that was lost has failed by then: Timer F (RFC 3261 §17.1.2.2, 32 s), and room for what follows."""
@@ -27,9 +26,7 @@ def given_up(
         methods: only requests of these; None: of any.
     """
     found: list[Entry[Event]] = [*evidence.of(Unanswered)]
-    for kind, method in REQUESTS.items():
-        if methods is None or method in methods:
-            found += [entry for entry in evidence.of(kind) if entry.event.code >= FAILED_FROM]
+    found += [entry for entry, method in evidence.failed_requests() if methods is None or method in methods]
     return [entry for entry in found if since <= entry.t <= until]
 
 

@@ -29,7 +29,6 @@ from lab.record.events import (
 )
 from lab.record.evidence import BEFORE_S, Evidence, ProbeAttempt, accepted
 from lab.record.flows import Flow
-from lab.sip.status import FAILED_FROM
 
 _KEEP_ALIVES = {"options": "OPTIONS", "crlf": "CRLF"}
 
@@ -82,9 +81,11 @@ def _of_requests(evidence: Evidence, *, since: float) -> Iterator[Link]:
         [(entry, f"the server ignored {entry.event.what}", "") for entry in evidence.of(Ignored)],
         [(entry, "the client gave up its connection", "no answer") for entry in evidence.of(Unanswered)],
     ]
-    for answer, method in REQUESTS.items():
-        failed = (entry for entry in evidence.of(answer) if entry.event.code >= FAILED_FROM)
-        kinds.append([(entry, f"the client's {method} failed", str(entry.event.code)) for entry in failed])
+    failed = list(evidence.failed_requests())
+    kinds += [
+        [(each, f"the client's {method} failed", str(each.event.code)) for each, method in failed if method == asked]
+        for asked in REQUESTS.values()
+    ]
     kinds += [
         [
             (entry, f"the server's {_KEEP_ALIVES[entry.event.kind]} failed", entry.event.reason)

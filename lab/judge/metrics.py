@@ -10,8 +10,9 @@ from lab.judge.repair import leaked_sockets, repair, stale_contacts
 from lab.model.endpoint import Endpoint
 from lab.model.outcome import CauseFound, Metrics, Outage
 from lab.record.entry import Entry
-from lab.record.events import SENTINEL_PORT, ClientTransport, Packet, ServerFlow
+from lab.record.events import SENTINEL_PORT, ClientTransport, Packet, ResponseSent, ServerFlow
 from lab.record.evidence import Evidence, ProbeAttempt
+from lab.sip.status import CHALLENGES
 
 PROBE_SHADOW_S = 1.0
 """Traffic this soon after a probe or the set-up is theirs: any round trip without loss, delayed ACK included."""
@@ -31,6 +32,7 @@ def measure(evidence: Evidence, cause: CauseFound | None) -> Metrics:
     air = radio((entry.t for entry in packets), until=ends)
     connects = sum(1 for t in _connects(evidence) if 0 < t <= ends)
     handshakes = sum(1 for entry in evidence.of(ServerFlow, state="secured") if 0 < entry.t <= ends)
+    challenges = sum(1 for entry in evidence.of(ResponseSent) if entry.event.code in CHALLENGES and 0 < entry.t <= ends)
     delivered = sum(1 for probe in probes if probe.answered)
     return Metrics(
         probes=len(cell.probes),
@@ -47,6 +49,7 @@ def measure(evidence: Evidence, cause: CauseFound | None) -> Metrics:
         radio_active_s_per_hour=min(3600.0, round(air.active_s * per_hour, 1)),
         connects=connects,
         tls_handshakes=handshakes,
+        challenges=challenges,
         stale_contacts=stale_contacts(evidence, ends),
         leaked_sockets=leaked_sockets(evidence, ends),
         repair=repair(evidence, cause, ends),

@@ -13,7 +13,6 @@ from lab.record.entry import Entry
 from lab.record.events import (
     ENDED_AT_CLIENT,
     ENDED_AT_SERVER,
-    REQUESTS,
     Binding,
     ClientTransport,
     FaultBegan,
@@ -27,7 +26,6 @@ from lab.record.events import (
 )
 from lab.record.evidence import Evidence
 from lab.record.flows import Flow
-from lab.sip.status import FAILED_FROM
 
 LEAKED_AFTER_S = 33.0
 """A transport that has ended and is still there after so long has been forgotten: a transaction, the last to hold a
@@ -128,8 +126,7 @@ def _mapping_ends(evidence: Evidence, flow: Flow) -> Iterator[float]:
 def _client_signs(evidence: Evidence, flow: Flow) -> Iterator[float]:
     yield from (entry.t for entry in evidence.transport(flow) if entry.event.state in ENDED_AT_CLIENT)
     yield from (entry.t for entry in evidence.of(Unanswered))
-    for kind in REQUESTS:
-        yield from (entry.t for entry in evidence.of(kind) if entry.event.code >= FAILED_FROM)
+    yield from (entry.t for entry, _ in evidence.failed_requests())
 
 
 def _server_signs(evidence: Evidence, flow: Flow) -> Iterator[float]:

@@ -107,6 +107,8 @@ class Metrics:
             ``lab.judge.radio``.
         connects: connections the client made during the silence.
         tls_handshakes: completed during the silence, the client's own and those of its mitigations.
+        challenges: requests of the client that the server challenged during the silence (401, 407); each was then sent
+            again, or given up.
         stale_contacts: subscriptions and bindings that the server holds at the end although their flow is gone.
         leaked_sockets: transports of the client that ended long before the end and were never destroyed.
         repair: how the loss of the flow was noticed and mended.
@@ -129,6 +131,7 @@ class Metrics:
     radio_active_s_per_hour: float
     connects: int
     tls_handshakes: int
+    challenges: int
     stale_contacts: int
     leaked_sockets: int
     repair: Repair

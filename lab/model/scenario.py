@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from lab.model.authentication import Authentication
 from lab.model.fault import Fault
 from lab.model.impairment import Impairment
 from lab.model.middlebox import Middlebox
@@ -76,6 +77,8 @@ class Server(Yaml):
         by_name: whether the client knows its name, not its address, and asks the name server in its node (RFC 3263).
         answers_crlf: whether a double-CRLF ping gets its pong (RFC 5626 §3.5.1).
         client_certificate: what it asks of clients in the handshake.
+        authentication: how it asks who sends a request; None: it does not.
+        name: what it is called where servers are compared; None: what its program is called.
     """
 
     software: ServerName = "scripted"
@@ -87,6 +90,13 @@ class Server(Yaml):
     answers_crlf: bool = True
     by_name: bool = False
     client_certificate: ClientCertificate = ClientCertificate.NONE
+    authentication: Authentication | None = None
+    name: Label | None = None
+
+    @property
+    def label(self) -> str:
+        """What it is called where servers are compared."""
+        return self.name or self.software
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

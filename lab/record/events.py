@@ -660,7 +660,8 @@ LAB_EVENTS: tuple[type[Event], ...] = (
 )  # fmt: skip
 """What the lab itself sees and does."""
 
-REQUESTS: dict[type[OptionsAnswer | Registration | ClientSubscription], str] = {
+RequestOutcome = OptionsAnswer | Registration | ClientSubscription
+REQUESTS: dict[type[RequestOutcome], str] = {
     OptionsAnswer: "OPTIONS",
     Registration: "REGISTER",
     ClientSubscription: "SUBSCRIBE",

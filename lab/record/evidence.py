@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar, cast
@@ -13,18 +13,22 @@ from lab.model.scenario import Cell
 from lab.model.topology import Role
 from lab.record.entry import Entry
 from lab.record.events import (
+    REQUESTS,
     ClientCall,
+    ClientSubscription,
     ClientTransport,
     Event,
     FaultBegan,
     FaultEnded,
     Mapping,
     NeverSilent,
+    OptionsAnswer,
     Probe,
+    RequestOutcome,
     RunEnded,
 )
 from lab.record.flows import Flow, Flows
-from lab.sip.status import is_success
+from lab.sip.status import CHALLENGES, FAILED_FROM, is_success
 
 E = TypeVar("E", bound=Event)
 
@@ -186,6 +190,19 @@ class Evidence:
             return self.flows.get(probe.flow, t)
         return self.flows.bound(t) if self.cell.registers else self.flows.current(t)
 
+    def failed_requests(self) -> Iterator[tuple[Entry[RequestOutcome], str]]:
+        """Return what the client said of requests of its that failed, each with the method, in no order.
+
+        A challenge (401, 407) is no failure: of OPTIONS it is an answer, whether the client authenticates or not, and a
+        REGISTER has failed only if none succeeds afterwards. A subscription that ended with one has failed.
+        """
+        for kind, method in REQUESTS.items():
+            outcomes = list(self.of(kind))
+            for place, entry in enumerate(outcomes):
+                later = (other.event for other in outcomes[place + 1 :])
+                if entry.event.code >= FAILED_FROM and not _is_only_asked(entry.event, later):
+                    yield entry, method
+
     def lost_mappings(self, flow: Flow, before: float) -> list[Entry[Mapping]]:
         """Return the ends of a flow's mappings that were not made anew by then.
 
@@ -202,3 +219,10 @@ class Evidence:
         """Return what the client said of the flow's transport."""
         ids = {entry.event.id for entry in self.of(ClientTransport, state="connected", local=flow.inside)}
         return (entry for entry in self.of(ClientTransport) if entry.event.id in ids)
+
+
+def _is_only_asked(outcome: RequestOutcome, later: Iterable[RequestOutcome]) -> bool:
+    """Return whether a request was challenged and has not failed thereby; ``later`` outcomes are of its kind."""
+    if outcome.code not in CHALLENGES or isinstance(outcome, ClientSubscription):
+        return False
+    return isinstance(outcome, OptionsAnswer) or any(is_success(other.code) for other in later)

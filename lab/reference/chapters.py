@@ -24,6 +24,7 @@ from lab.loader.kinds import causes, faults, mitigations
 from lab.loader.probes import ProbeGrid
 from lab.loader.project import own_topologies
 from lab.model import topology, when
+from lab.model.authentication import Authentication
 from lab.model.impairment import Impairment
 from lab.model.middlebox import Middlebox
 from lab.model.rules import kebab
@@ -145,6 +146,7 @@ def _file() -> Iterator[Thing]:
     yield _thing("scenario", ScenarioFile)
     for name, cls in (
         ("server", Server),
+        ("authentication", Authentication),
         ("client", Client),
         ("probes", Probe),
         ("probes as a grid", ProbeGrid),
@@ -226,6 +228,8 @@ def _value(value: Any) -> str:
         return str(value).lower()
     if dataclasses.is_dataclass(value):
         return "see below"
+    if isinstance(value, tuple) and value:
+        return f"[{', '.join(map(_value, value))}]"
     return str(value) if value not in (None, (), "") else ""
 
 

@@ -24,6 +24,7 @@ from lab.clients.catalogue import client_of
 from lab.clients.protocol import ClientLines
 from lab.faults.base import faults_of
 from lab.mitigations.catalogue import to_command
+from lab.model.authentication import PASSWORD, USER
 from lab.model.endpoint import Endpoint
 from lab.model.middlebox import Middlebox
 from lab.model.scenario import Cell, ClientCertificate, Transport
@@ -38,7 +39,7 @@ from lab.record.writer import RUNNER, RecordWriter
 from lab.runner.actor_link import ActorLink, Ears, OurLines
 from lab.runner.expect import Expectations
 from lab.runner.sequence_numbers import SequenceNumbers
-from lab.servers import name_server
+from lab.servers import authentication, name_server
 from lab.servers.catalogue import server_of
 from lab.sip.ports import PORTS
 
@@ -190,6 +191,7 @@ class Stage:
             notify_route=server.notify_route.value,
             answers_crlf=server.answers_crlf,
             seed=self.cell.seed,
+            authentication=authentication.to_command(server.authentication),
             mitigations=self._mitigations("server"),
             **self.server_program.start(self._folder),
         )
@@ -215,7 +217,8 @@ class Stage:
             certificate=str(self._client_files[0]) if self.client_shows_certificate else None,
             key=str(self._client_files[1]) if self.client_shows_certificate else None,
             seed=self.cell.seed,
-            user="alice",
+            user=USER,
+            password=PASSWORD if self.cell.server.authentication is not None else None,
             peer="bob",
             domain=self.address_of_server,
             log=str(self._folder / "client.log"),

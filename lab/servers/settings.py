@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from lab.errors import LabFault
+from lab.servers.authentication import Authenticating
 
 
 class Settings(NamedTuple):
@@ -27,6 +28,7 @@ class Settings(NamedTuple):
         answers_crlf: a double CRLF gets a single one (RFC 5626 §3.5.1).
         seed: goes into tags, branches and Call-IDs, which are counted, not drawn.
         mitigations: of the server's side, as ``lab.model.wire.to_json`` gives them.
+        authentication: how requests are authenticated; None: they are not.
     """
 
     address: str
@@ -45,6 +47,7 @@ class Settings(NamedTuple):
     bindings_only: bool = False
     further: Sequence[str] = ()
     mitigations: Sequence[dict[str, Any]] = ()
+    authentication: Authenticating | None = None
 
     @classmethod
     def read(cls, command: dict[str, Any]) -> Settings:
@@ -62,4 +65,6 @@ class Settings(NamedTuple):
         for seconds in (settings.subscription_expires, settings.registration_expires):
             if seconds < 1 or seconds != int(seconds):
                 raise LabFault("starting the SIP server", detail=f"expires {seconds!r}, not a whole number of seconds")
+        if command.get("authentication") is not None:
+            settings = settings._replace(authentication=Authenticating.read(command["authentication"]))
         return settings

@@ -26,8 +26,9 @@ _COMPACT = {  # RFC 3261 §7.3.3 and the IANA registry of header fields
     "o": "Event", "r": "Refer-To", "s": "Subject", "t": "To", "u": "Allow-Events", "v": "Via", "x": "Session-Expires",
 }  # fmt: skip
 _KNOWN = (
-    "Accept", "Allow", "CSeq", "Expires", "Max-Forwards", "Min-Expires", "Min-SE", "Record-Route", "Require", "Route",
-    "Server", "Subscription-State", "Unsupported", "User-Agent", *_COMPACT.values(),
+    "Accept", "Allow", "Authorization", "CSeq", "Expires", "Max-Forwards", "Min-Expires", "Min-SE",
+    "Proxy-Authenticate", "Proxy-Authorization", "Record-Route", "Require", "Route", "Server", "Subscription-State",
+    "Unsupported", "User-Agent", "WWW-Authenticate", *_COMPACT.values(),
 )  # fmt: skip
 _CANONICAL = {name.lower(): name for name in _KNOWN} | _COMPACT
 

@@ -1,6 +1,6 @@
 """A registrar's bindings (RFC 3261 §10.3, RFC 5626 §6), each with the flow it came on.
 
-No authentication, no minimum expiry; of one device's several flows each is a binding of its own.
+Authentication is ``lab.sip.digest``'s; no minimum expiry; of one device's several flows each is a binding of its own.
 """
 
 from __future__ import annotations

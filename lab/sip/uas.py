@@ -8,7 +8,8 @@ from lab.sip.fields import NameAddr, Via, parse_cseq, split
 from lab.sip.message import VERSION, Headers, MalformedMessage, Request, Response
 
 REASONS = {
-    200: "OK", 400: "Bad Request", 405: "Method Not Allowed", 416: "Unsupported URI Scheme", 420: "Bad Extension",
+    200: "OK", 400: "Bad Request", 401: "Unauthorized", 405: "Method Not Allowed",
+    407: "Proxy Authentication Required", 416: "Unsupported URI Scheme", 420: "Bad Extension",
     481: "Call/Transaction Does Not Exist", 489: "Bad Event", 500: "Server Internal Error", 501: "Not Implemented",
     505: "Version Not Supported", 513: "Message Too Large",
 }  # fmt: skip

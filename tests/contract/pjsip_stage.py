@@ -147,6 +147,7 @@ class Stage:
         ca: Path | None = None,
         certificate: Path | None = None,
         key: Path | None = None,
+        password: str | None = None,
         main: Callable[[socket.socket], None] = client.main,
     ) -> Actor:
         actor = self._actor(main)
@@ -161,6 +162,7 @@ class Stage:
             key=key and str(key),
             seed=seed,
             user="alice",
+            password=password,
             peer="bob",
             domain=ADDRESS,
             log=str(actor.log.with_suffix(".pjsip.log")),

@@ -16,7 +16,11 @@ from lab.clients.pjsip.releases import RELEASES
 from lab.loader import catalogue
 from lab.mitigations.base import ClientSide
 from lab.mitigations.catalogue import unsupported
-from lab.model.scenario import Cell, Strategy, Transport
+from lab.mitigations.refresh_subscription import RefreshSubscription
+from lab.model.authentication import PASSWORD, Authentication, DigestAlgorithm
+from lab.model.scenario import DEFAULT_PJSIP, Cell, Server, Strategy, Transport
+from lab.servers.authentication import to_command
+from lab.units import Seconds
 from tests.contract.pjsip_stage import Actor, Stage
 from tests.records import cell as a_cell
 
@@ -79,6 +83,38 @@ def test_stops_in_the_middle_of_a_call(stage: Stage, wheel: Path) -> None:
     alice.expect("call", state="confirmed")
     alice.tell("stop")
     assert alice.end() == 0
+
+
+def test_authenticates(stage: Stage, wheel: Path) -> None:
+    """As 2.15.1 does: it keeps no nonce, and each refresh is challenged."""
+    server = stage.server_that({"tcp": 0}, authentication=to_command(Authentication()))
+    port = server.expect("server-ready")["ports"]["tcp"]
+    alice = stage.client(
+        port,
+        RefreshSubscription(interval=Seconds(0.5)),
+        transport="tcp",
+        account="register-and-subscribe",
+        password=PASSWORD,
+        main=program(wheel),
+    )
+    alice.expect("subscribed")
+    for _ in range(3):
+        for code in (401, 200):
+            assert server.expect("response-sent", method="SUBSCRIBE")["code"] == code
+
+
+def test_does_not_authenticate_by_sha_256(stage: Stage, wheel: Path) -> None:
+    """Such cells are unsupported."""
+    sha_256 = Authentication(algorithm=DigestAlgorithm.SHA_256)
+    server = stage.server_that({"tcp": 0}, authentication=to_command(sha_256))
+    port = server.expect("server-ready")["ports"]["tcp"]
+    alice = stage.client(port, transport="tcp", password=PASSWORD, main=program(wheel))
+    assert alice.expect("subscription", state="terminated")["code"] == 401
+    cell = dataclasses.replace(old_cell("tcp", Strategy(name="none")), server=Server(authentication=sha_256))
+    reason = "pjsip 2.10, as pjsua2-python 2.10.post6 has it, does not authenticate with SHA-256"
+    assert CLIENT.unsupported(cell) == reason
+    assert not CLIENT.unsupported(dataclasses.replace(cell, server=Server(authentication=Authentication())))
+    assert not CLIENT.unsupported(dataclasses.replace(cell, pjsip=DEFAULT_PJSIP))
 
 
 def old_cell(transport: str, strategy: Strategy) -> Cell:

@@ -11,7 +11,7 @@ import pytest
 from lab.errors import LabFault
 from lab.runner.agenda import Agenda, Turn
 
-UNTIL = 0.05
+UNTIL = 0.4
 """Seconds; real time passes, but no more than this."""
 
 
@@ -75,11 +75,11 @@ def test_what_is_added_on_the_way() -> None:
 
         async def add() -> None:
             agenda.begin(goes_on())
-            agenda.add(0.02, Turn.END, partial(do, "added"))
+            agenda.add(0.3, Turn.END, partial(do, "added"))
             agenda.add(-1.0, Turn.FAULT, partial(do, "past"))
 
         agenda.add(0.01, Turn.FAULT, add)
-        agenda.add(0.015, Turn.PROBE, partial(do, "between"))
+        agenda.add(0.2, Turn.PROBE, partial(do, "between"))
 
     assert played(fill=fill) == ["past", "between", "added", "beside"]
 

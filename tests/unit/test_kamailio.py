@@ -26,6 +26,7 @@ from lab.model.endpoint import Endpoint
 from lab.model.scenario import NotifyRoute
 from lab.model.when import When
 from lab.record.events import Binding, ServerFlow, ServerSubscription
+from lab.servers.authentication import Authenticating
 from lab.servers.catalogue import names
 from lab.servers.kamailio import child, log
 from lab.servers.kamailio.clients import Asked, Clients
@@ -49,6 +50,14 @@ SETTINGS = Settings(
     expired="/run folder/expired.pem",
     revoked="/run folder/revoked.pem",
 )
+AUTHENTICATING = Authenticating(
+    algorithm="SHA-256",
+    nonce_lifetime=33.0,
+    methods=["REGISTER", "OPTIONS"],
+    as_proxy=True,
+    user="alice",
+    password='a "secret"',
+)
 
 
 def configuration(wanted: Wanted | None = None, **changes: Any) -> str:
@@ -59,8 +68,9 @@ def tls(certificates: Certificates = Certificates(), **changes: Any) -> str:  # 
     return render_tls(SETTINGS._replace(**changes), certificates)
 
 
-def test_nothing_is_left_to_fill_in() -> None:
-    assert "@" not in configuration().replace('"@lab "', "")
+@pytest.mark.parametrize("authentication", [None, AUTHENTICATING])
+def test_nothing_is_left_to_fill_in(authentication: Authenticating | None) -> None:
+    assert "@" not in configuration(authentication=authentication).replace('"@lab "', "")
 
 
 @pytest.mark.parametrize(
@@ -75,6 +85,15 @@ def test_nothing_is_left_to_fill_in() -> None:
         ({"wanted": Wanted(30)}, 'modparam("presence", "max_expires", 30)'),
         ({"wanted": Wanted(600, outbound=True)}, 'modparam("registrar", "outbound_mode", 1)'),
         ({"wanted": Wanted(600, outbound=True, flow_timer=25)}, 'modparam("registrar", "flow_timer", 25)'),
+        ({"authentication": AUTHENTICATING}, "#!define WITH_AUTHENTICATION"),
+        ({"authentication": AUTHENTICATING}, 'modparam("auth", "algorithm", "SHA-256")'),
+        ({"authentication": AUTHENTICATING}, 'modparam("auth", "nonce_expire", 33)'),
+        ({"authentication": AUTHENTICATING}, '    if (is_method("REGISTER|OPTIONS")) {'),
+        ({"authentication": AUTHENTICATING}, '        if (1 == 1 && $rm != "REGISTER") $var(challenge) = 407;'),
+        (
+            {"authentication": AUTHENTICATING._replace(methods=["SUBSCRIBE"])},
+            "            if (!1 && !t_newtran()) exit;",
+        ),
     ],
 )
 def test_each_setting_changes_the_configuration(changed: dict[str, Any], line: str) -> None:
@@ -83,6 +102,7 @@ def test_each_setting_changes_the_configuration(changed: dict[str, Any], line: s
 
 
 def test_a_path_cannot_end_its_string() -> None:
+    assert r'"a \"secret\"", "0");' in configuration(authentication=AUTHENTICATING)
     assert r'private_key = "/run folder/\"quoted\".key"' in tls().splitlines()
     assert 'modparam("tls", "config", "/cell folder/tls.cfg")' in configuration().splitlines()
 

@@ -25,6 +25,7 @@ from lab.loader.probes import ProbeGrid
 from lab.mitigations import classes
 from lab.mitigations.hold_transport import HoldTransport
 from lab.mitigations.options_ping import OptionsPing
+from lab.model.authentication import Authentication, ChallengedMethod
 from lab.model.impairment import Impairment
 from lab.model.middlebox import Evidence, FilteringBehavior, ForgottenFlow, Grade, Middlebox, SipAlg
 from lab.model.scenario import (
@@ -64,7 +65,8 @@ seed: 1
 topology: two
 transport: tls
 server: { software: scripted, subscription-expires: 600 s, registration-expires: 300 s,
-          notify-route: flow, answers-crlf: true, by-name: true, client-certificate: required }
+          notify-route: flow, answers-crlf: true, by-name: true, client-certificate: required,
+          name: serves, authentication: { algorithm: MD5, nonce-lifetime: 301 s, methods: [SUBSCRIBE], as: server } }
 client: { account: subscribe }
 pjsip: 2.15.1
 middlebox:
@@ -175,7 +177,7 @@ GRID = SMALL.replace("probes: [{ at: 45 s }]", f"probes: {A_GRID}\nexpect: {{ re
 """Probes at regular moments, each in a cell of its own."""
 
 UNASKED = (
-    FULL.replace("client-certificate: required", "client-certificate: none")
+    FULL.replace("client-certificate: required,", "client-certificate: none,")
     .replace("  - revoked-client-certificate: { at: 30 s, lasts: 72 s }\n", "")
     .replace("  - expired-certificate: { at: 28 s, lasts: 70 s }\n", "")
     .replace("  - dns-failure: { at: 29 s, how: servfail, lasts: 71 s }\n", "")
@@ -197,6 +199,15 @@ LIVENESS = {
     "server.notify-route": ("notify-route: flow", "notify-route: contact"),
     "server.client-certificate": ("client-certificate: none", "client-certificate: required"),
     "server.answers-crlf": ("answers-crlf: true", "answers-crlf: false"),
+    "server.name": ("name: serves", "name: another"),
+    "server.authentication": (
+        "authentication: { algorithm: MD5, nonce-lifetime: 301 s, methods: [SUBSCRIBE], as: server } }",
+        "}",
+    ),
+    "authentication.algorithm": ("algorithm: MD5", "algorithm: SHA-256"),
+    "authentication.nonce-lifetime": ("nonce-lifetime: 301 s", "nonce-lifetime: 31 s"),
+    "authentication.methods": ("methods: [SUBSCRIBE]", "methods: [SUBSCRIBE, REGISTER]"),
+    "authentication.as": ("as: server", "as: proxy"),
     "server.by-name": ("by-name: true", "by-name: false"),
     "client": ("client: { account: subscribe }", "client: { account: register-and-subscribe }"),
     "pjsip": ("pjsip: 2.15.1\n", "pjsip: 2.10\n"),
@@ -347,7 +358,7 @@ LIVENESS = {
     "claims": ("claims: [{ verdict: fail, cause: link-down, at: 20 s, within: 1 s }]\n", ""),
     "claims.strategy": ("{ verdict", "{ strategy: ping, verdict"),
     "claims.middlebox": ("{ verdict", "{ middlebox: mine+rfc-ideal, verdict"),
-    "claims.server": ("{ verdict", "{ server: scripted, verdict"),
+    "claims.server": ("{ verdict", "{ server: serves, verdict"),
     "claims.client": ("{ verdict", "{ client: pjsip, verdict"),
     "claims.transport": ("{ verdict", "{ transport: [tls], verdict"),
     "claims.pjsip": ("{ verdict", "{ pjsip: [2.15.1], verdict"),
@@ -369,6 +380,7 @@ def every_key() -> set[str]:
     """All keys a scenario file can have, from the dataclasses they are read into."""
     sections: dict[str, Any] = {
         "server": Server,
+        "authentication": Authentication,
         "client": Client,
         "middlebox": Middlebox,
         "evidence": Evidence,
@@ -414,6 +426,8 @@ def test_every_value_arrives(read: Read) -> None:
         registration_expires=Seconds(300),
         by_name=True,
         client_certificate=ClientCertificate.REQUIRED,
+        name="serves",
+        authentication=Authentication(nonce_lifetime=Seconds(301), methods=(ChallengedMethod.SUBSCRIBE,)),
     )
     assert dict(cell.middleboxes)["home-nat"] == Middlebox(
         name="mine",

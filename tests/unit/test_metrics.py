@@ -22,6 +22,7 @@ from lab.record.events import (
     Obeyed,
     OptionsAnswer,
     Registration,
+    ResponseSent,
     ServerSubscription,
     TransportState,
     Unanswered,
@@ -160,6 +161,14 @@ def test_handshakes_are_those_of_the_silence() -> None:
     assert measured(*lines).tls_handshakes == 1
 
 
+def test_challenges_are_those_of_the_silence() -> None:
+    """401 and 407, to whatever request; other answers are none."""
+    answers = [(-0.1, "SUBSCRIBE", 401), (50, "SUBSCRIBE", 401), (50.1, "SUBSCRIBE", 200), (60, "OPTIONS", 407)]
+    answers += [(70, "REGISTER", 403), (111, "REGISTER", 401)]
+    lines = [say(t, SERVER, ResponseSent(method=method, code=code, flow="f1")) for t, method, code in answers]
+    assert measured(*lines).challenges == 2
+
+
 # How the break was noticed and mended
 
 
@@ -211,6 +220,8 @@ def test_mapping_made_anew_is_no_break() -> None:
         (client(65, OptionsAnswer(n=2, code=200, reason="")), None),
         (client(65, Registration(code=503, reason="", expires=0)), 5),
         (client(59, Registration(code=503, reason="", expires=0)), None),  # before it broke
+        (client(65, OptionsAnswer(n=2, code=401, reason="")), None),  # an answer
+        (client(65, Registration(code=401, reason="", expires=0)), 5),  # it knows no password
         (client(65, ClientTransport(id="tp9", state="destroyed", local=Endpoint("10.0.0.2", 1))), None),  # another one
     ],
 )

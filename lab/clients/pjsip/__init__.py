@@ -43,9 +43,12 @@ class Pjsip(ClientProgram):
     def unsupported(self, cell: Cell) -> str:
         """Say what the release lacks: a transport, or what a mitigation needs."""
         release = RELEASES[cell.pjsip]
+        packaged = f"pjsip {cell.pjsip}, as pjsua2-python {release.package} has it,"
         if cell.transport.value not in release.transports:
-            built = f"pjsip {cell.pjsip}, as pjsua2-python {release.package} has it, is built"
-            return f"{built} without {cell.transport.value.upper()}"
+            return f"{packaged} is built without {cell.transport.value.upper()}"
+        authentication = cell.server.authentication
+        if authentication is not None and authentication.algorithm not in release.digests:
+            return f"{packaged} does not authenticate with {authentication.algorithm.value}"
         for one in cell.strategy.mitigations:
             if one.kind in release.lacks:
                 return f"{one.kind} cannot be had with pjsip {cell.pjsip}: {release.lacks[one.kind]}"

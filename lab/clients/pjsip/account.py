@@ -19,6 +19,8 @@ def account_config(settings: Settings, *, registers: bool, expires: int | None) 
     account = pj.AccountConfig()
     account.idUri = f"sip:{settings.user}@{settings.domain}"
     account.sipConfig.proxies.append(settings.proxy)
+    if settings.password is not None:
+        account.sipConfig.authCreds.append(pj.AuthCredInfo("Digest", "*", settings.user, 0, settings.password))
     account.natConfig.sipOutboundInstanceId = settings.instance_id()
     account.regConfig.randomRetryIntervalSec = 0  # pjsua's own is 10 s; without it runs can be repeated
     if registers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from lab.model.authentication import DigestAlgorithm
 from lab.model.scenario import DEFAULT_PJSIP
 
 _NO_RECEIVED = "its transport manager cannot tell what is received (pjsip_tpmgr_set_recv_data_cb)"
@@ -18,11 +19,13 @@ class Release:
     Attributes:
         package: version of the PyPI package pjsua2-python that holds it.
         transports: SIP transports it has.
+        digests: algorithms with which it authenticates.
         lacks: why a mitigation cannot be had with it, by kind.
     """
 
     package: str
     transports: tuple[str, ...] = ("udp", "tcp", "tls")
+    digests: tuple[DigestAlgorithm, ...] = (DigestAlgorithm.MD5, DigestAlgorithm.SHA_256)
     lacks: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -32,6 +35,7 @@ RELEASES: dict[str, Release] = {
     "2.10": Release(
         package="2.10.post6",
         transports=("udp", "tcp"),  # built without TLS: PJSIP_EUNSUPTRANSPORT
+        digests=(DigestAlgorithm.MD5,),  # nor has it OpenSSL's SHA-256
         lacks={
             "options-ping": "its pjsua2 cannot send a request of one's own (Account.sendRequest)",
             "tcp-keepalive": _NO_SOCKET_OPTIONS,

@@ -25,6 +25,7 @@ class Settings:
         seed: decides all that pjsip and Python draw: Call-IDs, tags, branches, the instance id.
         user, peer: user parts of its own address and of the presentity it subscribes to.
         domain: host part of both.
+        password: of ``user``, for digest authentication in any realm; None: it has none.
         log: file for pjsip's log, appended to; each line starts with CLOCK_MONOTONIC in seconds, as in events.
         name: what the server is reached by, asked of a name server at its address; None: its address.
         state: folder for what mitigations remember beyond the client's life; None: the log's.
@@ -42,6 +43,7 @@ class Settings:
     log: str
     certificate: str | None = None
     key: str | None = None
+    password: str | None = None
     state: str | None = None
     name: str | None = None
 

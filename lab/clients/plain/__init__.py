@@ -27,6 +27,8 @@ class Plain(ClientProgram):
             return "the plain client has no UDP"
         if cell.server.by_name:
             return "the plain client asks no name server"
+        if cell.server.authentication is not None:
+            return "the plain client does not authenticate"
         return super().unsupported(cell)
 
     def program(self, cell: Cell) -> Program:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lab.model.endpoint import Endpoint
+from lab.servers.authentication import Authenticating
 from lab.servers.kamailio import TLS_CONFIGURATION
 from lab.servers.settings import Settings
 from lab.sip.call import silent_sdp
@@ -62,6 +63,8 @@ def render(settings: Settings, wanted: Wanted, folder: Path) -> str:
         head += ["#!define WITH_TLS", "enable_tls=yes"]
     if by_flow:
         head.append("#!define BY_FLOW")
+    if settings.authentication is not None:
+        head.append("#!define WITH_AUTHENTICATION")
     addresses = (settings.address, *settings.further)
     head += [f"listen={transport}:{each}:{port}" for each in addresses for transport, port in settings.ports.items()]
     values = {
@@ -78,11 +81,28 @@ def render(settings: Settings, wanted: Wanted, folder: Path) -> str:
         "SUBSCRIPTION_EXPIRES": str(wanted.subscription_expires),
         "TLS_CONFIGURATION": _quoted(str(folder / TLS_CONFIGURATION)),
         "UDP_PORT": str(settings.ports["udp"]),
+        **_authentication(settings.authentication),
     }
     body = TEMPLATE.read_text("utf-8")
     for name, value in values.items():
         body = body.replace(f"@{name}@", value)
     return "\n".join(head) + "\n\n" + body
+
+
+def _authentication(how: Authenticating | None) -> dict[str, str]:
+    """Return the template's values for digest authentication; empty where that part of the template is left out."""
+    if how is None:
+        names = ("ALGORITHM", "AS_PROXY", "METHODS", "NONCE_LIFETIME", "PASSWORD", "USER")
+        return {"HAS_TRANSACTION": "0", **dict.fromkeys(names, "")}
+    return {
+        "ALGORITHM": how.algorithm,
+        "AS_PROXY": str(int(how.as_proxy)),
+        "HAS_TRANSACTION": str(int("SUBSCRIBE" in how.methods)),
+        "METHODS": "|".join(how.methods),
+        "NONCE_LIFETIME": str(round(how.nonce_lifetime)),
+        "PASSWORD": _quoted(how.password),
+        "USER": _quoted(how.user),
+    }
 
 
 def render_tls(settings: Settings, certificates: Certificates) -> str:

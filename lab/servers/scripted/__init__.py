@@ -2,9 +2,9 @@
 
 ``actor`` is the process, ``server`` what becomes of commands and requests, the rest one part of that each.
 
-It takes every subscription and registration without authentication, and when ordered tries to reach the client and
-says what became of it. Idle, it does nothing: the only timers are the ends of subscriptions and bindings,
-retransmissions over UDP, the time a probe has, and the keep-alives of its mitigations.
+It takes every subscription and registration, after digest authentication if the scenario asks for it, and when ordered
+tries to reach the client and says what became of it. Idle, it does nothing: the only timers are the ends of
+subscriptions and bindings, retransmissions over UDP, the time a probe has, and the keep-alives of its mitigations.
 
 Commands: ``start`` (``settings.Settings``); ``notify``, ``options``, ``message`` {probe, within}, ``invite`` {probe,
 within, hold, ring}; ``stop``. A NOTIFY goes within the newest subscription, the others to the binding that was
@@ -20,7 +20,7 @@ registered last, or else to the newest subscriber. And misbehaviour, each answer
 
 Its events are the server's in ``lab.record.events``.
 
-Does not model: IPv6, forking, calls from the client, authentication, and what ``lab.sip.subscription`` leaves out.
+Does not model: IPv6, forking, calls from the client, and what ``lab.sip.subscription`` leaves out.
 """
 
 from __future__ import annotations

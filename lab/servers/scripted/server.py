@@ -30,6 +30,7 @@ from lab.servers.scripted.subscriptions import Subscriptions
 from lab.servers.settings import Settings
 from lab.sip.call import TIMER
 from lab.sip.dialog import DialogId, dialog_id
+from lab.sip.digest import Authenticator
 from lab.sip.fields import Uri, parse_cseq
 from lab.sip.message import MalformedMessage, Request, Response
 from lab.sip.registrar import OUTBOUND
@@ -92,6 +93,7 @@ class SipServer:
         self._id_count = 0
         self._down = False
         self._manner = Manner("at-once", 0.0)
+        self._authenticator = _authenticator(settings)
 
     # What mitigations see: see `Server`
 
@@ -194,6 +196,8 @@ class SipServer:
         self._answers.forget()
         self._connections.drop()
         if not keeps_state:
+            if self._authenticator is not None:
+                self._authenticator.forget()
             self._subscriptions.forget()
             self._bindings.forget()
         self._in_use()
@@ -288,6 +292,8 @@ class SipServer:
                 self.respond(flow, request, refusal.code, *refusal.headers)
             return
         self._emit_request(flow, request)
+        if self._challenged(flow, request):
+            return
         try:
             if call is not None:
                 call.request(flow, request)
@@ -300,6 +306,15 @@ class SipServer:
                 self.respond(flow, request, 200, *allow, ("Contact", f"<{self.contact(flow)}>"))
         except Refused as refusal:
             self.respond(flow, request, refusal.code, *refusal.headers)
+
+    def _challenged(self, flow: Flow, request: Request) -> bool:
+        """Ask who sends this, if that is to be known and is not."""
+        if self._authenticator is None:
+            return False
+        challenge = self._authenticator.challenge(request, now=self._loop.time())
+        if challenge is not None:
+            self.respond(flow, request, challenge.code, challenge.header)
+        return challenge is not None
 
     def _emit_request(self, flow: Flow, request: Request) -> None:
         try:
@@ -363,6 +378,21 @@ class _OptionsSent:
     def failed(self, flow: Flow | None, reason: str) -> None:
         if flow is not None:
             self._say("options", "failed", flow, reason=reason)
+
+
+def _authenticator(settings: Settings) -> Authenticator | None:
+    how = settings.authentication
+    if how is None:
+        return None
+    return Authenticator(
+        realm=settings.address,
+        passwords={how.user: how.password},
+        algorithm=how.algorithm,
+        lifetime=how.nonce_lifetime,
+        methods=how.methods,
+        as_proxy=how.as_proxy,
+        seed=settings.seed,
+    )
 
 
 def _dialog(request: Request) -> DialogId | None:
