@@ -17,8 +17,13 @@ PROBE_SHADOW_S = 1.0
 """Traffic this soon after a probe or the set-up is theirs: any round trip without loss, delayed ACK included."""
 
 
-def measure(evidence: Evidence, cause: CauseFound | None) -> Metrics:
-    """Count traffic, probes and outages of one cell."""
+def measure(evidence: Evidence, causes: dict[str, CauseFound]) -> Metrics:
+    """Count traffic, probes and outages of one cell.
+
+    Args:
+        evidence: of the cell.
+        causes: of the lost probes, by name; empty if nothing can be said.
+    """
     cell = evidence.cell
     ends = evidence.ended() or float(cell.ends)
     probes = evidence.probes
@@ -36,7 +41,7 @@ def measure(evidence: Evidence, cause: CauseFound | None) -> Metrics:
         probes=len(cell.probes),
         delivered=delivered,
         delivered_share=round(delivered / len(cell.probes), 4) if cell.probes else 0.0,
-        outages=tuple(_outages(probes, cause)),
+        outages=tuple(_outages(probes, causes)),
         packets_up=len(up),
         packets_down=len(down),
         bytes_up=sum(up),
@@ -49,7 +54,7 @@ def measure(evidence: Evidence, cause: CauseFound | None) -> Metrics:
         tls_handshakes=handshakes,
         stale_contacts=stale_contacts(evidence, ends),
         leaked_sockets=leaked_sockets(evidence, ends),
-        repair=repair(evidence, cause, ends),
+        repair=repair(evidence, causes, ends),
         observed_s=round(observed, 3),
     )
 
@@ -91,16 +96,22 @@ def _covered(shadows: list[float], ends: float) -> float:
     return covered
 
 
-def _outages(probes: Sequence[ProbeAttempt], cause: CauseFound | None) -> Iterable[Outage]:
-    """From the first lost probe, or its cause if that is known, to the next answered one."""
+def _outages(probes: Sequence[ProbeAttempt], causes: dict[str, CauseFound]) -> Iterable[Outage]:
+    """Find the times from a lost probe, or its cause if that is known, to the next answered probe.
+
+    A probe that was answered ends an outage and is never within one, however old the cause of the next lost one is.
+    """
     began: float | None = None
-    known = cause.at_s if cause is not None else None
-    for probe in probes:
+    reached = float("-inf")
+    for probe in sorted(probes, key=lambda one: one.asked_s):
         if not probe.answered and began is None:
-            began = known if known is not None and known <= probe.asked_s else probe.asked_s
-            known = None
-        elif probe.answered and began is not None:
-            yield Outage(from_s=began, to_s=probe.sent_s)
-            began = None
+            cause = causes.get(probe.name)
+            known = probe.asked_s if cause is None or cause.at_s is None else min(cause.at_s, probe.asked_s)
+            began = max(known, reached)
+        elif probe.answered:
+            reached = max(reached, probe.known_s)
+            if began is not None:
+                yield Outage(from_s=began, to_s=probe.sent_s)
+                began = None
     if began is not None:
         yield Outage(from_s=began, to_s=None)
