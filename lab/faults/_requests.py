@@ -47,6 +47,8 @@ def harm_of_silence(
 ) -> Harm | None:
     """Return the harm of requests that were not answered: from the first that failed, if before the probe's end.
 
+    Also of one that would have moved the client to a new flow, before it failed.
+
     Args:
         seen: the fault.
         lost: the probe.
@@ -59,5 +61,7 @@ def harm_of_silence(
         told += [entry.t for entry in expired(seen, lost)]
     if lost.closed is not None and since <= lost.closed <= until:
         told.append(lost.closed)
+    if lost.asked_again_s is not None and since <= lost.asked_again_s <= seen.over:
+        told.append(lost.asked_again_s)
     told = [t for t in told if t <= lost.probe.known_s + BEFORE_S]
     return Harm(since_s=min(told)) if told else None

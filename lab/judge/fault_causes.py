@@ -32,7 +32,7 @@ def gaps(evidence: Evidence, lost: Lost, *, closed: float | None) -> Iterator[Ga
     """
     if lost.flow is None:
         return
-    struck = LostProbe(probe=lost.probe, flow=lost.flow, closed=closed)
+    struck = LostProbe(probe=lost.probe, flow=lost.flow, closed=closed, asked_again_s=lost.asked_again_s)
     for fault, seen in occurrences(evidence):
         over = seen.at if fault.is_change else seen.over
         if seen.at > lost.probe.known_s or _mended(evidence, lost, max(over, seen.at)):

@@ -7,14 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from lab.judge.radio import radio
 from lab.judge.repair import leaked_sockets, repair, stale_contacts
+from lab.judge.tolerances import AT_ONCE_S
 from lab.model.endpoint import Endpoint
 from lab.model.outcome import CauseFound, Metrics, Outage
 from lab.record.entry import Entry
 from lab.record.events import SENTINEL_PORT, ClientTransport, Packet, ServerFlow
 from lab.record.evidence import Evidence, ProbeAttempt
-
-PROBE_SHADOW_S = 1.0
-"""Traffic this soon after a probe or the set-up is theirs: any round trip without loss, delayed ACK included."""
 
 
 def measure(evidence: Evidence, causes: dict[str, CauseFound]) -> Metrics:
@@ -81,16 +79,16 @@ def client_packets(evidence: Evidence) -> Iterator[Entry[Packet]]:
 
 
 def _in_shadow(t: float, shadows: list[float]) -> bool:
-    """Return whether a moment is within ``PROBE_SHADOW_S`` after one of these, which are in time order."""
+    """Return whether a moment is within ``AT_ONCE_S`` after one of these, which are in time order."""
     before = bisect_right(shadows, t)
-    return before > 0 and t < shadows[before - 1] + PROBE_SHADOW_S
+    return before > 0 and t < shadows[before - 1] + AT_ONCE_S
 
 
 def _covered(shadows: list[float], ends: float) -> float:
-    """Total time within ``PROBE_SHADOW_S`` after any of these moments, before the end."""
+    """Total time within ``AT_ONCE_S`` after any of these moments, before the end."""
     covered, reached = 0.0, 0.0
     for t in sorted(shadows):
-        start, stop = max(t, reached), min(t + PROBE_SHADOW_S, ends)
+        start, stop = max(t, reached), min(t + AT_ONCE_S, ends)
         covered += max(0.0, stop - start)
         reached = max(reached, stop)
     return covered

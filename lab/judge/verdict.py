@@ -6,8 +6,9 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from lab.clients.catalogue import client_of
-from lab.judge import causes, contradictions, fault_evidence, metrics, rewriting, sentinel
+from lab.judge import causes, contradictions, fault_evidence, metrics, rewriting, sentinel, unreachable_contact
 from lab.judge.chain import chain
+from lab.judge.kept_by import kept_by
 from lab.mitigations.catalogue import not_offered
 from lab.model.outcome import CauseFound, Outcome, ProbeFate
 from lab.model.scenario import Cell
@@ -70,6 +71,7 @@ def judge(evidence: Evidence) -> Outcome:
         claim_holds=None if cell.claim is None else not claim_text,
         claim_text=claim_text,
         suspects=() if first is None else suspects[first],
+        kept_by=kept_by(evidence) if verdict is Verdict.PASS else (),
     )
 
 
@@ -91,7 +93,9 @@ def _doubt(evidence: Evidence, suspects: Mapping[str, Sequence[Suspect]]) -> str
     if wrong := _protocol_error(evidence):
         return wrong
     if evidence.never_silent():
-        return "the client never got as far as falling silent" + _last_word(evidence)
+        return (
+            f"the client never got as far as falling silent{_last_word(evidence)}{unreachable_contact.hint(evidence)}"
+        )
     if not any(entry.t <= SET_UP_S for entry in evidence.of(ServerSubscription, state="active")):
         return "the client says that it is subscribed, but the server knows of no subscription"
     if evidence.ended() is None:
