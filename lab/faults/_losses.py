@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from lab.clients.catalogue import client_of
@@ -55,20 +55,26 @@ def harm_of_losses(seen: Occurrence[Any], lost: LostProbe, loses: Callable[[Pack
         asked = [entry.line for entry in dropped if probe.asked_s - BEFORE_S <= entry.t <= probe.known_s]
         if asked:
             return Harm(since_s=seen.at, evidence=(asked[0],))
-    return None if _alive(evidence, lost.flow, since=seen.over, until=probe.asked_s) else harm
+    return None if _alive(evidence, lost.flow, dropped, since=seen.over, until=probe.asked_s) else harm
 
 
-def _alive(evidence: Evidence, flow: Flow, *, since: float, until: float) -> bool:
-    """Return whether a flow carried packets to its ends again: of TCP both ways, since each is acknowledged."""
+def _alive(evidence: Evidence, flow: Flow, dropped: Sequence[Entry[Packet]], *, since: float, until: float) -> bool:
+    """Return whether a flow carried packets to its ends again: of TCP both ways, since each is acknowledged.
+
+    Where TCP had lost data in a direction, data must come through there: until then it holds up all that follows.
+    """
     last = evidence.cell.topology.server_link().name
     first = {link.name for link in evidence.cell.topology.client_links()}
     ends = set(flow.endpoints)
+    lost = [entry.event for entry in dropped if entry.event.proto == "tcp" and entry.event.payload > 0]
+    to_server = any(packet.src in ends for packet in lost)
+    to_client = any(packet.dst in ends for packet in lost)
     out = back = False
     for entry in packets_of(evidence, flow):
         packet = entry.event
         if since < entry.t < until:
-            out = out or (packet.link == last and packet.src in ends)
-            back = back or (packet.link in first and packet.dst in ends)
+            out = out or (packet.link == last and packet.src in ends and packet.payload >= to_server)
+            back = back or (packet.link in first and packet.dst in ends and packet.payload >= to_client)
             if (out or back) if packet.proto == "udp" else (out and back):
                 return True
     return False

@@ -8,7 +8,7 @@ from typing import Any
 from lab.faults.base import Harm, LostProbe, Occurrence
 from lab.record.entry import Entry
 from lab.record.events import Event, ServerSubscription, Unanswered
-from lab.record.evidence import Evidence
+from lab.record.evidence import BEFORE_S, Evidence
 
 GIVES_UP_WITHIN_S = 33.0
 """A request that was lost has failed by then: Timer F (RFC 3261 §17.1.2.2, 32 s), and room for what follows."""
@@ -31,15 +31,20 @@ def given_up(
 
 
 def expired(seen: Occurrence[Any], lost: LostProbe) -> list[Entry[ServerSubscription]]:
-    """Return subscriptions that the server saw end for want of a refresh, from the fault to the probe's end."""
+    """Return subscriptions that the server saw end for want of a refresh, from the fault to the probe's end.
+
+    One that ends in the same instant may stand behind the probe in the record.
+    """
     ended = seen.evidence.of(ServerSubscription, state="expired")
-    return [entry for entry in ended if seen.at <= entry.t <= lost.probe.known_s]
+    return [entry for entry in ended if seen.at <= entry.t <= lost.probe.known_s + BEFORE_S]
 
 
 def harm_of_silence(
     seen: Occurrence[Any], lost: LostProbe, *, since: float, methods: Collection[str] | None
 ) -> Harm | None:
     """Return the harm of requests that were not answered: from the first that failed, if before the probe's end.
+
+    Also of one that would have moved the client to a new flow, before it failed.
 
     Args:
         seen: the fault.
@@ -53,5 +58,7 @@ def harm_of_silence(
         told += [entry.t for entry in expired(seen, lost)]
     if lost.closed is not None and since <= lost.closed <= until:
         told.append(lost.closed)
-    told = [t for t in told if t <= lost.probe.known_s]
+    if lost.asked_again_s is not None and since <= lost.asked_again_s <= seen.over:
+        told.append(lost.asked_again_s)
+    told = [t for t in told if t <= lost.probe.known_s + BEFORE_S]
     return Harm(since_s=min(told)) if told else None

@@ -21,6 +21,7 @@ def mappings_of(table: Sequence[conntrack.Mapping], flow: Flow | None) -> list[c
 
 def harm_of_forgetting(seen: Occurrence[Any], lost: LostProbe, node: str) -> Harm | None:
     """Return the harm of a mapping that ended at once in a middlebox and was not made anew before the probe."""
-    ended = [entry for entry in seen.evidence.lost_mappings(lost.flow, lost.probe.asked_s) if entry.who == node]
+    lost_mappings = seen.evidence.lost_mappings(lost.flow, lost.probe.asked_s, lost.probe.known_s)
+    ended = [entry for entry in lost_mappings if entry.who == node]
     harmed = any(seen.at <= entry.t <= seen.at + AT_ONCE_S for entry in ended)
     return Harm(since_s=seen.at) if harmed else None

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 import msgspec
 
+from lab.faults._flows import AT_ONCE_S
 from lab.faults._losses import packets_of
 from lab.faults._requests import harm_of_silence
 from lab.faults.base import STANDS_STILL, Fault, Harm, InForce, LostProbe, Occurrence, RunningCell
 from lab.model.verdict import CauseKind
+from lab.record.events import KeepAlive
 from lab.record.evidence import ProbeAttempt
 from lab.record.flows import Flow
 from lab.units import Lasting
@@ -63,4 +65,16 @@ class ServerFreeze(Fault):
             and entry.event.from_ != seen.evidence.server
             and entry.event.payload > 0
         ]
-        return harm_of_silence(seen, lost, since=min(asked), methods=None) if asked else None
+        in_vain = harm_of_silence(seen, lost, since=min(asked), methods=None) if asked else None
+        return in_vain or self._harm_of_no_keep_alives(seen, lost)
+
+    def _harm_of_no_keep_alives(self, seen: Occurrence[Proof], lost: LostProbe) -> Harm | None:
+        """Return the harm of keep-alives that the server did not send, if a mapping ended for want of them."""
+        of_server = [one for one in seen.evidence.cell.strategy.mitigations if one.side == "server"]
+        every = [float(one.interval) for one in of_server if hasattr(one, "interval")]
+        if not seen.evidence.has(KeepAlive) or not every or seen.over - seen.at < min(every):
+            return None
+        ended = seen.evidence.lost_mappings(lost.flow, lost.probe.asked_s, lost.probe.known_s)
+        if any(seen.at + AT_ONCE_S < entry.t <= seen.over for entry in ended):
+            return Harm(since_s=seen.at, words=" and did not send its keep-alives")
+        return None

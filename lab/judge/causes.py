@@ -1,23 +1,31 @@
-"""Why a probe went unanswered: the oldest link of the chain that the record shows.
+"""Why a probe was lost: what it needed and lacked, and what had taken that away.
 
-Each finder looks for one mechanism that broke the server's flow to the client before the probe's deadline and was not
-mended by then. The oldest finding is the cause; the others are its consequences or came too late to matter. A fault
-that did no harm is not found (``lab.judge.fault_causes``), and one that did is as old as that harm.
+One table has the things that a probe needs (`NEEDS`). Each finder looks for the times in which one of them was missing
+and that last until the probe. What was mended before the probe is history and is not found. Of several findings the
+oldest is the best guess, unless the client had asked for a new flow since, which would have mended it. A fault that did
+no harm is not found (``lab.judge.fault_causes``), and one that did is as old as that harm.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
-from lab.judge import fault_causes
-from lab.judge.sentinel import outcome_of
+from lab.faults.base import occurrences
+from lab.judge import account, fault_causes
+from lab.judge.gaps import Gap, Lost, Need
+from lab.judge.sentinel import CLOSED, outcome_of
+from lab.judge.tolerances import AT_ONCE_S
 from lab.model.outcome import CauseFound
+from lab.model.suspect import Suspect, Without, WithoutIdleTimer, WithoutTimer
 from lab.model.verdict import CLIENT_ABORTED, CLIENT_CLOSED, CLIENT_IDLE_TIMER, MIDDLEBOX_FORGOT, UNKNOWN
+from lab.record.entry import Entry
 from lab.record.events import (
     ENDED_AT_CLIENT,
     Aborted,
     Mapping,
     Packet,
+    Probe,
     SentinelChallenged,
     SentinelOpened,
     SentinelOutcome,
@@ -25,8 +33,8 @@ from lab.record.events import (
 from lab.record.evidence import Evidence, ProbeAttempt
 from lab.record.flows import Flow
 
-DIES_WITHIN_S = 1.0
-"""The runner hears of the end of the client's process this soon after its kernel has closed its connections."""
+HUNG_UP = "the client hung up"
+"""The server's word for a call that the client ended."""
 
 AFTER_FORGETTING = {
     ("silent", "silent"): " and drops what follows from either side silently",
@@ -39,21 +47,89 @@ AFTER_FORGETTING = {
 """What the middlebox then did, by what the sentinel met (from inside, from outside) on flows of its own."""
 
 
-def find(evidence: Evidence, probe: ProbeAttempt) -> CauseFound:
-    """Return the cause of the failure of a probe."""
-    flow = evidence.flow_of(probe)
-    closed = [] if flow is None else [*_client_closed(evidence, flow, probe), *_seen_closing(evidence, flow, probe)]
-    found = [(cause, cause.at_s) for cause in _aborted(evidence, probe.known_s)]
-    if flow is not None:
-        own = [cause.at_s for cause in closed if cause.kind == CLIENT_CLOSED]
-        found += fault_causes.causes(evidence, probe, flow, closed=next(iter(own), None))
-        found += [(cause, cause.at_s) for cause in (*closed, *_mapping_lost(evidence, flow, probe.asked_s))]
+def find(evidence: Evidence, probe: ProbeAttempt) -> tuple[Suspect, ...]:
+    """Return the possible causes of the failure of a probe, the best guess first; never none.
+
+    Those after the first have something that a twin run can leave out.
+    """
+    lost = _lost(evidence, probe)
+    found = sorted(
+        (gap for finder in NEEDS.values() for gap in finder(evidence, lost)),
+        key=lambda gap: (gap.outlived, gap.since_s),
+    )
     if not found:
-        sent = probe.asked_s
-        return CauseFound(
-            kind=UNKNOWN, at_s=None, text=f"no answer to the probe at {sent:.1f} s; the record does not show why"
-        )
-    return min(found, key=lambda one: one[1] if one[1] is not None else probe.asked_s)[0]
+        text = f"no answer to the probe at {probe.asked_s:.1f} s; the record does not show why"
+        return (Suspect(cause=CauseFound(kind=UNKNOWN, at_s=None, text=text), without=None),)
+    tried: set[Without | None] = {None}
+    suspects = []
+    for number, gap in enumerate(found):
+        if number == 0 or gap.without not in tried:
+            suspects.append(Suspect(cause=gap.cause, without=gap.without))
+            tried.add(gap.without)
+    return tuple(suspects)
+
+
+def flow_of(evidence: Evidence, probe: ProbeAttempt) -> Flow | None:
+    """Return the flow that a lost probe took or should have taken; None: there was none."""
+    return _lost(evidence, probe).flow
+
+
+def _lost(evidence: Evidence, probe: ProbeAttempt) -> Lost:
+    if probe.reason == HUNG_UP:  # it lacked something while it talked
+        talking = (entry.t for entry in evidence.of(Probe, probe=probe.name, state="talking"))
+        probe = replace(probe, asked_s=next(talking, probe.asked_s))
+    needed = account.needed(evidence.cell, probe.kind)
+    flow = evidence.flow_of(probe)
+    again = account.asked_in_vain(evidence, needed, probe)
+    elsewhere = again is not None and flow is not None and again.event.flow != flow.id
+    asked_again = again.t if again is not None and elsewhere else None
+    return Lost(probe=probe, account=needed, flow=flow, asked_again_s=asked_again)
+
+
+def _process(evidence: Evidence, lost: Lost) -> Iterator[Gap]:
+    """Find the death of the client."""
+    for cause in _aborted(evidence, lost.probe.known_s):
+        yield _gap(Need.PROCESS, cause)
+
+
+def _flow(evidence: Evidence, lost: Lost) -> Iterator[Gap]:
+    """Find the end of the flow's connection."""
+    for cause in _closed(evidence, lost):
+        without = WithoutIdleTimer() if cause.kind == CLIENT_IDLE_TIMER else None
+        yield _gap(Need.FLOW, cause, without, outlived=lost.asked_again_s is not None)
+
+
+def _mapping(evidence: Evidence, lost: Lost) -> Iterator[Gap]:
+    """Find the end of the flow's mapping by a middlebox's own timer."""
+    for node, cause in _mapping_lost(evidence, lost):
+        yield _gap(Need.MAPPING, cause, WithoutTimer(node), outlived=lost.asked_again_s is not None)
+
+
+def _faults(evidence: Evidence, lost: Lost) -> Iterator[Gap]:
+    """Find the faults that took something away."""
+    own = [cause.at_s for cause in _closed(evidence, lost) if cause.kind == CLIENT_CLOSED]
+    return fault_causes.gaps(evidence, lost, closed=next(iter(own), None))
+
+
+NEEDS: dict[Need, Callable[[Evidence, Lost], Iterator[Gap]]] = {
+    Need.FAULTS: _faults,
+    Need.PROCESS: _process,
+    Need.ACCOUNT: account.gaps,
+    Need.FLOW: _flow,
+    Need.MAPPING: _mapping,
+}
+"""What a probe needs, with what finds the times in which it was missing; of equal times the first counts."""
+
+
+def _gap(need: Need, cause: CauseFound, without: Without | None = None, *, outlived: bool = False) -> Gap:
+    assert cause.at_s is not None
+    return Gap(need=need, since_s=cause.at_s, cause=cause, without=without, outlived=outlived)
+
+
+def _closed(evidence: Evidence, lost: Lost) -> list[CauseFound]:
+    if lost.flow is None:
+        return []
+    return [*_client_closed(evidence, lost.flow, lost.probe), *_seen_closing(evidence, lost.flow, lost.probe)]
 
 
 def _aborted(evidence: Evidence, before: float) -> Iterator[CauseFound]:
@@ -91,25 +167,43 @@ def _seen_closing(evidence: Evidence, flow: Flow, probe: ProbeAttempt) -> Iterat
         ends = (packet.src, packet.dst)
         if flow.inside not in ends or entry.t > before or not {"F", "R"} & set(packet.flags):
             continue
-        dying = any(entry.t <= died <= entry.t + DIES_WITHIN_S for died in deaths)
+        dying = any(entry.t <= died <= entry.t + AT_ONCE_S for died in deaths)
         if packet.src == flow.inside and packet.from_ == evidence.client and not dying:
             text = f"client closed the connection at {entry.t:.1f} s, as link {packet.link} shows; it does not say why"
             yield CauseFound(kind=CLIENT_CLOSED, at_s=entry.t, text=text, evidence=(entry.line,))
         return
 
 
-def _mapping_lost(evidence: Evidence, flow: Flow, before: float) -> Iterator[CauseFound]:
-    lost = evidence.lost_mappings(flow, before)
-    if not lost:
+def _mapping_lost(evidence: Evidence, lost: Lost) -> Iterator[tuple[str, CauseFound]]:
+    """Find the first end of the flow's mappings that neither a fault nor the end of the connection brought about."""
+    if lost.flow is None:
         return
-    entry = min(lost, key=lambda found: found.t)
+    ends = [
+        entry
+        for entry in evidence.lost_mappings(lost.flow, lost.probe.asked_s, lost.probe.known_s)
+        if entry.event.tcp_state not in CLOSED and not _struck(evidence, entry)
+    ]
+    if not ends:
+        return
+    entry = min(ends, key=lambda found: found.t)
     observed = _observed(evidence, entry.who)
     met = [outcome.line for outcome in evidence.of(SentinelOutcome) if observed]
-    yield CauseFound(
-        kind=MIDDLEBOX_FORGOT,
-        at_s=entry.t,
-        text=f"middlebox {entry.who} forgot the flow at {entry.t:.1f} s{observed}",
-        evidence=(entry.line, *met),
+    yield (
+        entry.who,
+        CauseFound(
+            kind=MIDDLEBOX_FORGOT,
+            at_s=entry.t,
+            text=f"middlebox {entry.who} forgot the flow at {entry.t:.1f} s{observed}",
+            evidence=(entry.line, *met),
+        ),
+    )
+
+
+def _struck(evidence: Evidence, end: Entry[Mapping]) -> bool:
+    """Return whether a fault in the middlebox's table ended a mapping."""
+    return any(
+        fault.acts_on == "table" and getattr(fault, "node", "") == end.who and seen.at <= end.t <= seen.at + AT_ONCE_S
+        for fault, seen in occurrences(evidence)
     )
 
 

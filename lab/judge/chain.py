@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from lab.judge import account, journey
+from lab.judge.causes import HUNG_UP, flow_of
 from lab.judge.sentinel import CLOSED
+from lab.judge.tolerances import CLOCKS_S, TICKS_S
 from lab.model.outcome import CauseFound, Link
 from lab.model.topology import Role, Topology
 from lab.record.entry import Entry
@@ -21,19 +24,14 @@ from lab.record.events import (
     Ignored,
     KeepAlive,
     Mapping,
-    Packet,
     Probe,
     ServerFlow,
-    ServerSubscription,
     Unanswered,
 )
-from lab.record.evidence import BEFORE_S, Evidence, ProbeAttempt, accepted
+from lab.record.evidence import Evidence, ProbeAttempt, accepted
 from lab.record.flows import Flow
 
 _KEEP_ALIVES = {"options": "OPTIONS", "crlf": "CRLF"}
-
-LASTING_S = 0.5
-"""A fault that was over sooner was over at once."""
 
 
 def chain(evidence: Evidence, probe: ProbeAttempt, cause: CauseFound) -> tuple[Link, ...]:
@@ -44,11 +42,18 @@ def chain(evidence: Evidence, probe: ProbeAttempt, cause: CauseFound) -> tuple[L
     symptom = _symptom(evidence, probe)
     if cause.at_s is None:
         return (symptom,)
-    flow = evidence.flow_of(probe)
+    flow = flow_of(evidence, probe)
+    needed = account.needed(evidence.cell, probe.kind)
+    at_once = {entry.t for entry in account.changes(evidence, needed) if entry.event.state == "expired"}
     between = [
         link
-        for link in (*_of_flow(evidence, flow), *_of_requests(evidence, since=cause.at_s), *_of_fault(evidence, cause))
-        if cause.at_s <= link.at_s <= probe.known_s and not {*link.evidence} & {*cause.evidence, *symptom.evidence}
+        for link in (
+            *_of_flow(evidence, flow),
+            *_of_requests(evidence, needed, since=cause.at_s),
+            *_of_fault(evidence, cause),
+        )
+        if cause.at_s <= link.at_s <= probe.known_s + CLOCKS_S * (link.at_s in at_once)
+        and not {*link.evidence} & {*cause.evidence, *symptom.evidence}
     ]
     first = Link(at_s=cause.at_s, text=cause.text, evidence=cause.evidence)
     return (first, *sorted(between, key=lambda link: link.at_s), symptom)
@@ -75,8 +80,8 @@ def _of_flow(evidence: Evidence, flow: Flow | None) -> Iterator[Link]:
             break
 
 
-def _of_requests(evidence: Evidence, *, since: float) -> Iterator[Link]:
-    """Find what client and server then tried in vain, and the subscription that ended for want of it."""
+def _of_requests(evidence: Evidence, needed: str, *, since: float) -> Iterator[Link]:
+    """Find what client and server then tried in vain, and the account that ended for want of it."""
     kinds: list[list[tuple[Entry[Event], str, str]]] = [
         [(entry, f"the server ignored {entry.event.what}", "") for entry in evidence.of(Ignored)],
         [(entry, "the client gave up its connection", "no answer") for entry in evidence.of(Unanswered)],
@@ -92,9 +97,9 @@ def _of_requests(evidence: Evidence, *, since: float) -> Iterator[Link]:
             for entry in evidence.of(KeepAlive, state="failed")
         ],
         [
-            (entry, "the server's subscription ended", entry.event.state)
-            for entry in evidence.of(ServerSubscription)
-            if entry.event.state in ("expired", "terminated")
+            (entry, f"the server's {needed} ended", entry.event.state)
+            for entry in account.changes(evidence, needed)
+            if entry.event.state not in account.GRANTED
         ],
     ]
     for kind in kinds:
@@ -107,8 +112,18 @@ def _of_fault(evidence: Evidence, cause: CauseFound) -> Iterator[Link]:
     """Find the end of a fault that lasted, if a fault is the cause."""
     for place in range(len(evidence.cell.faults)):
         began, ended = evidence.fault_began(place), evidence.fault_ended(place)
-        if began is not None and ended is not None and began.line in cause.evidence and ended.t > began.t + LASTING_S:
+        if began is not None and ended is not None and began.line in cause.evidence and ended.t > began.t + TICKS_S:
             yield _link(ended, "the fault was over")
+
+
+_SAID_OF = {
+    "flow-gone": "{name} had no flow: {flow} was gone",
+    "no-subscription": "{name} had no subscription",
+    "no-binding": "{name} had no binding to go to: nobody was registered",
+    "server-frozen": "{name} was not sent: the server stood still",
+    "server-down": "{name} was lost with the server's process",
+}
+"""What is said of a lost probe, by the server's reason."""
 
 
 def _symptom(evidence: Evidence, probe: ProbeAttempt) -> Link:
@@ -119,38 +134,27 @@ def _symptom(evidence: Evidence, probe: ProbeAttempt) -> Link:
     name = f"{request} {probe.name} at {probe.asked_s:.1f} s"
     if request == "INVITE":
         name = f"call {probe.name} at {probe.asked_s:.1f} s was missed: INVITE"
-    if last.reason == "timeout":
+    if last.reason == HUNG_UP:
+        text = f"call {probe.name} of {probe.sent_s:.1f} s was ended by the client at {probe.known_s:.1f} s"
+    elif last.reason == "timeout":
         packets, how_far = _journey(evidence, probe)
         lines += packets
         text = f"{name} was not answered by {probe.known_s:.1f} s: {how_far}"
-    elif last.reason == "flow-gone":
-        text = f"{name} had no flow: {last.flow} was gone"
-    elif last.reason == "no-subscription":
-        text = f"{name} had no subscription"
-    elif last.reason == "no-binding":
-        text = f"{name} had no binding to go to: nobody was registered"
-    elif last.reason == "server-frozen":
-        text = f"{name} was not sent: the server stood still"
-    elif last.reason == "server-down":
-        text = f"{name} was lost with the server's process"
-    elif last.state == "answered" and not accepted(last):
-        text = f"{name} was refused: {last.code}"
-    elif last.state == "answered":  # of a call
-        text = f"{name} was answered, and the client had not seen the call begin"
+    elif last.reason in _SAID_OF:
+        text = _SAID_OF[last.reason].format(name=name, flow=last.flow)
+    elif last.state == "answered":
+        text = f"{name} was " + (
+            "answered, and the client had not seen the call begin" if accepted(last) else f"refused: {last.code}"
+        )
     else:
         text = f"{name} failed: {last.reason}"
     return Link(at_s=probe.asked_s, text=text, evidence=tuple(sorted(lines)))
 
 
 def _journey(evidence: Evidence, probe: ProbeAttempt) -> tuple[list[int], str]:
-    """Find the packets with data that went from the server to the client for a probe, and how far they got."""
-    flow, topology = evidence.flow_of(probe), evidence.cell.topology
-    ends = set() if flow is None else set(flow.endpoints)
-    seen: dict[str, list[int]] = {}
-    for entry in evidence.of(Packet):
-        packet = entry.event
-        if packet.dst in ends and packet.payload > 0 and probe.asked_s - BEFORE_S <= entry.t <= probe.known_s:
-            seen.setdefault(packet.link, []).append(entry.line)
+    """Find the packets that went from the server to the client for a probe, and how far they got."""
+    topology = evidence.cell.topology
+    seen = journey.packets(evidence, probe, flow_of(evidence, probe))
     if not seen:
         return [], "no packet with data left the server"
     hops = _distances(topology, seen)

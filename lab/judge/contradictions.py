@@ -12,6 +12,7 @@ from math import isinf
 
 from lab.faults.base import STANDS_STILL, occurrences
 from lab.judge.metrics import client_packets
+from lab.judge.tolerances import CLOCKS_S, LATE_S
 from lab.model.endpoint import Endpoint
 from lab.model.middlebox import Middlebox, RefreshDirection, RefreshingSegments
 from lab.model.scenario import NotifyRoute, ProbeKind, Transport
@@ -19,17 +20,6 @@ from lab.record.entry import Entry
 from lab.record.events import Mapping, Packet
 from lab.record.evidence import BEFORE_S, Evidence
 from lab.units import Seconds
-
-LATE_S = 2.0
-"""A probe or fault that comes later than this after its time is another one; on a busy machine some tens of
-milliseconds are usual, and Kamailio takes a round trip more."""
-
-EARLY_S = 0.1
-"""Two clocks of one kernel, read by two processes."""
-
-PAST_S = 2.0
-"""A mapping that lets something in this long after its time has not ended: conntrack counts in whole seconds, and so
-does the lab where it ages a mapping itself."""
 
 
 def doubt(evidence: Evidence) -> str:
@@ -57,9 +47,9 @@ def _untimely(evidence: Evidence) -> Iterator[str]:
             yield f"probe p{number} was not sent in time, and nothing froze the server"
         if not seen.answered:
             continue
-        if not -EARLY_S <= seen.sent_s - probe.at <= LATE_S + by_contact * probe.within:
+        if not -CLOCKS_S <= seen.sent_s - probe.at <= LATE_S + by_contact * probe.within:
             yield f"probe p{number} was sent at {seen.sent_s:.1f} s, not at {probe.at}"
-        if probe.kind_ is ProbeKind.INVITE and seen.asked_s - seen.sent_s < probe.hold - EARLY_S:
+        if probe.kind_ is ProbeKind.INVITE and seen.asked_s - seen.sent_s < probe.hold - CLOCKS_S:
             yield f"call p{number} was ended after {seen.asked_s - seen.sent_s:.1f} s, not held for {probe.hold}"
         if seen.known_s - seen.asked_s > probe.within + LATE_S:
             waited = f"{seen.known_s - seen.asked_s:.1f} s"
@@ -119,7 +109,7 @@ def _let_in(evidence: Evidence, node: str, box: Middlebox) -> Iterator[str]:
         if inside is None or inside not in insides:
             continue
         quiet = entry.t - refreshed.get(inside, entry.t)
-        if not outwards and quiet > timer + PAST_S + under_way:
+        if not outwards and quiet > timer + LATE_S + under_way:
             yield f"middlebox {node} let a packet in after {quiet:.1f} s of silence, its timer is {Seconds(timer)}"
         if (outwards or box.refresh_direction is RefreshDirection.BOTH) and _counts(box, packet):
             refreshed[inside] = entry.t

@@ -6,24 +6,21 @@ import dataclasses
 
 from lab.judge.metrics import client_packets, measure
 from lab.judge.radio import radio
+from lab.judge.tolerances import AT_ONCE_S, BACK_WITHIN_S
 from lab.judge.weakest import ends
 from lab.model.outcome import Lost, Metrics
 from lab.record.evidence import Evidence
 
-REPLACED_WITHIN_S = 5.0
-"""A client that is back sooner has not lost its connection, it has changed it: reconnecting takes some round trips, and
-a TLS handshake two more."""
-
 
 def costs(evidence: Evidence) -> Metrics:
     """Return the traffic of a silent cell, and when it first lost its connection for more than a moment."""
-    return dataclasses.replace(measure(evidence, None), lost=_lost(evidence))
+    return dataclasses.replace(measure(evidence, {}), lost=_lost(evidence))
 
 
 def _lost(evidence: Evidence) -> Lost | None:
     for end in ends(evidence):
-        if end.until_s - end.at_s > REPLACED_WITHIN_S:
-            until = [entry for entry in client_packets(evidence) if 1.0 <= entry.t < end.at_s]
+        if end.until_s - end.at_s > BACK_WITHIN_S:
+            until = [entry for entry in client_packets(evidence) if AT_ONCE_S <= entry.t < end.at_s]
             air = radio((entry.t for entry in until), until=end.at_s)
             size = sum(entry.event.bytes for entry in until)
             return Lost(at_s=round(end.at_s, 3), packets=len(until), bytes=size, wakeups=air.wakeups)

@@ -5,8 +5,8 @@ a fault happened does not make it a cause: a link may be down while nobody sends
 of it on the flow: a packet that was lost, a mapping or connection that ended by it, a request that nobody answered and
 that its sender then gave up. Each fault says itself what its traces are (``Fault.harm``).
 
-A fault that is over is mended by the next sign that the server can reach the client, or hears of it again on whatever
-flow. So is one that changed something for good: a client that is heard of has found its way.
+A fault that is over, or that changed something for good, is mended by the next sign that the flow which the probe takes
+works, or that what the probe needs of the account was granted on this flow. What happens on other flows mends nothing.
 """
 
 from __future__ import annotations
@@ -14,43 +14,44 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lab.faults.base import LostProbe, occurrences
+from lab.judge import account
+from lab.judge.gaps import Gap, Lost, Need
 from lab.model.outcome import CauseFound
-from lab.record.entry import Entry
-from lab.record.events import Event, Probe, ServerSubscription
-from lab.record.evidence import Evidence, ProbeAttempt, accepted
-from lab.record.flows import Flow
+from lab.model.suspect import WithoutFault
+from lab.record.events import Probe
+from lab.record.evidence import Evidence, accepted
 
 
-def causes(
-    evidence: Evidence, probe: ProbeAttempt, flow: Flow, *, closed: float | None
-) -> Iterator[tuple[CauseFound, float]]:
-    """Return what faults cost the probe, each with the time from which on it stood in the way.
+def gaps(evidence: Evidence, lost: Lost, *, closed: float | None) -> Iterator[Gap]:
+    """Find the faults that cost the probe, each with the time from which on it stood in the way.
 
     Args:
         evidence: of the cell.
-        probe: a lost one.
-        flow: the one it took or should have taken.
-        closed: when the client closed that for a reason of its own; None: it did not.
+        lost: the probe.
+        closed: when the client closed its flow for a reason of its own; None: it did not.
     """
-    lost = LostProbe(probe=probe, flow=flow, closed=closed)
+    if lost.flow is None:
+        return
+    struck = LostProbe(probe=lost.probe, flow=lost.flow, closed=closed, asked_again_s=lost.asked_again_s)
     for fault, seen in occurrences(evidence):
         over = seen.at if fault.is_change else seen.over
-        asked = probe.asked_s if probe.unconfirmed_s is None else probe.unconfirmed_s
-        if seen.at > probe.known_s or _mended(evidence, seen.at, over, before=asked):
+        if seen.at > lost.probe.known_s or _mended(evidence, lost, max(over, seen.at)):
             continue
-        harm = fault.harm(seen, lost)
+        harm = fault.harm(seen, struck)
         if harm is not None:
             text = f"{fault.words()} at {seen.at:.1f} s{harm.words}"
             lines = (seen.began.line, *harm.evidence)
-            yield CauseFound(kind=fault.cause, at_s=seen.at, text=text, evidence=lines), harm.since_s
+            cause = CauseFound(kind=fault.cause, at_s=seen.at, text=text, evidence=lines)
+            without = WithoutFault(seen.began.event.n)
+            yield Gap(need=Need.FAULTS, since_s=harm.since_s, cause=cause, without=without)
 
 
-def _mended(evidence: Evidence, began: float, over: float, *, before: float) -> bool:
-    """Return whether server and client reached each other between the end of a fault and the probe."""
-    if over >= before:
+def _mended(evidence: Evidence, lost: Lost, over: float) -> bool:
+    """Return whether the probe's flow worked, or carried the account, between the end of a fault and the probe."""
+    before = lost.probe.asked_s if lost.probe.unconfirmed_s is None else lost.probe.unconfirmed_s
+    if over >= before or lost.flow is None:
         return False
-    signs: list[Entry[Event]] = [
-        *(entry for entry in evidence.of(Probe) if accepted(entry.event)),
-        *(entry for entry in evidence.of(ServerSubscription) if entry.event.state in ("active", "refreshed")),
-    ]
-    return any(max(over, began) < sign.t < before for sign in signs)
+    if account.granted_again(evidence, lost.account, since=over, before=before, flow=lost.flow.id):
+        return True
+    arrived = (entry for entry in evidence.of(Probe, flow=lost.flow.id) if accepted(entry.event))
+    return any(over < entry.t < before for entry in arrived)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from lab.judge.radio import radio
 from lab.judge.repair import leaked_sockets, repair, stale_contacts
+from lab.judge.tolerances import AT_ONCE_S
 from lab.model.endpoint import Endpoint
 from lab.model.outcome import CauseFound, Metrics, Outage
 from lab.record.entry import Entry
@@ -14,12 +15,14 @@ from lab.record.events import SENTINEL_PORT, ClientTransport, Packet, ResponseSe
 from lab.record.evidence import Evidence, ProbeAttempt
 from lab.sip.status import CHALLENGES
 
-PROBE_SHADOW_S = 1.0
-"""Traffic this soon after a probe or the set-up is theirs: any round trip without loss, delayed ACK included."""
 
+def measure(evidence: Evidence, causes: dict[str, CauseFound]) -> Metrics:
+    """Count traffic, probes and outages of one cell.
 
-def measure(evidence: Evidence, cause: CauseFound | None) -> Metrics:
-    """Count traffic, probes and outages of one cell."""
+    Args:
+        evidence: of the cell.
+        causes: of the lost probes, by name; empty if nothing can be said.
+    """
     cell = evidence.cell
     ends = evidence.ended() or float(cell.ends)
     probes = evidence.probes
@@ -38,7 +41,7 @@ def measure(evidence: Evidence, cause: CauseFound | None) -> Metrics:
         probes=len(cell.probes),
         delivered=delivered,
         delivered_share=round(delivered / len(cell.probes), 4) if cell.probes else 0.0,
-        outages=tuple(_outages(probes, cause)),
+        outages=tuple(_outages(probes, causes)),
         packets_up=len(up),
         packets_down=len(down),
         bytes_up=sum(up),
@@ -52,7 +55,7 @@ def measure(evidence: Evidence, cause: CauseFound | None) -> Metrics:
         challenges=challenges,
         stale_contacts=stale_contacts(evidence, ends),
         leaked_sockets=leaked_sockets(evidence, ends),
-        repair=repair(evidence, cause, ends),
+        repair=repair(evidence, causes, ends),
         observed_s=round(observed, 3),
     )
 
@@ -79,31 +82,37 @@ def client_packets(evidence: Evidence) -> Iterator[Entry[Packet]]:
 
 
 def _in_shadow(t: float, shadows: list[float]) -> bool:
-    """Return whether a moment is within ``PROBE_SHADOW_S`` after one of these, which are in time order."""
+    """Return whether a moment is within ``AT_ONCE_S`` after one of these, which are in time order."""
     before = bisect_right(shadows, t)
-    return before > 0 and t < shadows[before - 1] + PROBE_SHADOW_S
+    return before > 0 and t < shadows[before - 1] + AT_ONCE_S
 
 
 def _covered(shadows: list[float], ends: float) -> float:
-    """Total time within ``PROBE_SHADOW_S`` after any of these moments, before the end."""
+    """Total time within ``AT_ONCE_S`` after any of these moments, before the end."""
     covered, reached = 0.0, 0.0
     for t in sorted(shadows):
-        start, stop = max(t, reached), min(t + PROBE_SHADOW_S, ends)
+        start, stop = max(t, reached), min(t + AT_ONCE_S, ends)
         covered += max(0.0, stop - start)
         reached = max(reached, stop)
     return covered
 
 
-def _outages(probes: Sequence[ProbeAttempt], cause: CauseFound | None) -> Iterable[Outage]:
-    """From the first lost probe, or its cause if that is known, to the next answered one."""
+def _outages(probes: Sequence[ProbeAttempt], causes: dict[str, CauseFound]) -> Iterable[Outage]:
+    """Find the times from a lost probe, or its cause if that is known, to the next answered probe.
+
+    A probe that was answered ends an outage and is never within one, however old the cause of the next lost one is.
+    """
     began: float | None = None
-    known = cause.at_s if cause is not None else None
-    for probe in probes:
+    reached = float("-inf")
+    for probe in sorted(probes, key=lambda one: one.asked_s):
         if not probe.answered and began is None:
-            began = known if known is not None and known <= probe.asked_s else probe.asked_s
-            known = None
-        elif probe.answered and began is not None:
-            yield Outage(from_s=began, to_s=probe.sent_s)
-            began = None
+            cause = causes.get(probe.name)
+            known = probe.asked_s if cause is None or cause.at_s is None else min(cause.at_s, probe.asked_s)
+            began = max(known, reached)
+        elif probe.answered:
+            reached = max(reached, probe.known_s)
+            if began is not None:
+                yield Outage(from_s=began, to_s=probe.sent_s)
+                began = None
     if began is not None:
         yield Outage(from_s=began, to_s=None)

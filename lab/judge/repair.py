@@ -1,19 +1,25 @@
-"""When the flow that the silence began with broke, who noticed, and when it was mended. Pure.
+"""When the flow of the first lost probe broke, who noticed, and when it was mended. Pure.
 
-What counts as noticing: of the client, the end of the connection, or a request that failed (408, 503, a mitigation's
-``unanswered``); of the server, the end of the connection, or a request of its own that failed.
+What counts as noticing: of the client, the end of that connection, or a request that failed (408, 503, a mitigation's
+``unanswered``) or a call that ended because nobody answered (408), before it had moved to another flow; of the server,
+the end of that connection, or a request of its own on it that failed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from lab.judge.account import GRANTED
+from lab.judge.causes import flow_of
+from lab.judge.tolerances import AT_ONCE_S, TIMER_F_S
 from lab.model.outcome import CauseFound, Repair
+from lab.model.verdict import CLIENT_ABORTED
 from lab.record.entry import Entry
 from lab.record.events import (
     ENDED_AT_CLIENT,
     ENDED_AT_SERVER,
     Binding,
+    ClientCall,
     ClientTransport,
     FaultBegan,
     KeepAlive,
@@ -27,35 +33,42 @@ from lab.record.events import (
 from lab.record.evidence import Evidence
 from lab.record.flows import Flow
 
-LEAKED_AFTER_S = 33.0
-"""A transport that has ended and is still there after so long has been forgotten: a transaction, the last to hold a
-reference in good faith, lives for 32 s (Timer B and F, RFC 3261 §17.1)."""
+_NOBODY_ANSWERED = (408, 503)
+"""With these pjsip ends a call whose requests got no answer, or could not be sent (RFC 3261 §8.1.3.1)."""
 
 
-def repair(evidence: Evidence, cause: CauseFound | None, ends: float) -> Repair:
+def repair(evidence: Evidence, causes: dict[str, CauseFound], ends: float) -> Repair:
     """Return what became of the flow.
 
     Args:
         evidence: of the cell.
-        cause: of the first lost probe; None if none was lost, and then the record is searched for the break.
+        causes: of the lost probes, by name. The flow is that of the first; where none was lost, it is the flow that the
+            silence began with, and the record is searched for its break.
         ends: end of the run.
     """
-    flow = evidence.flows.current(0.0)
+    first = next((probe for probe in evidence.probes if probe.name in causes), None)
+    cause = None if first is None else causes[first.name]
+    flow = (None if first is None else flow_of(evidence, first)) or evidence.flows.current(0.0)
     broken = cause.at_s if cause is not None and cause.at_s is not None else _first_break(evidence, flow, ends)
     if broken is None or flow is None:
         return Repair()
+    # the kernel of a client that dies closes its connections a moment before the runner hears of the death
+    early = AT_ONCE_S if cause is not None and cause.kind == CLIENT_ABORTED else 0.0
 
-    def after(times: Iterable[float]) -> float | None:
-        later = [t - broken for t in times if broken <= t <= ends]
+    def after(times: Iterable[float], *, until: float = ends, early: float = 0.0) -> float | None:
+        later = [max(t - broken, 0.0) for t in times if broken - early <= t <= until]
         return round(min(later), 3) if later else None
 
-    made = ("active", "refreshed")
+    subscribed = [entry for entry in evidence.of(ServerSubscription) if entry.event.state in GRANTED]
+    registered = [entry for entry in evidence.of(Binding) if entry.event.state in GRANTED]
+    moved = [one.t for one in subscribed if one.t >= broken and one.event.flow != flow.id]
+    moved += [one.t for one in registered if one.t >= broken and one.event.flow != flow.id]
     return Repair(
         broken_s=broken,
-        client_noticed_after_s=after(_client_signs(evidence, flow)),
-        server_noticed_after_s=after(_server_signs(evidence, flow)),
-        resubscribed_after_s=after(each.t for each in evidence.of(ServerSubscription) if each.event.state in made),
-        reregistered_after_s=after(each.t for each in evidence.of(Binding) if each.event.state in made),
+        client_noticed_after_s=after(_client_signs(evidence, flow), until=min([ends, *moved])),
+        server_noticed_after_s=after(_server_signs(evidence, flow), early=early),
+        resubscribed_after_s=after(entry.t for entry in subscribed),
+        reregistered_after_s=after(entry.t for entry in registered),
     )
 
 
@@ -85,7 +98,10 @@ def stale_contacts(evidence: Evidence, ends: float) -> int:
 
 
 def leaked_sockets(evidence: Evidence, ends: float) -> int:
-    """Count the transports of the client that ended long before the end of the run and were never destroyed."""
+    """Count the transports of the client that ended long before the end of the run and were never destroyed.
+
+    The last to hold a reference in good faith is a transaction.
+    """
     ended: dict[str, float] = {}
     destroyed = set()
     for entry in evidence.of(ClientTransport):
@@ -93,7 +109,7 @@ def leaked_sockets(evidence: Evidence, ends: float) -> int:
             destroyed.add(entry.event.id)
         elif entry.event.state in ENDED_AT_CLIENT:
             ended.setdefault(entry.event.id, entry.t)
-    return sum(1 for name, t in ended.items() if name not in destroyed and t <= ends - LEAKED_AFTER_S)
+    return sum(1 for name, t in ended.items() if name not in destroyed and t <= ends - TIMER_F_S)
 
 
 def _first_break(evidence: Evidence, flow: Flow | None, ends: float) -> float | None:
@@ -124,12 +140,15 @@ def _mapping_ends(evidence: Evidence, flow: Flow) -> Iterator[float]:
 
 
 def _client_signs(evidence: Evidence, flow: Flow) -> Iterator[float]:
+    transports = {entry.event.id for entry in evidence.transport(flow)}
     yield from (entry.t for entry in evidence.transport(flow) if entry.event.state in ENDED_AT_CLIENT)
-    yield from (entry.t for entry in evidence.of(Unanswered))
+    yield from (entry.t for entry in evidence.of(Unanswered) if entry.event.id in (None, *transports))
     yield from (entry.t for entry, _ in evidence.failed_requests())
+    calls = evidence.of(ClientCall, state="disconnected")
+    yield from (entry.t for entry in calls if entry.event.code in _NOBODY_ANSWERED)
 
 
 def _server_signs(evidence: Evidence, flow: Flow) -> Iterator[float]:
     yield from _ends_at_server(evidence, flow)
-    yield from (entry.t for entry in evidence.of(Probe, state="failed"))
-    yield from (entry.t for entry in evidence.of(KeepAlive, state="failed"))
+    yield from (entry.t for entry in evidence.of(Probe, state="failed") if entry.event.flow in (None, flow.id))
+    yield from (entry.t for entry in evidence.of(KeepAlive, state="failed", flow=flow.id))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from enum import Enum
 
 from lab.faults.base import client_moves, occurrences
+from lab.judge.tolerances import TICKS_S
 from lab.model.middlebox import ForgottenFlow, Middlebox
 from lab.model.topology import Role, Topology
 from lab.record.events import Mapping, SentinelChallenged, SentinelOpened, SentinelOutcome
@@ -15,9 +16,6 @@ FLOWS = ("from-inside", "from-outside")
 
 FOLLOWED_S = 3.0
 """A challenge waits this long for an outcome (``lab.actors.sentinel``)."""
-
-EARLY_S = 0.5
-"""A mapping that ends this much before its time ended too early; conntrack counts in ticks of at most 10 ms."""
 
 CLOSED = ("CLOSE", "TIME_WAIT", "LAST_ACK")
 """States of a mapping that ends because another middlebox has ended the connection."""
@@ -174,7 +172,7 @@ def _too_early(evidence: Evidence, flow: str, *, quiet_since: float, until: floa
             timeout = box.established_idle_timeout
             if entry.t >= until or _emptied(evidence, entry.who, since=quiet_since, until=entry.t):
                 continue
-            if not forgets(box, idle=lived + EARLY_S) and entry.event.tcp_state not in CLOSED:
+            if not forgets(box, idle=lived + TICKS_S) and entry.event.tcp_state not in CLOSED:
                 claim = timeout or "never"
                 return f"middlebox {entry.who} forgot the sentinel's flow after {lived:.1f} s, not {claim}"
     return ""

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 
 from lab.clients.catalogue import client_of
-from lab.judge import account_check, causes, claims, contradictions, fault_evidence, metrics, rewriting, sentinel
+from lab.judge import (
+    account_check,
+    causes,
+    claims,
+    contradictions,
+    fault_evidence,
+    metrics,
+    rewriting,
+    sentinel,
+    unreachable_contact,
+)
 from lab.judge.chain import chain
+from lab.judge.kept_by import kept_by
 from lab.mitigations.catalogue import not_offered
-from lab.model.outcome import CauseFound, Outcome, ProbeFate
+from lab.model.outcome import Outcome, ProbeFate
 from lab.model.suspect import Suspect
 from lab.model.verdict import Verdict
 from lab.record.events import (
     Aborted,
     ClientReady,
-    FaultBegan,
     ProtocolError,
     Registered,
     Subscribed,
@@ -34,15 +45,18 @@ def judge(evidence: Evidence) -> Outcome:
     """
     cell = evidence.cell
     unsupported = cell.unsupported or _not_offered(evidence)
-    doubt = unsupported or _doubt(evidence)
-    cause = None if doubt else _cause(evidence)
-    measured = metrics.measure(evidence, cause)
+    suspects = {} if unsupported else _suspects(evidence)
+    doubt = unsupported or _doubt(evidence, suspects)
+    told = {} if doubt else {name: those[0].cause for name, those in suspects.items()}
+    first = next((probe.name for probe in evidence.probes if probe.name in told), None)
+    cause = None if first is None else told[first]
+    measured = metrics.measure(evidence, told)
     if unsupported:
         verdict = Verdict.UNSUPPORTED
     elif doubt:
         verdict = Verdict.INCONCLUSIVE
     elif _met(evidence):
-        verdict, cause = Verdict.PASS, None
+        verdict, cause, first = Verdict.PASS, None, None
     else:
         verdict = Verdict.FAIL
     claim_text = claims.differs(cell, verdict, cause)
@@ -51,10 +65,19 @@ def judge(evidence: Evidence) -> Outcome:
         cause=cause,
         doubt=doubt,
         metrics=measured,
-        probes=tuple(ProbeFate(at_s=one.sent_s, kind_=one.kind, answered=one.answered) for one in evidence.probes),
+        probes=tuple(
+            ProbeFate(
+                at_s=one.sent_s,
+                kind_=one.kind,
+                answered=one.answered,
+                cause=told.get(one.name) if verdict is Verdict.FAIL else None,
+            )
+            for one in evidence.probes
+        ),
         claim_holds=None if cell.claim is None else not claim_text,
         claim_text=claim_text,
-        suspects=() if cause is None else (Suspect(cause=cause, without=None),),
+        suspects=() if first is None else suspects[first],
+        kept_by=kept_by(evidence) if verdict is Verdict.PASS else (),
     )
 
 
@@ -70,7 +93,7 @@ def _not_offered(evidence: Evidence) -> str:
     return ""
 
 
-def _doubt(evidence: Evidence) -> str:
+def _doubt(evidence: Evidence, suspects: Mapping[str, Sequence[Suspect]]) -> str:
     if not evidence.entries:
         return "the cell was not run"
     if wrong := _protocol_error(evidence):
@@ -78,7 +101,9 @@ def _doubt(evidence: Evidence) -> str:
     if wrong := account_check.more_than_it_has(evidence):
         return wrong
     if evidence.never_silent():
-        return "the client never got as far as falling silent" + _last_word(evidence)
+        return (
+            f"the client never got as far as falling silent{_last_word(evidence)}{unreachable_contact.hint(evidence)}"
+        )
     if wrong := account_check.less_than_it_says(evidence):
         return wrong
     if evidence.ended() is None:
@@ -87,7 +112,7 @@ def _doubt(evidence: Evidence) -> str:
     known = [probe.name for probe in evidence.probes]
     if sorted(known) != sorted(f"p{number}" for number, _ in enumerate(due, start=1)):
         return f"{len(due)} probes were due, the fate of {len(known)} is known: {', '.join(known) or 'none'}"
-    without_effect = "" if _failed_before_faults(evidence) else fault_evidence.doubt(evidence)
+    without_effect = fault_evidence.doubt(evidence, moot=lambda t: _failed_by(evidence, suspects, t))
     doubts = (rewriting.doubt, sentinel.doubt, contradictions.doubt)
     return without_effect or next((text for each in doubts if (text := each(evidence))), "")
 
@@ -98,16 +123,15 @@ def _met(evidence: Evidence) -> bool:
     return answered * 100 >= float(evidence.cell.expect.delivered) * len(evidence.cell.probes)
 
 
-def _failed_before_faults(evidence: Evidence) -> bool:
-    """Return whether the cell fails for a reason older than any fault: then a fault may find nothing to act on.
+def _failed_by(evidence: Evidence, suspects: Mapping[str, Sequence[Suspect]], moment: float) -> bool:
+    """Return whether the cell fails for reasons older than a moment: then a fault that did nothing by then is moot.
 
     One that passes all the same (the expectation allows lost probes) must show its faults like any other.
     """
-    if _met(evidence):
-        return False
-    cause = _cause(evidence)
-    begun = min((entry.t for entry in evidence.of(FaultBegan)), default=0.0)
-    return cause is not None and cause.at_s is not None and cause.at_s < begun
+    causes_s = [those[0].cause.at_s for those in suspects.values()]
+    lost = sum(1 for at_s in causes_s if at_s is not None and at_s < moment)
+    due = len(evidence.cell.probes)
+    return (due - lost) * 100 < float(evidence.cell.expect.delivered) * due
 
 
 def _protocol_error(evidence: Evidence) -> str:
@@ -125,10 +149,12 @@ def _last_word(evidence: Evidence) -> str:
     return f": it said `ready`, never `{account_check.first_unsaid(evidence)}`"
 
 
-def _cause(evidence: Evidence) -> CauseFound | None:
-    """Return the cause of the first probe that failed, and the chain from there."""
+def _suspects(evidence: Evidence) -> dict[str, tuple[Suspect, ...]]:
+    """Return the possible causes of each lost probe, by its name; the first has the chain from there."""
+    found = {}
     for probe in evidence.probes:
         if not probe.answered:
-            cause = causes.find(evidence, probe)
-            return dataclasses.replace(cause, chain=chain(evidence, probe, cause))
-    return None
+            best, *others = causes.find(evidence, probe)
+            cause = dataclasses.replace(best.cause, chain=chain(evidence, probe, best.cause))
+            found[probe.name] = (Suspect(cause=cause, without=best.without), *others)
+    return found

@@ -18,6 +18,7 @@ from itertools import chain
 
 from lab.faults.base import occurrences
 from lab.judge.metrics import client_packets
+from lab.judge.tolerances import AIM_S, AT_ONCE_S
 from lab.model.endpoint import Endpoint
 from lab.model.scenario import ProbeKind
 from lab.model.twin import AtMoment
@@ -32,14 +33,6 @@ from lab.record.events import (
 )
 from lab.record.evidence import Evidence
 from lab.record.flows import Flow
-
-AIM_S = 0.05
-"""A probe is aimed this long after an end, or its deadline this long before a transmission: in real time the runner
-wakes up some tens of milliseconds late."""
-
-BURST_S = 1.0
-"""Packets of the client that are closer together than this are one transmission: a request, its answer and their
-acknowledgements are. Also what follows a probe or the set-up that closely is their doing."""
 
 HELD = ("active", "refreshed")
 """States of a binding and of a subscription that the server goes by."""
@@ -79,7 +72,7 @@ def weakest(evidence: Evidence, count: int) -> list[AtMoment]:
     found: list[AtMoment] = []
     for _, moment in ranked:
         at = moment.at_s
-        if len(found) < count and BURST_S <= at <= over and not any(since <= at < until for since, until in excused):
+        if len(found) < count and AT_ONCE_S <= at <= over and not any(since <= at < until for since, until in excused):
             found.append(moment)
     return found
 
@@ -94,7 +87,7 @@ def ends(evidence: Evidence) -> list[End]:
     for end in sorted(chain(_flow_ends(evidence), _mapping_ends(evidence), _lapses(evidence)), key=lambda e: e.at_s):
         if end.at_s >= over:  # what the end of the run ends
             break
-        if not found or end.at_s - found[-1].at_s > BURST_S:
+        if not found or end.at_s - found[-1].at_s > AT_ONCE_S:
             found.append(end)
     return found
 
@@ -110,13 +103,13 @@ def _after_ends(evidence: Evidence, over: float) -> Iterator[tuple[float, AtMome
 def _before_transmissions(evidence: Evidence) -> Iterator[tuple[float, AtMoment]]:
     """Find the client's own transmissions, and the silence before each."""
     patience = _patience_s(evidence)
-    shadows = [(0.0, BURST_S), *((probe.sent_s, probe.known_s + BURST_S) for probe in evidence.probes)]
+    shadows = [(0.0, AT_ONCE_S), *((probe.sent_s, probe.known_s + AT_ONCE_S) for probe in evidence.probes)]
     last = 0.0
     for entry in client_packets(evidence):
         if entry.event.from_ != evidence.client or entry.t < 0:
             continue
         quiet, last = entry.t - last, entry.t
-        if quiet < BURST_S or any(since <= entry.t <= until for since, until in shadows):
+        if quiet < AT_ONCE_S or any(since <= entry.t <= until for since, until in shadows):
             continue
         at = max(entry.t - quiet + AIM_S, entry.t - patience - AIM_S)
         why = f"just before it sent something by itself at {entry.t:.1f} s, after {quiet:.1f} s of silence"
@@ -134,7 +127,7 @@ def _excused(evidence: Evidence) -> Iterator[tuple[float, float]]:
     for fault, seen in occurrences(evidence):
         over = seen.at if fault.is_change else seen.over
         back = (probe.known_s for probe in evidence.probes if probe.answered and probe.sent_s >= max(over, seen.at))
-        yield seen.at - BURST_S, next(back, float("inf"))
+        yield seen.at - AT_ONCE_S, next(back, float("inf"))
 
 
 def _flow_ends(evidence: Evidence) -> Iterator[End]:

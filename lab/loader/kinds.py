@@ -16,7 +16,10 @@ from lab.model.verdict import (
     CLIENT_ABORTED,
     CLIENT_CLOSED,
     CLIENT_IDLE_TIMER,
+    CLIENT_UNSUBSCRIBED,
     MIDDLEBOX_FORGOT,
+    REGISTRATION_EXPIRED,
+    SUBSCRIPTION_EXPIRED,
     UNKNOWN,
     CauseKind,
 )
@@ -44,7 +47,8 @@ def causes() -> dict[str, CauseKind]:
     from lab.faults import catalogue
 
     kinds = (
-        CLIENT_IDLE_TIMER, MIDDLEBOX_FORGOT, *catalogue.causes(), CLIENT_ABORTED, CLIENT_CLOSED, UNKNOWN,
+        CLIENT_IDLE_TIMER, MIDDLEBOX_FORGOT, *catalogue.causes(), CLIENT_ABORTED, CLIENT_CLOSED, REGISTRATION_EXPIRED,
+        SUBSCRIPTION_EXPIRED, CLIENT_UNSUBSCRIBED, UNKNOWN,
     )  # fmt: skip
     return {kind.name: kind for kind in kinds}
 

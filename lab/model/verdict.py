@@ -42,4 +42,13 @@ CLIENT_ABORTED = CauseKind("client-aborted", "The client process died; its last 
 CLIENT_CLOSED = CauseKind(
     "client-closed-transport", "The client ended the connection for a reason other than its idle timer."
 )
+REGISTRATION_EXPIRED = CauseKind(
+    "registration-expired", "The client's registration expired, and nothing kept it from being refreshed."
+)
+SUBSCRIPTION_EXPIRED = CauseKind(
+    "subscription-expired", "The client's subscription expired, and nothing kept it from being refreshed."
+)
+CLIENT_UNSUBSCRIBED = CauseKind(
+    "client-unsubscribed", "The client ended its own subscription or registration and had no new one yet."
+)
 UNKNOWN = CauseKind("unknown", "Probes went unanswered and nothing in the record says why.")

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, TypeVar, cast
 
 from lab.model.endpoint import Endpoint
@@ -23,6 +24,7 @@ from lab.record.events import (
     Mapping,
     NeverSilent,
     OptionsAnswer,
+    Packet,
     Probe,
     RequestOutcome,
     RunEnded,
@@ -203,17 +205,48 @@ class Evidence:
                 if entry.event.code >= FAILED_FROM and not _is_only_asked(entry.event, later):
                     yield entry, method
 
-    def lost_mappings(self, flow: Flow, before: float) -> list[Entry[Mapping]]:
-        """Return the ends of a flow's mappings that were not made anew by then.
+    def lost_mappings(self, flow: Flow, since: float, until: float | None = None) -> list[Entry[Mapping]]:
+        """Return the ends of a flow's mappings that were not mended at one of two moments; without ``until`` at one.
 
-        One that gets another endpoint outside is another one: the server's packets go to the old.
+        A mapping that was made anew mends the loss. Not if it has another endpoint outside: the server's packets go to
+        the old one. Nor, over TCP, while data of the server's that was lost meanwhile has not come through, which holds
+        up all that follows; or behind a SIP ALG, which has forgotten by how much it had changed sequence numbers.
         """
-        ways = zip(flow.endpoints, flow.hops, strict=False)
-        return [found for outside, inside in ways if (found := self._last_end(inside, outside, before))]
+        found = []
+        for outside, inside in zip(flow.endpoints, flow.hops, strict=False):
+            ends = [self._last_end(flow, inside, outside, t) for t in (since, until) if t is not None]
+            found += [end for end in ends if end is not None][:1]
+        return found
 
-    def _last_end(self, inside: Endpoint, outside: Endpoint, before: float) -> Entry[Mapping] | None:
-        newest = next((entry for entry in reversed(self._mappings[inside, outside]) if entry.t <= before), None)
-        return newest if newest is not None and newest.event.state == "destroyed" else None
+    def _last_end(self, flow: Flow, inside: Endpoint, outside: Endpoint, before: float) -> Entry[Mapping] | None:
+        changes = [entry for entry in self._mappings[inside, outside] if entry.t <= before]
+        for ended, anew in pairwise(changes):
+            if ended.event.state != "destroyed" or anew.event.state != "new" or flow.proto == "udp":
+                continue
+            if self._changes_numbers(ended.who) or self._held_up(flow, ended.t, anew.t, before):
+                return ended
+        return changes[-1] if changes and changes[-1].event.state == "destroyed" else None
+
+    def _changes_numbers(self, node: str) -> bool:
+        """Return whether a middlebox changes the sequence numbers of the cell's connections."""
+        algs = [alg.value for alg in dict(self.cell.middleboxes)[node].sip_alg]
+        return self.cell.transport.value in algs
+
+    def _held_up(self, flow: Flow, since: float, until: float, before: float) -> bool:
+        """Return whether data that the server sent over TCP in a time had not reached the client by a moment."""
+        ends = set(flow.endpoints)
+        nearest = self.cell.topology.server_link().name
+        last = {link.name for link in self.cell.topology.client_links()}
+        sent, arrived = set(), set()
+        for entry in self.of(Packet, proto="tcp"):
+            packet = entry.event
+            if entry.t > before or packet.dst not in ends or packet.payload == 0 or packet.seq is None:
+                continue
+            if packet.link == nearest and since <= entry.t < until:
+                sent.add(packet.seq)
+            elif packet.link in last and entry.t >= since:
+                arrived.add(packet.seq)
+        return bool(sent - arrived)
 
     def transport(self, flow: Flow) -> Iterator[Entry[ClientTransport]]:
         """Return what the client said of the flow's transport."""

@@ -1,9 +1,10 @@
-"""Why a cell came out as it did, in sentences: the chain from the cause to the lost probe, and what became of it."""
+"""Explains why a cell came out as it did: the chain to each lost probe, or what kept the client reachable."""
 
 from __future__ import annotations
 
-from lab.model.outcome import Link, Lost, Outcome, Reachability, Repair, Tried
+from lab.model.outcome import CauseFound, Link, Lost, Outcome, Reachability, Repair, Tried
 from lab.model.scenario import Cell
+from lab.model.verdict import Verdict
 
 MOST_LINES = 4
 """Line numbers named for one link at most; the first and the last of more."""
@@ -15,10 +16,15 @@ def explain(cell: Cell, outcome: Outcome) -> list[str]:
     told = [f"{cell.name}: {outcome.verdict.value}, {measured.delivered} of {measured.probes} probes answered"]
     if outcome.doubt:
         told.append(f"  {outcome.doubt}")
-    if outcome.cause is not None:
-        cause = outcome.cause
-        links = [_sentence(link) for link in cause.chain]
-        told += [f"  {links[0]}"] + [f"  → {link}" for link in links[1:]]
+    before: CauseFound | None = None
+    for fate in outcome.probes:
+        if fate.cause is not None:
+            told += _chain_to(fate.cause, before)
+            before = fate.cause
+    if outcome.verdict is Verdict.PASS:
+        told += [f"  {_sentence(link)}" for link in outcome.kept_by]
+    if outcome.cause is not None and outcome.seen_in:  # a twin lost it, not one of these
+        told += _chain_to(outcome.cause, None)
     if outcome.left_out:
         told.append(f"  {outcome.left_out}")
     told += [f"  {tried(one)}" for one in outcome.tried]
@@ -65,6 +71,18 @@ def lost(one: Lost) -> str:
     packets = "1 packet" if one.packets == 1 else f"{one.packets} packets"
     cost = f"{packets}, {one.bytes} bytes, {one.wakeups} wake-ups"
     return f"in the silent hour it was first out of reach at {one.at_s:.1f} s, after {cost}"
+
+
+def _chain_to(cause: CauseFound, before: CauseFound | None) -> list[str]:
+    """Return the chain to a lost probe; of one with the same cause as the probe before only what is new."""
+    known = {link.text for link in before.chain} if before is not None and _same(cause, before) else set()
+    links = [_sentence(link) for link in cause.chain if link.text not in known]
+    first = f"  → {links[0]}" if known else f"  {links[0]}"
+    return [first, *(f"  → {link}" for link in links[1:])]
+
+
+def _same(one: CauseFound, other: CauseFound) -> bool:
+    return (one.kind, one.at_s) == (other.kind, other.at_s) and one.at_s is not None
 
 
 def _sentence(link: Link) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from lab.faults.link_down import LinkDown
 from lab.judge.costs import costs
-from lab.judge.weakest import AIM_S, weakest
+from lab.judge.tolerances import AIM_S
+from lab.judge.weakest import weakest
 from lab.model.scenario import Cell
 from lab.model.when import When
 from lab.units import Seconds

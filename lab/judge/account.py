@@ -1,0 +1,105 @@
+"""Finds the times in which the server did not know where the client is: nobody subscribed, or registered.
+
+What tells the server is the *account*: for NOTIFY the subscription, for requests outside a dialog the binding if the
+client registers, else the subscription.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from lab.judge.gaps import Gap, Lost, Need
+from lab.judge.tolerances import CLOCKS_S
+from lab.model.outcome import CauseFound
+from lab.model.scenario import Cell
+from lab.model.suspect import WithoutExpiry
+from lab.model.verdict import CLIENT_UNSUBSCRIBED, REGISTRATION_EXPIRED, SUBSCRIPTION_EXPIRED
+from lab.record.entry import Entry
+from lab.record.events import Binding, Held, Ignored, Request, RequestSent, ServerSubscription
+from lab.record.evidence import Evidence, ProbeAttempt
+
+Account = Literal["registration", "subscription"]
+Change = Entry[Binding] | Entry[ServerSubscription]
+
+GRANTED = ("active", "refreshed")
+METHODS = {"registration": "REGISTER", "subscription": "SUBSCRIBE"}
+_EXPIRED = {"registration": REGISTRATION_EXPIRED, "subscription": SUBSCRIPTION_EXPIRED}
+
+
+def needed(cell: Cell, kind: str) -> Account:
+    """Return what tells the server where to send a probe of a kind."""
+    return "registration" if kind != "notify" and "register" in cell.client.account.value else "subscription"
+
+
+def changes(evidence: Evidence, account: str) -> Iterator[Change]:
+    """Return what happened to the client's subscriptions, or to its bindings, in time order."""
+    return evidence.of(Binding) if account == "registration" else evidence.of(ServerSubscription)
+
+
+def last_grant(evidence: Evidence, account: str, before: float) -> Change | None:
+    """Return the newest grant of that time; None: there was none."""
+    grants = [entry for entry in changes(evidence, account) if entry.t <= before and entry.event.state in GRANTED]
+    return grants[-1] if grants else None
+
+
+def granted_again(evidence: Evidence, account: str, *, since: float, before: float, flow: str | None) -> bool:
+    """Return whether the account was granted in a time, on that flow; None: on any."""
+    return any(
+        since < entry.t < before and entry.event.state in GRANTED and flow in (None, entry.event.flow)
+        for entry in changes(evidence, account)
+    )
+
+
+def asked_in_vain(evidence: Evidence, account: str, probe: ProbeAttempt) -> Entry[Ignored] | Entry[Held] | None:
+    """Return the newest request to renew the account that reached the server and was not granted by the probe's end."""
+    grant = last_grant(evidence, account, probe.known_s)
+    since = grant.t if grant is not None else float("-inf")
+    left: list[Entry[Ignored] | Entry[Held]] = [*evidence.of(Ignored), *evidence.of(Held)]
+    asked = [entry for entry in left if entry.event.what == METHODS[account] and since < entry.t <= probe.known_s]
+    return max(asked, key=lambda entry: entry.t, default=None)
+
+
+def gaps(evidence: Evidence, lost: Lost) -> Iterator[Gap]:
+    """Find the end of the account, if it was not granted again by the probe."""
+    end = _end(evidence, lost)
+    if end is None:
+        return
+    account = lost.account
+    if end.event.state == "expired":
+        refreshed = ", and the client had not refreshed it" if _never_asked(evidence, account, end) else ""
+        kind, text = _EXPIRED[account], f"the {account} expired at {end.t:.1f} s{refreshed}"
+        without = WithoutExpiry("registration" if account == "registration" else "subscription")
+    elif _ended_by_client(evidence, account, end):
+        kind, without = CLIENT_UNSUBSCRIBED, None
+        text = f"the client itself ended the {account} at {end.t:.1f} s, and had no new one yet"
+    else:
+        return
+    cause = CauseFound(kind=kind, at_s=end.t, text=text, evidence=(end.line,))
+    yield Gap(need=Need.ACCOUNT, since_s=end.t, cause=cause, without=without)
+
+
+def _end(evidence: Evidence, lost: Lost) -> Change | None:
+    """Return the end of the last account that there was at the probe, or within the same instant; None: one lives."""
+    newest: dict[str, Change] = {}
+    for entry in changes(evidence, lost.account):
+        at_once = entry.event.state not in GRANTED and entry.t <= lost.probe.asked_s + CLOCKS_S
+        if entry.t <= lost.probe.asked_s or at_once:
+            newest[entry.event.id] = entry
+    if not newest or any(entry.event.state in GRANTED for entry in newest.values()):
+        return None
+    return max(newest.values(), key=lambda entry: entry.t)
+
+
+def _never_asked(evidence: Evidence, account: str, end: Change) -> bool:
+    """Return whether no request to renew the account was under way, or had come in vain, since it was granted."""
+    grant = last_grant(evidence, account, end.t)
+    since = grant.t + CLOCKS_S if grant is not None else float("-inf")
+    came = [*evidence.of(Ignored, what=METHODS[account]), *evidence.of(Held, what=METHODS[account])]
+    left = [*evidence.of(RequestSent, method=METHODS[account])]
+    return not any(since < entry.t <= end.t for entry in (*came, *left))
+
+
+def _ended_by_client(evidence: Evidence, account: str, end: Change) -> bool:
+    """Return whether a request of the client ended the account."""
+    return any(abs(entry.t - end.t) <= CLOCKS_S for entry in evidence.of(Request, method=METHODS[account]))

@@ -1,0 +1,61 @@
+"""The things that a probe needs, and what it is for one of them to be missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from lab.model.outcome import CauseFound
+from lab.model.suspect import Without
+from lab.record.evidence import ProbeAttempt
+from lab.record.flows import Flow
+
+
+class Need(Enum):
+    """A thing that a probe needs to arrive and to be answered."""
+
+    PROCESS = "the client's process runs"
+    ACCOUNT = "the server knows where the client is: a subscription or a binding"
+    FLOW = "the flow is open at both ends"
+    MAPPING = "each middlebox on the way knows the flow"
+    FAULTS = "no fault has taken away one of these, or the way, or the server"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gap:
+    """A time in which a probe lacked something that it needs.
+
+    A gap that ended before the probe was sent is not made: what was mended is no cause.
+
+    Attributes:
+        need: what was missing.
+        since_s: from when on. Of a fault it may be the time of the first thing that the fault cost.
+        cause: why, as a cause.
+        without: what a twin run would leave out to close the gap; None: nothing can be left out.
+        outlived: whether the client asked for a new flow before the probe, so that the end of the old one would not
+            have mattered, had that request been answered.
+    """
+
+    need: Need
+    since_s: float
+    cause: CauseFound
+    without: Without | None
+    outlived: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lost:
+    """A lost probe and what it should have used.
+
+    Attributes:
+        probe: the probe; ``asked_s`` to ``known_s`` is the time in which it needed everything.
+        account: what tells the server where to send it: ``registration`` or ``subscription``.
+        flow: the flow that it took or should have taken; None: there was none.
+        asked_again_s: when the client asked on another flow to renew the account, and the server did not grant it;
+            None: it did not ask.
+    """
+
+    probe: ProbeAttempt
+    account: str
+    flow: Flow | None
+    asked_again_s: float | None
