@@ -1,8 +1,8 @@
 """Dataclasses to JSON and back, for cells crossing a process or machine boundary.
 
-Only what the model uses: dataclasses, enums, quantities, addresses, tuples, optionals, and unions of dataclasses. A
-dataclass carries its class in the key ``kind``. The data comes from the lab itself, so a mismatch is a lab fault, not a
-user's.
+Only what the model uses: dataclasses, enums, literals, quantities, addresses, tuples, optionals, and unions of
+dataclasses. A dataclass carries its class in the key ``kind``. The data comes from the lab itself, so a mismatch is a
+lab fault, not a user's.
 """
 
 from __future__ import annotations
@@ -69,6 +69,10 @@ def _read(expected: Any, data: Any, plugins: dict[str, type]) -> Any:
         if len(options) > 1:
             options = [option for option in options if option.__name__ == data["kind"]]
         return _read(options[0], data, plugins)
+    if origin is typing.Literal:
+        if data not in arguments:
+            raise ValueError(f"not one of {arguments}: {data!r}")
+        return data
     if origin is tuple:
         if len(arguments) == 2 and arguments[1] is Ellipsis:
             return tuple(_read(arguments[0], item, plugins) for item in data)

@@ -7,6 +7,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from lab.engine.run_folder import RunFolder
+from lab.errors import Problem, ScenarioError
 from lab.model import wire
 from lab.model.scenario import Cell
 from lab.model.twin import Role, Twin
@@ -20,13 +21,16 @@ class Twins:
 
     Args:
         run: its folder.
+
+    Raises:
+        ScenarioError: one of them is damaged.
     """
 
     def __init__(self, run: Path) -> None:
         self._run = run
         self._of: dict[str, list[tuple[Role, Path]]] = defaultdict(list)
         for file in sorted((run / TWINS).glob(f"*/{TWIN_FILE}")):
-            twin = wire.from_json(Twin, json.loads(file.read_text("utf-8")))
+            twin = _read(file)
             self._of[twin.of].append((twin.role, file.parent))
 
     def of(self, folder: Path) -> list[tuple[Role, Path]]:
@@ -46,3 +50,10 @@ class Twins:
         (folder / TWIN_FILE).write_text(json.dumps(wire.to_json(twin)), encoding="utf-8")
         self._of[twin.of].append((twin.role, folder))
         return folder
+
+
+def _read(file: Path) -> Twin:
+    try:
+        return wire.from_json(Twin, json.loads(file.read_text("utf-8")))
+    except (OSError, ValueError) as problem:
+        raise ScenarioError([Problem(str(file), 0, "", "not a twin's file", str(problem))]) from problem
