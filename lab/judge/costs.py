@@ -21,7 +21,7 @@ def _lost(evidence: Evidence) -> Lost | None:
     for end in ends(evidence):
         if end.until_s - end.at_s > BACK_WITHIN_S:
             until = [entry for entry in client_packets(evidence) if AT_ONCE_S <= entry.t < end.at_s]
-            air = radio((entry.t for entry in until), until=end.at_s)
+            air = radio((entry.t for entry in until), until=end.at_s, kind=evidence.cell.radio)
             size = sum(entry.event.bytes for entry in until)
             return Lost(at_s=round(end.at_s, 3), packets=len(until), bytes=size, wakeups=air.wakeups)
     return None

@@ -32,7 +32,7 @@ def measure(evidence: Evidence, causes: dict[str, CauseFound]) -> Metrics:
     down = [entry.event.bytes for entry in packets if entry.event.from_ != evidence.client]
     observed = ends - _covered(shadows, ends)
     per_hour = 3600 / observed if observed > 0 else 0.0
-    air = radio((entry.t for entry in packets), until=ends)
+    air = radio((entry.t for entry in packets), until=ends, kind=cell.radio)
     connects = sum(1 for t in _connects(evidence) if 0 < t <= ends)
     handshakes = sum(1 for entry in evidence.of(ServerFlow, state="secured") if 0 < entry.t <= ends)
     challenges = sum(1 for entry in evidence.of(ResponseSent) if entry.event.code in CHALLENGES and 0 < entry.t <= ends)

@@ -17,7 +17,7 @@ from lab.loader.kinds import causes
 from lab.loader.probes import ProbeGrid
 from lab.model.impairment import Impairment
 from lab.model.rules import Seed, Takes, Text, Yaml
-from lab.model.scenario import Claim, Client, Expectation, Probe, Server, Transport
+from lab.model.scenario import Claim, Client, Expectation, Probe, RadioKind, Server, Transport
 from lab.servers import catalogue as servers
 from lab.units import Lasting, Seconds
 
@@ -68,6 +68,8 @@ class ScenarioFile(Yaml):
         probes: when the server tries to reach the client.
         expect: what makes a cell pass.
         ends: when the run ends.
+        radio: the cellular network whose radio wake-ups are counted for; each with its inactivity timer and source in
+            ``lab.judge.radio``.
         costs-over: for how long a twin that nobody probes and nothing befalls is watched, to measure what the strategy
             costs per hour; in virtual time.
         claims: the outcome the author expects; the first that matches a cell counts.
@@ -95,6 +97,7 @@ class ScenarioFile(Yaml):
     probes: tuple[Probe, ...] | ProbeGrid
     expect: Expectation = field(default_factory=Expectation)
     ends: Lasting
+    radio: RadioKind = RadioKind.LTE
     costs_over: Lasting = Seconds(3600)
     claims: tuple[Claim, ...] = ()
 

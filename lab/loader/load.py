@@ -31,7 +31,7 @@ from lab.model.rules import kebab
 from lab.model.scenario import Cell, Scenario
 from lab.servers.catalogue import DEFAULT as DEFAULT_SERVER
 
-_PLAIN = ("title", "source", "why", "seed", "expect", "ends", "costs-over")
+_PLAIN = ("title", "source", "why", "seed", "expect", "ends", "radio", "costs-over")
 """Keys whose value says all; the others need each other."""
 
 
@@ -131,6 +131,7 @@ def _read(path: Path, text: str, root: Node, problems: list[Problem], server: st
             expect=parts["expect"],
             ends=parts["ends"],
             apart=probes.apart,
+            radio=parts["radio"],
             silent_over=parts["costs-over"],
             claim=None if number is None else whole[number],
             pjsip=combination["pjsip"].value,

@@ -27,6 +27,15 @@ class Transport(str, Enum):
     TLS = "tls"
 
 
+class RadioKind(str, Enum):
+    """The cellular network whose radio the costs are counted for."""
+
+    UMTS = "umts"
+    LTE = "lte"
+    NR = "nr"
+    """5G."""
+
+
 class NotifyRoute(str, Enum):
     """How the server addresses an in-dialog NOTIFY."""
 
@@ -254,6 +263,7 @@ class Cell:
         impairments: what links do to packets, by direction.
         ends: end of the run, seconds after the client fell silent.
         apart: when the client is probed in cells of their own, in the way of the one probe that this cell has.
+        radio: the network that wake-ups are counted for.
         silent_over: for how long the twin is silent that tells what the strategy costs.
         claim: None if the author claims nothing of this cell.
         folder: the scenario file's, absolute, where a client's own command runs.
@@ -280,6 +290,7 @@ class Cell:
     claim: Claim | None
     apart: tuple[Seconds, ...] = ()
     silent_over: Seconds = Seconds(3600)
+    radio: RadioKind = RadioKind.LTE
     folder: str = "/"
     pjsip: str = DEFAULT_PJSIP
     wheel: str = ""

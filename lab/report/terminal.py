@@ -31,8 +31,9 @@ MOST_ROWS = 30
 WIDTH_OF_A_FILE = 120
 """Columns of the table where the output is not a terminal."""
 
-COSTS = ("pkt/h", "bytes/h", "wake/h")
-"""What a strategy costs: packets, bytes, and wake-ups of a phone's radio (``lab.judge.radio``), per hour."""
+COSTS = ("pkt/h", "bytes/h", "wake/h", "on s/h")
+"""What a strategy costs per hour: packets, bytes, wake-ups of a phone's radio and seconds that it is on
+(``lab.judge.radio``)."""
 
 GAP = "  "
 BENEATH = 4
@@ -172,7 +173,12 @@ def _columns(result: Outcome | LabError) -> list[Text]:
     if isinstance(result, LabError):
         return [Text("error", "bold red"), *(Text() for _ in ("probes", *COSTS, "claim"))]
     measured = result.metrics
-    costs = (measured.packets_per_hour, measured.bytes_per_hour, measured.radio_wakeups_per_hour)
+    costs = (
+        measured.packets_per_hour,
+        measured.bytes_per_hour,
+        measured.radio_wakeups_per_hour,
+        measured.radio_active_s_per_hour,
+    )
     return [
         Text(result.verdict.value, STYLES[result.verdict]),
         Text(f"{measured.delivered}/{measured.probes}"),

@@ -354,6 +354,7 @@ LIVENESS = {
     "probe grid.hold": ("hold: 2 s", "hold: 3 s"),
     "probe grid.ring": ("ring: 1 s", "ring: 2 s"),
     "ends": ("ends: 60 s", "ends: 61 s"),
+    "radio": ("ends: 60 s\n", "ends: 60 s\nradio: umts\n"),
     "costs-over": ("ends: 60 s\n", "ends: 60 s\ncosts-over: 2 h\n"),
     "claims": ("claims: [{ verdict: fail, cause: link-down, at: 20 s, within: 1 s }]\n", ""),
     "claims.strategy": ("{ verdict", "{ strategy: ping, verdict"),

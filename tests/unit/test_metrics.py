@@ -7,9 +7,10 @@ from ipaddress import IPv4Interface
 
 import pytest
 
-from lab.judge.radio import INACTIVITY_S, radio
+from lab.judge.radio import NETWORKS, radio
 from lab.model.endpoint import Endpoint
 from lab.model.outcome import Metrics, Repair
+from lab.model.scenario import RadioKind
 from lab.model.topology import Link, Node, Role
 from lab.record.entry import Entry
 from lab.record.events import (
@@ -96,10 +97,19 @@ def went_down(t: float, *, forgot: bool) -> Line:
 )
 def test_radio(times: list[float], wakeups: int, active: float) -> None:
     """Each burst costs itself and its tail."""
-    assert INACTIVITY_S == 10
-    seen = radio(times, until=100.0)
+    assert NETWORKS[RadioKind.LTE].inactivity_s == 10
+    seen = radio(times, until=100.0, kind=RadioKind.LTE)
     assert seen.wakeups == wakeups
     assert seen.active_s == pytest.approx(active)
+
+
+def test_radio_of_each_network() -> None:
+    """A packet every 12 s keeps a 3G radio awake and wakes one of 4G or 5G each time; every kind has its source."""
+    times = [12.0 * number for number in range(8)]
+    seen = {kind: radio(times, until=100.0, kind=kind) for kind in RadioKind}
+    assert {kind.value: each.wakeups for kind, each in seen.items()} == {"umts": 1, "lte": 8, "nr": 8}
+    assert seen[RadioKind.UMTS].active_s > seen[RadioKind.NR].active_s > seen[RadioKind.LTE].active_s
+    assert all(NETWORKS[kind].source for kind in RadioKind)
 
 
 def test_radio_per_hour_counts_what_the_strategy_causes() -> None:

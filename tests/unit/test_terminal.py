@@ -43,8 +43,19 @@ def test_row_and_its_reason_in_120_columns() -> None:
     """The longest strategy of the catalogue leaves no room beside it: the reason stands beneath its row."""
     title, head, rule, first, why, *_ = printed(row(timeout=60))
     assert title == "A title"
-    assert head.split() == ["strategy", "failure", "verdict", "probes", "pkt/h", "bytes/h", "wake/h", "claim"]
-    assert first.split() == [LONGEST, "server-restart", "fail", "0/1", "~67", "~66,667", "~67", "none"]
+    assert head.split() == [
+        "strategy",
+        "failure",
+        "verdict",
+        "probes",
+        "pkt/h",
+        "bytes/h",
+        "wake/h",
+        "on",
+        "s/h",
+        "claim",
+    ]
+    assert first.split() == [LONGEST, "server-restart", "fail", "0/1", "~67", "~66,667", "~67", "~667", "none"]
     assert why.startswith(" " * terminal.BENEATH + "middlebox home-nat forgot the flow at 60.0 s")
     assert max(map(len, (title, head, rule, first, why))) <= 120
 
