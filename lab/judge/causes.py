@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lab.judge import fault_causes
+from lab.judge import fault_causes, server_idle
 from lab.judge.sentinel import outcome_of
 from lab.model.outcome import CauseFound
 from lab.model.verdict import CLIENT_ABORTED, CLIENT_CLOSED, CLIENT_IDLE_TIMER, MIDDLEBOX_FORGOT, UNKNOWN
@@ -48,6 +48,7 @@ def find(evidence: Evidence, probe: ProbeAttempt) -> CauseFound:
         own = [cause.at_s for cause in closed if cause.kind == CLIENT_CLOSED]
         found += fault_causes.causes(evidence, probe, flow, closed=next(iter(own), None))
         found += [(cause, cause.at_s) for cause in (*closed, *_mapping_lost(evidence, flow, probe.asked_s))]
+        found += [(cause, cause.at_s) for cause in server_idle.causes(evidence, flow, probe)]
     if not found:
         sent = probe.asked_s
         return CauseFound(

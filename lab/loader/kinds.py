@@ -17,6 +17,7 @@ from lab.model.verdict import (
     CLIENT_CLOSED,
     CLIENT_IDLE_TIMER,
     MIDDLEBOX_FORGOT,
+    SERVER_IDLE_TIMEOUT,
     UNKNOWN,
     CauseKind,
 )
@@ -44,7 +45,8 @@ def causes() -> dict[str, CauseKind]:
     from lab.faults import catalogue
 
     kinds = (
-        CLIENT_IDLE_TIMER, MIDDLEBOX_FORGOT, *catalogue.causes(), CLIENT_ABORTED, CLIENT_CLOSED, UNKNOWN,
+        CLIENT_IDLE_TIMER, MIDDLEBOX_FORGOT, *catalogue.causes(), CLIENT_ABORTED, CLIENT_CLOSED, SERVER_IDLE_TIMEOUT,
+        UNKNOWN,
     )  # fmt: skip
     return {kind.name: kind for kind in kinds}
 

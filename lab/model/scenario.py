@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any
 
 from lab.model.fault import Fault
+from lab.model.idle_timeout import IdleTimeout
 from lab.model.impairment import Impairment
 from lab.model.middlebox import Middlebox
 from lab.model.rules import CauseName, ClientName, Label, OneOrMore, ServerName, Variables, Words, Yaml
@@ -64,6 +65,8 @@ class Server(Yaml):
         by_name: whether the client knows its name, not its address, and asks the name server in its node (RFC 3263).
         answers_crlf: whether a double-CRLF ping gets its pong (RFC 5626 §3.5.1).
         client_certificate: what it asks of clients in the handshake.
+        idle_timeout: when it ends connections that carry nothing; None: never.
+        name: what it is called where servers are compared; leave it out: by its program.
     """
 
     software: ServerName = "scripted"
@@ -75,6 +78,13 @@ class Server(Yaml):
     answers_crlf: bool = True
     by_name: bool = False
     client_certificate: ClientCertificate = ClientCertificate.NONE
+    idle_timeout: IdleTimeout | None = None
+    name: Label | None = None
+
+    @property
+    def label(self) -> str:
+        """What it is called where servers are compared."""
+        return self.name or self.software
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -42,4 +42,7 @@ CLIENT_ABORTED = CauseKind("client-aborted", "The client process died; its last 
 CLIENT_CLOSED = CauseKind(
     "client-closed-transport", "The client ended the connection for a reason other than its idle timer."
 )
+SERVER_IDLE_TIMEOUT = CauseKind(
+    "server-idle-timeout", "The server's idle timeout ended the connection (its `idle-timeout`)."
+)
 UNKNOWN = CauseKind("unknown", "Probes went unanswered and nothing in the record says why.")

@@ -23,6 +23,7 @@ from lab.loader.file import ScenarioFile
 from lab.loader.kinds import causes, faults, mitigations
 from lab.loader.project import own_topologies
 from lab.model import topology, when
+from lab.model.idle_timeout import IdleTimeout
 from lab.model.impairment import Impairment
 from lab.model.middlebox import Middlebox
 from lab.model.rules import kebab
@@ -144,6 +145,7 @@ def _file() -> Iterator[Thing]:
     yield _thing("scenario", ScenarioFile)
     for name, cls in (
         ("server", Server),
+        ("idle-timeout", IdleTimeout),
         ("client", Client),
         ("probes", Probe),
         ("impairments", Impairment),

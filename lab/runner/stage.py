@@ -25,6 +25,7 @@ from lab.clients.protocol import ClientLines
 from lab.faults.base import faults_of
 from lab.mitigations.catalogue import to_command
 from lab.model.endpoint import Endpoint
+from lab.model.idle_timeout import IdleTimeout
 from lab.model.middlebox import Middlebox
 from lab.model.scenario import Cell, ClientCertificate, Transport
 from lab.model.topology import Role
@@ -177,6 +178,7 @@ class Stage:
             registration_expires=float(server.registration_expires),
             notify_route=server.notify_route.value,
             answers_crlf=server.answers_crlf,
+            **_idle(server.idle_timeout),
             seed=self.cell.seed,
             mitigations=self._mitigations("server"),
             **self.server_program.start(self._folder),
@@ -326,3 +328,14 @@ class Stage:
         )
         self._undo.append(capture.close)
         return capture
+
+
+def _idle(timeout: IdleTimeout | None) -> dict[str, Any]:
+    """Return what the server is told of its idle timeout."""
+    if timeout is None:
+        return {}
+    return {
+        "idle_after": float(timeout.after),
+        "idle_ends_with": timeout.ends_with.value,
+        "idle_crlf_counts": timeout.crlf_counts,
+    }

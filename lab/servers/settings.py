@@ -25,6 +25,9 @@ class Settings(NamedTuple):
         answers_crlf: a double CRLF gets a single one (RFC 5626 §3.5.1).
         name: what its own node's name server knows it by; None: there is no name server.
         seed: goes into tags, branches and Call-IDs, which are counted, not drawn.
+        idle_after: seconds without traffic after which a connection is ended; None: never.
+        idle_ends_with: ``fin`` or ``rst``, how it is ended then.
+        idle_crlf_counts: whether CR and LF alone are traffic.
         mitigations: of the server's side, as ``lab.model.wire.to_json`` gives them.
     """
 
@@ -43,6 +46,9 @@ class Settings(NamedTuple):
     keylog: str | None = None
     name: str | None = None
     further: Sequence[str] = ()
+    idle_after: float | None = None
+    idle_ends_with: str = "fin"
+    idle_crlf_counts: bool = True
     mitigations: Sequence[dict[str, Any]] = ()
 
     @classmethod

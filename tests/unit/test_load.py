@@ -24,6 +24,7 @@ from lab.loader.networks import read_topology
 from lab.mitigations import classes
 from lab.mitigations.hold_transport import HoldTransport
 from lab.mitigations.options_ping import OptionsPing
+from lab.model.idle_timeout import ConnectionEnd, IdleTimeout
 from lab.model.impairment import Impairment
 from lab.model.middlebox import Evidence, FilteringBehavior, ForgottenFlow, Grade, Middlebox, SipAlg
 from lab.model.scenario import (
@@ -63,7 +64,8 @@ seed: 1
 topology: two
 transport: tls
 server: { software: scripted, subscription-expires: 600 s, registration-expires: 300 s,
-          notify-route: flow, answers-crlf: true, by-name: true, client-certificate: required }
+          notify-route: flow, answers-crlf: true, by-name: true, client-certificate: required,
+          name: my-server, idle-timeout: { after: 30 s, ends-with: rst, crlf-counts: false } }
 client: { account: subscribe }
 pjsip: 2.15.1
 middlebox:
@@ -192,6 +194,11 @@ LIVENESS = {
     "server.notify-route": ("notify-route: flow", "notify-route: contact"),
     "server.client-certificate": ("client-certificate: none", "client-certificate: required"),
     "server.answers-crlf": ("answers-crlf: true", "answers-crlf: false"),
+    "server.name": ("name: my-server", "name: your-server"),
+    "server.idle-timeout": (", idle-timeout: { after: 30 s, ends-with: rst, crlf-counts: false }", ""),
+    "idle-timeout.after": ("after: 30 s, ends-with", "after: 31 s, ends-with"),
+    "idle-timeout.ends-with": ("ends-with: rst", "ends-with: fin"),
+    "idle-timeout.crlf-counts": ("crlf-counts: false", "crlf-counts: true"),
     "server.by-name": ("by-name: true", "by-name: false"),
     "client": ("client: { account: subscribe }", "client: { account: register-and-subscribe }"),
     "pjsip": ("pjsip: 2.15.1\n", "pjsip: 2.10\n"),
@@ -331,7 +338,7 @@ LIVENESS = {
     "claims": ("claims: [{ verdict: fail, cause: link-down, at: 20 s, within: 1 s }]\n", ""),
     "claims.strategy": ("{ verdict", "{ strategy: ping, verdict"),
     "claims.middlebox": ("{ verdict", "{ middlebox: mine+rfc-ideal, verdict"),
-    "claims.server": ("{ verdict", "{ server: scripted, verdict"),
+    "claims.server": ("{ verdict", "{ server: my-server, verdict"),
     "claims.client": ("{ verdict", "{ client: pjsip, verdict"),
     "claims.transport": ("{ verdict", "{ transport: [tls], verdict"),
     "claims.pjsip": ("{ verdict", "{ pjsip: [2.15.1], verdict"),
@@ -352,6 +359,7 @@ def every_key() -> set[str]:
     """All keys a scenario file can have, from the dataclasses they are read into."""
     sections: dict[str, Any] = {
         "server": Server,
+        "idle-timeout": IdleTimeout,
         "client": Client,
         "middlebox": Middlebox,
         "evidence": Evidence,
@@ -396,6 +404,8 @@ def test_every_value_arrives(read: Read) -> None:
         registration_expires=Seconds(300),
         by_name=True,
         client_certificate=ClientCertificate.REQUIRED,
+        idle_timeout=IdleTimeout(after=Seconds(30), ends_with=ConnectionEnd.RST, crlf_counts=False),
+        name="my-server",
     )
     assert dict(cell.middleboxes)["home-nat"] == Middlebox(
         name="mine",
