@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from lab.faults.base import occurrences
-from lab.judge import account, fault_causes
+from lab.judge import account, fault_causes, server_idle
 from lab.judge.gaps import Gap, Lost, Need
 from lab.judge.sentinel import CLOSED, outcome_of
 from lab.judge.tolerances import AT_ONCE_S
 from lab.model.outcome import CauseFound
-from lab.model.suspect import Suspect, Without, WithoutIdleTimer, WithoutTimer
+from lab.model.suspect import Suspect, Without, WithoutIdleTimer, WithoutServerIdle, WithoutTimer
 from lab.model.verdict import CLIENT_ABORTED, CLIENT_CLOSED, CLIENT_IDLE_TIMER, MIDDLEBOX_FORGOT, UNKNOWN
 from lab.record.entry import Entry
 from lab.record.events import (
@@ -97,6 +97,8 @@ def _flow(evidence: Evidence, lost: Lost) -> Iterator[Gap]:
     for cause in _closed(evidence, lost):
         without = WithoutIdleTimer() if cause.kind == CLIENT_IDLE_TIMER else None
         yield _gap(Need.FLOW, cause, without, outlived=lost.asked_again_s is not None)
+    for cause in () if lost.flow is None else server_idle.causes(evidence, lost.flow, lost.probe):
+        yield _gap(Need.FLOW, cause, WithoutServerIdle(), outlived=lost.asked_again_s is not None)
 
 
 def _mapping(evidence: Evidence, lost: Lost) -> Iterator[Gap]:

@@ -19,6 +19,7 @@ from lab.model.verdict import (
     CLIENT_UNSUBSCRIBED,
     MIDDLEBOX_FORGOT,
     REGISTRATION_EXPIRED,
+    SERVER_IDLE_TIMEOUT,
     SUBSCRIPTION_EXPIRED,
     UNKNOWN,
     CauseKind,
@@ -48,7 +49,7 @@ def causes() -> dict[str, CauseKind]:
 
     kinds = (
         CLIENT_IDLE_TIMER, MIDDLEBOX_FORGOT, *catalogue.causes(), CLIENT_ABORTED, CLIENT_CLOSED, REGISTRATION_EXPIRED,
-        SUBSCRIPTION_EXPIRED, CLIENT_UNSUBSCRIBED, UNKNOWN,
+        SUBSCRIPTION_EXPIRED, CLIENT_UNSUBSCRIBED, SERVER_IDLE_TIMEOUT, UNKNOWN,
     )  # fmt: skip
     return {kind.name: kind for kind in kinds}
 

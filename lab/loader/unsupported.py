@@ -9,7 +9,7 @@ from lab.clients.catalogue import client_of
 from lab.faults.base import Infeasible, faults_of
 from lab.faults.feasibility import infeasible_faults
 from lab.mitigations.catalogue import client_kinds, not_offered, unsupported
-from lab.model.scenario import Cell
+from lab.model.scenario import Cell, Transport
 from lab.servers.catalogue import server_of
 
 
@@ -30,11 +30,14 @@ def why_unsupported(cell: Cell, infeasible: Sequence[tuple[int, Infeasible]] | N
     strategy = cell.strategy.mitigations
     known = client_of(cell).offers
     offers = client_kinds() if known is None else known  # it will say what it offers
+    idle = cell.server.idle_timeout
     needs = tuple(need for fault in faults_of(cell) for need in fault.server_needs(cell))
+    needs += () if idle is None else idle.server_needs
     lacking = (
         client_of(cell).unsupported(cell)
         or not_offered(strategy, offers)
         or unsupported(strategy, transport=cell.transport.value, **has)
+        or _nothing_to_end(cell)
         or server_of(cell).why_unsupported(cell, needs)
     )
     if lacking:
@@ -42,3 +45,9 @@ def why_unsupported(cell: Cell, infeasible: Sequence[tuple[int, Infeasible]] | N
     for number, reason in infeasible_faults(cell) if infeasible is None else infeasible:
         return f"fault {number + 1} ({type(cell.faults[number]).__name__}) can never happen here: {reason.what}"
     return ""
+
+
+def _nothing_to_end(cell: Cell) -> str:
+    """Say that an idle timeout has no connection to end; empty if there is none, or it has."""
+    over_udp = cell.server.idle_timeout is not None and cell.transport is Transport.UDP
+    return "the server's idle timeout ends connections, and UDP has none" if over_udp else ""

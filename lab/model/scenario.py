@@ -8,6 +8,7 @@ from typing import Any
 
 from lab.model.authentication import Authentication
 from lab.model.fault import Fault
+from lab.model.idle_timeout import IdleTimeout
 from lab.model.impairment import Impairment
 from lab.model.middlebox import Middlebox
 from lab.model.rules import CauseName, ClientName, Label, OneOrMore, ServerName, Variables, Words, Yaml
@@ -87,6 +88,7 @@ class Server(Yaml):
         answers_crlf: whether a double-CRLF ping gets its pong (RFC 5626 §3.5.1).
         client_certificate: what it asks of clients in the handshake.
         authentication: how it asks who sends a request; None: it does not.
+        idle_timeout: when it ends connections that carry nothing; None: never.
         name: what it is called where servers are compared; None: what its program is called.
     """
 
@@ -100,6 +102,7 @@ class Server(Yaml):
     by_name: bool = False
     client_certificate: ClientCertificate = ClientCertificate.NONE
     authentication: Authentication | None = None
+    idle_timeout: IdleTimeout | None = None
     name: Label | None = None
 
     @property

@@ -51,4 +51,7 @@ SUBSCRIPTION_EXPIRED = CauseKind(
 CLIENT_UNSUBSCRIBED = CauseKind(
     "client-unsubscribed", "The client ended its own subscription or registration and had no new one yet."
 )
+SERVER_IDLE_TIMEOUT = CauseKind(
+    "server-idle-timeout", "The server's idle timeout ended the connection (its `idle-timeout`)."
+)
 UNKNOWN = CauseKind("unknown", "Probes went unanswered and nothing in the record says why.")

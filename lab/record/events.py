@@ -27,6 +27,9 @@ ENDED_AT_CLIENT = ("disconnected", "shutdown", "destroyed")
 ENDED_AT_SERVER = ("closed", "reset", "failed")
 """States of a client's transport, and of a server's flow, that is over."""
 
+IDLE_TIMEOUT = "idle-timeout"
+"""Why a server's flow ended, if its own idle timeout ended it."""
+
 TransportState = Literal["connected", "disconnected", "shutdown", "destroyed"]
 SubscriptionState = Literal["pending", "active", "terminated"]
 CallState = Literal["incoming", "early", "connecting", "confirmed", "disconnected"]
@@ -283,7 +286,7 @@ class ServerFlow(Event, frozen=True, kw_only=True, tag="flow"):
         transport: ``udp``, ``tcp`` or ``tls``.
         peer: the client's end as the server sees it.
         own: the server's end.
-        reason: why it ended; empty: it has not, or nobody says.
+        reason: why it ended; empty: it has not, or nobody says. ``idle-timeout`` is the server's own.
         subject: who the peer is by the certificate it showed; empty: none was asked for.
     """
 

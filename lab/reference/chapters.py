@@ -25,6 +25,7 @@ from lab.loader.probes import ProbeGrid
 from lab.loader.project import own_topologies
 from lab.model import topology, when
 from lab.model.authentication import Authentication
+from lab.model.idle_timeout import IdleTimeout
 from lab.model.impairment import Impairment
 from lab.model.middlebox import Middlebox
 from lab.model.rules import kebab
@@ -147,6 +148,7 @@ def _file() -> Iterator[Thing]:
     for name, cls in (
         ("server", Server),
         ("authentication", Authentication),
+        ("idle-timeout", IdleTimeout),
         ("client", Client),
         ("probes", Probe),
         ("probes as a grid", ProbeGrid),

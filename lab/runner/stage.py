@@ -26,6 +26,7 @@ from lab.faults.base import faults_of
 from lab.mitigations.catalogue import to_command
 from lab.model.authentication import PASSWORD, USER
 from lab.model.endpoint import Endpoint
+from lab.model.idle_timeout import IdleTimeout
 from lab.model.middlebox import Middlebox
 from lab.model.scenario import Cell, ClientCertificate, Transport
 from lab.model.topology import Role
@@ -190,6 +191,7 @@ class Stage:
             bindings_only=self.cell.registers,
             notify_route=server.notify_route.value,
             answers_crlf=server.answers_crlf,
+            **_idle(server.idle_timeout),
             seed=self.cell.seed,
             authentication=authentication.to_command(server.authentication),
             mitigations=self._mitigations("server"),
@@ -363,3 +365,14 @@ class Stage:
         )
         self._undo.append(capture.close)
         return capture
+
+
+def _idle(timeout: IdleTimeout | None) -> dict[str, Any]:
+    """Return what the server is told of its idle timeout."""
+    if timeout is None:
+        return {}
+    return {
+        "idle_after": float(timeout.after),
+        "idle_ends_with": timeout.ends_with.value,
+        "idle_crlf_counts": timeout.crlf_counts,
+    }

@@ -27,6 +27,9 @@ class Settings(NamedTuple):
         notify_route: ``flow`` or ``contact``.
         answers_crlf: a double CRLF gets a single one (RFC 5626 §3.5.1).
         seed: goes into tags, branches and Call-IDs, which are counted, not drawn.
+        idle_after: seconds without traffic after which a connection is ended; None: never.
+        idle_ends_with: ``fin`` or ``rst``, how it is ended then.
+        idle_crlf_counts: whether CR and LF alone are traffic.
         mitigations: of the server's side, as ``lab.model.wire.to_json`` gives them.
         authentication: how requests are authenticated; None: they are not.
     """
@@ -46,6 +49,9 @@ class Settings(NamedTuple):
     keylog: str | None = None
     bindings_only: bool = False
     further: Sequence[str] = ()
+    idle_after: float | None = None
+    idle_ends_with: str = "fin"
+    idle_crlf_counts: bool = True
     mitigations: Sequence[dict[str, Any]] = ()
     authentication: Authenticating | None = None
 

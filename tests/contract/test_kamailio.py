@@ -132,6 +132,19 @@ def test_no_client_no_probe(serve: Serve) -> None:
         assert server.expect("probe", probe=kind, state="failed")["reason"] == "no-subscription"
 
 
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+def test_it_ends_an_idle_connection(transport: str, serve: Serve, stage_apart: Stage) -> None:
+    """By ``tcp_connection_lifetime``, here 2 s, and 5 to 10 s later; what is told of the end comes within two seconds."""
+    server = serve(idle_after=2.0)
+    client = stage_apart.client(PORTS[transport], transport=transport)
+    subscribed = client.expect("subscribed")["at"]
+    over = client.expect("transport", state="disconnected", within=30.0)
+    assert 6.5 <= over["at"] - subscribed <= 13.0
+    ended = server.expect("flow", state="closed")
+    assert ended["reason"] == "idle-timeout"
+    assert 0 <= ended["at"] - over["at"] <= 2.5
+
+
 def test_it_closes_a_flow_when_told(serve: Serve, stage_apart: Stage) -> None:
     server = serve()
     client = stage_apart.client(PORTS["tls"])

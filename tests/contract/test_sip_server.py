@@ -912,6 +912,53 @@ def test_pings(start: Start, call: Call, transport: str, *, answers: bool) -> No
     assert first == (b"\r\n" if answers else b"SI")
 
 
+IDLE_S = 1.0
+
+
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+@pytest.mark.parametrize("ends_with", ["fin", "rst"])
+def test_an_idle_connection_is_ended(start: Start, call: Call, transport: str, ends_with: str) -> None:
+    """In order or at once, so long after what last came or went; and the server says why."""
+    server, ports = start(idle_after=IDLE_S, idle_ends_with=ends_with)
+    phone = call(transport, ports[transport])
+    phone.ask("OPTIONS")
+    answered = server.event("response-sent")["at"]
+    if ends_with == "fin":
+        assert phone.sock.recv(1) == b""
+    else:
+        with socket.socket(fileno=phone.sock.detach()) as sock, pytest.raises(ConnectionResetError):
+            sock.settimeout(DEADLINE)
+            sock.recv(1)
+    ended = server.event("flow", state="closed")
+    assert ended["reason"] == "idle-timeout"
+    assert ended["at"] - answered == pytest.approx(IDLE_S, abs=0.3)
+
+
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+@pytest.mark.parametrize("counts", [True, False])
+def test_whether_crlf_keeps_an_idle_connection(start: Start, call: Call, transport: str, *, counts: bool) -> None:
+    """Pings and their pongs are traffic, or not; a request is, either way."""
+    server, ports = start(idle_after=IDLE_S, idle_crlf_counts=counts)
+    phone = call(transport, ports[transport])
+    began = time.monotonic()
+    for method in ("OPTIONS", None, None):
+        time.sleep(IDLE_S * 0.6)  # what is tested is that this much time passes
+        phone.send(phone.request(method) if method else b"\r\n\r\n")
+    ended = server.event("flow", state="closed")["at"] - began
+    assert ended == pytest.approx(IDLE_S * (2.8 if counts else 1.6), abs=0.4)
+
+
+def test_a_connection_lasts_without_an_idle_timeout(start: Start, call: Call) -> None:
+    """The same silence, and nothing ends."""
+    server, ports = start()
+    phone = call("tcp", ports["tcp"])
+    phone.ask("OPTIONS")
+    time.sleep(IDLE_S * 1.5)  # longer than the timeout of the tests above
+    assert phone.ask("OPTIONS").code == 200
+    server.event("response-sent")
+    assert not [event for event in server.seen("flow") if event["state"] == "closed"]
+
+
 def test_line_ends_over_udp_are_nothing(start: Start, call: Call) -> None:
     """No answer, no flow, no event."""
     server, ports = start()

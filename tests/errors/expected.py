@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from lab.loader.check import keys
 from lab.loader.kinds import causes, faults
+from lab.model.scenario import Server
 
 CASES = Path(__file__).parent / "cases"
 
-LISTS: Mapping[str, Callable[[], Mapping[str, object]]] = {"EVERY-FAULT": faults, "EVERY-CAUSE": causes}
-"""What stands in a report for a list that grows with each fault."""
+LISTS: Mapping[str, Callable[[], Iterable[str]]] = {
+    "EVERY-FAULT": faults,
+    "EVERY-CAUSE": causes,
+    "EVERY-SERVER-KEY": lambda: keys(Server),
+}
+"""What stands in a report for a list that grows with each fault, or each key of the server."""
 
 
 def report(name: str) -> str:

@@ -81,6 +81,8 @@ def test_nothing_is_left_to_fill_in(authentication: Authenticating | None) -> No
         ({"further": ["203.0.113.20"]}, "listen=tls:203.0.113.20:5061"),
         ({"answers_crlf": False}, "tcp_crlf_ping=no"),
         ({"notify_route": "contact"}, "tcp_no_connect=no"),
+        ({"idle_after": 30.0}, "tcp_connection_lifetime=30"),
+        ({"idle_after": 30.0}, 'modparam("tls", "connection_timeout", 30)'),
         ({"registration_expires": 77.0}, 'modparam("registrar", "max_expires", 77)'),
         ({"wanted": Wanted(30)}, 'modparam("presence", "max_expires", 30)'),
         ({"wanted": Wanted(600, outbound=True)}, 'modparam("registrar", "outbound_mode", 1)'),

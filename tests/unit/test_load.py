@@ -26,6 +26,7 @@ from lab.mitigations import classes
 from lab.mitigations.hold_transport import HoldTransport
 from lab.mitigations.options_ping import OptionsPing
 from lab.model.authentication import Authentication, ChallengedMethod
+from lab.model.idle_timeout import ConnectionEnd, IdleTimeout
 from lab.model.impairment import Impairment
 from lab.model.middlebox import Evidence, FilteringBehavior, ForgottenFlow, Grade, Middlebox, SipAlg
 from lab.model.scenario import (
@@ -66,7 +67,8 @@ topology: two
 transport: tls
 server: { software: scripted, subscription-expires: 600 s, registration-expires: 300 s,
           notify-route: flow, answers-crlf: true, by-name: true, client-certificate: required,
-          name: serves, authentication: { algorithm: MD5, nonce-lifetime: 301 s, methods: [SUBSCRIBE], as: server } }
+          name: serves, authentication: { algorithm: MD5, nonce-lifetime: 301 s, methods: [SUBSCRIBE], as: server },
+          idle-timeout: { after: 30 s, ends-with: rst, crlf-counts: false } }
 client: { account: subscribe }
 pjsip: 2.15.1
 middlebox:
@@ -201,13 +203,17 @@ LIVENESS = {
     "server.answers-crlf": ("answers-crlf: true", "answers-crlf: false"),
     "server.name": ("name: serves", "name: another"),
     "server.authentication": (
-        "authentication: { algorithm: MD5, nonce-lifetime: 301 s, methods: [SUBSCRIBE], as: server } }",
-        "}",
+        "authentication: { algorithm: MD5, nonce-lifetime: 301 s, methods: [SUBSCRIBE], as: server },\n",
+        "\n",
     ),
     "authentication.algorithm": ("algorithm: MD5", "algorithm: SHA-256"),
     "authentication.nonce-lifetime": ("nonce-lifetime: 301 s", "nonce-lifetime: 31 s"),
     "authentication.methods": ("methods: [SUBSCRIBE]", "methods: [SUBSCRIBE, REGISTER]"),
     "authentication.as": ("as: server", "as: proxy"),
+    "server.idle-timeout": ("idle-timeout: { after: 30 s, ends-with: rst, crlf-counts: false }", ""),
+    "idle-timeout.after": ("after: 30 s, ends-with", "after: 31 s, ends-with"),
+    "idle-timeout.ends-with": ("ends-with: rst", "ends-with: fin"),
+    "idle-timeout.crlf-counts": ("crlf-counts: false", "crlf-counts: true"),
     "server.by-name": ("by-name: true", "by-name: false"),
     "client": ("client: { account: subscribe }", "client: { account: register-and-subscribe }"),
     "pjsip": ("pjsip: 2.15.1\n", "pjsip: 2.10\n"),
@@ -382,6 +388,7 @@ def every_key() -> set[str]:
     sections: dict[str, Any] = {
         "server": Server,
         "authentication": Authentication,
+        "idle-timeout": IdleTimeout,
         "client": Client,
         "middlebox": Middlebox,
         "evidence": Evidence,
@@ -429,6 +436,7 @@ def test_every_value_arrives(read: Read) -> None:
         client_certificate=ClientCertificate.REQUIRED,
         name="serves",
         authentication=Authentication(nonce_lifetime=Seconds(301), methods=(ChallengedMethod.SUBSCRIBE,)),
+        idle_timeout=IdleTimeout(after=Seconds(30), ends_with=ConnectionEnd.RST, crlf_counts=False),
     )
     assert dict(cell.middleboxes)["home-nat"] == Middlebox(
         name="mine",

@@ -17,7 +17,7 @@ from lab.model import wire
 from lab.model.middlebox import Middlebox
 from lab.model.rules import kebab
 from lab.model.scenario import Cell, Expectation, Probe
-from lab.model.suspect import Without, WithoutExpiry, WithoutFault, WithoutIdleTimer, WithoutTimer
+from lab.model.suspect import Without, WithoutExpiry, WithoutFault, WithoutIdleTimer, WithoutServerIdle, WithoutTimer
 from lab.units import Seconds
 
 CLEAR_OF_EXPIRY_S = 8.0
@@ -106,10 +106,10 @@ def _without(cell: Cell, one: Without) -> Cell | None:
         return dataclasses.replace(cell, middleboxes=boxes)
     if isinstance(one, WithoutIdleTimer):
         return _with_idle_time(cell)
-    if isinstance(one, WithoutExpiry):
-        grant = {f"{one.what}_expires": Seconds(FOR_EVER_S)}
-        return dataclasses.replace(cell, server=dataclasses.replace(cell.server, **grant))  # type: ignore[arg-type]
-    return None
+    if isinstance(one, WithoutServerIdle):
+        return dataclasses.replace(cell, server=dataclasses.replace(cell.server, idle_timeout=None))
+    grant = {f"{one.what}_expires": Seconds(FOR_EVER_S)}
+    return dataclasses.replace(cell, server=dataclasses.replace(cell.server, **grant))  # type: ignore[arg-type]
 
 
 def _for_ever(box: Middlebox) -> Middlebox:

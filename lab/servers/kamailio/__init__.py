@@ -38,6 +38,8 @@ class Kamailio(ServerProgram):
         "server-crlf": "Kamailio sends no CRLF of its own over a connection, it only answers the client's",
         "mute": "Kamailio cannot be told to leave requests unanswered",
         "late": "Kamailio cannot be told to answer late",
+        "idle-rst": "Kamailio ends idle connections with FIN",
+        "idle-without-crlf": "Kamailio counts every byte, CRLF too, as traffic",
         "keep-state": "Kamailio keeps its state in memory here, so a restart loses it",
         "connect-from-moved-address": "Kamailio listens on both addresses, but is not told from which to connect",
     }

@@ -72,6 +72,7 @@ def render(settings: Settings, wanted: Wanted, folder: Path) -> str:
         "ANSWERS_CRLF": _word(settings.answers_crlf),
         "FLOW_TIMER": str(wanted.flow_timer),
         "FOREVER": str(FOREVER_S),
+        "IDLE": str(FOREVER_S if settings.idle_after is None else round(settings.idle_after)),
         "NO_CONNECT": _word(by_flow),
         "OUTBOUND_MODE": str(int(wanted.outbound)),
         "REGISTRATION_EXPIRES": str(round(settings.registration_expires)),

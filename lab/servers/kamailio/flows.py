@@ -44,11 +44,18 @@ class Flows:
     Args:
         channel: takes what becomes of them.
         on_end: called with a flow that is gone, after it was said.
+        on_stream: called with each new TCP or TLS flow, after it was said.
     """
 
-    def __init__(self, channel: Channel, on_end: Callable[[Flow], None]) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        on_end: Callable[[Flow], None],
+        on_stream: Callable[[Flow], None] = lambda _: None,
+    ) -> None:
         self._channel = channel
         self._on_end = on_end
+        self._on_stream = on_stream
         self._count = 0
         self._flows: dict[str, Flow] = {}  # by name
 
@@ -71,6 +78,8 @@ class Flows:
         self._say(flow, "connected" if answered else "accepted", "", at=at)
         if flow.transport == "tls":
             self._say(flow, "secured", "", at=at, subject=subject)
+        if flow.transport != "udp":
+            self._on_stream(flow)
         return flow
 
     def refused(self, name: str, reason: str) -> None:

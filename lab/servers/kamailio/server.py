@@ -20,6 +20,7 @@ from lab.servers.kamailio.child import Child
 from lab.servers.kamailio.clients import REMOVES, Asked, Clients
 from lab.servers.kamailio.config import Certificates, Wanted, itself, render, render_tls
 from lab.servers.kamailio.flows import Flow, Flows
+from lab.servers.kamailio.idle_watch import IdleWatch
 from lab.servers.kamailio.log import Handshakes, Told
 from lab.servers.kamailio.probes import NO_VALUE, Probes
 from lab.servers.kamailio.rpc import Rpc
@@ -76,7 +77,7 @@ class KamailioServer:
         self._wanted = Wanted(round(settings.subscription_expires))
         self._keepalives = KeepAlives(loop)
         attach_all(self, settings.mitigations)
-        self.flows = Flows(channel, self._flow_ended)
+        self.flows = Flows(channel, self._flow_ended, self._watch_idle)
         self.clients = Clients(
             channel,
             registration_expires=round(settings.registration_expires),
@@ -350,6 +351,10 @@ class KamailioServer:
             by_us = flow.id in self._closing
             reason = "by server" if by_us else _ENDS[state]
             self.flows.ended(told.get("flow"), "reset" if state == "reset" and not by_us else "closed", reason, at=at)
+
+    def _watch_idle(self, flow: Flow) -> None:
+        if self._settings.idle_after is not None:
+            self.do(IdleWatch(self._settings.idle_after, self.flows, self.rpc.call).watch(flow))
 
     def _flow_ended(self, flow: Flow) -> None:
         self._probes.flow_ended(flow)

@@ -14,6 +14,7 @@ from lab.errors import LabFault
 from lab.model.endpoint import Endpoint
 from lab.record.events import FlowState, ServerFlow, ServerReady
 from lab.servers.scripted.flows import Address, Flow, StreamFlow, UdpFlow, read_datagram, send_datagram, why
+from lab.servers.scripted.idle_timer import IdleTimer
 from lab.servers.settings import Settings
 from lab.sip.stream import Item
 from lab.sip.transaction import TIMER_F
@@ -70,15 +71,24 @@ class Connections:
             self._ports["udp"] = sock.getsockname()[1]
             self._loop.add_reader(sock, self._datagram, sock)
         if "tcp" in self._ports:
-            await self._listen("tcp", address, lambda: StreamFlow(self, "tcp", address))
+            await self._listen("tcp", address, lambda: self._stream("tcp", address))
         if "tls" in self._ports:
-            await self._listen("tls", address, lambda: StreamFlow(self, "tls", address, tls=self._tls()))
+            await self._listen("tls", address, lambda: self._stream("tls", address, tls=self._tls()))
 
     async def _listen(self, transport: str, address: str, make: Callable[[], StreamFlow]) -> None:
         # asyncio sets TCP_NODELAY on every connection and SO_REUSEADDR on the listener
         server = await self._loop.create_server(make, address, self._ports[transport])
         self._listeners.append(server)
         self._ports[transport] = server.sockets[0].getsockname()[1]
+
+    def _stream(
+        self, transport: str, address: str, *, peer: Address | None = None, tls: Tls | None = None
+    ) -> StreamFlow:
+        after, idle = self._settings.idle_after, None
+        if after is not None:
+            idle = IdleTimer(self._loop, after, crlf_counts=self._settings.idle_crlf_counts)
+        resets = self._settings.idle_ends_with == "rst"
+        return StreamFlow(self, transport, address, peer=peer, tls=tls, idle=idle, idle_resets=resets)
 
     def _tls(self) -> Tls:
         return Tls(self._contexts[True], server_side=True)
@@ -150,7 +160,7 @@ class Connections:
         if transport == "udp":
             return self._udp_flow(self._udp[self._own], peer, outgoing=True)
         tls = Tls(self._contexts[False], server_side=False) if transport == "tls" else None
-        stream = StreamFlow(self, transport, self._own, peer=peer, tls=tls)
+        stream = self._stream(transport, self._own, peer=peer, tls=tls)
         task = self._loop.create_task(self._connect(stream))
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
@@ -213,10 +223,10 @@ class Connections:
     def flow_ended(self, flow: Flow, state: FlowState, reason: str) -> None:
         """Owner: forget it and say so."""
         self._flows.pop(flow.id, None)
-        self._emit(flow, state, reason)
+        self._emit(flow, state, reason, at=flow.ended_at)
         self._user.flow_ended(flow, "flow-gone" if state == "closed" else reason)
 
-    def _emit(self, flow: Flow, state: FlowState, reason: str, *, subject: str = "") -> None:
+    def _emit(self, flow: Flow, state: FlowState, reason: str, *, subject: str = "", at: float | None = None) -> None:
         self._channel.emit(
             ServerFlow(
                 id=flow.id,
@@ -226,7 +236,8 @@ class Connections:
                 own=self.own(flow),
                 reason=reason,
                 subject=subject,
-            )
+            ),
+            at=at,
         )
 
     def _server_context(self) -> ssl.SSLContext:

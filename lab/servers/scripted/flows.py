@@ -10,11 +10,13 @@ import asyncio
 import os
 import socket
 import ssl
+import struct
 from typing import Protocol
 
 from lab.actors.tls import Tls
 from lab.model.endpoint import Endpoint
-from lab.record.events import FlowState
+from lab.record.events import IDLE_TIMEOUT, FlowState
+from lab.servers.scripted.idle_timer import IdleTimer
 from lab.sip.message import MalformedMessage, Request, Response, parse
 from lab.sip.stream import Item, StreamParser
 
@@ -46,6 +48,7 @@ class Flow:
         local: this end's own IP address.
         ready: messages can be sent.
         outgoing: this end began it.
+        ended_at: when this end decided to end it (CLOCK_MONOTONIC), if that is earlier than its end is seen.
     """
 
     def __init__(self, transport: str, peer: Address, local: str, *, outgoing: bool) -> None:
@@ -55,6 +58,7 @@ class Flow:
         self.local = local
         self.ready = False
         self.outgoing = outgoing
+        self.ended_at: float | None = None
 
     @property
     def endpoint(self) -> Endpoint:
@@ -119,11 +123,21 @@ class StreamFlow(Flow, asyncio.Protocol):
     """One TCP connection, with or without TLS."""
 
     def __init__(
-        self, owner: Owner, transport: str, local: str, *, peer: Address | None = None, tls: Tls | None = None
+        self,
+        owner: Owner,
+        transport: str,
+        local: str,
+        *,
+        peer: Address | None = None,
+        tls: Tls | None = None,
+        idle: IdleTimer | None = None,
+        idle_resets: bool = False,
     ) -> None:
         super().__init__(transport, peer or ("unknown", 0), local, outgoing=peer is not None)
         self._owner = owner
         self._tls = tls
+        self._idle = idle
+        self._idle_resets = idle_resets
         self._parser = StreamParser()
         self._socket: asyncio.Transport | None = None
         self._end: tuple[FlowState, str] | None = None  # how it ended, when that is known before the socket is gone
@@ -140,6 +154,8 @@ class StreamFlow(Flow, asyncio.Protocol):
         if not self.outgoing:
             self.peer = (transport.get_extra_info("peername") or self.peer)[:2]  # None: reset before we looked
         self._owner.flow_opened(self)
+        if self._idle is not None:
+            self._idle.start(self._idle_too_long)
         if self._tls is None:
             self.ready = True
             self._owner.flow_ready(self)
@@ -166,6 +182,7 @@ class StreamFlow(Flow, asyncio.Protocol):
             self._finish("closed", "close-notify")
 
     def _read(self, plain: bytes) -> None:
+        self._traffic(plain)
         for item in self._parser.feed(plain):
             self._owner.flow_received(self, item)
 
@@ -173,11 +190,29 @@ class StreamFlow(Flow, asyncio.Protocol):
         """Write; what the connection's end leaves unsent is lost."""
         if self._socket is None or self._end is not None:
             return
+        self._traffic(data)
         if self._tls is None:
             self._socket.write(data)
         else:
             self._tls.write(data)
             self._flush()
+
+    def _traffic(self, data: bytes) -> None:
+        if self._idle is not None:
+            self._idle.traffic(data)
+
+    def _idle_too_long(self) -> None:
+        """End it as the server's idle timeout does."""
+        self.ended_at = asyncio.get_running_loop().time()
+        if not self._idle_resets:
+            self._finish("closed", IDLE_TIMEOUT)
+        elif self._socket is not None and self._end is None:
+            self._end = ("closed", IDLE_TIMEOUT)
+            self.ready = False
+            self._socket.get_extra_info("socket").setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+            )
+            self._socket.abort()
 
     def _flush(self) -> None:
         if self._tls is not None and self._socket is not None and (data := self._tls.take()):
@@ -190,6 +225,8 @@ class StreamFlow(Flow, asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """asyncio: the socket is gone."""
         self.ready = False
+        if self._idle is not None:
+            self._idle.stop()
         end: tuple[FlowState, str]
         if isinstance(exc, (ConnectionResetError, BrokenPipeError)):
             end = ("reset", why(exc))
