@@ -9,6 +9,7 @@ from math import isinf
 
 from lab.faults.base import faults_of, occurrence
 from lab.model.when import Event
+from lab.record.events import FaultMoot
 from lab.record.evidence import Evidence
 
 
@@ -18,8 +19,9 @@ def doubt(evidence: Evidence) -> str:
         seen = occurrence(evidence, number)
         name = f"fault {number + 1} ({type(fault).__name__})"
         if seen is None:
+            why = [f": {entry.event.why}" for entry in evidence.of(FaultMoot, n=number)]
             never = f": nothing {fault.at.event.value} in time" if fault.at.event is not Event.SUBSCRIBED else ""
-            return f"{name} never happened{never}"
+            return f"{name} never happened{next(iter(why), never)}"
         if isinf(seen.over):
             return f"{name} began and did not end"
         if missing := fault.missing(seen):
