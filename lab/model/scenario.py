@@ -57,6 +57,8 @@ class Server(Yaml):
     """The SIP server.
 
     Attributes:
+        name: what it is called where servers are compared, so that an axis can have several settings of one program; if
+            it is left out, as the program is.
         software: which program it is.
         subscription_expires: what it grants at most (RFC 6665 §4.2.1.1), in the 200 and in NOTIFY.
         registration_expires: what it grants at most (RFC 3261 §10.3).
@@ -66,6 +68,7 @@ class Server(Yaml):
         client_certificate: what it asks of clients in the handshake.
     """
 
+    name: Label = ""
     software: ServerName = "scripted"
     subscription_expires: WholeSeconds = Seconds(
         600
@@ -75,6 +78,11 @@ class Server(Yaml):
     answers_crlf: bool = True
     by_name: bool = False
     client_certificate: ClientCertificate = ClientCertificate.NONE
+
+    @property
+    def label(self) -> str:
+        """What it is called where servers are compared."""
+        return self.name or self.software
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -34,7 +34,7 @@ def test_a_mute_server_answers_nothing(virtually: Virtually) -> None:
     (name,) = seen.cells
     held, *_ = seen.lines(name, "server", "held")
     ignored = [line["t"] for line in seen.lines(name, "server", "ignored")]
-    answered = [line["t"] for line in seen.lines(name, "server", "response") if line["method"] == "OPTIONS"]
+    answered = [line["t"] for line in seen.lines(name, "server", "response-sent") if line["method"] == "OPTIONS"]
     assert any(t == pytest.approx(held["t"] + 20, abs=0.1) for t in ignored)
     assert not any(35 <= t < 65 for t in answered)
     assert any(t > 65 for t in answered)
