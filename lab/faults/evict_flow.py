@@ -26,12 +26,14 @@ class EvictFlow(Fault):
             flow: id of the client's current flow; None: there was none.
             gone: whether its mapping is gone.
             others: how many mappings of other flows there were.
+            found: whether it had one before.
         """
 
         node: str
         flow: str | None
         gone: bool
         others: int
+        found: bool = True
 
     order = 20
     acts_on = "table"
@@ -54,12 +56,17 @@ class EvictFlow(Fault):
                 flow=None if flow is None else flow.id,
                 gone=bool(mine) and not any(mapping.number in left for mapping in mine),
                 others=len(table) - len(mine),
+                found=bool(mine),
             )
         )
 
     def missing(self, seen: Occurrence[Proof]) -> str:
         """See `Fault`."""
-        return no_flow(seen, seen.proof.flow) or ("" if seen.proof.gone else "the mapping is still there")
+        if without := no_flow(seen, seen.proof.flow):
+            return without
+        if not seen.proof.found:
+            return "the flow had no mapping there"
+        return "" if seen.proof.gone else "the mapping is still there"
 
     def words(self) -> str:
         """See `Fault`."""

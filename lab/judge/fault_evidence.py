@@ -11,6 +11,7 @@ from math import inf, isinf
 
 from lab.faults.base import faults_of, occurrence
 from lab.model.when import Event
+from lab.record.events import FaultMoot
 from lab.record.evidence import Evidence
 
 
@@ -27,8 +28,9 @@ def doubt(evidence: Evidence, *, moot: Callable[[float], bool]) -> str:
             continue
         name = f"fault {number + 1} ({type(fault).__name__})"
         if seen is None:
+            why = [f": {entry.event.why}" for entry in evidence.of(FaultMoot, n=number)]
             never = f": nothing {fault.at.event.value} in time" if fault.at.event is not Event.SUBSCRIBED else ""
-            return f"{name} never happened{never}"
+            return f"{name} never happened{next(iter(why), never)}"
         if isinf(seen.over):
             return f"{name} began and did not end"
         if missing := fault.missing(seen):

@@ -174,7 +174,10 @@ def _add(axis: Axis, node: Node, read: _Read, problems: list[Problem]) -> None:
     if option is None:
         axis.complete = False
     elif option.label in axis.labels():
-        problems.append(node.problem("given twice", got=f"`{option.label}`", allowed="each value once"))
+        allowed = "each value once"
+        if axis.name == "server" and isinstance(node.value, dict):
+            allowed += ", or a `name` for each setting of a program"
+        problems.append(node.problem("given twice", got=f"`{option.label}`", allowed=allowed))
     else:
         option.node = node
         axis.options.append(option)
@@ -255,6 +258,8 @@ def _read_server(default: str, node: Node, problems: list[Problem]) -> Option | 
     if written is None:
         server = dataclasses.replace(server, software=default)
     elif not _is_server(written, problems):
+        return None
+    if node.get("name") is not None and _own_name(node, list(servers.names()), problems) is None:
         return None
     return Option(server.label, server)
 

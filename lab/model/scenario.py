@@ -80,6 +80,8 @@ class Server(Yaml):
     """The SIP server.
 
     Attributes:
+        name: what it is called where servers are compared, so that an axis can have several settings of one program; if
+            it is left out, as the program is.
         software: which program it is.
         subscription_expires: what it grants at most (RFC 6665 §4.2.1.1), in the 200 and in NOTIFY.
         registration_expires: what it grants at most (RFC 3261 §10.3).
@@ -89,9 +91,9 @@ class Server(Yaml):
         client_certificate: what it asks of clients in the handshake.
         authentication: how it asks who sends a request; None: it does not.
         idle_timeout: when it ends connections that carry nothing; None: never.
-        name: what it is called where servers are compared; None: what its program is called.
     """
 
+    name: Label = ""
     software: ServerName = "scripted"
     subscription_expires: WholeSeconds = Seconds(
         600
@@ -103,7 +105,6 @@ class Server(Yaml):
     client_certificate: ClientCertificate = ClientCertificate.NONE
     authentication: Authentication | None = None
     idle_timeout: IdleTimeout | None = None
-    name: Label | None = None
 
     @property
     def label(self) -> str:

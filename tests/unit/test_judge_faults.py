@@ -136,8 +136,8 @@ def reboots(fault: Reboot, *, lost: int = 3, left: int = 0, address: tuple[str, 
     return begins(fault, Reboot.Proof(node="home-nat", lost=lost, left=left, address=address))
 
 
-def evicts(*, flow: str | None = "f1", gone: bool) -> list[Line]:
-    return begins(EVICT, EvictFlow.Proof(node="home-nat", flow=flow, gone=gone, others=2))
+def evicts(*, flow: str | None = "f1", gone: bool = True, found: bool = True) -> list[Line]:
+    return begins(EVICT, EvictFlow.Proof(node="home-nat", flow=flow, gone=gone, others=2, found=found))
 
 
 def drops(*, rules: int) -> list[Line]:
@@ -261,6 +261,8 @@ UNPROVED: list[tuple[Fault, list[Line], str]] = [
     (READDRESS, reboots(READDRESS, address=("203.0.113.1/24",)), "its address is 203.0.113.1/24"),
     (EVICT, evicts(flow=None, gone=False), "the client had no flow"),
     (EVICT, evicts(gone=False), "still there"),
+    (EVICT, evicts(gone=False, found=False), "the flow had no mapping there"),
+    (EVICT, [server_flow(49.0, "closed"), *evicts()], "the flow f1 had ended before"),
     (HOLE, drops(rules=0), "0 rules in place"),
     (FORGED, forges(RST), "0 segments on the wire instead of 1"),
     (FORGED, forges(), "0 segments on the wire"),

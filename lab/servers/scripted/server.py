@@ -181,7 +181,7 @@ class SipServer:
         self._channel.emit(Obeyed(do="close", flow=None if flow is None else flow.id))
 
     def answer(self, manner: Manner) -> None:
-        """Answer like this from now on; what is held already keeps its time."""
+        """Answer like this from now on; what is held already keeps its time, and is not answered if mute then."""
         self._manner = manner
         self._channel.emit(Obeyed(do="answer", mode=manner.mode, by=manner.by))
 
@@ -243,15 +243,18 @@ class SipServer:
         if self._manner.mode == "at-once" or isinstance(item, Response):
             self._act_on(flow, item)
             return
-        what = item.method if isinstance(item, Request) else "crlf-ping" if isinstance(item, KeepAlive) else "malformed"
         if self._manner.mode == "mute":
-            self._channel.emit(Ignored(what=what, flow=flow.id))
+            self._channel.emit(Ignored(what=_what(item), flow=flow.id))
             return
-        self._channel.emit(Held(what=what, flow=flow.id))
+        self._channel.emit(Held(what=_what(item), flow=flow.id))
         self._loop.call_later(self._manner.by, self._act_late, flow, item)
 
     def _act_late(self, flow: Flow, item: Item) -> None:
-        if self._connections.get(flow.id) is not None:
+        if self._connections.get(flow.id) is None:
+            return
+        if self._manner.mode == "mute":  # by now: it answers nothing, whenever that came
+            self._channel.emit(Ignored(what=_what(item), flow=flow.id))
+        else:
             self._act_on(flow, item)
 
     def _act_on(self, flow: Flow, item: Item) -> None:
@@ -393,6 +396,11 @@ def _authenticator(settings: Settings) -> Authenticator | None:
         as_proxy=how.as_proxy,
         seed=settings.seed,
     )
+
+
+def _what(item: Item) -> str:
+    """What was read, as `Ignored` and `Held` say it."""
+    return item.method if isinstance(item, Request) else "crlf-ping" if isinstance(item, KeepAlive) else "malformed"
 
 
 def _dialog(request: Request) -> DialogId | None:
