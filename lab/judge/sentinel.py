@@ -141,11 +141,15 @@ def _kept(box: Middlebox, idle: float, emptied: Kept | None) -> Kept:
 
 def _emptied(evidence: Evidence, node: str, *, since: float, until: float) -> Kept | None:
     """Return what faults that emptied a middlebox's table in a time did to flows; None: there were none."""
-    effects = [fault.wide_effect for fault, seen in occurrences(evidence) if since <= seen.at <= until]
+    happened = sorted(occurrences(evidence), key=lambda one: one[1].at)
+    effects = [fault.wide_effect for fault, seen in happened if since <= seen.at <= until]
     emptied = [effect for effect in effects if effect.empties_table == node]
     if not emptied:
         return None
-    return Kept.MOVED if any(effect.changes_address for effect in emptied) else Kept.LOST
+    topology = evidence.cell.topology
+    first = next(str(address.ip) for end, address in topology.link(topology.node(node).outside).ends if end == node)
+    last = [effect.new_address for effect in emptied if effect.new_address][-1:]
+    return Kept.MOVED if last not in ([], [first]) else Kept.LOST
 
 
 def _allowed(evidence: Evidence, wanted: str, *, sent: float) -> set[str]:
