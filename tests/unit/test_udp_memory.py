@@ -8,48 +8,48 @@ from lab.model.endpoint import Endpoint
 from lab.network.udp_memory import flush, without_session
 
 LISTED = """table ip lab {
-	map mapped {
-		typeof ip saddr . udp sport : udp sport
-		size 65535
-		flags dynamic
-		elements = { 10.0.0.2 . 5060 : 40000,
-			     10.0.0.2 . 5062 : 40002 }
-	}
+    map mapped {
+        typeof ip saddr . udp sport : udp sport
+        size 65535
+        flags dynamic
+        elements = { 10.0.0.2 . 5060 : 40000,
+            10.0.0.2 . 5062 : 40002 }
+    }
 
-	set taken {
-		typeof udp sport
-		size 65535
-		flags dynamic
-		elements = { 40000, 40002 }
-	}
+    set taken {
+        typeof udp sport
+        size 65535
+        flags dynamic
+        elements = { 40000, 40002 }
+    }
 
-	map inbound {
-		typeof udp sport : ip saddr . udp sport
-		size 65535
-		flags dynamic
-		elements = { 40000 : 10.0.0.2 . 5060, 40002 : 10.0.0.2 . 5062 }
-	}
+    map inbound {
+        typeof udp sport : ip saddr . udp sport
+        size 65535
+        flags dynamic
+        elements = { 40000 : 10.0.0.2 . 5060, 40002 : 10.0.0.2 . 5062 }
+    }
 
-	set contacted {
-		typeof ip saddr . udp sport . ip daddr
-		size 65535
-		flags dynamic
-		elements = { 10.0.0.2 . 5060 . 203.0.113.10,
-			     10.0.0.2 . 5060 . 192.0.2.10 }
-	}
+    set contacted {
+        typeof ip saddr . udp sport . ip daddr
+        size 65535
+        flags dynamic
+        elements = { 10.0.0.2 . 5060 . 203.0.113.10,
+            10.0.0.2 . 5060 . 192.0.2.10 }
+    }
 
-	map ports {
-		typeof ip saddr . tcp sport . ip daddr . tcp dport : tcp sport
-		size 65535
-		flags dynamic
-		elements = { 10.0.0.2 . 5060 . 203.0.113.10 . 5060 : 40000 }
-	}
+    map ports {
+        typeof ip saddr . tcp sport . ip daddr . tcp dport : tcp sport
+        size 65535
+        flags dynamic
+        elements = { 10.0.0.2 . 5060 . 203.0.113.10 . 5060 : 40000 }
+    }
 
-	chain memory {
-		meta l4proto udp ct status snat add @taken { ct reply proto-dst } comment "taken"
-	}
+    chain memory {
+        meta l4proto udp ct status snat add @taken { ct reply proto-dst } comment "taken"
+    }
 }
-"""
+""".replace("    ", "\t")
 
 
 @dataclass(frozen=True)
