@@ -9,17 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lab.judge import fault_causes
-from lab.judge.sentinel import outcome_of
+from lab.judge import after_forgetting, fault_causes
 from lab.model.outcome import CauseFound
 from lab.model.verdict import CLIENT_ABORTED, CLIENT_CLOSED, CLIENT_IDLE_TIMER, MIDDLEBOX_FORGOT, UNKNOWN
 from lab.record.events import (
     ENDED_AT_CLIENT,
     Aborted,
-    Mapping,
     Packet,
-    SentinelChallenged,
-    SentinelOpened,
     SentinelOutcome,
 )
 from lab.record.evidence import Evidence, ProbeAttempt
@@ -27,16 +23,6 @@ from lab.record.flows import Flow
 
 DIES_WITHIN_S = 1.0
 """The runner hears of the end of the client's process this soon after its kernel has closed its connections."""
-
-AFTER_FORGETTING = {
-    ("silent", "silent"): " and drops what follows from either side silently",
-    ("delivered", "silent"): " and picks it up again only from inside",
-    ("reset", "reset"): " and answers either side with RST",
-    ("reset", "silent"): " and answers the inside with RST, the outside with silence",
-    ("closed", "silent"): " and has ended it towards the inside with FIN",
-    ("unreachable", "silent"): " and answers the inside with ICMP, the outside with silence",
-}
-"""What the middlebox then did, by what the sentinel met (from inside, from outside) on flows of its own."""
 
 
 def find(evidence: Evidence, probe: ProbeAttempt) -> CauseFound:
@@ -103,7 +89,7 @@ def _mapping_lost(evidence: Evidence, flow: Flow, before: float) -> Iterator[Cau
     if not lost:
         return
     entry = min(lost, key=lambda found: found.t)
-    observed = _observed(evidence, entry.who)
+    observed = after_forgetting.words(evidence, entry.who)
     met = [outcome.line for outcome in evidence.of(SentinelOutcome) if observed]
     yield CauseFound(
         kind=MIDDLEBOX_FORGOT,
@@ -111,15 +97,3 @@ def _mapping_lost(evidence: Evidence, flow: Flow, before: float) -> Iterator[Cau
         text=f"middlebox {entry.who} forgot the flow at {entry.t:.1f} s{observed}",
         evidence=(entry.line, *met),
     )
-
-
-def _observed(evidence: Evidence, node: str) -> str:
-    """Say what the middlebox was seen to do with what it has forgotten, by the sentinel's flows."""
-    found = {entry.event.flow: entry.event.found for entry in evidence.of(SentinelChallenged)}
-    if found and set(found.values()) == {"reset"}:
-        return " and ended it towards both with RST"
-    for own in evidence.of(SentinelOpened, flow="from-inside"):
-        mapped = evidence.of(Mapping, who=node, inside=own.event.local, state="new")
-        if len({entry.event.outside for entry in mapped}) > 1:
-            return " and picks it up only from inside, on another port, where the server knows no connection"
-    return AFTER_FORGETTING.get((outcome_of(evidence, "from-inside"), outcome_of(evidence, "from-outside")), "")
