@@ -2,7 +2,13 @@
 
 Reads the headers of what passes the middlebox's inside interface, keeps a timer for each flow, and takes the entry out
 of conntrack's table when it has run out. So the mapping's end is announced, and what the flow then meets is decided, as
-with any other. nft's dynamic sets could keep the time as well, but nobody hears when an element of theirs expires.
+with any other. nft's dynamic sets could keep the time as well, but nobody hears when an element of theirs expires, and
+they know sessions no better than conntrack.
+
+UDP sessions of one mapping share its age, and what refreshes it: a session that a packet from outside opens does not,
+where only outbound packets refresh. Which mapping it opened, conntrack says. The mapping ends with the last of them
+(``lab.network.udp_memory``). Conntrack tells of sessions that others end (an eviction, a reboot), so that the next
+packet begins a new one.
 
 Timers run on CLOCK_MONOTONIC from each packet's kernel timestamp: reading late does not shift them.
 """
@@ -18,15 +24,27 @@ from dataclasses import dataclass
 
 from lab.actors.kernel_clock import to_monotonic
 from lab.model.endpoint import Endpoint
-from lab.model.middlebox import ForgottenFlow, Middlebox, RefreshDirection, RefreshingSegments
+from lab.model.middlebox import (
+    ForgottenFlow,
+    MappingBehavior,
+    Middlebox,
+    RefreshDirection,
+    RefreshingSegments,
+    SipAlg,
+)
 from lab.network import conntrack, forge, netns
 from lab.network.conntrack import Mapping
+from lab.network.netlink import RECEIVE
+from lab.network.nft import SIP_PORT
+from lab.units import Seconds
 
 _ETH_ALL, _ETH_IP = 0x0003, 0x0800  # linux/if_ether.h
 _OUTGOING = 4  # linux/if_packet.h: PACKET_OUTGOING
 _SO_TIMESTAMPNS = 35
 _HEADERS = 120  # IPv4 and TCP with all options
 _FIN, _SYN, _RST, _ACK = 1, 2, 4, 16  # RFC 9293 §3.1
+
+_SIP_TIMEOUT_S = 3600  # nf_conntrack_sip.h: SIP_TIMEOUT, of the kernel's own ALG
 
 _SPEAKS = (ForgottenFlow.RST_TO_BOTH, ForgottenFlow.FIN_TO_INSIDE)
 """What makes a middlebox speak to the ends when it forgets."""
@@ -37,7 +55,7 @@ class _Flow:
     """One flow as seen from inside.
 
     Attributes:
-        born: when its first packet passed.
+        born: when its first packet passed; of UDP, the first packet of the mapping that it shares.
         refreshed: when its idle timer last started.
         answered: whether something came back.
         established: of TCP, whether the inside has acknowledged the SYN.
@@ -52,6 +70,8 @@ class _Flow:
     expected_outside: int = 0
     timer: asyncio.TimerHandle | None = None
 
+
+_NUMBERS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP}
 
 Key = tuple[int, Endpoint, Endpoint]
 """Protocol, inside endpoint, remote endpoint."""
@@ -70,12 +90,15 @@ class Aging:
         self._box = box
         self._namespace = namespace
         self._flows: dict[Key, _Flow] = {}
+        self._outside: dict[Key, Endpoint] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         if box.forgotten in _SPEAKS:
             forge.prepare()
         with netns.entered(namespace):
             self._sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
             self._speaker = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+            self._announcements = conntrack.announcements()
+        self._announcements.sock.settimeout(0)
         self._sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         self._sock.bind((inside, _ETH_ALL))  # one for IPv4 alone would see only what arrives
         self._sock.settimeout(0)
@@ -84,18 +107,22 @@ class Aging:
         """Keep the timers in the running event loop."""
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._sock, self._drain)
+        self._loop.add_reader(self._announcements.sock, self._drain)
 
     def close(self) -> None:
         """Stop; mappings stay as they are."""
         if self._loop is not None:
             self._loop.remove_reader(self._sock)
+            self._loop.remove_reader(self._announcements.sock)
         for flow in self._flows.values():
             if flow.timer is not None:
                 flow.timer.cancel()
         self._sock.close()
         self._speaker.close()
+        self._announcements.close()
 
     def _drain(self) -> None:
+        self._hear()
         while True:
             try:
                 data, ancillary, _, address = self._sock.recvmsg(_HEADERS, 64)
@@ -107,6 +134,28 @@ class Aging:
             seconds, nanoseconds = struct.unpack("=qq", stamp)
             at = to_monotonic(seconds * 10**9 + nanoseconds)
             self._note(data, at, outbound=address[2] != _OUTGOING)
+
+    def _hear(self) -> None:
+        """Forget flows that others have ended; one that goes on as another entry, answered from the start, stays."""
+        ended: dict[Key, _Flow] = {}
+        while True:
+            try:
+                data = self._announcements.sock.recv(RECEIVE)
+            except BlockingIOError:
+                break
+            for is_new, mapping in conntrack.announced(data):
+                key = (_NUMBERS[mapping.proto], mapping.inside, mapping.remote)
+                if is_new:
+                    self._outside[key] = mapping.outside
+                else:
+                    self._outside.pop(key, None)
+                if is_new and mapping.answered and key in ended:
+                    self._flows[key] = ended.pop(key)
+                elif not is_new and key in self._flows:
+                    ended[key] = self._flows.pop(key)
+        for flow in ended.values():
+            if flow.timer is not None:
+                flow.timer.cancel()
 
     def _note(self, packet: bytes, at: float, *, outbound: bool) -> None:
         header = (packet[0] & 0xF) * 4
@@ -124,12 +173,34 @@ class Aging:
 
     def _note_udp(self, key: Key, at: float, *, outbound: bool) -> None:
         flow = self._flows.get(key)
+        refreshes = outbound or self._box.refresh_direction is RefreshDirection.BOTH
         if flow is None:
-            self._begin(key, _Flow(at, at))
+            shares = self._sessions_beside(key)
+            born = min((other.born for other in shares), default=at)
+            last = at if refreshes else max((other.refreshed for other in shares), default=at)
+            self._begin(key, _Flow(born, last))
             return
         flow.answered |= not outbound
-        if outbound or self._box.refresh_direction is RefreshDirection.BOTH:
+        if refreshes:
             flow.refreshed = at
+
+    def _sessions_beside(self, key: Key) -> list[_Flow]:
+        """Return the sessions that share a new session's mapping: by the behaviour, or by their outside endpoint."""
+        if key not in self._outside:
+            self._hear()  # a packet from outside is seen here after its session was announced
+        outside = self._outside.get(key)
+        shared = self._mapping(key)
+        return [
+            flow
+            for other, flow in self._flows.items()
+            if self._mapping(other) == shared or (outside is not None and self._outside.get(other) == outside)
+        ]
+
+    def _mapping(self, key: Key) -> tuple[int, Endpoint, str | Endpoint]:
+        """Return what sessions that the inside opened have in common if they share a mapping."""
+        protocol, inside, remote = key
+        shared = {MappingBehavior.ENDPOINT_INDEPENDENT: "", MappingBehavior.ADDRESS_DEPENDENT: remote.host}
+        return protocol, inside, shared.get(self._box.mapping, remote)
 
     def _note_tcp(self, key: Key, at: float, segment: bytes, length: int, *, outbound: bool) -> None:
         flags, payload = segment[13], length - (segment[12] >> 4) * 4
@@ -171,6 +242,8 @@ class Aging:
         idle = box.established_idle_timeout
         if key[0] == socket.IPPROTO_UDP:
             idle = box.udp_mapping_timer if flow.answered else box.new_udp_timer
+            if SipAlg.UDP in box.sip_alg and key[2].port == SIP_PORT:
+                idle = Seconds(_SIP_TIMEOUT_S)
         ends = [flow.refreshed + idle] if idle is not None else []
         return min([*ends, *([flow.born + box.lifetime] if box.lifetime is not None else [])], default=float("inf"))
 

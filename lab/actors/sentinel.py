@@ -13,11 +13,15 @@ import os
 import socket
 import struct
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
 from lab.errors import LabFault
 from lab.model.endpoint import Endpoint
+from lab.model.impairment import Impairment
+from lab.model.sentinel_time import attempts, followed_s, opened_within_s
 from lab.network import netns
 from lab.record.events import (
     SENTINEL_PORT,
@@ -29,12 +33,7 @@ from lab.record.events import (
 )
 from lab.record.writer import Emit
 
-FOLLOWED_S = 3.0
-"""How long a challenge waits for an outcome: the first retransmissions come at 0.2 s, 0.6 s and 1.4 s (RFC 6298)."""
-
 _IP_RECVERR = 11  # linux/in.h
-
-_OPENED_WITHIN_S = 10.0  # room for three lost SYNs (1 s, 2 s, 4 s; RFC 6298 §2.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +47,15 @@ class _Flow:
 class Sentinel:
     """The two flows; what becomes of them goes into the record."""
 
-    def __init__(self, flows: tuple[_Flow, _Flow], emit: Emit) -> None:
+    def __init__(self, flows: tuple[_Flow, _Flow], emit: Emit, *, followed_s: float) -> None:
         self._flows = flows
         self._emit = emit
+        self._followed_s = followed_s
 
     @classmethod
-    async def open(cls, *, client: int, server: int, address: str, emit: Emit) -> Sentinel:
+    async def open(
+        cls, *, client: int, server: int, address: str, emit: Emit, impairments: Sequence[Impairment] = ()
+    ) -> Sentinel:
         """Establish both flows and exchange one byte each way on each.
 
         Args:
@@ -61,6 +63,7 @@ class Sentinel:
             server: descriptor of the server node's namespace.
             address: the server's.
             emit: where events go.
+            impairments: of the path: a long one needs time, and one that loses packets several attempts.
 
         Raises:
             LabFault: no connection.
@@ -74,20 +77,19 @@ class Sentinel:
             listening.listen()
             names: tuple[SentinelFlow, ...] = ("from-inside", "from-outside")
             for name in names:
-                with netns.entered(client):
-                    sock = _socket()
-                flows.append(await asyncio.wait_for(_establish(name, sock, listening, address), _OPENED_WITHIN_S))
-                local, remote = Endpoint.of(sock.getsockname()), Endpoint.of(sock.getpeername())
+                flow = await _opened(name, client, listening, address, impairments)
+                flows.append(flow)
+                local, remote = Endpoint.of(flow.client.getsockname()), Endpoint.of(flow.client.getpeername())
                 emit(SentinelOpened(flow=name, local=local, remote=remote))
         except (OSError, asyncio.TimeoutError) as problem:
             raise LabFault("open the sentinel's flows", detail=str(problem) or "no connection in time") from problem
         finally:
             listening.close()
         first, second = flows
-        return cls((first, second), emit)
+        return cls((first, second), emit, followed_s=followed_s(impairments))
 
     async def challenge(self) -> None:
-        """Send on both flows, one from each side, and report what comes of it; takes 3 s at most."""
+        """Send on both flows, one from each side, and report what comes of it within the time it is followed."""
         from_inside, from_outside = self._flows
         await asyncio.gather(
             self._send(from_inside, from_inside.client, from_inside.server),
@@ -97,15 +99,13 @@ class Sentinel:
     def close(self) -> None:
         """Drop both flows at once, so that no retransmission outlives the challenge."""
         for flow in self._flows:
-            for sock in (flow.client, flow.server):
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                sock.close()
+            _drop(flow.client, flow.server)
 
     async def _send(self, flow: _Flow, sender: socket.socket, receiver: socket.socket) -> None:
         start = time.monotonic()
         idle = round(start - flow.quiet_since, 6)
         self._emit(SentinelChallenged(flow=flow.name, idle=idle, found=_found(sender)), at=start)
-        sent, arrived = await _follow(sender, receiver)
+        sent, arrived = await _follow(sender, receiver, self._followed_s)
         state: SentinelState = "silent"
         reason = ""
         if arrived == "data":
@@ -142,15 +142,15 @@ Outcome = OSError | str | None
 """Of a read: an error, ``data``, ``end``, or None if nothing came."""
 
 
-async def _follow(sender: socket.socket, receiver: socket.socket) -> tuple[Outcome, Outcome]:
-    """Send one byte; wait until it arrives, or the sender hears of an error, or 3 s have passed."""
+async def _follow(sender: socket.socket, receiver: socket.socket, within: float) -> tuple[Outcome, Outcome]:
+    """Send one byte; wait until it arrives, or the sender hears of an error, or the time is over."""
     loop = asyncio.get_running_loop()
     try:
         await loop.sock_sendall(sender, b"?")
     except OSError as problem:
         return problem, None
     reads = [asyncio.ensure_future(_read(sock)) for sock in (sender, receiver)]
-    await asyncio.wait(reads, timeout=FOLLOWED_S, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait(reads, timeout=within, return_when=asyncio.FIRST_COMPLETED)
     outcomes: list[Outcome] = []
     for read in reads:
         outcomes.append(read.result() if read.done() else None)
@@ -166,15 +166,67 @@ async def _read(sock: socket.socket) -> Outcome:
         return problem
 
 
+async def _opened(
+    name: SentinelFlow, client: int, listening: socket.socket, address: str, impairments: Sequence[Impairment]
+) -> _Flow:
+    """Open a flow; where packets are lost, try again on another connection rather than wait for TCP's back-off.
+
+    Raises:
+        OSError: no connection.
+        asyncio.TimeoutError: none in time.
+    """
+    for attempt in range(attempts(impairments), 0, -1):
+        with netns.entered(client):
+            sock = _socket()
+        try:
+            return await asyncio.wait_for(_establish(name, sock, listening, address), opened_within_s(impairments))
+        except (OSError, asyncio.TimeoutError):
+            _drop(sock)
+            if attempt == 1:
+                raise
+    raise AssertionError("at least one attempt")
+
+
 async def _establish(name: SentinelFlow, client: socket.socket, listening: socket.socket, address: str) -> _Flow:
+    """Connect, and exchange a word each way; connections of attempts that were given up are dropped."""
     loop = asyncio.get_running_loop()
-    await loop.sock_connect(client, (address, SENTINEL_PORT))
-    server, _ = await loop.sock_accept(listening)
-    await loop.sock_sendall(client, b"!")
-    await loop.sock_recv(server, 1)
-    await loop.sock_sendall(server, b"!")
-    await loop.sock_recv(client, 1)
+    word = os.urandom(8)
+    found: asyncio.Future[socket.socket] = loop.create_future()
+    accepted: list[socket.socket] = []
+    tasks: list[asyncio.Task[None]] = []
+
+    async def accept() -> None:
+        while True:
+            server, _ = await loop.sock_accept(listening)
+            accepted.append(server)
+            tasks.append(asyncio.create_task(hear(server)))
+
+    async def hear(server: socket.socket) -> None:
+        with suppress(OSError):
+            if await loop.sock_recv(server, len(word)) == word and not found.done():
+                found.set_result(server)
+
+    tasks.append(asyncio.create_task(accept()))
+    try:
+        await loop.sock_connect(client, (address, SENTINEL_PORT))
+        await loop.sock_sendall(client, word)
+        server = await found
+        await loop.sock_sendall(server, b"!")
+        await loop.sock_recv(client, 1)
+        accepted.remove(server)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        _drop(*accepted)
     return _Flow(name, client, server, time.monotonic())
+
+
+def _drop(*socks: socket.socket) -> None:
+    """End connections at once, without a word that waits for an answer."""
+    for sock in socks:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        sock.close()
 
 
 def _socket() -> socket.socket:

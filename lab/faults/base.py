@@ -159,13 +159,13 @@ class WideEffect:
     Attributes:
         cuts_link: the link that carries nothing meanwhile; empty: none.
         empties_table: the middlebox that loses its whole table; empty: none.
-        changes_address: whether that middlebox has another address outside afterwards.
+        new_address: the address outside that this middlebox has afterwards; empty: the one it had.
         moves_client: whether the client leaves its first network for its second.
     """
 
     cuts_link: str = ""
     empties_table: str = ""
-    changes_address: bool = False
+    new_address: str = ""
     moves_client: bool = False
 
 

@@ -12,9 +12,12 @@ from lab.faults._addresses import not_free
 from lab.faults._tables import harm_of_forgetting
 from lab.faults.base import Fault, Harm, Infeasible, InForce, LostProbe, Occurrence, RunningCell, WideEffect
 from lab.model.rules import HostAddress, OfNode
+from lab.model.scenario import Cell
 from lab.model.topology import Role, Topology
 from lab.model.verdict import CauseKind
-from lab.network import conntrack
+from lab.network import conntrack, netns
+from lab.network.apply import nft
+from lab.network.nft import rule_set
 from lab.network.readdress import readdress
 
 LOST_TABLE = CauseKind("middlebox-lost-table", "Fault: the middlebox rebooted, its table is empty.")
@@ -28,7 +31,7 @@ class Reboot(Fault):
     """A middlebox reboots in no time: its table is lost, its rules stay.
 
     Attributes:
-        address: the address outside with which it comes back, in the same subnet; None: the one it had.
+        address: the address outside with which it comes back, in the same subnet; None: the one it has then.
     """
 
     class Proof(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +61,16 @@ class Reboot(Fault):
         """See `Fault`."""
         outside = {node.name: node.outside for node in topology.nodes if node.role is Role.MIDDLEBOX}
         link = outside.get(written.get("node", ""))
-        return None if link is None else not_free(written.get("address"), topology.link(link))
+        return None if link is None else not_free(written.get("address"), topology.link(link), of=written["node"])
+
+    def infeasible(self, cell: Cell) -> Infeasible | None:
+        """See `Fault`."""
+        node = cell.topology.node(self.node)
+        first = {str(address.ip) for end, address in cell.topology.link(node.outside).ends if end == self.node}
+        reboots = [fault for fault in cell.faults if isinstance(fault, Reboot) and fault.node == self.node]
+        if {fault.address for fault in reboots if fault.address} <= first and self.address:
+            return Infeasible(what="the address it has", allowed="another one, or none", key="address")
+        return None
 
     def begin(self, number: int, cell: RunningCell) -> InForce:
         """See `Fault`. The address changes first: nothing may be mapped to the old one afterwards."""
@@ -70,18 +82,24 @@ class Reboot(Fault):
         return InForce(proof=self.Proof(node=self.node, lost=len(before), left=len(left), address=shown))
 
     def _readdress(self, address: str, cell: RunningCell) -> tuple[str, ...]:
-        topology = cell.cell.topology
-        link = topology.link(topology.node(self.node).outside)
-        ((_, old),) = (end for end in link.ends if end[0] == self.node)
+        """Give it the address, and rules that know it."""
+        topology, spaces = cell.cell.topology, cell.namespaces
+        box = topology.node(self.node)
+        link = topology.link(box.outside)
+        ((_, first),) = (end for end in link.ends if end[0] == self.node)
         ((other, _),) = (end for end in link.ends if end[0] != self.node)
-        new = IPv4Interface(f"{address}/{old.network.prefixlen}")
-        spaces = cell.namespaces
-        return readdress(link.name, old, new, node=spaces[self.node], neighbour=spaces[other])
+        new = IPv4Interface(f"{address}/{first.network.prefixlen}")
+        shown = readdress(link.name, new, node=spaces[self.node], neighbour=spaces[other])
+        behaviour = dict(cell.cell.middleboxes)[self.node]
+        rules = rule_set(behaviour, inside=box.inside, outside=box.outside, address=new.ip)
+        with netns.entered(spaces[self.node]):
+            nft(f"delete table ip lab\n{rules}")
+        return shown
 
     def missing(self, seen: Occurrence[Proof]) -> str:
         """See `Fault`."""
         proof = seen.proof
-        if not proof.lost:
+        if not proof.lost and self.address is None:
             return "its table was empty before"
         if proof.left:
             return f"{proof.left} of {proof.lost} mappings are still there"
@@ -92,7 +110,7 @@ class Reboot(Fault):
     @property
     def wide_effect(self) -> WideEffect:
         """See `Fault`."""
-        return WideEffect(empties_table=self.node, changes_address=self.address is not None)
+        return WideEffect(empties_table=self.node, new_address=self.address or "")
 
     @property
     def cause(self) -> CauseKind:

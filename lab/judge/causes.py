@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from lab.faults.base import occurrences
-from lab.judge import account, fault_causes, server_idle
+from lab.judge import account, after_forgetting, fault_causes, server_idle
 from lab.judge.gaps import Gap, Lost, Need
-from lab.judge.sentinel import CLOSED, outcome_of
+from lab.judge.sentinel import CLOSED
 from lab.judge.tolerances import AT_ONCE_S
 from lab.model.outcome import CauseFound
 from lab.model.suspect import Suspect, Without, WithoutIdleTimer, WithoutServerIdle, WithoutTimer
@@ -26,8 +26,6 @@ from lab.record.events import (
     Mapping,
     Packet,
     Probe,
-    SentinelChallenged,
-    SentinelOpened,
     SentinelOutcome,
 )
 from lab.record.evidence import Evidence, ProbeAttempt
@@ -35,16 +33,6 @@ from lab.record.flows import Flow
 
 HUNG_UP = "the client hung up"
 """The server's word for a call that the client ended."""
-
-AFTER_FORGETTING = {
-    ("silent", "silent"): " and drops what follows from either side silently",
-    ("delivered", "silent"): " and picks it up again only from inside",
-    ("reset", "reset"): " and answers either side with RST",
-    ("reset", "silent"): " and answers the inside with RST, the outside with silence",
-    ("closed", "silent"): " and has ended it towards the inside with FIN",
-    ("unreachable", "silent"): " and answers the inside with ICMP, the outside with silence",
-}
-"""What the middlebox then did, by what the sentinel met (from inside, from outside) on flows of its own."""
 
 
 def find(evidence: Evidence, probe: ProbeAttempt) -> tuple[Suspect, ...]:
@@ -188,7 +176,7 @@ def _mapping_lost(evidence: Evidence, lost: Lost) -> Iterator[tuple[str, CauseFo
     if not ends:
         return
     entry = min(ends, key=lambda found: found.t)
-    observed = _observed(evidence, entry.who)
+    observed = after_forgetting.words(evidence, entry.who)
     met = [outcome.line for outcome in evidence.of(SentinelOutcome) if observed]
     yield (
         entry.who,
@@ -207,15 +195,3 @@ def _struck(evidence: Evidence, end: Entry[Mapping]) -> bool:
         fault.acts_on == "table" and getattr(fault, "node", "") == end.who and seen.at <= end.t <= seen.at + AT_ONCE_S
         for fault, seen in occurrences(evidence)
     )
-
-
-def _observed(evidence: Evidence, node: str) -> str:
-    """Say what the middlebox was seen to do with what it has forgotten, by the sentinel's flows."""
-    found = {entry.event.flow: entry.event.found for entry in evidence.of(SentinelChallenged)}
-    if found and set(found.values()) == {"reset"}:
-        return " and ended it towards both with RST"
-    for own in evidence.of(SentinelOpened, flow="from-inside"):
-        mapped = evidence.of(Mapping, who=node, inside=own.event.local, state="new")
-        if len({entry.event.outside for entry in mapped}) > 1:
-            return " and picks it up only from inside, on another port, where the server knows no connection"
-    return AFTER_FORGETTING.get((outcome_of(evidence, "from-inside"), outcome_of(evidence, "from-outside")), "")

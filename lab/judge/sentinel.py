@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from enum import Enum
 
 from lab.faults.base import client_moves, occurrences
 from lab.judge.tolerances import TICKS_S
-from lab.model.middlebox import ForgottenFlow, Middlebox
+from lab.model.impairment import round_trip_s
+from lab.model.middlebox import ForgottenFlow, Middlebox, PortAssignment
+from lab.model.sentinel_time import followed_s
 from lab.model.topology import Role, Topology
-from lab.record.events import Mapping, SentinelChallenged, SentinelOpened, SentinelOutcome
+from lab.record.events import Mapping, Packet, SentinelChallenged, SentinelOpened, SentinelOutcome
 from lab.record.evidence import Evidence
+from lab.units import Seconds
 
 FLOWS = ("from-inside", "from-outside")
 
-FOLLOWED_S = 3.0
-"""A challenge waits this long for an outcome (``lab.actors.sentinel``)."""
 
 CLOSED = ("CLOSE", "TIME_WAIT", "LAST_ACK")
 """States of a mapping that ends because another middlebox has ended the connection."""
@@ -39,10 +41,16 @@ def expected(path: Path) -> tuple[str, str]:
     return _from_inside(path), _from_outside(path)
 
 
-def forgets(box: Middlebox, *, idle: float) -> bool:
-    """Whether a middlebox forgets an established TCP flow that is as old as it has been idle (seconds)."""
-    ends = [end for end in (box.established_idle_timeout, box.lifetime) if end is not None]
-    return any(idle >= end for end in ends)
+def forgets(box: Middlebox, *, idle: float, age: float | None = None) -> bool:
+    """Return whether a middlebox forgets an established TCP flow.
+
+    Args:
+        box: what it does.
+        idle: for how long nothing has passed, in seconds.
+        age: of the flow, in seconds; None: as old as it has been idle.
+    """
+    spans = ((box.established_idle_timeout, idle), (box.lifetime, idle if age is None else age))
+    return any(end is not None and span >= end for end, span in spans)
 
 
 def middleboxes_on_path(topology: Topology) -> tuple[str, ...]:
@@ -58,9 +66,6 @@ def outcome_of(evidence: Evidence, flow: str) -> str:
 
 def doubt(evidence: Evidence) -> str:
     """Say why the record does not show the middleboxes doing what the scenario says; empty if it does."""
-    cell = evidence.cell
-    boxes = dict(cell.middleboxes)
-    names = middleboxes_on_path(cell.topology)
     for flow, side in zip(FLOWS, (0, 1), strict=True):
         sent = next(evidence.of(SentinelChallenged, flow=flow), None)
         outcome = outcome_of(evidence, flow)
@@ -68,12 +73,11 @@ def doubt(evidence: Evidence) -> str:
             return f"the sentinel's flow {flow} was not challenged"
         idle = sent.event.idle
         quiet_since = sent.t - idle
-        emptied = {name: _emptied(evidence, name, since=quiet_since, until=sent.t) for name in names}
-        path = [(boxes[name], _kept(boxes[name], idle, emptied[name])) for name in names]
         if any(quiet_since <= t <= sent.t for t in client_moves(evidence)):
             allowed = {"silent"}  # nobody is where the flow ends
         else:
-            allowed = _allowed(evidence, expected(path)[side], sent=sent.t)
+            wanted = {end for path in _paths(evidence, flow) for end in _ends(path)[side]}
+            allowed = {each for end in wanted for each in _allowed(evidence, end, sent=sent.t)}
         if outcome not in allowed:
             return (
                 f"sentinel: sent {flow.replace('-', ' ')} after {idle:.1f} s of silence,"
@@ -82,6 +86,54 @@ def doubt(evidence: Evidence) -> str:
         if early := _too_early(evidence, flow, quiet_since=quiet_since, until=sent.t):
             return early
     return ""
+
+
+def _paths(evidence: Evidence, flow: str) -> list[Path]:
+    """Return what may have become of a flow by the time of its challenge.
+
+    A middlebox heard of the flow last when the last packet passed its inside, as far as the record shows packets; where
+    packets take their time, it may be by so much younger.
+    """
+    (sent,) = list(evidence.of(SentinelChallenged, flow=flow))[:1]
+    opened = next(evidence.of(SentinelOpened, flow=flow), None)
+    cell = evidence.cell
+    boxes = dict(cell.middleboxes)
+    ends = () if opened is None else evidence.flows.translations(opened.event.local, sent.t)
+    packets = [
+        each
+        for each in evidence.of(Packet, proto="tcp")
+        if each.t < sent.t and {each.event.src, each.event.dst} & set(ends) and not {"R", "F"} & set(each.event.flags)
+    ]  # RST and FIN are what a middlebox says when it has forgotten
+    paths: list[Path] = []
+    for younger in dict.fromkeys((0.0, round_trip_s(cell.impairments))):
+        path: list[tuple[Middlebox, Kept]] = []
+        for name in middleboxes_on_path(cell.topology):
+            inside = cell.topology.node(name).inside
+            begun = sent.t - sent.event.idle
+            quiet = max([begun, *(each.t for each in packets if each.event.link == inside)])
+            born = min((each.t for end in ends for each in evidence.of(Mapping, who=name, inside=end)), default=begun)
+            emptied = _emptied(evidence, name, since=begun, until=sent.t)
+            path.append((boxes[name], _kept(boxes[name], sent.t - quiet - younger, sent.t - born - younger, emptied)))
+        paths.append(path)
+    return paths
+
+
+def _ends(path: Path) -> tuple[set[str], set[str]]:
+    """Return what each side may meet; where two middleboxes forget at once, either may have been the first."""
+    found: tuple[set[str], set[str]] = (set(), set())
+    for way in (path, *_with_one_first(path)):
+        for side, end in zip(found, expected(way), strict=True):
+            side.add(end)
+    return found
+
+
+def _with_one_first(path: Path) -> Iterator[Path]:
+    """Give, for each of several middleboxes with the same timer, the path on which it forgets a little earlier."""
+    timers = [_timeout(box) for box, _ in path]
+    for number, (box, kept) in enumerate(path):
+        if kept is Kept.EXPIRED and timers.count(_timeout(box)) > 1 and box.established_idle_timeout is not None:
+            sooner = replace(box, established_idle_timeout=Seconds(box.established_idle_timeout - EARLY_S))
+            yield [(sooner, kept) if at == number else each for at, each in enumerate(path)]
 
 
 _ANSWERS_INSIDE = {
@@ -96,12 +148,39 @@ def _from_inside(path: Path) -> str:
         return told
     elsewhere = False  # whether the flow now comes from an endpoint that nobody beyond has seen
     for box, kept in path:
-        unknown = elsewhere or kept is not Kept.YES
-        elsewhere |= kept is Kept.MOVED
-        elsewhere |= kept is not Kept.YES and box.forgotten is ForgottenFlow.REPICKUP_NEW_PORT
-        if unknown and not box.forgotten.picks_up:
+        if _stops(box, kept, elsewhere=elsewhere):
             return _ANSWERS_INSIDE.get(box.forgotten, "silent")
+        elsewhere |= _moves(box, kept)
     return "reset" if elsewhere else "delivered"  # by the server, who knows no such connection
+
+
+def _stops(box: Middlebox, kept: Kept, *, elsewhere: bool) -> bool:
+    """Return whether a segment from inside ends at this middlebox."""
+    return (elsewhere or kept is not Kept.YES) and not box.forgotten.picks_up
+
+
+def _moves(box: Middlebox, kept: Kept) -> bool:
+    """Return whether what a middlebox picks up comes out of another endpoint than before."""
+    lost = kept in (Kept.LOST, Kept.MOVED) and box.port_assignment is PortAssignment.NO_PRESERVATION
+    new_port = kept is not Kept.YES and box.forgotten is ForgottenFlow.REPICKUP_NEW_PORT
+    return kept is Kept.MOVED or new_port or lost
+
+
+def path_of(evidence: Evidence, flow: str) -> Path:
+    """Return what became of a flow that was challenged, in each middlebox on its way."""
+    return _paths(evidence, flow)[0]
+
+
+def deciders(path: Path) -> tuple[int | None, int | None]:
+    """Return where on the path each challenge ended, from inside and from outside; None: no middlebox ended it."""
+    elsewhere, from_inside = False, None
+    for place, (box, kept) in enumerate(path):
+        if _stops(box, kept, elsewhere=elsewhere):
+            from_inside = place
+            break
+        elsewhere |= _moves(box, kept)
+    forgot = [place for place, (_, kept) in enumerate(path) if kept is not Kept.YES]
+    return from_inside, forgot[-1] if forgot else None
 
 
 def _from_outside(path: Path) -> str:
@@ -131,32 +210,37 @@ def _timeout(box: Middlebox) -> float:
     return float("inf") if box.established_idle_timeout is None else box.established_idle_timeout
 
 
-def _kept(box: Middlebox, idle: float, emptied: Kept | None) -> Kept:
+def _kept(box: Middlebox, idle: float, age: float, emptied: Kept | None) -> Kept:
     if emptied is not None:
         return emptied
-    return Kept.EXPIRED if forgets(box, idle=idle) else Kept.YES
+    return Kept.EXPIRED if forgets(box, idle=idle, age=age) else Kept.YES
 
 
 def _emptied(evidence: Evidence, node: str, *, since: float, until: float) -> Kept | None:
     """Return what faults that emptied a middlebox's table in a time did to flows; None: there were none."""
-    effects = [fault.wide_effect for fault, seen in occurrences(evidence) if since <= seen.at <= until]
+    happened = sorted(occurrences(evidence), key=lambda one: one[1].at)
+    effects = [fault.wide_effect for fault, seen in happened if since <= seen.at <= until]
     emptied = [effect for effect in effects if effect.empties_table == node]
     if not emptied:
         return None
-    return Kept.MOVED if any(effect.changes_address for effect in emptied) else Kept.LOST
+    topology = evidence.cell.topology
+    first = next(str(address.ip) for end, address in topology.link(topology.node(node).outside).ends if end == node)
+    last = [effect.new_address for effect in emptied if effect.new_address][-1:]
+    return Kept.MOVED if last not in ([], [first]) else Kept.LOST
 
 
 def _allowed(evidence: Evidence, wanted: str, *, sent: float) -> set[str]:
     """Return the outcomes a challenge may have, given the one it has if no link on its way is down meanwhile."""
     topology = evidence.cell.topology
     crossed = topology.way(topology.access_link()).links
+    over = sent + followed_s(evidence.cell.impairments)
     allowed = {wanted}
     for fault, seen in occurrences(evidence):
         if fault.wide_effect.cuts_link not in crossed:
             continue
-        if seen.at < sent + FOLLOWED_S and seen.over > sent:
+        if seen.at < over and seen.over > sent:
             allowed.add("silent")
-            if wanted == "delivered" and seen.at <= sent and seen.over >= sent + FOLLOWED_S:
+            if wanted == "delivered" and seen.at <= sent and seen.over >= over:
                 allowed.remove("delivered")
     return allowed
 
@@ -169,10 +253,14 @@ def _too_early(evidence: Evidence, flow: str, *, quiet_since: float, until: floa
     for inside in evidence.flows.translations(opened.event.local, until):
         for entry in evidence.of(Mapping, state="destroyed", inside=inside):
             lived, box = entry.t - quiet_since, boxes[entry.who]
+            born = [
+                each.t for each in evidence.of(Mapping, who=entry.who, state="new", inside=inside) if each.t < entry.t
+            ]
+            age = entry.t - max(born, default=quiet_since) + EARLY_S
             timeout = box.established_idle_timeout
             if entry.t >= until or _emptied(evidence, entry.who, since=quiet_since, until=entry.t):
                 continue
-            if not forgets(box, idle=lived + TICKS_S) and entry.event.tcp_state not in CLOSED:
-                claim = timeout or "never"
+            if not forgets(box, idle=lived + TICKS_S, age=age) and entry.event.tcp_state not in CLOSED:
+                claim = timeout or box.lifetime or "never"
                 return f"middlebox {entry.who} forgot the sentinel's flow after {lived:.1f} s, not {claim}"
     return ""

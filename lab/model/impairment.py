@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lab.model.rules import NodeName, Yaml
@@ -34,3 +35,18 @@ class Impairment(Yaml):
     duplicate: Percent = Percent(0)
     reorder: Percent = Percent(0)
     rate: Rate | None = None
+
+
+_FULL_PACKET_BITS = 8 * 1514
+
+
+def round_trip_s(impairments: Sequence[Impairment]) -> float:
+    """Return the longest time that a full packet and its answer are under way if they meet all of them, in seconds."""
+    return sum(
+        each.one_way_delay + each.jitter + (_FULL_PACKET_BITS / each.rate if each.rate else 0.0) for each in impairments
+    )
+
+
+def loses(impairments: Sequence[Impairment]) -> bool:
+    """Return whether packets vanish on the way."""
+    return any(each.loss > 0 for each in impairments)

@@ -177,15 +177,35 @@ class Middlebox(Yaml):
         return self.udp_mapping_timer if self.udp_one_way_timer is None else self.udp_one_way_timer
 
     @property
+    def maps_like_linux(self) -> bool:
+        """Return whether conntrack's table alone holds its UDP mappings, without memory beside it."""
+        return (
+            self.filtering is FilteringBehavior.ADDRESS_AND_PORT_DEPENDENT
+            and self.hairpinning is Hairpinning.UNSUPPORTED
+            and (self.mapping, self.port_assignment) in _OF_LINUX
+        )
+
+    @property
     def ages_in_kernel(self) -> bool:
-        """Whether conntrack's own timers do: they are idle timers, which any packet starts anew, and end in silence."""
+        """Return whether conntrack's own timers do.
+
+        They are idle timers, which any packet starts anew; they end in silence, and nothing but conntrack's table hears
+        of it.
+        """
         return (
             self.refresh_direction is RefreshDirection.BOTH
             and self.refreshing_segments is RefreshingSegments.ANY
             and self.lifetime is None
             and not self.forgotten.at_expiry
+            and self.maps_like_linux
         )
 
+
+_OF_LINUX = (
+    (MappingBehavior.ENDPOINT_INDEPENDENT, PortAssignment.PRESERVATION),
+    (MappingBehavior.ADDRESS_AND_PORT_DEPENDENT, PortAssignment.NO_PRESERVATION),
+)
+"""What ``masquerade`` does, without and with ``random``."""
 
 GROUPS = {
     "established_idle_timeout": "tcp",

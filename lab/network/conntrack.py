@@ -21,9 +21,10 @@ from lab.network.lean_pyroute2 import (
     nfct_msg,
 )
 from lab.network.netlink import Message, Netlink, messages
-from lab.network.nft import flush
+from lab.network.udp_memory import flush, without_session
 
 _NEW_GROUP, _DESTROY_GROUP = 0x1, 0x4  # linux/netfilter/nfnetlink_compat.h: NF_NETLINK_CONNTRACK_*
+_SEEN_REPLY = 0x2  # linux/nf_conntrack_common.h: IPS_SEEN_REPLY
 Proto = Literal["tcp", "udp"]
 _PROTOCOLS: dict[int, Proto] = {socket.IPPROTO_TCP: "tcp", socket.IPPROTO_UDP: "udp"}
 _TCP_STATES = ("NONE", "SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT", "CLOSE_WAIT", "LAST_ACK", "TIME_WAIT",
@@ -38,6 +39,7 @@ class Mapping:
         proto: ``tcp`` or ``udp``.
         inside, outside, remote: who is inside, as which endpoint it appears outside, and with whom it talks.
         opened: source and destination of the packet that opened it, as that packet said.
+        answered: whether packets have passed both ways.
         number: conntrack's id; unique among the entries of one moment.
         tcp_state: conntrack's name for it; empty if it says none.
         remaining: whole seconds until it expires unless something passes; 0 in announcements.
@@ -50,6 +52,7 @@ class Mapping:
     outside: Endpoint
     remote: Endpoint
     opened: tuple[Endpoint, Endpoint]
+    answered: bool
     number: int
     tcp_state: str
     remaining: int
@@ -87,6 +90,7 @@ def decode(message: Message) -> Mapping | None:
         outside=outside,
         remote=remote,
         opened=opened,
+        answered=bool((message.get_attr("CTA_STATUS") or 0) & _SEEN_REPLY),
         number=message.get_attr("CTA_ID"),
         tcp_state="" if state is None else _TCP_STATES[state],
         remaining=message.get_attr("CTA_TIMEOUT") or 0,
@@ -110,7 +114,7 @@ def forget_flows(namespace: int) -> None:
 
 
 def forget(namespace: int, mapping: Mapping) -> None:
-    """Take one mapping out of the table.
+    """Take one entry out of the table, and out of the rules' memory what no entry is left of.
 
     Raises:
         FileNotFoundError: it is not there; it may have gone by itself meanwhile.
@@ -119,6 +123,10 @@ def forget(namespace: int, mapping: Mapping) -> None:
     original = flow_tuple(mapping.proto, *mapping.opened)
     message.update({"nfgen_family": socket.AF_INET, "attrs": [("CTA_TUPLE_ORIG", original)]})
     _ask(namespace, IPCTNL_MSG_CT_DELETE, message=message)
+    left = table(namespace)
+    with netns.entered(namespace):
+        if stale := without_session(nft("list ruleset"), left):
+            nft(stale)
 
 
 def flow_tuple(proto: Proto, source: Endpoint, destination: Endpoint) -> dict[str, list[tuple[str, object]]]:

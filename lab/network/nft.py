@@ -56,14 +56,7 @@ then the middlebox itself):
 ``rst-to-sender`` answers from outside only segments of flows it once mapped (the set ``flows``): a stranger's segment,
 like any unsolicited packet in all of them, meets silence.
 
-UDP (RFC 4787) beyond what ``masquerade`` does has memory of its own, filled after the mapping is made and emptied by the
-same timers:
-
-* ``mapped``: inside endpoint (and remote address, for address-dependent mapping) to outside port, where ports are not
-  preserved or mapping is address-dependent; ``known``: inside endpoints that have a mapping already, so that the next
-  one gets another port;
-* ``inbound``: outside port to inside endpoint, for filtering that lets in more than conntrack, and for hairpinning;
-* ``contacted``: inside endpoint and remote address, for address-dependent filtering.
+UDP (RFC 4787) beyond what ``masquerade`` does has memory of its own: ``lab.network.udp_memory``.
 
 A SIP ALG is the kernel's own (``nf_conntrack_sip``, ``nf_nat_sip``), given by name to new flows from inside to port 5060::
 
@@ -84,20 +77,12 @@ Does not model: a limit on the number of mappings, port parity, blocks of ports,
 
 from __future__ import annotations
 
-import re
 from ipaddress import IPv4Address
 
 from lab.errors import LabFault
-from lab.model.middlebox import (
-    FilteringBehavior,
-    ForgottenFlow,
-    Hairpinning,
-    MappingBehavior,
-    Middlebox,
-    PortAssignment,
-    RefreshDirection,
-    SipAlg,
-)
+from lab.model.middlebox import ForgottenFlow, Middlebox, SipAlg
+from lab.network.nft_text import Lines, chain, named_set
+from lab.network.udp_memory import Udp, preserves_ports
 from lab.sip.ports import PORTS
 
 NEVER = 2_147_483
@@ -115,10 +100,6 @@ _ANSWERS_INSIDE = {
     ForgottenFlow.UNREACHABLE_TO_INSIDE: 'reject with icmp type admin-prohibited comment "ICMP in"',
 }
 
-_MEMORY = re.compile(r"^\t(map|set) (mapped|known|inbound|contacted) ", re.MULTILINE)
-
-Lines = tuple[str, ...]
-
 
 def rule_set(box: Middlebox, *, inside: str, outside: str, address: IPv4Address) -> str:
     """The nft text for one middlebox.
@@ -129,7 +110,7 @@ def rule_set(box: Middlebox, *, inside: str, outside: str, address: IPv4Address)
         outside: name of the interface whose address it shows.
         address: that address.
     """
-    udp = _Udp(box, inside, outside, address)
+    udp = Udp(box, inside=inside, outside=outside, address=address)
     answers_outside = box.forgotten is ForgottenFlow.RST_TO_SENDER
     in_, out = f'iifname "{inside}"', f'iifname "{outside}"'
     answer = _ANSWERS_INSIDE.get(box.forgotten)
@@ -137,8 +118,8 @@ def rule_set(box: Middlebox, *, inside: str, outside: str, address: IPv4Address)
     reset_out = (
         f'{out} ct state invalid ip saddr . tcp sport . tcp dport @flows reject with tcp reset comment "RST out"'
     )
-    remembers_port = box.forgotten is ForgottenFlow.REPICKUP and not _preserves(box)
-    forward = _chain(
+    remembers_port = box.forgotten is ForgottenFlow.REPICKUP and not preserves_ports(box)
+    forward = chain(
         "forward",
         "filter hook forward priority filter; policy drop;",
         *([f"{in_} {tcp_only}ct state invalid {answer}"] if answer else []),
@@ -147,18 +128,18 @@ def rule_set(box: Middlebox, *, inside: str, outside: str, address: IPv4Address)
         f'{out} oifname "{inside}" ct state established,related accept comment "mapped"',
         *udp.let_in(),
     )
-    entrance = _chain(
+    entrance = chain(
         "input",
         "filter hook input priority filter; policy accept;",
         *([reset_out] if answers_outside else []),
         f'{out} drop comment "no mapping"',
     )
-    mapping = _chain(
+    mapping = chain(
         "mapping",
         "nat hook postrouting priority srcnat; policy accept;",
         *udp.map_out(),
-        *_map_picked_up(box, outside, address, remembers_port=remembers_port),
-        f'oifname "{outside}" masquerade{"" if _preserves(box) else " random"} comment "map"',
+        *_map_picked_up(box, outside, remembers_port=remembers_port),
+        f'oifname "{outside}" masquerade{"" if preserves_ports(box) else " random"} comment "map"',
     )
     new = f'oifname "{outside}" ct state new'
     first = "ct original ip saddr . ct original proto-src . ip daddr . tcp dport"
@@ -171,13 +152,13 @@ def rule_set(box: Middlebox, *, inside: str, outside: str, address: IPv4Address)
         ),
         *udp.remember(),
     )
-    memory = _chain(  # after the mapping, so that the source port is the one the outside sees
+    memory = chain(  # after the mapping, so that the source port is the one the outside sees
         "memory", "filter hook postrouting priority srcnat + 10; policy accept;", *remembered
     )
     body = (
-        *(_set("flows", "set", "type ipv4_addr . inet_service . inet_service") if answers_outside else ()),
+        *(named_set("flows", "set", "type ipv4_addr . inet_service . inet_service") if answers_outside else ()),
         *(
-            _set("ports", "map", "typeof ip saddr . tcp sport . ip daddr . tcp dport : tcp sport")
+            named_set("ports", "map", "typeof ip saddr . tcp sport . ip daddr . tcp dport : tcp sport")
             if remembers_port
             else ()
         ),
@@ -192,106 +173,6 @@ def rule_set(box: Middlebox, *, inside: str, outside: str, address: IPv4Address)
     return "\n".join(["table ip lab {", *(f"\t{line}" for line in body), "}"]) + "\n"
 
 
-class _Udp:
-    """What UDP has beyond ``masquerade`` and conntrack: nothing for the mapping and filtering of Linux."""
-
-    def __init__(self, box: Middlebox, inside: str, outside: str, address: IPv4Address) -> None:
-        self._box, self._inside, self._outside, self._address = box, inside, outside, address
-        by_address = box.mapping is MappingBehavior.ADDRESS_DEPENDENT
-        independent = box.mapping is MappingBehavior.ENDPOINT_INDEPENDENT
-        self._shares = by_address or (independent and not _preserves(box))
-        self._avoids = not independent and _preserves(box)
-        self._hairpins = box.hairpinning is not Hairpinning.UNSUPPORTED
-        self._by_contact = box.filtering is FilteringBehavior.ADDRESS_DEPENDENT
-        self._admits = box.filtering is not FilteringBehavior.ADDRESS_AND_PORT_DEPENDENT
-        self._key = "ip saddr . udp sport" + (" . ip daddr" if by_address else "")
-
-    def sets(self) -> Lines:
-        return (
-            *(_set("mapped", "map", f"typeof {self._key} : udp sport", timed=True) if self._shares else ()),
-            *(_set("known", "set", "typeof ip saddr . udp sport", timed=True) if self._avoids else ()),
-            *(_set("inbound", "map", "typeof udp sport : ip saddr . udp sport", timed=True) if self._enters else ()),
-            *(
-                _set("contacted", "set", "typeof ip saddr . udp sport . ip daddr", timed=True)
-                if self._by_contact
-                else ()
-            ),
-        )
-
-    @property
-    def _enters(self) -> bool:
-        return self._admits or self._hairpins
-
-    def entry(self) -> Lines:
-        """Where a packet to a mapped port goes that conntrack knows nothing of."""
-        to = "dnat ip to udp dport map @inbound"
-        rules = (
-            *([f'iifname "{self._outside}" meta l4proto udp {to} comment "admit"'] if self._admits else []),
-            *(
-                [f'iifname "{self._inside}" ip daddr {self._address} meta l4proto udp {to} comment "hairpin"']
-                if self._hairpins
-                else []
-            ),
-        )
-        return _chain("entry", "nat hook prerouting priority dstnat; policy accept;", *rules) if rules else ()
-
-    def let_in(self) -> Lines:
-        who = "ip daddr . udp dport . ip saddr @contacted " if self._by_contact else ""
-        lan = f'iifname "{self._inside}" oifname "{self._inside}"'
-        return (
-            *(
-                [f'iifname "{self._outside}" oifname "{self._inside}" {who}ct status dnat accept comment "admitted"']
-                if self._admits
-                else []
-            ),
-            *([f'{lan} ct status dnat accept comment "hairpinned"'] if self._hairpins else []),
-        )
-
-    def map_out(self) -> Lines:
-        out = f'oifname "{self._outside}"'
-        turned = f'iifname "{self._inside}" oifname "{self._inside}" ct status dnat'
-        port = f"{self._key} map @mapped"
-        keeps = f"snat ip to {self._address}" + ("" if _preserves(self._box) else ":1024-65535 random")
-        return (
-            *([f'{out} meta l4proto udp masquerade to : {port} comment "same port"'] if self._shares else []),
-            *([f'{out} ip saddr . udp sport @known masquerade random comment "other port"'] if self._avoids else []),
-            *(
-                [f'{turned} meta l4proto udp snat ip to {self._address} : {port} comment "hairpin same port"']
-                if self._shares and self._hairpins
-                else []
-            ),
-            *([f'{turned} meta l4proto udp {keeps} comment "hairpin source"'] if self._hairpins else []),
-        )
-
-    def remember(self) -> Lines:
-        """Fill the memory; conntrack's "assured" is its word for a mapping that has the longer of the two timers."""
-        rules: list[str] = []
-        opened = "ct original ip saddr . ct original proto-src"
-        if self._shares:
-            more = " . ct original ip daddr" if " daddr" in self._key else ""
-            rules += self._both_timers("ct status snat", f"mapped {{ {opened}{more} %s : ct reply proto-dst }}")
-        if self._avoids:
-            rules += self._both_timers("ct status snat", f"known {{ {opened} %s }}")
-        if self._enters:
-            rules += self._both_timers("ct status snat", f"inbound {{ ct reply proto-dst %s : {opened} }}")
-        if self._admits:
-            answering = "ct reply ip saddr . ct reply proto-src"
-            rules += self._both_timers("ct status dnat", f"inbound {{ ct original proto-dst %s : {answering} }}")
-        if self._by_contact:
-            rules += self._both_timers("ct status snat", f"contacted {{ {opened} . ct original ip daddr %s }}")
-        return tuple(rules)
-
-    def _both_timers(self, which: str, into: str) -> list[str]:
-        box = self._box
-        way = f'oifname "{self._outside}" ' if box.refresh_direction is RefreshDirection.OUTBOUND else ""
-        new, answered = (f"timeout {_whole(timer, box)}s" for timer in (box.new_udp_timer, box.udp_mapping_timer))
-        name = into.partition(" ")[0]
-        return [
-            f'{way}meta l4proto udp {which} ct status {state} update @{into % timeout} comment "{name} {word}"'
-            for state, timeout, word in (("! assured", new, "new"), ("assured", answered, "answered"))
-        ]
-
-
 def _sip_alg(box: Middlebox, inside: str) -> Lines:
     """Its place is behind conntrack's own (``priority raw`` is before it) and before the mapping is made."""
     if not box.sip_alg:
@@ -304,30 +185,18 @@ def _sip_alg(box: Middlebox, inside: str) -> Lines:
     rules = [
         f'iifname "{inside}" {name} dport {SIP_PORT} {new} "sip-{name}" comment "SIP ALG {name}"' for name in protocols
     ]
-    return (*helpers, *_chain("alg", "filter hook prerouting priority filter; policy accept;", *rules))
+    return (*helpers, *chain("alg", "filter hook prerouting priority filter; policy accept;", *rules))
 
 
-def _map_picked_up(box: Middlebox, outside: str, address: IPv4Address, *, remembers_port: bool) -> Lines:
+def _map_picked_up(box: Middlebox, outside: str, *, remembers_port: bool) -> Lines:
     """How a flow is mapped that begins in the middle: conntrack calls it new, but it has no SYN."""
     middle = f'oifname "{outside}" tcp flags & syn == 0'
     if box.forgotten is ForgottenFlow.REPICKUP_NEW_PORT:
         return (f'{middle} masquerade random comment "new port"',)
     if remembers_port:
         key = "ip saddr . tcp sport . ip daddr . tcp dport"
-        return (f'{middle} snat ip to {address} : {key} map @ports comment "port as before"',)
+        return (f'{middle} masquerade to : {key} map @ports comment "port as before"',)
     return ()
-
-
-def _preserves(box: Middlebox) -> bool:
-    return box.port_assignment is PortAssignment.PRESERVATION
-
-
-def _set(name: str, kind: str, of: str, *, timed: bool = False) -> Lines:
-    return (f"{kind} {name} {{", f"\t{of}", f"\tflags dynamic{',timeout' if timed else ''}", "}")
-
-
-def _chain(name: str, hook: str, *rules: str) -> Lines:
-    return (f"chain {name} {{", f"\ttype {hook}", *(f"\t{rule}" for rule in rules), "}")
 
 
 def conntrack_settings(box: Middlebox, *, ages_in_kernel: bool | None = None) -> tuple[tuple[str, int], ...]:
@@ -370,11 +239,6 @@ def conntrack_settings(box: Middlebox, *, ages_in_kernel: bool | None = None) ->
         ("nf_conntrack_timestamp", 1),  # start and exact end of each mapping, for the observer
         ("nf_conntrack_events", 1),  # for every mapping, whoever listens
     )
-
-
-def flush(rules: str) -> str:
-    """The commands that empty what a rule set, as nft lists it, remembers of UDP mappings."""
-    return "".join(f"flush {kind} ip lab {name}\n" for kind, name in _MEMORY.findall(rules))
 
 
 def comments(rules: str) -> list[str]:

@@ -7,7 +7,9 @@ router whose neighbour has not told it anything.
 
 from __future__ import annotations
 
+import fcntl
 import socket
+import struct
 from contextlib import closing
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
@@ -28,15 +30,15 @@ from lab.network.netlink import Message, Netlink
 from lab.network.plan import mac
 
 RTM_DELADDR, _RTM_GETADDR = 21, 22  # linux/rtnetlink.h
+_SIOCGIFHWADDR = 0x8927  # linux/sockios.h
 
 
-def readdress(interface: str, old: IPv4Interface, new: IPv4Interface, *, node: int, neighbour: int) -> tuple[str, ...]:
-    """Replace an address; returns those the kernel shows on the interface afterwards, with prefix length.
+def readdress(interface: str, new: IPv4Interface, *, node: int, neighbour: int) -> tuple[str, ...]:
+    """Replace the addresses of an interface by one; return those the kernel shows afterwards, with prefix length.
 
     Args:
         interface: its name, the same at both ends.
-        old: the address it has.
-        new: the address it gets.
+        new: the address it gets; it may be the one it has.
         node: descriptor of the namespace of the node.
         neighbour: of the node at the other end.
 
@@ -46,13 +48,25 @@ def readdress(interface: str, old: IPv4Interface, new: IPv4Interface, *, node: i
     with netns.entered(node):
         Path(f"/proc/sys/net/ipv4/conf/{interface}/promote_secondaries").write_text("1")
         index = socket.if_nametoindex(interface)
+        hardware = _hardware(interface)
         link = Netlink(NETLINK_ROUTE)
     with closing(link):
-        link.request(RTM_NEWADDR, address_message(index, new), flags=NLM_F_CREATE | NLM_F_EXCL)
-        link.request(RTM_DELADDR, address_message(index, old))
+        before = shown(link, index)
+        if str(new) not in before:
+            link.request(RTM_NEWADDR, address_message(index, new), flags=NLM_F_CREATE | NLM_F_EXCL)
+        for old in before:
+            if old != str(new):
+                link.request(RTM_DELADDR, address_message(index, IPv4Interface(old)))
         addresses = shown(link, index)
-    know(interface, new.ip, namespace=neighbour, hardware=mac(old.ip))
+    know(interface, new.ip, namespace=neighbour, hardware=hardware)
     return addresses
+
+
+def _hardware(interface: str) -> str:
+    """Return the MAC address of an interface of the namespace the caller is in."""
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sock:
+        answer = fcntl.ioctl(sock, _SIOCGIFHWADDR, struct.pack("40s", interface.encode()))
+    return answer[18:24].hex(":")  # struct ifreq: the name, the family, the address
 
 
 def know(interface: str, address: IPv4Address, *, namespace: int, hardware: str = "") -> None:

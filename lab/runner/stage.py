@@ -124,6 +124,7 @@ class Stage:
             server=self.network.namespaces[self.server_node],
             address=self.address_of_server,
             emit=partial(self.record.take, RUNNER),
+            impairments=self.cell.impairments,
         )
         self._undo.append(self._sentinel.close)
 

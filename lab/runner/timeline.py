@@ -13,7 +13,9 @@ from typing import Any
 from lab.errors import LabFault
 from lab.faults.base import faults_of, standstill_s
 from lab.mitigations.catalogue import not_offered
+from lab.model.impairment import loses, round_trip_s
 from lab.model.scenario import Cell, Probe, ProbeKind
+from lab.model.sentinel_time import followed_s
 from lab.record import events
 from lab.record.entry import Happening
 from lab.record.events import Aborted, ClientReady, Event, RunEnded, ServerReady
@@ -29,6 +31,12 @@ _Said = asyncio.Future[Happening[events.Probe]]
 READY_WITHIN_S = 60.0
 """An actor not ready after this time is broken: starting takes a few seconds in the slowest world seen."""
 
+SETS_UP_IN_ROUND_TRIPS = 10
+"""TCP, TLS (RFC 8446 §2; two for 1.2), REGISTER and SUBSCRIBE are five; as many again where each is sent twice."""
+
+RETRIES_S = 120.0
+"""Beyond that, where packets are lost: TCP's back-off from 1 s to 64 s (RFC 6298 §5.5)."""
+
 PROBE_FATE_WITHIN_S = 5.0
 """The server says what became of a probe once its time is over; this much later it is broken."""
 
@@ -38,8 +46,14 @@ TIME_SIGNALS = 20
 CHALLENGE_AFTER_S = 2.0
 """The sentinel is challenged this long after its flows should be forgotten; conntrack counts in ticks, far finer."""
 
-CHALLENGE_TAKES_S = 4.0
-"""A challenge follows each flow for 3 s; the rest is room before the end."""
+CHALLENGE_ROOM_S = 1.0
+"""From the end of a challenge to the end of the run."""
+
+
+def set_up_within_s(cell: Cell) -> float:
+    """Return how long the client's set-up may take, in seconds."""
+    more = RETRIES_S if loses(cell.impairments) else 0.0
+    return set_up.WITHIN_S + SETS_UP_IN_ROUND_TRIPS * round_trip_s(cell.impairments) + more
 
 
 def challenge_at(cell: Cell) -> float:
@@ -48,7 +62,7 @@ def challenge_at(cell: Cell) -> float:
     After the middlebox should have forgotten its flows, if the run lasts that long; else as late as the run allows.
     """
     timeouts = [float(box.established_idle_timeout) for _, box in cell.middleboxes if box.established_idle_timeout]
-    latest = float(cell.ends) - CHALLENGE_TAKES_S
+    latest = float(cell.ends) - followed_s(cell.impairments) - CHALLENGE_ROOM_S
     after = min(timeouts, default=float("inf")) + CHALLENGE_AFTER_S
     return after if after <= latest else max(0.0, latest)
 
@@ -116,7 +130,7 @@ class Timeline:
             if not_offered(self._cell.strategy.mitigations, offered):
                 return False
         said = {done, gone}
-        await asyncio.wait(said, timeout=set_up.WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(said, timeout=set_up_within_s(self._cell), return_when=asyncio.FIRST_COMPLETED)
         if not done.done():
             return False
         self._silence = done.result()

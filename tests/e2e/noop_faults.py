@@ -71,8 +71,8 @@ def _same(names: Any, _: str) -> str:
     return str(names._meant)
 
 
-def _no_readdress(interface: str, old: Any, new: Any, *, node: int, neighbour: int) -> tuple[str, ...]:
-    return (str(old),)
+def _no_readdress(interface: str, new: Any, *, node: int, neighbour: int) -> tuple[str, ...]:
+    return ("198.51.100.2/24",)
 
 
 UNDONE: dict[str, tuple[Any, str, Any]] = {

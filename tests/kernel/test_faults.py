@@ -136,7 +136,7 @@ def test_a_new_address_outside(net: Net) -> None:
     near, far = net.pair()
     new = IPv4Interface("198.51.100.77/24")
     neighbour = net.network.namespaces["internet"]
-    shown = readdress("access", IPv4Interface(f"{NAT}/24"), new, node=net.home, neighbour=neighbour)
+    shown = readdress("access", new, node=net.home, neighbour=neighbour)
     conntrack.forget_flows(net.home)
     assert shown == (str(new),)
     assert not arrives(near, far, within=LOST_AFTER_S)

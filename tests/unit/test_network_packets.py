@@ -115,6 +115,7 @@ def test_mapping() -> None:
     body = b"".join(
         (
             FLOW,
+            _attribute(3, struct.pack("!I", 0x0E)),
             _attribute(7, struct.pack("!I", 59)),
             _nested(4, _nested(1, _attribute(1, bytes([3])))),
             NUMBER,
@@ -127,6 +128,7 @@ def test_mapping() -> None:
         outside=Endpoint("198.51.100.2", 1024),
         remote=FAR,
         opened=(NEAR, FAR),
+        answered=True,
         number=77,
         tcp_state="ESTABLISHED",
         remaining=59,
@@ -140,6 +142,7 @@ def test_mapping_of_few_words() -> None:
     mapping = _mapping(FLOW + NUMBER)
     assert mapping is not None
     assert (mapping.tcp_state, mapping.remaining, mapping.started, mapping.stopped) == ("", 0, 0, 0)
+    assert not mapping.answered
 
 
 def test_neither_tcp_nor_udp() -> None:

@@ -10,18 +10,19 @@ import pytest
 from lab.faults.reboot import Reboot
 from lab.judge.sentinel import Kept, doubt, expected, forgets, middleboxes_on_path, outcome_of
 from lab.model.endpoint import Endpoint
-from lab.model.middlebox import ForgottenFlow, Middlebox
+from lab.model.impairment import Impairment
+from lab.model.middlebox import ForgottenFlow, Middlebox, PortAssignment
 from lab.model.scenario import Cell, Client, Expectation, Server, Strategy, Transport
-from lab.model.topology import Topology
+from lab.model.topology import Role, Topology
 from lab.model.when import When
 from lab.record.events import Mapping, SentinelState
 from lab.units import Seconds
-from tests.records import SENTINEL, Line, begins, evidence, say, sentinel
+from tests.records import SENTINEL, Line, begins, evidence, packet, say, sentinel
 
 SILENT, REPICKUP, NEW_PORT, TO_SENDER, TO_INSIDE, TO_BOTH, FIN, ICMP = (
     Middlebox(name=f.value, forgotten=f) for f in ForgottenFlow
 )
-YES, EXPIRED, LOST, _ = Kept
+YES, EXPIRED, LOST, MOVED = Kept
 
 
 def after(box: Middlebox, seconds: float) -> Middlebox:
@@ -61,6 +62,21 @@ def after(box: Middlebox, seconds: float) -> Middlebox:
 def test_expected(path: list[tuple[Middlebox, Kept]], met: tuple[str, str]) -> None:
     """Each side meets the nearest middlebox that has forgotten the flow and does not pick it up again."""
     assert met == expected(path)
+
+
+@pytest.mark.parametrize("kept", [LOST, MOVED])
+def test_a_port_is_lost_with_the_table(kept: Kept) -> None:
+    """Who does not preserve ports picks a flow up on another one after a reboot; after an expiry it still knows it."""
+    box = replace(REPICKUP, port_assignment=PortAssignment.NO_PRESERVATION)
+    assert expected([(box, kept)]) == ("reset", "silent")
+    assert expected([(box, EXPIRED)]) == ("delivered", "silent")
+
+
+def test_forgets_at_its_lifetime() -> None:
+    """A flow is as old as it is, however short it has been idle."""
+    box = replace(SILENT, lifetime=Seconds(100))
+    assert [forgets(box, idle=1.0, age=age) for age in (99.9, 100.0)] == [False, True]
+    assert forgets(box, idle=100.0)
 
 
 def test_forgets_at_its_timeout() -> None:
@@ -164,3 +180,53 @@ def test_outcome_of(one_home: Topology) -> None:
     seen = evidence(_cell(one_home, BOX), *_lines("reset", "silent"))
     assert (outcome_of(seen, "from-inside"), outcome_of(seen, "from-outside")) == ("reset", "silent")
     assert outcome_of(evidence(_cell(one_home, BOX)), "from-inside") == ""
+
+
+@pytest.mark.parametrize(
+    ("idle", "met"),
+    [
+        (59.0, [("delivered", "delivered")]),
+        (62.0, [("delivered", "delivered"), ("reset", "silent")]),
+        (67.0, [("reset", "silent")]),
+    ],
+)
+def test_a_long_path_is_given_its_time(
+    one_home: Topology, idle: float, met: list[tuple[SentinelState, SentinelState]]
+) -> None:
+    """Where a round trip takes 6 s, a flow may be as much younger at the middlebox than its ends know."""
+    ways = (("home-nat", "internet"), ("internet", "home-nat"))
+    long = tuple(Impairment(from_=near, to=far, one_way_delay=Seconds(3)) for near, far in ways)
+    cell = replace(_cell(one_home, BOX), impairments=long)
+    outcomes: list[tuple[SentinelState, SentinelState]] = [("delivered", "delivered"), ("reset", "silent")]
+    for inside, outside in outcomes:
+        certain = doubt(evidence(cell, *_lines(inside, outside, idle=idle))) == ""
+        assert certain is ((inside, outside) in met)
+
+
+def test_what_a_middlebox_saw_last_counts(one_home: Topology) -> None:
+    """A retransmission starts the timer anew, whoever was told of it; a RST is a middlebox's own word."""
+
+    def seen(flags: str) -> list[Line]:
+        ends = [Endpoint("10.0.0.2", port) for port in (50001, 50002)]
+        return [packet(10.0, "lan", "home-nat", SENTINEL, end, flags=flags) for end in ends]
+
+    cell = _cell(one_home, BOX)
+    assert doubt(evidence(cell, *_lines("delivered", "delivered", *seen("PA")))) == ""
+    assert doubt(evidence(cell, *_lines("reset", "silent", *seen("PA")))) != ""
+    assert doubt(evidence(cell, *_lines("reset", "silent", *seen("R")))) == ""
+
+
+def test_equal_timers(one_home: Topology) -> None:
+    """Of two middleboxes with the same timer either may forget first, and keep the other's word from passing."""
+    cgn = replace(
+        one_home,
+        nodes=tuple(
+            replace(node, role=Role.MIDDLEBOX, inside="access", outside="core") if node.name == "internet" else node
+            for node in one_home.nodes
+        ),
+    )
+    boxes = (("home-nat", after(SILENT, 60)), ("internet", after(TO_BOTH, 60)))
+    cell = replace(_cell(one_home, BOX), topology=cgn, middleboxes=boxes)
+    assert doubt(evidence(cell, *_lines("reset", "reset"))) == ""
+    assert doubt(evidence(cell, *_lines("silent", "reset"))) == ""
+    assert doubt(evidence(cell, *_lines("delivered", "reset"))) != ""

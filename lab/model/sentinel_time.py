@@ -1,0 +1,28 @@
+"""How long the sentinel waits, by what the path does to packets; the runner keeps to it, the judge knows it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lab.model.impairment import Impairment, loses, round_trip_s
+
+_OPENED_S = 10.0  # room for three lost SYNs (1 s, 2 s, 4 s; RFC 6298 §2.1)
+_ROUND_TRIPS = 4  # a handshake and a byte each way; room for one retransmission that was not needed
+_ATTEMPTS = 20  # at 30 % loss each way one attempt in ten fails
+_FOLLOWED_S = 3.0  # retransmissions come at 0.2 s, 0.6 s and 1.4 s (RFC 6298; Linux's smallest timeout is 0.2 s)
+_FOLLOWED_LOSSY_S = 13.0  # and at 3 s, 6.2 s and 12.6 s: at 30 % loss one in five thousand loses all seven
+
+
+def opened_within_s(impairments: Sequence[Impairment]) -> float:
+    """Return how long one attempt to open a flow may take, in seconds."""
+    return _OPENED_S + _ROUND_TRIPS * round_trip_s(impairments)
+
+
+def attempts(impairments: Sequence[Impairment]) -> int:
+    """Return how often a flow may be opened anew; where nothing is lost the first attempt must succeed."""
+    return _ATTEMPTS if loses(impairments) else 1
+
+
+def followed_s(impairments: Sequence[Impairment]) -> float:
+    """Return how long a challenge waits for an outcome, in seconds."""
+    return (_FOLLOWED_LOSSY_S if loses(impairments) else _FOLLOWED_S) + round_trip_s(impairments)
