@@ -20,7 +20,7 @@ def explain(cell: Cell, outcome: Outcome) -> list[str]:
         links = [_sentence(link) for link in cause.chain]
         told += [f"  {links[0]}"] + [f"  → {link}" for link in links[1:]]
     if measured.repair.broken_s is not None:
-        told.append(f"  {_noticed(measured.repair)}")
+        told.append(f"  {_noticed(measured.repair, cell)}")
     return told
 
 
@@ -31,13 +31,16 @@ def _sentence(link: Link) -> str:
     return f"{link.text} ({'line' if len(shown) == 1 else 'lines'} {', '.join(shown)})"
 
 
-def _noticed(repair: Repair) -> str:
+def _noticed(repair: Repair, cell: Cell) -> str:
     assert repair.broken_s is not None
+    again = ("subscribed again", repair.resubscribed_after_s)
+    if not cell.subscribes:
+        again = ("registered again", repair.reregistered_after_s)
     told = [f"the flow broke at {repair.broken_s:.1f} s"]
     for who, did, after in (
         ("the client", "noticed", repair.client_noticed_after_s),
         ("the server", "noticed", repair.server_noticed_after_s),
-        ("the client", "subscribed again", repair.resubscribed_after_s),
+        ("the client", *again),
     ):
         told.append(f"{who} never {did}" if after is None else f"{who} {did} at {repair.broken_s + after:.1f} s")
     return "; ".join(told)
