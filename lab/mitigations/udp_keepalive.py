@@ -1,4 +1,4 @@
-"""pjsua's keep-alive over UDP, at another interval."""
+"""pjsua's keep-alive over UDP, at another interval or not at all."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from lab.mitigations.base import Client, ClientSide, Setting
-from lab.units import Checked, Seconds, WholeSeconds
+from lab.model.rules import WholeSecondsOrNever
+from lab.units import Checked, Seconds
 
 
-def _not_below(value: Seconds) -> Seconds:
-    if value < 2:
+def _not_below(value: Seconds | None) -> Seconds | None:
+    if value is not None and value < 2:
         raise ValueError("too small; at least `2 s`: below, pjsua's pause is rounded to none at all")
     return value
 
 
-KeepAliveSeconds = Annotated[WholeSeconds, Checked(_not_below)]
+KeepAliveSeconds = Annotated[WholeSecondsOrNever, Checked(_not_below)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UdpKeepalive(ClientSide):
-    """Have pjsua send CRLF to where it has registered, over UDP.
+    """Have pjsua send CRLF to where it has registered, over UDP, or keep it from doing so.
 
     Only once it has registered, and only there: a subscription without registration is left alone. The pause is drawn
     anew each time, in whole seconds, from 80 % of ``interval`` (rounded down) to below ``interval``: 12 s to 14 s for
@@ -28,7 +29,7 @@ class UdpKeepalive(ClientSide):
     nobody misses an answer.
 
     Attributes:
-        interval: 15 s unless set, and on without this mitigation, too.
+        interval: 15 s unless set, and on without this mitigation, too. `never`: pjsua is silent between its REGISTERs.
     """
 
     kind: ClassVar[str] = "udp-keepalive"
@@ -45,6 +46,6 @@ class UdpKeepalive(ClientSide):
         """Set it in the account."""
 
         def change(account: Any) -> None:
-            account.natConfig.udpKaIntervalSec = int(self.interval)
+            account.natConfig.udpKaIntervalSec = int(self.interval or 0)  # 0: off
 
         client.configure_account(Setting.UDP_KEEP_ALIVE, change)

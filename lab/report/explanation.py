@@ -34,7 +34,7 @@ def explain(cell: Cell, outcome: Outcome) -> list[str]:
     if measured.lost is not None:
         told.append(f"  costs: {lost(measured.lost)}")
     if measured.repair.broken_s is not None:
-        told.append(f"  {_noticed(measured.repair)}")
+        told.append(f"  {_noticed(measured.repair, cell)}")
     return told
 
 
@@ -92,13 +92,16 @@ def _sentence(link: Link) -> str:
     return f"{link.text} ({'line' if len(shown) == 1 else 'lines'} {', '.join(shown)})"
 
 
-def _noticed(repair: Repair) -> str:
+def _noticed(repair: Repair, cell: Cell) -> str:
     assert repair.broken_s is not None
+    again = ("subscribed again", repair.resubscribed_after_s)
+    if not cell.subscribes:
+        again = ("registered again", repair.reregistered_after_s)
     told = [f"the flow broke at {repair.broken_s:.1f} s"]
     for who, did, after in (
         ("the client", "noticed", repair.client_noticed_after_s),
         ("the server", "noticed", repair.server_noticed_after_s),
-        ("the client", "subscribed again", repair.resubscribed_after_s),
+        ("the client", *again),
     ):
         told.append(f"{who} never {did}" if after is None else f"{who} {did} at {repair.broken_s + after:.1f} s")
     return "; ".join(told)

@@ -14,7 +14,7 @@ from typing_extensions import Self
 
 from lab.errors import LabError
 from lab.model.outcome import Outcome
-from lab.model.scenario import Cell, Scenario
+from lab.model.scenario import Cell, ProbeKind, Scenario
 from lab.model.verdict import Verdict
 from lab.report.explanation import explain, short
 
@@ -93,8 +93,7 @@ class Progress:
         elif event == "time":
             self._time[cell] = message["t"]
         elif event == "probe":
-            fate = "answered" if message["delivered"] else "lost"
-            self._doing[cell] = f"probe at {message['t']:.0f} s {fate}"
+            self._doing[cell] = _fate(self._cells[cell], message)
             self._time[cell] = message["t"]
         elif event == "error":
             self._doing[cell] = f"error: {message['text'].splitlines()[-1]}"
@@ -121,6 +120,14 @@ class Progress:
         if len(order) > MOST_ROWS:
             table.add_row(f"… and {len(order) - MOST_ROWS} more", "", "")
         return table
+
+
+def _fate(cell: Cell, message: dict[str, Any]) -> str:
+    """Return what became of a probe, which is numbered from ``p1``."""
+    call = cell.probes[int(message["probe"][1:]) - 1].kind_ is ProbeKind.INVITE
+    lost = "missed" if call else "lost"
+    fate = "answered" if message["delivered"] else lost
+    return f"{'call' if call else 'probe'} at {message['t']:.0f} s {fate}"
 
 
 def show(console: Console, scenario: Scenario, results: list[tuple[Cell, Outcome | LabError]]) -> None:

@@ -18,10 +18,11 @@ ODD = Path(__file__).parent / "clients" / "odd.py"
 
 
 def check(
-    home: Path, *command: str | Path, clock: str = "virtual", transport: str = "tcp"
+    home: Path, *command: str | Path, clock: str = "virtual", transport: str = "tcp", account: str = "subscribe"
 ) -> tuple[int, dict[str, Any]]:
     """The exit status, and the findings by what they are about."""
-    done = run("actor", "check", "--json", "--clock", clock, "--transport", transport, "--", *command, home=home)
+    how = ("--clock", clock, "--transport", transport, "--account", account)
+    done = run("actor", "check", "--json", *how, "--", *command, home=home)
     assert "Traceback" not in done.stderr
     report = json.loads(done.stdout)
     assert report["conforms"] is (done.returncode == 0)
@@ -43,7 +44,29 @@ def test_example(tmp_path: Path, clock: str, transport: str) -> None:
     status, findings = check(tmp_path, sys.executable, EXAMPLE, clock=clock, transport=transport)
     assert status == 0
     lacks = {what for what, finding in findings.items() if not finding["seen"]}
-    assert lacks == {"accepts a call (INVITE, BYE)", "tells `notify`", "tells `call`"}
+    assert lacks == {"tells `notify`", "tells `call`"}
+
+
+@pytest.mark.virtual
+@pytest.mark.parametrize("account", ["register", "register-and-subscribe"])
+def test_example_registers(tmp_path: Path, account: str) -> None:
+    """Of an account that only registers nothing is asked that needs a subscription."""
+    status, findings = check(tmp_path, sys.executable, EXAMPLE, account=account)
+    assert status == 0
+    assert findings["registers at the server"]["seen"]
+    assert findings["says `registered`"]["seen"]
+    assert findings["accepts a call (INVITE, BYE)"]["needed"] is (account == "register")
+    subscribes = {"subscribes at the server", "says `subscribed`", "accepts NOTIFY", "tells `notify`"}
+    assert subscribes & findings.keys() == (set() if account == "register" else subscribes)
+
+
+@pytest.mark.virtual
+def test_client_that_subscribes_although_it_is_to_register(tmp_path: Path) -> None:
+    """A scenario could not use it: nobody knows what it is reached by."""
+    status, findings = check(tmp_path, sys.executable, ODD, "subscribes", account="register")
+    assert status == 1
+    more = findings["does no more than the account says"]
+    assert (more["seen"], more["detail"]) == (False, "the client subscribes, but the account is `register`")
 
 
 @pytest.mark.virtual

@@ -36,4 +36,7 @@ def test_a_probe_of_a_frozen_server_is_what_it_is(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     (cell,) = json.loads(done.stdout)["cells"]
     assert [(probe["kind"], probe["answered"]) for probe in cell["probes"]] == [("invite", False)]
-    assert cell["cause"]["chain"][-1]["text"] == "INVITE p1 at 10.0 s was not sent: the server stood still"
+    assert (
+        cell["cause"]["chain"][-1]["text"]
+        == "call p1 at 10.0 s was missed: INVITE was not sent: the server stood still"
+    )

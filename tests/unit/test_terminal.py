@@ -10,7 +10,7 @@ from rich.console import Console
 from lab.errors import LabError, LabFault
 from lab.loader import catalogue
 from lab.model.outcome import Outcome
-from lab.model.scenario import Cell, Claim, Scenario
+from lab.model.scenario import Cell, Claim, ProbeKind, Scenario
 from lab.model.verdict import Verdict
 from lab.report import terminal
 from tests.records import CLIENT, END, cell, flow_set_up, forgot, idle_timer, judged, on_lan, probe, sentinel
@@ -82,3 +82,24 @@ def test_cell_that_could_not_run() -> None:
     lines = printed((subject, LabFault("the world froze", detail="nothing")))
     assert lines[3].split() == [LONGEST, "server-restart", "error"]
     assert lines[4].strip() == "the world froze: nothing"
+
+
+@pytest.mark.parametrize(
+    ("kind", "delivered", "doing"),
+    [
+        (ProbeKind.NOTIFY, True, "probe at 100 s answered"),
+        (ProbeKind.NOTIFY, False, "probe at 100 s lost"),
+        (ProbeKind.INVITE, True, "call at 100 s answered"),
+        (ProbeKind.INVITE, False, "call at 100 s missed"),
+    ],
+)
+def test_fate_of_a_probe(kind: ProbeKind, delivered: bool, doing: str) -> None:
+    """While a run goes on, a call that nobody took was missed."""
+    subject = cell()
+    progress = terminal.Progress(Console(quiet=True), clock="virtual")
+    progress.expect({"c": replace(subject, probes=tuple(replace(one, kind_=kind) for one in subject.probes))})
+    progress.take({"cell": "c", "ev": "probe", "probe": "p1", "delivered": delivered, "t": 100.0})
+    console = Console(width=100, color_system=None)
+    with console.capture() as captured:
+        console.print(progress._table())
+    assert doing in captured.get()
