@@ -45,6 +45,9 @@ def actor_check_command(
         typer.Option(help="A container image it runs in; without a command, its own.", show_default=False),
     ] = "",
     transport: Annotated[TransportChoice, typer.Option(help="Over what it subscribes.")] = TransportChoice.TLS,
+    authentication: Annotated[
+        bool, typer.Option("--authentication", help="Challenge its requests (401, digest); see docs/authentication.md.")
+    ] = False,
     clock: Annotated[
         ClockChoice, typer.Option(help="virtual: in a guest kernel, as scenarios run it by default.")
     ] = ClockChoice.REAL,
@@ -59,7 +62,15 @@ def actor_check_command(
     """
     from lab.cli.actor import check
 
-    raise typer.Exit(check(command, image=image, transport=transport.value, clock=clock.value, json=json))
+    status = check(
+        command,
+        image=image,
+        transport=transport.value,
+        authentication=authentication,
+        clock=clock.value,
+        json=json,
+    )
+    raise typer.Exit(status)
 
 
 @actor_run_app.command("server", short_help="The scripted SIP server.")

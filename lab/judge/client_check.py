@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lab.record.events import (
@@ -15,6 +16,7 @@ from lab.record.events import (
     Probe,
     ProtocolError,
     Request,
+    ResponseSent,
     ServerFlow,
     ServerSubscription,
     Step,
@@ -22,7 +24,7 @@ from lab.record.events import (
     name_of,
 )
 from lab.record.evidence import Evidence
-from lab.sip.status import is_success
+from lab.sip.status import CHALLENGES, is_success
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,6 +60,7 @@ def findings(orderly: Evidence, hung_up: Evidence) -> list[Finding]:
     return [
         _starts(orderly),
         Finding(what="says `ready`", needed=True, seen=orderly.has(ClientReady), detail=_offers(orderly)),
+        *_authenticates(orderly),
         _subscribes(orderly),
         Finding(what="says `subscribed`", needed=True, seen=subscribed),
         _accepts(orderly, "notify", "accepts NOTIFY", asked=subscribed, needed=True),
@@ -85,6 +88,16 @@ def _starts(evidence: Evidence) -> Finding:
 def _offers(evidence: Evidence) -> str:
     offered = [kind for entry in evidence.of(ClientReady) for kind in entry.event.mitigations or ()]
     return f"offers {', '.join(offered)}" if offered else "offers no mitigation of its own"
+
+
+def _authenticates(evidence: Evidence) -> Iterator[Finding]:
+    """Say whether a challenge was answered, if the server challenges; a request that is not refused then has been."""
+    if evidence.cell.server.authentication is None:
+        return
+    what = "answers a challenge (401)"
+    codes = [entry.event.code for entry in evidence.of(ResponseSent)]
+    challenged = any(code in CHALLENGES for code in codes)
+    yield Finding(what=what, needed=True, seen=any(map(is_success, codes)) if challenged else None)
 
 
 def _subscribes(evidence: Evidence) -> Finding:
