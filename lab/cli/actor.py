@@ -21,6 +21,7 @@ from lab.engine.run_folder import RunFolder
 from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED, Problem, ScenarioError
 from lab.judge.client_check import Finding, conforms, findings
 from lab.loader.command import Missing, missing
+from lab.model.authentication import Authentication
 from lab.model.client_check import HANGS_UP, ORDERLY, TOPOLOGY
 from lab.model.scenario import Account, Cell, Client, Expectation, Scenario, Server, Strategy, Transport
 from lab.report import terminal
@@ -33,7 +34,16 @@ JOB = "lab.runner.actor_check:run_job"
 """Takes the client in a cell's folder through all it can be asked."""
 
 
-def check(command: list[str], *, image: str, transport: str, account: str, clock: str, json: bool) -> int:
+def check(
+    command: list[str],
+    *,
+    image: str,
+    transport: str,
+    account: str,
+    authentication: bool,
+    clock: str,
+    json: bool,
+) -> int:
     """Take a client through the protocol and say what it does; 0 if a scenario can use it, 1 if not.
 
     Raises:
@@ -46,7 +56,8 @@ def check(command: list[str], *, image: str, transport: str, account: str, clock
         raise ScenarioError([Problem("lab actor check", 0, "", lack.what, lack.got, lack.allowed)])
     decided = Clock.REAL if image else uml.decide(clock)
     console = terminal.console(stderr=json)
-    scenario = _scenario(client, Transport(transport))
+    server = Server(authentication=Authentication() if authentication else None)
+    scenario = _scenario(client, Transport(transport), server)
     if image:
         daemon.check(images.of_all(scenario.cells))
     with ledger.workplace("actor-check") as (book, out):
@@ -97,7 +108,7 @@ def _lack(client: Client, clock: str) -> Missing | None:
     return None if client.image else missing(client, Path.cwd())
 
 
-def _scenario(client: Client, transport: Transport) -> Scenario:
+def _scenario(client: Client, transport: Transport, server: Server) -> Scenario:
     cells = tuple(
         Cell(
             scenario="actor-check",
@@ -107,7 +118,7 @@ def _scenario(client: Client, transport: Transport) -> Scenario:
             topology=TOPOLOGY,
             middleboxes=(),
             transport=transport,
-            server=Server(),
+            server=server,
             client=client,
             strategy=Strategy(name="none"),
             faults=(),

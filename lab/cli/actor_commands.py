@@ -48,6 +48,9 @@ def actor_check_command(
     account: Annotated[
         AccountChoice, typer.Option(help="What it is told to set up; a client need not do all three.")
     ] = AccountChoice.SUBSCRIBE,
+    authentication: Annotated[
+        bool, typer.Option("--authentication", help="Challenge its requests (401, digest); see docs/authentication.md.")
+    ] = False,
     clock: Annotated[
         ClockChoice, typer.Option(help="virtual: in a guest kernel, as scenarios run it by default.")
     ] = ClockChoice.REAL,
@@ -62,9 +65,16 @@ def actor_check_command(
     """
     from lab.cli.actor import check
 
-    raise typer.Exit(
-        check(command, image=image, transport=transport.value, account=account.value, clock=clock.value, json=json)
+    status = check(
+        command,
+        image=image,
+        transport=transport.value,
+        account=account.value,
+        authentication=authentication,
+        clock=clock.value,
+        json=json,
     )
+    raise typer.Exit(status)
 
 
 @actor_run_app.command("server", short_help="The scripted SIP server.")

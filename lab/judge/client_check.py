@@ -19,6 +19,7 @@ from lab.record.events import (
     ProtocolError,
     Registered,
     Request,
+    ResponseSent,
     ServerFlow,
     ServerSubscription,
     Step,
@@ -26,7 +27,7 @@ from lab.record.events import (
     name_of,
 )
 from lab.record.evidence import Evidence
-from lab.sip.status import is_success
+from lab.sip.status import CHALLENGES, is_success
 
 _Made = type[Binding] | type[ServerSubscription]
 
@@ -67,6 +68,7 @@ def findings(orderly: Evidence, hung_up: Evidence) -> list[Finding]:
     return [
         _starts(orderly),
         Finding(what="says `ready`", needed=True, seen=orderly.has(ClientReady), detail=_offers(orderly)),
+        *_authenticates(orderly),
         *(finding for made, said in _account(orderly) for finding in _sets_up(orderly, made, said)),
         _does_no_more(orderly),
         *by_notify,
@@ -101,6 +103,16 @@ def _starts(evidence: Evidence) -> Finding:
 def _offers(evidence: Evidence) -> str:
     offered = [kind for entry in evidence.of(ClientReady) for kind in entry.event.mitigations or ()]
     return f"offers {', '.join(offered)}" if offered else "offers no mitigation of its own"
+
+
+def _authenticates(evidence: Evidence) -> Iterator[Finding]:
+    """Say whether a challenge was answered, if the server challenges; a request that is not refused then has been."""
+    if evidence.cell.server.authentication is None:
+        return
+    what = "answers a challenge (401)"
+    codes = [entry.event.code for entry in evidence.of(ResponseSent)]
+    challenged = any(code in CHALLENGES for code in codes)
+    yield Finding(what=what, needed=True, seen=any(map(is_success, codes)) if challenged else None)
 
 
 def _sets_up(evidence: Evidence, made: _Made, said: type[Event]) -> Iterator[Finding]:

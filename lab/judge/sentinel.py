@@ -132,7 +132,7 @@ def _with_one_first(path: Path) -> Iterator[Path]:
     timers = [_timeout(box) for box, _ in path]
     for number, (box, kept) in enumerate(path):
         if kept is Kept.EXPIRED and timers.count(_timeout(box)) > 1 and box.established_idle_timeout is not None:
-            sooner = replace(box, established_idle_timeout=Seconds(box.established_idle_timeout - EARLY_S))
+            sooner = replace(box, established_idle_timeout=Seconds(box.established_idle_timeout - TICKS_S))
             yield [(sooner, kept) if at == number else each for at, each in enumerate(path)]
 
 
@@ -256,7 +256,7 @@ def _too_early(evidence: Evidence, flow: str, *, quiet_since: float, until: floa
             born = [
                 each.t for each in evidence.of(Mapping, who=entry.who, state="new", inside=inside) if each.t < entry.t
             ]
-            age = entry.t - max(born, default=quiet_since) + EARLY_S
+            age = entry.t - max(born, default=quiet_since) + TICKS_S
             timeout = box.established_idle_timeout
             if entry.t >= until or _emptied(evidence, entry.who, since=quiet_since, until=entry.t):
                 continue

@@ -171,14 +171,17 @@ class Authenticator:
         nonce = _NONCE.fullmatch(credentials.nonce)
         if nonce is None or not hmac.compare_digest(self._seal(nonce["made"]), nonce["seal"]):
             return False
-        if now - int(nonce["made"].partition("-")[0], 16) / 1000 > self._lifetime:
-            self._counts.pop(credentials.nonce, None)
+        if self._is_too_old(credentials.nonce, now):
             return False
+        self._counts = {each: count for each, count in self._counts.items() if not self._is_too_old(each, now)}
         count = int(credentials.nc, 16) if credentials.nc else 0
         if credentials.nc and count <= self._counts.get(credentials.nonce, 0):  # a replay (RFC 7616 §3.4)
             return False
         self._counts[credentials.nonce] = count
         return True
+
+    def _is_too_old(self, nonce: str, now: float) -> bool:
+        return now - int(nonce.partition("-")[0], 16) / 1000 > self._lifetime
 
     def _nonce(self, now: float) -> str:
         self._made += 1

@@ -15,14 +15,20 @@ pytestmark = pytest.mark.e2e
 
 EXAMPLE = ROOT / "docs" / "examples" / "client.py"
 ODD = Path(__file__).parent / "clients" / "odd.py"
+KEEPS_NONCE = Path(__file__).parent / "clients" / "keeps_nonce.py"
 
 
 def check(
-    home: Path, *command: str | Path, clock: str = "virtual", transport: str = "tcp", account: str = "subscribe"
+    home: Path,
+    *command: str | Path,
+    clock: str = "virtual",
+    transport: str = "tcp",
+    account: str = "subscribe",
+    more: tuple[str, ...] = (),
 ) -> tuple[int, dict[str, Any]]:
     """The exit status, and the findings by what they are about."""
-    how = ("--clock", clock, "--transport", transport, "--account", account)
-    done = run("actor", "check", "--json", *how, "--", *command, home=home)
+    options = ("--json", "--clock", clock, "--transport", transport, "--account", account, *more)
+    done = run("actor", "check", *options, "--", *command, home=home)
     assert "Traceback" not in done.stderr
     report = json.loads(done.stdout)
     assert report["conforms"] is (done.returncode == 0)
@@ -78,6 +84,19 @@ def test_the_labs_own_client(tmp_path: Path, transport: str) -> None:
     assert status == 0
     lacks = {what for what, finding in findings.items() if not finding["seen"]}
     assert lacks == ({"tells `transport`"} if transport == "udp" else set())
+
+
+@pytest.mark.virtual
+@pytest.mark.parametrize("program", [EXAMPLE, KEEPS_NONCE])
+def test_authentication(tmp_path: Path, program: Path) -> None:
+    """A client that answers no challenge is found, and one that does; without the option nobody is asked."""
+    can = program == KEEPS_NONCE
+    status, findings = check(tmp_path, sys.executable, program, more=("--authentication",))
+    assert (status == 0) == can
+    assert findings["answers a challenge (401)"]["seen"] == can
+    assert findings["subscribes at the server"]["seen"] == can
+    _, findings = check(tmp_path, sys.executable, program)
+    assert "answers a challenge (401)" not in findings
 
 
 @pytest.mark.virtual

@@ -473,6 +473,17 @@ def test_every_value_arrives(read: Read) -> None:
     )
 
 
+def test_servers_that_are_compared_by_name(read: Read) -> None:
+    """One program with different settings; cells and claims go by the name, and by the program where there is none."""
+    servers = "matrix: { server: [scripted, { name: asks, authentication: {} }, { software: kamailio }] }\n"
+    claims = "claims: [{ server: [asks, kamailio], verdict: pass }]\n"
+    cells = read(SMALL + servers + claims).cells
+    assert [cell.name for cell in cells] == ["scripted", "asks", "kamailio"]
+    assert [cell.server.software for cell in cells] == ["scripted", "scripted", "kamailio"]
+    assert [cell.server.authentication for cell in cells] == [None, Authentication(), None]
+    assert [cell.claim is None for cell in cells] == [True, False, False]
+
+
 def test_defaults(read: Read) -> None:
     """What is not written is off, or as the model's classes say."""
     (cell,) = read(SMALL).cells

@@ -35,7 +35,7 @@ RELEASES: dict[str, Release] = {
     "2.10": Release(
         package="2.10.post6",
         transports=("udp", "tcp"),  # built without TLS: PJSIP_EUNSUPTRANSPORT
-        digests=(DigestAlgorithm.MD5,),  # nor has it OpenSSL's SHA-256
+        digests=(DigestAlgorithm.MD5,),  # to SHA-256 it has no answer
         lacks={
             "options-ping": "its pjsua2 cannot send a request of one's own (Account.sendRequest)",
             "tcp-keepalive": _NO_SOCKET_OPTIONS,
