@@ -11,8 +11,8 @@ for less has no duration."""
 
 AT_ONCE_S = 1.0
 """What follows from an event without a timer in between follows within this time: a round trip on any path of the lab
-with its delayed ACK, an answer to the lab, the end of a process after that of its connections. Traffic this soon after a
-probe or the set-up is theirs."""
+with its delayed ACK, an answer to the lab, the end of a process after that of its connections. Traffic this soon after
+a probe or the set-up is theirs."""
 
 LATE_S = 2.0
 """What comes later than this after its time is something else. On a busy machine some tens of milliseconds are usual;
