@@ -19,11 +19,12 @@ def rules_missing(rules: int, *, wanted: int) -> str:
     return "" if rules >= wanted else f"{rules} rules in place instead of {wanted}"
 
 
-def packets_of(evidence: Evidence, flow: Flow) -> Iterator[Entry[Packet]]:
-    """Return the packets of a flow, on any link, but for those that end it."""
-    ends = set(flow.endpoints)
-    for entry in evidence.of(Packet):
-        if ends & {entry.event.src, entry.event.dst} and not {"F", "R"} & set(entry.event.flags):
+def packets_of(
+    evidence: Evidence, flow: Flow, since: float = float("-inf"), until: float = float("inf")
+) -> Iterator[Entry[Packet]]:
+    """Return the packets of a flow, on any link, in a time, but for those that end it."""
+    for entry in evidence.packets_of(flow, since, until):
+        if not {"F", "R"} & set(entry.event.flags):
             yield entry
 
 
@@ -38,7 +39,7 @@ def harm_of_losses(seen: Occurrence[Any], lost: LostProbe, loses: Callable[[Pack
         loses: whether the fault, while in force, loses a packet that a capture saw.
     """
     evidence, probe = seen.evidence, lost.probe
-    passing = (entry for entry in packets_of(evidence, lost.flow) if seen.at <= entry.t <= seen.over)
+    passing = packets_of(evidence, lost.flow, seen.at, seen.over)
     dropped = [entry for entry in passing if loses(entry.event)]
     if not dropped:
         return None
@@ -70,7 +71,7 @@ def _alive(evidence: Evidence, flow: Flow, dropped: Sequence[Entry[Packet]], *, 
     to_server = any(packet.src in ends for packet in lost)
     to_client = any(packet.dst in ends for packet in lost)
     out = back = False
-    for entry in packets_of(evidence, flow):
+    for entry in packets_of(evidence, flow, since, until):
         packet = entry.event
         if since < entry.t < until:
             out = out or (packet.link == last and packet.src in ends and packet.payload >= to_server)

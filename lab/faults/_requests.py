@@ -7,11 +7,14 @@ from typing import Any
 
 from lab.faults.base import Harm, LostProbe, Occurrence
 from lab.record.entry import Entry
-from lab.record.events import Event, ServerSubscription, Unanswered
+from lab.record.events import Binding, Event, ServerSubscription, Unanswered
 from lab.record.evidence import BEFORE_S, Evidence
 
 GIVES_UP_WITHIN_S = 33.0
 """A request that was lost has failed by then: Timer F (RFC 3261 §17.1.2.2, 32 s), and room for what follows."""
+
+
+_RENEWED_BY = {"registration": "REGISTER", "subscription": "SUBSCRIBE"}
 
 
 def given_up(
@@ -30,12 +33,13 @@ def given_up(
     return [entry for entry in found if since <= entry.t <= until]
 
 
-def expired(seen: Occurrence[Any], lost: LostProbe) -> list[Entry[ServerSubscription]]:
-    """Return subscriptions that the server saw end for want of a refresh, from the fault to the probe's end.
+def expired(seen: Occurrence[Any], lost: LostProbe) -> list[Entry[Event]]:
+    """Return accounts that the server saw end for want of a refresh, from the fault to the probe's end.
 
     One that ends in the same instant may stand behind the probe in the record.
     """
-    ended = seen.evidence.of(ServerSubscription, state="expired")
+    kind: type[Binding | ServerSubscription] = Binding if lost.account == "registration" else ServerSubscription
+    ended = seen.evidence.of(kind, state="expired")
     return [entry for entry in ended if seen.at <= entry.t <= lost.probe.known_s + BEFORE_S]
 
 
@@ -54,7 +58,7 @@ def harm_of_silence(
     """
     until = seen.over + GIVES_UP_WITHIN_S
     told = [entry.t for entry in given_up(seen.evidence, since=since, until=until, methods=methods)]
-    if methods is None or "SUBSCRIBE" in methods:
+    if methods is None or _RENEWED_BY[lost.account] in methods:
         told += [entry.t for entry in expired(seen, lost)]
     if lost.closed is not None and since <= lost.closed <= until:
         told.append(lost.closed)

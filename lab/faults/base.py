@@ -199,13 +199,15 @@ class LostProbe:
         probe: the probe.
         flow: the flow that it took or should have taken.
         closed: when the client closed that flow for a reason of its own; None: it did not.
-        asked_again_s: when the client asked on another flow to renew its subscription or binding, and was not granted
-            it; None: it did not ask.
+        account: what tells the server where to send the probe: ``subscription`` or ``registration``.
+        asked_again_s: when the client asked on another flow to renew the account, and was not granted it; None: it did
+            not ask.
     """
 
     probe: ProbeAttempt
     flow: Flow
     closed: float | None
+    account: Literal["subscription", "registration"] = "subscription"
     asked_again_s: float | None = None
 
 

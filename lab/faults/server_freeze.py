@@ -59,11 +59,8 @@ class ServerFreeze(Fault):
         last = seen.evidence.cell.topology.server_link().name
         asked = [
             entry.t
-            for entry in packets_of(seen.evidence, lost.flow)
-            if seen.at <= entry.t <= seen.over
-            and entry.event.link == last
-            and entry.event.from_ != seen.evidence.server
-            and entry.event.payload > 0
+            for entry in packets_of(seen.evidence, lost.flow, seen.at, seen.over)
+            if entry.event.link == last and entry.event.from_ != seen.evidence.server and entry.event.payload > 0
         ]
         in_vain = harm_of_silence(seen, lost, since=min(asked), methods=None) if asked else None
         return in_vain or self._harm_of_no_keep_alives(seen, lost)

@@ -7,24 +7,22 @@ client registers, else the subscription.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
 
-from lab.judge.gaps import Gap, Lost, Need
+from lab.judge.gaps import Account, Gap, Lost, Need
 from lab.judge.tolerances import CLOCKS_S
 from lab.model.outcome import CauseFound
 from lab.model.scenario import Cell
 from lab.model.suspect import WithoutExpiry
-from lab.model.verdict import CLIENT_UNSUBSCRIBED, REGISTRATION_EXPIRED, SUBSCRIPTION_EXPIRED
+from lab.model.verdict import CLIENT_UNSUBSCRIBED, REGISTRATION_EXPIRED, SUBSCRIPTION_EXPIRED, CauseKind
 from lab.record.entry import Entry
 from lab.record.events import Binding, Held, Ignored, Request, RequestSent, ServerSubscription
 from lab.record.evidence import Evidence, ProbeAttempt
 
-Account = Literal["registration", "subscription"]
 Change = Entry[Binding] | Entry[ServerSubscription]
 
 GRANTED = ("active", "refreshed")
-METHODS = {"registration": "REGISTER", "subscription": "SUBSCRIBE"}
-_EXPIRED = {"registration": REGISTRATION_EXPIRED, "subscription": SUBSCRIPTION_EXPIRED}
+METHODS: dict[Account, str] = {"registration": "REGISTER", "subscription": "SUBSCRIBE"}
+_EXPIRED: dict[Account, CauseKind] = {"registration": REGISTRATION_EXPIRED, "subscription": SUBSCRIPTION_EXPIRED}
 
 
 def needed(cell: Cell, kind: str) -> Account:
@@ -32,18 +30,18 @@ def needed(cell: Cell, kind: str) -> Account:
     return "registration" if kind != "notify" and "register" in cell.client.account.value else "subscription"
 
 
-def changes(evidence: Evidence, account: str) -> Iterator[Change]:
+def changes(evidence: Evidence, account: Account) -> Iterator[Change]:
     """Return what happened to the client's subscriptions, or to its bindings, in time order."""
     return evidence.of(Binding) if account == "registration" else evidence.of(ServerSubscription)
 
 
-def last_grant(evidence: Evidence, account: str, before: float) -> Change | None:
+def last_grant(evidence: Evidence, account: Account, before: float) -> Change | None:
     """Return the newest grant of that time; None: there was none."""
     grants = [entry for entry in changes(evidence, account) if entry.t <= before and entry.event.state in GRANTED]
     return grants[-1] if grants else None
 
 
-def granted_again(evidence: Evidence, account: str, *, since: float, before: float, flow: str | None) -> bool:
+def granted_again(evidence: Evidence, account: Account, *, since: float, before: float, flow: str | None) -> bool:
     """Return whether the account was granted in a time, on that flow; None: on any."""
     return any(
         since < entry.t < before and entry.event.state in GRANTED and flow in (None, entry.event.flow)
@@ -51,7 +49,7 @@ def granted_again(evidence: Evidence, account: str, *, since: float, before: flo
     )
 
 
-def asked_in_vain(evidence: Evidence, account: str, probe: ProbeAttempt) -> Entry[Ignored] | Entry[Held] | None:
+def asked_in_vain(evidence: Evidence, account: Account, probe: ProbeAttempt) -> Entry[Ignored] | Entry[Held] | None:
     """Return the newest request to renew the account that reached the server and was not granted by the probe's end."""
     grant = last_grant(evidence, account, probe.known_s)
     since = grant.t if grant is not None else float("-inf")
@@ -69,7 +67,7 @@ def gaps(evidence: Evidence, lost: Lost) -> Iterator[Gap]:
     if end.event.state == "expired":
         refreshed = ", and the client had not refreshed it" if _never_asked(evidence, account, end) else ""
         kind, text = _EXPIRED[account], f"the {account} expired at {end.t:.1f} s{refreshed}"
-        without = WithoutExpiry("registration" if account == "registration" else "subscription")
+        without: WithoutExpiry | None = WithoutExpiry(account)
     elif _ended_by_client(evidence, account, end):
         kind, without = CLIENT_UNSUBSCRIBED, None
         text = f"the client itself ended the {account} at {end.t:.1f} s, and had no new one yet"
@@ -91,7 +89,7 @@ def _end(evidence: Evidence, lost: Lost) -> Change | None:
     return max(newest.values(), key=lambda entry: entry.t)
 
 
-def _never_asked(evidence: Evidence, account: str, end: Change) -> bool:
+def _never_asked(evidence: Evidence, account: Account, end: Change) -> bool:
     """Return whether no request to renew the account was under way, or had come in vain, since it was granted."""
     grant = last_grant(evidence, account, end.t)
     since = grant.t + CLOCKS_S if grant is not None else float("-inf")
@@ -100,6 +98,6 @@ def _never_asked(evidence: Evidence, account: str, end: Change) -> bool:
     return not any(since < entry.t <= end.t for entry in (*came, *left))
 
 
-def _ended_by_client(evidence: Evidence, account: str, end: Change) -> bool:
+def _ended_by_client(evidence: Evidence, account: Account, end: Change) -> bool:
     """Return whether a request of the client ended the account."""
     return any(abs(entry.t - end.t) <= CLOCKS_S for entry in evidence.of(Request, method=METHODS[account]))

@@ -24,7 +24,6 @@ from lab.record.events import (
     ENDED_AT_CLIENT,
     Aborted,
     Mapping,
-    Packet,
     Probe,
     SentinelOutcome,
 )
@@ -152,10 +151,9 @@ def _seen_closing(evidence: Evidence, flow: Flow, probe: ProbeAttempt) -> Iterat
     if any(entry.t <= before and entry.event.state in ENDED_AT_CLIENT for entry in evidence.transport(flow)):
         return
     deaths = [entry.t for entry in evidence.of(Aborted, who=evidence.client)]
-    for entry in evidence.of(Packet, proto="tcp"):
+    for entry in evidence.packets_of(flow, until=before):
         packet = entry.event
-        ends = (packet.src, packet.dst)
-        if flow.inside not in ends or entry.t > before or not {"F", "R"} & set(packet.flags):
+        if flow.inside not in (packet.src, packet.dst) or not {"F", "R"} & set(packet.flags):
             continue
         dying = any(entry.t <= died <= entry.t + AT_ONCE_S for died in deaths)
         if packet.src == flow.inside and packet.from_ == evidence.client and not dying:

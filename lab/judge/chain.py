@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator
 
 from lab.judge import account, journey
 from lab.judge.causes import HUNG_UP, flow_of
+from lab.judge.gaps import Account
 from lab.judge.sentinel import CLOSED
 from lab.judge.tolerances import CLOCKS_S, TICKS_S
 from lab.model.outcome import CauseFound, Link
@@ -80,7 +81,7 @@ def _of_flow(evidence: Evidence, flow: Flow | None) -> Iterator[Link]:
             break
 
 
-def _of_requests(evidence: Evidence, needed: str, *, since: float) -> Iterator[Link]:
+def _of_requests(evidence: Evidence, needed: Account, *, since: float) -> Iterator[Link]:
     """Find what client and server then tried in vain, and the account that ended for want of it."""
     kinds: list[list[tuple[Entry[Event], str, str]]] = [
         [(entry, f"the server ignored {entry.event.what}", "") for entry in evidence.of(Ignored)],

@@ -11,15 +11,19 @@ works, or that what the probe needs of the account was granted on this flow. Wha
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 
 from lab.faults.base import LostProbe, occurrences
 from lab.judge import account
 from lab.judge.gaps import Gap, Lost, Need
+from lab.judge.tolerances import AT_ONCE_S
 from lab.model.outcome import CauseFound
 from lab.model.suspect import WithoutFault
-from lab.record.events import Probe
+from lab.record.events import REQUESTS, Probe, ResponseSent
 from lab.record.evidence import Evidence, accepted
+from lab.record.flows import Flow
+from lab.sip.status import is_success
 
 
 def gaps(evidence: Evidence, lost: Lost, *, closed: float | None) -> Iterator[Gap]:
@@ -32,13 +36,19 @@ def gaps(evidence: Evidence, lost: Lost, *, closed: float | None) -> Iterator[Ga
     """
     if lost.flow is None:
         return
-    struck = LostProbe(probe=lost.probe, flow=lost.flow, closed=closed, asked_again_s=lost.asked_again_s)
+    struck = LostProbe(
+        probe=lost.probe,
+        flow=lost.flow,
+        closed=closed,
+        account=lost.account,
+        asked_again_s=lost.asked_again_s,
+    )
     for fault, seen in occurrences(evidence):
-        over = seen.at if fault.is_change else seen.over
-        if seen.at > lost.probe.known_s or _mended(evidence, lost, max(over, seen.at)):
+        if seen.at > lost.probe.known_s:
             continue
         harm = fault.harm(seen, struck)
-        if harm is not None:
+        over = seen.at if fault.is_change else seen.over
+        if harm is not None and not _mended(evidence, lost, lost.flow, since=max(over, harm.since_s)):
             text = f"{fault.words()} at {seen.at:.1f} s{harm.words}"
             lines = (seen.began.line, *harm.evidence)
             cause = CauseFound(kind=fault.cause, at_s=seen.at, text=text, evidence=lines)
@@ -46,12 +56,26 @@ def gaps(evidence: Evidence, lost: Lost, *, closed: float | None) -> Iterator[Ga
             yield Gap(need=Need.FAULTS, since_s=harm.since_s, cause=cause, without=without)
 
 
-def _mended(evidence: Evidence, lost: Lost, over: float) -> bool:
-    """Return whether the probe's flow worked, or carried the account, between the end of a fault and the probe."""
+def _mended(evidence: Evidence, lost: Lost, flow: Flow, *, since: float) -> bool:
+    """Return whether the probe's flow worked, or carried the account, between a fault with its harm and the probe."""
     before = lost.probe.asked_s if lost.probe.unconfirmed_s is None else lost.probe.unconfirmed_s
-    if over >= before or lost.flow is None:
+    if since >= before:
         return False
-    if account.granted_again(evidence, lost.account, since=over, before=before, flow=lost.flow.id):
+    if account.granted_again(evidence, lost.account, since=since, before=before, flow=flow.id):
         return True
-    arrived = (entry for entry in evidence.of(Probe, flow=lost.flow.id) if accepted(entry.event))
-    return any(over < entry.t < before for entry in arrived)
+    if any(since < entry.t < before and accepted(entry.event) for entry in evidence.of(Probe, flow=flow.id)):
+        return True
+    account_was_there = lost.probe.unreached
+    return account_was_there and _heard(evidence, flow, since=since, before=before)
+
+
+def _heard(evidence: Evidence, flow: Flow, *, since: float, before: float) -> bool:
+    """Return whether the client heard the answer to a request of its own on a flow, in a time."""
+    for kind, method in REQUESTS.items():
+        answered = [entry.t for entry in evidence.of(ResponseSent, method=method, flow=flow.id)]
+        for heard in evidence.of(kind):
+            if since < heard.t < before and is_success(heard.event.code):
+                number = bisect_right(answered, heard.t)
+                if number and answered[number - 1] >= heard.t - AT_ONCE_S:
+                    return True
+    return False

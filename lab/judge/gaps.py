@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Literal
 
 from lab.model.outcome import CauseFound
 from lab.model.suspect import Without
 from lab.record.evidence import ProbeAttempt
 from lab.record.flows import Flow
+
+Account = Literal["registration", "subscription"]
+"""What tells the server where to send a probe."""
 
 
 class Need(Enum):
@@ -49,13 +53,13 @@ class Lost:
 
     Attributes:
         probe: the probe; ``asked_s`` to ``known_s`` is the time in which it needed everything.
-        account: what tells the server where to send it: ``registration`` or ``subscription``.
+        account: what tells the server where to send it.
         flow: the flow that it took or should have taken; None: there was none.
         asked_again_s: when the client asked on another flow to renew the account, and the server did not grant it;
             None: it did not ask.
     """
 
     probe: ProbeAttempt
-    account: str
+    account: Account
     flow: Flow | None
     asked_again_s: float | None

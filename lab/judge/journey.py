@@ -48,9 +48,8 @@ def packets(evidence: Evidence, probe: ProbeAttempt, flow: Flow | None) -> dict[
 
 def _towards_client(evidence: Evidence, probe: ProbeAttempt, flow: Flow) -> Iterator[Entry[Packet]]:
     ends = set(flow.endpoints)
-    for entry in evidence.of(Packet):
-        packet = entry.event
-        if packet.dst in ends and packet.payload > 0 and probe.asked_s - BEFORE_S <= entry.t <= probe.known_s:
+    for entry in evidence.packets_of(flow, probe.asked_s - BEFORE_S, probe.known_s):
+        if entry.event.dst in ends and entry.event.payload > 0:
             yield entry
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from lab.judge.account import GRANTED, changes
+from lab.judge.gaps import Account
 from lab.judge.sentinel import middleboxes_on_path
 from lab.judge.tolerances import AT_ONCE_S, CLOCKS_S
 from lab.model.middlebox import Middlebox
@@ -41,7 +42,8 @@ def kept_by(evidence: Evidence) -> tuple[Link, ...]:
 
 def _moved(evidence: Evidence, flow: Flow, until: float) -> Iterator[Link]:
     """Find when the client moved to a flow, if it did not set up the account on it."""
-    for account, did in (("subscription", "subscribed"), ("registration", "registered")):
+    did_by: dict[Account, str] = {"subscription": "subscribed", "registration": "registered"}
+    for account, did in did_by.items():
         grants = [entry for entry in changes(evidence, account) if entry.event.state in GRANTED and entry.t <= until]
         first = next((entry for entry in grants if entry.event.flow == flow.id), None)
         if first is not None and first.t > CLOCKS_S:
@@ -104,6 +106,6 @@ def _allows(name: str, box: Middlebox, flow: Flow) -> str:
 
 def _on_client_links(evidence: Evidence, flow: Flow) -> Iterator[Entry[Packet]]:
     links = {link.name for link in evidence.cell.topology.client_links()}
-    for entry in evidence.of(Packet):
+    for entry in evidence.packets_of(flow):
         if entry.event.link in links and flow.inside in (entry.event.src, entry.event.dst):
             yield entry

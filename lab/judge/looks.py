@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from lab.model.outcome import CauseFound, Outcome
-from lab.model.verdict import Verdict
+from lab.model.verdict import UNKNOWN, Verdict
 
 
 class Reach(str, Enum):
@@ -42,7 +42,7 @@ class Window:
         after_s: the last look that found the client before it; None: there was none.
         from_s, to_s: the first and the last look that did not find it.
         before_s: the first look that found it again; None: there was none.
-        cause: as the first look saw it.
+        cause: as the first look saw it to which the record shows one.
     """
 
     after_s: float | None
@@ -76,4 +76,5 @@ def windows(looks: Sequence[Look]) -> Iterable[Window]:
 
 def _window(after: float | None, lost: Sequence[Look], before: float | None) -> Window:
     first, last = lost[0], lost[-1]
-    return Window(after_s=after, from_s=first.at_s, to_s=last.at_s, before_s=before, cause=first.cause)
+    known = (look.cause for look in lost if look.cause is not None and look.cause.kind != UNKNOWN)
+    return Window(after_s=after, from_s=first.at_s, to_s=last.at_s, before_s=before, cause=next(known, first.cause))

@@ -25,14 +25,14 @@ class Link:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CauseFound:
-    """Why a client became unreachable: the oldest link of the chain that the record shows.
+    """Why a probe was lost: what took away a thing that it needed and that was still missing then.
 
     Attributes:
         kind: which mechanism.
         at_s: when, in seconds after the client fell silent; None where the mechanism has no moment.
         text: one sentence for people, naming what was observed.
         evidence: the lines of ``record.jsonl`` (from 1) that show it.
-        chain: from this cause to the first failed probe, both included.
+        chain: from this cause to the lost probe, both included.
     """
 
     kind: CauseKind
@@ -44,10 +44,11 @@ class CauseFound:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outage:
-    """A time in which the client could not be reached, as far as probes and the cause tell.
+    """A time in which the client could not be reached, as far as probes and the cause tell; no answer falls into it.
 
     Attributes:
-        from_s: the cause's time, or the first unanswered probe's.
+        from_s: the time of the first lost probe's cause, or of the answer before it if that is later; if the cause is
+            unknown, the probe's.
         to_s: the next answered probe's time; None: until the end of the run.
     """
 
@@ -57,11 +58,12 @@ class Outage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Repair:
-    """What became of the flow that the silence began with; all None if it did not break.
+    """What became of the first lost probe's flow (of the first flow if none was lost); None: it did not break.
 
     Attributes:
         broken_s: when: the cause's time, or if no probe was lost the first fault, or the flow's end.
-        client_noticed_after_s, server_noticed_after_s: from then to the first sign of it; None: never.
+        client_noticed_after_s, server_noticed_after_s: from then to the first sign of it; None: never. The client's
+            must come before it uses another flow.
         resubscribed_after_s: from then to the next successful SUBSCRIBE; None: never.
         reregistered_after_s: from then to the next successful REGISTER; None: never.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -98,6 +99,7 @@ class Evidence:
         self.server = cell.topology.only(Role.SERVER).name
         self.flows = Flows()
         self._by_kind: dict[type[Event], list[Entry[Event]]] = defaultdict(list)
+        self._packets: dict[tuple[Endpoint, ...], list[Entry[Packet]]] = {}
         self._mappings: dict[tuple[Endpoint, Endpoint], list[Entry[Mapping]]] = defaultdict(list)
         for entry in entries:
             self._by_kind[type(entry.event)].append(entry)
@@ -121,6 +123,24 @@ class Evidence:
     def has(self, kind: type[Event]) -> bool:
         """Return whether there is an event of this kind."""
         return bool(self._by_kind[kind])
+
+    @cached_property
+    def _packets_at(self) -> dict[Endpoint, list[Entry[Packet]]]:
+        at: dict[Endpoint, list[Entry[Packet]]] = defaultdict(list)
+        for entry in self.of(Packet):
+            for end in {entry.event.src, entry.event.dst}:
+                at[end].append(entry)
+        return at
+
+    def packets_of(self, flow: Flow, since: float = float("-inf"), until: float = float("inf")) -> list[Entry[Packet]]:
+        """Return the packets of a flow, on any link, from one moment to another, both included."""
+        ends = flow.endpoints
+        if ends not in self._packets:
+            found = {entry.line: entry for end in ends for entry in self._packets_at[end]}
+            self._packets[ends] = [found[line] for line in sorted(found)]
+        packets = self._packets[ends]
+        first = bisect_left(packets, since, key=lambda entry: entry.t)
+        return packets[first : bisect_right(packets, until, key=lambda entry: entry.t)]
 
     @cached_property
     def probes(self) -> tuple[ProbeAttempt, ...]:
@@ -238,13 +258,13 @@ class Evidence:
         nearest = self.cell.topology.server_link().name
         last = {link.name for link in self.cell.topology.client_links()}
         sent, arrived = set(), set()
-        for entry in self.of(Packet, proto="tcp"):
+        for entry in self.packets_of(flow, since, before):
             packet = entry.event
-            if entry.t > before or packet.dst not in ends or packet.payload == 0 or packet.seq is None:
+            if packet.dst not in ends or packet.payload == 0 or packet.seq is None:
                 continue
-            if packet.link == nearest and since <= entry.t < until:
+            if packet.link == nearest and entry.t < until:
                 sent.add(packet.seq)
-            elif packet.link in last and entry.t >= since:
+            elif packet.link in last:
                 arrived.add(packet.seq)
         return bool(sent - arrived)
 

@@ -1,0 +1,480 @@
+"""What a probe needed and lacked, on records written by hand: each flow and each need by itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from lab.faults.evict_flow import EvictFlow
+from lab.faults.link_down import LinkDown
+from lab.faults.reboot import Reboot
+from lab.faults.server_close import ServerClose
+from lab.faults.server_freeze import ServerFreeze
+from lab.faults.server_mute import ServerMute
+from lab.mitigations.server_options import ServerOptions
+from lab.model.endpoint import Endpoint
+from lab.model.middlebox import ForgottenFlow, Middlebox, SipAlg
+from lab.model.outcome import Outcome
+from lab.model.scenario import Account, Cell, Client, ProbeKind, Strategy, Transport
+from lab.model.scenario import Probe as ProbeToSend
+from lab.model.suspect import WithoutExpiry, WithoutFault, WithoutIdleTimer, WithoutTimer
+from lab.model.verdict import Verdict
+from lab.model.when import Event, When
+from lab.record.events import (
+    Aborted,
+    Binding,
+    ClientCall,
+    ClientReady,
+    Ignored,
+    KeepAlive,
+    NeverSilent,
+    OptionsAnswer,
+    Request,
+    RequestSent,
+    ResponseSent,
+    SentinelState,
+    Unanswered,
+)
+from lab.record.writer import RUNNER
+from lab.units import Seconds
+from tests.records import (
+    BOX,
+    CLIENT,
+    CONNECTED,
+    END,
+    INSIDE,
+    MAPPED,
+    OUTSIDE,
+    REMOTE,
+    SERVER,
+    SUBSCRIPTION,
+    Line,
+    answers_from_now,
+    attempt,
+    begins,
+    call,
+    cell,
+    changed,
+    closed_by_server,
+    exchanged,
+    flow_set_up,
+    forgot,
+    frozen_probe,
+    idle_timer,
+    judged,
+    of_flow,
+    packet,
+    probe,
+    say,
+    sentinel,
+    server_flow,
+)
+
+AT = When(offset=50.0)
+MUTE = ServerMute(at=AT, lasts=Seconds(20))
+CLOSE = ServerClose(at=AT)
+REBOOT = Reboot(at=AT, node=BOX)
+SECOND, ITS_PEER = Endpoint("10.0.0.2", 40002), Endpoint("203.0.113.1", 40002)
+EXPIRED = changed(SUBSCRIPTION, t=80.0, state="expired", expires=0)
+BOUND = say(
+    -0.3, SERVER, Binding(id="b1", state="active", expires=60, flow="f1", contact="sip:a@10.0.0.2", aor="sip:a")
+)
+REBOOTED = begins(REBOOT, Reboot.Proof(node=BOX, lost=3, left=0, address=()))
+CLOSED = [*begins(CLOSE, ServerClose.Proof(flow="f1")), closed_by_server()]
+
+
+def registering(subject: Cell) -> Cell:
+    return replace(subject, client=Client(account=Account.REGISTER_AND_SUBSCRIBE))
+
+
+def outcome(subject: Cell, *lines: Line, met: SentinelState = "delivered") -> Outcome:
+    return judged(subject, *flow_set_up(), *sentinel(met), *lines, END)
+
+
+def told(seen: Outcome) -> tuple[str, float | None]:
+    """The kind of the cause, and its time."""
+    assert seen.cause is not None, seen.doubt
+    return seen.cause.kind.name, seen.cause.at_s
+
+
+def mute(until: float = 70.0) -> list[Line]:
+    return [*begins(MUTE, ServerMute.Proof(answers="mute"), until=until), answers_from_now("mute")]
+
+
+def without_subscription(t: float = 100.0) -> Line:
+    return attempt(t, "failed", flow=None, peer=None, reason="no-subscription")
+
+
+def second_flow(t: float) -> list[Line]:
+    """The client's next connection."""
+    made = changed(CONNECTED, t=t, id="tp2", local=SECOND)
+    return [
+        changed(MAPPED, t=t, id=2, inside=SECOND, outside=ITS_PEER),
+        made,
+        server_flow(t, "accepted", id="f2", peer=ITS_PEER),
+    ]
+
+
+# Accounts
+
+
+def test_what_expired_by_itself_is_the_cause() -> None:
+    """Nothing kept the refresh from coming; a twin run would let nothing expire."""
+    seen = outcome(cell(), EXPIRED, without_subscription())
+    assert told(seen) == ("subscription-expired", 80.0)
+    assert seen.cause is not None
+    assert seen.cause.text == "the subscription expired at 80.0 s, and the client had not refreshed it"
+    assert [suspect.without for suspect in seen.suspects] == [WithoutExpiry("subscription")]
+
+
+def test_a_request_under_way_is_no_neglect() -> None:
+    """The client had asked, and its request was lost: the sentence does not blame it."""
+    asked = say(75.0, CLIENT, RequestSent(method="SUBSCRIBE", call_id="c", cseq=2))
+    seen = outcome(cell(), asked, EXPIRED, without_subscription())
+    assert seen.cause is not None
+    assert seen.cause.text == "the subscription expired at 80.0 s"
+
+
+def test_registration_is_an_account_of_its_own() -> None:
+    """A call needs the binding, a NOTIFY the subscription; each expires for itself."""
+    over = changed(BOUND, t=60.0, state="expired", expires=0)
+    subject = registering(cell())
+    invite = changed(without_subscription(), kind="invite")
+    assert told(outcome(subject, BOUND, over, invite)) == ("registration-expired", 60.0)
+    assert told(outcome(subject, BOUND, over, EXPIRED, without_subscription())) == ("subscription-expired", 80.0)
+    renewed = changed(BOUND, t=70.0, state="refreshed")
+    assert told(outcome(subject, BOUND, over, renewed, invite)) == ("unknown", None)
+
+
+def test_what_kept_the_refresh_from_coming_goes_before_the_expiry() -> None:
+    """The mute server is the cause, the expiry a link of the chain; without either the probe might have arrived."""
+    ignored = say(55.0, SERVER, Ignored(what="SUBSCRIBE", flow="f1"))
+    seen = outcome(replace(cell(), faults=(MUTE,)), *mute(), ignored, EXPIRED, without_subscription())
+    assert told(seen) == ("server-mute", 50.0)
+    assert seen.cause is not None
+    assert "the server's subscription ended at 80.0 s: expired" in [link.text for link in seen.cause.chain]
+    assert [suspect.without for suspect in seen.suspects] == [WithoutFault(0), WithoutExpiry("subscription")]
+
+
+def test_each_account_expires_for_want_of_its_own_refresh() -> None:
+    """A REGISTER that the mute server ignored cost the binding, a SUBSCRIBE the subscription; never the other."""
+    subject = replace(registering(cell()), faults=(MUTE,))
+    over = changed(BOUND, t=80.0, state="expired", expires=0)
+    invite = changed(without_subscription(), kind="invite")
+    for method, cause in (("REGISTER", "server-mute"), ("SUBSCRIBE", "registration-expired")):
+        ignored = say(55.0, SERVER, Ignored(what=method, flow="f1"))
+        assert told(outcome(subject, *mute(), BOUND, ignored, over, EXPIRED, invite))[0] == cause
+
+
+@pytest.mark.parametrize("later", [True, False])
+def test_a_request_that_failed_is_made_good_by_one_that_did_not(later: bool) -> None:
+    """The client's next ping on this flow was answered, so the silence of the server had cost it nothing."""
+    ignored = say(55.0, SERVER, Ignored(what="OPTIONS", flow="f1"))
+    gave_up = say(87.0, CLIENT, OptionsAnswer(code=408, n=1))
+    answered = [
+        say(90.0, SERVER, ResponseSent(method="OPTIONS", code=200, flow="f1" if later else "f2")),
+        say(90.1, CLIENT, OptionsAnswer(code=200, n=2)),
+    ]
+    subject = replace(cell(), faults=(MUTE,))
+    seen = outcome(subject, *mute(), ignored, gave_up, *answered, idle_timer(95), *probe(1, 100, answered=False))
+    assert told(seen)[0] == ("client-idle-timer" if later else "server-mute")
+
+
+def test_expiry_and_probe_in_the_same_instant() -> None:
+    """The server writes the expiry some microseconds after the probe that it cost."""
+    ignored = say(55.0, SERVER, Ignored(what="SUBSCRIBE", flow="f1"))
+    late = changed(EXPIRED, t=100.000006)
+    subject = replace(cell(), faults=(MUTE,))
+    assert told(outcome(subject, *mute(), ignored, late, without_subscription())) == ("server-mute", 50.0)
+    assert told(outcome(cell(), late, without_subscription())) == ("subscription-expired", 100.000006)
+    much_later = changed(EXPIRED, t=100.2)
+    assert told(outcome(cell(), much_later, without_subscription())) == ("unknown", None)
+
+
+def test_a_subscription_that_the_client_ended_itself() -> None:
+    """Between its unsubscribe and its next subscribe nobody is subscribed."""
+    ended = changed(SUBSCRIPTION, t=99.9, state="terminated", expires=0)
+    asked = Request(method="SUBSCRIBE", flow="f1", peer=OUTSIDE, call_id="c", cseq=2, via=None, contact=None)
+    again = changed(SUBSCRIPTION, t=100.3, id="s2")
+    seen = outcome(cell(), say(99.9, SERVER, asked), ended, again, without_subscription())
+    assert told(seen) == ("client-unsubscribed", 99.9)
+    assert told(outcome(cell(), ended, again, without_subscription())) == ("unknown", None)  # it did not ask for that
+
+
+# The flow, and what would have mended it
+
+
+def test_a_refresh_that_was_ignored_would_have_mended_the_flow() -> None:
+    """The idle timer is older, but the client asked on a new connection: the mute server made the difference."""
+    moved = [idle_timer(33.0), *second_flow(55.0)]
+    subject = replace(cell(), faults=(MUTE,))
+    on_second = say(55.0, SERVER, Ignored(what="SUBSCRIBE", flow="f2"))
+    expired = [*mute(), *moved, on_second, EXPIRED, without_subscription()]
+    seen = outcome(subject, *expired)
+    assert told(seen) == ("server-mute", 50.0)
+    assert seen.suspects[1].cause.kind.name == "subscription-expired"
+    assert seen.suspects[-1].without == WithoutIdleTimer()
+    still_subscribed = attempt(100.0, "failed", reason="flow-gone")
+    assert told(outcome(subject, *mute(), *moved, on_second, still_subscribed)) == ("server-mute", 50.0)
+    ping = say(55.0, SERVER, Ignored(what="OPTIONS", flow="f2"))
+    assert told(outcome(subject, *mute(), *moved, ping, still_subscribed)) == ("client-idle-timer", 33.0)
+
+
+def two_probes(*lines: Line, account: Account = Account.REGISTER_AND_SUBSCRIBE) -> Outcome:
+    """A MESSAGE at 80 s on f2 that is answered, and a NOTIFY at 100 s on f1 that has no flow."""
+    subject = replace(cell(probes=(80.0, 100.0)), faults=(CLOSE,), client=Client(account=account))
+    subject = replace(subject, probes=(ProbeToSend(at=Seconds(80), kind_=ProbeKind.MESSAGE), subject.probes[1]))
+    sent, *_, arrived = probe(1, 80.0, answered=True)
+    message = [changed(step, kind="message", flow="f2") for step in (sent, arrived)]
+    gone = attempt(100.0, "failed", probe="p2", reason="flow-gone")
+    bound = changed(BOUND, t=51.5, flow="f2", expires=300)
+    return outcome(subject, *CLOSED, *second_flow(51.0), bound, *message, *exchanged(80.0), *lines, gone)
+
+
+def test_an_answer_on_another_flow_mends_nothing() -> None:
+    """The binding moved to a new connection, the subscription did not; the fault is the cause of what that cost."""
+    ended = changed(CONNECTED, t=50.1, state="disconnected", reason="TLS closed by the other side")
+    seen = two_probes(ended)
+    assert told(seen) == ("server-closed-flow", 50.0)
+    assert [fate.answered for fate in seen.probes] == [True, False]
+
+
+def test_an_outage_does_not_cover_an_answered_probe() -> None:
+    """It begins with the answer before it, however old its cause is."""
+    (outage,) = two_probes().metrics.outages
+    assert (outage.from_s, outage.to_s) == (80.1, None)
+
+
+def test_a_new_subscription_does_not_mend_a_call() -> None:
+    """BYE goes by the flow of the call."""
+    subject = replace(cell(probes=(20.0,)), faults=(CLOSE,))
+    again = changed(SUBSCRIPTION, t=52.0, id="s2", flow="f2")
+    fate = call(("sent", 20.0), ("talking", 20.1), ("failed", 80.0))
+    lost = [*fate[:-1], changed(fate[-1], reason="flow-gone")]
+    confirmed = say(20.1, CLIENT, ClientCall(state="confirmed", call_id="c", code=200))
+    seen = outcome(subject, *CLOSED, *second_flow(51.0), again, *lost, confirmed)
+    assert told(seen) == ("server-closed-flow", 50.0)
+
+
+def test_each_lost_probe_has_its_cause() -> None:
+    """Two probes lost for two reasons, and a third answered in between."""
+    subject = cell(probes=(45.0, 70.0, 100.0))
+    lines = [
+        idle_timer(33.0),
+        *probe(1, 45, answered=False),
+        *second_flow(60.0),
+        changed(SUBSCRIPTION, t=60.5, state="refreshed", flow="f2"),
+        *probe(2, 70, answered=True),
+        changed(EXPIRED, t=90.0, flow="f2"),
+        changed(without_subscription(), probe="p3"),
+    ]
+    seen = outcome(subject, *lines)
+    causes = [fate.cause.kind.name if fate.cause else None for fate in seen.probes]
+    assert causes == ["client-idle-timer", None, "subscription-expired"]
+    assert [(outage.from_s, outage.to_s) for outage in seen.metrics.outages] == [(33.0, 70.0), (90.0, None)]
+
+
+# Mappings
+
+
+def test_a_mapping_that_a_fault_ended_is_not_the_timers() -> None:
+    """Though the fault is not what the scenario can prove of this flow, the middlebox's timer has not run out."""
+    evict = EvictFlow(at=AT, node=BOX)
+    evicted = begins(evict, EvictFlow.Proof(node=BOX, flow="f1", gone=True, others=2))
+    seen = outcome(replace(cell(), faults=(evict,)), *evicted, forgot(50.1), *probe(1, 100, answered=False))
+    assert told(seen) == ("middlebox-evicted-flow", 50.0)
+    assert [suspect.without for suspect in seen.suspects] == [WithoutFault(0)]
+
+
+def test_a_mapping_that_ends_while_it_rings() -> None:
+    """The INVITE got through; the answer did not."""
+    ringing = [*call(("sent", 20.0), ("ringing", 20.1)), *call(("failed", 100.0))]
+    lost = [*ringing[:-1], changed(ringing[-1], reason="timeout")]
+    seen = outcome(cell(timeout=60, probes=(20.0,)), forgot(60), *lost, met="silent")
+    assert told(seen) == ("middlebox-forgot-flow", 60.0)
+    assert seen.suspects[0].without == WithoutTimer(BOX)
+    assert told(
+        outcome(cell(timeout=60, probes=(20.0,)), changed(forgot(60), tcp_state="CLOSE"), *lost, met="silent")
+    ) == (
+        "unknown",
+        None,
+    )
+
+
+ANEW = changed(MAPPED, t=70.0, id=2)
+REPICKUP = Middlebox(name="box", forgotten=ForgottenFlow.REPICKUP)
+
+
+@pytest.mark.parametrize("arrived", [False, True])
+def test_data_that_was_lost_holds_up_what_follows(arrived: bool) -> None:
+    """The mapping is there again, and the server's request of 55 s still waits for TCP to send it once more."""
+    subject = replace(cell(), faults=(REBOOT,), middleboxes=((BOX, REPICKUP),))
+    lines = [*REBOOTED, forgot(50.1), ANEW, of_flow(55.0, "core", "server", seq=7)]
+    if arrived:
+        lines += [of_flow(75.0, "lan", "server", seq=7)]
+    seen = judged(
+        subject, *flow_set_up(), *sentinel("delivered", "silent"), *lines, *probe(1, 100, answered=False), END
+    )
+    assert told(seen) == (("unknown", None) if arrived else ("middlebox-lost-table", 50.0))
+
+
+@pytest.mark.parametrize("alg", [(), (SipAlg.TCP,)])
+def test_an_alg_forgets_its_offsets(alg: tuple[SipAlg, ...]) -> None:
+    """The same mapping passes segments whose numbers the other end does not know."""
+    box = replace(REPICKUP, sip_alg=alg)
+    rewritten = Request(
+        method="SUBSCRIBE",
+        flow="f1",
+        peer=OUTSIDE,
+        call_id="c",
+        cseq=1,
+        via="203.0.113.1:40001" if alg else None,
+        contact=None,
+    )
+    subject = replace(cell(), faults=(REBOOT,), middleboxes=((BOX, box),), transport=Transport.TCP)
+    lines = [say(-0.3, SERVER, rewritten), *REBOOTED, forgot(50.1), ANEW, *probe(1, 100, answered=False)]
+    seen = judged(subject, *flow_set_up(), *sentinel("delivered", "silent"), *lines, END)
+    assert told(seen) == (("middlebox-lost-table", 50.0) if alg else ("unknown", None))
+
+
+@pytest.mark.parametrize("sends", [True, False])
+def test_a_frozen_server_sends_no_keep_alives(sends: bool) -> None:
+    """What the server would have sent kept the mapping alive; where it sends nothing anyway, the timer is the cause."""
+    freeze = ServerFreeze(at=AT, lasts=Seconds(40))
+    mine = (ServerOptions(interval=Seconds(25)),) if sends else ()
+    subject = replace(cell(timeout=60), faults=(freeze,), strategy=Strategy(name="s", mitigations=mine))
+    sent = (
+        [say(25.0, SERVER, KeepAlive(kind="options", state="sent", flow="f1", code=None, reason=""))] if sends else []
+    )
+    frozen = begins(freeze, ServerFreeze.Proof(stopped=True), until=90.0)
+    seen = outcome(subject, *sent, *frozen, forgot(85), *probe(1, 100, answered=False), met="silent")
+    assert told(seen) == (("server-froze", 50.0) if sends else ("middlebox-forgot-flow", 85.0))
+
+
+# Calls
+
+
+def test_a_call_that_the_client_ended_for_want_of_an_answer() -> None:
+    """What ate the ACK while the call was young is the cause, though the client gave up half a minute later."""
+    fault = LinkDown(at=When(offset=20.0), link="lan", lasts=Seconds(20))
+    down = begins(fault, LinkDown.Proof(link="lan", rules=2, lasts=20.0), t=20.0, until=40.0)
+    fate = call(("sent", 19.9), ("talking", 20.05), ("failed", 55.0))
+    lost = [*fate[:-1], changed(fate[-1], reason="the client hung up")]
+    ack = of_flow(20.06, "lan", "server")
+    gave_up = say(55.1, CLIENT, ClientCall(state="disconnected", call_id="c", code=408))
+    seen = outcome(replace(cell(probes=(19.9,)), faults=(fault,)), *down, *lost, ack, gave_up)
+    assert told(seen) == ("link-down", 20.0)
+    assert seen.cause is not None
+    assert seen.cause.chain[-1].text == "call p1 of 19.9 s was ended by the client at 55.0 s"
+    assert seen.metrics.repair.client_noticed_after_s == 35.1
+
+
+# Who noticed
+
+
+def test_noticing_is_of_the_flow_that_broke() -> None:
+    """The end of another connection is no sign, nor what the client learns after it has subscribed on another."""
+    other = changed(CONNECTED, t=65.0, id="tp2", local=SECOND)
+    signs = [
+        other,
+        changed(other, t=66.0, state="destroyed"),
+        say(67.0, CLIENT, Unanswered(id="tp2", patience=1.0)),
+        server_flow(68.0, "closed", "fin", id="f2"),
+        say(69.0, SERVER, KeepAlive(kind="options", state="failed", flow="f2", code=None, reason="timeout")),
+    ]
+    seen = outcome(cell(timeout=60), forgot(60), *signs, *probe(1, 100, answered=False), met="silent")
+    assert seen.metrics.repair.client_noticed_after_s is None
+    assert seen.metrics.repair.server_noticed_after_s == 45.0
+    late = changed(CONNECTED, t=90.0, state="disconnected", reason="timed out")
+    lost_call = [changed(step, kind="options") for step in probe(1, 100, answered=False)]
+    moved = [*second_flow(70.0), changed(SUBSCRIPTION, t=70.5, id="s2", flow="f2"), late]
+    seen = outcome(registering(cell(timeout=60)), BOUND, forgot(60), *moved, *lost_call, met="silent")
+    assert told(seen) == ("middlebox-forgot-flow", 60.0)
+    assert seen.metrics.repair.client_noticed_after_s is None
+
+
+def test_the_end_of_a_dead_clients_connection_can_be_noticed() -> None:
+    """The kernel sends FIN a moment before the runner hears that the process has ended."""
+    died = say(50.05, CLIENT, Aborted(how="SIGKILL", last=""))
+    seen = outcome(cell(), died, server_flow(50.0, "closed", "fin"), attempt(100.0, "failed", reason="flow-gone"))
+    assert told(seen) == ("client-aborted", 50.05)
+    assert seen.metrics.repair.server_noticed_after_s == 0.0
+
+
+# Faults that cannot matter any more
+
+
+def test_a_fault_that_came_too_late_is_moot() -> None:
+    """The cell had failed by then. One that found nothing to act on while the flow lived makes it inconclusive."""
+    evict = EvictFlow(at=When(offset=90.0), node=BOX)
+    found_none = begins(evict, EvictFlow.Proof(node=BOX, flow="f1", gone=False, others=2), t=90.0)
+    lost = probe(1, 100, answered=False)
+    subject = replace(cell(), faults=(evict,))
+    assert told(outcome(subject, *found_none, idle_timer(33), *lost)) == ("client-idle-timer", 33.0)
+    assert outcome(subject, *found_none, idle_timer(95), *lost).verdict is Verdict.INCONCLUSIVE
+    assert outcome(subject, *found_none, *lost).verdict is Verdict.INCONCLUSIVE
+    harmless = replace(MUTE, at=When(offset=10.0))
+    early = [*begins(harmless, ServerMute.Proof(answers="mute"), t=10.0, until=30.0), answers_from_now("mute")]
+    both = replace(cell(), faults=(harmless, evict))
+    second = begins(evict, EvictFlow.Proof(node=BOX, flow="f1", gone=False, others=2), t=90.0, number=1)
+    assert told(outcome(both, *early, *second, idle_timer(33), *lost)) == ("client-idle-timer", 33.0)
+
+
+def test_a_moment_that_never_comes_is_moot() -> None:
+    """Nothing reconnects, because the client is gone by its own timer."""
+    subject = replace(cell(), faults=(replace(MUTE, at=When(offset=5.0, event=Event.RECONNECTED)),))
+    lost = probe(1, 100, answered=False)
+    assert told(outcome(subject, idle_timer(33), *lost)) == ("client-idle-timer", 33.0)
+    assert outcome(subject, *lost).verdict is Verdict.INCONCLUSIVE
+    allowed = replace(cell(probes=(45.0, 100.0)), faults=subject.faults)
+    half = replace(allowed, expect=replace(allowed.expect, delivered=type(allowed.expect.delivered)(50)))
+    passes = [idle_timer(33), *probe(1, 45, answered=False), *probe(2, 100, answered=True)]
+    assert outcome(half, *passes).verdict is Verdict.INCONCLUSIVE
+
+
+# What is told
+
+
+def test_packets_of_something_else_are_not_the_probes() -> None:
+    """An answer to the client and a keep-alive leave at about the same time; only the NOTIFY is counted."""
+    lines = [
+        *probe(1, 100, answered=False),
+        packet(100.0, "core", SERVER, REMOTE, OUTSIDE, seq=10),
+        packet(100.2, "core", SERVER, REMOTE, OUTSIDE, seq=10),
+        packet(101.0, "core", SERVER, REMOTE, OUTSIDE, seq=20),
+        packet(101.0, "lan", SERVER, REMOTE, INSIDE, seq=20),
+        say(101.0, SERVER, ResponseSent(method="OPTIONS", code=200, flow="f1")),
+    ]
+    seen = outcome(cell(), *lines)
+    assert seen.cause is not None
+    assert seen.cause.chain[-1].text.endswith("2 packets with data left the server, none got beyond link core")
+
+
+def test_a_client_whose_contact_is_private() -> None:
+    """A client that never gets set up: the server's first request went where nothing arrives."""
+    ready = say(0.0, CLIENT, ClientReady())
+    lines = [ready, say(70.0, RUNNER, NeverSilent())]
+    astray = packet(0.1, "core", SERVER, REMOTE, INSIDE)
+    assert "10.0.0.2:40001, the client's own address behind home-nat" in judged(cell(), *lines, astray).doubt
+    assert "own address" not in judged(cell(), *lines, changed(astray, dst=OUTSIDE)).doubt
+
+
+def test_what_kept_a_client_reachable() -> None:
+    """What crossed on the flow of the probe, how often, and how long the flow was quiet."""
+    ping = Request(method="OPTIONS", flow="f1", peer=OUTSIDE, call_id="c", cseq=2, via=None, contact=None)
+    pings = [line for t in (25.0, 50.0, 75.0) for line in (say(t, SERVER, ping), of_flow(t, "lan", "client"))]
+    seen = outcome(cell(timeout=60), *pings, *probe(1, 100, answered=True), met="silent")
+    assert [link.text for link in seen.kept_by] == [
+        "the client's OPTIONS crossed on f1 3 times, about every 25 s",
+        "f1 was quiet for 25.0 s at most, until 50.0 s; middlebox home-nat forgets after 60 s",
+    ]
+
+
+def test_a_frozen_server_is_the_cause_of_what_it_did_not_send() -> None:
+    """Whatever else was missing by then."""
+    freeze = ServerFreeze(at=AT, lasts=Seconds(55))
+    frozen = begins(freeze, ServerFreeze.Proof(stopped=True), until=105.0)
+    seen = outcome(replace(cell(), faults=(freeze,)), *frozen, frozen_probe(100.0), idle_timer(93))
+    assert told(seen) == ("server-froze", 50.0)
+    assert [suspect.without for suspect in seen.suspects] == [WithoutFault(0), WithoutIdleTimer()]
