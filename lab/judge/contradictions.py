@@ -14,7 +14,8 @@ from lab.faults.base import occurrences, standstill_s
 from lab.judge.metrics import client_packets
 from lab.model.endpoint import Endpoint
 from lab.model.middlebox import Middlebox, RefreshDirection, RefreshingSegments
-from lab.model.scenario import NotifyRoute, ProbeKind, Transport
+from lab.model.registrar import GoneConnection
+from lab.model.scenario import ProbeKind, Transport
 from lab.record.entry import Entry
 from lab.record.events import Mapping, Packet
 from lab.record.evidence import BEFORE_S, Evidence
@@ -49,13 +50,13 @@ def _untimely(evidence: Evidence) -> Iterator[str]:
     """Find probes that came at another time than they should, or were answered too late to count; faults likewise."""
     cell = evidence.cell
     patience = LATE_S + standstill_s(cell)  # a server that stands still reads what has come when it goes on
-    by_contact = cell.server.notify_route is NotifyRoute.CONTACT  # which may have to connect first
+    connects = cell.server.with_gone_connection is not GoneConnection.FAIL  # or waits, which takes time
     probes = {probe.name: probe for probe in evidence.probes}
     for number, probe in enumerate(cell.probes, start=1):
         seen = probes[f"p{number}"]
         if not seen.answered:
             continue
-        if not -EARLY_S <= seen.sent_s - probe.at <= patience + by_contact * probe.within:
+        if not -EARLY_S <= seen.sent_s - probe.at <= patience + connects * probe.within:
             yield f"probe p{number} was sent at {seen.sent_s:.1f} s, not at {probe.at}"
         if probe.kind_ is ProbeKind.INVITE and seen.asked_s - seen.sent_s < probe.hold - EARLY_S:
             yield f"call p{number} was ended after {seen.asked_s - seen.sent_s:.1f} s, not held for {probe.hold}"

@@ -6,6 +6,7 @@ import dataclasses
 
 from lab.clients.catalogue import client_of
 from lab.judge import causes, contradictions, fault_evidence, metrics, rewriting, sentinel
+from lab.judge.branches import branches
 from lab.judge.chain import chain
 from lab.mitigations.catalogue import not_offered
 from lab.model.outcome import CauseFound, Outcome, ProbeFate
@@ -54,7 +55,10 @@ def judge(evidence: Evidence) -> Outcome:
         cause=cause,
         doubt=doubt,
         metrics=measured,
-        probes=tuple(ProbeFate(at_s=one.sent_s, kind_=one.kind, answered=one.answered) for one in evidence.probes),
+        probes=tuple(
+            ProbeFate(at_s=one.sent_s, kind_=one.kind, answered=one.answered, branches=branches(evidence, one))
+            for one in evidence.probes
+        ),
         claim_holds=None if cell.claim is None else not claim_text,
         claim_text=claim_text,
     )

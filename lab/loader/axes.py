@@ -256,7 +256,7 @@ def _read_server(default: str, node: Node, problems: list[Problem]) -> Option | 
         server = dataclasses.replace(server, software=default)
     elif not _is_server(written, problems):
         return None
-    return Option(server.software, server)
+    return Option(server.label, server)
 
 
 def _is_server(node: Node, problems: list[Problem]) -> bool:

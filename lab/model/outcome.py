@@ -124,11 +124,14 @@ class ProbeFate:
         at_s: when it was sent, or should have been.
         kind_: ``notify``, ``message``, ``options`` or ``invite``.
         answered: whether the client accepted it in time.
+        branches: what became of it at each contact that it was sent to, the one that registered last first; empty: it
+            was sent within a dialog, or to a subscriber.
     """
 
     at_s: float
     kind_: str
     answered: bool
+    branches: tuple[Link, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

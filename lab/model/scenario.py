@@ -9,6 +9,7 @@ from typing import Any
 from lab.model.fault import Fault
 from lab.model.impairment import Impairment
 from lab.model.middlebox import Middlebox
+from lab.model.registrar import GoneConnection, Registrar
 from lab.model.rules import CauseName, ClientName, Label, OneOrMore, ServerName, Variables, Words, Yaml
 from lab.model.topology import Topology
 from lab.model.verdict import Verdict
@@ -64,6 +65,11 @@ class Server(Yaml):
         by_name: whether the client knows its name, not its address, and asks the name server in its node (RFC 3263).
         answers_crlf: whether a double-CRLF ping gets its pong (RFC 5626 §3.5.1).
         client_certificate: what it asks of clients in the handshake.
+        registrar: what it does with several contacts of one address.
+        on_gone_connection: what it does with a request for a contact whose connection is gone. Unless set it is `fail`,
+            and with `notify-route: contact` it is `connect`.
+        wait: for how long a request is kept with `on-gone-connection: wait`, which needs it.
+        name: what it is called where servers are compared; leave it out: by its program.
     """
 
     software: ServerName = "scripted"
@@ -75,6 +81,46 @@ class Server(Yaml):
     answers_crlf: bool = True
     by_name: bool = False
     client_certificate: ClientCertificate = ClientCertificate.NONE
+    registrar: Registrar = Registrar()  # noqa: RUF009  (it is frozen)
+    on_gone_connection: GoneConnection | None = None
+    wait: Lasting | None = None
+    name: Label | None = None
+
+    def __post_init__(self) -> None:
+        """Check that they fit together.
+
+        Raises:
+            ValueError: they do not.
+        """
+        if self.wait is None and self.on_gone_connection is GoneConnection.WAIT:
+            raise ValueError("a server that waits, and not for how long; `wait` as well")
+        if self.wait is not None and self.on_gone_connection is not GoneConnection.WAIT:
+            raise ValueError("`wait`, and nothing that waits; `on-gone-connection: wait` as well")
+        if self.registrar.least_expires > self.registration_expires:
+            raise ValueError(
+                "the shortest expiry is longer than the longest; `least-expires` up to `registration-expires`"
+            )
+
+    @property
+    def label(self) -> str:
+        """What it is called where servers are compared."""
+        return self.name or self.software
+
+    @property
+    def with_gone_connection(self) -> GoneConnection:
+        """What it does with a request for a contact whose connection is gone."""
+        by_contact = self.notify_route is NotifyRoute.CONTACT
+        return self.on_gone_connection or (GoneConnection.CONNECT if by_contact else GoneConnection.FAIL)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What the program must be able to do for it: words that stand in the ``lacks`` of one that cannot."""
+        by_route = GoneConnection.CONNECT if self.notify_route is NotifyRoute.CONTACT else GoneConnection.FAIL
+        gone = self.with_gone_connection
+        return (
+            *self.registrar.needs,
+            *((f"{gone.value}-by-{self.notify_route.value}",) if gone is not by_route else ()),
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -143,7 +189,7 @@ class ProbeKind(str, Enum):
     NOTIFY = "notify"
     """Within the newest subscription."""
     MESSAGE = "message"
-    """Outside any dialog, as the others below: to the contact that registered last, else to the newest subscriber."""
+    """Outside any dialog, as the others below: to all contacts that are registered, else to the newest subscriber."""
     OPTIONS = "options"
     INVITE = "invite"
     """A call without media, which the client accepts, and which the server ends."""

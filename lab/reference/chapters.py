@@ -26,6 +26,7 @@ from lab.model import topology, when
 from lab.model.impairment import Impairment
 from lab.model.middlebox import Middlebox
 from lab.model.rules import kebab
+from lab.model.registrar import Registrar
 from lab.model.scenario import Claim, Client, Expectation, Probe, Server
 from lab.reference.docstrings import attributes_of, paragraphs
 from lab.servers import catalogue as servers
@@ -144,6 +145,7 @@ def _file() -> Iterator[Thing]:
     yield _thing("scenario", ScenarioFile)
     for name, cls in (
         ("server", Server),
+        ("registrar", Registrar),
         ("client", Client),
         ("probes", Probe),
         ("impairments", Impairment),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.model.outcome import Link, Outcome, Repair
+from lab.model.outcome import Link, Outcome, ProbeFate, Repair
 from lab.model.scenario import Cell
 
 MOST_LINES = 4
@@ -21,7 +21,18 @@ def explain(cell: Cell, outcome: Outcome) -> list[str]:
         told += [f"  {links[0]}"] + [f"  → {link}" for link in links[1:]]
     if measured.repair.broken_s is not None:
         told.append(f"  {_noticed(measured.repair)}")
+    for probe in outcome.probes:
+        if len(probe.branches) > 1 or (probe.branches and not probe.answered):
+            told += _forked(probe)
     return told
+
+
+def _forked(probe: ProbeFate) -> list[str]:
+    number = len(probe.branches)
+    to = "1 contact" if number == 1 else f"{number} contacts"
+    fate = "answered" if probe.answered else "lost"
+    said = [f"  {probe.kind_.upper()} at {probe.at_s:.1f} s went to {to}, {fate}:"]
+    return said + [f"    {_sentence(branch)}" for branch in probe.branches]
 
 
 def _sentence(link: Link) -> str:

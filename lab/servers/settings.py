@@ -26,6 +26,10 @@ class Settings(NamedTuple):
         name: what its own node's name server knows it by; None: there is no name server.
         seed: goes into tags, branches and Call-IDs, which are counted, not drawn.
         mitigations: of the server's side, as ``lab.model.wire.to_json`` gives them.
+        matches_by, at_most, removes_closed, least_expires: see ``lab.model.registrar.Registrar``.
+        removes_oldest: whether a contact beyond ``at_most`` costs the oldest its place, instead of being refused.
+        on_gone_connection: ``fail``, ``connect``, ``wait``; empty: as ``notify_route`` has it.
+        wait: seconds for which a request waits for a new registration.
     """
 
     address: str
@@ -44,6 +48,18 @@ class Settings(NamedTuple):
     name: str | None = None
     further: Sequence[str] = ()
     mitigations: Sequence[dict[str, Any]] = ()
+    matches_by: str = "contact"
+    at_most: int | None = None
+    removes_oldest: bool = False
+    removes_closed: bool = False
+    least_expires: float = 1.0
+    on_gone_connection: str = ""
+    wait: float = 0.0
+
+    @property
+    def with_gone_connection(self) -> str:
+        """What is done with a request for a contact whose connection is gone: ``fail``, ``connect`` or ``wait``."""
+        return self.on_gone_connection or ("connect" if self.notify_route == "contact" else "fail")
 
     @classmethod
     def read(cls, command: dict[str, Any]) -> Settings:

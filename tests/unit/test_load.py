@@ -26,6 +26,7 @@ from lab.mitigations.hold_transport import HoldTransport
 from lab.mitigations.options_ping import OptionsPing
 from lab.model.impairment import Impairment
 from lab.model.middlebox import Evidence, FilteringBehavior, ForgottenFlow, Grade, Middlebox, SipAlg
+from lab.model.registrar import GoneConnection, MatchesBy, Registrar, WhenFull
 from lab.model.scenario import (
     Cell,
     Claim,
@@ -63,7 +64,9 @@ seed: 1
 topology: two
 transport: tls
 server: { software: scripted, subscription-expires: 600 s, registration-expires: 300 s,
-          notify-route: flow, answers-crlf: true, by-name: true, client-certificate: required }
+          notify-route: flow, answers-crlf: true, by-name: true, client-certificate: required, name: sip-one,
+          registrar: { matches-by: instance, at-most: 5, when-full: refuse, removes-closed: true, least-expires: 60 s },
+          on-gone-connection: wait, wait: 20 s }
 client: { account: subscribe }
 pjsip: 2.15.1
 middlebox:
@@ -188,11 +191,20 @@ LIVENESS = {
     "server": ("server: { software: scripted, subscription-", "server: { software: kamailio, subscription-"),
     "server.software": ("software: scripted", "software: kamailio"),
     "server.subscription-expires": ("subscription-expires: 600 s", "subscription-expires: 60 s"),
-    "server.registration-expires": ("registration-expires: 300 s", "registration-expires: 60 s"),
+    "server.registration-expires": ("registration-expires: 300 s", "registration-expires: 90 s"),
     "server.notify-route": ("notify-route: flow", "notify-route: contact"),
     "server.client-certificate": ("client-certificate: none", "client-certificate: required"),
     "server.answers-crlf": ("answers-crlf: true", "answers-crlf: false"),
     "server.by-name": ("by-name: true", "by-name: false"),
+    "server.name": ("name: sip-one", "name: sip-two"),
+    "server.registrar": ("registrar: { matches-by: instance, at", "registrar: { matches-by: contact, at"),
+    "server.on-gone-connection": ("on-gone-connection: wait, wait: 20 s", "on-gone-connection: connect"),
+    "server.wait": (", wait: 20 s", ", wait: 21 s"),
+    "registrar.matches-by": ("matches-by: instance", "matches-by: connection"),
+    "registrar.at-most": ("at-most: 5", "at-most: 6"),
+    "registrar.when-full": ("when-full: refuse", "when-full: remove-oldest"),
+    "registrar.removes-closed": ("removes-closed: true", "removes-closed: false"),
+    "registrar.least-expires": ("least-expires: 60 s", "least-expires: 59 s"),
     "client": ("client: { account: subscribe }", "client: { account: register-and-subscribe }"),
     "pjsip": ("pjsip: 2.15.1\n", "pjsip: 2.10\n"),
     "client.account": ("account: subscribe", "account: register-and-subscribe"),
@@ -331,7 +343,7 @@ LIVENESS = {
     "claims": ("claims: [{ verdict: fail, cause: link-down, at: 20 s, within: 1 s }]\n", ""),
     "claims.strategy": ("{ verdict", "{ strategy: ping, verdict"),
     "claims.middlebox": ("{ verdict", "{ middlebox: mine+rfc-ideal, verdict"),
-    "claims.server": ("{ verdict", "{ server: scripted, verdict"),
+    "claims.server": ("{ verdict", "{ server: sip-one, verdict"),
     "claims.client": ("{ verdict", "{ client: pjsip, verdict"),
     "claims.transport": ("{ verdict", "{ transport: [tls], verdict"),
     "claims.pjsip": ("{ verdict", "{ pjsip: [2.15.1], verdict"),
@@ -352,6 +364,7 @@ def every_key() -> set[str]:
     """All keys a scenario file can have, from the dataclasses they are read into."""
     sections: dict[str, Any] = {
         "server": Server,
+        "registrar": Registrar,
         "client": Client,
         "middlebox": Middlebox,
         "evidence": Evidence,
@@ -396,6 +409,16 @@ def test_every_value_arrives(read: Read) -> None:
         registration_expires=Seconds(300),
         by_name=True,
         client_certificate=ClientCertificate.REQUIRED,
+        registrar=Registrar(
+            matches_by=MatchesBy.INSTANCE,
+            at_most=5,
+            when_full=WhenFull.REFUSE,
+            removes_closed=True,
+            least_expires=Seconds(60),
+        ),
+        on_gone_connection=GoneConnection.WAIT,
+        wait=Seconds(20),
+        name="sip-one",
     )
     assert dict(cell.middleboxes)["home-nat"] == Middlebox(
         name="mine",

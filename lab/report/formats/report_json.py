@@ -9,7 +9,7 @@ from typing import Any
 from lab import __version__
 from lab.engine.run import Run
 from lab.errors import LabError
-from lab.model.outcome import CauseFound, Outcome
+from lab.model.outcome import CauseFound, Link, Outcome
 from lab.model.scenario import Cell
 from lab.model.verdict import Verdict
 
@@ -68,7 +68,15 @@ def _cell(cell: Cell, result: Outcome | LabError) -> dict[str, Any]:
         "doubt": result.doubt,
         "claim": _claim(cell, result),
         "cause": _cause(result.cause),
-        "probes": [{"at_s": one.at_s, "kind": one.kind_, "answered": one.answered} for one in result.probes],
+        "probes": [
+            {
+                "at_s": one.at_s,
+                "kind": one.kind_,
+                "answered": one.answered,
+                "branches": [_link(link) for link in one.branches],
+            }
+            for one in result.probes
+        ],
         "metrics": dataclasses.asdict(result.metrics),
         "error": None,
     }
@@ -95,5 +103,9 @@ def _cause(cause: CauseFound | None) -> dict[str, Any] | None:
         "at_s": cause.at_s,
         "text": cause.text,
         "evidence": list(cause.evidence),
-        "chain": [{"at_s": link.at_s, "text": link.text, "evidence": list(link.evidence)} for link in cause.chain],
+        "chain": [_link(link) for link in cause.chain],
     }
+
+
+def _link(link: Link) -> dict[str, Any]:
+    return {"at_s": link.at_s, "text": link.text, "evidence": list(link.evidence)}
