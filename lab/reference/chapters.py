@@ -25,8 +25,8 @@ from lab.loader.project import own_topologies
 from lab.model import topology, when
 from lab.model.impairment import Impairment
 from lab.model.middlebox import Middlebox
-from lab.model.rules import kebab
 from lab.model.registrar import Registrar
+from lab.model.rules import kebab
 from lab.model.scenario import Claim, Client, Expectation, Probe, Server
 from lab.reference.docstrings import attributes_of, paragraphs
 from lab.servers import catalogue as servers

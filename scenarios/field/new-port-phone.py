@@ -14,6 +14,7 @@ Arguments, as ``name=value``:
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import itertools
 import json
@@ -31,7 +32,8 @@ STREAM = 1 << 16
 
 def say(ev: str, **fields: Any) -> None:
     """Tell the lab."""
-    print(json.dumps({"ev": ev, **fields}), flush=True)
+    sys.stdout.write(json.dumps({"ev": ev, **fields}) + "\n")
+    sys.stdout.flush()
 
 
 class Phone:
@@ -104,10 +106,8 @@ class Phone:
         """Send a message on the newest socket."""
         text = "\r\n".join([*lines, f"Content-Length: {len(body)}", "", body])
         if self.sock is not None:
-            try:
+            with contextlib.suppress(OSError):  # the other side has ended it
                 self.sock.sendall(text.encode())
-            except OSError:  # the other side has ended it
-                pass
 
     def request(self, method: str, to: str, more: list[str]) -> None:
         """Send a request of our own."""
@@ -159,10 +159,7 @@ class Phone:
         method, code = lines[0].split()[:2]
         call = headers.get("call-id", "")
         if method == "SIP/2.0":
-            if headers["cseq"].endswith("REGISTER"):
-                say("registration", code=int(code))
-                if not self.subscribed:
-                    self.request("SUBSCRIBE", self.start["peer"], ["Event: presence", "Expires: 3600"])
+            self.answered(headers["cseq"].split()[1], int(code))
         elif method == "INVITE":
             if call in self.ringing:
                 self.answer(lines, headers, "482 Loop Detected")  # the same call by another contact (RFC 3261 §8.2.2.2)
@@ -185,6 +182,13 @@ class Phone:
             if method == "NOTIFY" and not self.subscribed:
                 self.subscribed = True
                 say("subscribed")
+
+    def answered(self, method: str, code: int) -> None:
+        """Take a final answer: after the first REGISTER comes SUBSCRIBE."""
+        if method == "REGISTER" and code >= 200:
+            say("registration", code=code)
+            if not self.subscribed:
+                self.request("SUBSCRIBE", self.start["peer"], ["Event: presence", "Expires: 3600"])
 
     def accept(self, call: str) -> None:
         """Accept a call that still rings."""

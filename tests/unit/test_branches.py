@@ -32,7 +32,10 @@ def told(*steps: Line, answered: bool = True) -> list[str]:
 
 CASES: list[tuple[list[tuple[float, BranchState, int | None, str]], str]] = [
     ([(100.0, "sent", None, ""), (100.2, "answered", 200, "")], "answered 200 at 100.2 s"),
-    ([(100.0, "sent", None, ""), (100.1, "ringing", 180, ""), (103.0, "answered", 486, "")], "rang, answered 486 at 103.0 s"),
+    (
+        [(100.0, "sent", None, ""), (100.1, "ringing", 180, ""), (103.0, "answered", 486, "")],
+        "rang, answered 486 at 103.0 s",
+    ),
     ([(100.0, "sent", None, ""), (105.0, "failed", None, "timeout")], "no answer"),
     ([(100.0, "failed", None, "flow-gone")], "its connection was gone"),
     ([(100.0, "failed", None, "Connection refused")], "Connection refused"),
@@ -41,7 +44,10 @@ CASES: list[tuple[list[tuple[float, BranchState, int | None, str]], str]] = [
         "its connection was gone, and the client registered anew",
     ),
     (
-        [(100.0, "sent", None, ""), (100.1, "ringing", 180, ""), (101.0, "cancelled", None, ""), (101.1, "answered", 487, "")],
+        [
+            (100.0, "sent", None, ""), (100.1, "ringing", 180, ""), (101.0, "cancelled", None, ""),
+            (101.1, "answered", 487, ""),
+        ],
         "rang, was cancelled, answered 487 at 101.1 s",
     ),
     ([(109.0, "sent", None, "")], "no answer by the end of the run"),
