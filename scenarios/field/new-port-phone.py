@@ -161,8 +161,9 @@ class Phone:
         if method == "SIP/2.0":
             self.answered(headers["cseq"].split()[1], int(code))
         elif method == "INVITE":
-            if call in self.ringing:
-                self.answer(lines, headers, "482 Loop Detected")  # the same call by another contact (RFC 3261 §8.2.2.2)
+            if call in self.ringing:  # again, or by another contact of ours (RFC 3261 §8.2.2.2)
+                again = self.ringing[call][1]["via"] == headers["via"]
+                self.answer(lines, headers, "180 Ringing" if again else "482 Loop Detected")
                 return
             self.ringing[call] = lines, headers
             say("call", call_id=call, state="early")

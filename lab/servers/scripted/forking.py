@@ -19,15 +19,12 @@ from lab.servers.scripted.exchanges import Exchange
 from lab.servers.scripted.flows import Flow, why
 from lab.servers.scripted.origin import Origin
 from lab.sip.fields import Uri
+from lab.sip.forking import GLOBAL_FAILURE, GONE, rank
 from lab.sip.message import Request, Response
 from lab.sip.status import FAILED_FROM, is_success
 from lab.sip.transaction import Key
 
-GONE = "flow-gone"
 RINGING = 180
-_AS_CODES = {"timeout": 408, GONE: 430}
-_GLOBAL_FAILURE = 600
-_UNAVAILABLE = 503  # RFC 3261 §16.9: a transport error counts as that
 
 
 class Target(Protocol):
@@ -79,8 +76,7 @@ class Branch:
     @property
     def rank(self) -> tuple[bool, int]:
         """How good its answer is for the caller; the least is the best."""
-        code = _AS_CODES.get(self.reason, _UNAVAILABLE) if self.response is None else self.response.code
-        return code < _GLOBAL_FAILURE, code // 100
+        return rank(None if self.response is None else self.response.code, self.reason)
 
     def sent(self, flow: Flow) -> None:
         """Asker."""
@@ -214,7 +210,7 @@ class Fork:
                 self._on_accepted(flow, response, self.report if wins else self.report.silenced())
             elif wins:
                 self.report.say("answered", flow, code=response.code)
-        elif response.code >= _GLOBAL_FAILURE:
+        elif response.code >= GLOBAL_FAILURE:
             self._cancel_others(branch)
         self._settle()
 

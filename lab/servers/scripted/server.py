@@ -26,7 +26,6 @@ from lab.servers.scripted.bindings import Bindings
 from lab.servers.scripted.connections import Connections
 from lab.servers.scripted.exchanges import Exchange, Exchanges
 from lab.servers.scripted.flows import Flow, why
-from lab.servers.scripted.forking import GONE
 from lab.servers.scripted.probes import Probes
 from lab.servers.scripted.subscriptions import Subscriptions
 from lab.servers.scripted.whom import Whom, all_contacts, on_flow
@@ -34,6 +33,7 @@ from lab.servers.settings import Settings
 from lab.sip.call import TIMER
 from lab.sip.dialog import DialogId, dialog_id
 from lab.sip.fields import Uri, parse_cseq
+from lab.sip.forking import GONE
 from lab.sip.message import MalformedMessage, Request, Response
 from lab.sip.registrar import OUTBOUND, Binding, Policy
 from lab.sip.sender import sender
