@@ -310,7 +310,7 @@ class Fork:
             binding=branch.target.id,
             contact=branch.target.contact,
             age=round(self._loop.time() - since, 3),
-            flow=branch.target.flow if branch.flow is None else branch.flow.id,
+            flow=(branch.flow and branch.flow.id) or branch.target.flow,  # no id: it could not connect
             code=code,
             reason=reason or branch.reason if state == "failed" else "",
         )
