@@ -15,7 +15,8 @@ from lab.judge.metrics import client_packets
 from lab.judge.tolerances import CLOCKS_S, LATE_S
 from lab.model.endpoint import Endpoint
 from lab.model.middlebox import Middlebox, RefreshDirection, RefreshingSegments
-from lab.model.scenario import NotifyRoute, ProbeKind, Transport
+from lab.model.registrar import GoneConnection
+from lab.model.scenario import ProbeKind, Transport
 from lab.record.entry import Entry
 from lab.record.events import Mapping, Packet
 from lab.record.evidence import BEFORE_S, Evidence
@@ -38,7 +39,7 @@ def _contradictions(evidence: Evidence) -> Iterator[str]:
 def _untimely(evidence: Evidence) -> Iterator[str]:
     """Find probes that came at another time than they should, or were answered too late to count; faults likewise."""
     cell = evidence.cell
-    by_contact = cell.server.notify_route is NotifyRoute.CONTACT  # which may have to connect first
+    connects = cell.server.with_gone_connection is not GoneConnection.FAIL  # or waits, which takes time
     probes = {probe.name: probe for probe in evidence.probes}
     froze = [occurred.at for fault, occurred in occurrences(evidence) if fault.holds == STANDS_STILL]
     for number, probe in enumerate(cell.probes, start=1):
@@ -47,7 +48,7 @@ def _untimely(evidence: Evidence) -> Iterator[str]:
             yield f"probe p{number} was not sent in time, and nothing froze the server"
         if not seen.answered:
             continue
-        if not -CLOCKS_S <= seen.sent_s - probe.at <= LATE_S + by_contact * probe.within:
+        if not -CLOCKS_S <= seen.sent_s - probe.at <= LATE_S + connects * probe.within:
             yield f"probe p{number} was sent at {seen.sent_s:.1f} s, not at {probe.at}"
         if probe.kind_ is ProbeKind.INVITE and seen.asked_s - seen.sent_s < probe.hold - CLOCKS_S:
             yield f"call p{number} was ended after {seen.asked_s - seen.sent_s:.1f} s, not held for {probe.hold}"

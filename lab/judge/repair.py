@@ -30,7 +30,7 @@ from lab.record.events import (
     ServerSubscription,
     Unanswered,
 )
-from lab.record.evidence import Evidence
+from lab.record.evidence import BEFORE_S, Evidence
 from lab.record.flows import Flow
 
 _NOBODY_ANSWERED = (408, 503)
@@ -88,7 +88,7 @@ def stale_contacts(evidence: Evidence, ends: float) -> int:
         }
         for entry in last.values():
             live = entry.event.state in ("active", "refreshed") and entry.t + entry.event.expires > ends
-            flow = evidence.flows.get(entry.event.flow, entry.t)
+            flow = evidence.flows.get(entry.event.flow, entry.t + BEFORE_S)  # its mapping is told by another clock
             gone = flow is not None and (
                 any(t <= ends for t in _ends(evidence, flow)) or evidence.lost_mappings(flow, ends)
             )

@@ -17,6 +17,7 @@ from lab.judge import (
     sentinel,
     unreachable_contact,
 )
+from lab.judge.branches import branches
 from lab.judge.chain import chain
 from lab.judge.kept_by import kept_by
 from lab.mitigations.catalogue import not_offered
@@ -70,6 +71,7 @@ def judge(evidence: Evidence) -> Outcome:
                 at_s=one.sent_s,
                 kind_=one.kind,
                 answered=one.answered,
+                branches=branches(evidence, one),
                 cause=told.get(one.name) if verdict is Verdict.FAIL else None,
             )
             for one in evidence.probes

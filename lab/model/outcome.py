@@ -150,12 +150,15 @@ class ProbeFate:
         at_s: when it was sent, or should have been.
         kind_: ``notify``, ``message``, ``options`` or ``invite``.
         answered: whether the client accepted it in time.
+        branches: what became of it at each contact that it was sent to, the one that registered last first; empty: it
+            was sent within a dialog, or to a subscriber.
         cause: why it was lost, with the chain that leads to it; None: it was answered, or the cell is no ``fail``.
     """
 
     at_s: float
     kind_: str
     answered: bool
+    branches: tuple[Link, ...] = ()
     cause: CauseFound | None = None
 
 

@@ -11,6 +11,7 @@ from lab.model.fault import Fault
 from lab.model.idle_timeout import IdleTimeout
 from lab.model.impairment import Impairment
 from lab.model.middlebox import Middlebox
+from lab.model.registrar import GoneConnection, Registrar
 from lab.model.rules import CauseName, ClientName, Label, OneOrMore, ServerName, Variables, Words, Yaml
 from lab.model.topology import Topology
 from lab.model.verdict import Verdict
@@ -91,6 +92,10 @@ class Server(Yaml):
         client_certificate: what it asks of clients in the handshake.
         authentication: how it asks who sends a request; None: it does not.
         idle_timeout: when it ends connections that carry nothing; None: never.
+        registrar: what it does with several contacts of one address.
+        on_gone_connection: what it does with a request for a contact whose connection is gone. Unless set it is `fail`,
+            and with `notify-route: contact` it is `connect`.
+        wait: for how long a request is kept with `on-gone-connection: wait`, which needs it.
     """
 
     name: Label = ""
@@ -105,11 +110,45 @@ class Server(Yaml):
     client_certificate: ClientCertificate = ClientCertificate.NONE
     authentication: Authentication | None = None
     idle_timeout: IdleTimeout | None = None
+    registrar: Registrar = Registrar()  # noqa: RUF009  (it is frozen)
+    on_gone_connection: GoneConnection | None = None
+    wait: Lasting | None = None
+
+    def __post_init__(self) -> None:
+        """Check that they fit together.
+
+        Raises:
+            ValueError: they do not.
+        """
+        if self.wait is None and self.on_gone_connection is GoneConnection.WAIT:
+            raise ValueError("a server that waits, and not for how long; `wait` as well")
+        if self.wait is not None and self.on_gone_connection is not GoneConnection.WAIT:
+            raise ValueError("`wait`, and nothing that waits; `on-gone-connection: wait` as well")
+        if self.registrar.least_expires > self.registration_expires:
+            raise ValueError(
+                "the shortest expiry is longer than the longest; `least-expires` up to `registration-expires`"
+            )
 
     @property
     def label(self) -> str:
         """What it is called where servers are compared."""
         return self.name or self.software
+
+    @property
+    def with_gone_connection(self) -> GoneConnection:
+        """What it does with a request for a contact whose connection is gone."""
+        by_contact = self.notify_route is NotifyRoute.CONTACT
+        return self.on_gone_connection or (GoneConnection.CONNECT if by_contact else GoneConnection.FAIL)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What the program must be able to do for it: words that stand in the ``lacks`` of one that cannot."""
+        by_route = GoneConnection.CONNECT if self.notify_route is NotifyRoute.CONTACT else GoneConnection.FAIL
+        gone = self.with_gone_connection
+        return (
+            *self.registrar.needs,
+            *((f"{gone.value}-by-{self.notify_route.value}",) if gone is not by_route else ()),
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -182,6 +221,7 @@ class ProbeKind(str, Enum):
 
     NOTIFY = "notify"
     MESSAGE = "message"
+    """Outside any dialog, as the others below: to all contacts that are registered, else to the newest subscriber."""
     OPTIONS = "options"
     INVITE = "invite"
     """A call without media, which the client accepts, and which the server ends."""

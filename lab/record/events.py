@@ -37,6 +37,7 @@ FlowState = Literal["accepted", "connected", "secured", "closed", "reset", "fail
 BindingState = Literal["active", "refreshed", "removed", "expired", "terminated"]
 ProbeKindName = Literal["notify", "message", "options", "invite"]
 ProbeState = Literal["sent", "ringing", "talking", "ending", "answered", "failed"]
+BranchState = Literal["waiting", "sent", "ringing", "answered", "cancelled", "failed"]
 KeepAliveKind = Literal["options", "crlf"]
 KeepAliveState = Literal["sent", "answered", "failed"]
 SentinelFlow = Literal["from-inside", "from-outside"]
@@ -395,6 +396,34 @@ class Probe(Event, frozen=True, kw_only=True):
     call_id: str = ""
 
 
+class ProbeBranch(Event, frozen=True, kw_only=True):
+    """What became of a probe outside any dialog at one of the contacts that it was sent to (RFC 3261 §16.6).
+
+    Attributes:
+        probe: ``p1``, ``p2``, …, as in `Probe`, which says what became of it all.
+        branch: 1 is the contact that registered last.
+        state: ``waiting``: the contact's connection is gone, and the server waits for a new registration; ``answered``:
+            with whatever final answer; ``cancelled``: CANCEL was sent, as another contact has answered; ``failed``: no
+            answer came or can come.
+        binding: ``b1``, as in `Binding`.
+        contact: the one that was registered.
+        age: seconds since the last REGISTER for it.
+        flow: id of the flow it took, or should have taken.
+        code: status code of the answer; None: there was none.
+        reason: why it failed, as in `Probe`; ``another-answered`` and ``registered-anew`` end the waiting.
+    """
+
+    probe: str
+    branch: int
+    state: BranchState
+    binding: str
+    contact: str
+    age: float
+    flow: str | None
+    code: int | None
+    reason: str
+
+
 class KeepAlive(Event, frozen=True, kw_only=True):
     """A keep-alive that the server sends by itself was sent, answered, or failed."""
 
@@ -652,8 +681,8 @@ CLIENT_EVENTS: tuple[type[ClientEvent], ...] = (
 """What a client may say; any other event of its is kept as `Other`."""
 
 SERVER_EVENTS: tuple[type[Event], ...] = (
-    ServerReady, ServerFlow, Request, ResponseSent, ResponseLost, ServerSubscription, Binding, Probe, KeepAlive,
-    CrlfPing, Ignored, Held, Malformed, Obeyed, Query, Statistics,
+    ServerReady, ServerFlow, Request, ResponseSent, ResponseLost, ServerSubscription, Binding, Probe, ProbeBranch,
+    KeepAlive, CrlfPing, Ignored, Held, Malformed, Obeyed, Query, Statistics,
 )  # fmt: skip
 """What a server says."""
 

@@ -28,6 +28,7 @@ from lab.model.authentication import Authentication
 from lab.model.idle_timeout import IdleTimeout
 from lab.model.impairment import Impairment
 from lab.model.middlebox import Middlebox
+from lab.model.registrar import Registrar
 from lab.model.rules import kebab
 from lab.model.scenario import Claim, Client, Expectation, Probe, Server
 from lab.reference.docstrings import attributes_of, paragraphs
@@ -149,6 +150,7 @@ def _file() -> Iterator[Thing]:
         ("server", Server),
         ("authentication", Authentication),
         ("idle-timeout", IdleTimeout),
+        ("registrar", Registrar),
         ("client", Client),
         ("probes", Probe),
         ("probes as a grid", ProbeGrid),

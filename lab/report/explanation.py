@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.model.outcome import CauseFound, Link, Lost, Outcome, Reachability, Repair, Tried
+from lab.model.outcome import CauseFound, Link, Lost, Outcome, ProbeFate, Reachability, Repair, Tried
 from lab.model.scenario import Cell
 from lab.model.verdict import Verdict
 
@@ -16,6 +16,19 @@ def explain(cell: Cell, outcome: Outcome) -> list[str]:
     told = [f"{cell.name}: {outcome.verdict.value}, {measured.delivered} of {measured.probes} probes answered"]
     if outcome.doubt:
         told.append(f"  {outcome.doubt}")
+    told += _causes(outcome)
+    told += _twins(outcome)
+    if measured.repair.broken_s is not None:
+        told.append(f"  {_noticed(measured.repair, cell)}")
+    for probe in outcome.probes:
+        if len(probe.branches) > 1 or (probe.branches and not probe.answered):
+            told += _forked(probe)
+    return told
+
+
+def _causes(outcome: Outcome) -> list[str]:
+    """Say why each lost probe was lost, or what kept the client reachable."""
+    told = []
     before: CauseFound | None = None
     for fate in outcome.probes:
         if fate.cause is not None:
@@ -25,17 +38,19 @@ def explain(cell: Cell, outcome: Outcome) -> list[str]:
         told += [f"  {_sentence(link)}" for link in outcome.kept_by]
     if outcome.cause is not None and outcome.seen_in:  # a twin lost it, not one of these
         told += _chain_to(outcome.cause, None)
-    if outcome.left_out:
-        told.append(f"  {outcome.left_out}")
-    told += [f"  {tried(one)}" for one in outcome.tried]
-    if outcome.reachability is not None:
-        told.append(f"  {reachable(outcome.reachability)}")
-    told += [f"  seed {one.seed}: {one.verdict.value}{one.text and ': ' + one.text}" for one in outcome.seeds]
-    if measured.lost is not None:
-        told.append(f"  costs: {lost(measured.lost)}")
-    if measured.repair.broken_s is not None:
-        told.append(f"  {_noticed(measured.repair, cell)}")
     return told
+
+
+def _twins(outcome: Outcome) -> list[str]:
+    """Say what the cell's twins showed."""
+    told = [outcome.left_out] if outcome.left_out else []
+    told += [tried(one) for one in outcome.tried]
+    if outcome.reachability is not None:
+        told.append(reachable(outcome.reachability))
+    told += [f"seed {one.seed}: {one.verdict.value}{one.text and ': ' + one.text}" for one in outcome.seeds]
+    if outcome.metrics.lost is not None:
+        told.append(f"costs: {lost(outcome.metrics.lost)}")
+    return [f"  {one}" for one in told]
 
 
 def short(outcome: Outcome) -> str:
@@ -83,6 +98,14 @@ def _chain_to(cause: CauseFound, before: CauseFound | None) -> list[str]:
 
 def _same(one: CauseFound, other: CauseFound) -> bool:
     return (one.kind, one.at_s) == (other.kind, other.at_s) and one.at_s is not None
+
+
+def _forked(probe: ProbeFate) -> list[str]:
+    number = len(probe.branches)
+    to = "1 contact" if number == 1 else f"{number} contacts"
+    fate = "answered" if probe.answered else "lost"
+    said = [f"  {probe.kind_.upper()} at {probe.at_s:.1f} s went to {to}, {fate}:"]
+    return said + [f"    {_sentence(branch)}" for branch in probe.branches]
 
 
 def _sentence(link: Link) -> str:

@@ -24,8 +24,8 @@ class ServerProgram(ABC):
     # What it cannot do
 
     lacks: ClassVar[Mapping[str, str]] = {}
-    """Abilities that it has not, with the reason: kinds of mitigations, and what faults ask of a server (their
-    ``server_needs``)."""
+    """Abilities that it has not, with the reason: kinds of mitigations, what faults ask of a server (their
+    ``server_needs``), and what its settings ask of it (``Server.needs``)."""
 
     # How it is started
 
@@ -65,4 +65,5 @@ class ServerProgram(ABC):
             needs: what the cell's faults ask of a server.
         """
         kinds = (mitigation.kind for mitigation in cell.strategy.mitigations)
-        return next((self.lacks[each] for each in (*kinds, *needs) if each in self.lacks), "")
+        wanted = (*kinds, *needs, *cell.server.needs)
+        return next((self.lacks[each] for each in wanted if each in self.lacks), "")

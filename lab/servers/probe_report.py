@@ -29,14 +29,21 @@ class ProbeReport:
     Attributes:
         over: whether it has been answered or has failed.
         call_id: of a call that the client has accepted: its Call-ID; empty: of anything else.
+        probe: its name.
     """
 
     def __init__(self, channel: Channel, probe: str, kind: ProbeKindName) -> None:
         self._channel = channel
-        self._probe = probe
+        self.probe = probe
         self._kind = kind
         self.over = False
         self.call_id = ""
+
+    def silenced(self) -> ProbeReport:
+        """Return one for what belongs to the probe and no longer decides its fate: it says nothing."""
+        other = ProbeReport(self._channel, self.probe, self._kind)
+        other.over = True
+        return other
 
     def say(
         self,
@@ -62,7 +69,7 @@ class ProbeReport:
             return
         self.over = state in ("answered", "failed")
         event = Probe(
-            probe=self._probe,
+            probe=self.probe,
             kind=self._kind,
             state=state,
             code=code,

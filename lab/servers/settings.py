@@ -32,6 +32,10 @@ class Settings(NamedTuple):
         idle_crlf_counts: whether CR and LF alone are traffic.
         mitigations: of the server's side, as ``lab.model.wire.to_json`` gives them.
         authentication: how requests are authenticated; None: they are not.
+        matches_by, at_most, removes_closed, least_expires: see ``lab.model.registrar.Registrar``.
+        removes_oldest: whether a contact beyond ``at_most`` costs the oldest its place, instead of being refused.
+        on_gone_connection: ``fail``, ``connect``, ``wait``; empty: as ``notify_route`` has it.
+        wait: seconds for which a request waits for a new registration.
     """
 
     address: str
@@ -54,6 +58,18 @@ class Settings(NamedTuple):
     idle_crlf_counts: bool = True
     mitigations: Sequence[dict[str, Any]] = ()
     authentication: Authenticating | None = None
+    matches_by: str = "contact"
+    at_most: int | None = None
+    removes_oldest: bool = False
+    removes_closed: bool = False
+    least_expires: float = 1.0
+    on_gone_connection: str = ""
+    wait: float = 0.0
+
+    @property
+    def with_gone_connection(self) -> str:
+        """What is done with a request for a contact whose connection is gone: ``fail``, ``connect`` or ``wait``."""
+        return self.on_gone_connection or ("connect" if self.notify_route == "contact" else "fail")
 
     @classmethod
     def read(cls, command: dict[str, Any]) -> Settings:

@@ -1,6 +1,6 @@
 """A registrar's bindings (RFC 3261 §10.3, RFC 5626 §6), each with the flow it came on.
 
-Authentication is ``lab.sip.digest``'s; no minimum expiry; of one device's several flows each is a binding of its own.
+Authentication is ``lab.sip.digest``'s; of one device's several flows each is a binding of its own.
 """
 
 from __future__ import annotations
@@ -16,10 +16,30 @@ OUTBOUND = "outbound"
 
 Device = tuple[str, str]
 """``+sip.instance`` as written, ``reg-id``."""
-Key = tuple[str, Device | Uri]
+Identity = Device | Uri | str
+"""What tells the bindings of an address apart: a device's flow, a contact, or the id of a flow."""
+Key = tuple[str, Identity]
 """Address of record, and what tells its bindings apart."""
+TOO_MANY = 503
+"""The answer to one contact too many, as Kamailio has it."""
 Change = Literal["active", "refreshed", "removed"]
 """What a REGISTER made of a binding."""
+
+
+class Policy(NamedTuple):
+    """How bindings are kept; see ``lab.model.registrar.Registrar``.
+
+    Attributes:
+        matches_by: ``contact``, ``instance`` or ``connection``.
+        at_most: bindings of an address; None: any number.
+        removes_oldest: whether one more costs the oldest its place, instead of being refused.
+        least_expires: seconds; a shorter expiry is refused.
+    """
+
+    matches_by: str = "contact"
+    at_most: int | None = None
+    removes_oldest: bool = False
+    least_expires: int = 1
 
 
 class Binding(NamedTuple):
@@ -33,6 +53,8 @@ class Binding(NamedTuple):
         call_id, cseq: of that REGISTER.
         id: ``b1``, ``b2``, … in order of appearance; a refreshed binding keeps it.
         device: ``+sip.instance`` and ``reg-id`` of a binding of a flow (SIP outbound); None for one of an address.
+        matched: what tells it from the others of its address where that is not its contact; None: its contact.
+        registered_at: when that REGISTER came, on the caller's clock.
     """
 
     aor: str
@@ -43,11 +65,13 @@ class Binding(NamedTuple):
     cseq: int
     id: str = ""
     device: Device | None = None
+    matched: Device | str | None = None
+    registered_at: float = 0.0
 
     @property
     def key(self) -> Key:
-        """What identifies it: the device's flow, or the contact; two are one when they parse to the same URI."""
-        return self.aor, self.device or Uri.parse(self.contact)
+        """What identifies it; two are one when their contacts parse to the same URI, unless they are told otherwise."""
+        return self.aor, self.matched or Uri.parse(self.contact)
 
 
 class Registrar:
@@ -56,10 +80,12 @@ class Registrar:
     Args:
         longest: seconds granted at most, and when the client names none.
         outbound: bind flows where the client asks for it.
+        policy: how bindings are told apart, and how many there may be.
     """
 
-    def __init__(self, longest: float, *, outbound: bool = False) -> None:
+    def __init__(self, longest: float, *, outbound: bool = False, policy: Policy = Policy()) -> None:  # noqa: B008
         self._longest = int(longest)
+        self._policy = policy
         self._outbound = outbound
         self._bindings: dict[Key, Binding] = {}
         self._count = 0
@@ -71,7 +97,8 @@ class Registrar:
             What changed, each with ``active`` (new), ``refreshed`` or ``removed``. The answer is 200 with ``contacts``.
 
         Raises:
-            Refused: 500, the request is out of order.
+            Refused: 500, the request is out of order; 423, it asks for too short an expiry; 503, there are too many
+                contacts.
             MalformedMessage: a field it needs is missing or unreadable, or ``*`` is misused.
         """
         aor = address_of_record(request)
@@ -92,6 +119,9 @@ class Registrar:
                     changes.append((binding, "refreshed" if known else "active"))
                 elif known:
                     changes.append((binding, "removed"))
+            kept = {binding.key for binding, state in changes if state != "removed"}
+            changes = [change for change in changes if change[1] != "removed" or change[0].key not in kept]
+            changes += [(one, "removed") for one in self._excess(aor, kept)]
         for binding, _ in changes:
             old = self._bindings.get(binding.key)
             if old is not None and old.call_id == call_id and cseq <= old.cseq:
@@ -102,6 +132,21 @@ class Registrar:
             if state != "removed":
                 self._bindings[binding.key] = binding
         return changes
+
+    def _excess(self, aor: str, kept: set[Key]) -> list[Binding]:
+        """Return the bindings that those of a REGISTER cost their place, the oldest first.
+
+        Raises:
+            Refused: 503, there is no place for them.
+        """
+        others = [one for one in self.bindings(aor) if one.key not in kept]
+        most = self._policy.at_most
+        excess = 0 if most is None else len(others) + len(kept) - most
+        if excess <= 0 or not kept:
+            return []
+        if not self._policy.removes_oldest or excess > len(others):
+            raise Refused(TOO_MANY)
+        return others[:excess]
 
     def _named(self, binding: Binding) -> Binding:
         """The binding with an id: the one it has, or that of its predecessor, or a new one."""
@@ -116,7 +161,11 @@ class Registrar:
     def _asked(self, request: Request, aor: str, address: NameAddr, default: int, *, now: float, flow: str) -> Binding:
         """The binding that one Contact asks for; it has ended already if it asks for none."""
         own = dict(address.parameters).get("expires")
-        granted = min(self._longest, default if own is None else parse_expires(own))
+        wanted = default if own is None else parse_expires(own)
+        if 0 < wanted < self._policy.least_expires:
+            raise Refused(423, ("Min-Expires", str(self._policy.least_expires)))
+        granted = min(self._longest, wanted)
+        device = _device(address) if self._outbound and _asks_for_outbound(request) else None
         return Binding(
             aor=aor,
             contact=address.uri,
@@ -124,8 +173,15 @@ class Registrar:
             expires_at=now + granted,
             call_id=request.first("Call-ID") or "",
             cseq=parse_cseq(request.first("CSeq") or "")[0],
-            device=_device(address) if self._outbound and _asks_for_outbound(request) else None,
+            device=device,
+            matched=device or self._matched(address, flow),
+            registered_at=now,
         )
+
+    def _matched(self, address: NameAddr, flow: str) -> Device | str | None:
+        if self._policy.matches_by == "instance":
+            return _device(address)
+        return flow if self._policy.matches_by == "connection" else None
 
     def bindings(self, aor: str) -> list[Binding]:
         """Return the bindings of an address of record, the one registered last at the end."""
@@ -134,6 +190,14 @@ class Registrar:
     def all(self) -> list[Binding]:
         """Return all bindings, of any address of record, the one registered last at the end."""
         return list(self._bindings.values())
+
+    def of_flow(self, flow: str) -> list[Binding]:
+        """Return the bindings that came on a flow."""
+        return [one for one in self._bindings.values() if one.flow == flow]
+
+    def remove(self, key: Key) -> None:
+        """Remove a binding, whether its time is over or not."""
+        self._bindings.pop(key, None)
 
     def expire(self, key: Key, *, now: float) -> Binding | None:
         """Remove and return a binding whose time is over; None when it was refreshed or removed meanwhile."""

@@ -10,7 +10,9 @@ from lab.sip.message import VERSION, Headers, MalformedMessage, Request, Respons
 REASONS = {
     200: "OK", 400: "Bad Request", 401: "Unauthorized", 405: "Method Not Allowed",
     407: "Proxy Authentication Required", 416: "Unsupported URI Scheme", 420: "Bad Extension",
+    423: "Interval Too Brief",
     481: "Call/Transaction Does Not Exist", 489: "Bad Event", 500: "Server Internal Error", 501: "Not Implemented",
+    503: "Service Unavailable",
     505: "Version Not Supported", 513: "Message Too Large",
 }  # fmt: skip
 """RFC 3261 §21, RFC 6665 §8.3.2 (489)."""

@@ -152,6 +152,7 @@ class Phone:
         self._items: list[Item] = []
         self._cseq = 0
         self._tag = ""
+        self.server: Any = None
 
     def request(self, method: str, *, cseq: int | None = None, branch: str = "", **more: str) -> Request:
         self._cseq = self._cseq + 1 if cseq is None else cseq
@@ -1188,3 +1189,297 @@ def test_a_server_that_cannot_start(
     assert server.wait() == 1
     server.end()
     assert why in capfd.readouterr().err
+
+
+# Several contacts of one address
+
+
+def registered(start: Start, call: Call, number: int = 2, transport: str = "tcp", **settings: Any) -> list[Phone]:
+    """So many phones that have registered the same address; each knows the server."""
+    server, ports = start(**settings)
+    phones = [call(transport, ports[transport]) for _ in range(number)]
+    for phone in phones:
+        assert phone.ask("REGISTER").code == 200
+        phone.server = server
+    return phones
+
+
+def asked(phone: Phone, method: str) -> Request:
+    """The request that a phone gets next."""
+    request = phone.receive()
+    assert isinstance(request, Request)
+    assert request.method == method
+    return request
+
+
+def branches(server: Server) -> list[tuple[int, str, int | None, str]]:
+    """What became of each branch: its number, state, code and reason."""
+    return [(one["branch"], one["state"], one["code"], one["reason"]) for one in server.seen("probe-branch")]
+
+
+def invited_all(phones: list[Phone], **timing: float) -> list[Request]:
+    phones[0].server.command("invite", probe="p1", **{"within": 5.0, "hold": 60.0} | timing)
+    return [asked(phone, "INVITE") for phone in phones]
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_call_forks(start: Start, call: Call, transport: str) -> None:
+    """All contacts ring with one Call-ID; the first that accepts has the call, and the other gets CANCEL."""
+    old, new = registered(start, call, transport=transport)
+    server: Server = new.server
+    first, second = invited_all([old, new])
+    assert first.first("Call-ID") == second.first("Call-ID")
+    assert first.first("From") == second.first("From")
+    assert first.first("Via") != second.first("Via")
+    assert (first.uri, second.uri) == (old.uri, new.uri)
+    old.answer(first, 180)
+    server.event("probe-branch", state="ringing", branch=2)
+    accepted(new, second)
+    cancel = asked(old, "CANCEL")
+    same = ("Via", "From", "To", "Call-ID")
+    assert [cancel.first(name) for name in same] == [first.first(name) for name in same]
+    assert (cancel.uri, cancel.first("CSeq")) == (first.uri, "1 CANCEL")
+    old.answer(cancel)
+    old.answer(first, 487)
+    assert asked(old, "ACK").first("Via") == first.first("Via")
+    server.event("probe-branch", branch=2, state="answered")
+    assert branches(server) == [
+        (1, "sent", None, ""), (2, "sent", None, ""), (2, "ringing", 180, ""), (1, "answered", 200, ""),
+        (2, "cancelled", None, ""), (2, "answered", 487, ""),
+    ]  # fmt: skip
+    assert [one["state"] for one in server.seen("probe")] == ["sent", "ringing", "talking"]
+
+
+def test_nobody_is_cancelled_before_a_provisional_answer(start: Start, call: Call) -> None:
+    """CANCEL follows the 180 that comes later (RFC 3261 §9.1)."""
+    old, new = registered(start, call)
+    first, second = invited_all([old, new])
+    accepted(new, second)
+    old.answer(first, 180)
+    asked(old, "CANCEL")
+
+
+def test_who_accepts_second_is_hung_up_on(start: Start, call: Call) -> None:
+    """ACK and BYE at once, and the call of the first goes on."""
+    old, new = registered(start, call)
+    first, second = invited_all([old, new])
+    accepted(new, second)
+    accepted(old, first)
+    bye = asked(old, "BYE")
+    server: Server = new.server
+    server.event("probe", state="talking")
+    old.answer(bye)
+    old.ask("OPTIONS")  # the server has read the answer before
+    server.event("request", method="OPTIONS")
+    assert [one["state"] for one in server.seen("probe")] == ["sent", "talking"]
+
+
+@pytest.mark.parametrize(
+    ("codes", "decides"), [((486, 480), 480), ((404, 503), 404), ((603, 200), 603), ((503, 302), 302)]
+)
+def test_the_best_refusal_decides(start: Start, call: Call, codes: tuple[int, int], decides: int) -> None:
+    """6xx first, else the lowest class, of equals the newest contact's (RFC 3261 §16.7)."""
+    old, new = registered(start, call)
+    server: Server = new.server
+    first, second = invited_all([old, new])
+    old.answer(first, codes[0])
+    asked(old, "ACK")
+    if codes[0] >= 600:
+        new.answer(second, 180)
+        new.answer(asked(new, "CANCEL"))
+        new.answer(second, 487)
+    else:
+        new.answer(second, codes[1])
+    failed = server.event("probe", state="failed")
+    assert (failed["code"], failed["flow"]) == (decides, "f1" if decides == codes[0] else "f2")
+
+
+def test_a_contact_that_does_not_answer_costs_time_only(start: Start, call: Call) -> None:
+    """OPTIONS goes to all; one 2xx is enough, and without any the silence of the newest decides."""
+    old, new = registered(start, call)
+    server: Server = new.server
+    server.command("options", probe="p1", within=0.3)
+    old.answer(asked(old, "OPTIONS"))
+    asked(new, "OPTIONS")
+    answered = server.event("probe", state="answered")
+    assert (answered["code"], answered["flow"]) == (200, "f1")
+    failed = server.event("probe-branch", state="failed")
+    assert (failed["branch"], failed["reason"], failed["flow"]) == (1, "timeout", "f2")
+    server.command("options", probe="p2", within=0.3)
+    failed = server.event("probe", probe="p2", state="failed")
+    assert (failed["reason"], failed["flow"]) == ("timeout", "f2")
+
+
+def test_branches_say_how_old_a_contact_is(start: Start, call: Call) -> None:
+    """And which binding it is."""
+    old, new = registered(start, call)
+    server: Server = new.server
+    bound = {event["id"]: event for event in (server.event("binding"), server.event("binding"))}
+    server.command("options", probe="p1", within=5.0)
+    one, two = server.event("probe-branch"), server.event("probe-branch")
+    assert [(one["binding"], one["contact"]), (two["binding"], two["contact"])] == [("b2", new.uri), ("b1", old.uri)]
+    for event in (one, two):
+        assert event["age"] == pytest.approx(event["at"] - bound[event["binding"]]["at"], abs=0.1)
+
+
+# How contacts are kept
+
+
+@pytest.mark.parametrize(
+    ("matches_by", "more", "kept"),
+    [
+        ("contact", {}, ["b1", "b2"]),
+        ("contact", {"device": DEVICE}, ["b1", "b2"]),
+        ("instance", {"device": DEVICE}, ["b1"]),
+        ("instance", {}, ["b1", "b2"]),
+        ("connection", {"device": DEVICE}, ["b1", "b2"]),
+    ],
+)
+def test_what_replaces_a_contact(
+    start: Start, call: Call, matches_by: str, more: dict[str, str], kept: list[str]
+) -> None:
+    """A phone comes with another contact, on another connection."""
+    server, ports = start(matches_by=matches_by)
+    for _ in range(2):
+        phone = call("tcp", ports["tcp"])
+        answer = phone.ask("REGISTER", Contact=f"<{phone.uri}>{more.get('device', '')}")
+    assert len(answer.all("Contact")) == len(kept)
+    assert answer.first("Require") is None  # this is not SIP outbound
+    assert sorted({server.event("binding")["id"], server.event("binding")["id"]}) == kept
+
+
+def test_another_contact_on_the_same_connection(start: Start, call: Call) -> None:
+    """Replaces the one before where connections are matched, though the phone asks for that one's removal, too."""
+    server, ports = start(matches_by="connection")
+    phone = call("tcp", ports["tcp"])
+    phone.ask("REGISTER")
+    both = f"<sip:alice@198.51.100.2:7;transport=tcp>, <{phone.uri}>;expires=0"
+    assert len(phone.ask("REGISTER", Contact=both).all("Contact")) == 1
+    assert [server.event("binding")[key] for key in ("id",)] == ["b1"]
+    changed = server.event("binding")
+    assert (changed["id"], changed["state"], changed["contact"]) == (
+        "b1",
+        "refreshed",
+        "sip:alice@198.51.100.2:7;transport=tcp",
+    )
+
+
+def test_the_oldest_contact_makes_room(start: Start, call: Call) -> None:
+    """With two places, the third contact costs the one that registered first; a refresh makes a contact young again."""
+    server, ports = start(at_most=2, removes_oldest=True)
+    phones = [call("tcp", ports["tcp"]) for _ in range(3)]
+    for phone in (*phones[:2], phones[0], phones[2]):
+        answer = phone.ask("REGISTER")
+    assert len(answer.all("Contact")) == 2
+    assert server.event("binding", state="removed")["contact"] == phones[1].uri
+
+
+def test_one_contact_too_many_is_refused(start: Start, call: Call) -> None:
+    """503, and those that are there stay and can be refreshed."""
+    _, ports = start(at_most=2)
+    phones = [call("tcp", ports["tcp"]) for _ in range(3)]
+    assert [phone.ask("REGISTER").code for phone in (*phones, phones[0])] == [200, 200, 503, 200]
+
+
+@pytest.mark.parametrize(("asked_for", "code"), [("59", 423), ("60", 200), ("0", 200)])
+def test_too_short_an_expiry(start: Start, call: Call, asked_for: str, code: int) -> None:
+    """Is refused with the least that is granted (RFC 3261 §10.3 step 7); to remove is no expiry."""
+    _, ports = start(least_expires=60.0)
+    answer = call("tcp", ports["tcp"]).ask("REGISTER", Expires=asked_for)
+    assert (answer.code, answer.first("Min-Expires")) == (code, "60" if code == 423 else None)
+
+
+@pytest.mark.parametrize("removes_closed", [False, True])
+def test_a_contact_whose_connection_ends(start: Start, call: Call, removes_closed: bool) -> None:
+    """Is kept, or is removed with it."""
+    old, new = registered(start, call, removes_closed=removes_closed)
+    server: Server = new.server
+    old.sock.close()
+    server.event("flow", state="closed")
+    assert len(new.ask("REGISTER").all("Contact")) == (1 if removes_closed else 2)
+    server.event("binding", id="b2", state="refreshed")
+    assert [one["id"] for one in server.seen("binding") if one["state"] == "removed"] == ["b1"] * removes_closed
+
+
+# Requests for a contact whose connection is gone
+
+
+def gone(start: Start, call: Call, **settings: Any) -> tuple[Server, dict[str, int], socket.socket]:
+    """A server with one contact whose connection is gone; where the contact can be connected to."""
+    server, ports = start(**settings)
+    listener = socket.create_server((HOST, 0))
+    listener.settimeout(DEADLINE)
+    phone = call("tcp", ports["tcp"])
+    phone.ask("REGISTER", Contact=f"<sip:alice@{HOST}:{listener.getsockname()[1]};transport=tcp>")
+    phone.sock.close()
+    server.event("flow", state="closed")
+    return server, ports, listener
+
+
+@pytest.mark.parametrize("route", ["flow", "contact"])
+def test_a_request_that_fails_at_once(start: Start, call: Call, route: str) -> None:
+    """There is no connection, and none is made."""
+    server, _, listener = gone(start, call, notify_route=route, on_gone_connection="fail")
+    server.command("options", probe="p1", within=5.0)
+    failed = server.event("probe", state="failed")
+    assert (failed["reason"], failed["flow"]) == ("flow-gone", "f1")
+    assert branches(server) == [(1, "failed", None, "flow-gone")]
+    listener.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        listener.accept()
+    listener.close()
+
+
+@pytest.mark.parametrize("route", ["flow", "contact"])
+def test_a_request_that_connects(start: Start, call: Call, route: str) -> None:
+    """To the host and port of the Contact."""
+    server, _, listener = gone(start, call, notify_route=route, on_gone_connection="connect")
+    server.command("options", probe="p1", within=5.0)
+    connection, _ = listener.accept()
+    assert connection.recv(65536).startswith(b"OPTIONS ")
+    server.event("flow", state="connected")
+    connection.close()
+    listener.close()
+
+
+@pytest.mark.parametrize("kind", ["options", "message", "invite"])
+def test_a_request_that_waits(start: Start, call: Call, kind: str) -> None:
+    """The phone registers anew, and gets it on its new connection."""
+    server, ports, listener = gone(start, call, on_gone_connection="wait", wait=5.0)
+    listener.close()
+    server.command(kind, probe="p1", within=8.0, **({"hold": 0.1} if kind == "invite" else {}))
+    server.event("probe-branch", state="waiting")
+    phone = call("tcp", ports["tcp"])
+    phone.ask("REGISTER")
+    asked(phone, kind.upper())
+    assert server.event("probe", state="sent")["flow"] == "f2"
+    server.event("probe-branch", state="sent")
+    assert branches(server) == [
+        (1, "waiting", None, ""), (1, "failed", None, "registered-anew"), (2, "sent", None, "")
+    ]  # fmt: skip
+
+
+def test_a_request_that_waits_in_vain(start: Start, call: Call) -> None:
+    """For so long and no longer, and not for the caller's whole patience."""
+    server, ports, listener = gone(start, call, on_gone_connection="wait", wait=0.2)
+    listener.close()
+    server.command("options", probe="p1", within=8.0)
+    waiting = server.event("probe-branch", state="waiting")
+    failed = server.event("probe", state="failed")
+    assert (failed["reason"], failed["flow"]) == ("flow-gone", "f1")
+    assert failed["at"] - waiting["at"] == pytest.approx(0.2, abs=0.15)
+    phone = call("tcp", ports["tcp"])
+    phone.ask("REGISTER")
+    phone.ask("OPTIONS")  # what comes first would be the request that waited
+    assert branches(server) == [(1, "waiting", None, ""), (1, "failed", None, "flow-gone")]
+
+
+def test_a_request_waits_for_a_phone_that_has_no_contact_left(start: Start, call: Call) -> None:
+    """Its binding went with its connection."""
+    server, ports, listener = gone(start, call, on_gone_connection="wait", wait=5.0, removes_closed=True)
+    listener.close()
+    server.command("options", probe="p1", within=8.0)
+    phone = call("tcp", ports["tcp"])
+    phone.ask("REGISTER")
+    phone.answer(asked(phone, "OPTIONS"))
+    assert server.event("probe", state="answered")["code"] == 200

@@ -289,7 +289,8 @@ def test_a_subscription_from_its_beginning_to_its_end(heard: Heard) -> None:
     clients = Clients(
         heard.channel,
         registration_expires=300,
-        outbound=False,
+        by_device=False,
+        only_one=False,
         on_change=lambda: changes.append(1),
     )
     clients.subscribed(asked(), 60, at=5.0)
@@ -314,7 +315,9 @@ def test_a_device_is_one_binding_with_outbound_only(
     states: list[str],
     heard: Heard,
 ) -> None:
-    clients = Clients(heard.channel, registration_expires=300, outbound=outbound, on_change=lambda: None)
+    clients = Clients(
+        heard.channel, registration_expires=300, by_device=outbound, only_one=False, on_change=lambda: None
+    )
     device = ';reg-id=1;+sip.instance="<urn:uuid:1>"'
     clients.registered(asked(contact=f"<sip:alice@10.0.0.2:1>{device}"))
     clients.registered(asked(contact=f"<sip:alice@10.0.0.2:2>{device}", flow="f2"))
@@ -327,7 +330,7 @@ def test_a_device_is_one_binding_with_outbound_only(
 
 def test_an_expired_binding_is_nobody_to_call(heard: Heard) -> None:
     """Kamailio looks once a second; in between the binding has ended at its own time, and is said to have."""
-    clients = Clients(heard.channel, registration_expires=300, outbound=False, on_change=lambda: None)
+    clients = Clients(heard.channel, registration_expires=300, by_device=False, only_one=False, on_change=lambda: None)
     clients.registered(asked(at=10.0, expires="60"))
     assert clients.newest_binding(69.9) is not None
     assert clients.newest_binding(70.0) is None

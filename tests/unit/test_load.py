@@ -29,6 +29,7 @@ from lab.model.authentication import Authentication, ChallengedMethod
 from lab.model.idle_timeout import ConnectionEnd, IdleTimeout
 from lab.model.impairment import Impairment
 from lab.model.middlebox import Evidence, FilteringBehavior, ForgottenFlow, Grade, Middlebox, SipAlg
+from lab.model.registrar import GoneConnection, MatchesBy, Registrar, WhenFull
 from lab.model.scenario import (
     Cell,
     Claim,
@@ -68,7 +69,9 @@ transport: tls
 server: { software: scripted, subscription-expires: 600 s, registration-expires: 300 s,
           notify-route: flow, answers-crlf: true, by-name: true, client-certificate: required,
           name: serves, authentication: { algorithm: MD5, nonce-lifetime: 301 s, methods: [SUBSCRIBE], as: server },
-          idle-timeout: { after: 30 s, ends-with: rst, crlf-counts: false } }
+          idle-timeout: { after: 30 s, ends-with: rst, crlf-counts: false },
+          registrar: { matches-by: instance, at-most: 5, when-full: refuse, removes-closed: true, least-expires: 60 s },
+          on-gone-connection: wait, wait: 20 s }
 client: { account: subscribe }
 pjsip: 2.15.1
 middlebox:
@@ -197,7 +200,7 @@ LIVENESS = {
     "server": ("server: { software: scripted, subscription-", "server: { software: kamailio, subscription-"),
     "server.software": ("software: scripted", "software: kamailio"),
     "server.subscription-expires": ("subscription-expires: 600 s", "subscription-expires: 60 s"),
-    "server.registration-expires": ("registration-expires: 300 s", "registration-expires: 60 s"),
+    "server.registration-expires": ("registration-expires: 300 s", "registration-expires: 90 s"),
     "server.notify-route": ("notify-route: flow", "notify-route: contact"),
     "server.client-certificate": ("client-certificate: none", "client-certificate: required"),
     "server.answers-crlf": ("answers-crlf: true", "answers-crlf: false"),
@@ -210,11 +213,19 @@ LIVENESS = {
     "authentication.nonce-lifetime": ("nonce-lifetime: 301 s", "nonce-lifetime: 31 s"),
     "authentication.methods": ("methods: [SUBSCRIBE]", "methods: [SUBSCRIBE, REGISTER]"),
     "authentication.as": ("as: server", "as: proxy"),
-    "server.idle-timeout": ("idle-timeout: { after: 30 s, ends-with: rst, crlf-counts: false }", ""),
+    "server.idle-timeout": ("idle-timeout: { after: 30 s, ends-with: rst, crlf-counts: false },", ""),
     "idle-timeout.after": ("after: 30 s, ends-with", "after: 31 s, ends-with"),
     "idle-timeout.ends-with": ("ends-with: rst", "ends-with: fin"),
     "idle-timeout.crlf-counts": ("crlf-counts: false", "crlf-counts: true"),
     "server.by-name": ("by-name: true", "by-name: false"),
+    "server.registrar": ("registrar: { matches-by: instance, at", "registrar: { matches-by: contact, at"),
+    "server.on-gone-connection": ("on-gone-connection: wait, wait: 20 s", "on-gone-connection: connect"),
+    "server.wait": (", wait: 20 s", ", wait: 21 s"),
+    "registrar.matches-by": ("matches-by: instance", "matches-by: connection"),
+    "registrar.at-most": ("at-most: 5", "at-most: 6"),
+    "registrar.when-full": ("when-full: refuse", "when-full: remove-oldest"),
+    "registrar.removes-closed": ("removes-closed: true", "removes-closed: false"),
+    "registrar.least-expires": ("least-expires: 60 s", "least-expires: 59 s"),
     "client": ("client: { account: subscribe }", "client: { account: register-and-subscribe }"),
     "pjsip": ("pjsip: 2.15.1\n", "pjsip: 2.10\n"),
     "client.account": ("account: subscribe", "account: register-and-subscribe"),
@@ -389,6 +400,7 @@ def every_key() -> set[str]:
         "server": Server,
         "authentication": Authentication,
         "idle-timeout": IdleTimeout,
+        "registrar": Registrar,
         "client": Client,
         "middlebox": Middlebox,
         "evidence": Evidence,
@@ -437,6 +449,15 @@ def test_every_value_arrives(read: Read) -> None:
         name="serves",
         authentication=Authentication(nonce_lifetime=Seconds(301), methods=(ChallengedMethod.SUBSCRIBE,)),
         idle_timeout=IdleTimeout(after=Seconds(30), ends_with=ConnectionEnd.RST, crlf_counts=False),
+        registrar=Registrar(
+            matches_by=MatchesBy.INSTANCE,
+            at_most=5,
+            when_full=WhenFull.REFUSE,
+            removes_closed=True,
+            least_expires=Seconds(60),
+        ),
+        on_gone_connection=GoneConnection.WAIT,
+        wait=Seconds(20),
     )
     assert dict(cell.middleboxes)["home-nat"] == Middlebox(
         name="mine",

@@ -69,7 +69,13 @@ def _cell(cell: Cell, result: Outcome | LabError) -> dict[str, Any]:
         "claim": _claim(cell, result),
         "cause": _cause(result.cause),
         "probes": [
-            {"at_s": one.at_s, "kind": one.kind_, "answered": one.answered, "cause": _cause(one.cause)}
+            {
+                "at_s": one.at_s,
+                "kind": one.kind_,
+                "answered": one.answered,
+                "cause": _cause(one.cause),
+                "branches": [_link(link) for link in one.branches],
+            }
             for one in result.probes
         ],
         "kept_by": [_link(link) for link in result.kept_by],

@@ -15,6 +15,10 @@ REMOVES = frozenset((404, 481))
 """The answers to NOTIFY upon which Kamailio's presence module forgets the subscription. (408 is switched off.)"""
 
 
+EARLY_S = 1.5
+"""A binding that Kamailio removes this long before its time has not come to its end: usrloc looks once a second."""
+
+
 class Asked(NamedTuple):
     """A SUBSCRIBE or REGISTER that is being answered.
 
@@ -47,6 +51,7 @@ class Known(NamedTuple):
         contact: as the client wrote it.
         aor: of a binding; of a subscription whose state it is about.
         expires_at: CLOCK_MONOTONIC.
+        registered_at: when its last REGISTER or SUBSCRIBE came, likewise.
     """
 
     id: str
@@ -57,6 +62,7 @@ class Known(NamedTuple):
     contact: str
     aor: str
     expires_at: float
+    registered_at: float = 0.0
 
 
 class Clients:
@@ -65,7 +71,8 @@ class Clients:
     Args:
         channel: takes what becomes of them.
         registration_expires: granted at most, seconds.
-        outbound: whether a binding is that of a device and its flow, where the client names them.
+        by_device: whether a binding is that of a device and its flow, where the client names them.
+        only_one: whether a contact takes the place of all others of its address.
         on_change: called after each change.
     """
 
@@ -74,12 +81,14 @@ class Clients:
         channel: Channel,
         *,
         registration_expires: int,
-        outbound: bool,
+        by_device: bool,
+        only_one: bool,
         on_change: Callable[[], None],
     ) -> None:
         self._channel = channel
         self._longest = registration_expires
-        self._outbound = outbound
+        self._by_device = by_device
+        self._only_one = only_one
         self._on_change = on_change
         self._subscriptions: dict[str, Known] = {}
         self._bindings: dict[str, Known] = {}
@@ -102,6 +111,16 @@ class Clients:
         """The binding that was registered last on a flow, or else the newest subscriber on it."""
         known = (*reversed(self._bindings.values()), *reversed(self._subscriptions.values()))
         return next((one for one in known if one.flow == flow), None)
+
+    def address(self, now: float) -> str | None:
+        """The address of record that was registered last, of those that have not expired; None: none is."""
+        newest = self.newest_binding(now)
+        return None if newest is None else newest.aor
+
+    def binding(self, aor: str, contact: str) -> Known | None:
+        """The newest binding of an address with this contact."""
+        found = (one for one in reversed(self._bindings.values()) if (one.aor, one.contact) == (aor, contact))
+        return next(found, None)
 
     def flows(self) -> set[str]:
         """The ids of the flows they came on."""
@@ -134,13 +153,15 @@ class Clients:
                 for key in [key for key, one in self._bindings.items() if one.aor == asked.aor]:
                     self._unbind(key, "removed", at=asked.at)
                 continue
-            key = f"{asked.aor} {(_device(address) if self._outbound else None) or address.uri}"
+            key = f"{asked.aor} {(_device(address) if self._by_device else None) or address.uri}"
             granted = self._granted(asked, address)
             known = self._bindings.get(key)
             if granted:
                 self._bindings.pop(key, None)  # the newest is last
                 one = self._known(asked, known.id if known else self._new("b"), key, address.uri, asked.at + granted)
                 self._bindings[key] = one
+                for other in [each for each in self._bindings if self._only_one and each != key]:
+                    self._unbind(other, "removed", at=asked.at)
                 self._say_binding(one, "refreshed" if known else "active", granted, at=asked.at)
             else:
                 self._unbind(key, "removed", at=asked.at)
@@ -160,7 +181,8 @@ class Clients:
             if one.contact == contact and f":{aor}@" in one.aor.replace(";", "@")
         ]
         for key in ended:
-            self._unbind(key, "expired", at=at)
+            early = self._bindings[key].expires_at > at + EARLY_S  # then its connection has ended
+            self._unbind(key, "removed" if early else "expired", at=at)
         self._on_change()
 
     def forget(self) -> None:
@@ -182,7 +204,8 @@ class Clients:
             return self._longest
 
     def _known(self, asked: Asked, name: str, key: str, contact: str, expires_at: float) -> Known:
-        return Known(name, key, asked.flow, asked.transport, asked.peer, contact, asked.aor, expires_at)
+        where = (asked.flow, asked.transport, asked.peer)
+        return Known(name, key, *where, contact, asked.aor, expires_at, registered_at=asked.at)
 
     def _new(self, kind: str) -> str:
         self._count[kind] += 1

@@ -58,6 +58,7 @@ def render(settings: Settings, wanted: Wanted, folder: Path) -> str:
         folder: the cell's, where the file about TLS is.
     """
     by_flow = settings.notify_route == "flow"
+    most = settings.at_most or 0
     head = ["#!KAMAILIO", "# Written by the lab for one cell."]
     if "tls" in settings.ports:
         head += ["#!define WITH_TLS", "enable_tls=yes"]
@@ -65,6 +66,8 @@ def render(settings: Settings, wanted: Wanted, folder: Path) -> str:
         head.append("#!define BY_FLOW")
     if settings.authentication is not None:
         head.append("#!define WITH_AUTHENTICATION")
+    if settings.matches_by == "contact" and not wanted.outbound:
+        head.append("#!define BY_CONTACT")
     addresses = (settings.address, *settings.further)
     head += [f"listen={transport}:{each}:{port}" for each in addresses for transport, port in settings.ports.items()]
     values = {
@@ -73,9 +76,13 @@ def render(settings: Settings, wanted: Wanted, folder: Path) -> str:
         "FLOW_TIMER": str(wanted.flow_timer),
         "FOREVER": str(FOREVER_S),
         "IDLE": str(FOREVER_S if settings.idle_after is None else round(settings.idle_after)),
-        "NO_CONNECT": _word(by_flow),
+        "LEAST_EXPIRES": str(round(settings.least_expires)),
+        "MAX_CONTACTS": str(0 if settings.removes_oldest else most),
+        "NO_CONNECT": _word(settings.with_gone_connection != "connect"),
         "OUTBOUND_MODE": str(int(wanted.outbound)),
         "REGISTRATION_EXPIRES": str(round(settings.registration_expires)),
+        "REMOVES_CLOSED": str(int(settings.removes_closed)),
+        "SAVE_FLAGS": "0x04" if settings.removes_oldest and most == 1 else "0x00",  # 0x04: no other contact stays
         "RPC_PORT": str(RPC_PORT),
         "SDP": silent_sdp(settings.address).decode().replace("\r\n", "\\r\\n"),
         "SUBJECT": "$(tls_peer_subject_cn{s.encode.base64})" if settings.client_ca else "",

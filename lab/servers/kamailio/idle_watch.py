@@ -13,8 +13,8 @@ from lab.servers.kamailio.flows import Flow, Flows
 LOOKS_AFTER_S = 1.0
 """How long after the time that Kamailio has told; and how often, while a connection is overdue.
 
-Kamailio ends one 5 to 10 s after ``tcp_connection_lifetime``: the TCP worker that has read from it keeps it for 5 s, and
-the main process looks at its timers every 5 s if it has nothing else to do.
+Kamailio ends one 5 to 10 s after ``tcp_connection_lifetime``: the TCP worker that has read from it keeps it for 5 s,
+and the main process looks at its timers every 5 s if it has nothing else to do.
 """
 
 

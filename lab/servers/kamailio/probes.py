@@ -18,6 +18,7 @@ from lab.model.endpoint import Endpoint
 from lab.record.events import KeepAlive, KeepAliveState, ProbeState
 from lab.servers.kamailio.clients import Clients, Known
 from lab.servers.kamailio.flows import Flow, Flows
+from lab.servers.kamailio.forking import Fork
 from lab.servers.kamailio.log import Told
 from lab.servers.kamailio.rpc import Rpc
 from lab.servers.probe_report import FROZEN, SENT_LATE_S, ProbeReport
@@ -41,6 +42,7 @@ class Origin(Protocol):
     address: str
     by_flow: bool
     bindings_only: bool
+    connects: bool
     channel: Channel
     clients: Clients
     flows: Flows
@@ -103,7 +105,7 @@ class Sent:
         if at > self._began + SENT_LATE_S:
             self.fail(FROZEN)
             return
-        if self.flow is None and self._origin.by_flow:
+        if self.flow is None and not self._origin.connects and self.target.transport != "udp":
             self._timer.cancel()
             self._on_failed(None, "flow-gone", self.target.flow)
         else:
@@ -143,6 +145,7 @@ class Probes:
         self._under_way: list[Sent] = []
         self._calls: dict[str, Call] = {}
         self._notes: dict[str, Sent] = {}  # by note
+        self._forks: dict[str, Fork] = {}  # by Call-ID
         self._publishing: dict[str, asyncio.Future[Told]] = {}  # by Call-ID
         self._etags: dict[str, str] = {}  # by whose state it is
 
@@ -160,8 +163,15 @@ class Probes:
         self._origin.do(self._publish(subscription.aor, probe))
 
     def single(self, kind: Literal["options", "message"], probe: str, within: float) -> None:
-        """Have OPTIONS or MESSAGE sent."""
+        """Have OPTIONS or MESSAGE sent to all bindings, or else to the newest subscriber."""
         report = ProbeReport(self._origin.channel, probe, kind)
+        aor = self._origin.clients.address(time.monotonic())
+        if aor is not None:
+            call_id = self._origin.new("c")
+            text, body = ("Content-Type: text/plain\r\n", probe) if kind == "message" else ("", "")
+            self.fork(Fork(self._origin, report, call_id, kind.upper(), aor, patience=within, on_accepted=None))
+            self._start_fork(kind.upper(), aor, call_id, text, body)
+            return
         target = self._target()
         if isinstance(target, str):
             report.say("failed", None, reason=target)
@@ -178,9 +188,16 @@ class Probes:
         if isinstance(target, str):
             report.say("failed", None, reason=target)
             return
+        aor = self._origin.clients.address(time.monotonic())
         call = Call(self, self._origin, report, target, within=within, hold=hold, ring=ring)
         self._calls[call.call_id] = call
-        call.begin()
+        if aor is None:
+            call.begin()
+        else:
+            patience = ring + within
+            accepted = call.accepted
+            self.fork(Fork(self._origin, report, call.call_id, "INVITE", aor, patience=patience, on_accepted=accepted))
+            self._start_fork("INVITE", aor, call.call_id, call.headers, silent_sdp(self._origin.address).decode())
 
     def _target(self) -> Known | str:
         """Return the contact that registered last, else the newest subscriber if that will do; or why there is none."""
@@ -217,6 +234,25 @@ class Probes:
         """Look for a request in the log, and for what becomes of it."""
         self._under_way.append(sent)
 
+    def fork(self, fork: Fork) -> None:
+        """Look for the branches of a request in the log, and for what becomes of them."""
+        self._forks[fork.call_id] = fork
+
+    def branch(self, told: Told, *, at: float) -> None:
+        """Kamailio makes a branch of a request."""
+        fork = self._forks.get(told.get("call_id"))
+        if fork is not None:
+            fork.branch(told, at=at)
+
+    def _start_fork(self, method: str, aor: str, call_id: str, headers: str, body: str) -> None:
+        own = self._origin.own("udp")
+        fixed = (
+            f"From: <sip:{self._origin.address}>\r\nTo: <{_bare(aor)}>\r\nCall-ID: {call_id}\r\nContact: <{own}>\r\n"
+        )
+        way = (own, self._origin.socket("udp"))
+        arguments = [method, _bare(aor), *way, fixed + headers, *([body] if body else [])]
+        self._origin.do(self._call("tm.t_uac_start", *arguments))
+
     def start(self, method: str, uri: str, target: Known, headers: str, body: str) -> None:
         """Have ``tm`` send a request."""
         way = (_next_hop(self._origin, target), self._origin.socket(target.transport, target.flow))
@@ -239,6 +275,10 @@ class Probes:
     def reply(self, flow: Flow, told: Told, *, at: float) -> None:
         """A reply of a client has come."""
         method, call_id, code = told.get("method"), told.get("call_id"), told.number("code")
+        fork = self._forks.get(call_id)
+        if fork is not None and method in (fork.method, "CANCEL"):
+            fork.reply(flow, told, at=at)
+            return
         if code < 200:
             if code == RINGING and call_id in self._calls:
                 self._calls[call_id].rings(flow, at)
@@ -255,6 +295,10 @@ class Probes:
 
     def own_reply(self, told: Told) -> None:
         """Take Kamailio's reply to a request that it has sent to itself."""
+        fork = self._forks.get(told.get("call_id"))
+        if fork is not None and told.get("method") == fork.method:
+            fork.own_reply(told.number("code"))
+            return
         future = self._publishing.pop(told.get("call_id"), None)
         if future is not None and not future.done():
             future.set_result(told)
@@ -271,11 +315,16 @@ class Probes:
             if sent.flow == flow:
                 self._under_way.remove(sent)
                 sent.fail("flow-gone")
+        for fork in self._forks.values():
+            fork.flow_ended(flow)
 
     def forget(self) -> None:
         """Kamailio is gone: what was under way is lost, and so is what was published."""
         for sent in list(self._under_way):
             sent.fail("server-down")
+        for fork in self._forks.values():
+            fork.end("server-down")
+        self._forks.clear()
         for call in list(self._calls.values()):
             call.forget()
         self._under_way.clear()
@@ -393,14 +442,25 @@ class Call:
         )  # fmt: skip
         self._invite = invite
         self._probes.expect(invite)
-        rings = f"{RING}: {self._ring:g}\r\n" if self._ring else ""
         headers = (
             f"From: <sip:{self._origin.address}>\r\nTo: <{_bare(self._target.aor)}>\r\nCall-ID: {self.call_id}\r\n"
             f"Contact: <{self._origin.own(self._target.transport, self._target.flow)}>\r\n"
-            f"Supported: {TIMER}\r\n{rings}Content-Type: {SDP}\r\n"
         )
         body = silent_sdp(self._origin.address).decode()
-        self._probes.start("INVITE", self._target.contact, self._target, headers, body)
+        self._probes.start("INVITE", self._target.contact, self._target, headers + self.headers, body)
+
+    @property
+    def headers(self) -> str:
+        """What its INVITE has besides what every request has."""
+        rings = f"{RING}: {self._ring:g}\r\n" if self._ring else ""
+        return f"Supported: {TIMER}\r\n{rings}Content-Type: {SDP}\r\n"
+
+    def accepted(self, flow: Flow, reply: Told, at: float, wins: bool) -> None:  # noqa: FBT001  (a callback's)
+        """Take the 2xx of a branch of the INVITE; Kamailio has sent the ACK."""
+        if wins:
+            self._answered(flow, reply, at)
+        else:
+            self.late(flow, reply)
 
     def rings(self, flow: Flow, at: float) -> None:
         """The INVITE's 180 has come; it is said once."""

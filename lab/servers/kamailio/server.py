@@ -68,6 +68,7 @@ class KamailioServer:
         self.address = settings.address
         self.by_flow = settings.notify_route == "flow"
         self.bindings_only = settings.bindings_only
+        self.connects = settings.with_gone_connection == "connect"
         self.channel = channel
         self.rpc: Rpc
         self._settings = settings
@@ -81,7 +82,8 @@ class KamailioServer:
         self.clients = Clients(
             channel,
             registration_expires=round(settings.registration_expires),
-            outbound=self._wanted.outbound,
+            by_device=self._wanted.outbound or settings.matches_by == "instance",
+            only_one=settings.removes_oldest and settings.at_most == 1,
             on_change=self._in_use,
         )
         self._probes = Probes(self)
@@ -279,6 +281,8 @@ class KamailioServer:
                 asked = self._registering.get((told.get("call_id"), told.number("cseq")))
                 if asked is not None:
                     self.clients.registered(asked)
+            case "branch":
+                self._probes.branch(told, at=at)
             case "sending":
                 self._sending(told, at)
             case "reply":

@@ -7,8 +7,8 @@ tries to reach the client and says what became of it. Idle, it does nothing: the
 subscriptions and bindings, retransmissions over UDP, the time a probe has, and the keep-alives of its mitigations.
 
 Commands: ``start`` (``settings.Settings``); ``notify``, ``options``, ``message`` {probe, within}, ``invite`` {probe,
-within, hold, ring}; ``stop``. A NOTIFY goes within the newest subscription, the others to the binding that was
-registered last, or else to the newest subscriber. And misbehaviour, each answered by ``obeyed`` with its ``do``::
+within, hold, ring}; ``stop``. A NOTIFY goes within the newest subscription, the others fork to all bindings, or go to
+the newest subscriber if there are none. And misbehaviour, each answered by ``obeyed`` with its ``do``::
 
     close {}                      ends the newest subscription's flow in order; ``flow`` in ``obeyed`` names it
     go-down {keeps_state}         listens no more and drops every flow, as if killed
@@ -20,7 +20,7 @@ registered last, or else to the newest subscriber. And misbehaviour, each answer
 
 Its events are the server's in ``lab.record.events``.
 
-Does not model: IPv6, forking, calls from the client, and what ``lab.sip.subscription`` leaves out.
+Does not model: IPv6, calls from the client, and what ``lab.sip.subscription`` leaves out.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from lab.record.events import BindingState
 from lab.servers.scripted.flows import Flow
 from lab.servers.scripted.origin import Origin
 from lab.sip.message import Headers, Request
-from lab.sip.registrar import OUTBOUND, Binding, Change, Key, Registrar, address_of_record, contacts
+from lab.sip.registrar import OUTBOUND, Binding, Change, Key, Policy, Registrar, address_of_record, contacts
 
 
 class Bindings:
@@ -19,9 +19,12 @@ class Bindings:
 
     Args:
         expires: seconds granted at most.
+        policy: how bindings are told apart, and how many there may be.
+        removes_closed: whether a binding ends with its flow.
         outbound: whether SIP outbound is supported.
         flow_timer: seconds to advertise with it (RFC 5626 §5.4), if any.
         on_change: called when other flows are in use than before.
+        on_registered: called with each binding that has been made or refreshed, after the answer.
     """
 
     def __init__(
@@ -34,6 +37,9 @@ class Bindings:
         outbound: bool,
         flow_timer: float | None,
         on_change: Callable[[], None],
+        on_registered: Callable[[Binding], None],
+        policy: Policy,
+        removes_closed: bool,
     ) -> None:
         self._origin = origin
         self._channel = channel
@@ -43,7 +49,10 @@ class Bindings:
         self._flow_timer = flow_timer
         self._on_change = on_change
         self._ends: dict[Key, asyncio.TimerHandle] = {}
-        self._registrar = Registrar(expires, outbound=outbound)
+        self._on_registered = on_registered
+        self._policy = policy
+        self._removes_closed = removes_closed
+        self._registrar = Registrar(expires, outbound=outbound, policy=policy)
 
     def all(self) -> list[Binding]:
         """Those that have not ended, the newest last."""
@@ -54,7 +63,7 @@ class Bindings:
         for timer in self._ends.values():
             timer.cancel()
         self._ends.clear()
-        self._registrar = Registrar(self._expires, outbound=self._outbound)
+        self._registrar = Registrar(self._expires, outbound=self._outbound, policy=self._policy)
 
     def register(self, flow: Flow, request: Request) -> None:
         """Take a REGISTER.
@@ -73,6 +82,17 @@ class Bindings:
                 self._ends[binding.key] = self._loop.call_at(binding.expires_at, self._over, binding.key)
             self._emit(binding, state, 0 if state == "removed" else round(binding.expires_at - now))
         self._on_change()
+        for binding, state in changes:
+            if state != "removed":
+                self._on_registered(binding)
+
+    def flow_ended(self, flow: str) -> None:
+        """Remove the bindings that came on a flow, which has ended, if that is how they are kept."""
+        gone = self._registrar.of_flow(flow) if self._removes_closed else []
+        for binding in gone:
+            self._registrar.remove(binding.key)
+            self._ends.pop(binding.key).cancel()
+            self._emit(binding, "removed", 0)
 
     def _about_outbound(self, changes: list[tuple[Binding, Change]]) -> Headers:
         """What RFC 5626 §6 and §5.4 add to the 200 that binds a flow."""

@@ -147,6 +147,13 @@ class Connections:
         """Return the server's own end for Via and Contact: its port is the one it listens on."""
         return Endpoint(flow.local, self._ports[flow.transport])
 
+    def find(self, transport: str, peer: Address) -> Flow | None:
+        """The flow to an address, if there is one; with UDP there is one to any."""
+        if transport == "udp" and "udp" in self._ports:
+            found = self.to(transport, peer)
+            return None if isinstance(found, str) else found
+        return self._find(transport, peer)
+
     def to(self, transport: str, peer: Address) -> Flow | str:
         """The flow to an address: one that is there, or one that is only beginning; or why there can be none."""
         if (known := self._find(transport, peer)) is not None:

@@ -77,6 +77,11 @@ class Exchanges:
         if flow.ready:
             self._transmit(exchange)
 
+    def withdraw(self, key: Key) -> None:
+        """Forget a request; its asker hears no more of it."""
+        if (exchange := self._exchanges.get(key)) is not None:
+            self._finish(exchange)
+
     def flow_ready(self, flow: Flow) -> None:
         """Send what has waited for it."""
         for exchange in self._on(flow):

@@ -8,9 +8,9 @@ it rings), ``talking`` (the client's 200 was there in time, ACK is sent) and ``e
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from math import inf
-from typing import Protocol
 
 from lab.actors.channel import Channel
 from lab.errors import LabFault
@@ -18,105 +18,103 @@ from lab.record.events import ProbeKindName
 from lab.servers.probe_report import FROZEN, SENT_LATE_S, ProbeReport
 from lab.servers.scripted.exchanges import Exchange
 from lab.servers.scripted.flows import Flow, why
+from lab.servers.scripted.forking import Fork, OnAccepted, Target
 from lab.servers.scripted.origin import Origin
 from lab.sip.call import RING, SDP, TIMER, session_timer, silent_sdp
 from lab.sip.dialog import Dialog, DialogId
-from lab.sip.fields import NameAddr, Uri, parse_cseq
+from lab.sip.fields import NameAddr, parse_cseq
 from lab.sip.message import Headers, MalformedMessage, Request, Response
 from lab.sip.status import FAILED_FROM, is_success
 from lab.sip.transaction import Key
 
 
-class Target(Protocol):
-    """Where requests outside any dialog go: a binding or a subscriber."""
-
-    @property
-    def contact(self) -> str:
-        """The Request-URI."""
-
-    @property
-    def flow(self) -> str:
-        """The flow it came on."""
-
-    @property
-    def aor(self) -> str:
-        """The URI for To."""
-
-
-class SingleRequest:
-    """A probe that one request and its answer are all of."""
-
-    def __init__(self, report: ProbeReport) -> None:
-        self._report = report
-
-    def sent(self, flow: Flow) -> None:
-        """Asker."""
-        self._report.say("sent", flow)
-
-    def answered(self, flow: Flow, response: Response, *, in_time: bool) -> None:
-        """Asker."""
-        if in_time:
-            self._report.say("answered", flow, code=response.code)
-
-    def failed(self, flow: Flow | None, reason: str) -> None:
-        """Asker."""
-        self._report.say("failed", flow, reason=reason)
-
-
 class Probes:
-    """Requests outside any dialog, and the calls that have been made."""
+    """Requests outside any dialog, and the calls that have been made.
 
-    def __init__(self, origin: Origin, channel: Channel, loop: asyncio.AbstractEventLoop) -> None:
+    Args:
+        wait: seconds for which a request is kept for a contact whose connection is gone.
+    """
+
+    def __init__(self, origin: Origin, channel: Channel, loop: asyncio.AbstractEventLoop, *, wait: float) -> None:
         self._origin = origin
         self._channel = channel
         self._loop = loop
+        self._wait = wait
         self._calls: dict[DialogId, Call] = {}
+        self._forks: list[Fork] = []  # those that are under way
 
     def send(
-        self, kind: ProbeKindName, probe: str, target: Target | str, *, within: float, hold: float | None, ring: float
+        self,
+        kind: ProbeKindName,
+        probe: str,
+        targets: Sequence[Target],
+        *,
+        nobody: str,
+        within: float,
+        hold: float | None,
+        ring: float,
     ) -> None:
-        """Send ``message``, ``options`` or ``invite``, and say what becomes of it.
+        """Send ``message``, ``options`` or ``invite`` to all these contacts, and say what becomes of it.
 
         Args:
             kind: of the request.
             probe: its name.
-            target: for whom; a text: why there is nobody.
+            targets: for whom.
+            nobody: what is said if there is none.
             within: seconds that an answer may take.
             hold: seconds, of a call.
             ring: seconds, of a call.
         """
         report = ProbeReport(self._channel, probe, kind)
-        if isinstance(target, str):
-            report.say("failed", None, reason=target)
-            return
-        flow = self._origin.route(target.flow, Uri.parse(target.contact))
-        if isinstance(flow, str):
-            report.say("failed", None, reason=flow, lost=target.flow)
-            return
+        text: Headers = (("Content-Type", "text/plain"),) if kind == "message" else ()
+        body = probe.encode() if text else b""
+        accepted: OnAccepted | None = None
         if kind == "invite":
             if hold is None:
                 raise LabFault("commanding the SIP server", detail="an invite without `hold`")
-            call = Call(self._origin, self._loop, report, self._calls, within=within, hold=hold)
+            accepted = partial(self._accepted, within=within, hold=hold)
             rings: Headers = ((RING, f"{ring:g}"),) if ring else ()
-            headers = (("Supported", TIMER), *rings, ("Content-Type", SDP))
-            request, key = self.request("INVITE", target, flow, headers, silent_sdp(self._origin.address))
-            call.invite = request
-            self._origin.exchanges.begin(Exchange(request, key, call, on_provisional=call.rings), flow, ring + within)
-            return
-        text: Headers = (("Content-Type", "text/plain"),) if kind == "message" else ()
-        request, key = self.request(kind.upper(), target, flow, text, probe.encode() if text else b"")
-        self._origin.exchanges.begin(Exchange(request, key, SingleRequest(report)), flow, within)
+            text, body = (("Supported", TIMER), *rings, ("Content-Type", SDP)), silent_sdp(self._origin.address)
+        make = partial(self._branch, kind.upper(), self._origin.new("t"), self._origin.new("c"), text, body)
+        fork = Fork(
+            self._origin, self._channel, self._loop, report, make,
+            on_accepted=accepted, patience=within + ring, wait=self._wait, nobody=nobody,
+        )  # fmt: skip
+        self._forks = [one for one in self._forks if not one.over]
+        self._forks.append(fork)
+        fork.begin(targets)
+
+    def registered(self, target: Target) -> None:
+        """A contact has registered: requests may wait for that."""
+        for fork in self._forks:
+            fork.registered(target)
+
+    def _accepted(self, flow: Flow, response: Response, report: ProbeReport, *, within: float, hold: float) -> None:
+        Call(self._origin, self._loop, report, self._calls, within=within, hold=hold).accepted(flow, response)
+
+    def _branch(
+        self, method: str, tag: str, call_id: str, headers: Headers, body: bytes, target: Target, flow: Flow
+    ) -> tuple[Request, Key]:
+        return self.request(method, target, flow, headers, body, tag=tag, call_id=call_id)
 
     def request(
-        self, method: str, target: Target, flow: Flow, headers: Headers = (), body: bytes = b""
+        self,
+        method: str,
+        target: Target,
+        flow: Flow,
+        headers: Headers = (),
+        body: bytes = b"",
+        *,
+        tag: str = "",
+        call_id: str = "",
     ) -> tuple[Request, Key]:
-        """Build a request outside any dialog."""
+        """Build a request outside any dialog; ``tag`` and ``call_id`` are those of its other branches, if any."""
         origin = self._origin
         via, key = origin.via(flow, method)
         own = NameAddr("", f"sip:{origin.address}")
         fixed = (
-            ("Via", via), ("Max-Forwards", "70"), ("From", str(own.with_tag(origin.new("t")))),
-            ("To", str(NameAddr("", target.aor))), ("Call-ID", origin.new("c")), ("CSeq", f"1 {method}"),
+            ("Via", via), ("Max-Forwards", "70"), ("From", str(own.with_tag(tag or origin.new("t")))),
+            ("To", str(NameAddr("", target.aor))), ("Call-ID", call_id or origin.new("c")), ("CSeq", f"1 {method}"),
             ("Contact", f"<{origin.contact(flow)}>"),
         )  # fmt: skip
         return Request(method=method, uri=target.contact, headers=(*fixed, *headers), body=body), key
@@ -126,7 +124,11 @@ class Probes:
         return None if dialog is None else self._calls.get(dialog)
 
     def forget(self) -> None:
-        """Lose all calls, with the process that had them: nobody ends them."""
+        """Lose all calls and what waits, with the process that had them: nobody ends them."""
+        for fork in self._forks:
+            if not fork.over:
+                fork.forget()
+        self._forks.clear()
         for call in list(self._calls.values()):
             call.forget()
         self._calls.clear()
@@ -141,7 +143,7 @@ class Probes:
 
 
 class Call:
-    """One silent call, from our INVITE to our BYE."""
+    """One silent call, from the client's acceptance to our BYE. If the report is over, it is ended at once."""
 
     def __init__(
         self,
@@ -159,24 +161,18 @@ class Call:
         self._calls = calls
         self._within = within
         self._hold = hold
-        self.invite: Request | None = None
         self._dialog: Dialog | None = None
         self._confirmed: Dialog | None = None  # as the ACK needs it
         self._flow = ""
-        self._rang = False
         self._holding: asyncio.TimerHandle | None = None
         self._hang_up_at = inf
 
-    def sent(self, flow: Flow) -> None:
-        """Asker, of the INVITE."""
-        self._report.say("sent", flow)
+    def accepted(self, flow: Flow, response: Response) -> None:
+        """Take the client's 2xx: acknowledge it, and hold the call if it is wanted.
 
-    def answered(self, flow: Flow, response: Response, *, in_time: bool) -> None:
-        """Asker, of the INVITE."""
-        if response.code >= FAILED_FROM:
-            self._refused(flow, response)
-            self._report.say("failed", flow, code=response.code, reason=f"{response.code} {response.reason}".strip())
-            return
+        Raises:
+            MalformedMessage: it makes no dialog.
+        """
         try:
             self._dialog = self._confirmed = Dialog.accepted(response)
         except MalformedMessage as error:
@@ -186,41 +182,28 @@ class Call:
         self._calls[self._dialog.id] = self
         self._report.call_id = self._dialog.call_id
         self.acknowledge(flow)
-        if in_time:
+        if self._report.over:
+            self._hang_up()
+        else:
             self._report.say("talking", flow, code=response.code)
             self._hang_up_at = self._loop.time() + self._hold
             self._holding = self._loop.call_at(self._hang_up_at, self._hang_up)
-        else:
-            self._hang_up()
-
-    def rings(self, flow: Flow, response: Response) -> None:
-        """Take a provisional answer: say once that the client rings."""
-        if response.code == 180 and not self._rang:
-            self._rang = True
-            self._report.say("ringing", flow, code=response.code)
-
-    def failed(self, flow: Flow | None, reason: str) -> None:
-        """Asker, of the INVITE."""
-        self._report.say("failed", flow, reason=reason)
 
     def acknowledge(self, flow: Flow) -> None:
         """Send ACK (RFC 3261 §13.2.2.4), again if need be."""
         assert self._confirmed is not None
         via, _ = self._origin.via(flow, "ACK")
-        self._send(flow, self._confirmed.request("ACK", via=via)[1])
-
-    def _send(self, flow: Flow, ack: Request) -> None:
         try:
-            flow.send(ack.encode())
+            flow.send(self._confirmed.request("ACK", via=via)[1].encode())
         except OSError as error:
             self._report.say("failed", flow, reason=why(error))
 
-    def _refused(self, flow: Flow, response: Response) -> None:
-        """Send the ACK that belongs to the INVITE's own transaction (RFC 3261 §17.1.1.3)."""
-        assert self.invite is not None
-        copied = [(name, value) for name, value in self.invite.headers if name in ("Via", "Max-Forwards", "From")]
-        rest = (("To", response.first("To") or ""), ("Call-ID", self.invite.first("Call-ID") or ""), ("CSeq", "1 ACK"))
-        self._send(flow, Request(method="ACK", uri=self.invite.uri, headers=(*copied, *rest)))
+    def forget(self) -> None:
+        """Lose the call: it is not ended, and requests within it are unknown."""
+        if self._holding is not None:
+            self._holding.cancel()
+        self._dialog = None
+        self._report.say("failed", None, reason="server-down", lost=self._flow)
 
     def request(self, flow: Flow, request: Request) -> None:
         """Take a request of the peer within the call: it ends the call, or refreshes it.
@@ -245,13 +228,6 @@ class Call:
             self._origin.respond(flow, request, 200, *contact, *session_timer(request))
         else:
             self._origin.respond(flow, request, 200, *contact)
-
-    def forget(self) -> None:
-        """Lose the call: it is not ended, and requests within it are unknown."""
-        if self._holding is not None:
-            self._holding.cancel()
-        self._dialog = None
-        self._report.say("failed", None, reason="server-down", lost=self._flow)
 
     def _hang_up(self) -> None:
         if self._dialog is None:

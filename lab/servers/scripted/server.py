@@ -27,13 +27,15 @@ from lab.servers.scripted.exchanges import Exchange, Exchanges
 from lab.servers.scripted.flows import Flow, why
 from lab.servers.scripted.probes import Probes
 from lab.servers.scripted.subscriptions import Subscriptions
+from lab.servers.scripted.whom import Whom, all_contacts, on_flow
 from lab.servers.settings import Settings
 from lab.sip.call import TIMER
 from lab.sip.dialog import DialogId, dialog_id
 from lab.sip.digest import Authenticator
 from lab.sip.fields import Uri, parse_cseq
+from lab.sip.forking import GONE
 from lab.sip.message import MalformedMessage, Request, Response
-from lab.sip.registrar import OUTBOUND
+from lab.sip.registrar import OUTBOUND, Binding, Policy
 from lab.sip.sender import sender
 from lab.sip.stream import Item, KeepAlive
 from lab.sip.subscription import PACKAGE
@@ -53,14 +55,6 @@ class Manner(NamedTuple):
     by: float
 
 
-class _Whom(NamedTuple):
-    """Where a request outside any dialog goes."""
-
-    contact: str
-    flow: str
-    aor: str
-
-
 class SipServer:
     """The server, from ``start`` on. Runs in an event loop; all methods are called from it."""
 
@@ -72,7 +66,8 @@ class SipServer:
         self.exchanges = Exchanges(loop)
         self._connections = Connections(settings, channel, loop, self)
         self._answers = Answers(self._connections, channel, loop)
-        self._probes = Probes(self, channel, loop)
+        self._gone = settings.with_gone_connection
+        self._probes = Probes(self, channel, loop, wait=settings.wait if self._gone == "wait" else 0.0)
         self._keepalives = KeepAlives(loop)
         self._subscription_expires = settings.subscription_expires
         self._outbound = False
@@ -89,6 +84,11 @@ class SipServer:
             outbound=self._outbound,
             flow_timer=self._flow_timer,
             on_change=self._in_use,
+            on_registered=self._registered,
+            policy=Policy(
+                settings.matches_by, settings.at_most, settings.removes_oldest, round(settings.least_expires)
+            ),
+            removes_closed=settings.removes_closed,
         )
         self._id_count = 0
         self._down = False
@@ -108,8 +108,8 @@ class SipServer:
         self._keepalives.add(interval, send)
 
     def send_options(self, flow: str) -> None:  # noqa: D102
-        whom = next(one for one in (*self._bound(), *self._subscribed()) if one.flow == flow)  # it is in use
-        over = self._connections.get(flow)
+        whom, over = on_flow(flow, self._bindings, self._subscriptions), self._connections.get(flow)
+        assert whom is not None  # it is in use
         assert over is not None
         request, key = self._probes.request("OPTIONS", whom, over)
         self.exchanges.begin(Exchange(request, key, _OptionsSent(self._emit_keep_alive)), over, TIMER_F)
@@ -135,14 +135,8 @@ class SipServer:
         registered = {one.flow for one in self._bindings.all()}
         self._keepalives.in_use((subscribed | registered) & self._connections.ids())
 
-    def _bound(self) -> list[_Whom]:
-        """Return the contacts of bindings, the one that was registered last first."""
-        return [_Whom(one.contact, one.flow, one.aor) for one in reversed(self._bindings.all())]
-
-    def _subscribed(self) -> list[_Whom]:
-        """Return the subscribers, the newest first."""
-        live = reversed(self._subscriptions.live())
-        return [_Whom(one.dialog.remote_target, one.flow, one.dialog.remote.uri) for one in live]
+    def _registered(self, binding: Binding) -> None:
+        self._probes.registered(Whom.bound(binding))
 
     # Commands
 
@@ -167,11 +161,12 @@ class SipServer:
     ) -> None:
         """Send OPTIONS or MESSAGE outside any dialog, or make a call and hold it; say what becomes of it.
 
-        It goes to the contact that registered last; to the newest subscriber where bindings are not needed.
+        It goes to all contacts that are registered; to the newest subscriber where bindings are not needed.
         """
-        whom = self._bound() if self._settings.bindings_only else [*self._bound(), *self._subscribed()]
-        lacks = "no-binding" if self._settings.bindings_only else "no-subscription"
-        self._probes.send(kind, probe, whom[0] if whom else lacks, within=within, hold=hold, ring=ring)
+        only = self._settings.bindings_only
+        whom = all_contacts(self._bindings, self._subscriptions, bindings_only=only)
+        nobody = "no-binding" if only else "no-subscription"
+        self._probes.send(kind, probe, whom, nobody=nobody, within=within, hold=hold, ring=ring)
 
     def close_flow(self, name: str | None) -> None:
         """End a flow in order, if it is there."""
@@ -236,6 +231,8 @@ class SipServer:
     def flow_ended(self, flow: Flow, reason: str) -> None:
         """User: what was under way on it has failed."""
         self.exchanges.flow_ended(flow, reason)
+        if not self._down:
+            self._bindings.flow_ended(flow.id)
         self._in_use()
 
     def received(self, flow: Flow, item: Item) -> None:
@@ -361,8 +358,12 @@ class SipServer:
             return "server-down"
         bound = self._outbound and "ob" in dict(next_hop.parameters)  # RFC 5626 §5.3: its flow or none
         if self._settings.notify_route == "flow" or bound:
-            return self._connections.get(flow) or "flow-gone"
-        return self._connections.to(next_hop.transport, next_hop.endpoint)
+            known = self._connections.get(flow)
+        else:
+            known = self._connections.find(next_hop.transport, next_hop.endpoint)
+        if known is None and self._gone == "connect" and not bound:
+            return self._connections.to(next_hop.transport, next_hop.endpoint)
+        return known or GONE
 
 
 class _OptionsSent:

@@ -1,0 +1,210 @@
+"""A request that Kamailio forks to all contacts of an address, and what its log says becomes of each branch.
+
+The lab has ``tm`` send it to Kamailio itself, whose route looks the contacts up and relays it (``lookup`` and
+``t_relay``).
+What is said of it is as in ``lab.servers.scripted.forking``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from lab.actors.channel import Channel
+from lab.model.endpoint import Endpoint
+from lab.record.events import BranchState, ProbeBranch
+from lab.servers.kamailio.clients import Clients, Known
+from lab.servers.kamailio.flows import Flow, Flows
+from lab.servers.kamailio.log import Told
+from lab.servers.probe_report import ProbeReport
+from lab.sip.fields import Uri, Via, split
+from lab.sip.forking import GONE, rank
+from lab.sip.message import MalformedMessage
+from lab.sip.status import FAILED_FROM, is_success
+
+RINGING = 180
+
+
+class Origin(Protocol):
+    """What a fork needs of the server."""
+
+    channel: Channel
+    clients: Clients
+    flows: Flows
+    connects: bool
+    bindings_only: bool
+
+
+class Branch:
+    """The request to one contact."""
+
+    def __init__(self, number: int, uri: str, binding: Known | None, flow: Flow | None) -> None:
+        self.number = number
+        self.uri = uri
+        self.binding = binding
+        self.flow = flow
+        self.code: int | None = None
+        self.reason = ""
+        self.over = False
+
+    @property
+    def rank(self) -> tuple[bool, int]:
+        """How good its answer is for the caller; the least is the best."""
+        return rank(self.code, self.reason)
+
+
+class Fork:
+    """One probe outside any dialog, and its branches.
+
+    Args:
+        origin: the server.
+        report: says how the probe stands.
+        call_id: of the request.
+        method: of the request.
+        aor: whose contacts it goes to.
+        patience: seconds from now in which an answer counts.
+        on_accepted: takes an INVITE's 2xx, and whether it wins; None: this is no INVITE.
+    """
+
+    def __init__(
+        self,
+        origin: Origin,
+        report: ProbeReport,
+        call_id: str,
+        method: str,
+        aor: str,
+        *,
+        patience: float,
+        on_accepted: Callable[[Flow, Told, float, bool], None] | None,
+    ) -> None:
+        self.call_id = call_id
+        self.method = method
+        self.report = report
+        self._origin = origin
+        self._aor = aor
+        self._on_accepted = on_accepted
+        self._branches: dict[int, Branch] = {}  # by Kamailio's number
+        self._won = self._rang = False
+        self._timer = asyncio.get_running_loop().call_later(patience, self._end, "timeout")
+
+    @property
+    def over(self) -> bool:
+        """Whether the probe's fate is known, or the winner's call decides it."""
+        return self._won or self.report.over
+
+    def branch(self, told: Told, *, at: float) -> None:
+        """Kamailio makes a branch."""
+        number, uri = told.number("branch"), told.get("uri")
+        flow = self._way(told.get("way") or uri)
+        branch = Branch(number + 1, uri, self._origin.clients.binding(self._aor, uri), flow)
+        self._branches[number] = branch
+        if flow is None and not self._origin.connects:
+            branch.over, branch.reason = True, GONE
+            self._say(branch, "failed", at=at)
+            return
+        if not any(one.reason != GONE for one in self._branches.values() if one is not branch):
+            self.report.say("sent", flow, at=at)
+        self._say(branch, "sent", at=at)
+
+    def reply(self, flow: Flow, told: Told, *, at: float) -> None:
+        """A client's reply has come, to the request or to a CANCEL."""
+        branch = self._branches.get(_branch_number(told.get("via")))
+        if branch is None or branch.over:
+            return
+        code = told.number("code")
+        branch.flow = flow
+        if told.get("method") == "CANCEL":
+            self._say(branch, "cancelled", at=at)
+        elif code == RINGING:
+            self._say(branch, "ringing", code=code, at=at)
+            if not self._rang:
+                self._rang = True
+                self.report.say("ringing", flow, code=code, at=at)
+        elif code >= 200:
+            branch.over, branch.code = True, code
+            self._say(branch, "answered", code=code, at=at)
+            if is_success(code):
+                self._accepted(flow, told, at)
+
+    def own_reply(self, code: int) -> None:
+        """Kamailio's own answer has come: what it made of the branches."""
+        if code >= FAILED_FROM and not self.over:
+            self._end("timeout")
+
+    def flow_ended(self, flow: Flow) -> None:
+        """No answer can come on it any more."""
+        for branch in self._branches.values():
+            if branch.flow == flow and not branch.over:
+                branch.over, branch.reason = True, GONE
+                self._say(branch, "failed", at=time.monotonic())
+        if self._branches and all(one.over for one in self._branches.values()):
+            self._end(GONE)
+
+    def end(self, reason: str) -> None:
+        """Nothing will be answered any more."""
+        self._end(reason)
+
+    def _accepted(self, flow: Flow, told: Told, at: float) -> None:
+        wins = not self.over
+        self._won = self._won or wins
+        if self._on_accepted is not None:
+            self._on_accepted(flow, told, at, wins)
+        elif wins:
+            self.report.say("answered", flow, code=told.number("code"), at=at)
+
+    def _end(self, reason: str) -> None:
+        """Say of each branch that is not over why, and if none was accepted, of the probe what the best came to."""
+        self._timer.cancel()
+        for branch in self._branches.values():
+            if not branch.over:
+                branch.over, branch.reason = True, reason
+                self._say(branch, "failed", at=time.monotonic())
+        if self.over:
+            return
+        if not self._branches:
+            nobody = "no-binding" if self._origin.bindings_only else "no-subscription"
+            self.report.say("failed", None, reason=nobody if reason == "timeout" else reason)
+            return
+        best = min(self._branches.values(), key=lambda branch: branch.rank)
+        if best.code is None:
+            lost = None if best.binding is None else best.binding.flow
+            flow = None if best.reason == GONE else best.flow
+            self.report.say("failed", flow, reason=best.reason, lost=lost)
+        elif self._on_accepted is None:
+            self.report.say("answered", best.flow, code=best.code)
+        else:
+            self.report.say("failed", best.flow, code=best.code, reason=str(best.code))
+
+    def _way(self, uri: str) -> Flow | None:
+        try:
+            hop = Uri.parse(uri)
+        except MalformedMessage:
+            return None
+        return self._origin.flows.find(hop.transport, Endpoint.of(hop.endpoint))
+
+    def _say(self, branch: Branch, state: BranchState, *, at: float, code: int | None = None) -> None:
+        binding = branch.binding
+        lost = None if binding is None else binding.flow
+        event = ProbeBranch(
+            probe=self.report.probe,
+            branch=branch.number,
+            state=state,
+            binding="" if binding is None else binding.id,
+            contact=branch.uri,
+            age=0.0 if binding is None else round(at - binding.registered_at, 3),
+            flow=lost if branch.flow is None else branch.flow.id,
+            code=code,
+            reason=branch.reason if state == "failed" else "",
+        )
+        self._origin.channel.emit(event, at=at)
+
+
+def _branch_number(via: str) -> int:
+    """Return Kamailio's number of the branch that a reply belongs to, the end of its Via's branch; -1: none."""
+    try:
+        branch = Via.parse(split(via, ",")[0]).get("branch") or ""
+        return int(branch.rpartition(".")[2], 16)
+    except (MalformedMessage, IndexError, ValueError):
+        return -1
