@@ -93,6 +93,7 @@ def test_a_request_that_kamailio_sent_late(after: float, told: list[str]) -> Non
 
 class _Origin:
     by_flow = False
+    connects = True
 
 
 async def _kamailio(*, sent: float | None = None, answered: float | None = None) -> list[str]:

@@ -33,9 +33,9 @@ def test_field_reports(path: Path) -> None:
     assert any(claim.verdict is Verdict.PASS for claim in claims)
 
 
-def test_eleven_field_reports() -> None:
-    """None has been lost."""
-    assert len(THREADS) == 11
+def test_field_reports_are_many() -> None:
+    """None has been lost; more may come."""
+    assert len(THREADS) >= 12
 
 
 def test_index() -> None:
