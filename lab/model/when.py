@@ -11,7 +11,8 @@ Written::
     1 s after ringing         counted from the first call of a probe that rings at the client
     while the INVITE is pending
                               the same moment: it rings, and has no final answer yet
-    2 s before the refresh    counted back from the refresh that is due, 5 s before the subscription would end
+    2 s before the refresh    counted back from the refresh that is due, 5 s before the subscription would end (of a
+                              registration, `refresh-before` earlier)
 """
 
 from __future__ import annotations

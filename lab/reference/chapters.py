@@ -26,7 +26,7 @@ from lab.model import topology, when
 from lab.model.impairment import Impairment
 from lab.model.middlebox import Middlebox
 from lab.model.rules import kebab
-from lab.model.scenario import Claim, Client, Expectation, Probe, Server
+from lab.model.scenario import Claim, Client, Expectation, Probe, Registration, Server
 from lab.reference.docstrings import attributes_of, paragraphs
 from lab.servers import catalogue as servers
 
@@ -145,6 +145,7 @@ def _file() -> Iterator[Thing]:
     for name, cls in (
         ("server", Server),
         ("client", Client),
+        ("registration", Registration),
         ("probes", Probe),
         ("impairments", Impairment),
         ("expect", Expectation),

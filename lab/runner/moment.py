@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from lab.model.when import REFRESH_BEFORE_EXPIRY_S, Event, When
+from lab.model.when import Event, When
 from lab.record import events
 from lab.runner.stage import Stage
 
@@ -37,7 +37,7 @@ async def moment_of(when: When, stage: Stage, *, silence: float, until: float) -
     elif when.event is Event.REFRESH_DUE:
         if (due := stage.flows.granted_until()) is None:
             return None
-        start = due - REFRESH_BEFORE_EXPIRY_S
+        start = due - stage.cell.refresh_before_s
     else:
         shown_by = _SHOWN_BY if stage.cell.subscribes else _SHOWN_IF_ONLY_REGISTERED
         kind, state = shown_by[when.event]

@@ -147,6 +147,7 @@ class Stage:
         ca: Path | None = None,
         certificate: Path | None = None,
         key: Path | None = None,
+        registration: dict[str, int] | None = None,
         main: Callable[[socket.socket], None] = client.main,
     ) -> Actor:
         actor = self._actor(main)
@@ -165,6 +166,7 @@ class Stage:
             domain=ADDRESS,
             log=str(actor.log.with_suffix(".pjsip.log")),
             mitigations=[to_command(mitigation) for mitigation in mitigations],
+            registration=registration,
         )
         return actor
 

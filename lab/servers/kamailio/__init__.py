@@ -38,6 +38,7 @@ class Kamailio(ServerProgram):
         "server-crlf": "Kamailio sends no CRLF of its own over a connection, it only answers the client's",
         "mute": "Kamailio cannot be told to leave requests unanswered",
         "late": "Kamailio cannot be told to answer late",
+        "refuse": "Kamailio cannot be told to refuse requests for a while",
         "keep-state": "Kamailio keeps its state in memory here, so a restart loses it",
         "connect-from-moved-address": "Kamailio listens on both addresses, but is not told from which to connect",
     }

@@ -27,6 +27,7 @@ from lab.servers.scripted.connections import Connections
 from lab.servers.scripted.exchanges import Exchange, Exchanges
 from lab.servers.scripted.flows import Flow, why
 from lab.servers.scripted.probes import Probes
+from lab.servers.scripted.refusal import Refusal
 from lab.servers.scripted.subscriptions import Subscriptions
 from lab.servers.settings import Settings
 from lab.sip.call import TIMER
@@ -94,6 +95,7 @@ class SipServer:
         self._id_count = 0
         self._down = False
         self._manner = Manner("at-once", 0.0)
+        self._refusal = Refusal()
 
     # What mitigations see: see `Server`
 
@@ -189,6 +191,11 @@ class SipServer:
         """Answer like this from now on; what is held already keeps its time."""
         self._manner = manner
         self._channel.emit(Obeyed(do="answer", mode=manner.mode, by=manner.by))
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Refuse these requests, outside calls, from now on."""
+        self._refusal = refusal
+        self._channel.emit(Obeyed(do="refuse", mode=str(refusal)))
 
     def go_down(self, *, keeps_state: bool) -> None:
         """Do what the kernel does when it kills a server; forget what was known, unless it is kept elsewhere."""
@@ -301,6 +308,8 @@ class SipServer:
         try:
             if call is not None:
                 call.request(flow, request)
+            elif request.method == self._refusal.method:
+                self.respond(flow, request, self._refusal.code, *self._refusal.headers)
             elif request.method == "SUBSCRIBE":
                 self._subscriptions.subscribe(flow, request)
             elif request.method == "REGISTER":
