@@ -120,6 +120,12 @@ def _whole_seconds(value: Seconds) -> Seconds:
     return value
 
 
+def _whole_seconds_from_zero(value: Seconds) -> Seconds:
+    if not value.is_integer():
+        raise ValueError("not whole seconds; pjsip counts in seconds, from `0 s`")
+    return value
+
+
 def _above_zero(value: Quantity) -> Quantity:
     if value <= 0:
         raise ValueError("too small; above 0")
@@ -136,6 +142,8 @@ _LONGEST_ON_THE_WAY_S = 60.0  # netem itself ends at 274 s
 
 WholeSeconds = Annotated[Seconds, Checked(_whole_seconds)]
 """What SIP and conntrack can count."""
+WholeSecondsFromZero = Annotated[Seconds, Checked(_whole_seconds_from_zero)]
+"""A pause that may be none, in whole seconds."""
 Delay = Annotated[Seconds, Checked(_on_the_way)]
 """A time a packet can be on its way."""
 Lasting = Annotated[Seconds, Checked(_above_zero)]

@@ -12,7 +12,7 @@ from lab.clients.catalogue import client_of
 from lab.faults.base import Fault, Infeasible, faults_of
 from lab.model.scenario import Cell, ProbeKind, Transport
 from lab.model.topology import Role, Topology
-from lab.model.when import REFRESH_BEFORE_EXPIRY_S, Event
+from lab.model.when import Event
 from lab.units import Seconds
 
 _RENEWS = frozenset({"adaptive", "pong-watchdog", "reconnect", "refresh-subscription", "resubscribe"})
@@ -117,7 +117,7 @@ def _refresh_due(cell: Cell) -> float:
     longest = server.subscription_expires if cell.subscribes else server.registration_expires
     granted = [float(longest), *([] if asked is None else [asked])]
     granted += [float(one.expiry) for one in cell.strategy.mitigations if one.kind == "short-expiry"]
-    return min(granted) - REFRESH_BEFORE_EXPIRY_S
+    return min(granted) - cell.refresh_before_s
 
 
 def _asked_for(cell: Cell) -> float | None:
@@ -125,7 +125,9 @@ def _asked_for(cell: Cell) -> float | None:
     if cell.subscribes:
         return client_of(cell).asks_for_s
     told = [float(one.expiry) for one in cell.strategy.mitigations if one.registers]
-    return told[0] if told else client_of(cell).registers_for_s
+    if told or cell.client.registration is None:
+        return told[0] if told else client_of(cell).registers_for_s
+    return float(cell.client.registration.expires)
 
 
 def _rings(cell: Cell) -> float | Infeasible:

@@ -12,13 +12,26 @@ from lab.model.idle_timeout import IdleTimeout
 from lab.model.impairment import Impairment
 from lab.model.middlebox import Middlebox
 from lab.model.registrar import GoneConnection, Registrar
-from lab.model.rules import CauseName, ClientName, Label, OneOrMore, ServerName, Variables, Words, Yaml
+from lab.model.rules import (
+    CauseName,
+    ClientName,
+    Label,
+    OneOrMore,
+    ServerName,
+    Variables,
+    WholeSecondsOrNever,
+    Words,
+    Yaml,
+)
 from lab.model.topology import Topology
 from lab.model.verdict import Verdict
-from lab.units import Lasting, Percent, Seconds, Share, WholeSeconds
+from lab.model.when import REFRESH_BEFORE_EXPIRY_S
+from lab.units import Lasting, Percent, Seconds, Share, WholeSeconds, WholeSecondsFromZero
 
 DEFAULT_PJSIP = "2.15.1"
 """The release that is installed with the lab."""
+DEFAULT_CLIENT = "pjsip"
+"""The client of a scenario that names none."""
 
 
 class Transport(str, Enum):
@@ -152,11 +165,35 @@ class Server(Yaml):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Registration(Yaml):
+    """How pjsip registers (``pjsua2.AccountRegConfig``).
+
+    What pjsua does by itself with answers is in docs/registration.md.
+
+    Attributes:
+        expires: asked for in REGISTER; a mitigation that registers asks for its own. 300 s: PJSUA_REG_INTERVAL.
+        refresh_before: the next REGISTER goes out this long before the expiry that was granted. 5 s:
+            PJSIP_REGISTER_CLIENT_DELAY_BEFORE_REFRESH.
+        first_retry_interval: pause before the first attempt after a failure. 0 s: at once, as pjsua does.
+        retry_interval: pause before each further attempt. 300 s: PJSUA_REG_RETRY_INTERVAL; `never`: there is none.
+        retry_jitter: each of these pauses is changed by up to this much, at random. 0 s here, so that runs can be
+            repeated; pjsua's own is 10 s.
+    """
+
+    expires: WholeSeconds = Seconds(300)
+    refresh_before: WholeSeconds = Seconds(REFRESH_BEFORE_EXPIRY_S)
+    first_retry_interval: WholeSecondsFromZero = Seconds(0)
+    retry_interval: WholeSecondsOrNever = Seconds(300)
+    retry_jitter: WholeSecondsFromZero = Seconds(0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Client(Yaml):
     """What the client is, and what its account does.
 
     Attributes:
         account: what it sets up.
+        registration: how it registers; only pjsip can be told.
         name: a client program that the lab has, or with `command` or `image` a name for the author's own.
         command: a program of the author's, and its arguments; it speaks the actor protocol (docs/actor-protocol.md). It
             is looked up in PATH, or below the scenario's folder, where it runs.
@@ -169,6 +206,7 @@ class Client(Yaml):
     command: Words = ()
     environment: Variables = ()
     image: str = ""
+    registration: Registration | None = None
 
     def __post_init__(self) -> None:
         """Check that they fit together.
@@ -176,6 +214,10 @@ class Client(Yaml):
         Raises:
             ValueError: they do not.
         """
+        if self.registration is not None and self.kind != DEFAULT_CLIENT:
+            raise ValueError("only pjsip can be told how to register; leave `registration` out, or `client: pjsip`")
+        if self.registration is not None and not self.account.registers:
+            raise ValueError("how to register, and an account that does not; `account: register`, or leave it out")
         if self.environment and not self.is_own:
             raise ValueError("an environment, and nothing to run in it; `command` or `image` as well")
 
@@ -187,7 +229,7 @@ class Client(Yaml):
     @property
     def kind(self) -> str:
         """The program that it is, as ``lab.clients`` has it."""
-        return "own" if self.is_own else self.name or "pjsip"
+        return "own" if self.is_own else self.name or DEFAULT_CLIENT
 
     @property
     def label(self) -> str:
@@ -349,6 +391,14 @@ class Cell:
     def subscribes(self) -> bool:
         """Whether the client subscribes."""
         return self.client.account.subscribes
+
+    @property
+    def refresh_before_s(self) -> float:
+        """How long before its end the account's subscription is refreshed, or its registration if it has no other."""
+        registration = self.client.registration
+        if self.subscribes or registration is None:
+            return REFRESH_BEFORE_EXPIRY_S
+        return float(registration.refresh_before)
 
     @property
     def further_addresses(self) -> tuple[str, ...]:

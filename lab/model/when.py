@@ -11,7 +11,8 @@ Written::
     1 s after ringing         counted from the first call of a probe that rings at the client
     while the INVITE is pending
                               the same moment: it rings, and has no final answer yet
-    2 s before the refresh    counted back from the refresh that is due, 5 s before the subscription would end
+    2 s before the refresh    counted back from the refresh that is due, 5 s before the subscription would end (of a
+                              registration, `refresh-before` earlier)
 
 What falls on one instant has an order. First, what lasted until then ends: a fault at 20 s that lasts 10 s is over for
 a probe at 30 s. Then faults begin, in the order in which the scenario has them. Then probes are sent, so a probe meets

@@ -469,7 +469,8 @@ class Obeyed(Event, frozen=True, kw_only=True):
         do: the command.
         flow: of ``close``: the flow it closed; None: there was none.
         was: of ``move-name``: the address that the name meant before.
-        mode: of ``answer`` and ``names``: how it answers from now on.
+        mode: of ``answer`` and ``names``: how it answers from now on; of ``refuse``: method and code, such as
+            ``REGISTER 503``.
         by: of ``answer``: how late, in seconds.
         forgot: of ``go-down``: it has lost its subscriptions and bindings.
     """

@@ -30,7 +30,7 @@ from lab.model.impairment import Impairment
 from lab.model.middlebox import Middlebox
 from lab.model.registrar import Registrar
 from lab.model.rules import kebab
-from lab.model.scenario import Claim, Client, Expectation, Probe, Server
+from lab.model.scenario import Claim, Client, Expectation, Probe, Registration, Server
 from lab.reference.docstrings import attributes_of, paragraphs
 from lab.servers import catalogue as servers
 
@@ -152,6 +152,7 @@ def _file() -> Iterator[Thing]:
         ("idle-timeout", IdleTimeout),
         ("registrar", Registrar),
         ("client", Client),
+        ("registration", Registration),
         ("probes", Probe),
         ("probes as a grid", ProbeGrid),
         ("impairments", Impairment),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from lab.model.when import REFRESH_BEFORE_EXPIRY_S, Event, When
+from lab.model.when import Event, When
 from lab.record import events
 from lab.runner.stage import Stage
 
@@ -36,7 +36,7 @@ async def moment_of(when: When, stage: Stage, *, until: float) -> float | None:
     """
     if when.event is Event.REFRESH_DUE:
         due = stage.flows.granted_until()
-        return None if due is None else due - REFRESH_BEFORE_EXPIRY_S + when.offset
+        return None if due is None else due - stage.cell.refresh_before_s + when.offset
     shown_by = _SHOWN_BY if stage.cell.subscribes else _SHOWN_IF_ONLY_REGISTERED
     kind, state = shown_by[when.event]
     shown = stage.expectations.next(kind, state=state)

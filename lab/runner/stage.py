@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -216,7 +217,11 @@ class Stage:
     def start_client(self) -> None:
         """Tell the client its part of the cell."""
         transport = self.cell.transport
-        name = {"name": NAME} if self.cell.server.by_name else {}
+        more: dict[str, Any] = {"name": NAME} if self.cell.server.by_name else {}
+        if (registration := self.cell.client.registration) is not None:
+            more["registration"] = {
+                each.name: int(getattr(registration, each.name) or 0) for each in fields(registration)
+            }
         self.client.tell(
             "start",
             server=self.address_of_server,
@@ -233,7 +238,7 @@ class Stage:
             domain=self.address_of_server,
             log=str(self._folder / "client.log"),
             mitigations=self._mitigations("client"),
-            **name,
+            **more,
         )
 
     @property

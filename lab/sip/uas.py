@@ -98,7 +98,7 @@ def respond(
     copied += [("From", value) for value in request.all("From")[:1]]
     copied += [("To", _tagged(value, tag)) for value in request.all("To")[:1]]
     copied += [(name, value) for name in ("Call-ID", "CSeq") for value in request.all(name)[:1]]
-    return Response(code=code, reason=REASONS[code], headers=(*copied, *headers), body=body)
+    return Response(code=code, reason=REASONS.get(code, "Refused"), headers=(*copied, *headers), body=body)
 
 
 def _stamped(via: str, peer: Address) -> str:

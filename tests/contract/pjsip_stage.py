@@ -148,6 +148,7 @@ class Stage:
         certificate: Path | None = None,
         key: Path | None = None,
         password: str | None = None,
+        registration: dict[str, int] | None = None,
         main: Callable[[socket.socket], None] = client.main,
     ) -> Actor:
         actor = self._actor(main)
@@ -167,6 +168,7 @@ class Stage:
             domain=ADDRESS,
             log=str(actor.log.with_suffix(".pjsip.log")),
             mitigations=[to_command(mitigation) for mitigation in mitigations],
+            registration=registration,
         )
         return actor
 

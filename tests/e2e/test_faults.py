@@ -80,7 +80,13 @@ DOUBTFUL = {
 }
 """Faults that cannot happen: the cell says so instead of passing."""
 
-EXPIRES_BY_NAME = {"mute-before-refresh": 7, "slow-before-refresh": 7, "slow-refresh": 9, "after-refreshed": 9}
+EXPIRES_BY_NAME = {
+    "mute-before-refresh": 7,
+    "slow-before-refresh": 7,
+    "refused-refresh": 7,
+    "slow-refresh": 9,
+    "after-refreshed": 9,
+}
 """Seconds; pjsip refreshes 5 s before the end, so at 2 s or 4 s."""
 
 SHOWN = {"revocation-nobody-meets"}

@@ -229,7 +229,9 @@ def two_probes(*lines: Line, account: Account = Account.REGISTER_AND_SUBSCRIBE) 
     message = [changed(step, kind="message", flow="f2") for step in (sent, arrived)]
     gone = attempt(100.0, "failed", probe="p2", reason="flow-gone")
     bound = changed(BOUND, t=51.5, flow="f2", expires=300)
-    return outcome(subject, changed(BOUND, t=-0.1), *CLOSED, *second_flow(51.0), bound, *message, *exchanged(80.0), *lines, gone)
+    return outcome(
+        subject, changed(BOUND, t=-0.1), *CLOSED, *second_flow(51.0), bound, *message, *exchanged(80.0), *lines, gone
+    )
 
 
 def test_an_answer_on_another_flow_mends_nothing() -> None:

@@ -37,6 +37,7 @@ from lab.model.scenario import (
     ClientCertificate,
     Expectation,
     Probe,
+    Registration,
     Scenario,
     Server,
     Strategy,
@@ -181,6 +182,15 @@ A_GRID = "{ every: 1 s, from: 2 s, until: 20 s, kind: invite, within: 5 s, hold:
 GRID = SMALL.replace("probes: [{ at: 45 s }]", f"probes: {A_GRID}\nexpect: {{ reachable: 99 % }}")
 """Probes at regular moments, each in a cell of its own."""
 
+HOW_TO_REGISTER = (
+    ", registration: { expires: 51 s, refresh-before: 4 s, first-retry-interval: 3 s, retry-interval: 52 s,"
+    " retry-jitter: 6 s }"
+)
+TOLD_TO_REGISTER = FULL.replace(
+    "client: { account: subscribe }", f"client: {{ account: register-and-subscribe{HOW_TO_REGISTER} }}"
+)
+"""The same with a client that is told how to register."""
+
 UNASKED = (
     FULL.replace("client-certificate: required,", "client-certificate: none,")
     .replace("  - revoked-client-certificate: { at: 30 s, lasts: 72 s }\n", "")
@@ -232,6 +242,12 @@ LIVENESS = {
     "client.name": ("name: my-phone", "name: your-phone"),
     "client.command": ("command: [sh, -c, 'true']", "command: [sh, -c, 'false']"),
     "client.environment": ("environment: { MODE: test }", "environment: { MODE: other }"),
+    "client.registration": (HOW_TO_REGISTER, ""),
+    "registration.expires": ("expires: 51 s", "expires: 50 s"),
+    "registration.refresh-before": ("refresh-before: 4 s", "refresh-before: 5 s"),
+    "registration.first-retry-interval": ("first-retry-interval: 3 s", "first-retry-interval: 0 s"),
+    "registration.retry-interval": (" retry-interval: 52 s", " retry-interval: never"),
+    "registration.retry-jitter": ("retry-jitter: 6 s", "retry-jitter: 0 s"),
     "client.image": ("image: client-image", "image: other-image"),
     "middlebox": ("cgn: rfc-ideal", "cgn: never-forgets"),
     "middlebox.name": ("name: mine", "name: yours"),
@@ -402,6 +418,7 @@ def every_key() -> set[str]:
         "idle-timeout": IdleTimeout,
         "registrar": Registrar,
         "client": Client,
+        "registration": Registration,
         "middlebox": Middlebox,
         "evidence": Evidence,
         "strategy": Strategy,
@@ -427,6 +444,7 @@ def test_liveness(key: str, read: Read) -> None:
     """Changing the value of any key changes a cell (or, of the texts about it, the scenario)."""
     before, after = LIVENESS[key]
     full = OWN if key in OF_OWN_CLIENTS else UNASKED if key in OF_UNASKED else GRID if key in OF_GRIDS else FULL
+    full = TOLD_TO_REGISTER if "registration" in key and not key.startswith("server.") else full
     assert full.count(before) == 1
     first, second = read(full), read(full.replace(before, after))
     if key in ("title", "source", "why"):

@@ -22,9 +22,16 @@ def account_config(settings: Settings, *, registers: bool, expires: int | None) 
     if settings.password is not None:
         account.sipConfig.authCreds.append(pj.AuthCredInfo("Digest", "*", settings.user, 0, settings.password))
     account.natConfig.sipOutboundInstanceId = settings.instance_id()
-    account.regConfig.randomRetryIntervalSec = 0  # pjsua's own is 10 s; without it runs can be repeated
+    config = account.regConfig
+    config.randomRetryIntervalSec = 0  # pjsua's own is 10 s; without it runs can be repeated
     if registers:
-        account.regConfig.registrarUri = f"sip:{settings.domain}"
+        config.registrarUri = f"sip:{settings.domain}"
+    if settings.registration is not None:
+        config.timeoutSec = settings.registration["expires"]
+        config.delayBeforeRefreshSec = settings.registration["refresh_before"]
+        config.firstRetryIntervalSec = settings.registration["first_retry_interval"]
+        config.retryIntervalSec = settings.registration["retry_interval"]  # 0: never
+        config.randomRetryIntervalSec = settings.registration["retry_jitter"]
     if expires is not None:
-        account.regConfig.timeoutSec = expires
+        config.timeoutSec = expires
     return account

@@ -28,6 +28,8 @@ class Settings:
         password: of ``user``, for digest authentication in any realm; None: it has none.
         log: file for pjsip's log, appended to; each line starts with CLOCK_MONOTONIC in seconds, as in events.
         name: what the server is reached by, asked of a name server at its address; None: its address.
+        registration: how to register, in whole seconds by the keys of ``lab.model.scenario.Registration``, 0 for never;
+            None: as pjsua does by itself, but without jitter.
         state: folder for what mitigations remember beyond the client's life; None: the log's.
     """
 
@@ -46,6 +48,7 @@ class Settings:
     password: str | None = None
     state: str | None = None
     name: str | None = None
+    registration: dict[str, int] | None = None
 
     @property
     def proxy(self) -> str:

@@ -43,6 +43,7 @@ class Kamailio(ServerProgram):
         "late": "Kamailio cannot be told to answer late",
         "idle-rst": "Kamailio ends idle connections with FIN",
         "idle-without-crlf": "Kamailio counts every byte, CRLF too, as traffic",
+        "refuse": "Kamailio cannot be told to refuse requests for a while",
         "keep-state": "Kamailio keeps its state in memory here, so a restart loses it",
         "match-by-connection": "Kamailio compares contacts by URI, instance, Call-ID or Path, not by connection",
         "remove-oldest-of-several": "Kamailio refuses a contact too many, or keeps one alone; it removes no oldest one",

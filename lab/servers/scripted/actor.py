@@ -10,6 +10,7 @@ from lab.actors.channel import Channel
 from lab.errors import LabFault
 from lab.servers.command_loop import CommandLoop
 from lab.servers.probe_report import came_too_late
+from lab.servers.scripted.refusal import Refusal
 from lab.servers.scripted.server import Manner, SipServer
 from lab.servers.settings import Settings
 
@@ -46,6 +47,13 @@ class _Actor:
                 server.close_flow(flow)
             case {"do": "answer", "mode": "at-once" | "late" | "mute" as mode, "by": by}, SipServer() as server:
                 server.answer(Manner(mode, by or 0.0))
+            case {
+                "do": "refuse",
+                "method": str(method),
+                "code": int(code),
+                "retry_after": after,
+            }, SipServer() as server:
+                server.refuse(Refusal(method, code, after))
             case {"do": "go-down", "keeps_state": bool(keeps_state)}, SipServer() as server:
                 server.go_down(keeps_state=keeps_state)
             case {"do": "come-up"}, SipServer() as server:

@@ -26,6 +26,7 @@ from lab.servers.scripted.connections import Connections
 from lab.servers.scripted.exchanges import Exchange, Exchanges
 from lab.servers.scripted.flows import Flow, why
 from lab.servers.scripted.probes import Probes
+from lab.servers.scripted.refusal import Refusal
 from lab.servers.scripted.subscriptions import Subscriptions
 from lab.servers.scripted.whom import Whom, all_contacts, on_flow
 from lab.servers.settings import Settings
@@ -94,6 +95,7 @@ class SipServer:
         self._down = False
         self._manner = Manner("at-once", 0.0)
         self._authenticator = _authenticator(settings)
+        self._refusal = Refusal()
 
     # What mitigations see: see `Server`
 
@@ -179,6 +181,11 @@ class SipServer:
         """Answer like this from now on; what is held already keeps its time, and is not answered if mute then."""
         self._manner = manner
         self._channel.emit(Obeyed(do="answer", mode=manner.mode, by=manner.by))
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Refuse these requests, outside calls, from now on."""
+        self._refusal = refusal
+        self._channel.emit(Obeyed(do="refuse", mode=str(refusal)))
 
     def go_down(self, *, keeps_state: bool) -> None:
         """Do what the kernel does when it kills a server.
@@ -297,15 +304,21 @@ class SipServer:
         try:
             if call is not None:
                 call.request(flow, request)
-            elif request.method == "SUBSCRIBE":
-                self._subscriptions.subscribe(flow, request)
-            elif request.method == "REGISTER":
-                self._bindings.register(flow, request)
             else:
-                allow = (("Allow", ", ".join(ALLOWED)), ("Allow-Events", PACKAGE))
-                self.respond(flow, request, 200, *allow, ("Contact", f"<{self.contact(flow)}>"))
+                self._outside_calls(flow, request)
         except Refused as refusal:
             self.respond(flow, request, refusal.code, *refusal.headers)
+
+    def _outside_calls(self, flow: Flow, request: Request) -> None:
+        if request.method == self._refusal.method:
+            self.respond(flow, request, self._refusal.code, *self._refusal.headers)
+        elif request.method == "SUBSCRIBE":
+            self._subscriptions.subscribe(flow, request)
+        elif request.method == "REGISTER":
+            self._bindings.register(flow, request)
+        else:
+            allow = (("Allow", ", ".join(ALLOWED)), ("Allow-Events", PACKAGE))
+            self.respond(flow, request, 200, *allow, ("Contact", f"<{self.contact(flow)}>"))
 
     def _challenged(self, flow: Flow, request: Request) -> bool:
         """Ask who sends this, if that is to be known and is not."""

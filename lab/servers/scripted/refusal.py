@@ -1,0 +1,29 @@
+"""Refuses requests of one method, for as long as the server is told to."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from lab.sip.message import Headers
+
+
+class Refusal(NamedTuple):
+    """How requests of one method are refused.
+
+    Attributes:
+        method: theirs; empty: none is refused.
+        code: the status code.
+        retry_after: seconds in ``Retry-After``; None: the answer has none.
+    """
+
+    method: str = ""
+    code: int = 0
+    retry_after: int | None = None
+
+    @property
+    def headers(self) -> Headers:
+        """What the answer has besides the headers of every answer."""
+        return () if self.retry_after is None else (("Retry-After", str(self.retry_after)),)
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.code}" if self.method else ""
