@@ -1,4 +1,4 @@
-"""Paths on which the lab's own traffic has a hard time: long ones, lossy ones, and two middleboxes of the same timer."""
+"""Paths on which the lab's own traffic has a hard time: long and lossy ones, and two middleboxes of one timer."""
 
 from __future__ import annotations
 
