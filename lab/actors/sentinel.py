@@ -21,7 +21,7 @@ from typing import Literal
 from lab.errors import LabFault
 from lab.model.endpoint import Endpoint
 from lab.model.impairment import Impairment
-from lab.model.sentinel_time import attempts, followed_s, opened_within_s
+from lab.model.sentinel_time import attempts, followed_s, opened_within_s, retransmits_within_s
 from lab.network import netns
 from lab.record.events import (
     SENTINEL_PORT,
@@ -175,16 +175,21 @@ async def _opened(
         OSError: no connection.
         asyncio.TimeoutError: none in time.
     """
-    for attempt in range(attempts(impairments), 0, -1):
+    failure: Exception | None = None
+    for _ in range(attempts(impairments)):
         with netns.entered(client):
             sock = _socket()
         try:
-            return await asyncio.wait_for(_establish(name, sock, listening, address), opened_within_s(impairments))
-        except (OSError, asyncio.TimeoutError):
+            flow = await asyncio.wait_for(_establish(name, sock, listening, address), opened_within_s(impairments))
+        except (OSError, asyncio.TimeoutError) as problem:
             _drop(sock)
-            if attempt == 1:
-                raise
-    raise AssertionError("at least one attempt")
+            failure = problem
+            continue
+        timeouts = [_retransmits_after_s(end) for end in (flow.client, flow.server)]
+        if max(timeouts) <= retransmits_within_s(impairments):
+            return flow
+        _drop(flow.client, flow.server)  # what is lost on it would be sent again too late
+    raise failure or asyncio.TimeoutError
 
 
 async def _establish(name: SentinelFlow, client: socket.socket, listening: socket.socket, address: str) -> _Flow:
@@ -220,6 +225,12 @@ async def _establish(name: SentinelFlow, client: socket.socket, listening: socke
         await asyncio.gather(*tasks, return_exceptions=True)
         _drop(*accepted)
     return _Flow(name, client, server, time.monotonic())
+
+
+def _retransmits_after_s(sock: socket.socket) -> float:
+    """Return the retransmission timeout of a connection: ``tcpi_rto`` of linux/tcp.h, in microseconds."""
+    (rto,) = struct.unpack_from("=I", sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104), 8)
+    return float(rto) / 1e6
 
 
 def _drop(*socks: socket.socket) -> None:

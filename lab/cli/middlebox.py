@@ -16,6 +16,7 @@ from lab import ledger
 from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED, LabError, Problem, ScenarioError
 from lab.loader import catalogue
 from lab.loader.check import choice
+from lab.middlebox.compare import NEXT_PORT
 from lab.middlebox.survey import Result, survey
 from lab.model import wire
 from lab.model.middlebox import FilteringBehavior, MappingBehavior, Middlebox
@@ -117,20 +118,22 @@ def _told(profile: Middlebox, claim: Middlebox, result: Result) -> dict[str, Any
 def _show(console: Console, boxes: list[Middlebox], claims: list[Middlebox], results: list[Result]) -> None:
     """A row for each middlebox; below, a row for each behaviour that does not agree."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    columns = ("middlebox", "TCP idle", "TCP closing", "UDP new", "UDP answered", "forgotten", "mapping/filtering")
+    columns = ("middlebox", "TCP idle", "TCP closing", "UDP new", "UDP answered", "lifetime", "forgotten",
+               "mapping/filtering", "next port")  # fmt: skip
     for name in (*columns, "agrees"):
         table.add_column(name, overflow="fold")
-    order = ("established_idle_timeout", "transitory_timeout", "udp_one_way_timer", "udp_mapping_timer", "forgotten")
+    order = ("established_idle_timeout", "transitory_timeout", "udp_one_way_timer", "udp_mapping_timer", "lifetime",
+             "forgotten")  # fmt: skip
     for profile, result in zip(boxes, results, strict=True):
         if isinstance(result, LabError):
-            table.add_row(profile.name, *[""] * (len(order) + 1), Text("error", "bold red"))
+            table.add_row(profile.name, *[""] * (len(order) + 2), Text("error", "bold red"))
             continue
         seen = {each.behaviour: each.shown or "not seen" for each in result}
         bad = [each for each in result if each.agrees is False]
         looked = sum(1 for each in result if each.agrees is not None)
         verdict = Text("no", "bold red") if bad else Text(f"{looked}/{len(result)}", "green")
         translation = f"{_MAPPING[MappingBehavior(seen['mapping'])]}/{_FILTERING[FilteringBehavior(seen['filtering'])]}"
-        table.add_row(profile.name, *(seen[name] for name in order), translation, verdict)
+        table.add_row(profile.name, *(seen[name] for name in order), translation, seen[NEXT_PORT], verdict)
     console.print(table)
     for profile, claim, result in zip(boxes, claims, results, strict=True):
         if isinstance(result, LabError):

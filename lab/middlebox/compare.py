@@ -7,8 +7,8 @@ from enum import Enum
 from typing import Any
 
 from lab.judge.sentinel import Kept, expected
-from lab.middlebox.question import Lived, Met, Shown
-from lab.model.middlebox import BEHAVIOURS, ForgottenFlow, Middlebox
+from lab.middlebox.question import Lived, Met, NextPort, Shown
+from lab.model.middlebox import BEHAVIOURS, ForgottenFlow, Middlebox, PortAssignment
 from lab.units import Seconds
 
 CLOSE_S = 1.0
@@ -24,12 +24,16 @@ TIMERS = {
 """The fields that are timers, and where ``Shown`` has what was seen of them."""
 
 
+NEXT_PORT = "port_after_expiry"
+"""No field of a profile: it follows from ``port_assignment`` that a mapping ends with its port."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Compared:
     """One behaviour.
 
     Attributes:
-        behaviour: the field of ``Middlebox``.
+        behaviour: the field of ``Middlebox``, or ``NEXT_PORT``.
         claimed, shown: as people read them; ``shown`` is empty if it could not be looked at.
         agrees: None if it could not be looked at.
     """
@@ -41,16 +45,28 @@ class Compared:
 
 
 def compare(claim: Middlebox, shown: Shown) -> list[Compared]:
-    """Each behaviour a profile speaks of, in the order of its fields."""
-    return [_timer(name, claim, shown) if name in TIMERS else _behaviour(name, claim, shown) for name in BEHAVIOURS]
+    """Each behaviour a profile speaks of, in the order of its fields, and what follows from them."""
+    own = [_timer(name, claim, shown) if name in TIMERS else _behaviour(name, claim, shown) for name in BEHAVIOURS]
+    return [*own, _next_port(claim, shown)]
+
+
+def _next_port(claim: Middlebox, shown: Shown) -> Compared:
+    """Compare what becomes of a UDP mapping that has ended: nothing enters, and the next one's port is the rule's."""
+    preserves = claim.port_assignment is PortAssignment.PRESERVATION
+    claimed = NextPort.INSIDE if preserves else NextPort.ANOTHER
+    seen = {
+        f"{each.next_port.value}{', and the old one still lets in' if each.enters else ''}": each.end
+        for each in shown.ended
+    }
+    text = ", ".join(text if len(seen) == 1 else f"{text} after its {end}" for text, end in seen.items())
+    agrees = all(each.next_port is claimed and not each.enters for each in shown.ended) if shown.ended else None
+    return Compared(behaviour=NEXT_PORT, claimed=claimed.value, shown=text, agrees=agrees)
 
 
 def _timer(name: str, claim: Middlebox, shown: Shown) -> Compared:
     claimed = claim.new_udp_timer if name == "udp_one_way_timer" else getattr(claim, name)
-    lived: Lived | None = getattr(shown, TIMERS[name])
+    lived: Lived = getattr(shown, TIMERS[name])
     text = "never" if claimed is None else str(claimed)
-    if lived is None:  # of a lifetime only: neither built nor claimed
-        return Compared(behaviour=name, claimed=text, shown="never", agrees=claimed is None)
     agrees: bool | None
     if claimed is None:
         agrees = lived.dead is None

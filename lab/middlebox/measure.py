@@ -25,7 +25,8 @@ from lab.actors.sentinel import Sentinel
 from lab.backends.base import OpenBackend
 from lab.backends.netns import bare
 from lab.errors import LabFault
-from lab.middlebox.question import Lived, Met, Question, Shown
+from lab.middlebox.ends import ARRIVES_WITHIN_S, SERVER, Ends
+from lab.middlebox.question import Ended, Lived, Met, NextPort, Question, Shown
 from lab.model import wire
 from lab.model.endpoint import Endpoint
 from lab.model.middlebox import (
@@ -47,13 +48,12 @@ from lab.runner.cell import guarded
 
 QUESTION_FILE, ANSWER_FILE = "question.json", "shown.json"
 
-_SERVER, _STRANGER, _OUTSIDE = "203.0.113.10", "192.0.2.10", "198.51.100.2"
+_STRANGER, _OUTSIDE = "192.0.2.10", "198.51.100.2"
 _LADDER = (5, 10, 20, 30, 45, 60, 90, 120, 180, 240, 300, 350, 600, 900, 1200, 1800, 3600, 7200, 21600, 86400, 432000)
 _CLOSELY = 1.0  # seconds on either side of a claimed timer
-_ARRIVES_WITHIN = 1.5  # without delay on any link a packet arrives at once, or, if it was lost on the way, never
-_STREAM_AFTER = 2.5  # Linux takes a UDP flow for answered when it is 2 s old (nf_conntrack_proto_udp.c)
 _LONGEST_KEEPIDLE = 32767  # linux/tcp.h: MAX_TCP_KEEPIDLE
 _PORTS_LOOKED_AT = 8
+_UNLIMITED_S = 3600.0  # a mapping without a lifetime is kept in use for this long
 
 TOPOLOGY = Topology(
     name="survey",
@@ -69,7 +69,7 @@ TOPOLOGY = Topology(
         for name, ends in {
             "lan": {"client": "10.0.0.2/24", "box": "10.0.0.1/24"},
             "access": {"box": f"{_OUTSIDE}/24", "internet": "198.51.100.1/24"},
-            "core": {"internet": "203.0.113.1/24", "server": f"{_SERVER}/24"},
+            "core": {"internet": "203.0.113.1/24", "server": f"{SERVER}/24"},
             "other": {"internet": "192.0.2.1/24", "stranger": f"{_STRANGER}/24"},
         }.items()
     ),
@@ -109,11 +109,11 @@ async def _answer(question: Question, network: Network, folder: Path) -> Shown:
 def _request(transport: str, address: str, port: int) -> bytes:
     """A SIP request that fits into one packet (RFC 3261 §7), from an inside endpoint."""
     lines = (
-        f"OPTIONS sip:{_SERVER} SIP/2.0",
+        f"OPTIONS sip:{SERVER} SIP/2.0",
         f"Via: SIP/2.0/{transport} {address}:{port};rport;branch=z9hG4bKsurvey",
         "Max-Forwards: 70",
-        f"From: <sip:survey@{_SERVER}>;tag=1",
-        f"To: <sip:{_SERVER}>",
+        f"From: <sip:survey@{SERVER}>;tag=1",
+        f"To: <sip:{SERVER}>",
         f"Contact: <sip:survey@{address}:{port};transport={transport.lower()}>",
         "Call-ID: survey",
         "CSeq: 1 OPTIONS",
@@ -122,20 +122,11 @@ def _request(transport: str, address: str, port: int) -> bytes:
     return "\r\n".join((*lines, "", "")).encode()
 
 
-class _Survey:
+class _Survey(Ends):
     def __init__(self, question: Question, network: Network, folder: Path) -> None:
         self._box, self._claim, self._longest = question.box, question.claim, question.longest
-        self._network, self._folder = network, folder
-        self._loop = asyncio.get_running_loop()
-        self._socks: list[socket.socket] = []
-        self._listening = self._sock("server", socket.SOCK_STREAM)
-        self._listening.bind((_SERVER, 0))
-        self._listening.listen(256)
-        self._opening = asyncio.Lock()
-
-    def close(self) -> None:
-        for sock in self._socks:
-            sock.close()
+        self._folder = folder
+        super().__init__(network, first_s=0.8 * question.box.new_udp_timer)
 
     async def answer(self) -> Shown:
         mapping = await self._mapping()
@@ -149,8 +140,8 @@ class _Survey:
         transitory = start(self._lived("transitory_timeout", partial(self._tcp, half_closed=True)))
         udp = start(self._lived("udp_mapping_timer", self._udp))
         one_way = start(self._lived("new_udp_timer", partial(self._udp, answered=False)))
-        limited = self._box.lifetime is not None or self._claim.lifetime is not None
-        lifetime = start(self._lived("lifetime", self._udp_in_use)) if limited else None
+        lifetime = start(self._lived("lifetime", self._udp_in_use))
+        ended = start(self._ended())
         direction, segments = start(self._refresh_direction()), start(self._refreshing_segments())
         met = await self._met_after_expiry()
         shown = Shown(
@@ -160,7 +151,8 @@ class _Survey:
             udp_one_way=await one_way,
             refresh_direction=await direction,
             refreshing_segments=await segments,
-            lifetime=None if lifetime is None else await lifetime,
+            lifetime=await lifetime,
+            ended=await ended,
             met=met,
             mapping=mapping,
             filtering=filtering,
@@ -173,10 +165,10 @@ class _Survey:
     # -- translation
 
     async def _mapping(self) -> MappingBehavior:
-        client = self._sock("client", socket.SOCK_DGRAM)
-        first, second = self._at(_SERVER), self._at(_SERVER)
-        elsewhere = self._at(_STRANGER)
-        ports = [(await self._seen_from(client, far))[1] for far in (first, second, elsewhere)]
+        client = self.sock("client", socket.SOCK_DGRAM)
+        first, second = self.at(SERVER), self.at(SERVER)
+        elsewhere = self.at(_STRANGER)
+        ports = [(await self.seen_from(client, far))[1] for far in (first, second, elsewhere)]
         if ports[0] != ports[1]:
             return MappingBehavior.ADDRESS_AND_PORT_DEPENDENT
         if ports[0] != ports[2]:
@@ -184,27 +176,27 @@ class _Survey:
         return MappingBehavior.ENDPOINT_INDEPENDENT
 
     async def _filtering(self) -> FilteringBehavior:
-        client = self._sock("client", socket.SOCK_DGRAM)
-        mapped = await self._seen_from(client, self._at(_SERVER))
-        heard = [await self._delivered(self._at(address), client, mapped) for address in (_SERVER, _STRANGER)]
+        client = self.sock("client", socket.SOCK_DGRAM)
+        mapped = await self.seen_from(client, self.at(SERVER))
+        heard = [await self.delivered(self.at(address), client, mapped) for address in (SERVER, _STRANGER)]
         if heard[1]:
             return FilteringBehavior.ENDPOINT_INDEPENDENT
         return FilteringBehavior.ADDRESS_DEPENDENT if heard[0] else FilteringBehavior.ADDRESS_AND_PORT_DEPENDENT
 
     async def _port_assignment(self) -> PortAssignment:
-        far = self._at(_SERVER)
-        clients = [self._sock("client", socket.SOCK_DGRAM) for _ in range(_PORTS_LOOKED_AT)]
-        outside = [(await self._seen_from(client, far))[1] for client in clients]
+        far = self.at(SERVER)
+        clients = [self.sock("client", socket.SOCK_DGRAM) for _ in range(_PORTS_LOOKED_AT)]
+        outside = [(await self.seen_from(client, far))[1] for client in clients]
         inside = [client.getsockname()[1] for client in clients]
         return PortAssignment.PRESERVATION if inside == outside else PortAssignment.NO_PRESERVATION
 
     async def _hairpinning(self) -> Hairpinning:
-        far = self._at(_SERVER)
-        caller, called = self._sock("client", socket.SOCK_DGRAM), self._sock("client", socket.SOCK_DGRAM)
-        await self._seen_from(caller, far)
-        mapped = await self._seen_from(called, far)
+        far = self.at(SERVER)
+        caller, called = self.sock("client", socket.SOCK_DGRAM), self.sock("client", socket.SOCK_DGRAM)
+        await self.seen_from(caller, far)
+        mapped = await self.seen_from(called, far)
         caller.sendto(b"?", mapped)
-        source = await self._heard(called)
+        source = await self.heard(called)
         return Hairpinning.EXTERNAL_SOURCE if source and source[0] == _OUTSIDE else Hairpinning.UNSUPPORTED
 
     # -- what it does to SIP
@@ -215,18 +207,18 @@ class _Survey:
         return tuple(alg for alg, seen in rewritten.items() if seen)
 
     async def _rewrites_udp(self) -> bool:
-        near, far = self._sock("client", socket.SOCK_DGRAM), self._sock("server", socket.SOCK_DGRAM)
-        far.bind((_SERVER, SIP_PORT))
-        near.connect((_SERVER, SIP_PORT))
+        near, far = self.sock("client", socket.SOCK_DGRAM), self.sock("server", socket.SOCK_DGRAM)
+        far.bind((SERVER, SIP_PORT))
+        near.connect((SERVER, SIP_PORT))
         sent = _request("UDP", *near.getsockname())
         near.send(sent)
         return await self._came(far) != sent
 
     async def _rewrites_tcp(self) -> bool:
-        near, listening = self._sock("client", socket.SOCK_STREAM), self._sock("server", socket.SOCK_STREAM)
-        listening.bind((_SERVER, SIP_PORT))
+        near, listening = self.sock("client", socket.SOCK_STREAM), self.sock("server", socket.SOCK_STREAM)
+        listening.bind((SERVER, SIP_PORT))
         listening.listen(1)
-        await self._loop.sock_connect(near, (_SERVER, SIP_PORT))
+        await self._loop.sock_connect(near, (SERVER, SIP_PORT))
         far, _ = await self._loop.sock_accept(listening)
         self._socks.append(far)
         sent = _request("TCP", *near.getsockname())
@@ -235,7 +227,7 @@ class _Survey:
 
     async def _came(self, far: socket.socket) -> bytes:
         try:
-            return await asyncio.wait_for(self._loop.sock_recv(far, 2000), _ARRIVES_WITHIN)
+            return await asyncio.wait_for(self._loop.sock_recv(far, 2000), ARRIVES_WITHIN_S)
         except asyncio.TimeoutError:
             raise LabFault("survey the middlebox", detail="a SIP request did not come out") from None
 
@@ -255,35 +247,62 @@ class _Survey:
         finite = [value for value in claimed if value is not None]
         closely = {value + way for value in finite for way in (-_CLOSELY, _CLOSELY)}
         apart = {float(rung) for rung in _LADDER if all(abs(rung - value) > _CLOSELY for value in finite)}
-        # a flow in use gets another mapping after its lifetime, so longer ones show nothing
-        unlimited = None in claimed and timer != "lifetime"
-        top = self._longest if unlimited else min(self._longest, max(closely))
+        if timer == "lifetime":  # a flow in use gets another mapping after its lifetime, so longer ones show nothing
+            return sorted(rung for rung in closely or {min(_UNLIMITED_S, self._longest)} if 0 < rung <= self._longest)
+        top = self._longest if None in claimed else min(self._longest, max(closely))
         return sorted(rung for rung in closely | apart if 0 < rung <= top)
 
     async def _tcp(self, idle: float, *, half_closed: bool = False) -> bool:
-        near, far = await self._tcp_pair()
+        near, far = await self.tcp_pair()
         if half_closed:
             near.shutdown(socket.SHUT_WR)
             await self._loop.sock_recv(far, 1)
         await asyncio.sleep(idle)
-        return await self._reaches(far, near)
+        return await self.reaches(far, near)
 
     async def _udp(self, idle: float, *, answered: bool = True) -> bool:
-        near, far, mapped = await self._udp_pair(answered=answered)
+        near, far, mapped = await self.udp_pair(answered=answered)
         await asyncio.sleep(idle)
-        return await self._delivered(far, near, mapped)
+        return await self.delivered(far, near, mapped)
 
     async def _udp_in_use(self, age: float) -> bool:
         begun = self._loop.time()
-        near, far, mapped = await self._udp_pair(answered=True)
-        step = min(age / 4, 0.4 * self._box.udp_mapping_timer, 0.4 * self._box.new_udp_timer)
-        while (left := begun + age - self._loop.time()) > 0:
+        near, far, mapped = await self.udp_pair(answered=True)
+        return await self._use(near, far, mapped, until=begun + age) and await self.delivered(far, near, mapped)
+
+    async def _use(self, near: socket.socket, far: socket.socket, mapped: Any, *, until: float) -> bool:
+        """Send now and then; return whether the mapping stays. The last packet is not the end."""
+        step = min((until - self._loop.time()) / 4, 0.4 * self._box.udp_mapping_timer, 0.4 * self._box.new_udp_timer)
+        while (left := until - self._loop.time()) > 0:
             await asyncio.sleep(min(step, left))
             if left > step:
                 near.sendto(b"!", far.getsockname())
-                if (heard := await self._heard(far)) is not None and heard != mapped:
+                if (heard := await self.heard(far)) is not None and heard != mapped:
                     return False  # another mapping took its place
-        return await self._delivered(far, near, mapped)
+        return True
+
+    async def _ended(self) -> tuple[Ended, ...]:
+        """Let mappings end, and see what enters by their outside endpoints and which port the next ones get."""
+        timer, lifetime = self._box.udp_mapping_timer, self._box.lifetime
+        ends = []
+        if timer + _CLOSELY <= self._longest:
+            ends.append(self._after_end("timer", used_for=0.0, idle=timer + _CLOSELY))
+        if lifetime is not None and lifetime + _CLOSELY <= self._longest:
+            ends.append(self._after_end("lifetime", used_for=lifetime - _CLOSELY, idle=2 * _CLOSELY))
+        return tuple(await asyncio.gather(*ends))
+
+    async def _after_end(self, end: str, *, used_for: float, idle: float) -> Ended:
+        begun = self._loop.time()
+        near, far, mapped = await self.udp_pair(answered=True)
+        await self._use(near, far, mapped, until=begun + used_for)
+        await asyncio.sleep(idle)
+        enters = await self.delivered(far, near, mapped)
+        anew = await self.seen_from(near, far)
+        if anew != mapped:
+            enters |= await self.delivered(far, near, mapped)
+        inside = near.getsockname()[1]
+        port = NextPort.INSIDE if anew[1] == inside else NextPort.BEFORE if anew == mapped else NextPort.ANOTHER
+        return Ended(end=end, enters=enters, next_port=port)
 
     # -- refresh
 
@@ -291,10 +310,10 @@ class _Survey:
         timer = self._box.udp_mapping_timer
         if 2 * timer > self._longest:
             return None
-        near, far, mapped = await self._udp_pair(answered=True)
+        near, far, mapped = await self.udp_pair(answered=True)
         for _ in range(3):
             await asyncio.sleep(0.6 * timer)
-            if not await self._delivered(far, near, mapped):
+            if not await self.delivered(far, near, mapped):
                 return RefreshDirection.OUTBOUND
         return RefreshDirection.BOTH
 
@@ -302,13 +321,13 @@ class _Survey:
         timer = self._box.established_idle_timeout
         if timer is None or 1.5 * timer > self._longest:
             return None
-        near, far = await self._tcp_pair()
+        near, far = await self.tcp_pair()
         probing = max(1, min(int(0.4 * timer), _LONGEST_KEEPIDLE))
         for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL):
             near.setsockopt(socket.IPPROTO_TCP, option, probing)
         near.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         await asyncio.sleep(1.5 * timer)
-        return RefreshingSegments.ANY if await self._reaches(far, near) else RefreshingSegments.DATA
+        return RefreshingSegments.ANY if await self.reaches(far, near) else RefreshingSegments.DATA
 
     # -- what a forgotten flow meets
 
@@ -332,7 +351,7 @@ class _Survey:
         packets: list[Packet] = []
         challenged: dict[str, SentinelChallenged] = {}
         outcomes: dict[str, SentinelOutcome] = {}
-        sentinels_end = Endpoint(_SERVER, SENTINEL_PORT)
+        sentinels_end = Endpoint(SERVER, SENTINEL_PORT)
 
         def take(event: Event, *, at: float | None = None) -> None:  # noqa: ARG001  (see `Emit`)
             if isinstance(event, SentinelChallenged):
@@ -346,7 +365,7 @@ class _Survey:
         path = self._folder / "core.pcapng"
         capture = Capture("core", here="server", there="internet", namespace=space["server"], path=path, emit=take)
         capture.watch()
-        sentinel = await Sentinel.open(client=space["client"], server=space["server"], address=_SERVER, emit=take)
+        sentinel = await Sentinel.open(client=space["client"], server=space["server"], address=SERVER, emit=take)
         await forgotten()
         await sentinel.challenge()
         sentinel.close()
@@ -359,71 +378,3 @@ class _Survey:
             found_outside=challenged["from-outside"].found,
             new_port=any(packet.src not in known for packet in packets),
         )
-
-    # -- flows
-
-    def _sock(self, node: str, kind: socket.SocketKind) -> socket.socket:
-        with self._network.entered(node):
-            sock = socket.socket(socket.AF_INET, kind)
-        sock.settimeout(0)
-        self._socks.append(sock)
-        return sock
-
-    def _at(self, address: str) -> socket.socket:
-        """A UDP socket outside, on a port of its own."""
-        sock = self._sock("server" if address == _SERVER else "stranger", socket.SOCK_DGRAM)
-        sock.bind((address, 0))
-        return sock
-
-    async def _tcp_pair(self) -> tuple[socket.socket, socket.socket]:
-        near = self._sock("client", socket.SOCK_STREAM)
-        async with self._opening:  # so that what is accepted is what was just opened
-            await self._loop.sock_connect(near, self._listening.getsockname())
-            far, _ = await self._loop.sock_accept(self._listening)
-        self._socks.append(far)
-        await self._loop.sock_sendall(near, b"!")
-        await self._loop.sock_recv(far, 1)
-        return near, far
-
-    async def _udp_pair(self, *, answered: bool) -> tuple[socket.socket, socket.socket, Any]:
-        near, far = self._sock("client", socket.SOCK_DGRAM), self._at(_SERVER)
-        mapped = await self._seen_from(near, far)
-        if answered:
-            await self._delivered(far, near, mapped)
-            await asyncio.sleep(min(_STREAM_AFTER, 0.8 * self._box.new_udp_timer))
-            await self._seen_from(near, far)
-            await self._delivered(far, near, mapped)
-        return near, far, mapped
-
-    async def _seen_from(self, near: socket.socket, far: socket.socket) -> Any:
-        """Send out; the address and port it came from."""
-        near.sendto(b"!", far.getsockname())
-        source = await self._heard(far)
-        if source is None:
-            raise LabFault("survey the middlebox", detail="what the client sent did not come out")
-        return source
-
-    async def _delivered(self, far: socket.socket, near: socket.socket, mapped: Any) -> bool:
-        far.sendto(b"?", mapped)
-        return await self._heard(near) is not None
-
-    async def _heard(self, sock: socket.socket) -> Any:
-        """Where the next datagram comes from; None if none comes."""
-        ready = asyncio.Event()
-        self._loop.add_reader(sock, ready.set)
-        try:
-            await asyncio.wait_for(ready.wait(), _ARRIVES_WITHIN)
-        except asyncio.TimeoutError:
-            return None
-        finally:
-            self._loop.remove_reader(sock)
-        _, source = sock.recvfrom(64)
-        return source
-
-    async def _reaches(self, far: socket.socket, near: socket.socket) -> bool:
-        """Whether a byte sent on a TCP flow arrives."""
-        try:
-            await self._loop.sock_sendall(far, b"?")
-            return await asyncio.wait_for(self._loop.sock_recv(near, 1), _ARRIVES_WITHIN) == b"?"
-        except (OSError, asyncio.TimeoutError):
-            return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 from lab.model.middlebox import (
     FilteringBehavior,
@@ -44,6 +45,29 @@ class Lived:
     dead: float | None
 
 
+class NextPort(str, Enum):
+    """From which port the next packet from inside comes out once its mapping has ended."""
+
+    INSIDE = "preserved"
+    BEFORE = "the one before"
+    ANOTHER = "another"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ended:
+    """What was seen of a UDP mapping that had ended.
+
+    Attributes:
+        end: what ended it: the timer or the lifetime.
+        enters: whether what was sent to its outside endpoint still arrived inside.
+        next_port: of the mapping after it.
+    """
+
+    end: str
+    enters: bool
+    next_port: NextPort
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Met:
     """What a TCP flow met from either side when its mapping was gone; the words are the sentinel's.
@@ -68,7 +92,8 @@ class Shown:
     Attributes:
         established, transitory: TCP flows, open and half closed.
         udp, udp_one_way: UDP mappings, answered and not.
-        lifetime: of a UDP mapping in steady use; only looked at where a lifetime is claimed or built.
+        lifetime: of a UDP mapping in steady use.
+        ended: UDP mappings that had ended, each in another way; empty: the time did not allow to wait for any.
     """
 
     established: Lived
@@ -77,7 +102,8 @@ class Shown:
     udp_one_way: Lived
     refresh_direction: RefreshDirection | None
     refreshing_segments: RefreshingSegments | None
-    lifetime: Lived | None
+    lifetime: Lived
+    ended: tuple[Ended, ...]
     met: Met | None
     mapping: MappingBehavior
     filtering: FilteringBehavior

@@ -20,7 +20,7 @@ probes: [ { at: 100 s, kind: options } ]
 ends: 110 s
 claims: [ { verdict: fail, cause: middlebox-forgot-flow, at: 60 s } ]
 """,
-    name="lifetime",
+    name="ended-by-lifetime",
 )
 EVICTED = Cells(
     """\
@@ -34,7 +34,7 @@ probes: [ { at: 50 s, kind: options } ]
 ends: 60 s
 claims: [ { verdict: fail, cause: middlebox-evicted-flow, at: 20 s } ]
 """,
-    name="evicted",
+    name="ended-by-eviction",
 )
 FREE = Cells(
     """\
@@ -50,7 +50,7 @@ probes: [ { at: 141 s } ]
 ends: 150 s
 claims: [ { verdict: pass } ]
 """,
-    name="free",
+    name="free-port",
 )
 ADDRESSES = Cells(
     """\
@@ -70,7 +70,7 @@ claims:
   - { strategy: none, verdict: fail, cause: middlebox-new-address, at: 10 s }
   - { strategy: options-25s-drop-reconnect, verdict: pass }
 """,
-    name="addresses",
+    name="several-addresses",
 )
 
 

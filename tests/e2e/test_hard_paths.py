@@ -1,4 +1,4 @@
-"""Paths on which the lab's own traffic has a hard time: long ones, lossy ones, two middleboxes of the same timer."""
+"""Paths on which the lab's own traffic has a hard time: long and lossy ones, and two middleboxes of one timer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ probes: [ { at: 70 s, within: 10 s } ]
 ends: 90 s
 claims: [ { verdict: pass } ]
 """,
-    name="long",
+    name="long-path",
 )
 LOSSY = Cells(
     """\
@@ -37,7 +37,7 @@ impairments:
 probes: [ { at: 30 s, within: 30 s } ]
 ends: 80 s
 """,
-    name="lossy",
+    name="lossy-path",
 )
 EQUAL = Cells(
     """\
@@ -69,7 +69,7 @@ probes: [ { at: 110 s } ]
 ends: 120 s
 claims: [ { verdict: fail, cause: middlebox-forgot-flow, at: 80 s } ]
 """,
-    name="two",
+    name="words-of-two",
 )
 
 
