@@ -53,6 +53,7 @@ class Exchange:
         self.began = 0.0
         self.sent = 0  # how often
         self.given_up = False
+        self.proceeding = False  # an INVITE that has had a provisional answer
         self.resend: asyncio.TimerHandle | None = None
         self.patience: asyncio.TimerHandle | None = None
 
@@ -82,10 +83,19 @@ class Exchanges:
         for exchange in self._on(flow):
             self._transmit(exchange)
 
-    def flow_ended(self, flow: Flow, reason: str) -> None:
-        """What was under way on it has failed."""
+    def flow_ended(self, flow: Flow, reason: str, *, all_lost: bool = False) -> None:
+        """Fail what was under way on a flow, but for an INVITE whose final answer is still to come.
+
+        The client sends that over another connection if this one is gone (RFC 3261 §18.2.2).
+
+        Args:
+            flow: the one that is gone.
+            reason: why.
+            all_lost: the server is gone, and with it all that was under way.
+        """
         for exchange in self._on(flow):
-            self._fail(exchange, reason)
+            if all_lost or not exchange.proceeding:
+                self._fail(exchange, reason)
 
     def response(self, flow: Flow, response: Response) -> bool:
         """Take an answer; False if it answers nothing that is under way.
@@ -97,8 +107,10 @@ class Exchanges:
         if exchange is None:
             return False
         if response.code < 200:
-            if exchange.method == "INVITE" and exchange.resend is not None:  # RFC 3261 §17.1.1.2: proceeding
-                exchange.resend.cancel()
+            if exchange.method == "INVITE":  # RFC 3261 §17.1.1.2
+                exchange.proceeding = True
+                if exchange.resend is not None:
+                    exchange.resend.cancel()
             exchange.on_provisional(flow, response)
             return True
         self._finish(exchange)

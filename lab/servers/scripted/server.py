@@ -237,7 +237,7 @@ class SipServer:
 
     def flow_ended(self, flow: Flow, reason: str) -> None:
         """User: what was under way on it has failed."""
-        self.exchanges.flow_ended(flow, reason)
+        self.exchanges.flow_ended(flow, reason, all_lost=self._down)
         self._in_use()
 
     def received(self, flow: Flow, item: Item) -> None:
