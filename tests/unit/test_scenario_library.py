@@ -33,9 +33,9 @@ def test_field_reports(path: Path) -> None:
     assert any(claim.verdict is Verdict.PASS for claim in claims)
 
 
-def test_ten_field_reports() -> None:
+def test_field_reports_are_there() -> None:
     """None has been lost."""
-    assert len(THREADS) == 10
+    assert len(THREADS) >= 12
 
 
 def test_index() -> None:
