@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lab.judge import fault_causes, server_idle
+from lab.judge import fault_causes, server_gave_up, server_idle
 from lab.judge.sentinel import outcome_of
 from lab.model.outcome import CauseFound
 from lab.model.verdict import CLIENT_ABORTED, CLIENT_CLOSED, CLIENT_IDLE_TIMER, MIDDLEBOX_FORGOT, UNKNOWN
@@ -41,6 +41,8 @@ AFTER_FORGETTING = {
 
 def find(evidence: Evidence, probe: ProbeAttempt) -> CauseFound:
     """Return the cause of the failure of a probe."""
+    if (given_up := server_gave_up.cause(evidence, probe)) is not None:
+        return given_up
     flow = evidence.flow_of(probe)
     closed = [] if flow is None else [*_client_closed(evidence, flow, probe), *_seen_closing(evidence, flow, probe)]
     found = [(cause, cause.at_s) for cause in _aborted(evidence, probe.known_s)]

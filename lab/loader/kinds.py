@@ -17,6 +17,7 @@ from lab.model.verdict import (
     CLIENT_CLOSED,
     CLIENT_IDLE_TIMER,
     MIDDLEBOX_FORGOT,
+    SERVER_GAVE_UP,
     SERVER_IDLE_TIMEOUT,
     UNKNOWN,
     CauseKind,
@@ -46,7 +47,7 @@ def causes() -> dict[str, CauseKind]:
 
     kinds = (
         CLIENT_IDLE_TIMER, MIDDLEBOX_FORGOT, *catalogue.causes(), CLIENT_ABORTED, CLIENT_CLOSED, SERVER_IDLE_TIMEOUT,
-        UNKNOWN,
+        SERVER_GAVE_UP, UNKNOWN,
     )  # fmt: skip
     return {kind.name: kind for kind in kinds}
 

@@ -398,6 +398,18 @@ class KeepAlive(Event, frozen=True, kw_only=True):
     reason: str
 
 
+class ClientGivenUp(Event, frozen=True, kw_only=True):
+    """The server has removed the bindings and subscriptions that came on a flow, for want of answers.
+
+    Attributes:
+        flow: its id.
+        misses: how many requests in a row were not answered in time.
+    """
+
+    flow: str
+    misses: int
+
+
 class CrlfPing(Event, frozen=True, kw_only=True):
     """A double CRLF reached the server (RFC 5626 §3.5.1)."""
 
@@ -630,7 +642,7 @@ CLIENT_EVENTS: tuple[type[ClientEvent], ...] = (
 
 SERVER_EVENTS: tuple[type[Event], ...] = (
     ServerReady, ServerFlow, Request, ResponseSent, ResponseLost, ServerSubscription, Binding, Probe, KeepAlive,
-    CrlfPing, Ignored, Held, Malformed, Obeyed, Query, Statistics,
+    ClientGivenUp, CrlfPing, Ignored, Held, Malformed, Obeyed, Query, Statistics,
 )  # fmt: skip
 """What a server says."""
 

@@ -135,6 +135,14 @@ class Registrar:
         """Return all bindings, of any address of record, the one registered last at the end."""
         return list(self._bindings.values())
 
+    def of_flow(self, flow: str) -> list[Binding]:
+        """Return the bindings that came on a flow."""
+        return [one for one in self._bindings.values() if one.flow == flow]
+
+    def remove(self, key: Key) -> None:
+        """Remove a binding, whether its time is over or not."""
+        self._bindings.pop(key, None)
+
     def expire(self, key: Key, *, now: float) -> Binding | None:
         """Remove and return a binding whose time is over; None when it was refreshed or removed meanwhile."""
         binding = self._bindings.get(key)

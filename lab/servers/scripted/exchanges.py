@@ -34,6 +34,7 @@ class Exchange:
         key: what its answers carry, see ``lab.sip.transaction.client_key``.
         asker: told what becomes of it.
         on_provisional: told of each provisional answer.
+        retransmits: whether it is sent again over UDP.
     """
 
     def __init__(
@@ -43,12 +44,14 @@ class Exchange:
         asker: Asker,
         *,
         on_provisional: Callable[[Flow, Response], None] = lambda _flow, _response: None,
+        retransmits: bool = True,
     ) -> None:
         self.data = request.encode()
         self.method = request.method
         self.key = key
         self.asker = asker
         self.on_provisional = on_provisional
+        self.retransmits = retransmits
         self.flow: Flow | None = None
         self.began = 0.0
         self.sent = 0  # how often
@@ -132,7 +135,7 @@ class Exchanges:
             self._fail(exchange, why(error))
             return
         times = _RETRANSMISSIONS.get(exchange.method, _RETRANSMISSIONS["other"])
-        if flow.transport == "udp" and exchange.sent <= len(times):
+        if flow.transport == "udp" and exchange.retransmits and exchange.sent <= len(times):
             at = exchange.began + times[exchange.sent - 1]
             exchange.resend = self._loop.call_at(at, self._transmit, exchange)
 
