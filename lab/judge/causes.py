@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from lab.faults.base import occurrences
-from lab.judge import account, after_forgetting, fault_causes, server_idle
+from lab.judge import account, after_forgetting, fault_causes, server_gave_up, server_idle
 from lab.judge.gaps import Gap, Lost, Need
 from lab.judge.sentinel import CLOSED
 from lab.judge.tolerances import AT_ONCE_S
@@ -39,6 +39,8 @@ def find(evidence: Evidence, probe: ProbeAttempt) -> tuple[Suspect, ...]:
 
     Those after the first have something that a twin run can leave out.
     """
+    if (given_up := server_gave_up.cause(evidence, probe)) is not None:
+        return (Suspect(cause=given_up, without=None),)
     lost = _lost(evidence, probe)
     found = sorted(
         (gap for finder in NEEDS.values() for gap in finder(evidence, lost)),

@@ -33,6 +33,7 @@ def why_unsupported(cell: Cell, infeasible: Sequence[tuple[int, Infeasible]] | N
     idle = cell.server.idle_timeout
     needs = tuple(need for fault in faults_of(cell) for need in fault.server_needs(cell))
     needs += () if idle is None else idle.server_needs
+    needs += tuple(need for one in strategy if one.side == "server" for need in one.server_needs)
     lacking = (
         client_of(cell).unsupported(cell)
         or not_offered(strategy, offers)

@@ -273,8 +273,22 @@ class Server(Protocol):
     def keep_alive(self, interval: float, send: Callable[[str], None]) -> None:
         """Call ``send`` with each flow in use, every ``interval`` seconds from when it came into use."""
 
-    def send_options(self, flow: str) -> None:
-        """Send OPTIONS to the contact that came on this flow, over it; ``keep-alive`` in the record says what came."""
+    def send_options(
+        self, flow: str, *, retransmits: bool = True, on_answered: Callable[[], object] = lambda: None
+    ) -> None:
+        """Send OPTIONS to the contact that came on this flow, over it; ``keep-alive`` in the record says what came.
+
+        Args:
+            flow: its id.
+            retransmits: send it again over UDP until it is answered.
+            on_answered: called at the final answer, if one comes.
+        """
+
+    def give_up(self, flow: str, *, misses: int) -> None:
+        """Remove the bindings and subscriptions that came on a flow, and tell nobody.
+
+        ``client-given-up`` in the record says so, with how many requests in a row were not answered.
+        """
 
     def send_crlf(self, flow: str) -> None:
         """Send a double CRLF; appears in the record as ``keep-alive``."""
@@ -294,6 +308,11 @@ class ServerSide:
     """It does nothing for an account that does not register."""
     needs_subscription: ClassVar[bool] = False
     """It does nothing for an account that does not subscribe."""
+
+    @property
+    def server_needs(self) -> tuple[str, ...]:
+        """What a server must be able to do for it besides its kind, see ``ServerProgram.lacks``."""
+        return ()
 
     def attach(self, server: Server) -> None:
         """Hook into the server, before it starts."""

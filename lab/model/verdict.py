@@ -54,4 +54,8 @@ CLIENT_UNSUBSCRIBED = CauseKind(
 SERVER_IDLE_TIMEOUT = CauseKind(
     "server-idle-timeout", "The server's idle timeout ended the connection (its `idle-timeout`)."
 )
+SERVER_GAVE_UP = CauseKind(
+    "server-gave-up-client",
+    "The server had removed the bindings and subscriptions of a client that lived, as its OPTIONS were not answered.",
+)
 UNKNOWN = CauseKind("unknown", "Probes went unanswered and nothing in the record says why.")

@@ -434,6 +434,18 @@ class KeepAlive(Event, frozen=True, kw_only=True):
     reason: str
 
 
+class ClientGivenUp(Event, frozen=True, kw_only=True):
+    """The server has removed the bindings and subscriptions that came on a flow, for want of answers.
+
+    Attributes:
+        flow: its id.
+        misses: how many requests in a row were not answered in time.
+    """
+
+    flow: str
+    misses: int
+
+
 class CrlfPing(Event, frozen=True, kw_only=True):
     """A double CRLF reached the server (RFC 5626 §3.5.1)."""
 
@@ -683,7 +695,7 @@ CLIENT_EVENTS: tuple[type[ClientEvent], ...] = (
 
 SERVER_EVENTS: tuple[type[Event], ...] = (
     ServerReady, ServerFlow, Request, ResponseSent, ResponseLost, ServerSubscription, Binding, Probe, ProbeBranch,
-    KeepAlive, CrlfPing, Ignored, Held, Malformed, Obeyed, Query, Statistics,
+    KeepAlive, ClientGivenUp, CrlfPing, Ignored, Held, Malformed, Obeyed, Query, Statistics,
 )  # fmt: skip
 """What a server says."""
 

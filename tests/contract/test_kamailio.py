@@ -134,7 +134,7 @@ def test_no_client_no_probe(serve: Serve) -> None:
 
 @pytest.mark.parametrize("transport", ["tcp", "tls"])
 def test_it_ends_an_idle_connection(transport: str, serve: Serve, stage_apart: Stage) -> None:
-    """By ``tcp_connection_lifetime``, here 2 s, and 5 to 10 s later; the end is told within two seconds."""
+    """By ``tcp_connection_lifetime``, here 2 s, and 5 to 10 s later; its end is told within two seconds."""
     server = serve(idle_after=2.0)
     client = stage_apart.client(PORTS[transport], transport=transport)
     subscribed = client.expect("subscribed")["at"]

@@ -789,6 +789,41 @@ def test_a_call_that_is_refused(start: Start, call: Call) -> None:
     assert server.event("probe", state="failed")["code"] == 486
 
 
+@pytest.mark.parametrize("rings", [True, False])
+def test_a_call_whose_connection_ends(start: Start, call: Call, *, rings: bool) -> None:
+    """One that rings is answered over another connection (RFC 3261 §18.2.2); one that has not been heard of is lost."""
+    server, ports = start()
+    phone = call("tcp", ports["tcp"])
+    phone.subscribe()
+    server.command("invite", probe="p1", within=5.0, hold=0.2)
+    invite = phone.receive()
+    assert isinstance(invite, Request)
+    if rings:
+        phone.answer(invite, 180)
+        server.event("probe", state="ringing")
+    phone.sock.close()
+    server.event("flow", id="f1", state="closed")
+    if not rings:
+        assert server.event("probe", state="failed")["reason"] == "flow-gone"
+        return
+    again = call("tcp", ports["tcp"])
+    accepted(again, invite)
+    talking = server.event("probe", state="talking")
+    assert (talking["flow"], talking["peer"]) == ("f2", again.peer)
+    bye = again.receive()
+    assert isinstance(bye, Request)
+    assert bye.method == "BYE"
+
+
+def test_a_call_that_rings_while_the_server_is_killed(start: Start, call: Call) -> None:
+    """Is lost with the server, which does not know it any more."""
+    server, phone, invite = invited(start, call)
+    phone.answer(invite, 180)
+    server.event("probe", state="ringing")
+    server.command("go-down", keeps_state=True)
+    assert server.event("probe")["state"] == "failed"
+
+
 def test_a_call_that_the_client_ends(start: Start, call: Call) -> None:
     """Is no success, even though every request was answered."""
     server, phone, invite = invited(start, call)
@@ -897,6 +932,63 @@ def test_no_outbound_unless_switched_on(start: Start, call: Call) -> None:
     assert (answer.first("Require"), answer.first("Flow-Timer")) == (None, None)
 
 
+# Clients that do not answer
+
+
+def detector(**parameters: Any) -> list[dict[str, Any]]:
+    return [{"kind": "server-options", "interval": 1.0, **parameters}]
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_client_that_does_not_answer_is_given_up(start: Start, call: Call, transport: str) -> None:
+    """After so many OPTIONS its binding and its subscription end, and it is not told. An answer ends the row."""
+    server, ports = start(mitigations=detector(gives_up_after=2, retransmits=False))
+    phone = call(transport, ports[transport])
+    phone.ask("REGISTER", Expires="60")
+    phone.subscribe()
+    for answered in (True, False, False):
+        asked = phone.receive()
+        assert isinstance(asked, Request)
+        assert asked.method == "OPTIONS"
+        if answered:
+            phone.answer(asked)
+    given_up = server.event("client-given-up")
+    assert (given_up["flow"], given_up["misses"]) == ("f1", 2)
+    assert server.event("binding")["state"] == "removed"
+    assert server.event("server-subscription", state="terminated")["expires"] == 0
+    for kind in ("notify", "message"):
+        server.command(kind, probe=kind, within=5.0)
+        failed = server.event("probe", probe=kind, state="failed")
+        assert failed["reason"].startswith("no-")
+    phone.sock.settimeout(1.5)  # longer than the interval
+    with pytest.raises(TimeoutError):
+        phone.receive()
+
+
+def test_who_registers_anew_is_known_again(start: Start, call: Call) -> None:
+    """On the same flow, with a count of its own."""
+    server, ports = start(mitigations=detector(gives_up_after=1))
+    phone = call("udp", ports["udp"])
+    phone.ask("REGISTER", Expires="60")
+    server.event("client-given-up")
+    phone.send(phone.request("REGISTER", Expires="60"))
+    assert server.event("binding", state="active")["flow"] == "f1"
+    server.command("message", probe="p1", within=5.0)
+    assert server.event("probe")["state"] == "sent"
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_whether_options_is_sent_again(start: Start, call: Call, *, again: bool) -> None:
+    """Over UDP, 0.5 s after the first (T1), or not before the next is due."""
+    _, ports = start(mitigations=detector(retransmits=again))
+    phone = call("udp", ports["udp"])
+    phone.ask("REGISTER", Expires="60")
+    first, second = phone.receive(), phone.receive()
+    assert isinstance(first, Request)
+    assert isinstance(second, Request)
+    assert (first.first("Via") == second.first("Via")) is again
+
+
 # Flows
 
 
@@ -927,7 +1019,7 @@ def test_an_idle_connection_is_ended(start: Start, call: Call, transport: str, e
     if ends_with == "fin":
         assert phone.sock.recv(1) == b""
     else:
-        with socket.socket(fileno=phone.sock.detach()) as sock:
+        with socket.socket(fileno=phone.sock.detach()) as sock:  # beneath TLS
             sock.settimeout(DEADLINE)
             with pytest.raises(ConnectionResetError):
                 sock.recv(1)

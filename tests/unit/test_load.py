@@ -98,7 +98,8 @@ middlebox:
   cgn: rfc-ideal
 strategy:
   { name: ping, what: pings, source: folklore,
-    mitigations: [options-ping: { interval: 25 s }, server-options: { interval: 23 s }, server-crlf: { interval: 22 s },
+    mitigations: [options-ping: { interval: 25 s }, server-crlf: { interval: 22 s },
+                  server-options: { interval: 23 s, gives-up-after: 3, retransmits: false },
                   short-expiry: { expiry: 21 s }, flow-timer: { time: 24 s },
                   adaptive: { start: 101 s, longest: 201 s, resolution: 301 s }, crlf-keepalive: { interval: 102 s },
                   idle-time: { time: 103 s }, outbound: { reg-id: 104 },
@@ -280,6 +281,8 @@ LIVENESS = {
     "strategy.mitigations": ("[options-ping: { interval: 25 s }, ", "[hold-transport, "),
     "options-ping.interval": ("interval: 25 s", "interval: 26 s"),
     "server-options.interval": ("interval: 23 s", "interval: 26 s"),
+    "server-options.gives-up-after": ("gives-up-after: 3", "gives-up-after: 1"),
+    "server-options.retransmits": ("retransmits: false", "retransmits: true"),
     "server-crlf.interval": ("interval: 22 s", "interval: 26 s"),
     "short-expiry.expiry": ("expiry: 21 s", "expiry: 26 s"),
     "adaptive.start": ("start: 101 s", "start: 100 s"),

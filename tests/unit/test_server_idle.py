@@ -128,13 +128,13 @@ class Channel:
     def __init__(self) -> None:
         self.ends: list[tuple[str, str]] = []
 
-    def emit(self, event: Any, *, at: float | None = None) -> None:  # noqa: ARG002  (a channel has it)
+    def emit(self, event: Any, *, at: float | None = None) -> None:  # noqa: ARG002  (the channel's signature)
         if isinstance(event, ServerFlow) and event.state == "closed":
             self.ends.append((event.id, event.reason))
 
 
 def test_kamailio_is_asked_when_a_connection_may_be_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It says how long a connection has left; one that is not in its list has ended. No answer tells nothing."""
+    """It says how long a connection has left; one that is not in its list has ended. No answer means nothing."""
     waits: list[float] = []
 
     async def wait(seconds: float) -> None:

@@ -41,6 +41,9 @@ class Kamailio(ServerProgram):
         "server-crlf": "Kamailio sends no CRLF of its own over a connection, it only answers the client's",
         "mute": "Kamailio cannot be told to leave requests unanswered",
         "late": "Kamailio cannot be told to answer late",
+        "gives-up": "Kamailio 5.6 gives up contacts over UDP alone, by the time since their last answer (nathelper's"
+        " keepalive_timeout), and keeps their subscriptions",
+        "options-once": "Kamailio's tm, which sends OPTIONS here, sends it again over UDP until it is answered",
         "idle-rst": "Kamailio ends idle connections with FIN",
         "idle-without-crlf": "Kamailio counts every byte, CRLF too, as traffic",
         "refuse": "Kamailio cannot be told to refuse requests for a while",

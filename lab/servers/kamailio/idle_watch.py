@@ -13,8 +13,7 @@ from lab.servers.kamailio.flows import Flow, Flows
 LOOKS_AFTER_S = 1.0
 """How long after the time that Kamailio has told; and how often, while a connection is overdue.
 
-Kamailio ends one 5 to 10 s after ``tcp_connection_lifetime``: the TCP worker that has read from it keeps it for 5 s,
-and the main process looks at its timers every 5 s if it has nothing else to do.
+Kamailio ends one 5 to 10 s after ``tcp_connection_lifetime``: measured, 36 s with 30 s, 56 s with 47 s, 71 s with 65 s.
 """
 
 

@@ -310,9 +310,13 @@ class Probes:
             call.request(flow, told.get("method"))
 
     def flow_ended(self, flow: Flow) -> None:
-        """What was under way on it has failed."""
+        """Fail what was under way on a flow, but for a ringing INVITE.
+
+        The client sends its final answer over another connection if this one is gone (RFC 3261 §18.2.2).
+        """
         for sent in list(self._under_way):
-            if sent.flow == flow:
+            rings = sent.method == "INVITE" and sent.call_id in self._calls and self._calls[sent.call_id].has_rung
+            if sent.flow == flow and not rings:
                 self._under_way.remove(sent)
                 sent.fail("flow-gone")
         for fork in self._forks.values():
@@ -467,6 +471,11 @@ class Call:
         if not self._rang:
             self._rang = True
             self._report.say("ringing", flow, code=RINGING, at=at)
+
+    @property
+    def has_rung(self) -> bool:
+        """Whether the client has answered the INVITE with 180."""
+        return self._rang
 
     def late(self, flow: Flow, reply: Told) -> None:
         """The INVITE's 200 has come after its time, or again; Kamailio has sent the ACK."""

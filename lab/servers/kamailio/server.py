@@ -111,10 +111,15 @@ class KamailioServer:
     def keep_alive(self, interval: float, send: Callable[[str], None]) -> None:  # noqa: D102
         self._keepalives.add(interval, send)
 
-    def send_options(self, flow: str) -> None:  # noqa: D102
+    def send_options(  # noqa: D102
+        self, flow: str, *, retransmits: bool = True, on_answered: Callable[[], object] = lambda: None
+    ) -> None:
         over = self.flows.get(flow)
         assert over is not None  # it is in use
         self._probes.options(over, TIMER_F)
+
+    def give_up(self, flow: str, *, misses: int) -> None:  # noqa: D102
+        raise LabFault("giving a client up", detail="Kamailio is not told to")
 
     def send_crlf(self, flow: str) -> None:  # noqa: D102
         raise LabFault("keeping a flow alive", detail="Kamailio sends no CRLF of its own")

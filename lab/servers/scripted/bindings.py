@@ -94,6 +94,13 @@ class Bindings:
             self._ends.pop(binding.key).cancel()
             self._emit(binding, "removed", 0)
 
+    def give_up(self, flow: str) -> None:
+        """Remove the bindings that came on a flow."""
+        for binding in self._registrar.of_flow(flow):
+            self._registrar.remove(binding.key)
+            self._ends.pop(binding.key).cancel()
+            self._emit(binding, "removed", 0)
+
     def _about_outbound(self, changes: list[tuple[Binding, Change]]) -> Headers:
         """What RFC 5626 §6 and §5.4 add to the 200 that binds a flow."""
         if not any(binding.device is not None and state != "removed" for binding, state in changes):

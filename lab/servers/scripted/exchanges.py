@@ -34,6 +34,7 @@ class Exchange:
         key: what its answers carry, see ``lab.sip.transaction.client_key``.
         asker: told what becomes of it.
         on_provisional: told of each provisional answer.
+        retransmits: whether it is sent again over UDP.
     """
 
     def __init__(
@@ -43,16 +44,19 @@ class Exchange:
         asker: Asker,
         *,
         on_provisional: Callable[[Flow, Response], None] = lambda _flow, _response: None,
+        retransmits: bool = True,
     ) -> None:
         self.data = request.encode()
         self.method = request.method
         self.key = key
         self.asker = asker
         self.on_provisional = on_provisional
+        self.retransmits = retransmits
         self.flow: Flow | None = None
         self.began = 0.0
         self.sent = 0  # how often
         self.given_up = False
+        self.proceeding = False  # an INVITE that has had a provisional answer
         self.resend: asyncio.TimerHandle | None = None
         self.patience: asyncio.TimerHandle | None = None
 
@@ -87,10 +91,19 @@ class Exchanges:
         for exchange in self._on(flow):
             self._transmit(exchange)
 
-    def flow_ended(self, flow: Flow, reason: str) -> None:
-        """What was under way on it has failed."""
+    def flow_ended(self, flow: Flow, reason: str, *, all_lost: bool = False) -> None:
+        """Fail what was under way on a flow, but for an INVITE whose final answer is still to come.
+
+        The client sends that over another connection if this one is gone (RFC 3261 §18.2.2).
+
+        Args:
+            flow: the one that is gone.
+            reason: why.
+            all_lost: the server is gone, and with it all that was under way.
+        """
         for exchange in self._on(flow):
-            self._fail(exchange, reason)
+            if all_lost or not exchange.proceeding:
+                self._fail(exchange, reason)
 
     def forget(self) -> None:
         """Lose everything that is under way, with the process that had it."""
@@ -107,8 +120,10 @@ class Exchanges:
         if exchange is None:
             return False
         if response.code < 200:
-            if exchange.method == "INVITE" and exchange.resend is not None:  # RFC 3261 §17.1.1.2: proceeding
-                exchange.resend.cancel()
+            if exchange.method == "INVITE":  # RFC 3261 §17.1.1.2
+                exchange.proceeding = True
+                if exchange.resend is not None:
+                    exchange.resend.cancel()
             exchange.on_provisional(flow, response)
             return True
         if exchange.patience is not None and self._loop.time() >= exchange.patience.when():
@@ -133,7 +148,7 @@ class Exchanges:
             self._fail(exchange, why(error))
             return
         times = _RETRANSMISSIONS.get(exchange.method, _RETRANSMISSIONS["other"])
-        if flow.transport == "udp" and exchange.sent <= len(times):
+        if flow.transport == "udp" and exchange.retransmits and exchange.sent <= len(times):
             at = exchange.began + times[exchange.sent - 1]
             exchange.resend = self._loop.call_at(at, self._transmit, exchange)
 

@@ -109,12 +109,21 @@ class SipServer:
     def keep_alive(self, interval: float, send: Callable[[str], None]) -> None:  # noqa: D102
         self._keepalives.add(interval, send)
 
-    def send_options(self, flow: str) -> None:  # noqa: D102
+    def send_options(  # noqa: D102
+        self, flow: str, *, retransmits: bool = True, on_answered: Callable[[], object] = lambda: None
+    ) -> None:
         whom, over = on_flow(flow, self._bindings, self._subscriptions), self._connections.get(flow)
         assert whom is not None  # it is in use
         assert over is not None
         request, key = self._probes.request("OPTIONS", whom, over)
-        self.exchanges.begin(Exchange(request, key, _OptionsSent(self._emit_keep_alive)), over, TIMER_F)
+        asker = _OptionsSent(self._emit_keep_alive, on_answered)
+        self.exchanges.begin(Exchange(request, key, asker, retransmits=retransmits), over, TIMER_F)
+
+    def give_up(self, flow: str, *, misses: int) -> None:  # noqa: D102
+        self._channel.emit(events.ClientGivenUp(flow=flow, misses=misses))
+        self._bindings.give_up(flow)
+        self._subscriptions.give_up(flow)
+        self._in_use()
 
     def send_crlf(self, flow: str) -> None:  # noqa: D102
         over = self._connections.get(flow)
@@ -237,7 +246,7 @@ class SipServer:
 
     def flow_ended(self, flow: Flow, reason: str) -> None:
         """User: what was under way on it has failed."""
-        self.exchanges.flow_ended(flow, reason)
+        self.exchanges.flow_ended(flow, reason, all_lost=self._down)
         if not self._down:
             self._bindings.flow_ended(flow.id)
         self._in_use()
@@ -382,13 +391,15 @@ class SipServer:
 class _OptionsSent:
     """What becomes of a mitigation's OPTIONS."""
 
-    def __init__(self, say: Callable[..., None]) -> None:
+    def __init__(self, say: Callable[..., None], on_answered: Callable[[], object]) -> None:
         self._say = say
+        self._on_answered = on_answered
 
     def sent(self, flow: Flow) -> None:
         self._say("options", "sent", flow)
 
     def answered(self, flow: Flow, response: Response, *, in_time: bool) -> None:
+        self._on_answered()
         if in_time:
             self._say("options", "answered", flow, code=response.code)
 

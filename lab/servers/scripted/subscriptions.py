@@ -79,6 +79,13 @@ class Subscriptions:
         self._on_change()
         self._notify(subscription, now)
 
+    def give_up(self, flow: str) -> None:
+        """Remove the subscriptions that came on a flow, and tell nobody."""
+        for one in self.live():
+            if one.flow == flow and self._notifier.remove(one.dialog.id) is not None:
+                self._ends.pop(one.dialog.id).cancel()
+                self._emit(one, "terminated", 0)
+
     def probe(self, probe: str, within: float) -> None:
         """Send a NOTIFY with ``probe`` as its note in the newest subscription, and say what becomes of it."""
         subscription = self.newest()

@@ -1,0 +1,82 @@
+"""Finds probes that were lost because the server had given up a client that lived. Pure function of the evidence."""
+
+from __future__ import annotations
+
+from lab.faults.base import LostProbe, occurrences
+from lab.model.outcome import CauseFound
+from lab.model.verdict import SERVER_GAVE_UP
+from lab.record.entry import Entry
+from lab.record.events import Aborted, ClientGivenUp, KeepAlive, Packet
+from lab.record.evidence import BEFORE_S, Evidence, ProbeAttempt
+from lab.record.flows import Flow
+
+NOT_KNOWN = frozenset(("no-subscription", "no-binding"))
+"""Why a probe fails where the server knows nobody to send it to."""
+
+LINE_ENDS = 4
+"""Bytes of a double CRLF: what is longer is a request."""
+
+ON_ITS_WAY_S = 2.0
+"""A request is at the client by then, if it is not lost; longer than any path that the lab's own scenarios have."""
+
+
+def cause(evidence: Evidence, probe: ProbeAttempt) -> CauseFound | None:
+    """Return that the server had given up the client, if that is why it had nobody to send the probe to.
+
+    It is the cause only if the client could have been reached otherwise: it lived, its flow's mappings were there, and
+    what a fault had done to that flow was over.
+    """
+    if probe.reason not in NOT_KNOWN:
+        return None
+    given_up = [entry for entry in evidence.of(ClientGivenUp) if entry.t <= probe.asked_s]
+    if not given_up:
+        return None
+    last = given_up[-1]
+    flow = evidence.flows.get(last.event.flow, probe.asked_s)
+    if flow is None or _unreachable(evidence, flow, last.t, probe):
+        return None
+    pings = _missed(evidence, last)
+    what = "1 OPTIONS that was" if last.event.misses == 1 else f"{last.event.misses} OPTIONS in a row that were"
+    words = f"server gave up the client at {last.t:.1f} s after {what} not answered"
+    lines = (*(ping.line for ping in pings), last.line)
+    text = words + _why_unanswered(evidence, flow, pings, last.t)
+    return CauseFound(kind=SERVER_GAVE_UP, at_s=last.t, text=text, evidence=lines)
+
+
+def _unreachable(evidence: Evidence, flow: Flow, given_up: float, probe: ProbeAttempt) -> bool:
+    """Return whether something else would have kept the probe from the client."""
+    died = any(entry.t <= probe.asked_s for entry in evidence.of(Aborted, who=evidence.client))
+    closed = any(entry.t <= given_up and entry.event.state != "connected" for entry in evidence.transport(flow))
+    lost = LostProbe(probe=probe, flow=flow, closed=None)
+    faulty = any(
+        seen.at <= given_up and (fault.lasts_s == 0 or seen.over > probe.asked_s) and fault.harm(seen, lost) is not None
+        for fault, seen in occurrences(evidence)
+    )
+    return died or closed or faulty or bool(evidence.lost_mappings(flow, probe.asked_s))
+
+
+def _missed(evidence: Evidence, given_up: Entry[ClientGivenUp]) -> list[Entry[KeepAlive]]:
+    """Return the server's last requests before it gave up."""
+    sent = evidence.of(KeepAlive, state="sent", flow=given_up.event.flow)
+    pings = [entry for entry in sent if entry.event.kind == "options" and entry.t <= given_up.t]
+    return pings[-given_up.event.misses :]
+
+
+def _why_unanswered(evidence: Evidence, flow: Flow, pings: list[Entry[KeepAlive]], given_up: float) -> str:
+    """Say what kept the answers from coming, as far as the record shows it."""
+    since = pings[0].t - BEFORE_S if pings else given_up
+    for fault, seen in occurrences(evidence):
+        if seen.at <= given_up and seen.over >= since:
+            return f": {fault.words()} at {seen.at:.1f} s, over at {seen.over:.1f} s"
+    reached = sum(_reached(evidence, flow, ping.t) for ping in pings)
+    which = f"{reached} of them" if len(pings) > 1 else "it" if reached else "it never"
+    return f": {which} reached the client's link" if pings else ""
+
+
+def _reached(evidence: Evidence, flow: Flow, sent: float) -> bool:
+    """Return whether a request that was sent at a time was seen on the client's link."""
+    return any(
+        entry.who == evidence.client and entry.event.dst == flow.inside and entry.event.payload > LINE_ENDS
+        for entry in evidence.of(Packet)
+        if sent - BEFORE_S <= entry.t <= sent + ON_ITS_WAY_S
+    )
