@@ -12,11 +12,15 @@ from lab.record.flows import Flow
 
 
 def mappings_of(table: Sequence[conntrack.Mapping], flow: Flow | None) -> list[conntrack.Mapping]:
-    """Return the mappings of a table that are the flow's: one in each middlebox on its way, none elsewhere."""
+    """Return the mappings of a table that are the flow's: one in each middlebox on its way, none elsewhere.
+
+    Also one by which the client's end reaches the server's from another outside endpoint than the server knows.
+    """
     if flow is None:
         return []
     ends = flow.endpoints
-    return [one for one in table if one.proto == flow.proto and one.inside in ends and one.outside in ends]
+    own = [one for one in table if one.proto == flow.proto and one.inside in ends]
+    return [one for one in own if one.outside in ends or one.remote == flow.own]
 
 
 def harm_of_forgetting(seen: Occurrence[Any], lost: LostProbe, node: str) -> Harm | None:
