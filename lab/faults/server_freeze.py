@@ -52,10 +52,24 @@ class ServerFreeze(Fault):
         """See `Fault`."""
         return "the server froze"
 
+    def _unread(self, seen: Occurrence[Proof], lost: LostProbe) -> int | None:
+        """Return the line of a packet of the client's that waited, for a probe that was given up after the freeze."""
+        probe, last = lost.probe, seen.evidence.cell.topology.server_link().name
+        if probe.reason != "timeout" or probe.known_s < seen.over:
+            return None
+        for entry in packets_of(seen.evidence, lost.flow):
+            here = entry.event.link == last and entry.event.from_ != seen.evidence.server
+            if here and entry.event.payload > 0 and max(seen.at, probe.asked_s) <= entry.t <= seen.over:
+                return entry.line
+        return None
+
     def harm(self, seen: Occurrence[Proof], lost: LostProbe) -> Harm | None:
         """See `Fault`. Its link shows that it was asked something meanwhile, but not by what method."""
         if lost.probe.reason == "server-frozen":
-            return Harm(since_s=seen.at)
+            stood = seen.at <= lost.probe.known_s and lost.probe.asked_s <= seen.over
+            return Harm(since_s=seen.at) if stood else None
+        if (unread := self._unread(seen, lost)) is not None:
+            return Harm(since_s=seen.at, evidence=(unread,), words=", and read the answer too late")
         last = seen.evidence.cell.topology.server_link().name
         asked = [
             entry.t

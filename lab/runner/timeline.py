@@ -160,7 +160,7 @@ class Timeline:
         held = {"hold": float(probe.hold)} if probe.kind_ is ProbeKind.INVITE else {}
         if held and probe.ring:
             held["ring"] = float(probe.ring)
-        due = self._silence + float(probe.at)
+        due = asyncio.get_running_loop().time()
         self._stage.server.tell(probe.kind_.value, probe=name, within=float(probe.within), due=due, **held)
         agenda.begin(self._fate(name, probe, answered, failed))
 

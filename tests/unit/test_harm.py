@@ -264,3 +264,30 @@ def test_what_ends_every_flow_ends_those_there_are(fault: Fault, lines: Lines) -
 def test_a_probe_of_a_frozen_server() -> None:
     """It was not sent for that reason, whatever else went on."""
     assert cause(FREEZE, *freezes(until=110), frozen=True).at_s == 50.0
+
+
+def test_an_answer_that_a_frozen_server_read_too_late() -> None:
+    """The client's packet waited at the server until the probe's time was over; one that came before did not."""
+    frozen = begins(FREEZE, ServerFreeze.Proof(stopped=True), t=101, until=115)
+    lost = attempt(115.0, "failed", reason="timeout")
+    lines = [*flow_set_up(), *sentinel("delivered"), *frozen, attempt(100.0, "sent"), lost, changed(END, t=120)]
+    subject = replace(with_fault(as_long(replace(FREEZE, at=When(offset=101.0)), frozen)), ends=Seconds(120))
+
+    def kind(*more: Line) -> str:
+        outcome = judged(subject, *lines, *more)
+        assert outcome.cause is not None
+        return outcome.cause.kind.name
+
+    assert kind(of_flow(102, "core", "client")) == "server-froze"
+    assert kind(of_flow(99, "core", "client")) == "unknown"
+
+
+def test_a_freeze_that_was_over() -> None:
+    """It did not keep a probe from being sent; the one that came after it did."""
+    first, second = (replace(FREEZE, at=When(offset=at)) for at in (90.0, 100.0))
+    proof = ServerFreeze.Proof(stopped=True)
+    frozen = [*begins(first, proof, t=90, until=100), *begins(second, proof, t=100, until=110, number=1)]
+    subject = replace(with_fault(first), faults=(first, second))
+    outcome = judged(subject, *flow_set_up(), *sentinel("delivered"), *frozen, frozen_probe(100.001), END)
+    assert outcome.cause is not None
+    assert outcome.cause.at_s == 100.0

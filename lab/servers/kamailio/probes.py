@@ -522,7 +522,7 @@ class Call:
             return
         assert self._accepted is not None
         if asyncio.get_running_loop().time() > self._hang_up_at + SENT_LATE_S:
-            self._report.say("failed", None, reason=FROZEN, lost=self._target.flow)
+            self._report.say("failed", None, reason=FROZEN, lost=self._target.flow, at=self._hang_up_at)
         if self._origin.by_flow and self._origin.flows.get(self._target.flow) is None:
             self._report.say("failed", None, reason="flow-gone", lost=self._target.flow)
             self._probes.call_over(self.call_id)

@@ -233,7 +233,7 @@ class Call:
         if self._dialog is None:
             return
         if self._loop.time() > self._hang_up_at + SENT_LATE_S:
-            self._report.say("failed", None, reason=FROZEN, lost=self._flow)
+            self._report.say("failed", None, reason=FROZEN, lost=self._flow, at=self._hang_up_at)
         flow = self._origin.route(self._flow, self._dialog.next_hop)
         if isinstance(flow, str):
             self._report.say("failed", None, reason=flow, lost=self._flow)
