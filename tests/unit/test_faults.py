@@ -83,7 +83,7 @@ def test_its_causes(name: str) -> None:
     assert fault(name).causes
     every = [cause.name for cls in catalogue.classes().values() for cause in cls.causes]
     assert len(every) == len(set(every))
-    assert len(kinds.causes()) == len(every) + 5
+    assert len(kinds.causes()) == len(every) + 8
     assert set(every) < kinds.causes().keys()
 
 
