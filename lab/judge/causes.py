@@ -68,7 +68,10 @@ def _lost(evidence: Evidence, probe: ProbeAttempt) -> Lost:
         talking = (entry.t for entry in evidence.of(Probe, probe=probe.name, state="talking"))
         probe = replace(probe, asked_s=next(talking, probe.asked_s))
     needed = account.needed(evidence.cell, probe.kind)
-    flow = evidence.flow_of(probe)
+    flow = evidence.flows.get(probe.flow, probe.asked_s) if probe.flow else evidence.flow_of(probe)
+    if probe.flow is None and needed == "registration":
+        grant = account.last_grant(evidence, needed, probe.asked_s)
+        flow = None if grant is None else evidence.flows.get(grant.event.flow, probe.asked_s)
     again = account.asked_in_vain(evidence, needed, probe)
     elsewhere = again is not None and flow is not None and again.event.flow != flow.id
     asked_again = again.t if again is not None and elsewhere else None

@@ -65,11 +65,19 @@ def test_while_the_invite_is_pending(cells: dict[str, tuple[dict[str, Any], Reco
 
 
 def test_a_moment_counted_from_the_ringing(cells: dict[str, tuple[dict[str, Any], Record]]) -> None:
-    """A second of loss within the ringing costs nothing; where nothing rings, the moment never comes."""
+    """A second of loss within the ringing costs nothing; where nothing rings, the moment never comes.
+
+    Nothing rings because the call is lost already, so that this fault cannot change the outcome.
+    """
     cell, record = cells["later"]
     assert (cell["verdict"], cell["doubt"]) == ("pass", "")
     (rings,) = _times(record, who="server", ev="probe", state="ringing")
     (strikes,) = _times(record, who="runner", ev="fault")
     assert strikes - rings == pytest.approx(1.0, abs=0.2)
-    cell, _ = cells["never"]
-    assert (cell["verdict"], cell["doubt"][:32]) == ("inconclusive", "fault 2 (ServerMute) never happe")
+    cell, record = cells["never"]
+    assert (cell["verdict"], cell["cause"]["kind"], cell["cause"]["at_s"]) == (
+        "fail",
+        "flow-black-holed",
+        pytest.approx(5.0, abs=0.1),
+    )
+    assert [line["n"] for line in record if line["ev"] == "fault"] == [0]

@@ -16,7 +16,7 @@ from lab.judge.looks import Look, Reach, Window, look, windows
 from lab.loader.unsupported import examined
 from lab.model.outcome import CauseFound
 from lab.model.scenario import Cell, Claim, Probe, ProbeKind, Scenario
-from lab.model.verdict import CLIENT_IDLE_TIMER, Verdict
+from lab.model.verdict import CLIENT_IDLE_TIMER, UNKNOWN, Verdict
 from lab.model.when import Event, When
 from lab.units import Seconds, moments_between
 from tests.records import END, cell, flow_set_up, idle_timer, judged, probe, sentinel
@@ -102,6 +102,16 @@ def test_windows(marks: str, found: list[tuple[float | None, float, float, float
         Window(after_s=after, from_s=begin, to_s=to, before_s=before, cause=IDLE) for after, begin, to, before in found
     ]
     assert list(windows(looks(marks))) == expected
+
+
+def test_an_outage_has_the_first_cause_that_is_known() -> None:
+    """A look at the very edge may not show why; the others do."""
+    nothing = CauseFound(kind=UNKNOWN, at_s=None, text="the record does not show why")
+    edge, *others = looks("░░█")
+    (window,) = windows([replace(edge, cause=nothing), *others])
+    assert window.cause == IDLE
+    (window,) = windows([replace(edge, cause=nothing)])
+    assert window.cause == nothing
 
 
 def test_look_is_the_outcome_of_a_twin() -> None:
