@@ -23,6 +23,7 @@ from lab.faults.server_slow import ServerSlow
 from lab.loader.load import load
 from lab.loader.unsupported import why_unsupported
 from lab.model.endpoint import Endpoint
+from lab.model.registrar import GoneConnection, MatchesBy, Registrar, WhenFull
 from lab.model.scenario import NotifyRoute
 from lab.model.when import When
 from lab.record.events import Binding, ServerFlow, ServerSubscription
@@ -84,6 +85,11 @@ def test_nothing_is_left_to_fill_in(authentication: Authenticating | None) -> No
         ({"idle_after": 30.0}, "tcp_connection_lifetime=30"),
         ({"idle_after": 30.0}, 'modparam("tls", "connection_timeout", 30)'),
         ({"registration_expires": 77.0}, 'modparam("registrar", "max_expires", 77)'),
+        ({"at_most": 5}, 'modparam("registrar", "max_contacts", 5)'),
+        ({"at_most": 1, "removes_oldest": True}, '            if (save("location", "0x04")) {'),
+        ({"removes_closed": True}, 'modparam("usrloc", "handle_lost_tcp", 1)'),
+        ({"least_expires": 60.0}, '                append_to_reply("Min-Expires: 60\\r\\n");'),
+        ({"on_gone_connection": "connect"}, "tcp_no_connect=no"),
         ({"wanted": Wanted(30)}, 'modparam("presence", "max_expires", 30)'),
         ({"wanted": Wanted(600, outbound=True)}, 'modparam("registrar", "outbound_mode", 1)'),
         ({"wanted": Wanted(600, outbound=True, flow_timer=25)}, 'modparam("registrar", "flow_timer", 25)'),
@@ -101,6 +107,13 @@ def test_nothing_is_left_to_fill_in(authentication: Authenticating | None) -> No
 def test_each_setting_changes_the_configuration(changed: dict[str, Any], line: str) -> None:
     assert line not in configuration().splitlines()
     assert line in configuration(**changed).splitlines()
+
+
+def test_a_contact_is_matched_by_its_uri_unless_a_device_is() -> None:
+    """usrloc would compare the instance first, wherever it is named."""
+    assert "#!define BY_CONTACT" in configuration().splitlines()
+    assert "#!define BY_CONTACT" not in configuration(matches_by="instance").splitlines()
+    assert "#!define BY_CONTACT" not in configuration(Wanted(600, outbound=True)).splitlines()
 
 
 def test_a_path_cannot_end_its_string() -> None:
@@ -363,6 +376,31 @@ def test_faults(fault: Any, unsupported: bool) -> None:
     path = ROOT / "scenarios" / "article" / "idle-subscription.yaml"
     cell = dataclasses.replace(load(path, server="kamailio").cells[0], faults=(fault,))
     assert bool(why_unsupported(cell)) == unsupported
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"registrar": Registrar(matches_by=MatchesBy.INSTANCE)}, ""),
+        ({"registrar": Registrar(matches_by=MatchesBy.CONNECTION)}, "not by connection"),
+        ({"registrar": Registrar(at_most=1)}, ""),
+        ({"registrar": Registrar(at_most=2)}, "no oldest"),
+        ({"registrar": Registrar(at_most=2, when_full=WhenFull.REFUSE)}, ""),
+        ({"registrar": Registrar(removes_closed=True, least_expires=Seconds(60))}, ""),
+        ({"on_gone_connection": GoneConnection.CONNECT}, "would connect there"),
+        ({"on_gone_connection": GoneConnection.CONNECT, "notify_route": NotifyRoute.CONTACT}, ""),
+        ({"on_gone_connection": GoneConnection.FAIL, "notify_route": NotifyRoute.CONTACT}, ""),
+        ({"on_gone_connection": GoneConnection.WAIT, "wait": Seconds(5)}, "tsilo"),
+    ],
+)
+def test_registrars(settings: dict[str, Any], reason: str) -> None:
+    """What Kamailio's modules offer no way to do is said; the scripted server does all of it."""
+    path = ROOT / "scenarios" / "article" / "idle-subscription.yaml"
+    for software in names():
+        cell = load(path, server=software).cells[0]
+        changed = dataclasses.replace(cell, server=dataclasses.replace(cell.server, **settings))
+        said = why_unsupported(changed)
+        assert (reason in said) if software == "kamailio" and reason else not said
 
 
 @pytest.mark.parametrize(("route", "unsupported"), [(NotifyRoute.FLOW, False), (NotifyRoute.CONTACT, True)])
