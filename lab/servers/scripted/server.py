@@ -19,6 +19,7 @@ from lab.record.events import (
     ProbeKindName,
 )
 from lab.servers.attach import attach_all
+from lab.servers.authentication import authenticator
 from lab.servers.keepalives import KeepAlives
 from lab.servers.name_server import Mode, Names
 from lab.servers.scripted.answers import Answers
@@ -31,7 +32,6 @@ from lab.servers.scripted.subscriptions import Subscriptions
 from lab.servers.settings import Settings
 from lab.sip.call import TIMER
 from lab.sip.dialog import DialogId, dialog_id
-from lab.sip.digest import Authenticator
 from lab.sip.fields import Uri, parse_cseq
 from lab.sip.message import MalformedMessage, Request, Response
 from lab.sip.registrar import OUTBOUND
@@ -95,7 +95,7 @@ class SipServer:
         self._id_count = 0
         self._down = False
         self._manner = Manner("at-once", 0.0)
-        self._authenticator = _authenticator(settings)
+        self._authenticator = authenticator(settings.authentication, realm=settings.address, seed=settings.seed)
 
     # What mitigations see: see `Server`
 
@@ -384,21 +384,6 @@ class _OptionsSent:
     def failed(self, flow: Flow | None, reason: str) -> None:
         if flow is not None:
             self._say("options", "failed", flow, reason=reason)
-
-
-def _authenticator(settings: Settings) -> Authenticator | None:
-    how = settings.authentication
-    if how is None:
-        return None
-    return Authenticator(
-        realm=settings.address,
-        passwords={how.user: how.password},
-        algorithm=how.algorithm,
-        lifetime=how.nonce_lifetime,
-        methods=how.methods,
-        as_proxy=how.as_proxy,
-        seed=settings.seed,
-    )
 
 
 def _dialog(request: Request) -> DialogId | None:
