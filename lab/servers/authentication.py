@@ -1,4 +1,4 @@
-"""How a server is told to authenticate, in its ``start`` command."""
+"""How a server is told to authenticate, in its ``start`` command, and what authenticates like that."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from lab.errors import LabFault
 from lab.model.authentication import PASSWORD, USER, Authentication, ChallengedAs
-from lab.sip.digest import HASHES
+from lab.sip.digest import HASHES, Authenticator
 
 
 class Authenticating(NamedTuple):
@@ -56,3 +56,18 @@ def to_command(authentication: Authentication | None) -> dict[str, Any] | None:
         user=USER,
         password=PASSWORD,
     )._asdict()
+
+
+def authenticator(how: Authenticating | None, *, realm: str, seed: int) -> Authenticator | None:
+    """Return what authenticates like this; None if nothing is to be authenticated."""
+    if how is None:
+        return None
+    return Authenticator(
+        realm=realm,
+        passwords={how.user: how.password},
+        algorithm=how.algorithm,
+        lifetime=how.nonce_lifetime,
+        methods=how.methods,
+        as_proxy=how.as_proxy,
+        seed=seed,
+    )

@@ -19,6 +19,7 @@ from lab.record.events import (
     ProbeKindName,
 )
 from lab.servers.attach import attach_all
+from lab.servers.authentication import authenticator
 from lab.servers.keepalives import KeepAlives
 from lab.servers.scripted.answers import Answers
 from lab.servers.scripted.bindings import Bindings
@@ -32,7 +33,6 @@ from lab.servers.scripted.whom import Whom, all_contacts, on_flow
 from lab.servers.settings import Settings
 from lab.sip.call import TIMER
 from lab.sip.dialog import DialogId, dialog_id
-from lab.sip.digest import Authenticator
 from lab.sip.fields import Uri, parse_cseq
 from lab.sip.forking import GONE
 from lab.sip.message import MalformedMessage, Request, Response
@@ -94,8 +94,12 @@ class SipServer:
         self._id_count = 0
         self._down = False
         self._manner = Manner("at-once", 0.0)
+<<<<<<< HEAD
         self._authenticator = _authenticator(settings)
         self._refusal = Refusal()
+=======
+        self._authenticator = authenticator(settings.authentication, realm=settings.address, seed=settings.seed)
+>>>>>>> e977c86886f2119ae43e11a95580f42e9673c0bb
 
     # What mitigations see: see `Server`
 
@@ -408,6 +412,7 @@ class _OptionsSent:
             self._say("options", "failed", flow, reason=reason)
 
 
+<<<<<<< HEAD
 def _authenticator(settings: Settings) -> Authenticator | None:
     how = settings.authentication
     if how is None:
@@ -428,6 +433,8 @@ def _what(item: Item) -> str:
     return item.method if isinstance(item, Request) else "crlf-ping" if isinstance(item, KeepAlive) else "malformed"
 
 
+=======
+>>>>>>> e977c86886f2119ae43e11a95580f42e9673c0bb
 def _dialog(request: Request) -> DialogId | None:
     """The dialog a request is sent within; None also where that cannot be read, which ``check`` then says."""
     try:
