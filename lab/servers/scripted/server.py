@@ -94,12 +94,8 @@ class SipServer:
         self._id_count = 0
         self._down = False
         self._manner = Manner("at-once", 0.0)
-<<<<<<< HEAD
-        self._authenticator = _authenticator(settings)
-        self._refusal = Refusal()
-=======
         self._authenticator = authenticator(settings.authentication, realm=settings.address, seed=settings.seed)
->>>>>>> e977c86886f2119ae43e11a95580f42e9673c0bb
+        self._refusal = Refusal()
 
     # What mitigations see: see `Server`
 
@@ -412,29 +408,11 @@ class _OptionsSent:
             self._say("options", "failed", flow, reason=reason)
 
 
-<<<<<<< HEAD
-def _authenticator(settings: Settings) -> Authenticator | None:
-    how = settings.authentication
-    if how is None:
-        return None
-    return Authenticator(
-        realm=settings.address,
-        passwords={how.user: how.password},
-        algorithm=how.algorithm,
-        lifetime=how.nonce_lifetime,
-        methods=how.methods,
-        as_proxy=how.as_proxy,
-        seed=settings.seed,
-    )
-
-
 def _what(item: Item) -> str:
     """What was read, as `Ignored` and `Held` say it."""
     return item.method if isinstance(item, Request) else "crlf-ping" if isinstance(item, KeepAlive) else "malformed"
 
 
-=======
->>>>>>> e977c86886f2119ae43e11a95580f42e9673c0bb
 def _dialog(request: Request) -> DialogId | None:
     """The dialog a request is sent within; None also where that cannot be read, which ``check`` then says."""
     try:
