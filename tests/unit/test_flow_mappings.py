@@ -12,6 +12,7 @@ from tests.records import INSIDE, OUTSIDE, REMOTE
 
 FLOW = Flow(id="f1", proto="tcp", own=REMOTE, peer=OUTSIDE, hops=(INSIDE,))
 OWN = Mapping(
+    answered=True,
     proto="tcp",
     inside=INSIDE,
     outside=OUTSIDE,
