@@ -24,11 +24,13 @@ from rich.console import Console
 from lab.backends.base import BackendKind
 from lab.cli import run
 from lab.engine import prepare
+from lab.engine.cell_run import CellRun
 from lab.engine.execute import execute
 from lab.engine.order import Order
 from lab.engine.run import Run
 from lab.engine.select import load_all
 from lab.model.scenario import Cell, Scenario
+from lab.model.twin import NO_TWINS, Wanted
 from lab.record.writer import FILE_NAME
 from lab.report.formats.report_json import document
 from lab.worlds.clock import Clock
@@ -46,6 +48,7 @@ class Cells:
         seed: in place of the scenario's.
         server: the program that serves where the scenario does not say which.
         beside: files to lay beside a scenario that is given as text.
+        twins: what is to be run besides, as ``lab run`` does.
     """
 
     scenario: Path | str
@@ -54,6 +57,7 @@ class Cells:
     seed: int | None = None
     server: str = "scripted"
     beside: tuple[Path, ...] = ()
+    twins: Wanted = NO_TWINS
 
 
 @dataclass(frozen=True)
@@ -86,8 +90,8 @@ class Seen:
 
 Virtually = Callable[[Cells], Seen]
 """Gives what came of cells."""
-Place = tuple[Path, int | None, str, str]
-"""Where a cell comes from: its file, seed and server, and its name there."""
+Place = tuple[Path, int | None, str, Wanted, str]
+"""Where a cell comes from: its file, seed, server and twins, and its name there."""
 
 
 def run_together(
@@ -108,16 +112,20 @@ def run_together(
             )
     servers = {str(cell.topology.address("server").ip) for cell in cells.values()}
     assert len(servers) == 1, "a run has one certificate, for one address of the server"
-    together = replace(next(iter(scenarios.values())), name="together", cells=tuple(cells.values()))
-    (ran,) = execute([Order(scenario=together, out=folder / "runs", clock=clock, jobs=jobs)])
-    assert ran.finished
-    results = dict(zip(cells, ran.cells, strict=True))
+    results: dict[Place, CellRun] = {}
+    for twins in dict.fromkeys(each.twins for each in scenarios):
+        those = {place: cell for place, cell in cells.items() if place[-2] == twins}
+        together = replace(next(iter(scenarios.values())), name="together", cells=tuple(those.values()))
+        (ran,) = execute([Order(scenario=together, out=folder / "runs", clock=clock, jobs=jobs, twins=twins)])
+        assert ran.finished
+        results.update(zip(those, ran.cells, strict=True))
 
     def virtually(which: Cells) -> Seen:
         scenario = scenarios[which]
         came = {cell.name: results[_place(which, scenario, cell)] for cell in scenario.cells}
         own = tuple(replace(each, cell=replace(each.cell, name=name)) for name, each in came.items())
-        part = Run(ran.folder, scenario, ran.clock, ran.backend, finished=True, cells=own)
+        folder = next(iter(came.values())).folder.parent.parent
+        part = Run(folder, scenario, clock.value, BackendKind.NETNS.value, finished=True, cells=own)
         report = document(part)
         said = io.StringIO()
         status = run._status(part, Console(file=said, width=200))
@@ -143,4 +151,4 @@ def _load(which: Cells, folder: Path) -> Scenario:
 
 
 def _place(which: Cells, scenario: Scenario, cell: Cell) -> Place:
-    return Path(scenario.file).resolve(), which.seed, which.server, cell.name
+    return Path(scenario.file).resolve(), which.seed, which.server, which.twins, cell.name

@@ -24,6 +24,9 @@ CLEAR_OF_EXPIRY_S = 8.0
 """The sentinel is challenged some seconds before the end at the latest, and that must not be the very moment at which
 the middlebox forgets: an end within this time after it is moved there."""
 
+LONGEST_NAME = 220
+"""Of a twin: file systems take 255 bytes."""
+
 FOR_EVER_S = 86400.0
 """A day: longer than the cells that are looked into."""
 
@@ -56,7 +59,7 @@ def _probed(cell: Cell, before: tuple[Probe, ...], at: float) -> Cell:
     known = max(float(each.known_at) for each in (*before, probe))
     changed = dataclasses.replace(
         cell,
-        name=f"{cell.name},at-{at:g}s",
+        name=_named(cell, f"at-{at:g}s"),
         axes=(*cell.axes, ("at", f"{at:g}s")),
         faults=tuple(fault for fault in cell.faults if fault.at.fixed is None or fault.at.fixed <= known),
         probes=(*before, probe),
@@ -94,7 +97,7 @@ def without(cell: Cell, left_out: Sequence[Without]) -> Cell | None:
     if changed is None or (changed := examined(changed)).unsupported:
         return None
     names = ",".join(_in_a_name(one) for one in left_out)
-    return dataclasses.replace(changed, name=f"{cell.name},without-{names}", claim=None)
+    return dataclasses.replace(changed, name=_named(cell, f"without-{names}"), claim=None)
 
 
 def _without(cell: Cell, one: Without) -> Cell | None:
@@ -140,7 +143,16 @@ def _in_a_name(one: Without) -> str:
 
 def with_seed(cell: Cell, seed: int) -> Cell:
     """Return the cell with another seed, which its name has added."""
-    return dataclasses.replace(cell, name=f"{cell.name},seed-{seed}", seed=seed, claim=None)
+    return dataclasses.replace(cell, name=_named(cell, f"seed-{seed}"), seed=seed, claim=None)
+
+
+def _named(cell: Cell, how: str) -> str:
+    """Return a twin's name, which is a folder's: a long one ends with a digest."""
+    name = f"{cell.name},{how}"
+    if len(name) <= LONGEST_NAME:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+    return f"{name[:LONGEST_NAME]},{digest}"
 
 
 def _end(cell: Cell, known: float) -> float:
