@@ -14,19 +14,16 @@ from lab.record.flows import Flow
 def mappings_of(table: Sequence[conntrack.Mapping], flow: Flow | None) -> list[conntrack.Mapping]:
     """Return the entries of a table that are the flow's: one in each middlebox on its way, none elsewhere.
 
-    Others may share its mapping (RFC 4787 §4.1), and differ by the remote endpoint. One by which the client's end
-    reaches the server's from another outside endpoint than the server knows is the flow's, too.
+    Others may share its mapping (RFC 4787 §4.1), and differ by the remote endpoint; its outside endpoint may be one that
+    the server has not seen.
     """
     if flow is None:
         return []
-    ends = flow.endpoints
-    mine = (one for one in table if (one.proto, one.remote) == (flow.proto, flow.own))
-    return [one for one in mine if one.inside in ends]
+    return [one for one in table if (one.proto, one.remote) == (flow.proto, flow.own) and one.inside in flow.endpoints]
 
 
 def harm_of_forgetting(seen: Occurrence[Any], lost: LostProbe, node: str) -> Harm | None:
     """Return the harm of a mapping that ended at once in a middlebox and was not made anew before the probe."""
-    lost_mappings = seen.evidence.lost_mappings(lost.flow, lost.probe.asked_s, lost.probe.known_s)
-    ended = [entry for entry in lost_mappings if entry.who == node]
+    ended = [entry for entry in seen.evidence.lost_mappings(lost.flow, lost.probe.asked_s) if entry.who == node]
     harmed = any(seen.at <= entry.t <= seen.at + AT_ONCE_S for entry in ended)
     return Harm(since_s=seen.at) if harmed else None

@@ -67,7 +67,7 @@ class Reboot(Fault):
         """See `Fault`."""
         node = cell.topology.node(self.node)
         if node.role is not Role.MIDDLEBOX:
-            return None
+            return None  # reported where the node is read
         first = {str(address.ip) for end, address in cell.topology.link(node.outside).ends if end == self.node}
         reboots = [fault for fault in cell.faults if isinstance(fault, Reboot) and fault.node == self.node]
         if {fault.address for fault in reboots if fault.address} <= first and self.address:
