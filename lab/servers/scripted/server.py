@@ -32,7 +32,7 @@ from lab.servers.settings import Settings
 from lab.sip.call import TIMER
 from lab.sip.dialog import DialogId, dialog_id
 from lab.sip.fields import Uri, parse_cseq
-from lab.sip.message import MalformedMessage, Request, Response
+from lab.sip.message import VERSION, MalformedMessage, Request, Response
 from lab.sip.registrar import OUTBOUND
 from lab.sip.sender import sender
 from lab.sip.stream import Item, KeepAlive
@@ -191,7 +191,7 @@ class SipServer:
         self._channel.emit(Obeyed(do="close", flow=None if flow is None else flow.id))
 
     def answer(self, manner: Manner) -> None:
-        """Answer like this from now on; what is held already keeps its time."""
+        """Answer like this from now on. What is held already keeps its time, unless the server is mute by then."""
         self._manner = manner
         self._channel.emit(Obeyed(do="answer", mode=manner.mode, by=manner.by))
 
@@ -254,15 +254,18 @@ class SipServer:
         if self._manner.mode == "at-once" or isinstance(item, Response):
             self._act_on(flow, item)
             return
-        what = item.method if isinstance(item, Request) else "crlf-ping" if isinstance(item, KeepAlive) else "malformed"
         if self._manner.mode == "mute":
-            self._channel.emit(Ignored(what=what, flow=flow.id))
+            self._channel.emit(Ignored(what=_what(item), flow=flow.id))
             return
-        self._channel.emit(Held(what=what, flow=flow.id))
+        self._channel.emit(Held(what=_what(item), flow=flow.id))
         self._loop.call_later(self._manner.by, self._act_late, flow, item)
 
     def _act_late(self, flow: Flow, item: Item) -> None:
-        if self._connections.get(flow.id) is not None:
+        if self._connections.get(flow.id) is None:
+            return
+        if self._manner.mode == "mute":
+            self._channel.emit(Ignored(what=_what(item), flow=flow.id))
+        else:
             self._act_on(flow, item)
 
     def _act_on(self, flow: Flow, item: Item) -> None:
@@ -289,7 +292,7 @@ class SipServer:
     # Requests of the peer
 
     def _request(self, flow: Flow, request: Request) -> None:
-        if self._answers.again(flow, request):
+        if request.version == VERSION and self._answers.again(flow, request):  # else its fields may be of another, too
             return
         call = self._probes.call(_dialog(request))
         try:
@@ -380,6 +383,11 @@ class _OptionsSent:
     def failed(self, flow: Flow | None, reason: str) -> None:
         if flow is not None:
             self._say("options", "failed", flow, reason=reason)
+
+
+def _what(item: Item) -> str:
+    """Return what was read, as `Ignored` and `Held` name it."""
+    return item.method if isinstance(item, Request) else "crlf-ping" if isinstance(item, KeepAlive) else "malformed"
 
 
 def _dialog(request: Request) -> DialogId | None:
