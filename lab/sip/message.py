@@ -32,6 +32,8 @@ _KNOWN = (
 )  # fmt: skip
 _CANONICAL = {name.lower(): name for name in _KNOWN} | _COMPACT
 
+_BLANKS = " \t"
+_NOT_UTF_8 = "not UTF-8"
 _TOKEN = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _FOLD = re.compile(rb"[ \t]*\r\n[ \t]+")
@@ -137,18 +139,18 @@ def parse_head(head: bytes) -> tuple[Request | Response, int | None]:
     Raises:
         MalformedMessage: with the request as far as it was read.
     """
-    try:
-        first, *lines = _FOLD.sub(b" ", head).decode().split("\r\n")
-    except UnicodeDecodeError:
-        raise MalformedMessage("not UTF-8") from None
+    text = _FOLD.sub(b" ", head)
+    first, *lines = text.decode(errors="replace").split("\r\n")
     headers: list[tuple[str, str]] = []
     lengths: set[str] = set()
-    defect = ""
+    defect = "" if _is_utf_8(text) else _NOT_UTF_8
+    if first != first.rstrip(_BLANKS) and not _STATUS.fullmatch(first):  # whose reason may be empty
+        first, defect = first.rstrip(_BLANKS), defect or "white space after the first line"
     for line in lines:
         name, colon, value = line.partition(":")
-        name, value = name.rstrip(" \t"), value.strip(" \t")
+        name, value = name.rstrip(_BLANKS), value.strip(_BLANKS)
         if not colon or not _TOKEN.fullmatch(name) or _CONTROL.search(value):
-            defect = "a header line is not `name: value`"
+            defect = defect or "a header line is not `name: value`"
             continue
         name = _CANONICAL.get(name.lower(), name)
         if name == "Content-Length":
@@ -161,10 +163,19 @@ def parse_head(head: bytes) -> tuple[Request | Response, int | None]:
         raise MalformedMessage("bad Content-Length", request=request)
     length = int(lengths.pop()) if lengths else None
     if message is None:
-        raise MalformedMessage("the first line is neither a request's nor a response's", skip=length)
+        what = defect if defect == _NOT_UTF_8 else "the first line is neither a request's nor a response's"
+        raise MalformedMessage(what, skip=length)
     if defect:
         raise MalformedMessage(defect, request=request, skip=length)
     return message, length
+
+
+def _is_utf_8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _start(line: str, headers: Headers) -> Request | Response | None:

@@ -22,7 +22,11 @@ ALLOWED_IN_CALL = ("ACK", "BYE", "INVITE", "OPTIONS", "UPDATE")
 _RECOGNISED = frozenset(  # RFC 3261, 3262, 3311, 3428, 3515, 3903, 6086, 6665: known to us, not for us
     ("ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "NOTIFY", "PRACK", "PUBLISH", "REFER", "UPDATE", *ALLOWED)
 )
+_OF_SOMETHING = ("BYE", "CANCEL")
+"""Requests that are about a dialog or transaction: 481 where there is none (RFC 3261 §15.1.2, §9.2)."""
+_MOST_FORWARDS = 255  # RFC 3261 §20.22
 _ONCE = ("From", "To", "Call-ID", "CSeq")  # RFC 3261 §8.1.1; Max-Forwards is missing in RFC 2543 requests
+_NUMBER = re.compile(r"\d{1,10}", re.ASCII)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:", re.ASCII)
 
 Address = tuple[str, int]
@@ -47,11 +51,13 @@ def check(request: Request, *, methods: tuple[str, ...] = ALLOWED, extensions: f
 
     Raises:
         MalformedMessage: a mandatory field is missing, there twice or unreadable.
-        Refused: with 405, 416, 420, 501 or 505.
+        Refused: with 405, 416, 420, 481, 501 or 505.
     """
     if request.version != VERSION:
         raise Refused(505)
     _check_fields(request)
+    if request.method in _OF_SOMETHING and request.method not in methods:
+        raise Refused(481)
     if request.method not in methods:
         raise Refused(405 if request.method in _RECOGNISED else 501, ("Allow", ", ".join(methods)))
     if not request.uri.lower().startswith(("sip:", "sips:")):
@@ -74,6 +80,9 @@ def _check_fields(request: Request) -> None:
     _, method = parse_cseq(request.first("CSeq") or "")
     if method != request.method:
         raise MalformedMessage("the method in CSeq is another", request=request)
+    forwards = request.first("Max-Forwards")
+    if forwards is not None and not (_NUMBER.fullmatch(forwards) and int(forwards) <= _MOST_FORWARDS):
+        raise MalformedMessage("Max-Forwards is not a number up to 255", request=request)
     if " " in request.uri or "<" in request.uri or not _SCHEME.match(request.uri):
         raise MalformedMessage("bad Request-URI", request=request)
 

@@ -378,12 +378,13 @@ def test_register(start: Start, call: Call) -> None:
         ("OPTIONS", {"Require": "100rel"}, 420, ("Unsupported", "100rel")),
         ("SUBSCRIBE", {"Event": "dialog"}, 489, ("Allow-Events", "presence")),
         ("MESSAGE", {}, 405, ("Allow", "OPTIONS, REGISTER, SUBSCRIBE")),
+        ("BYE", {"To": "<sip:bob@example.com>;tag=nobody"}, 481, ("Allow", None)),
         ("JUMP", {}, 501, ("Allow", "OPTIONS, REGISTER, SUBSCRIBE")),
         ("OPTIONS", {"To": "?"}, 400, ("To", "?")),
     ],
 )
 def test_answers(
-    start: Start, call: Call, method: str, more: dict[str, str], code: int, header: tuple[str, str]
+    start: Start, call: Call, method: str, more: dict[str, str], code: int, header: tuple[str, str | None]
 ) -> None:
     """Each with its status and what the phone needs to know."""
     server, ports = start()
@@ -391,6 +392,46 @@ def test_answers(
     response = phone.ask(method, **more)
     assert (response.code, response.first(header[0])) == (code, header[1])
     assert server.event("response-sent")["method"] == method
+
+
+TORTURE = {
+    "not-utf-8": ((b"\r\n\r\n", b"\r\nSubject: \xff\xfe\r\n\r\n"), 400),
+    "space-after-the-first-line": ((b" SIP/2.0\r\n", b" SIP/2.0  \r\n"), 400),
+    "another-version": ((b"SIP/2.0", b"SIP/7.0"), 505),
+    "far-too-many-hops": ((b"\r\n\r\n", b"\r\nMax-Forwards: 300\r\n\r\n"), 400),
+}
+"""Changes to a request, and the status of its answer; RFC 4475 §3.1.2 has such requests (trws, badvers, scalar02)."""
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("name", TORTURE)
+def test_torture(start: Start, call: Call, transport: str, name: str) -> None:
+    """Each is answered, alike over every transport; and what comes next is understood."""
+    _, ports = start()
+    phone = call(transport, ports[transport])
+    (before, after), code = TORTURE[name]
+    whole = phone.request("OPTIONS").encode()
+    assert before in whole
+    phone.send(whole.replace(before, after))
+    refused = phone.response()
+    assert (refused.code, refused.first("Call-ID")) == (code, f"OPTIONS-{phone.peer}")
+    assert phone.ask("OPTIONS").code == 200
+
+
+def test_what_is_held_is_lost_when_the_server_falls_mute(start: Start, call: Call) -> None:
+    """A mute server sends nothing; what comes after that is answered again."""
+    server, ports = start()
+    phone = call("udp", ports["udp"])
+    server.command("answer", mode="late", by=0.4)
+    phone.send(phone.request("OPTIONS"))
+    server.event("held", what="OPTIONS")
+    server.command("answer", mode="mute", by=None)
+    server.event("ignored", what="OPTIONS")
+    server.command("answer", mode="at-once", by=None)
+    server.event("obeyed", mode="at-once")
+    assert phone.ask("OPTIONS").first("CSeq") == "2 OPTIONS"
+    server.event("response-sent")
+    assert len(server.seen("response-sent")) == 1
 
 
 def test_ack_is_never_answered(start: Start, call: Call) -> None:

@@ -101,7 +101,7 @@ def test_unusual_but_valid_start_lines() -> None:
         ("OPTIONS sip:x SIP/2.0\nTo: x\n", "the header section has no end"),
         ("GET / HTTP/1.1\nHost: x\n\n", "the first line is neither a request's nor a response's"),
         ("OPTIONS sip:x\n\n", "the first line is neither a request's nor a response's"),
-        ("OPTIONS sip:x SIP/2.0 \n\n", "the first line is neither a request's nor a response's"),
+        ("OPTIONS sip:x SIP/2.0 \n\n", "white space after the first line"),
         ("OPT{}IONS sip:x SIP/2.0\n\n", "the first line is neither a request's nor a response's"),
         ("SIP/2.0 4294967301 better not\n\n", "the first line is neither a request's nor a response's"),
         ("SIP/2.0 99 too small\n\n", "the first line is neither a request's nor a response's"),
@@ -133,6 +133,23 @@ def test_not_utf_8() -> None:
     with pytest.raises(MalformedMessage, match="UTF-8"):
         parse(b"OPTIONS sip:x SIP/2.0\r\nSubject: \xff\r\n\r\n")
     assert parse(b"OPTIONS sip:x SIP/2.0\r\n\r\n\xff\x00").body == b"\xff\x00"
+
+
+@pytest.mark.parametrize(
+    ("head", "reason"),
+    [
+        (b"OPTIONS sip:x SIP/2.0\r\nTo: <sip:x>\r\nSubject: \xff", "not UTF-8"),
+        (b"OPTIONS sip:x SIP/2.0  \r\nTo: <sip:x>", "white space after the first line"),
+        (b"OPTIONS sip:x SIP/2.0\t\r\nTo: <sip:x>", "white space after the first line"),
+    ],
+)
+def test_what_is_malformed_and_can_be_answered(head: bytes, reason: str) -> None:
+    """As RFC 4475 §3.1.2 has it: 400, with the fields that could be read."""
+    with pytest.raises(MalformedMessage) as caught:
+        parse(head + b"\r\n\r\n")
+    assert (caught.value.reason, caught.value.code) == (reason, 400)
+    assert caught.value.request == Request(method="OPTIONS", uri="sip:x", headers=caught.value.request.headers)  # type: ignore[union-attr]
+    assert caught.value.request.first("To") == "<sip:x>"
 
 
 def test_a_request_with_bad_headers_can_still_be_answered() -> None:

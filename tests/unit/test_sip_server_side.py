@@ -57,6 +57,8 @@ def without(message: Request, name: str) -> Request:
         (request("OPTIONS", uri="nobody-knows:this"), 416, ()),
         (request("OPTIONS", Require="outbound, 100rel"), 420, (("Unsupported", "outbound, 100rel"),)),
         (Request(method="OPTIONS", uri="sip:x", version="SIP/7.0"), 505, ()),
+        (request("BYE"), 481, ()),
+        (request("CANCEL"), 481, ()),
     ],
 )  # fmt: skip
 def test_refused(message: Request, code: int, headers: tuple[tuple[str, str], ...]) -> None:
@@ -72,6 +74,10 @@ def test_refused(message: Request, code: int, headers: tuple[tuple[str, str], ..
         *(without(request("OPTIONS"), name) for name in ("From", "To", "Call-ID", "CSeq")),
         request("OPTIONS", CSeq="1 INVITE"),
         request("OPTIONS", CSeq="4294967296 OPTIONS"),
+        request("BYE", CSeq="1 INVITE"),
+        request("OPTIONS", Max_Forwards="300"),
+        request("OPTIONS", Max_Forwards="x"),
+        request("OPTIONS", Max_Forwards="-1"),
         request("OPTIONS", to="bob"),
         request("OPTIONS", From='"<sip:alice@example.com>;tag=a'),
         request("OPTIONS", Via="SIP/2.0/UDP 10.0.0.2;branch=z9hG4bK1, SIP/9.0/UDP x"),
@@ -98,6 +104,8 @@ def test_extensions_that_are_supported_may_be_required() -> None:
 def test_a_plain_request_passes() -> None:
     """What is refused above is refused for the reason given, not by chance."""
     check(request("OPTIONS"))
+    check(request("OPTIONS", Max_Forwards="255"))
+    check(request("OPTIONS", Max_Forwards="0"))
     check(without(request("OPTIONS", Supported="outbound, path", Proxy_Require="x"), "Contact"))
 
 

@@ -35,7 +35,7 @@ from lab.sip.call import TIMER
 from lab.sip.dialog import DialogId, dialog_id
 from lab.sip.fields import Uri, parse_cseq
 from lab.sip.forking import GONE
-from lab.sip.message import MalformedMessage, Request, Response
+from lab.sip.message import VERSION, MalformedMessage, Request, Response
 from lab.sip.registrar import OUTBOUND, Binding, Policy
 from lab.sip.sender import sender
 from lab.sip.stream import Item, KeepAlive
@@ -294,7 +294,7 @@ class SipServer:
     # Requests of the peer
 
     def _request(self, flow: Flow, request: Request) -> None:
-        if self._answers.again(flow, request):
+        if request.version == VERSION and self._answers.again(flow, request):  # else its fields may be of another, too
             return
         call = self._probes.call(_dialog(request))
         try:
