@@ -34,6 +34,8 @@ class CommandLoop:
         self._doing = doing
         self._obey = obey
         self._lines = Lines()
+        self._queue: list[dict[str, Any]] = []
+        self._first: asyncio.Task[None] | None = None
         self._working: set[asyncio.Task[None]] = set()
         self._over: asyncio.Future[bool] = loop.create_future()
 
@@ -47,10 +49,11 @@ class CommandLoop:
         self._loop.add_reader(self._sock, self._readable)
         return await self._over
 
-    def begin(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do it in the background."""
+    def begin(self, work: Coroutine[Any, Any, None], *, first: bool = False) -> None:
+        """Do it in the background; ``first``: no further command is obeyed before it is done."""
         task = self._loop.create_task(work)
         self._working.add(task)
+        self._first = task if first else self._first
         task.add_done_callback(self._done)
 
     def fail(self, error: BaseException) -> None:
@@ -62,6 +65,9 @@ class CommandLoop:
         self._working.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self.fail(error)
+        if task is self._first:
+            self._first = None
+            self._work_off()
 
     def _defect(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         self.fail(context.get("exception") or LabFault(self._doing, detail=str(context.get("message"))))
@@ -74,7 +80,12 @@ class CommandLoop:
         if not data:
             self._end(in_order=False)
             return
-        for command in self._lines.feed(data):
+        self._queue += self._lines.feed(data)
+        self._work_off()
+
+    def _work_off(self) -> None:
+        while self._queue and self._first is None:
+            command = self._queue.pop(0)
             if command == {"do": "stop"}:
                 self._end(in_order=True)
             else:

@@ -63,6 +63,32 @@ def test_a_fault_is_over_when_its_time_is(virtually: Virtually) -> None:
     assert {cell["verdict"] for cell in virtually(OVER).cells.values()} == {"pass"}
 
 
+UP = Cells(
+    """\
+title: A probe on the instant at which the server is there again
+topology: home-nat
+middlebox: never-forgets
+transport: udp
+server: { notify-route: contact }
+client: { account: register-and-subscribe }
+matrix:
+  failure:
+"""
+    + "".join(
+        f"    - {{ name: restarted-{number}, faults: [server-restart: {{ at: 40 s, keeps-state: true }}] }}\n"
+        for number in range(2 * AGAIN)
+    )
+    + "probes: [{ at: 41 s }]\nends: 60 s\n",
+    name="up-again",
+)
+
+
+@pytest.mark.cells(UP)
+def test_a_server_is_there_when_it_has_come_up(virtually: Virtually) -> None:
+    """It listens before it is told to send."""
+    assert {cell["verdict"] for cell in virtually(UP).cells.values()} == {"pass"}
+
+
 STRUCK = Cells(
     """\
 title: A fault strikes what the client uses

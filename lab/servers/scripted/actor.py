@@ -57,7 +57,7 @@ class _Actor:
             case {"do": "go-down", "keeps_state": bool(keeps_state)}, SipServer() as server:
                 server.go_down(keeps_state=keeps_state)
             case {"do": "come-up"}, SipServer() as server:
-                self._commands.begin(server.come_up())
+                self._commands.begin(server.come_up(), first=True)
             case {"do": "certificate", "expired": bool(expired)}, SipServer() as server:
                 server.serve_certificate(expired=expired)
             case {"do": "move", "address": str(address)}, SipServer() as server:
