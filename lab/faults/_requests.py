@@ -29,11 +29,11 @@ def given_up(
         until: the time ends.
         methods: only requests of these; None: of any.
     """
-    found: list[Entry[Event]] = [*evidence.of(Unanswered)]
+    found: list[Entry[Event]] = [*evidence.between(Unanswered, since, until)]
     for kind, method in REQUESTS.items():
         if methods is None or method in methods:
-            found += [entry for entry in evidence.of(kind) if entry.event.code >= FAILED_FROM]
-    return [entry for entry in found if since <= entry.t <= until]
+            found += [entry for entry in evidence.between(kind, since, until) if entry.event.code >= FAILED_FROM]
+    return found
 
 
 def expired(seen: Occurrence[Any], lost: LostProbe) -> list[Entry[Event]]:

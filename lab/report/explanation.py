@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from lab.model.outcome import CauseFound, Link, Outcome, Repair
+from collections.abc import Sequence
+
+from lab.model.outcome import CauseFound, Link, Outcome, ProbeFate, Repair
 from lab.model.scenario import Cell
 from lab.model.verdict import Verdict
 
 MOST_LINES = 4
 """Line numbers named for one link at most; the first and the last of more."""
+
+
+MOST_ALIKE = 3
+"""Lost probes with the same cause that are told one by one at most."""
 
 
 def explain(cell: Cell, outcome: Outcome) -> list[str]:
@@ -16,11 +22,8 @@ def explain(cell: Cell, outcome: Outcome) -> list[str]:
     told = [f"{cell.name}: {outcome.verdict.value}, {measured.delivered} of {measured.probes} probes answered"]
     if outcome.doubt:
         told.append(f"  {outcome.doubt}")
-    before: CauseFound | None = None
-    for fate in outcome.probes:
-        if fate.cause is not None:
-            told += _lost(fate.cause, before)
-            before = fate.cause
+    for alike in _alike([fate for fate in outcome.probes if fate.cause is not None]):
+        told += _lost(alike)
     if outcome.verdict is Verdict.PASS:
         told += [f"  {_sentence(link)}" for link in outcome.kept_by]
     if measured.repair.broken_s is not None:
@@ -28,16 +31,33 @@ def explain(cell: Cell, outcome: Outcome) -> list[str]:
     return told
 
 
-def _lost(cause: CauseFound, before: CauseFound | None) -> list[str]:
-    """Return the chain to a lost probe; of one with the same cause as the probe before only what is new."""
-    known = {link.text for link in before.chain} if before is not None and _same(cause, before) else set()
-    links = [_sentence(link) for link in cause.chain if link.text not in known]
-    first = f"  → {links[0]}" if known else f"  {links[0]}"
-    return [first, *(f"  → {link}" for link in links[1:])]
+def _alike(lost: Sequence[ProbeFate]) -> list[list[ProbeFate]]:
+    """Return the lost probes, those in a row together that have the same cause."""
+    found: list[list[ProbeFate]] = []
+    for fate in lost:
+        if found and _same(found[-1][-1].cause, fate.cause):
+            found[-1].append(fate)
+        else:
+            found.append([fate])
+    return found
 
 
-def _same(one: CauseFound, other: CauseFound) -> bool:
-    return (one.kind, one.at_s) == (other.kind, other.at_s) and one.at_s is not None
+def _lost(alike: Sequence[ProbeFate]) -> list[str]:
+    """Return the chain to the first of these lost probes, and of the others what is new."""
+    known: set[str] = set()
+    told = []
+    for fate in alike[:MOST_ALIKE]:
+        assert fate.cause is not None
+        new = [link for link in fate.cause.chain if link.text not in known]
+        told += [f"  {'→ ' if told or number else ''}{_sentence(link)}" for number, link in enumerate(new)]
+        known |= {link.text for link in new}
+    if (more := len(alike) - MOST_ALIKE) > 0:
+        told.append(f"  → and {more} more likewise, the last at {alike[-1].at_s:.1f} s")
+    return told
+
+
+def _same(one: CauseFound | None, other: CauseFound | None) -> bool:
+    return one is not None and other is not None and (one.kind, one.at_s) == (other.kind, other.at_s)
 
 
 def _sentence(link: Link) -> str:
