@@ -45,7 +45,7 @@ def _alike(lost: Sequence[ProbeFate]) -> list[list[ProbeFate]]:
 def _lost(alike: Sequence[ProbeFate]) -> list[str]:
     """Return the chain to the first of these lost probes, and of the others what is new."""
     known: set[str] = set()
-    told = []
+    told: list[str] = []
     for fate in alike[:MOST_ALIKE]:
         assert fate.cause is not None
         new = [link for link in fate.cause.chain if link.text not in known]

@@ -40,6 +40,7 @@ from lab.record.writer import RUNNER
 from lab.report.explanation import explain
 from lab.units import Seconds
 from tests.records import (
+    ACCEPTED,
     BOX,
     CLIENT,
     CONNECTED,
@@ -49,6 +50,7 @@ from tests.records import (
     OUTSIDE,
     REMOTE,
     SERVER,
+    SUBSCRIBED,
     SUBSCRIPTION,
     Line,
     answers_from_now,
@@ -315,6 +317,15 @@ def test_a_mapping_that_ends_while_it_rings() -> None:
         "unknown",
         None,
     )
+
+
+@pytest.mark.parametrize(("anew", "lost"), [(99.0, False), (104.0, True), (106.0, True)])
+def test_a_mapping_made_anew_after_the_probe_was_sent_is_too_late(anew: float, lost: bool) -> None:
+    """Over UDP what was sent before is gone; one that came back before the probe had nothing to do with it."""
+    udp = [changed(MAPPED, proto="udp"), changed(ACCEPTED, transport="udp"), SUBSCRIPTION, SUBSCRIBED]
+    ends = [changed(forgot(60), proto="udp", tcp_state=""), changed(MAPPED, proto="udp", t=anew, id=2)]
+    seen = judged(cell(timeout=60), *udp, *sentinel("silent"), *ends, *probe(1, 100, answered=False), END)
+    assert told(seen) == (("middlebox-forgot-flow", 60.0) if lost else ("unknown", None))
 
 
 ANEW = changed(MAPPED, t=70.0, id=2)
