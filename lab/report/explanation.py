@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 from lab.model.outcome import CauseFound, Link, Outcome, ProbeFate, Repair
 from lab.model.scenario import Cell
-from lab.model.verdict import Verdict
+from lab.model.verdict import CLIENT_UNSUBSCRIBED, REGISTRATION_EXPIRED, SUBSCRIPTION_EXPIRED, Verdict
 
 MOST_LINES = 4
 """Line numbers named for one link at most; the first and the last of more."""
 
+
+_ACCOUNT_ENDED = (SUBSCRIPTION_EXPIRED, REGISTRATION_EXPIRED, CLIENT_UNSUBSCRIBED)
 
 MOST_ALIKE = 3
 """Lost probes with the same cause that are told one by one at most."""
@@ -27,7 +29,7 @@ def explain(cell: Cell, outcome: Outcome) -> list[str]:
     if outcome.verdict is Verdict.PASS:
         told += [f"  {_sentence(link)}" for link in outcome.kept_by]
     if measured.repair.broken_s is not None:
-        told.append(f"  {_noticed(measured.repair)}")
+        told.append(f"  {_noticed(measured.repair, outcome.cause)}")
     return told
 
 
@@ -67,13 +69,18 @@ def _sentence(link: Link) -> str:
     return f"{link.text} ({'line' if len(shown) == 1 else 'lines'} {', '.join(shown)})"
 
 
-def _noticed(repair: Repair) -> str:
+def _noticed(repair: Repair, cause: CauseFound | None) -> str:
+    """Say who noticed the break of the flow, and when the client was back; of an account that ended only the latter."""
     assert repair.broken_s is not None
-    told = [f"the flow broke at {repair.broken_s:.1f} s"]
-    for who, did, after in (
-        ("the client", "noticed", repair.client_noticed_after_s),
-        ("the server", "noticed", repair.server_noticed_after_s),
-        ("the client", "subscribed again", repair.resubscribed_after_s),
-    ):
+    again = [("the client", "subscribed again", repair.resubscribed_after_s)]
+    if cause is not None and cause.kind in _ACCOUNT_ENDED:
+        told = [f"the account ended at {repair.broken_s:.1f} s"]
+        if repair.reregistered_after_s is not None:
+            again.append(("the client", "registered again", repair.reregistered_after_s))
+    else:
+        told = [f"the flow broke at {repair.broken_s:.1f} s"]
+        noticed = [("the client", repair.client_noticed_after_s), ("the server", repair.server_noticed_after_s)]
+        again = [*((who, "noticed", after) for who, after in noticed), *again]
+    for who, did, after in again:
         told.append(f"{who} never {did}" if after is None else f"{who} {did} at {repair.broken_s + after:.1f} s")
     return "; ".join(told)

@@ -184,6 +184,15 @@ def test_a_request_that_failed_is_made_good_by_one_that_did_not(later: bool) -> 
     assert told(seen)[0] == ("client-idle-timer" if later else "server-mute")
 
 
+def test_nobody_notices_what_ends_by_agreement() -> None:
+    """The flow did not break; what is told is when the client was back."""
+    again = changed(SUBSCRIPTION, t=105.0, id="s2")
+    subject = cell()
+    assert explain(subject, outcome(subject, EXPIRED, without_subscription(), again))[-1] == (
+        "  the account ended at 80.0 s; the client subscribed again at 105.0 s"
+    )
+
+
 def test_expiry_and_probe_in_the_same_instant() -> None:
     """The server writes the expiry some microseconds after the probe that it cost."""
     ignored = say(55.0, SERVER, Ignored(what="SUBSCRIBE", flow="f1"))
