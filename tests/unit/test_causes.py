@@ -502,7 +502,7 @@ def test_what_kept_a_client_reachable() -> None:
     seen = outcome(cell(timeout=60), *pings, *probe(1, 100, answered=True), met="silent")
     assert [link.text for link in seen.kept_by] == [
         "the client's OPTIONS crossed on f1 3 times, about every 25 s",
-        "f1 was quiet for 25.0 s at most, until 50.0 s; middlebox home-nat forgets after 60 s",
+        "f1 was quiet for 25.0 s at most, which ended at 50.0 s; middlebox home-nat forgets after 60 s",
     ]
 
 
