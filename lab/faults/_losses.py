@@ -39,11 +39,14 @@ def harm_of_losses(seen: Occurrence[Any], lost: LostProbe, loses: Callable[[Pack
         loses: whether the fault, while in force, loses a packet that a capture saw.
     """
     evidence, probe = seen.evidence, lost.probe
-    passing = packets_of(evidence, lost.flow, seen.at, seen.over)
-    dropped = [entry for entry in passing if loses(entry.event)]
-    if not dropped:
+
+    def dropped(since: float, until: float) -> Iterator[Entry[Packet]]:
+        passing = packets_of(evidence, lost.flow, max(since, seen.at), min(until, seen.over))
+        return (entry for entry in passing if loses(entry.event))
+
+    first = next(dropped(seen.at, seen.over), None)
+    if first is None:
         return None
-    first = dropped[0]
     harm = Harm(since_s=first.t, evidence=(first.line,))
     if probe.unconfirmed_s is not None:
         lost_acks = [one.line for one in dropped if probe.unconfirmed_s - BEFORE_S <= one.t <= probe.asked_s]
@@ -53,10 +56,11 @@ def harm_of_losses(seen: Occurrence[Any], lost: LostProbe, loses: Callable[[Pack
         told += [entry for entry in expired(seen, lost) if entry.t >= first.t]
         return harm if told or not client_of(evidence.cell).tells_failures else None
     if probe.asked_s <= seen.over:
-        asked = [entry.line for entry in dropped if probe.asked_s - BEFORE_S <= entry.t <= probe.known_s]
-        if asked:
-            return Harm(since_s=seen.at, evidence=(asked[0],))
-    return None if _alive(evidence, lost.flow, dropped, since=seen.over, until=probe.asked_s) else harm
+        asked = next(dropped(probe.asked_s - BEFORE_S, probe.known_s), None)
+        if asked is not None:
+            return Harm(since_s=seen.at, evidence=(asked.line,))
+    all_dropped = list(dropped(seen.at, seen.over))
+    return None if _alive(evidence, lost.flow, all_dropped, since=seen.over, until=probe.asked_s) else harm
 
 
 def _alive(evidence: Evidence, flow: Flow, dropped: Sequence[Entry[Packet]], *, since: float, until: float) -> bool:

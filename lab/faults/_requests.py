@@ -28,9 +28,9 @@ def given_up(
         until: the time ends.
         methods: only requests of these; None: of any.
     """
-    found: list[Entry[Event]] = [*evidence.of(Unanswered)]
-    found += [entry for entry, method in evidence.failed_requests() if methods is None or method in methods]
-    return [entry for entry in found if since <= entry.t <= until]
+    found: list[Entry[Event]] = [*evidence.between(Unanswered, since, until)]
+    failed = (entry for entry, method in evidence.failed_requests() if methods is None or method in methods)
+    return [*found, *(entry for entry in failed if since <= entry.t <= until)]
 
 
 def expired(seen: Occurrence[Any], lost: LostProbe) -> list[Entry[Event]]:

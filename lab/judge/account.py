@@ -53,8 +53,10 @@ def asked_in_vain(evidence: Evidence, account: Account, probe: ProbeAttempt) -> 
     """Return the newest request to renew the account that reached the server and was not granted by the probe's end."""
     grant = last_grant(evidence, account, probe.known_s)
     since = grant.t if grant is not None else float("-inf")
-    left: list[Entry[Ignored] | Entry[Held]] = [*evidence.of(Ignored), *evidence.of(Held)]
-    asked = [entry for entry in left if entry.event.what == METHODS[account] and since < entry.t <= probe.known_s]
+    asked: list[Entry[Ignored] | Entry[Held]] = [
+        *evidence.between(Ignored, since, probe.known_s, what=METHODS[account]),
+        *evidence.between(Held, since, probe.known_s, what=METHODS[account]),
+    ]
     return max(asked, key=lambda entry: entry.t, default=None)
 
 
@@ -93,11 +95,11 @@ def _never_asked(evidence: Evidence, account: Account, end: Change) -> bool:
     """Return whether no request to renew the account was under way, or had come in vain, since it was granted."""
     grant = last_grant(evidence, account, end.t)
     since = grant.t + CLOCKS_S if grant is not None else float("-inf")
-    came = [*evidence.of(Ignored, what=METHODS[account]), *evidence.of(Held, what=METHODS[account])]
-    left = [*evidence.of(RequestSent, method=METHODS[account])]
-    return not any(since < entry.t <= end.t for entry in (*came, *left))
+    method = METHODS[account]
+    came = [*evidence.between(Ignored, since, end.t, what=method), *evidence.between(Held, since, end.t, what=method)]
+    return not came and not any(evidence.between(RequestSent, since, end.t, method=method))
 
 
 def _ended_by_client(evidence: Evidence, account: Account, end: Change) -> bool:
     """Return whether a request of the client ended the account."""
-    return any(abs(entry.t - end.t) <= CLOCKS_S for entry in evidence.of(Request, method=METHODS[account]))
+    return any(evidence.between(Request, end.t - CLOCKS_S, end.t + CLOCKS_S, method=METHODS[account]))

@@ -153,6 +153,8 @@ def _client_closed(evidence: Evidence, flow: Flow, probe: ProbeAttempt) -> Itera
 def _seen_closing(evidence: Evidence, flow: Flow, probe: ProbeAttempt) -> Iterator[CauseFound]:
     """Find who sent FIN or RST first, where the client does not speak of the end of its transport."""
     before = probe.known_s
+    if flow.proto == "udp":
+        return
     if any(entry.t <= before and entry.event.state in ENDED_AT_CLIENT for entry in evidence.transport(flow)):
         return
     deaths = [entry.t for entry in evidence.of(Aborted, who=evidence.client)]

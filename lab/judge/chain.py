@@ -50,7 +50,7 @@ def chain(evidence: Evidence, probe: ProbeAttempt, cause: CauseFound) -> tuple[L
         link
         for link in (
             *_of_flow(evidence, flow),
-            *_of_requests(evidence, needed, since=cause.at_s),
+            *_of_requests(evidence, needed, since=cause.at_s, until=probe.known_s + CLOCKS_S),
             *_of_fault(evidence, cause),
         )
         if cause.at_s <= link.at_s <= probe.known_s + CLOCKS_S * (link.at_s in at_once)
@@ -81,13 +81,16 @@ def _of_flow(evidence: Evidence, flow: Flow | None) -> Iterator[Link]:
             break
 
 
-def _of_requests(evidence: Evidence, needed: Account, *, since: float) -> Iterator[Link]:
+def _of_requests(evidence: Evidence, needed: Account, *, since: float, until: float) -> Iterator[Link]:
     """Find what client and server then tried in vain, and the account that ended for want of it."""
     kinds: list[list[tuple[Entry[Event], str, str]]] = [
-        [(entry, f"the server ignored {entry.event.what}", "") for entry in evidence.of(Ignored)],
-        [(entry, "the client gave up its connection", "no answer") for entry in evidence.of(Unanswered)],
+        [(entry, f"the server ignored {entry.event.what}", "") for entry in evidence.between(Ignored, since, until)],
+        [
+            (entry, "the client gave up its connection", "no answer")
+            for entry in evidence.between(Unanswered, since, until)
+        ],
     ]
-    failed = list(evidence.failed_requests())
+    failed = [(each, method) for each, method in evidence.failed_requests() if since <= each.t <= until]
     kinds += [
         [(each, f"the client's {method} failed", str(each.event.code)) for each, method in failed if method == asked]
         for asked in REQUESTS.values()
@@ -95,18 +98,17 @@ def _of_requests(evidence: Evidence, needed: Account, *, since: float) -> Iterat
     kinds += [
         [
             (entry, f"the server's {_KEEP_ALIVES[entry.event.kind]} failed", entry.event.reason)
-            for entry in evidence.of(KeepAlive, state="failed")
+            for entry in evidence.between(KeepAlive, since, until, state="failed")
         ],
         [
             (entry, f"the server's {needed} ended", entry.event.state)
             for entry in account.changes(evidence, needed)
-            if entry.event.state not in account.GRANTED
+            if since <= entry.t <= until and entry.event.state not in account.GRANTED
         ],
     ]
     for kind in kinds:
-        later = [each for each in kind if each[0].t >= since]
-        if later:
-            yield _link(*min(later, key=lambda each: each[0].t))
+        if kind:
+            yield _link(*min(kind, key=lambda each: each[0].t))
 
 
 def _of_fault(evidence: Evidence, cause: CauseFound) -> Iterator[Link]:

@@ -52,8 +52,14 @@ def gaps(evidence: Evidence, lost: Lost, *, closed: float | None) -> Iterator[Ga
             text = f"{fault.words()} at {seen.at:.1f} s{harm.words}"
             lines = (seen.began.line, *harm.evidence)
             cause = CauseFound(kind=fault.cause, at_s=seen.at, text=text, evidence=lines)
-            without = WithoutFault(seen.began.event.n)
-            yield Gap(need=Need.FAULTS, since_s=harm.since_s, cause=cause, without=without)
+            again = lost.asked_again_s
+            yield Gap(
+                need=Need.FAULTS,
+                since_s=harm.since_s,
+                cause=cause,
+                without=WithoutFault(seen.began.event.n),
+                outlived=again is not None and not seen.at <= again <= seen.over,
+            )
 
 
 def _mended(evidence: Evidence, lost: Lost, flow: Flow, *, since: float) -> bool:

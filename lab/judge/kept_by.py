@@ -95,7 +95,7 @@ def _quiet(evidence: Evidence, flow: Flow, until: float) -> Iterator[Link]:
         return
     boxes = dict(evidence.cell.middleboxes)
     allowed = [_allows(name, boxes[name], flow) for name in middleboxes_on_path(evidence.cell.topology)]
-    text = "; ".join([f"{flow.id} was quiet for {longest:.1f} s at most, until {end.t:.1f} s", *allowed])
+    text = "; ".join([f"{flow.id} was quiet for {longest:.1f} s at most, which ended at {end.t:.1f} s", *allowed])
     yield Link(at_s=end.t, text=text, evidence=(end.line,))
 
 

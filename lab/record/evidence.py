@@ -120,6 +120,22 @@ class Evidence:
             if who in ("", entry.who) and all(getattr(entry.event, key) == value for key, value in fields.items()):
                 yield entry
 
+    def between(self, kind: type[E], since: float, until: float, **fields: Any) -> Iterator[Entry[E]]:
+        """Return the entries of one kind of event from one moment to another, both included.
+
+        Args:
+            kind: the type of event.
+            since: the time begins, in seconds.
+            until: the time ends.
+            **fields: only events whose fields have these values.
+        """
+        entries = cast("list[Entry[E]]", self._by_kind[kind])
+        first = bisect_left(entries, since, key=lambda entry: entry.t)
+        last = bisect_right(entries, until, key=lambda entry: entry.t)
+        for entry in entries[first:last]:
+            if all(getattr(entry.event, key) == value for key, value in fields.items()):
+                yield entry
+
     def has(self, kind: type[Event]) -> bool:
         """Return whether there is an event of this kind."""
         return bool(self._by_kind[kind])

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from lab.model.outcome import CauseFound, Link, Lost, Outcome, ProbeFate, Reachability, Repair, Tried
 from lab.model.scenario import Cell
-from lab.model.verdict import Verdict
+from lab.model.verdict import CLIENT_UNSUBSCRIBED, REGISTRATION_EXPIRED, SUBSCRIPTION_EXPIRED, Verdict
 
 MOST_LINES = 4
 """Line numbers named for one link at most; the first and the last of more."""
+
+
+_ACCOUNT_ENDED = (SUBSCRIPTION_EXPIRED, REGISTRATION_EXPIRED, CLIENT_UNSUBSCRIBED)
+
+MOST_ALIKE = 3
+"""Lost probes with the same cause that are told one by one at most."""
 
 
 def explain(cell: Cell, outcome: Outcome) -> list[str]:
@@ -19,7 +28,7 @@ def explain(cell: Cell, outcome: Outcome) -> list[str]:
     told += _causes(outcome)
     told += _twins(outcome)
     if measured.repair.broken_s is not None:
-        told.append(f"  {_noticed(measured.repair, cell)}")
+        told.append(f"  {_noticed(measured.repair, cell, outcome.cause)}")
     for probe in outcome.probes:
         if len(probe.branches) > 1 or (probe.branches and not probe.answered):
             told += _forked(probe)
@@ -29,15 +38,12 @@ def explain(cell: Cell, outcome: Outcome) -> list[str]:
 def _causes(outcome: Outcome) -> list[str]:
     """Say why each lost probe was lost, or what kept the client reachable."""
     told = []
-    before: CauseFound | None = None
-    for fate in outcome.probes:
-        if fate.cause is not None:
-            told += _chain_to(fate.cause, before)
-            before = fate.cause
+    for alike in _alike([fate for fate in outcome.probes if fate.cause is not None]):
+        told += _chain_to(alike)
     if outcome.verdict is Verdict.PASS:
         told += [f"  {_sentence(link)}" for link in outcome.kept_by]
     if outcome.cause is not None and outcome.seen_in:  # a twin lost it, not one of these
-        told += _chain_to(outcome.cause, None)
+        told += _chain_to([replace(outcome.probes[-1], cause=outcome.cause)])
     return told
 
 
@@ -88,16 +94,33 @@ def lost(one: Lost) -> str:
     return f"in the silent hour it was first out of reach at {one.at_s:.1f} s, after {cost}"
 
 
-def _chain_to(cause: CauseFound, before: CauseFound | None) -> list[str]:
-    """Return the chain to a lost probe; of one with the same cause as the probe before only what is new."""
-    known = {link.text for link in before.chain} if before is not None and _same(cause, before) else set()
-    links = [_sentence(link) for link in cause.chain if link.text not in known]
-    first = f"  → {links[0]}" if known else f"  {links[0]}"
-    return [first, *(f"  → {link}" for link in links[1:])]
+def _alike(lost: Sequence[ProbeFate]) -> list[list[ProbeFate]]:
+    """Return the lost probes, those in a row together that have the same cause."""
+    found: list[list[ProbeFate]] = []
+    for fate in lost:
+        if found and _same(found[-1][-1].cause, fate.cause):
+            found[-1].append(fate)
+        else:
+            found.append([fate])
+    return found
 
 
-def _same(one: CauseFound, other: CauseFound) -> bool:
-    return (one.kind, one.at_s) == (other.kind, other.at_s) and one.at_s is not None
+def _chain_to(alike: Sequence[ProbeFate]) -> list[str]:
+    """Return the chain to the first of these lost probes, and of the others what is new."""
+    known: set[str] = set()
+    told: list[str] = []
+    for fate in alike[:MOST_ALIKE]:
+        assert fate.cause is not None
+        new = [link for link in fate.cause.chain if link.text not in known]
+        told += [f"  {'→ ' if told or number else ''}{_sentence(link)}" for number, link in enumerate(new)]
+        known |= {link.text for link in new}
+    if (more := len(alike) - MOST_ALIKE) > 0:
+        told.append(f"  → and {more} more likewise, the last at {alike[-1].at_s:.1f} s")
+    return told
+
+
+def _same(one: CauseFound | None, other: CauseFound | None) -> bool:
+    return one is not None and other is not None and (one.kind, one.at_s) == (other.kind, other.at_s)
 
 
 def _forked(probe: ProbeFate) -> list[str]:
@@ -115,16 +138,20 @@ def _sentence(link: Link) -> str:
     return f"{link.text} ({'line' if len(shown) == 1 else 'lines'} {', '.join(shown)})"
 
 
-def _noticed(repair: Repair, cell: Cell) -> str:
+def _noticed(repair: Repair, cell: Cell, cause: CauseFound | None) -> str:
+    """Say who noticed the break of the flow, and when the client was back; of an account that ended only the latter."""
     assert repair.broken_s is not None
-    again = ("subscribed again", repair.resubscribed_after_s)
-    if not cell.subscribes:
-        again = ("registered again", repair.reregistered_after_s)
-    told = [f"the flow broke at {repair.broken_s:.1f} s"]
-    for who, did, after in (
-        ("the client", "noticed", repair.client_noticed_after_s),
-        ("the server", "noticed", repair.server_noticed_after_s),
-        ("the client", *again),
-    ):
+    resubscribed = ("the client", "subscribed again", repair.resubscribed_after_s)
+    reregistered = ("the client", "registered again", repair.reregistered_after_s)
+    again = [resubscribed if cell.subscribes else reregistered]
+    if cause is not None and cause.kind in _ACCOUNT_ENDED:
+        told = [f"the account ended at {repair.broken_s:.1f} s"]
+        if repair.reregistered_after_s is not None and cell.subscribes:
+            again.append(reregistered)
+    else:
+        told = [f"the flow broke at {repair.broken_s:.1f} s"]
+        noticed = [("the client", repair.client_noticed_after_s), ("the server", repair.server_noticed_after_s)]
+        again = [*((who, "noticed", after) for who, after in noticed), *again]
+    for who, did, after in again:
         told.append(f"{who} never {did}" if after is None else f"{who} {did} at {repair.broken_s + after:.1f} s")
     return "; ".join(told)

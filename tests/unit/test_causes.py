@@ -37,8 +37,10 @@ from lab.record.events import (
     Unanswered,
 )
 from lab.record.writer import RUNNER
+from lab.report.explanation import explain
 from lab.units import Seconds
 from tests.records import (
+    ACCEPTED,
     BOX,
     CLIENT,
     CONNECTED,
@@ -48,6 +50,7 @@ from tests.records import (
     OUTSIDE,
     REMOTE,
     SERVER,
+    SUBSCRIBED,
     SUBSCRIPTION,
     Line,
     answers_from_now,
@@ -181,6 +184,15 @@ def test_a_request_that_failed_is_made_good_by_one_that_did_not(later: bool) -> 
     assert told(seen)[0] == ("client-idle-timer" if later else "server-mute")
 
 
+def test_nobody_notices_what_ends_by_agreement() -> None:
+    """The flow did not break; what is told is when the client was back."""
+    again = changed(SUBSCRIPTION, t=105.0, id="s2")
+    subject = cell()
+    assert explain(subject, outcome(subject, EXPIRED, without_subscription(), again))[-1] == (
+        "  the account ended at 80.0 s; the client subscribed again at 105.0 s"
+    )
+
+
 def test_expiry_and_probe_in_the_same_instant() -> None:
     """The server writes the expiry some microseconds after the probe that it cost."""
     ignored = say(55.0, SERVER, Ignored(what="SUBSCRIBE", flow="f1"))
@@ -219,6 +231,20 @@ def test_a_refresh_that_was_ignored_would_have_mended_the_flow() -> None:
     assert told(outcome(subject, *mute(), *moved, on_second, still_subscribed)) == ("server-mute", 50.0)
     ping = say(55.0, SERVER, Ignored(what="OPTIONS", flow="f2"))
     assert told(outcome(subject, *mute(), *moved, ping, still_subscribed)) == ("client-idle-timer", 33.0)
+
+
+def test_a_fault_that_ended_the_old_flow_is_history_as_well() -> None:
+    """The server closed the first connection; the client asked on a second one, and the server was mute."""
+    late = replace(MUTE, at=When(offset=70.0))
+    silent = [
+        *begins(late, ServerMute.Proof(answers="mute"), t=70.0, until=90.0, number=1),
+        changed(answers_from_now("mute"), t=70.01),
+    ]
+    asked = [*second_flow(75.0), say(75.0, SERVER, Ignored(what="SUBSCRIBE", flow="f2"))]
+    subject = replace(cell(), faults=(CLOSE, late))
+    seen = outcome(subject, *CLOSED, *silent, *asked, attempt(100.0, "failed", reason="flow-gone"))
+    assert told(seen) == ("server-mute", 70.0)
+    assert [suspect.without for suspect in seen.suspects] == [WithoutFault(1), WithoutFault(0)]
 
 
 def two_probes(*lines: Line, account: Account = Account.REGISTER_AND_SUBSCRIBE) -> Outcome:
@@ -302,6 +328,15 @@ def test_a_mapping_that_ends_while_it_rings() -> None:
         "unknown",
         None,
     )
+
+
+@pytest.mark.parametrize(("anew", "lost"), [(99.0, False), (104.0, True), (106.0, True)])
+def test_a_mapping_made_anew_after_the_probe_was_sent_is_too_late(anew: float, lost: bool) -> None:
+    """Over UDP what was sent before is gone; one that came back before the probe had nothing to do with it."""
+    udp = [changed(MAPPED, proto="udp"), changed(ACCEPTED, transport="udp"), SUBSCRIPTION, SUBSCRIBED]
+    ends = [changed(forgot(60), proto="udp", tcp_state=""), changed(MAPPED, proto="udp", t=anew, id=2)]
+    seen = judged(cell(timeout=60), *udp, *sentinel("silent"), *ends, *probe(1, 100, answered=False), END)
+    assert told(seen) == (("middlebox-forgot-flow", 60.0) if lost else ("unknown", None))
 
 
 ANEW = changed(MAPPED, t=70.0, id=2)
@@ -469,7 +504,7 @@ def test_what_kept_a_client_reachable() -> None:
     seen = outcome(cell(timeout=60), *pings, *probe(1, 100, answered=True), met="silent")
     assert [link.text for link in seen.kept_by] == [
         "the client's OPTIONS crossed on f1 3 times, about every 25 s",
-        "f1 was quiet for 25.0 s at most, until 50.0 s; middlebox home-nat forgets after 60 s",
+        "f1 was quiet for 25.0 s at most, which ended at 50.0 s; middlebox home-nat forgets after 60 s",
     ]
 
 
@@ -480,3 +515,26 @@ def test_a_frozen_server_is_the_cause_of_what_it_did_not_send() -> None:
     seen = outcome(replace(cell(), faults=(freeze,)), *frozen, frozen_probe(100.0), idle_timer(93))
     assert told(seen) == ("server-froze", 50.0)
     assert [suspect.without for suspect in seen.suspects] == [WithoutFault(0), WithoutIdleTimer()]
+
+
+def test_each_lost_probe_is_explained() -> None:
+    """The chain once, of further probes with the same cause what is new, and in the end how many more there are."""
+    times = (40.0, 50.0, 60.0, 70.0, 80.0)
+    subject = cell(probes=(*times, 100.0))
+    gone = [attempt(t, "failed", probe=f"p{number}", reason="flow-gone") for number, t in enumerate(times, start=1)]
+    last = [
+        *second_flow(85.0),
+        changed(SUBSCRIPTION, t=85.5, state="refreshed", flow="f2"),
+        changed(EXPIRED, t=90.0, flow="f2"),
+        changed(without_subscription(), probe="p6"),
+    ]
+    seen = outcome(subject, idle_timer(33.0), *gone, *last)
+    assert [line.partition(" (line")[0] for line in explain(subject, seen)[1:-1]] == [
+        "  client idle timer closed the transport at 33.0 s",
+        "  → NOTIFY p1 at 40.0 s had no flow: f1 was gone",
+        "  → NOTIFY p2 at 50.0 s had no flow: f1 was gone",
+        "  → NOTIFY p3 at 60.0 s had no flow: f1 was gone",
+        "  → and 2 more likewise, the last at 80.0 s",
+        "  the subscription expired at 90.0 s, and the client had not refreshed it",
+        "  → NOTIFY p6 at 100.0 s had no subscription",
+    ]
