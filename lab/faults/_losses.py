@@ -49,7 +49,7 @@ def harm_of_losses(seen: Occurrence[Any], lost: LostProbe, loses: Callable[[Pack
         return None
     harm = Harm(since_s=first.t, evidence=(first.line,))
     if probe.unconfirmed_s is not None:
-        lost_acks = [one.line for one in dropped if probe.unconfirmed_s - BEFORE_S <= one.t <= probe.asked_s]
+        lost_acks = [one.line for one in dropped(probe.unconfirmed_s - BEFORE_S, probe.asked_s)]
         return Harm(since_s=seen.at, evidence=(lost_acks[0],)) if lost_acks else None
     if not probe.unreached:
         told: list[Entry[Event]] = given_up(evidence, since=first.t, until=seen.over + GIVES_UP_WITHIN_S)

@@ -125,6 +125,50 @@ def test_a_registration_and_its_flow(serve: Serve, stage_apart: Stage) -> None:
         assert (failed["reason"], failed["flow"]) == ("flow-gone", binding["flow"])
 
 
+def test_a_call_forks(serve: Serve, stage_apart: Stage) -> None:
+    """To a contact that is gone and to two that are there, one of which has it."""
+    server = serve()
+    clients, bound = _phones(server, stage_apart, 3)
+    clients[0].process.kill()
+    server.expect("flow", id=bound[0]["flow"], state="closed")
+    server.tell("invite", probe="call", within=10.0, hold=0.1, ring=0.5)
+    said = [server.expect("probe-branch") for _ in range(3)]
+    assert {(one["binding"], one["state"], one["reason"]) for one in said} == {
+        (bound[2]["id"], "sent", ""), (bound[1]["id"], "sent", ""), (bound[0]["id"], "failed", "flow-gone"),
+    }  # fmt: skip
+    winner = server.expect("probe", state="talking")["flow"]
+    loser = server.expect("probe-branch", state="cancelled")
+    assert {winner, loser["flow"]} == {bound[1]["flow"], bound[2]["flow"]}
+    assert server.expect("probe-branch", branch=loser["branch"], state="answered")["code"] == 487
+    server.expect("probe", state="answered")
+
+
+def test_a_call_that_is_under_way_waits_for_a_contact(serve: Serve, stage_apart: Stage) -> None:
+    """One contact rings, another is gone: when a third registers it rings, too."""
+    server = serve(on_gone_connection="wait", wait=20.0)
+    clients, bound = _phones(server, stage_apart, 2)
+    clients[0].process.kill()
+    server.expect("flow", id=bound[0]["flow"], state="closed")
+    server.tell("invite", probe="call", within=10.0, hold=0.1, ring=8.0)
+    server.expect("probe-branch", binding=bound[0]["id"], state="waiting")
+    server.expect("probe", state="ringing")
+    third = stage_apart.client(PORTS["tcp"], transport="tcp", account="register-and-subscribe", seed=3)
+    sent = server.expect("probe-branch", branch=3, state="sent")
+    assert sent["binding"] not in (bound[0]["id"], bound[1]["id"])
+    third.expect("call", state="early")
+
+
+def _phones(server: Actor, stage: Stage, number: int) -> tuple[list[Actor], list[dict[str, Any]]]:
+    """Several phones of one address, one after the other, and what each has registered."""
+    clients, bound = [], []
+    for seed in range(10, 10 + number):
+        client = stage.client(PORTS["tcp"], transport="tcp", account="register-and-subscribe", seed=seed)
+        bound.append(server.expect("binding", state="active"))
+        client.expect("subscribed")
+        clients.append(client)
+    return clients, bound
+
+
 def test_no_client_no_probe(serve: Serve) -> None:
     server = serve()
     for kind in ("notify", "options"):

@@ -26,9 +26,6 @@ from lab.servers.base import ServerProgram
 _ACTOR = "lab.servers.kamailio.actor"
 CONFIGURATION, TLS_CONFIGURATION, LOG = "kamailio.cfg", "tls.cfg", "server.log"
 """In the cell's folder."""
-_WAITS_NOT = (
-    "Kamailio's tsilo adds branches to a call that is under way; one that reached no contact is answered at once"
-)
 
 
 class Kamailio(ServerProgram):
@@ -51,8 +48,6 @@ class Kamailio(ServerProgram):
         "match-by-connection": "Kamailio compares contacts by URI, instance, Call-ID or Path, not by connection",
         "remove-oldest-of-several": "Kamailio refuses a contact too many, or keeps one alone; it removes no oldest one",
         "connect-by-flow": "Kamailio keeps where a contact came from, and would connect there, not to the Contact",
-        "wait-by-flow": _WAITS_NOT,
-        "wait-by-contact": _WAITS_NOT,
         "connect-from-moved-address": "Kamailio listens on both addresses, but is not told from which to connect",
     }
     image = "kamailio"

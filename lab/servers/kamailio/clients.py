@@ -74,6 +74,7 @@ class Clients:
         by_device: whether a binding is that of a device and its flow, where the client names them.
         only_one: whether a contact takes the place of all others of its address.
         on_change: called after each change.
+        on_registered: called with each binding that was made or refreshed.
     """
 
     def __init__(
@@ -84,15 +85,18 @@ class Clients:
         by_device: bool,
         only_one: bool,
         on_change: Callable[[], None],
+        on_registered: Callable[[Known], None] = lambda _known: None,
     ) -> None:
         self._channel = channel
         self._longest = registration_expires
         self._by_device = by_device
         self._only_one = only_one
         self._on_change = on_change
+        self._on_registered = on_registered
         self._subscriptions: dict[str, Known] = {}
         self._bindings: dict[str, Known] = {}
         self._count = {"s": 0, "b": 0}
+        self._last: Known | None = None
 
     def newest_subscription(self) -> Known | None:
         """The subscription that was made last, of those that are there."""
@@ -116,6 +120,14 @@ class Clients:
         """The address of record that was registered last, of those that have not expired; None: none is."""
         newest = self.newest_binding(now)
         return None if newest is None else newest.aor
+
+    def last_registered(self) -> Known | None:
+        """The binding that was registered last, be it there or not; None: none ever was."""
+        return self._last
+
+    def bindings(self, aor: str) -> list[Known]:
+        """The bindings of an address, the newest first."""
+        return [one for one in reversed(self._bindings.values()) if one.aor == aor]
 
     def binding(self, aor: str, contact: str) -> Known | None:
         """The newest binding of an address with this contact."""
@@ -163,6 +175,8 @@ class Clients:
                 for other in [each for each in self._bindings if self._only_one and each != key]:
                     self._unbind(other, "removed", at=asked.at)
                 self._say_binding(one, "refreshed" if known else "active", granted, at=asked.at)
+                self._last = one
+                self._on_registered(one)
             else:
                 self._unbind(key, "removed", at=asked.at)
         self._on_change()
@@ -189,6 +203,7 @@ class Clients:
         """Kamailio is gone, and what it knew."""
         self._subscriptions.clear()
         self._bindings.clear()
+        self._last = None
         self._on_change()
 
     def _unbind(self, key: str, state: BindingState, *, at: float) -> None:

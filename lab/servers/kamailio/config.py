@@ -68,6 +68,8 @@ def render(settings: Settings, wanted: Wanted, folder: Path) -> str:
         head.append("#!define WITH_AUTHENTICATION")
     if settings.matches_by == "contact" and not wanted.outbound:
         head.append("#!define BY_CONTACT")
+    if settings.with_gone_connection == "wait":
+        head.append("#!define WAITS")
     addresses = (settings.address, *settings.further)
     head += [f"listen={transport}:{each}:{port}" for each in addresses for transport, port in settings.ports.items()]
     values = {

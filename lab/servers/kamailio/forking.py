@@ -35,6 +35,7 @@ class Origin(Protocol):
     flows: Flows
     connects: bool
     bindings_only: bool
+    wait: float
 
 
 class Branch:
@@ -83,10 +84,14 @@ class Fork:
         self.method = method
         self.report = report
         self._origin = origin
-        self._aor = aor
+        self.aor = aor
+        self.stored = ""
+        self.suspended = False
         self._on_accepted = on_accepted
         self._branches: dict[int, Branch] = {}  # by Kamailio's number
         self._won = self._rang = False
+        self._waiting: asyncio.TimerHandle | None = None
+        self._waited_for = False
         self._timer = asyncio.get_running_loop().call_later(patience, self._end, "timeout")
 
     @property
@@ -94,16 +99,37 @@ class Fork:
         """Whether the probe's fate is known, or the winner's call decides it."""
         return self._won or self.report.over
 
+    def begin(self) -> bool:
+        """Return whether it waits, as no contact has a connection; they are told."""
+        bound = self._origin.clients.bindings(self.aor)
+        if not self._origin.wait or any(self._origin.flows.get(one.flow) for one in bound):
+            return False
+        now = time.monotonic()
+        self.suspended = True
+        self._wait()
+        for number, one in enumerate(bound, start=1):
+            self._branches[-number] = branch = Branch(number, one.contact, one, None)
+            self._lost(branch, at=now)
+        return True
+
+    def registered(self, binding: Known) -> bool:
+        """Return whether it waits for this contact; then it waits no more."""
+        if self._waiting is None or self.over or binding.aor != self.aor or not self.stored:
+            return False
+        self._end_waiting("registered-anew")
+        return True
+
     def branch(self, told: Told, *, at: float) -> None:
         """Kamailio makes a branch."""
         number, uri = told.number("branch"), told.get("uri")
         flow = self._way(told.get("way") or uri)
-        branch = Branch(number + 1, uri, self._origin.clients.binding(self._aor, uri), flow)
-        self._branches[number] = branch
+        branch = Branch(len(self._branches) + 1, uri, self._origin.clients.binding(self.aor, uri), flow)
         if flow is None and not self._origin.connects:
-            branch.over, branch.reason = True, GONE
-            self._say(branch, "failed", at=at)
+            if not any(one.uri == uri and one.reason == GONE for one in self._branches.values()):
+                self._branches[number] = branch
+                self._lost(branch, at=at)
             return
+        self._branches[number] = branch
         if not any(one.reason != GONE for one in self._branches.values() if one is not branch):
             self.report.say("sent", flow, at=at)
         self._say(branch, "sent", at=at)
@@ -128,6 +154,31 @@ class Fork:
             if is_success(code):
                 self._accepted(flow, told, at)
 
+    def _lost(self, branch: Branch, *, at: float) -> None:
+        """There is no connection to send it on; it may come."""
+        branch.over, branch.reason = True, GONE
+        self._wait()
+        self._say(branch, "waiting" if self._waiting else "failed", at=at)
+
+    def _wait(self) -> None:
+        if self._origin.wait and not self._waited_for:
+            self._waited_for = True
+            self._waiting = asyncio.get_running_loop().call_later(self._origin.wait, self._waited)
+
+    def _waited(self) -> None:
+        self._end_waiting(GONE)
+        if all(one.over for one in self._branches.values()):
+            self._end(GONE)
+
+    def _end_waiting(self, reason: str) -> None:
+        if self._waiting is None:
+            return
+        self._waiting.cancel()
+        self._waiting = None
+        for branch in self._branches.values():
+            if branch.reason == GONE:
+                self._say(branch, "failed", at=time.monotonic(), reason=reason)
+
     def own_reply(self, code: int) -> None:
         """Kamailio's own answer has come: what it made of the branches."""
         if code >= FAILED_FROM and not self.over:
@@ -139,7 +190,7 @@ class Fork:
             if branch.flow == flow and not branch.over:
                 branch.over, branch.reason = True, GONE
                 self._say(branch, "failed", at=time.monotonic())
-        if self._branches and all(one.over for one in self._branches.values()):
+        if self._branches and not self._waiting and all(one.over for one in self._branches.values()):
             self._end(GONE)
 
     def end(self, reason: str) -> None:
@@ -149,6 +200,7 @@ class Fork:
     def _accepted(self, flow: Flow, told: Told, at: float) -> None:
         wins = not self.over
         self._won = self._won or wins
+        self._end_waiting("another-answered")
         if self._on_accepted is not None:
             self._on_accepted(flow, told, at, wins)
         elif wins:
@@ -157,6 +209,7 @@ class Fork:
     def _end(self, reason: str) -> None:
         """Say of each branch that is not over why, and if none was accepted, of the probe what the best came to."""
         self._timer.cancel()
+        self._end_waiting(reason)
         for branch in self._branches.values():
             if not branch.over:
                 branch.over, branch.reason = True, reason
@@ -184,7 +237,7 @@ class Fork:
             return None
         return self._origin.flows.find(hop.transport, Endpoint.of(hop.endpoint))
 
-    def _say(self, branch: Branch, state: BranchState, *, at: float, code: int | None = None) -> None:
+    def _say(self, branch: Branch, state: BranchState, *, at: float, code: int | None = None, reason: str = "") -> None:
         binding = branch.binding
         lost = None if binding is None else binding.flow
         event = ProbeBranch(
@@ -196,7 +249,7 @@ class Fork:
             age=0.0 if binding is None else round(at - binding.registered_at, 3),
             flow=lost if branch.flow is None else branch.flow.id,
             code=code,
-            reason=branch.reason if state == "failed" else "",
+            reason=(reason or branch.reason) if state == "failed" else "",
         )
         self._origin.channel.emit(event, at=at)
 

@@ -43,6 +43,7 @@ class Origin(Protocol):
     by_flow: bool
     bindings_only: bool
     connects: bool
+    wait: float
     channel: Channel
     clients: Clients
     flows: Flows
@@ -165,7 +166,7 @@ class Probes:
     def single(self, kind: Literal["options", "message"], probe: str, within: float) -> None:
         """Have OPTIONS or MESSAGE sent to all bindings, or else to the newest subscriber."""
         report = ProbeReport(self._origin.channel, probe, kind)
-        aor = self._origin.clients.address(time.monotonic())
+        aor = self._address()
         if aor is not None:
             call_id = self._origin.new("c")
             text, body = ("Content-Type: text/plain\r\n", probe) if kind == "message" else ("", "")
@@ -184,11 +185,12 @@ class Probes:
     def invite(self, probe: str, within: float, hold: float, ring: float) -> None:
         """Have a call made, which rings first, held and ended."""
         report = ProbeReport(self._origin.channel, probe, "invite")
-        target = self._target()
+        aor, target = self._address(), self._target()
+        if isinstance(target, str) and aor is not None:  # it waits
+            target = self._origin.clients.last_registered() or target
         if isinstance(target, str):
             report.say("failed", None, reason=target)
             return
-        aor = self._origin.clients.address(time.monotonic())
         call = Call(self, self._origin, report, target, within=within, hold=hold, ring=ring)
         self._calls[call.call_id] = call
         if aor is None:
@@ -238,11 +240,37 @@ class Probes:
         """Look for the branches of a request in the log, and for what becomes of them."""
         self._forks[fork.call_id] = fork
 
+    def stored(self, told: Told) -> None:
+        """Kamailio keeps a request for contacts that come."""
+        fork = self._forks.get(told.get("call_id"))
+        if fork is not None:
+            fork.stored = f"{told.number('branch')} {told.number('connection')}"
+
+    def registered(self, binding: Known) -> None:
+        """A contact has registered: what waits for it is sent there."""
+        for fork in self._forks.values():
+            if fork.registered(binding):
+                self._origin.do(self._append(fork))
+
+    async def _append(self, fork: Fork) -> None:
+        """Have Kamailio add the contacts that are new to a request that it keeps."""
+        itself = self._origin.address
+        headers = f"From: <sip:{itself}>\r\nTo: <sip:{itself}>\r\nContent-Type: text/plain\r\n"
+        way = (self._origin.own("udp"), self._origin.socket("udp"))
+        body = f"{fork.stored} {'waits' if fork.suspended else 'runs'} {_bare(fork.aor)}"
+        await self._call("tm.t_uac_start", "MESSAGE", f"sip:lab-append@{itself}", *way, headers, body)
+
     def branch(self, told: Told, *, at: float) -> None:
         """Kamailio makes a branch of a request."""
         fork = self._forks.get(told.get("call_id"))
         if fork is not None:
             fork.branch(told, at=at)
+
+    def _address(self) -> str | None:
+        """The address whose contacts a request goes to, or waits for; None: it goes to a subscriber, or nobody."""
+        known = self._origin.clients
+        last = known.last_registered() if self._origin.wait else None
+        return known.address(time.monotonic()) or (None if last is None else last.aor)
 
     def _start_fork(self, method: str, aor: str, call_id: str, headers: str, body: str) -> None:
         own = self._origin.own("udp")
@@ -250,7 +278,8 @@ class Probes:
             f"From: <sip:{self._origin.address}>\r\nTo: <{_bare(aor)}>\r\nCall-ID: {call_id}\r\nContact: <{own}>\r\n"
         )
         way = (own, self._origin.socket("udp"))
-        arguments = [method, _bare(aor), *way, fixed + headers, *([body] if body else [])]
+        waits = "X-Lab-Wait: yes\r\n" if self._forks[call_id].begin() else ""
+        arguments = [method, _bare(aor), *way, fixed + waits + headers, *([body] if body else [])]
         self._origin.do(self._call("tm.t_uac_start", *arguments))
 
     def start(self, method: str, uri: str, target: Known, headers: str, body: str) -> None:

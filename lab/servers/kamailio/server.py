@@ -17,7 +17,7 @@ from lab.record.events import Obeyed, ResponseSent, ServerReady, Statistics
 from lab.servers.attach import attach_all
 from lab.servers.kamailio import CONFIGURATION, LOG, TLS_CONFIGURATION, log
 from lab.servers.kamailio.child import Child
-from lab.servers.kamailio.clients import REMOVES, Asked, Clients
+from lab.servers.kamailio.clients import REMOVES, Asked, Clients, Known
 from lab.servers.kamailio.config import Certificates, Wanted, itself, render, render_tls
 from lab.servers.kamailio.flows import Flow, Flows
 from lab.servers.kamailio.idle_watch import IdleWatch
@@ -85,7 +85,9 @@ class KamailioServer:
             by_device=self._wanted.outbound or settings.matches_by == "instance",
             only_one=settings.removes_oldest and settings.at_most == 1,
             on_change=self._in_use,
+            on_registered=self._registered,
         )
+        self.wait = settings.wait if settings.with_gone_connection == "wait" else 0.0
         self._probes = Probes(self)
         self._certificates = Certificates()
         self._handshakes = Handshakes()
@@ -288,6 +290,8 @@ class KamailioServer:
                     self.clients.registered(asked)
             case "branch":
                 self._probes.branch(told, at=at)
+            case "stored":
+                self._probes.stored(told)
             case "sending":
                 self._sending(told, at)
             case "reply":
@@ -364,6 +368,9 @@ class KamailioServer:
     def _watch_idle(self, flow: Flow) -> None:
         if self._settings.idle_after is not None:
             self.do(IdleWatch(self._settings.idle_after, self.flows, self.rpc.call).watch(flow))
+
+    def _registered(self, binding: Known) -> None:
+        self._probes.registered(binding)
 
     def _flow_ended(self, flow: Flow) -> None:
         self._probes.flow_ended(flow)
