@@ -52,6 +52,20 @@ ends: 202 s
 claims: [{{ verdict: pass }}]
 """
 
+OF_A_CALL = """\
+title: A call whose refreshes are challenged
+topology: home-nat
+transport: tcp
+middlebox: never-forgets
+matrix:
+  strategy: [none, {{ name: refreshed, mitigations: [session-timer: {{ expiry: 90 s, min-expiry: 90 s }}] }}]
+server: {{ software: {software}, authentication: {{ methods: [INVITE, UPDATE, BYE], as: proxy }} }}
+probes: [{{ at: 10 s, kind: invite, hold: 100 s }}]
+ends: 125 s
+claims:
+  - {{ strategy: refreshed, verdict: pass }}
+"""
+
 CANNOT = Cells(
     """\
 title: Clients that cannot authenticate
@@ -132,6 +146,18 @@ def test_who_keeps_a_nonce_pays_when_it_is_too_old(cells: Cells, virtually: Virt
     assert seen.status == 0, seen.said
     assert {name: cell["metrics"]["challenges"] for name, cell in seen.cells.items()} == {"long": 0, "short": 5}
     assert _packets(seen, "short") - _packets(seen, "long") == 2 * 5
+
+
+@pytest.mark.parametrize("cells", _cells(OF_A_CALL, "challenged-call"))
+def test_a_call_is_refreshed_in_spite_of_a_challenge(cells: Cells, virtually: Virtually) -> None:
+    """Twice, by a re-INVITE that is sent again with credentials; the call goes on until the server ends it."""
+    seen = virtually(cells)
+    assert seen.status == 0, seen.said
+    answered = [
+        line["code"] for line in seen.lines("refreshed", "server", "response-sent") if line["method"] == "INVITE"
+    ]
+    assert answered == [407, 200, 407, 200]
+    assert seen.cells["refreshed"]["metrics"]["challenges"] == 2
 
 
 @pytest.mark.cells(CANNOT)
