@@ -22,11 +22,13 @@ def _kernel() -> None:
 def article_in_real_time(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run folders of these scenarios, each below its name, and of one as an ordinary user below `user`.
 
-    Two minutes of waiting.
+    Four minutes of waiting: what passes is probed again at its weakest moment.
     """
     article, home = ROOT / "scenarios" / "article", tmp_path_factory.mktemp("article")
     runs = [
-        start("run", article / f"{name}.yaml", "--clock", "real", "--out", home / name, home=home / name / "home")
+        start(
+            "run", article / f"{name}.yaml", "--clock", "real", "--out", home / name, home=home / name / "home", twins=True
+        )
         for name in IN_REAL_TIME
     ]
     behind_nat = article / "idle-behind-nat.yaml"
