@@ -78,8 +78,8 @@ def _alive(evidence: Evidence, flow: Flow, dropped: Sequence[Entry[Packet]], *, 
     for entry in packets_of(evidence, flow, since, until):
         packet = entry.event
         if since < entry.t < until:
-            out = out or (packet.link == last and packet.src in ends and packet.payload >= to_server)
-            back = back or (packet.link in first and packet.dst in ends and packet.payload >= to_client)
+            out = out or (packet.link == last and packet.src in ends and (packet.payload > 0 or not to_server))
+            back = back or (packet.link in first and packet.dst in ends and (packet.payload > 0 or not to_client))
             if (out or back) if packet.proto == "udp" else (out and back):
                 return True
     return False

@@ -153,7 +153,7 @@ class Evidence:
         ends = flow.endpoints
         if ends not in self._packets:
             found = {entry.line: entry for end in ends for entry in self._packets_at[end]}
-            self._packets[ends] = [found[line] for line in sorted(found)]
+            self._packets[ends] = sorted(found.values(), key=lambda entry: (entry.t, entry.line))
         packets = self._packets[ends]
         first = bisect_left(packets, since, key=lambda entry: entry.t)
         return packets[first : bisect_right(packets, until, key=lambda entry: entry.t)]
