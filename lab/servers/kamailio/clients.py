@@ -7,12 +7,16 @@ from typing import NamedTuple
 
 from lab.actors.channel import Channel
 from lab.model.endpoint import Endpoint
-from lab.record.events import Binding, BindingState, ServerSubscription
+from lab.record.events import Binding, BindingState, ClientGivenUp, ServerSubscription
 from lab.sip.fields import NameAddr, parse_expires, split
 from lab.sip.message import MalformedMessage
 
 REMOVES = frozenset((404, 481))
 """The answers to NOTIFY upon which Kamailio's presence module forgets the subscription. (408 is switched off.)"""
+
+
+EARLY_S = 2.0
+"""A binding that ends so much before its time has not expired: usrloc looks once a second."""
 
 
 class Asked(NamedTuple):
@@ -67,6 +71,7 @@ class Clients:
         registration_expires: granted at most, seconds.
         outbound: whether a binding is that of a device and its flow, where the client names them.
         on_change: called after each change.
+        gives_up_after: how many OPTIONS without an answer end a binding before its time; None: none do.
     """
 
     def __init__(
@@ -76,11 +81,13 @@ class Clients:
         registration_expires: int,
         outbound: bool,
         on_change: Callable[[], None],
+        gives_up_after: int | None = None,
     ) -> None:
         self._channel = channel
         self._longest = registration_expires
         self._outbound = outbound
         self._on_change = on_change
+        self._gives_up_after = gives_up_after
         self._subscriptions: dict[str, Known] = {}
         self._bindings: dict[str, Known] = {}
         self._count = {"s": 0, "b": 0}
@@ -153,7 +160,13 @@ class Clients:
             if one.contact == contact and f":{aor}@" in one.aor.replace(";", "@")
         ]
         for key in ended:
-            self._unbind(key, "expired", at=at)
+            one = self._bindings[key]
+            if self._gives_up_after is not None and at < one.expires_at - EARLY_S:
+                given_up = ClientGivenUp(flow=one.flow, misses=self._gives_up_after)
+                self._channel.emit(given_up, at=at)
+                self._unbind(key, "removed", at=at)
+            else:
+                self._unbind(key, "expired", at=at)
         self._on_change()
 
     def forget(self) -> None:

@@ -215,13 +215,13 @@ class Probes:
                 break
         self._tidy()
 
-    def reply(self, flow: Flow, told: Told, *, at: float) -> None:
-        """A reply of a client has come."""
+    def reply(self, flow: Flow, told: Told, *, at: float) -> bool:
+        """Take a reply of a client; False if it is a final one to an OPTIONS that the lab has not asked for."""
         method, call_id, code = told.get("method"), told.get("call_id"), told.number("code")
         if code < 200:
             if code == RINGING and call_id in self._calls:
                 self._calls[call_id].rings(flow, at)
-            return
+            return True
         for sent in self._under_way:
             if (sent.method, sent.call_id, sent.cseq) == (method, call_id, told.number("cseq")):
                 self._under_way.remove(sent)
@@ -230,6 +230,8 @@ class Probes:
         else:
             if method == "INVITE" and call_id in self._calls:
                 self._calls[call_id].late(flow, told)
+            return method != "OPTIONS"
+        return True
 
     def own_reply(self, told: Told) -> None:
         """Take Kamailio's reply to a request that it has sent to itself."""

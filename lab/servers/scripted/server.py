@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from lab.actors.channel import Channel
@@ -19,6 +20,7 @@ from lab.record.events import (
     ProbeKindName,
 )
 from lab.servers.attach import attach_all
+from lab.servers.death_detector import DeathDetector
 from lab.servers.keepalives import KeepAlives
 from lab.servers.name_server import Mode, Names
 from lab.servers.scripted.answers import Answers
@@ -109,7 +111,7 @@ class SipServer:
 
     def send_options(  # noqa: D102
         self, flow: str, *, retransmits: bool = True, on_answered: Callable[[], object] = lambda: None
-    ) -> None:
+    ) -> None:  # `on_answered` is the death detector's
         whom, over = self._whom(flow), self._connections.get(flow)
         assert whom is not None  # it is in use
         assert over is not None
@@ -117,7 +119,11 @@ class SipServer:
         asker = _OptionsSent(self._emit_keep_alive, on_answered)
         self.exchanges.begin(Exchange(request, key, asker, retransmits=retransmits), over, TIMER_F)
 
-    def give_up(self, flow: str, *, misses: int) -> None:  # noqa: D102
+    def detect_death(self, interval: float, *, after: int, retransmits: bool) -> None:  # noqa: D102
+        send = partial(self.send_options, retransmits=retransmits)
+        self._keepalives.add(interval, DeathDetector(send, self._give_up, after).due)
+
+    def _give_up(self, flow: str, misses: int) -> None:
         self._channel.emit(events.ClientGivenUp(flow=flow, misses=misses))
         self._bindings.give_up(flow)
         self._subscriptions.give_up(flow)
