@@ -4,7 +4,7 @@
 
 It takes every subscription and registration without authentication, and when ordered tries to reach the client and
 says what became of it. Idle, it does nothing: the only timers are the ends of subscriptions and bindings,
-retransmissions over UDP, the time a probe has, and the keep-alives of its mitigations.
+retransmissions over UDP, the time a probe has, the keep-alives of its mitigations, and its idle timeout.
 
 Commands: ``start`` (``settings.Settings``); ``notify``, ``options``, ``message`` {probe, within}, ``invite`` {probe,
 within, hold, ring}; ``stop``. A NOTIFY goes within the newest subscription, the others to the binding that was

@@ -28,6 +28,7 @@ from lab.servers.scripted.bindings import Bindings
 from lab.servers.scripted.connections import Connections
 from lab.servers.scripted.exchanges import Exchange, Exchanges
 from lab.servers.scripted.flows import Flow, why
+from lab.servers.scripted.options_sent import OptionsSent
 from lab.servers.scripted.probes import Probes
 from lab.servers.scripted.subscriptions import Subscriptions
 from lab.servers.settings import Settings
@@ -116,7 +117,7 @@ class SipServer:
         assert whom is not None  # it is in use
         assert over is not None
         request, key = self._probes.request("OPTIONS", whom, over)
-        asker = _OptionsSent(self._emit_keep_alive, on_answered)
+        asker = OptionsSent(self._emit_keep_alive, on_answered)
         self.exchanges.begin(Exchange(request, key, asker, retransmits=retransmits), over, TIMER_F)
 
     def detect_death(self, interval: float, *, after: int, retransmits: bool) -> None:  # noqa: D102
@@ -369,26 +370,6 @@ class SipServer:
         if self._settings.notify_route == "flow" or bound:
             return self._connections.get(flow) or "flow-gone"
         return self._connections.to(next_hop.transport, next_hop.endpoint)
-
-
-class _OptionsSent:
-    """What becomes of a mitigation's OPTIONS."""
-
-    def __init__(self, say: Callable[..., None], on_answered: Callable[[], object]) -> None:
-        self._say = say
-        self._on_answered = on_answered
-
-    def sent(self, flow: Flow) -> None:
-        self._say("options", "sent", flow)
-
-    def answered(self, flow: Flow, response: Response, *, in_time: bool) -> None:
-        self._on_answered()
-        if in_time:
-            self._say("options", "answered", flow, code=response.code)
-
-    def failed(self, flow: Flow | None, reason: str) -> None:
-        if flow is not None:
-            self._say("options", "failed", flow, reason=reason)
 
 
 def _what(item: Item) -> str:
