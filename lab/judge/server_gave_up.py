@@ -64,7 +64,8 @@ def _missed(evidence: Evidence, given_up: Entry[ClientGivenUp]) -> list[Entry[Ke
 
 def _why_unanswered(evidence: Evidence, flow: Flow, pings: list[Entry[KeepAlive]], given_up: float) -> str:
     """Say what kept the answers from coming, as far as the record shows it."""
-    since = pings[0].t - BEFORE_S if pings else given_up
+    answered = [entry.t for entry in evidence.of(KeepAlive, state="answered", flow=flow.id) if entry.t <= given_up]
+    since = pings[0].t - BEFORE_S if pings else max(answered, default=given_up)
     for fault, seen in occurrences(evidence):
         if seen.at <= given_up and seen.over >= since:
             return f": {fault.words()} at {seen.at:.1f} s, over at {seen.over:.1f} s"

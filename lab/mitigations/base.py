@@ -273,21 +273,23 @@ class Server(Protocol):
     def keep_alive(self, interval: float, send: Callable[[str], None]) -> None:
         """Call ``send`` with each flow in use, every ``interval`` seconds from when it came into use."""
 
-    def send_options(
-        self, flow: str, *, retransmits: bool = True, on_answered: Callable[[], object] = lambda: None
-    ) -> None:
+    def send_options(self, flow: str, *, retransmits: bool = True) -> None:
         """Send OPTIONS to the contact that came on this flow, over it; ``keep-alive`` in the record says what came.
 
         Args:
             flow: its id.
             retransmits: send it again over UDP until it is answered.
-            on_answered: called at the final answer, if one comes.
         """
 
-    def give_up(self, flow: str, *, misses: int) -> None:
-        """Remove the bindings and subscriptions that came on a flow, and tell nobody.
+    def detect_death(self, interval: float, *, after: int, retransmits: bool) -> None:
+        """Send OPTIONS on each flow in use, and give up a client that does not answer.
 
-        ``client-given-up`` in the record says so, with how many requests in a row were not answered.
+        Its bindings and subscriptions are removed then, and nobody is told; ``client-given-up`` in the record says so.
+
+        Args:
+            interval: seconds from one to the next.
+            after: how many in a row may have no answer by the time of the next.
+            retransmits: send each again over UDP until it is answered.
         """
 
     def send_crlf(self, flow: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, ClassVar
@@ -48,33 +47,13 @@ class ServerOptions(ServerSide):
     @property
     def server_needs(self) -> tuple[str, ...]:
         """See `ServerSide`."""
-        once = () if self.retransmits else ("options-once",)
-        return once if self.gives_up_after is None else (*once, "gives-up")
+        if self.gives_up_after is None:
+            return () if self.retransmits else ("options-once",)
+        return ("gives-up", "gives-up-again") if self.retransmits else ("gives-up",)
 
     def attach(self, server: Server) -> None:
         """Send on each flow while it is in use."""
         if self.gives_up_after is None:
-            send: Callable[[str], None] = partial(server.send_options, retransmits=self.retransmits)
+            server.keep_alive(self.interval, partial(server.send_options, retransmits=self.retransmits))
         else:
-            send = _Detector(server, self.gives_up_after, retransmits=self.retransmits).due
-        server.keep_alive(self.interval, send)
-
-
-class _Detector:
-    """Counts how many OPTIONS in a row have not been answered, by flow."""
-
-    def __init__(self, server: Server, most: int, *, retransmits: bool) -> None:
-        self._server = server
-        self._most = most
-        self._retransmits = retransmits
-        self._missed: dict[str, int] = {}
-
-    def due(self, flow: str) -> None:
-        """Send the next one, or give up."""
-        missed = self._missed.pop(flow, 0)
-        if missed >= self._most:
-            self._server.give_up(flow, misses=missed)
-            return
-        self._missed[flow] = missed + 1  # until it is answered
-        answered = partial(self._missed.pop, flow, 0)
-        self._server.send_options(flow, retransmits=self._retransmits, on_answered=answered)
+            server.detect_death(self.interval, after=self.gives_up_after, retransmits=self.retransmits)

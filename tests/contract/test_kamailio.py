@@ -6,6 +6,8 @@ Nothing is awaited by sleeping: a test waits for an event, and each wait has a d
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -174,6 +176,23 @@ def test_no_client_no_probe(serve: Serve) -> None:
     for kind in ("notify", "options"):
         server.tell(kind, probe=kind, within=10.0)
         assert server.expect("probe", probe=kind, state="failed")["reason"] == "no-subscription"
+
+
+def test_it_gives_up_a_contact_that_does_not_answer(serve: Serve, stage_apart: Stage) -> None:
+    """By nathelper's ``keepalive_timeout``, within 10 s of it; the subscription stays."""
+    server = serve(ServerOptions(interval=Seconds(1), gives_up_after=2, retransmits=False))
+    client = stage_apart.client(PORTS["udp"], transport="udp", account="register-and-subscribe")
+    client.expect("subscribed")
+    answered = server.expect("keep-alive", state="answered", code=200)
+    os.kill(client.process.pid, signal.SIGSTOP)
+    try:
+        given_up = server.expect("client-given-up", within=30.0)
+    finally:
+        os.kill(client.process.pid, signal.SIGCONT)
+    assert (given_up["flow"], given_up["misses"]) == (answered["flow"], 2)
+    assert server.expect("binding", state="removed")["flow"] == answered["flow"]
+    server.tell("notify", probe="p1", within=10.0)
+    assert server.expect("probe", probe="p1", state="answered")["code"] == 200
 
 
 @pytest.mark.parametrize("transport", ["tcp", "tls"])

@@ -278,7 +278,9 @@ def test_a_register_that_cannot_be_sent_does_not_end_the_client(stage_apart: Sta
     """pjsip raises for one that is under way already, and for one that fails at once; the client goes on."""
     server = stage_apart.server(tcp=0)
     port = server.expect("server-ready")["ports"]["tcp"]
-    alice = stage_apart.client(port, RegisterTwice(), transport="tcp", account="register-and-subscribe", main=with_register_twice)
+    alice = stage_apart.client(
+        port, RegisterTwice(), transport="tcp", account="register-and-subscribe", main=with_register_twice
+    )
     alice.expect("subscribed")
     assert "PJSIP_EBUSY" in alice.expect("registration-refused")["reason"]
     alice.expect("registration", code=200)

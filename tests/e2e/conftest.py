@@ -27,7 +27,14 @@ def article_in_real_time(tmp_path_factory: pytest.TempPathFactory) -> Path:
     article, home = ROOT / "scenarios" / "article", tmp_path_factory.mktemp("article")
     runs = [
         start(
-            "run", article / f"{name}.yaml", "--clock", "real", "--out", home / name, home=home / name / "home", twins=True
+            "run",
+            article / f"{name}.yaml",
+            "--clock",
+            "real",
+            "--out",
+            home / name,
+            home=home / name / "home",
+            twins=True,
         )
         for name in IN_REAL_TIME
     ]

@@ -109,11 +109,15 @@ def test_a_call_outlives_the_connection_it_rang_on(virtually: Virtually) -> None
     [pytest.param(each, marks=pytest.mark.cells(each), id="-".join(each.only) or "calls") for each in WITH_KAMAILIO],
 )
 def test_the_claims_hold_with_kamailio(cells: Cells, virtually: Virtually) -> None:
-    """By its own ``tcp_connection_lifetime``, and the server's event says that it was the idle timeout."""
+    """By its own ``tcp_connection_lifetime``, and the server's event says that it was the idle timeout.
+
+    The binding of the address inside the NAT is removed by the REGISTER that brings the one outside.
+    """
     seen = virtually(cells)
     assert seen.status == 0, seen.said
     assert all(cell["claim"]["holds"] for cell in seen.cells.values())
     for name, cell in seen.cells.items():
+        assert {line["state"] for line in seen.lines(name, "server", "binding")} >= {"active", "removed"}
         if cell["cause"] is not None:
             reasons = [line["reason"] for line in seen.lines(name, "server", "flow") if line["state"] == "closed"]
             assert reasons[0] == "idle-timeout"

@@ -26,12 +26,12 @@ from lab.model.endpoint import Endpoint
 from lab.model.registrar import GoneConnection, MatchesBy, Registrar, WhenFull
 from lab.model.scenario import NotifyRoute
 from lab.model.when import When
-from lab.record.events import Binding, ServerFlow, ServerSubscription
+from lab.record.events import Binding, ClientGivenUp, ServerFlow, ServerSubscription
 from lab.servers.authentication import Authenticating
 from lab.servers.catalogue import names
 from lab.servers.kamailio import child, log
 from lab.servers.kamailio.clients import Asked, Clients
-from lab.servers.kamailio.config import Certificates, Wanted, render, render_tls
+from lab.servers.kamailio.config import Certificates, Pings, Wanted, render, render_tls
 from lab.servers.kamailio.flows import Flow, Flows
 from lab.servers.settings import Settings
 from lab.units import Seconds
@@ -103,6 +103,9 @@ def test_nothing_is_left_to_fill_in(authentication: Authenticating | None) -> No
             {"authentication": AUTHENTICATING._replace(methods=["SUBSCRIBE"])},
             "            if (!1 && !t_newtran()) exit;",
         ),
+        ({"wanted": Wanted(600, pings=Pings(20, 3))}, "#!define WITH_PINGS"),
+        ({"wanted": Wanted(600, pings=Pings(20, 3))}, 'modparam("nathelper", "natping_interval", 20)'),
+        ({"wanted": Wanted(600, pings=Pings(20, 3))}, 'modparam("nathelper", "keepalive_timeout", 60)'),
     ],
 )
 def test_each_setting_changes_the_configuration(changed: dict[str, Any], line: str) -> None:
@@ -351,6 +354,43 @@ def test_an_expired_binding_is_nobody_to_call(heard: Heard) -> None:
     active, expired = (message for message in heard.messages() if isinstance(message.event, Binding))
     assert isinstance(expired.event, Binding)
     assert (active.at, expired.event.state, expired.at) == (10.0, "expired", 70.0)
+
+
+def test_a_contact_is_replaced_by_one_request(heard: Heard) -> None:
+    """pjsua registers its address outside the NAT and removes the one inside, in two Contact lines."""
+    clients = Clients(heard.channel, registration_expires=300, by_device=False, only_one=False, on_change=lambda: None)
+    clients.registered(asked(contact="<sip:alice@10.0.0.2:1>"))
+    clients.registered(asked(contact="<sip:alice@198.51.100.2:1>, <sip:alice@10.0.0.2:1>;expires=0"))
+    events = [message.event for message in heard.messages()]
+    assert [(event.id, event.state) for event in events if isinstance(event, Binding)] == [
+        ("b1", "active"),
+        ("b2", "active"),
+        ("b1", "removed"),
+    ]
+    assert "contact=$(hdr(Contact)[*]{s.encode.base64})" in configuration()  # all of them, not the first alone
+
+
+@pytest.mark.parametrize(("limit", "at", "given_up"), [(None, 60.0, 0), (3, 60.0, 1), (3, 304.5, 0)])
+def test_a_binding_that_ends_before_its_time_was_given_up(
+    limit: int | None, at: float, given_up: int, heard: Heard
+) -> None:
+    """If Kamailio gives contacts up at all."""
+    clients = Clients(
+        heard.channel,
+        registration_expires=300,
+        by_device=False,
+        only_one=False,
+        on_change=lambda: None,
+        gives_up_after=limit,
+    )
+    one = asked(contact="<sip:alice@10.0.0.2:1>", expires="300")
+    clients.registered(one)
+    clients.unregistered("alice", "sip:alice@10.0.0.2:1", at=one.at + at - 5)
+    events = [message.event for message in heard.messages()]
+    told = [event for event in events if isinstance(event, ClientGivenUp)]
+    assert told == [ClientGivenUp(flow="f1", misses=3)] * given_up
+    (ended,) = (event for event in events if isinstance(event, Binding) and event.state != "active")
+    assert ended.state == ("removed" if at == 60.0 else "expired")  # without a limit its connection has ended
 
 
 def test_what_kamailio_cannot_do_is_not_run() -> None:

@@ -14,10 +14,11 @@ from lab.judge import server_gave_up
 from lab.loader.load import load
 from lab.loader.unsupported import why_unsupported
 from lab.mitigations.server_options import ServerOptions
-from lab.model.scenario import Cell, Server, Strategy
+from lab.model.scenario import Account, Cell, Client, Server, Strategy, Transport
 from lab.model.verdict import SERVER_GAVE_UP
 from lab.model.when import When
 from lab.record.events import Aborted, ClientGivenUp, KeepAlive
+from lab.servers.death_detector import DeathDetector
 from lab.units import Seconds
 from tests.records import (
     CLIENT,
@@ -42,88 +43,107 @@ ROOT = Path(__file__).parents[2]
 DOWN = LinkDown(at=When(offset=38.0), link="core", lasts=Seconds(5))
 
 
-class Counting:
-    """A server that answers, or gives up, as it is told."""
+class Answers:
+    """Takes what a detector sends, and whom it gives up."""
 
-    def __init__(self) -> None:
-        self.send: Callable[[str], None] = lambda _: None
-        self.sent: list[tuple[str, bool]] = []
+    def __init__(self, after: int) -> None:
+        self.sent: list[str] = []
         self.given_up: list[tuple[str, int]] = []
-        self.answers: dict[str, list[Callable[[], object]]] = {}
+        self.answer: dict[str, Callable[[], object]] = {}
+        self.detector = DeathDetector(self.send, lambda flow, misses: self.given_up.append((flow, misses)), after)
 
-    def keep_alive(self, interval: float, send: Callable[[str], None]) -> None:
-        assert interval == 20
-        self.send = send
+    def send(self, flow: str, *, on_answered: Callable[[], object]) -> None:
+        self.sent.append(flow)
+        self.answer.setdefault(flow, on_answered)  # of the first
 
-    def send_options(
-        self, flow: str, *, retransmits: bool = True, on_answered: Callable[[], object] = lambda: None
-    ) -> None:
-        self.sent.append((flow, retransmits))
-        self.answers.setdefault(flow, []).append(on_answered)
-
-    def give_up(self, flow: str, *, misses: int) -> None:
-        self.given_up.append((flow, misses))
-
-
-def counting(**parameters: object) -> Counting:
-    server = Counting()
-    ServerOptions(interval=Seconds(20), **parameters).attach(server)  # type: ignore[arg-type]
-    return server
+    def due(self, *flows: str) -> None:
+        for flow in flows:
+            self.detector.due(flow)
 
 
 def test_it_gives_up_after_so_many_in_a_row() -> None:
-    """When the next would be due; a later flow of that name counts from the beginning."""
-    server = counting(gives_up_after=2)
-    for _ in range(3):
-        server.send("f1")
+    """When the next would be due; the flow then counts from the beginning."""
+    server = Answers(after=2)
+    server.due("f1", "f1")
+    assert server.given_up == []
+    server.due("f1")
     assert (len(server.sent), server.given_up) == (2, [("f1", 2)])
-    server.send("f1")
+    server.due("f1")
     assert (len(server.sent), server.given_up) == (3, [("f1", 2)])
 
 
 def test_an_answer_ends_the_row() -> None:
     """Also one that is late; each flow has its own."""
-    server = counting(gives_up_after=2)
-    server.send("f1")
-    server.send("f1")
-    server.send("f2")
-    server.answers["f1"][0]()
-    for _ in range(2):
-        server.send("f1")
+    server = Answers(after=2)
+    server.due("f1", "f2", "f1")
+    server.answer["f1"]()
+    server.due("f1", "f1")
     assert server.given_up == []
-    server.send("f1")
+    server.due("f1")
     assert server.given_up == [("f1", 2)]
 
 
-def test_without_a_limit_it_never_gives_up() -> None:
-    server = counting()
-    for _ in range(50):
-        server.send("f1")
-    assert (len(server.sent), server.given_up) == (50, [])
+class Asked:
+    """A server that keeps what a mitigation asks of it."""
+
+    def __init__(self) -> None:
+        self.kept: list[tuple[float, Callable[[str], None]]] = []
+        self.sent: list[tuple[str, bool]] = []
+        self.detects: list[tuple[float, int, bool]] = []
+
+    def keep_alive(self, interval: float, send: Callable[[str], None]) -> None:
+        self.kept.append((interval, send))
+
+    def send_options(self, flow: str, *, retransmits: bool = True) -> None:
+        self.sent.append((flow, retransmits))
+
+    def detect_death(self, interval: float, *, after: int, retransmits: bool) -> None:
+        self.detects.append((interval, after, retransmits))
 
 
-@pytest.mark.parametrize("limit", [None, 1])
 @pytest.mark.parametrize("retransmits", [True, False])
-def test_whether_it_is_sent_again(limit: int | None, *, retransmits: bool) -> None:
-    server = counting(gives_up_after=limit, retransmits=retransmits)
-    server.send("f1")
-    assert server.sent == [("f1", retransmits)]
+def test_what_is_asked_of_the_server(*, retransmits: bool) -> None:
+    """Without a limit nobody is given up."""
+    server = Asked()
+    ServerOptions(interval=Seconds(20), retransmits=retransmits).attach(server)  # type: ignore[arg-type]
+    ((interval, send),) = server.kept
+    send("f1")
+    assert (interval, server.sent, server.detects) == (20, [("f1", retransmits)], [])
+    server = Asked()
+    ServerOptions(interval=Seconds(20), gives_up_after=3, retransmits=retransmits).attach(server)  # type: ignore[arg-type]
+    assert (server.kept, server.detects) == ([], [(20, 3, retransmits)])
+
+
+PLAIN = ServerOptions(interval=Seconds(20))
+DETECTOR = ServerOptions(interval=Seconds(20), gives_up_after=3, retransmits=False)
 
 
 @pytest.mark.parametrize(
-    ("mitigation", "software", "why"),
+    ("mitigation", "server", "transport", "account", "why"),
     [
-        (ServerOptions(interval=Seconds(20)), "kamailio", ""),
-        (ServerOptions(interval=Seconds(20), gives_up_after=3), "scripted", ""),
-        (ServerOptions(interval=Seconds(20), gives_up_after=3), "kamailio", "keeps their subscriptions"),
-        (ServerOptions(interval=Seconds(20), retransmits=False), "scripted", ""),
-        (ServerOptions(interval=Seconds(20), retransmits=False), "kamailio", "until it is answered"),
+        (PLAIN, "kamailio", "tls", "subscribe", ""),
+        (DETECTOR, "scripted", "tls", "subscribe", ""),
+        (replace(PLAIN, retransmits=False), "scripted", "udp", "subscribe", ""),
+        (replace(PLAIN, retransmits=False), "kamailio", "udp", "subscribe", "until it is answered"),
+        (DETECTOR, "kamailio", "udp", "register-and-subscribe", ""),
+        (DETECTOR, "kamailio", "tcp", "register-and-subscribe", "over UDP only"),
+        (DETECTOR, "kamailio", "udp", "subscribe", "not subscribers"),
+        (replace(DETECTOR, retransmits=True), "kamailio", "udp", "register-and-subscribe", "each OPTIONS once"),
+        (replace(DETECTOR, interval=Seconds(2.5)), "kamailio", "udp", "register-and-subscribe", "whole seconds"),
     ],
 )
-def test_where_it_can_be_had(mitigation: ServerOptions, software: str, why: str) -> None:
+def test_where_it_can_be_had(mitigation: ServerOptions, server: str, transport: str, account: str, why: str) -> None:
     (subject, *_) = load(ROOT / "scenarios" / "article" / "idle-subscription.yaml").cells
-    strategy = Strategy(name="mine", mitigations=(mitigation,))
-    found = why_unsupported(replace(subject, strategy=strategy, server=Server(software=software), claim=None))
+    found = why_unsupported(
+        replace(
+            subject,
+            strategy=Strategy(name="mine", mitigations=(mitigation,)),
+            server=Server(software=server),
+            transport=Transport(transport),
+            client=Client(account=Account(account)),
+            claim=None,
+        )
+    )
     assert why in found
     assert bool(found) is bool(why)
 
@@ -173,6 +193,17 @@ def test_a_fault_that_is_over_only_explains_the_silence() -> None:
     kind, at, text = cause(*ping(40.0), of_flow(40.0, "core", "server"), *down, given_up(60.0), subject=subject)
     assert (kind, at) == (SERVER_GAVE_UP.name, 60.0)
     assert text.endswith(": link core went down at 38.0 s, over at 43.0 s")
+
+
+def test_a_server_that_does_not_tell_what_it_sends() -> None:
+    """Kamailio tells the answers alone: what kept them away came after the last one."""
+    down = begins(DOWN, LinkDown.Proof(link="core", rules=2, lasts=5.0), t=38.0, until=43.0)
+    answered = say(30.0, SERVER, KeepAlive(kind="options", state="answered", flow="f1", code=200, reason=""))
+    text = cause(answered, *down, given_up(80.0), subject=replace(cell(), faults=(DOWN,)))[2]
+    assert text.endswith(": link core went down at 38.0 s, over at 43.0 s")
+    later = say(50.0, SERVER, KeepAlive(kind="options", state="answered", flow="f1", code=200, reason=""))
+    text = cause(answered, later, *down, given_up(80.0), subject=replace(cell(), faults=(DOWN,)))[2]
+    assert text.endswith("not answered")
 
 
 def test_a_fault_that_still_stands_is_the_cause() -> None:

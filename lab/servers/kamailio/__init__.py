@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from lab.backends.base import Main
+from lab.model.scenario import Account, Cell, Transport
 from lab.servers.base import ServerProgram
 
 _ACTOR = "lab.servers.kamailio.actor"
@@ -38,8 +39,7 @@ class Kamailio(ServerProgram):
         "server-crlf": "Kamailio sends no CRLF of its own over a connection, it only answers the client's",
         "mute": "Kamailio cannot be told to leave requests unanswered",
         "late": "Kamailio cannot be told to answer late",
-        "gives-up": "Kamailio 5.6 gives up contacts over UDP alone, by the time since their last answer (nathelper's"
-        " keepalive_timeout), and keeps their subscriptions",
+        "gives-up-again": "Kamailio's nathelper, which gives contacts up, sends each OPTIONS once",
         "options-once": "Kamailio's tm, which sends OPTIONS here, sends it again over UDP until it is answered",
         "idle-rst": "Kamailio ends idle connections with FIN",
         "idle-without-crlf": "Kamailio counts every byte, CRLF too, as traffic",
@@ -53,6 +53,23 @@ class Kamailio(ServerProgram):
     image = "kamailio"
     needs_loopback = True
     statistics = "kamailio.json"
+
+    def why_unsupported(self, cell: Cell, needs: tuple[str, ...]) -> str:
+        """See `ServerProgram`."""
+        lacking = super().why_unsupported(cell, needs)
+        if lacking or "gives-up" not in needs:
+            return lacking
+        if cell.transport is not Transport.UDP:
+            return "Kamailio 5.6 gives contacts up over UDP only (nathelper's keepalive_timeout)"
+        if cell.client.account is Account.SUBSCRIBE:
+            return "Kamailio gives up contacts that have registered, not subscribers"
+        if any(
+            "gives-up" in one.server_needs and one.interval % 1
+            for one in cell.strategy.mitigations
+            if one.side == "server"
+        ):
+            return "Kamailio sends its OPTIONS every so many whole seconds"
+        return ""
 
     def program(self) -> Main:
         """See `ServerProgram`."""

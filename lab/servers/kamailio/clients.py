@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from lab.actors.channel import Channel
 from lab.model.endpoint import Endpoint
-from lab.record.events import Binding, BindingState, ServerSubscription
+from lab.record.events import Binding, BindingState, ClientGivenUp, ServerSubscription
 from lab.sip.fields import NameAddr, parse_expires, split
 from lab.sip.message import MalformedMessage
 
@@ -15,7 +15,7 @@ REMOVES = frozenset((404, 481))
 """The answers to NOTIFY upon which Kamailio's presence module forgets the subscription. (408 is switched off.)"""
 
 
-EARLY_S = 1.5
+EARLY_S = 2.0
 """A binding that Kamailio removes this long before its time has not come to its end: usrloc looks once a second."""
 
 
@@ -75,6 +75,7 @@ class Clients:
         only_one: whether a contact takes the place of all others of its address.
         on_change: called after each change.
         on_registered: called with each binding that was made or refreshed.
+        gives_up_after: how many OPTIONS without an answer end a binding before its time; None: none do.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class Clients:
         only_one: bool,
         on_change: Callable[[], None],
         on_registered: Callable[[Known], None] = lambda _known: None,
+        gives_up_after: int | None = None,
     ) -> None:
         self._channel = channel
         self._longest = registration_expires
@@ -93,6 +95,7 @@ class Clients:
         self._only_one = only_one
         self._on_change = on_change
         self._on_registered = on_registered
+        self._gives_up_after = gives_up_after
         self._subscriptions: dict[str, Known] = {}
         self._bindings: dict[str, Known] = {}
         self._count = {"s": 0, "b": 0}
@@ -195,7 +198,10 @@ class Clients:
             if one.contact == contact and f":{aor}@" in one.aor.replace(";", "@")
         ]
         for key in ended:
-            early = self._bindings[key].expires_at > at + EARLY_S  # then its connection has ended
+            one = self._bindings[key]
+            early = at < one.expires_at - EARLY_S  # then its connection has ended, or it was given up
+            if early and self._gives_up_after is not None:
+                self._channel.emit(ClientGivenUp(flow=one.flow, misses=self._gives_up_after), at=at)
             self._unbind(key, "removed" if early else "expired", at=at)
         self._on_change()
 

@@ -23,6 +23,18 @@ FOREVER_S = 100_000_000
 """More than three years; Kamailio counts sixteenths of a second in 32 bits, half of which is 134 million seconds."""
 
 
+class Pings(NamedTuple):
+    """Kamailio's own OPTIONS to registered contacts over UDP (nathelper), each sent once.
+
+    Attributes:
+        interval: whole seconds from one to the next.
+        misses: how many in a row may have no answer.
+    """
+
+    interval: int
+    misses: int
+
+
 class Wanted(NamedTuple):
     """What the mitigations of the server's side ask for.
 
@@ -30,11 +42,13 @@ class Wanted(NamedTuple):
         subscription_expires: granted at most.
         outbound: support SIP outbound.
         flow_timer: the value of Flow-Timer, 0: none.
+        pings: OPTIONS of Kamailio's own, after which it gives contacts up; None: it sends none.
     """
 
     subscription_expires: int
     outbound: bool = False
     flow_timer: int = 0
+    pings: Pings | None = None
 
 
 class Certificates(NamedTuple):
@@ -70,6 +84,9 @@ def render(settings: Settings, wanted: Wanted, folder: Path) -> str:
         head.append("#!define BY_CONTACT")
     if settings.with_gone_connection == "wait":
         head.append("#!define WAITS")
+    if wanted.pings is not None:
+        head += ["#!define WITH_PINGS"]
+    pings = wanted.pings or Pings(0, 0)
     addresses = (settings.address, *settings.further)
     head += [f"listen={transport}:{each}:{port}" for each in addresses for transport, port in settings.ports.items()]
     values = {
@@ -82,6 +99,8 @@ def render(settings: Settings, wanted: Wanted, folder: Path) -> str:
         "MAX_CONTACTS": str(0 if settings.removes_oldest else most),
         "NO_CONNECT": _word(settings.with_gone_connection != "connect"),
         "OUTBOUND_MODE": str(int(wanted.outbound)),
+        "PING_INTERVAL": str(pings.interval),
+        "PING_TIMEOUT": str(pings.interval * pings.misses),
         "REGISTRATION_EXPIRES": str(round(settings.registration_expires)),
         "REMOVES_CLOSED": str(int(settings.removes_closed)),
         "SAVE_FLAGS": "0x04" if settings.removes_oldest and most == 1 else "0x00",  # 0x04: no other contact stays

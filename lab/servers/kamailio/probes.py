@@ -301,17 +301,17 @@ class Probes:
                 break
         self._tidy()
 
-    def reply(self, flow: Flow, told: Told, *, at: float) -> None:
-        """A reply of a client has come."""
+    def reply(self, flow: Flow, told: Told, *, at: float) -> bool:
+        """Take a reply of a client; False if it is a final one to an OPTIONS that the lab has not asked for."""
         method, call_id, code = told.get("method"), told.get("call_id"), told.number("code")
         fork = self._forks.get(call_id)
         if fork is not None and method in (fork.method, "CANCEL"):
             fork.reply(flow, told, at=at)
-            return
+            return True
         if code < 200:
             if code == RINGING and call_id in self._calls:
                 self._calls[call_id].rings(flow, at)
-            return
+            return True
         for sent in self._under_way:
             if (sent.method, sent.call_id, sent.cseq) == (method, call_id, told.number("cseq")):
                 self._under_way.remove(sent)
@@ -321,6 +321,8 @@ class Probes:
         else:
             if method == "INVITE" and call_id in self._calls:
                 self._calls[call_id].late(flow, told)
+            return method != "OPTIONS"
+        return True
 
     def own_reply(self, told: Told) -> None:
         """Take Kamailio's reply to a request that it has sent to itself."""

@@ -18,7 +18,7 @@ from lab.servers.attach import attach_all
 from lab.servers.kamailio import CONFIGURATION, LOG, TLS_CONFIGURATION, log
 from lab.servers.kamailio.child import Child
 from lab.servers.kamailio.clients import REMOVES, Asked, Clients, Known
-from lab.servers.kamailio.config import Certificates, Wanted, itself, render, render_tls
+from lab.servers.kamailio.config import Certificates, Pings, Wanted, itself, render, render_tls
 from lab.servers.kamailio.flows import Flow, Flows
 from lab.servers.kamailio.idle_watch import IdleWatch
 from lab.servers.kamailio.log import Handshakes, Told
@@ -86,6 +86,7 @@ class KamailioServer:
             only_one=settings.removes_oldest and settings.at_most == 1,
             on_change=self._in_use,
             on_registered=self._registered,
+            gives_up_after=self._wanted.pings.misses if self._wanted.pings else None,
         )
         self.wait = settings.wait if settings.with_gone_connection == "wait" else 0.0
         self._probes = Probes(self)
@@ -113,15 +114,13 @@ class KamailioServer:
     def keep_alive(self, interval: float, send: Callable[[str], None]) -> None:  # noqa: D102
         self._keepalives.add(interval, send)
 
-    def send_options(  # noqa: D102
-        self, flow: str, *, retransmits: bool = True, on_answered: Callable[[], object] = lambda: None
-    ) -> None:
+    def send_options(self, flow: str, *, retransmits: bool = True) -> None:  # noqa: D102  (they are)
         over = self.flows.get(flow)
         assert over is not None  # it is in use
         self._probes.options(over, TIMER_F)
 
-    def give_up(self, flow: str, *, misses: int) -> None:  # noqa: D102
-        raise LabFault("giving a client up", detail="Kamailio is not told to")
+    def detect_death(self, interval: float, *, after: int, retransmits: bool) -> None:  # noqa: D102  (no)
+        self._wanted = self._wanted._replace(pings=Pings(round(interval), after))
 
     def send_crlf(self, flow: str) -> None:  # noqa: D102
         raise LabFault("keeping a flow alive", detail="Kamailio sends no CRLF of its own")
@@ -356,7 +355,11 @@ class KamailioServer:
             self._probes.own_reply(told)
         else:
             flow = self.flows.seen(name, told.number("connection"), at=at, answered=True)
-            self._probes.reply(flow, told, at=at)
+            if not self._probes.reply(flow, told, at=at) and self._wanted.pings is not None:
+                answered = events.KeepAlive(
+                    kind="options", state="answered", flow=flow.id, code=told.number("code"), reason=""
+                )
+                self.channel.emit(answered, at=at)
 
     def _ended(self, told: Told, state: str, at: float) -> None:
         flow = self.flows.named(told.get("flow"))

@@ -4,7 +4,8 @@
 
 It takes every subscription and registration, after digest authentication if the scenario asks for it, and when ordered
 tries to reach the client and says what became of it. Idle, it does nothing: the only timers are the ends of
-subscriptions and bindings, retransmissions over UDP, the time a probe has, and the keep-alives of its mitigations.
+subscriptions and bindings, retransmissions over UDP, the time a probe has, the keep-alives of its mitigations,
+and its idle timeout.
 
 Commands: ``start`` (``settings.Settings``); ``notify``, ``options``, ``message`` {probe, within}, ``invite`` {probe,
 within, hold, ring}; ``stop``. A NOTIFY goes within the newest subscription, the others fork to all bindings, or go to

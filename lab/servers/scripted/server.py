@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from lab.actors.channel import Channel
@@ -20,12 +21,14 @@ from lab.record.events import (
 )
 from lab.servers.attach import attach_all
 from lab.servers.authentication import authenticator
+from lab.servers.death_detector import DeathDetector
 from lab.servers.keepalives import KeepAlives
 from lab.servers.scripted.answers import Answers
 from lab.servers.scripted.bindings import Bindings
 from lab.servers.scripted.connections import Connections
 from lab.servers.scripted.exchanges import Exchange, Exchanges
 from lab.servers.scripted.flows import Flow, why
+from lab.servers.scripted.options_sent import OptionsSent
 from lab.servers.scripted.probes import Probes
 from lab.servers.scripted.refusal import Refusal
 from lab.servers.scripted.subscriptions import Subscriptions
@@ -111,15 +114,19 @@ class SipServer:
 
     def send_options(  # noqa: D102
         self, flow: str, *, retransmits: bool = True, on_answered: Callable[[], object] = lambda: None
-    ) -> None:
+    ) -> None:  # `on_answered` is the death detector's
         whom, over = on_flow(flow, self._bindings, self._subscriptions), self._connections.get(flow)
         assert whom is not None  # it is in use
         assert over is not None
         request, key = self._probes.request("OPTIONS", whom, over)
-        asker = _OptionsSent(self._emit_keep_alive, on_answered)
+        asker = OptionsSent(self._emit_keep_alive, on_answered)
         self.exchanges.begin(Exchange(request, key, asker, retransmits=retransmits), over, TIMER_F)
 
-    def give_up(self, flow: str, *, misses: int) -> None:  # noqa: D102
+    def detect_death(self, interval: float, *, after: int, retransmits: bool) -> None:  # noqa: D102
+        send = partial(self.send_options, retransmits=retransmits)
+        self._keepalives.add(interval, DeathDetector(send, self._give_up, after).due)
+
+    def _give_up(self, flow: str, misses: int) -> None:
         self._channel.emit(events.ClientGivenUp(flow=flow, misses=misses))
         self._bindings.give_up(flow)
         self._subscriptions.give_up(flow)
@@ -386,26 +393,6 @@ class SipServer:
         if known is None and self._gone == "connect" and not bound:
             return self._connections.to(next_hop.transport, next_hop.endpoint)
         return known or GONE
-
-
-class _OptionsSent:
-    """What becomes of a mitigation's OPTIONS."""
-
-    def __init__(self, say: Callable[..., None], on_answered: Callable[[], object]) -> None:
-        self._say = say
-        self._on_answered = on_answered
-
-    def sent(self, flow: Flow) -> None:
-        self._say("options", "sent", flow)
-
-    def answered(self, flow: Flow, response: Response, *, in_time: bool) -> None:
-        self._on_answered()
-        if in_time:
-            self._say("options", "answered", flow, code=response.code)
-
-    def failed(self, flow: Flow | None, reason: str) -> None:
-        if flow is not None:
-            self._say("options", "failed", flow, reason=reason)
 
 
 def _what(item: Item) -> str:
