@@ -30,8 +30,8 @@ class Adaptive(ClientSide):
     is answered right after it; otherwise the network is down, and the same interval is tried again later.
 
     What was learnt is remembered in a file, per client, and used from the start next time. When the SIP connection
-    itself does not answer it is given up, the client registers and subscribes anew, and everything is learnt afresh
-    from ``start``, as the network may be another one.
+    itself does not answer it is given up, the client subscribes anew (registers, if the account does not subscribe),
+    and everything is learnt afresh from ``start``, as the network may be another one.
 
     pjsip's idle timer does not count pings; hold the transport or register. It needs a server that answers pings (RFC
     5626 §3.5.1): without any answer it stays at ``start`` and learns nothing.
@@ -95,8 +95,7 @@ class _Learning:
             self._probe.end()
         self._learn(self._from(float(self._how.start), None))
         self._client.give_up_transport(handle, after=PONG_WITHIN_S)
-        self._client.reregister()
-        self._client.resubscribe()
+        self._client.resubscribe() if self._client.subscribes else self._client.reregister()
         self.begin()
 
     def _learnt(self, interval: float, *, safe: bool) -> None:

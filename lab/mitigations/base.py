@@ -107,6 +107,8 @@ class Client(Protocol):
 
     random: Random
     """Seeded with the cell's seed, for jitter."""
+    subscribes: bool
+    """Whether the account subscribes."""
 
     # Settings: from `attach` only, before pjsip starts; each may be made once
 

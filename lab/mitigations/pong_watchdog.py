@@ -12,7 +12,10 @@ from lab.units import Lasting, Seconds, WholeSeconds
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PongWatchdog(ClientSide):
-    """Ping each connection, give it up if nothing comes back, and register and subscribe anew over another.
+    """Ping each connection, give it up if nothing comes back, and subscribe anew over another.
+
+    If the account does not subscribe it registers anew instead. Of an account that does both the registration is not
+    renewed: calls reach the client again after its next REGISTER, or at once with ``reconnect``.
 
     pjsip pings (``crlf-keepalive``) but does not look for the answer; it hands what it receives to callbacks of its
     transport manager, where this looks. It does so once nothing has come in for ``interval`` to a second more, so that
@@ -42,7 +45,6 @@ class PongWatchdog(ClientSide):
 
         def on_silent(handle: int) -> None:
             client.give_up_transport(handle, after=self.within)
-            client.reregister()
-            client.resubscribe()
+            client.resubscribe() if client.subscribes else client.reregister()
 
         Silence(client, longest, on_silent)

@@ -57,6 +57,7 @@ class RecordingClient:
         self._transport: list[Callable[[int, TransportState], None]] = []
         self._received: list[Callable[[int, bytes], None]] = []
         self._answer: list[Callable[[Answer], None]] = []
+        self.subscribes = True
         self._subscription: list[Callable[[str, int], None]] = []
         self._calls: list[tuple[float, int, Call]] = []
         self._number = count()

@@ -38,7 +38,7 @@ def test_a_pong_in_time_starts_the_watch_anew(client: RecordingClient) -> None:
         client.received(FIRST)
     assert client.done == ["crlf 25"]
     client.advance(36.1)
-    assert client.done == ["crlf 25", "give up 1000 after 10", "reregister", "resubscribe"]
+    assert client.done == ["crlf 25", "give up 1000 after 10", "resubscribe"]
 
 
 def test_a_connection_that_ended_is_not_missed(client: RecordingClient) -> None:
@@ -48,9 +48,18 @@ def test_a_connection_that_ended_is_not_missed(client: RecordingClient) -> None:
     client.transport(SECOND, CONNECTED)
     client.received(FIRST)
     client.advance(36.1)
-    assert client.done[1:] == ["give up 2000 after 10", "reregister", "resubscribe"]
+    assert client.done[1:] == ["give up 2000 after 10", "resubscribe"]
     client.advance(100)
-    assert len(client.done) == 4
+    assert len(client.done) == 3
+
+
+def test_watchdog_of_a_registered_phone(client: RecordingClient) -> None:
+    """Without a subscription there is only the registration to renew."""
+    client.subscribes = False
+    PongWatchdog(interval=Seconds(25)).attach(client)
+    client.transport(FIRST, CONNECTED)
+    client.advance(36.1)
+    assert client.done == ["crlf 25", "give up 1000 after 10", "reregister"]
 
 
 # drop-dead-flow
@@ -273,6 +282,6 @@ def test_adaptive_starts_over_when_the_sip_connection_is_lost(client: RecordingC
     client.advance(599 + 1 + 10 - 0.1)
     assert client.done == ["crlf 599"]
     client.advance(0.2)
-    assert client.done == ["crlf 599", "crlf 24", "give up 1000 after 10", "reregister", "resubscribe"]
+    assert client.done == ["crlf 599", "crlf 24", "give up 1000 after 10", "resubscribe"]
     assert client.memory == {"safe": 25.0, "unsafe": None}
     assert len(client.probes) == 1

@@ -85,7 +85,7 @@ class UserAgent:
         self.subscription = Subscription(self.emit, self.library, self._set_up)
         self._channel = channel
         self._settings = settings
-        self._started = self._stopping = False
+        self._started = self._stopping = self._is_registered = False
         self._transports = Transports(
             self.emit, self.library.transport, logs_idle_end=self.library.release.logs_idle_end
         )
@@ -93,9 +93,7 @@ class UserAgent:
         self._socket_options = SocketOptions()
         self._set: set[Setting] = set()
         self._account_changes: list[Callable[[Any], None]] = []
-        self._registers = settings.account.registers
-        self._subscribes = settings.account.subscribes
-        self._is_registered = False
+        self._registers, self.subscribes = settings.account.registers, settings.account.subscribes
         self._on_set_up: list[Callable[[], object]] = []
         self._expires: int | None = None
         self._registrations = 0
@@ -188,7 +186,7 @@ class UserAgent:
             # else: it failed at once, as without a route, and pjsip has said so by its callback already
 
     def resubscribe(self) -> None:  # noqa: D102
-        if self._subscribes:
+        if self.subscribes:
             self.subscription.renew()
 
     def refresh_subscription(self) -> None:  # noqa: D102
@@ -357,7 +355,7 @@ class UserAgent:
         if is_success(event.code) and not self._is_registered:
             self._is_registered = True
             self.emit(Registered())
-            if self._subscribes:
+            if self.subscribes:
                 self.subscription.begin()
             else:
                 self._set_up()
