@@ -20,7 +20,7 @@ import socket
 import struct
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lab.actors.kernel_clock import to_monotonic
 from lab.model.endpoint import Endpoint
@@ -44,6 +44,7 @@ _SO_TIMESTAMPNS = 35
 _HEADERS = 120  # IPv4 and TCP with all options
 _FIN, _SYN, _RST, _ACK = 1, 2, 4, 16  # RFC 9293 §3.1
 
+_STREAM_AFTER_S = 2.0  # nf_conntrack_proto_udp.c: a UDP flow is a stream from then on
 _SIP_TIMEOUT_S = 3600  # nf_conntrack_sip.h: SIP_TIMEOUT, of the kernel's own ALG
 
 _SPEAKS = (ForgottenFlow.RST_TO_BOTH, ForgottenFlow.FIN_TO_INSIDE)
@@ -57,13 +58,17 @@ class _Flow:
     Attributes:
         born: when its first packet passed; of UDP, the first packet of the mapping that it shares.
         refreshed: when its idle timer last started.
-        answered: whether something came back.
+        begun: of UDP, when its own first packet passed.
+        ways: of UDP, the directions in which packets have passed: whether outbound.
+        answered: whether packets passed both ways and one after ``_STREAM_AFTER_S``: then the longer timer holds.
         established: of TCP, whether the inside has acknowledged the SYN.
         expected_inside, expected_outside: the sequence number each end waits for, as it said itself.
     """
 
     born: float
     refreshed: float
+    begun: float = 0.0
+    ways: set[bool] = field(default_factory=set)
     answered: bool = False
     established: bool = False
     expected_inside: int = 0
@@ -178,9 +183,10 @@ class Aging:
             shares = self._sessions_beside(key)
             born = min((other.born for other in shares), default=at)
             last = at if refreshes else max((other.refreshed for other in shares), default=at)
-            self._begin(key, _Flow(born, last))
+            self._begin(key, _Flow(born, last, begun=at, ways={outbound}))
             return
-        flow.answered |= not outbound
+        flow.ways.add(outbound)
+        flow.answered |= len(flow.ways) > 1 and at - flow.begun > _STREAM_AFTER_S
         if refreshes:
             flow.refreshed = at
 

@@ -14,12 +14,17 @@ from lab.record.flows import Flow
 def mappings_of(table: Sequence[conntrack.Mapping], flow: Flow | None) -> list[conntrack.Mapping]:
     """Return the entries of a table that are the flow's: one in each middlebox on its way, none elsewhere.
 
-    Others may share its mapping (RFC 4787 §4.1), and differ by the remote endpoint; its outside endpoint may be one
-    that the server has not seen.
+    <<<<<<< HEAD
+        Others may share its mapping (RFC 4787 §4.1), and differ by the remote endpoint; its outside endpoint may be one
+    =======
+        Others may share its mapping (RFC 4787 §4.1), and differ by the remote endpoint. Its outside endpoint may be one
+    >>>>>>> a2df45401c70d5684ec8c6cba56d98096c8b92e8
+        that the server has not seen.
     """
     if flow is None:
         return []
-    return [one for one in table if (one.proto, one.remote) == (flow.proto, flow.own) and one.inside in flow.endpoints]
+    mine = (one for one in table if (one.proto, one.remote) == (flow.proto, flow.own))
+    return [one for one in mine if one.inside in flow.endpoints]
 
 
 def harm_of_forgetting(seen: Occurrence[Any], lost: LostProbe, node: str) -> Harm | None:

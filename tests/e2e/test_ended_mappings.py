@@ -72,10 +72,55 @@ claims:
 """,
     name="several-addresses",
 )
+REMAPPED = Cells(
+    """\
+title: Remapped, then evicted; the first port is free again
+topology: home-nat
+transport: udp
+client: { account: subscribe }
+middlebox: silent-60s
+strategy: options-ping-25s
+faults: [ { port-remap: { at: 30 s, node: home-nat } }, { evict-flow: { at: 40 s, node: home-nat } } ]
+probes: [ { at: 60 s } ]
+ends: 70 s
+claims: [ { verdict: pass } ]
+""",
+    name="remapped-then-evicted",
+)
+PICKED_UP = Cells(
+    """\
+title: A flow that is picked up after a reboot comes out of another port
+topology: home-nat
+transport: tcp
+middlebox: { name: m, base: repickup-60s, port-assignment: no-port-preservation }
+strategy: options-ping-25s
+faults: [ { reboot: { at: 20 s, node: home-nat } } ]
+probes: [ { at: 23 s } ]
+ends: 60 s
+claims: [ { verdict: fail, cause: middlebox-lost-table, at: 20 s } ]
+""",
+    name="picked-up-elsewhere",
+)
+AGED_ANEW = Cells(
+    """\
+title: The age of a mapping counts from its own beginning
+topology: home-nat
+transport: udp
+client: { account: subscribe }
+middlebox: { name: m, base: silent-60s, lifetime: 60 s }
+strategy: options-ping-25s
+faults: [ { reboot: { at: 30 s, node: home-nat } } ]
+probes: [ { at: 58 s }, { at: 70 s }, { at: 103 s } ]
+ends: 110 s
+claims: [ { verdict: pass } ]
+""",
+    name="aged-anew",
+)
+EVERY = (LIFETIME, EVICTED, FREE, ADDRESSES, REMAPPED, PICKED_UP, AGED_ANEW)
 
 
-@pytest.mark.cells(LIFETIME, EVICTED, FREE, ADDRESSES)
-@pytest.mark.parametrize("cells", [LIFETIME, EVICTED, FREE, ADDRESSES], ids=lambda cells: cells.name)
+@pytest.mark.cells(*EVERY)
+@pytest.mark.parametrize("cells", EVERY, ids=lambda cells: cells.name)
 def test_ended_mappings(virtually: Virtually, cells: Cells) -> None:
     """Each claim holds."""
     seen = virtually(cells)
