@@ -14,12 +14,8 @@ from lab.record.flows import Flow
 def mappings_of(table: Sequence[conntrack.Mapping], flow: Flow | None) -> list[conntrack.Mapping]:
     """Return the entries of a table that are the flow's: one in each middlebox on its way, none elsewhere.
 
-    <<<<<<< HEAD
-        Others may share its mapping (RFC 4787 §4.1), and differ by the remote endpoint; its outside endpoint may be one
-    =======
-        Others may share its mapping (RFC 4787 §4.1), and differ by the remote endpoint. Its outside endpoint may be one
-    >>>>>>> a2df45401c70d5684ec8c6cba56d98096c8b92e8
-        that the server has not seen.
+            Others may share its mapping (RFC 4787 §4.1), and differ by the remote endpoint. Its outside endpoint may be one
+            that the server has not seen.
     """
     if flow is None:
         return []
