@@ -205,7 +205,7 @@ def test_it_ends_an_idle_connection(transport: str, serve: Serve, stage_apart: S
     assert 6.5 <= over["at"] - subscribed <= 13.0
     ended = server.expect("flow", state="closed")
     assert ended["reason"] == "idle-timeout"
-    assert 0 <= ended["at"] - over["at"] <= 2.5
+    assert -0.05 <= ended["at"] - over["at"] <= 2.5  # each process reads the clock when it hears of it
 
 
 def test_it_closes_a_flow_when_told(serve: Serve, stage_apart: Stage) -> None:
