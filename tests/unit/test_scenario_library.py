@@ -25,7 +25,9 @@ def test_field_reports(path: Path) -> None:
     assert len(drawing) > 1
     thread = re.match(r"https://github\.com/[\w-]+/([\w-]+)/(?:issues|pull)/(\d+)", scenario.source)
     assert thread is not None
-    assert (thread[1].lower() in (project, project.rpartition("-")[2]), thread[2]) == (True, number)
+    repository = thread[1].lower()
+    named = repository in (project, project.rpartition("-")[2]) or repository.startswith(f"{project}-")
+    assert (named, thread[2]) == (True, number)
     claims = [cell.claim for cell in scenario.cells if cell.claim is not None]
     failures = [claim for claim in claims if claim.verdict is Verdict.FAIL]
     assert failures
