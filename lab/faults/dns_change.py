@@ -12,8 +12,9 @@ from lab.faults._addresses import not_free
 from lab.faults._losses import harm_of_losses, rules_missing
 from lab.faults._names import NAMES, asks_nobody
 from lab.faults.base import STANDS_STILL, Fault, Harm, Infeasible, InForce, LostProbe, Occurrence, RunningCell
+from lab.model.registrar import GoneConnection
 from lab.model.rules import HostAddress
-from lab.model.scenario import Cell, NotifyRoute
+from lab.model.scenario import Cell
 from lab.model.topology import Topology
 from lab.model.verdict import CauseKind
 from lab.network.cut import silence
@@ -78,7 +79,7 @@ class DnsChange(Fault):
 
     def server_needs(self, cell: Cell) -> tuple[str, ...]:
         """See `Fault`."""
-        return ("connect-from-moved-address",) if cell.server.notify_route is NotifyRoute.CONTACT else ()
+        return ("connect-from-moved-address",) if cell.server.with_gone_connection is GoneConnection.CONNECT else ()
 
     @property
     def lasts_s(self) -> float:
