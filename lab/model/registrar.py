@@ -86,7 +86,5 @@ class Registrar(Yaml):
         wanted = {
             "match-by-connection": self.matches_by is MatchesBy.CONNECTION,
             "remove-oldest-of-several": self.removes_oldest and self.at_most != 1,
-            "remove-closed": self.removes_closed,
-            "least-expires": self.least_expires > 1,
         }
         return tuple(need for need, asked in wanted.items() if asked)

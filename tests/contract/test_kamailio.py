@@ -139,6 +139,7 @@ def test_a_call_forks(serve: Serve, stage_apart: Stage) -> None:
         (bound[2]["id"], "sent", ""), (bound[1]["id"], "sent", ""), (bound[0]["id"], "failed", "flow-gone"),
     }  # fmt: skip
     winner = server.expect("probe", state="talking")["flow"]
+    clients[1 if winner == bound[1]["flow"] else 2].expect("call", state="confirmed")  # the ACK found its way
     loser = server.expect("probe-branch", state="cancelled")
     assert {winner, loser["flow"]} == {bound[1]["flow"], bound[2]["flow"]}
     assert server.expect("probe-branch", branch=loser["branch"], state="answered")["code"] == 487
