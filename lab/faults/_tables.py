@@ -14,8 +14,8 @@ from lab.record.flows import Flow
 def mappings_of(table: Sequence[conntrack.Mapping], flow: Flow | None) -> list[conntrack.Mapping]:
     """Return the entries of a table that are the flow's: one in each middlebox on its way, none elsewhere.
 
-            Others may share its mapping (RFC 4787 §4.1), and differ by the remote endpoint. Its outside endpoint may be one
-            that the server has not seen.
+    Others may share its mapping (RFC 4787 §4.1), and differ by the remote endpoint. Its outside endpoint may be one
+    that the server has not seen.
     """
     if flow is None:
         return []

@@ -99,11 +99,13 @@ def _paths(evidence: Evidence, flow: str) -> list[Path]:
     cell = evidence.cell
     boxes = dict(cell.middleboxes)
     ends = () if opened is None else evidence.flows.translations(opened.event.local, sent.t)
-    packets = [
+    seen = [
         each
         for each in evidence.of(Packet, proto="tcp")
-        if each.t < sent.t and {each.event.src, each.event.dst} & set(ends) and not {"R", "F"} & set(each.event.flags)
-    ]  # RST and FIN are what a middlebox says when it has forgotten
+        if each.t < sent.t and {each.event.src, each.event.dst} & set(ends)
+    ]
+    told = next((each.t for each in seen if {"R", "F"} & set(each.event.flags)), sent.t)
+    packets = [each for each in seen if each.t < told]  # RST and FIN say that it has forgotten; an ACK answers the FIN
     paths: list[Path] = []
     for younger in dict.fromkeys((0.0, round_trip_s(cell.impairments))):
         path: list[tuple[Middlebox, Kept]] = []

@@ -18,7 +18,7 @@ from itertools import chain
 
 from lab.faults.base import occurrences
 from lab.judge.metrics import client_packets
-from lab.judge.tolerances import AIM_S, AT_ONCE_S
+from lab.judge.tolerances import AIM_S, AT_ONCE_S, LEAST_LACK_S
 from lab.model.endpoint import Endpoint
 from lab.model.scenario import ProbeKind
 from lab.model.twin import AtMoment
@@ -95,9 +95,10 @@ def ends(evidence: Evidence) -> list[End]:
 def _after_ends(evidence: Evidence, over: float) -> Iterator[tuple[float, AtMoment]]:
     for end in ends(evidence):
         lack = min(end.until_s, over) - end.at_s
-        if lack > 2 * AIM_S:
+        if lack > LEAST_LACK_S:
             until = end.until_s if end.until_s <= over else None
-            yield lack, AtMoment(at_s=round(end.at_s + AIM_S, 3), until_s=until, why=f"just after {end.why}")
+            at = end.at_s + min(AIM_S, lack / 8)
+            yield lack, AtMoment(at_s=round(at, 3), until_s=until, why=f"just after {end.why}")
 
 
 def _before_transmissions(evidence: Evidence) -> Iterator[tuple[float, AtMoment]]:
@@ -111,7 +112,7 @@ def _before_transmissions(evidence: Evidence) -> Iterator[tuple[float, AtMoment]
         quiet, last = entry.t - last, entry.t
         if quiet < AT_ONCE_S or any(since <= entry.t <= until for since, until in shadows):
             continue
-        at = max(entry.t - quiet + AIM_S, entry.t - patience - AIM_S)
+        at = max(entry.t - quiet + min(AIM_S, quiet / 8), entry.t - patience - AIM_S)
         why = f"just before it sent something by itself at {entry.t:.1f} s, after {quiet:.1f} s of silence"
         yield quiet, AtMoment(at_s=round(at, 3), until_s=entry.t, why=why)
 

@@ -24,6 +24,18 @@ claims: [ { verdict: pass } ]
 """,
     name="long-path",
 )
+FIN = Cells(
+    """\
+title: A middlebox that ends what it forgets with FIN, which the client's kernel acknowledges
+topology: home-nat
+transport: tcp
+middlebox: fin-to-inside-60s
+strategy: options-ping-25s
+probes: [ { at: 70 s } ]
+ends: 80 s
+""",
+    name="fin-at-expiry",
+)
 LOSSY = Cells(
     """\
 title: Three packets in ten are lost each way
@@ -104,3 +116,9 @@ def test_what_each_of_two_middleboxes_did(virtually: Virtually) -> None:
     ((_, cell),) = seen.cells.items()
     assert cell["cause"]["text"].startswith("middlebox cgn forgot the flow at 80.")
     assert cell["cause"]["text"].endswith(" s and answers the inside with RST")
+
+
+@pytest.mark.cells(FIN)
+def test_the_answer_to_a_fin_is_no_traffic(virtually: Virtually) -> None:
+    """The sentinel's flow was quiet for 60 s; that its kernel acknowledged the FIN does not make it younger."""
+    assert virtually(FIN).cells["options-ping-25s"]["verdict"] == "pass"

@@ -48,7 +48,7 @@ def test_the_longest_lack_is_the_weakest() -> None:
     """Of two ends the one that lasted longer comes first, and only as many as asked for."""
     later = [idle_timer(70.0), changed(SUBSCRIPTION, t=70.5, id="s3")]
     both = shown(idle_timer(33.0), AGAIN, *later, *probe(1, 100.0, answered=True))
-    assert both == [(33.05, 36.0), (70.05, 70.5)]
+    assert both == [(33.375, 36.0), (70.062, 70.5)]
     assert shown(idle_timer(33.0), AGAIN, *later, *probe(1, 100.0, answered=True), count=1) == both[:1]
     assert shown(idle_timer(33.0), AGAIN, count=0) == []
 
@@ -56,26 +56,26 @@ def test_the_longest_lack_is_the_weakest() -> None:
 def test_both_sides_of_one_end_are_one() -> None:
     """The server hears of it some milliseconds later."""
     closed = server_flow(33.2, "closed", "close-notify")
-    assert shown(idle_timer(33.0), closed, AGAIN, *probe(1, 100.0, answered=True)) == [(33.05, 36.0)]
+    assert shown(idle_timer(33.0), closed, AGAIN, *probe(1, 100.0, answered=True)) == [(33.375, 36.0)]
 
 
 def test_a_mapping_that_is_made_again() -> None:
     """The client's next packet makes it anew; that packet is a moment of its own, behind the end."""
     again = changed(MAPPED, t=75.0)
     moments = shown(forgot(60.0), again, on_lan(75.0, CLIENT, 100), *probe(1, 100.0, answered=True))
-    assert moments == [(60.05, 75.0), (75.0 - 5.0 - AIM_S, 75.0)]
+    assert moments == [(61.0, 75.0), (75.0 - 5.0 - AIM_S, 75.0)]
 
 
 def test_just_before_the_client_sends_by_itself() -> None:
     """So late that its packet comes when the probe's time is over; packets in a burst are one transmission."""
     sent = [on_lan(25.0, CLIENT, 100), on_lan(25.1, CLIENT, 40), on_lan(50.0, CLIENT, 100)]
-    assert shown(*sent, *probe(1, 100.0, answered=True)) == [(19.95, 25.0), (44.95, 50.0)]
+    assert shown(*sent, *probe(1, 100.0, answered=True)) == [(19.0, 25.0), (44.0, 50.0)]
 
 
 def test_a_client_that_sends_often_is_probed_between() -> None:
     """There is no moment with the whole of a probe's time left: it is probed right after the transmission before."""
     sent = [on_lan(t, CLIENT, 100) for t in (20.0, 23.0)]
-    assert shown(*sent, *probe(1, 100.0, answered=True))[-1] == (20.05, 23.0)
+    assert shown(*sent, *probe(1, 100.0, answered=True))[-1] == (20.375, 23.0)
 
 
 def test_what_answers_a_probe_is_not_the_clients_own() -> None:
@@ -91,7 +91,7 @@ def test_a_fault_excuses_until_the_next_answered_probe() -> None:
     broken = [idle_timer(51.0), changed(SUBSCRIPTION, t=60.0, id="s2")]
     assert shown(*fault, *broken, *probe(1, 100.0, answered=True), of=subject) == []
     late = [idle_timer(104.0), changed(SUBSCRIPTION, t=106.0, id="s3")]
-    assert shown(*fault, *broken, *probe(1, 100.0, answered=True), *late, of=subject) == [(104.05, 106.0)]
+    assert shown(*fault, *broken, *probe(1, 100.0, answered=True), *late, of=subject) == [(104.25, 106.0)]
 
 
 def test_nothing_that_the_end_of_the_run_ends() -> None:
@@ -103,7 +103,7 @@ def test_a_subscription_that_lapses() -> None:
     """The server lets it go before the client asks again."""
     gone = changed(SUBSCRIPTION, t=60.0, state="expired", expires=0)
     back = changed(SUBSCRIPTION, t=70.0, id="s2")
-    assert shown(gone, back, *probe(1, 100.0, answered=True)) == [(60.05, 70.0)]
+    assert shown(gone, back, *probe(1, 100.0, answered=True)) == [(61.0, 70.0)]
 
 
 def test_lost_in_the_silent_hour() -> None:
