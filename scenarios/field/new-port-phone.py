@@ -53,7 +53,7 @@ class Phone:
         self.data = b""
         self.count = itertools.count(1)
         self.timers: list[tuple[float, int, Callable[[], None]]] = []
-        self.subscribed = False
+        self.registered = self.subscribed = False
         self.ringing: dict[str, tuple[list[str], dict[str, str]]] = {}  # calls that are not accepted yet
 
     # Time
@@ -185,10 +185,13 @@ class Phone:
                 say("subscribed")
 
     def answered(self, method: str, code: int) -> None:
-        """Take a final answer: after the first REGISTER comes SUBSCRIBE."""
+        """Take a final answer: after the first REGISTER comes SUBSCRIBE, if the account has that."""
         if method == "REGISTER" and code >= 200:
             say("registration", code=code)
-            if not self.subscribed:
+            if code < 300 and not self.registered:
+                self.registered = True
+                say("registered")
+            if "subscribe" in self.start["account"] and not self.subscribed:
                 self.request("SUBSCRIBE", self.start["peer"], ["Event: presence", "Expires: 3600"])
 
     def accept(self, call: str) -> None:

@@ -41,7 +41,7 @@ def shown(*entries: Line, count: int = 9, of: Cell | None = None) -> list[tuple[
 
 def test_just_after_a_connection_ended() -> None:
     """Until the client subscribes again nothing can reach it."""
-    assert shown(idle_timer(33.0), AGAIN, *probe(1, 100.0, answered=True)) == [(33.0 + AIM_S, 36.0)]
+    assert shown(idle_timer(33.0), AGAIN, *probe(1, 100.0, answered=True)) == [(33.375, 36.0)]
 
 
 def test_the_longest_lack_is_the_weakest() -> None:
