@@ -18,7 +18,13 @@ pytestmark = [
     pytest.mark.usefixtures("names"),
 ]
 
-FILES = ("article/idle-behind-nat", "field/jssip-744", "field/opensips-30", "field/pjproject-4225")
+FILES = (
+    "article/idle-behind-nat",
+    "field/jssip-744",
+    "field/opensips-30",
+    "field/pjproject-4225",
+    "../tests/docker/registered-phone",
+)
 PARTS = {"field/pjproject-4225": 2}
 """A scenario with more cells than run side by side in containers (eight) comes in parts, each with some strategies."""
 PLACES = ("real", "docker", "virtual")
