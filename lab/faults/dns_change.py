@@ -11,7 +11,7 @@ import msgspec
 from lab.faults._addresses import not_free
 from lab.faults._losses import harm_of_losses, rules_missing
 from lab.faults._names import NAMES, asks_nobody
-from lab.faults.base import STANDS_STILL, Fault, Harm, Infeasible, InForce, LostProbe, Occurrence, RunningCell
+from lab.faults.base import Fault, Harm, Infeasible, InForce, LostProbe, Occurrence, RunningCell
 from lab.model.registrar import GoneConnection
 from lab.model.rules import HostAddress
 from lab.model.scenario import Cell
@@ -56,7 +56,6 @@ class DnsChange(Fault):
 
     order = 140
     holds = NAMES
-    not_while = frozenset({STANDS_STILL})
     is_change = True
     causes = (CauseKind("server-moved", "Fault: the server's name means another address, and the old one is silent."),)
 
@@ -88,7 +87,9 @@ class DnsChange(Fault):
 
     async def begin(self, number: int, cell: RunningCell) -> InForce:
         """See `Fault`."""
-        said = await cell.ask_server("move-name", address=self.address)
+        said = await cell.ask_name_server("move-name", address=self.address)
+        if cell.cell.server.with_gone_connection is GoneConnection.CONNECT:
+            cell.tell_server("move", address=self.address)  # one that stands still does so when it goes on
         server, link = cell.server_node, cell.cell.topology.server_link()
         met = await name_met(cell.namespaces[server], cell.server_endpoint.host, cell.server_name)
         if self.old is OldAddress.SERVES:
