@@ -22,7 +22,7 @@ probes: [{ at: 80 s }]
 ends: 90 s
 claims: [{ verdict: pass }]
 """,
-    name="slow-then-mute",
+    name="slow-before-mute",
 )
 
 
