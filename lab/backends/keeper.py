@@ -82,41 +82,62 @@ def keep(container: Container, channel: socket.socket, log: Path, report: int, *
     ``fix``, or ``detail``). SIGTERM and the channel's end remove the container. The exit status is the container's; a
     keeper that fails ends by SIGKILL, so that nobody takes its failure for the actor's.
     """
-    status: int | None = None
-    api: APIClient | None = None
-    made = ""  # the container's id, never its name: that could be another's
+    life = _Life()
+    try:
+        _keep(life, container, channel, log, report, parent)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    except _Told:  # at any moment, also while it says why there is no container
+        life.status = 128 + signal.SIGKILL
+    try:
+        if life.api is not None and life.made:
+            daemon.remove(life.api, life.made)
+    except Exception:  # noqa: BLE001  (whoever started the run looks after what is left)
+        traceback.print_exc()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if life.status is None:
+        os.kill(os.getpid(), signal.SIGKILL)
+    os._exit(life.status or 0)
+
+
+class _Life:
+    """What a keeper has come to.
+
+    Attributes:
+        status: the exit status that it has to give; None: it failed.
+        api: the daemon's.
+        made: the container's id, never its name: that could be another's; empty: there is none to remove.
+    """
+
+    def __init__(self) -> None:
+        self.status: int | None = None
+        self.api: APIClient | None = None
+        self.made = ""
+
+
+def _keep(life: _Life, container: Container, channel: socket.socket, log: Path, report: int, parent: int) -> None:
     try:
         die_with(parent)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, _told)
         _redirect(log)
         close_all_but(channel.fileno(), report)
-        api = daemon.connect()
-        made = _create(api, container)
-        status = _live(api, made, container, channel, report)
-        made = ""  # the daemon removes what has ended
+        life.api = daemon.connect()
+        life.made = _create(life.api, container)
+        life.status = _live(life.api, life.made, container, channel, report)
+        life.made = ""  # the daemon removes what has ended
     except _Told:
-        status = 128 + signal.SIGKILL
+        raise
     except HostNotCapable as lack:
         _say(report, missing=lack.missing, fix=lack.fix)
-        status = lack.exit_code
+        life.status = lack.exit_code
     except BaseException as problem:  # noqa: BLE001  (the child's last frame)
         _say(report, detail=f"{type(problem).__name__}: {problem}")
         traceback.print_exc()
-    try:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        if api is not None and made:
-            daemon.remove(api, made)
-    except Exception:  # noqa: BLE001  (whoever started the run looks after what is left)
-        traceback.print_exc()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if status is None:
-        os.kill(os.getpid(), signal.SIGKILL)
-    os._exit(status or 0)
 
 
 def _told(_number: int, _frame: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough, and must not meet what follows
     raise _Told
 
 
