@@ -21,3 +21,12 @@ def test_every_claim_holds(tmp_path: Path, name: str, count: int) -> None:
     cells = json.loads(done.stdout)["cells"]
     assert len(cells) == count
     assert [cell["name"] for cell in cells if not (cell["claim"] or {}).get("holds")] == []
+
+
+@pytest.mark.parametrize("folder", ["article", "field"])
+def test_the_library_with_its_twins(tmp_path: Path, folder: str) -> None:
+    """What scenarios claim is what the lab sees when it looks as closely as it does by default."""
+    large = ("all", "registered-phone")
+    files = [path for path in sorted((ROOT / "scenarios" / folder).glob("*.yaml")) if path.stem not in large]
+    done = run("run", *files, "--clock", "virtual", "--no-costs", "--out", tmp_path / "runs", home=tmp_path, twins=True)
+    assert done.returncode == 0, done.stdout
