@@ -48,6 +48,7 @@ class Branch:
         self.flow = flow
         self.code: int | None = None
         self.reason = ""
+        self.proceeding = False  # it rings: its final answer may come over another connection (RFC 3261 §18.2.2)
         self.over = False
 
     @property
@@ -144,6 +145,7 @@ class Fork:
         if told.get("method") == "CANCEL":
             self._say(branch, "cancelled", at=at)
         elif code == RINGING:
+            branch.proceeding = True
             self._say(branch, "ringing", code=code, at=at)
             if not self._rang:
                 self._rang = True
@@ -187,7 +189,7 @@ class Fork:
     def flow_ended(self, flow: Flow) -> None:
         """No answer can come on it any more."""
         for branch in self._branches.values():
-            if branch.flow == flow and not branch.over:
+            if branch.flow == flow and not branch.over and not branch.proceeding:
                 branch.over, branch.reason = True, GONE
                 self._say(branch, "failed", at=time.monotonic())
         if self._branches and not self._waiting and all(one.over for one in self._branches.values()):
