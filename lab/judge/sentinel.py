@@ -8,7 +8,7 @@ from enum import Enum
 
 from lab.faults.base import client_moves, occurrences
 from lab.judge.tolerances import TICKS_S
-from lab.model.impairment import round_trip_s
+from lab.model.impairment import loses, round_trip_s
 from lab.model.middlebox import ForgottenFlow, Middlebox, PortAssignment
 from lab.model.sentinel_time import followed_s
 from lab.model.topology import Role, Topology
@@ -92,7 +92,8 @@ def _paths(evidence: Evidence, flow: str) -> list[Path]:
     """Return what may have become of a flow by the time of its challenge.
 
     A middlebox heard of the flow last when the last packet passed its inside, as far as the record shows packets; where
-    packets take their time, it may be by so much younger.
+    packets take their time, it may be by so much younger. Where packets are lost, it may be older by as long as the
+    challenge is sent again.
     """
     (sent,) = list(evidence.of(SentinelChallenged, flow=flow))[:1]
     opened = next(evidence.of(SentinelOpened, flow=flow), None)
@@ -107,7 +108,8 @@ def _paths(evidence: Evidence, flow: str) -> list[Path]:
     told = next((each.t for each in seen if {"R", "F"} & set(each.event.flags)), sent.t)
     packets = [each for each in seen if each.t < told]  # RST and FIN say that it has forgotten; an ACK answers the FIN
     paths: list[Path] = []
-    for younger in dict.fromkeys((0.0, round_trip_s(cell.impairments))):
+    again = -followed_s(cell.impairments) if loses(cell.impairments) else 0.0
+    for younger in dict.fromkeys((0.0, round_trip_s(cell.impairments), again)):
         path: list[tuple[Middlebox, Kept]] = []
         for name in middleboxes_on_path(cell.topology):
             inside = cell.topology.node(name).inside
