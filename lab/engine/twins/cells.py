@@ -112,7 +112,7 @@ def _without(cell: Cell, one: Without) -> Cell | None:
     if isinstance(one, WithoutServerIdle):
         return dataclasses.replace(cell, server=dataclasses.replace(cell.server, idle_timeout=None))
     grant = {f"{one.what}_expires": Seconds(FOR_EVER_S)}
-    return dataclasses.replace(cell, server=dataclasses.replace(cell.server, **grant))  # type: ignore[arg-type]
+    return dataclasses.replace(cell, server=dataclasses.replace(cell.server, **grant))  # type: ignore[arg-type]  # named at run time
 
 
 def _for_ever(box: Middlebox) -> Middlebox:
@@ -126,7 +126,7 @@ def _with_idle_time(cell: Cell) -> Cell | None:
     """Return the cell with a client whose connections live on when idle; None if it cannot be had."""
     kind = classes()[IDLE_TIME]
     others = tuple(one for one in cell.strategy.mitigations if one.kind != IDLE_TIME)
-    longer: Any = kind(time=Seconds(FOR_EVER_S))  # type: ignore[call-arg]
+    longer: Any = kind(time=Seconds(FOR_EVER_S))  # type: ignore[call-arg]  # looked up by name
     return dataclasses.replace(cell, strategy=dataclasses.replace(cell.strategy, mitigations=(*others, longer)))
 
 
