@@ -5,9 +5,9 @@ cell says when it was least likely: just after something that a probe needs has 
 just before the client sends something by itself, with so little time left that its sending cannot help the probe. A
 twin of the cell then tries (``lab.engine.twins``); nothing is concluded from the record alone.
 
-What a fault of the scenario breaks is not a weakness of the client: no moment counts whose probe could still be under way
-when a fault begins, and from then on none until the first probe that is answered after it. The scenario's author has put
-that probe where the client is to be back.
+What a fault of the scenario breaks is not a weakness of the client: no moment counts whose probe could still be under
+way when a fault begins, and from then on none until the first probe that is answered after it. The scenario's author
+has put that probe where the client is to be back.
 """
 
 from __future__ import annotations
