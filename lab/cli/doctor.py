@@ -73,7 +73,7 @@ def _show(console: Console, findings: list[Finding]) -> None:
     wide = max(len(finding.needed_for) for finding in findings)
     for finding in findings:
         works = "[red]no [/red]" if finding.missing else "[green]yes[/green]"
-        console.print(f"{works}  {finding.needed_for:{wide}}  {finding.what}")
+        console.print(f"{works}  {finding.needed_for:{wide}}  {finding.what}", soft_wrap=True)
         for text in filter(None, (finding.missing, finding.fix and f"to mend it: {finding.fix}")):
             console.print(Padding(Text(text), (0, 0, 0, wide + 7)))
 
