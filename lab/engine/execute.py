@@ -38,7 +38,9 @@ def execute(orders: Sequence[Order], report: Callable[[str], None] | None = None
         TeardownIncomplete: containers are left; the ledger stays, and the runs' folders too.
     """
     say = report or _to_standard_error
-    orders = [dataclasses.replace(order, scenario=prepare.fetched(order.scenario, say)) for order in orders]
+    orders = [
+        dataclasses.replace(order, scenario=prepare.fetched(order.scenario, order.backend, say)) for order in orders
+    ]
     folders = [RunFolder.make(order.out, order.scenario, _about(order)) for order in orders]
     books = [ledger.Ledger(folder.path.name) for folder in folders]
     try:

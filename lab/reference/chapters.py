@@ -16,13 +16,13 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from lab import library
 from lab.clients import catalogue as clients
 from lab.loader import catalogue
 from lab.loader.check import describe, hint
 from lab.loader.file import ScenarioFile
 from lab.loader.kinds import causes, faults, mitigations
 from lab.loader.probes import ProbeGrid
-from lab.loader.project import own_topologies
 from lab.model import topology, when
 from lab.model.authentication import Authentication
 from lab.model.idle_timeout import IdleTimeout
@@ -126,7 +126,7 @@ def chapters() -> tuple[Chapter, ...]:
             " move to, and one server; no loops. Each middlebox of a topology needs a profile.",
             things=(
                 _thing("node", topology.Node, given=("name",)),
-                *(Thing(name=name, what=_drawing(path)) for name, path in own_topologies().items()),
+                *(Thing(name=name, what=_drawing(path)) for name, path in library.topologies().items()),
             ),
         ),
         Chapter(
