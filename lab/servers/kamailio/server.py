@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from lab.actors.channel import Channel
 from lab.errors import LabFault
+from lab.mitigations.base import GivingUp, Ping
 from lab.model.endpoint import Endpoint
 from lab.record import events
 from lab.record.events import Obeyed, ServerReady, Statistics
@@ -116,8 +117,8 @@ class KamailioServer:
         assert over is not None  # it is in use
         self._probes.options(over, TIMER_F)
 
-    def detect_death(self, interval: float, *, after: int, retransmits: bool) -> None:  # noqa: D102  (no)
-        self._wanted = self._wanted._replace(pings=Pings(round(interval), after))
+    def detect_death(self, interval: float, ping: Ping, giving_up: GivingUp, *, retransmits: bool = True) -> None:  # noqa: D102
+        self._wanted = self._wanted._replace(pings=Pings(round(interval), giving_up.after))  # it has no others
 
     def send_crlf(self, flow: str) -> None:  # noqa: D102
         raise LabFault("keeping a flow alive", detail="Kamailio sends no CRLF of its own")

@@ -73,8 +73,11 @@ class Flow:
         """
         raise NotImplementedError
 
-    def close(self) -> None:
-        """End it in order."""
+    def expect_pong(self) -> None:
+        """Take the next single CRLF for a pong; over UDP there is none."""
+
+    def close(self, reason: str = "by server") -> None:
+        """End it in order, and say why."""
 
     def abandon(self) -> None:
         """End it as the kernel does for a process that is gone: no close_notify; FIN, or RST if data lies unread."""
@@ -236,9 +239,13 @@ class StreamFlow(Flow, asyncio.Protocol):
             end = ("closed", "fin")
         self._owner.flow_ended(self, *(self._end or end))
 
-    def close(self) -> None:
+    def expect_pong(self) -> None:
+        """Take the next single CRLF for a pong."""
+        self._parser.expects_pong = True
+
+    def close(self, reason: str = "by server") -> None:
         """End it in order: close_notify, FIN."""
-        self._finish("closed", "by server")
+        self._finish("closed", reason)
 
     def abandon(self) -> None:
         """Let go of the socket; what is still unsent is lost."""
