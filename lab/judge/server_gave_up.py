@@ -22,8 +22,8 @@ NOT_KNOWN = frozenset(("no-subscription", "no-binding"))
 LINE_ENDS = 4
 """Bytes of a double CRLF: what is longer is a request."""
 
-PINGS = {"options": "OPTIONS", "crlf": "CRLF"}
-"""What the server pings with, in words."""
+PINGS = {"options": ("OPTIONS", "OPTIONS"), "crlf": ("CRLF ping", "CRLF pings")}
+"""What the server pings with, one and several."""
 
 ON_ITS_WAY_S = 2.0
 """A request is at the client by then, if it is not lost; longer than any path that the lab's own scenarios have."""
@@ -43,8 +43,8 @@ def cause(evidence: Evidence, probe: ProbeAttempt) -> CauseFound | None:
     if flow is None or _unreachable(evidence, flow, last.t, replace(probe, asked_s=needed_s)):
         return None
     pings = _missed(evidence, last)
-    ping = PINGS[pings[0].event.kind] if pings else PINGS["options"]  # Kamailio does not tell, and has no other
-    what = f"1 {ping} that was" if last.event.misses == 1 else f"{last.event.misses} {ping} in a row that were"
+    one, several = PINGS[pings[0].event.kind if pings else "options"]  # Kamailio does not tell, and has no other
+    what = f"1 {one} that was" if last.event.misses == 1 else f"{last.event.misses} {several} in a row that were"
     words = f"server gave up the client at {last.t:.1f} s after {what} not answered"
     lines = (*(ping.line for ping in pings), last.line)
     text = words + _why_unanswered(evidence, flow, pings, last.t)

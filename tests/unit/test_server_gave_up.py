@@ -315,7 +315,7 @@ def crlf(t: float) -> Line:
 def test_pings_are_called_what_they_are() -> None:
     text = cause(crlf(20.0), crlf(40.0), given_up(60.0, 2))[2]
     assert text == (
-        "server gave up the client at 60.0 s after 2 CRLF in a row that were not answered: "
+        "server gave up the client at 60.0 s after 2 CRLF pings in a row that were not answered: "
         "0 of them reached the client's link"
     )
 

@@ -46,7 +46,6 @@ class Kamailio(ServerProgram):
         "options-once": "Kamailio's tm, which sends OPTIONS here, sends it again over UDP until it is answered",
         "idle-rst": "Kamailio ends idle connections with FIN",
         "idle-without-crlf": "Kamailio counts every byte, CRLF too, as traffic",
-        "refuse": "Kamailio cannot be told to refuse requests for a while",
         "keep-state": "Kamailio keeps its state in memory here, so a restart loses it",
         "match-by-connection": "Kamailio compares contacts by URI, instance, Call-ID or Path, not by connection",
         "remove-oldest-of-several": "Kamailio refuses a contact too many, or keeps one alone; it removes no oldest one",

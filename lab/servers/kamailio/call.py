@@ -17,6 +17,8 @@ from lab.sip.call import RING, SDP, TIMER, silent_sdp
 from lab.sip.status import FAILED_FROM, is_success
 
 RINGING = 180
+OTHER_CSEQ = 100
+"""How much further the BYE to another contact counts, so that the log tells it from that of the call itself."""
 
 
 class Requests(Protocol):
@@ -60,6 +62,7 @@ class Call:
         self._rang = False
         self._hang_up_at = inf
         self._accepted: Told | None = None
+        self._others: set[str] = set()  # tags of contacts that have accepted the call besides
         self._cseq = 0
         self._holding: asyncio.TimerHandle | None = None
 
@@ -87,11 +90,21 @@ class Call:
         return f"Supported: {TIMER}\r\n{rings}Content-Type: {SDP}\r\n"
 
     def accepted(self, flow: Flow, reply: Told, at: float, wins: bool) -> None:  # noqa: FBT001  (a callback's)
-        """Take the 2xx of a branch of the INVITE; Kamailio has sent the ACK."""
+        """Take the 2xx of a branch of the INVITE; Kamailio has sent the ACK to the first."""
         if wins:
             self._answered(flow, reply, at)
-        else:
+        elif self._accepted is None:
             self.late(flow, reply)
+        elif reply.get("to_tag") != self._accepted.get("to_tag"):
+            self._end_other(flow, reply)
+
+    def _end_other(self, flow: Flow, reply: Told) -> None:
+        """End the dialog with another contact that has accepted the call (RFC 3261 §13.2.2.4)."""
+        target = self._target._replace(flow=flow.id, transport=flow.transport, peer=flow.peer)
+        self._start_within("ACK", reply, target, reply.number("cseq"))
+        if reply.get("to_tag") not in self._others:
+            self._others.add(reply.get("to_tag"))
+            self._start_within("BYE", reply, target, reply.number("cseq") + OTHER_CSEQ)
 
     def rings(self, flow: Flow, at: float) -> None:
         """The INVITE's 180 has come; it is said once."""
@@ -172,13 +185,17 @@ class Call:
             on_sent=lambda flow, at: self._report.say("ending", flow, at=at),
             on_answered=answered,
             on_failed=lambda flow, reason, _: over("failed", flow, reason=reason, at=None),
+            expects=self._cseq + 1,
         )  # fmt: skip
         self._requests.expect(bye)
-        reply = self._accepted
+        self._start_within("BYE", self._accepted, self._target, self._cseq + 1)
+
+    def _start_within(self, method: str, reply: Told, target: Known, cseq: int) -> None:
+        """Have a request sent within the dialog that a 2xx has made."""
         headers = (
             f"From: <sip:{self._origin.address}>;tag={reply.get('from_tag')}\r\n"
-            f"To: <{bare(self._target.aor)}>;tag={reply.get('to_tag')}\r\n"
-            f"Call-ID: {self.call_id}\r\nCSeq: {self._cseq + 1} BYE\r\n"
+            f"To: <{bare(target.aor)}>;tag={reply.get('to_tag')}\r\n"
+            f"Call-ID: {self.call_id}\r\nCSeq: {cseq} {method}\r\n"
         )
-        uri = uri_of(reply.get("contact")) or self._target.contact
-        self._requests.start("BYE", uri, self._target, headers, "")
+        uri = uri_of(reply.get("contact")) or target.contact
+        self._requests.start(method, uri, target, headers, "")

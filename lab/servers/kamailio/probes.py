@@ -176,7 +176,7 @@ class Probes:
         """Kamailio is about to send a request."""
         method, call_id = told.get("method"), told.get("call_id")
         for sent in self._under_way:
-            if sent.cseq is None and (sent.method, sent.call_id) == (method, call_id):
+            if sent.is_it(method, call_id, told.number("cseq")):
                 if method == "NOTIFY" and not self._is_for(sent, told.get("body")):
                     continue
                 sent.sending(told.number("cseq"), told.get("uri"), at=at)

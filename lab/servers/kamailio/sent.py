@@ -24,6 +24,7 @@ class Sent:
         method: of the request.
         target: whom it is for.
         within: seconds until it counts as unanswered.
+        expects: the number in its CSeq; None: Kamailio chooses it.
         on_sent, on_answered, on_failed: called with the flow (None: unknown), the moment, and the reply or the reason.
     """
 
@@ -38,7 +39,9 @@ class Sent:
         on_sent: Callable[[Flow | None, float], None],
         on_answered: Callable[[Flow, Told, float], None],
         on_failed: Callable[[Flow | None, str, str | None], None],
+        expects: int | None = None,
     ) -> None:
+        self._expects = expects
         self.call_id = call_id
         self.method = method
         self.target = target
@@ -51,6 +54,11 @@ class Sent:
         self._over = False
         self._began = asyncio.get_running_loop().time()
         self._timer = asyncio.get_running_loop().call_later(within, self.fail, "timeout")
+
+    def is_it(self, method: str, call_id: str, cseq: int) -> bool:
+        """Return whether it has not been sent yet and is this one, which Kamailio is about to send."""
+        waits = self.cseq is None and self._expects in (None, cseq)
+        return waits and (self.method, self.call_id) == (method, call_id)
 
     def sending(self, cseq: int, uri: str, *, at: float) -> None:
         """Kamailio is about to send it."""

@@ -28,6 +28,7 @@ from lab.servers.kamailio.origin import NO_VALUE
 from lab.servers.kamailio.probes import Probes
 from lab.servers.kamailio.rpc import Rpc
 from lab.servers.keepalives import KeepAlives
+from lab.servers.refusal import Refusal
 from lab.servers.settings import Settings
 from lab.sip.transaction import TIMER_F
 
@@ -91,6 +92,7 @@ class KamailioServer:
         self.wait = settings.wait if settings.with_gone_connection == "wait" else 0.0
         self._probes = Probes(self)
         self._certificates = Certificates()
+        self._refusal = Refusal()
         self._handshakes = Handshakes()
         self._child: Child | None = None
         self._began: asyncio.Future[None] = loop.create_future()
@@ -149,6 +151,8 @@ class KamailioServer:
             raise LabFault("starting Kamailio", detail=self._child.last_lines()) from None
         self.rpc = Rpc(self._loop)
         await self.rpc.call("core.version")
+        if self._refusal.method:
+            await self._tell_refusal()
         self.channel.emit(ServerReady(ports=self._settings.ports))
 
     def close(self) -> None:
@@ -191,6 +195,26 @@ class KamailioServer:
         way = (self.own("udp"), self.socket("udp"))
         await self.rpc.call("tm.t_uac_start", "MESSAGE", uri, *way, headers, str(flow.connection))
         self.flows.ended(flow.name, "closed", "by server", at=None)
+
+    async def refuse(self, refusal: Refusal) -> None:
+        """Refuse these requests from now on.
+
+        Raises:
+            LabFault: Kamailio does not take it.
+        """
+        self._refusal = refusal
+        if self._child is not None:  # else it is told when it comes up
+            await self._tell_refusal()
+        self.channel.emit(Obeyed(do="refuse", mode=str(refusal)))
+
+    async def _tell_refusal(self) -> None:
+        after = "" if self._refusal.retry_after is None else str(self._refusal.retry_after)
+        for name, value in (
+            ("refuse_retry_after", after),
+            ("refuse_code", str(self._refusal.code)),
+            ("refuse", self._refusal.method),
+        ):
+            await self.rpc.call("pv.shvSet", name, "str", value)
 
     def go_down(self) -> None:
         """Kill Kamailio; what it knew is lost."""

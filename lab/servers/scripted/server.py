@@ -15,6 +15,7 @@ from lab.record.events import (
     ProbeKindName,
 )
 from lab.servers.authentication import authenticator
+from lab.servers.refusal import Refusal
 from lab.servers.scripted.answers import Answers
 from lab.servers.scripted.bindings import Bindings
 from lab.servers.scripted.connections import Connections
@@ -23,7 +24,6 @@ from lab.servers.scripted.flows import Flow
 from lab.servers.scripted.manner import Manner, Reader
 from lab.servers.scripted.mitigated import Mitigated
 from lab.servers.scripted.probes import Probes
-from lab.servers.scripted.refusal import Refusal
 from lab.servers.scripted.subscriptions import Subscriptions
 from lab.servers.scripted.whom import Whom, all_contacts, on_flow
 from lab.servers.settings import Settings
