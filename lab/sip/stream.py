@@ -44,15 +44,19 @@ class StreamParser:
 
     def feed(self, data: bytes) -> list[Item]:
         """Return what ``data`` completes, in order."""
+        self.add(data)
         items: list[Item] = []
-        if self.lost:
-            return items
-        self._buffer += data
-        while (item := self._next()) is not None:
+        while (item := self.next()) is not None:
             items.append(item)
         return items
 
-    def _next(self) -> Item | None:
+    def add(self, data: bytes) -> None:
+        """Take what was read, for ``next``."""
+        if not self.lost:
+            self._buffer += data
+
+    def next(self) -> Item | None:
+        """Return the next thing that what was read completes; None: it completes no more."""
         if self._head is None:
             if (ping := self._between()) is not None:
                 return ping
