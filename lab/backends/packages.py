@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 from lab.errors import HostNotCapable
+from lab.interpreter import pip_command
 
 PYTHON = (3, 11)
 """Debian 12's, which is in the images; what is compiled outside must be for it."""
@@ -102,9 +103,11 @@ def requirements(lock: str) -> dict[str, str]:
 
 
 def _unpack(wanted: Path, into: Path, lock: Path) -> None:
-    pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    pip = pip_command("install", "--quiet", "--disable-pip-version-check")
     how = ("--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-compile", "--target", str(into))
-    done = subprocess.run([*pip, *how, "-r", str(wanted)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*pip, *how, "-r", str(wanted)], capture_output=True, text=True, errors="replace", check=False
+    )
     if done.returncode:
         raise HostNotCapable(
             f"the Python packages of {lock.name} cannot be had: {done.stderr.strip()[-500:]}",

@@ -18,6 +18,7 @@ from rich.text import Text
 from lab import ledger
 from lab.backends import daemon, images
 from lab.errors import EXIT_CLAIMS_HOLD, HostNotCapable, LabFault
+from lab.interpreter import module_command
 from lab.servers.kamailio import child as kamailio
 from lab.worlds import boot, host, kernel
 
@@ -150,7 +151,7 @@ def _host(_folder: Path) -> list[str]:
 
 def _pjsip() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", "import pjsua2.pjsua2"], capture_output=True, text=True, timeout=WITHIN_S, check=False
+        module_command("pjsua2.pjsua2"), capture_output=True, text=True, errors="replace", timeout=WITHIN_S, check=False
     )
     if done.returncode:
         raise HostNotCapable(

@@ -35,6 +35,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from lab.errors import HostNotCapable, LabFault
+from lab.interpreter import module_folders, program_folders
 from lab.worlds.clock import GUEST_MEMORY_MB
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Request:
         args: its arguments; anything JSON can say.
         writable: the run folder, writable at the same path as on the host.
         environment: all of the program's environment.
-        path: where modules are searched, ``sys.path`` of this process by default.
+        path: where modules are searched, see ``lab.interpreter`` for the default.
         visible: folders beyond the lab's own that the guest must see, even where it has its own ``/tmp``; absolute.
     """
 
@@ -81,7 +82,7 @@ class Request:
     writable: Path
     args: Sequence[object] = ()
     environment: dict[str, str] = field(default_factory=dict)
-    path: tuple[str, ...] = field(default_factory=lambda: tuple(entry for entry in sys.path if entry))
+    path: tuple[str, ...] = field(default_factory=module_folders)
     visible: tuple[str, ...] = ()
 
     def write(self, control: Path) -> None:
@@ -200,7 +201,7 @@ def command(
 
 def environment() -> dict[str, str]:
     """The environment of the guest's process on the host; the guest's programs have the request's."""
-    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
+    return {"PATH": os.pathsep.join(program_folders()), "LC_ALL": "C"}
 
 
 def base_interpreter() -> Path:

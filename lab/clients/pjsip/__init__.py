@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -13,6 +12,7 @@ from lab.backends.base import Command, Main, Program
 from lab.clients.base import ClientProgram
 from lab.clients.pjsip import wheels
 from lab.clients.pjsip.releases import DEFAULT, RELEASES
+from lab.interpreter import module_command
 from lab.model.scenario import Cell
 
 IMAGE = "client"
@@ -59,9 +59,8 @@ class Pjsip(ClientProgram):
         if not cell.wheel:
             main: Main = import_module(_ACTOR).main
             return main
-        path = os.pathsep.join([cell.wheel, *(entry for entry in sys.path if entry)])
-        argv = (sys.executable, "-m", "lab.actors.stdio", f"{_ACTOR}:main")
-        return Command(argv, {**os.environ, "PYTHONPATH": path})
+        argv = module_command("lab.actors.stdio", f"{_ACTOR}:main", first=(cell.wheel,))
+        return Command(tuple(argv), dict(os.environ))
 
     def image(self, cell: Cell) -> str:
         """See `ClientProgram`."""

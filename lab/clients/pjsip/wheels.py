@@ -1,7 +1,7 @@
 """Other releases of pjsip than the one installed with the lab: each in a folder of its own, fetched once per machine.
 
-A folder lies in ``$XDG_CACHE_HOME/lab/pjsip`` (``~/.cache/lab/pjsip``) under the release and the interpreter's tag; put
-first in PYTHONPATH, it is the ``pjsua2`` a program finds. The hashes of the packages are pinned beside this file.
+A folder lies in ``$XDG_CACHE_HOME/lab/pjsip`` (``~/.cache/lab/pjsip``) under the release and the interpreter's tag;
+searched first, it is the ``pjsua2`` a program finds. The hashes of the packages are pinned beside this file.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from lab.cache_folder import cache_folder
 from lab.errors import HostNotCapable
+from lab.interpreter import pip_command
 
 PINS = Path(__file__).with_name("wheels.txt")
 
@@ -50,9 +51,11 @@ def find_or_fetch(package: str, report: Callable[[str], None]) -> Path:
 
 
 def _install(package: str, into: Path) -> None:
-    pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps")
+    pip = pip_command("install", "--quiet", "--disable-pip-version-check", "--no-deps")
     pinned = ("--require-hashes", "--only-binary", ":all:", "--target", str(into), "-r", str(PINS))
-    done = subprocess.run([*pip, *pinned], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        [*pip, *pinned], capture_output=True, text=True, errors="replace", check=False, stdin=subprocess.DEVNULL
+    )
     if done.returncode:
         said = done.stderr.strip().splitlines()
         raise HostNotCapable(
