@@ -33,3 +33,13 @@ def environment_with_containers(run: str) -> dict[str, str]:
     """The same for a world whose nodes are containers: also the daemon's address, and the run's name in the ledger."""
     address = {"DOCKER_HOST": os.environ["DOCKER_HOST"]} if "DOCKER_HOST" in os.environ else {}
     return {**environment(), **address, RUN: run}
+
+
+def namespaces_fix() -> str:
+    """Say what allows namespaces to this user."""
+    if os.geteuid() == 0:
+        return "run the lab outside of this container or chroot, or give it CAP_SYS_ADMIN (`docker run --privileged`)"
+    return (
+        "run as root, or allow user namespaces: `sysctl -w user.max_user_namespaces=10000` and, where they exist,"
+        " `kernel.unprivileged_userns_clone=1` and `kernel.apparmor_restrict_unprivileged_userns=0`"
+    )
