@@ -11,9 +11,10 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
+from lab import ledger
+from lab.cache_folder import cache_folder
 from lab.errors import HostNotCapable
 from lab.interpreter import pip_command
 
@@ -61,8 +62,7 @@ def unpacked(lock: Path) -> Path:
         )
     text = lock.read_text("utf-8")
     name = hashlib.sha256((text + repr(SETS)).encode()).hexdigest()[:DIGEST_DIGITS]
-    home = os.environ.get("XDG_CACHE_HOME", "")
-    cache = (Path(home) if Path(home).is_absolute() else Path.home() / ".cache") / "lab" / "packages"
+    cache = cache_folder() / "packages"
     if (cache / name).is_dir():
         return cache / name
     cache.mkdir(parents=True, exist_ok=True)
@@ -73,20 +73,19 @@ def unpacked(lock: Path) -> Path:
         "actors": SETS["actors"],
         "lab": tuple(each for each in by_name if each not in named),
     }
-    work = Path(tempfile.mkdtemp(prefix="unpacking-", dir=cache))
-    try:
+    with ledger.workplace("unpacking", below=cache) as (_, work):
+        ready = work / "ready"
+        ready.mkdir()
         for kind, names in sets.items():
-            wanted = work / f"{kind}.txt"
+            wanted = ready / f"{kind}.txt"
             wanted.write_text("".join(by_name[each] for each in names), encoding="utf-8")
-            _unpack(wanted, work / kind, lock)
-            compile_modules(work / kind)
-        work.chmod(0o755)
-        work.rename(cache / name)
-    except OSError:
-        if not (cache / name).is_dir():  # somebody else was quicker
-            raise
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+            _unpack(wanted, ready / kind, lock)
+            compile_modules(ready / kind)
+        try:
+            ready.rename(cache / name)
+        except OSError:
+            if not (cache / name).is_dir():  # somebody else was quicker
+                raise
     return cache / name
 
 

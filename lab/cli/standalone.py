@@ -15,7 +15,7 @@ from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 from typing import Any
 
-from lab import certificates
+from lab import certificates, ledger
 from lab.actors import standalone
 from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, HostNotCapable, Problem, ScenarioError
 from lab.loader import catalogue
@@ -73,8 +73,8 @@ def run_server(*, address: str, strategy: str, share: Path | None, json: bool) -
         "seed": 1,
         "mitigations": _mitigations(chosen, "server"),
     }
-    with tempfile.TemporaryDirectory(prefix="lab-server-") as folder:
-        made = certificates.make(Path(folder), address)
+    with ledger.workplace("server") as (_, folder):
+        made = certificates.make(folder, address)
         if share is not None:
             shutil.copyfile(made.ca, share / _CA)
         start |= {"certificate": str(made.certificate), "key": str(made.key)}
@@ -104,6 +104,7 @@ def run_client(
         os.setgroups([])
         os.setgid(_USER)
         os.setuid(_USER)
+        os.environ["HOME"] = str(_HOME)  # root's is closed to it
     from lab.clients.pjsip import client  # pjsip is in the client's image only
 
     start = {
@@ -119,8 +120,8 @@ def run_client(
         "domain": server,
         "mitigations": _mitigations(chosen, "client"),
     }
-    with tempfile.TemporaryDirectory(prefix="lab-client-") as folder:
-        start["log"] = str(Path(folder) / "client.log")
+    with ledger.workplace("client") as (_, folder):
+        start["log"] = str(folder / "client.log")
         ready_at = Subscribed if sets_up.subscribes else Registered
         return standalone.run(client.main, start, place=PLACE, ready_at=ready_at, show=_Printer(json=json).event)
 

@@ -6,13 +6,12 @@ searched first, it is the ``pjsua2`` a program finds. The hashes of the packages
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from lab import ledger
 from lab.cache_folder import cache_folder
 from lab.errors import HostNotCapable
 from lab.interpreter import pip_command
@@ -36,12 +35,9 @@ def find_or_fetch(package: str, report: Callable[[str], None]) -> Path:
     report(f"fetching pjsua2-python {package} (5 MB, once)")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix="unpacking-", dir=folder.parent))
-        try:
+        with ledger.workplace("unpacking", below=folder.parent) as (_, work):
             _install(package, work / "packages")
             (work / "packages").rename(folder)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
     except OSError as problem:
         if not folder.is_dir():  # else somebody else was quicker
             raise HostNotCapable(
