@@ -16,27 +16,30 @@ from pathlib import Path
 import lab
 
 _RUN_MODULE = (
-    "import json, runpy, sys; sys.path[:] = json.loads(sys.argv.pop(1)); module = sys.argv.pop(1);"
+    "import json, runpy, sys; first, last = json.loads(sys.argv.pop(1)); module = sys.argv.pop(1);"
+    " sys.path[:] = first + [each for each in sys.path if each not in first] + last;"
     " runpy.run_module(module, run_name='__main__', alter_sys=True)"
 )
 _OWN_FOLDER = str(Path(lab.__file__).parents[1])
 
 
-def module_command(module: str, *arguments: str, first: tuple[str, ...] = ()) -> list[str]:
-    """Return the command line that runs a module of this interpreter's as a program.
+def module_command(module: str, *arguments: str, first: tuple[str, ...] = (), python: str = "") -> list[str]:
+    """Return the command line that runs a module as a program.
 
     Args:
         module: its name.
         arguments: the program's.
         first: folders to search before all others.
+        python: the interpreter; empty: this one, which searches what this process does. Another one searches its own
+            folders and the lab's.
     """
-    path = json.dumps([*first, *module_folders()])
-    return [sys.executable, "-I", "-u", "-c", _RUN_MODULE, path, module, *arguments]
+    folders = (first, (_OWN_FOLDER,)) if python else ((*first, *module_folders()), ())
+    return [python or sys.executable, "-I", "-u", "-c", _RUN_MODULE, json.dumps(folders), module, *arguments]
 
 
-def pip_command(*arguments: str) -> list[str]:
-    """Return the command line of this interpreter's pip."""
-    return [sys.executable, "-I", "-m", "pip", *arguments]
+def pip_command(*arguments: str, python: str = "") -> list[str]:
+    """Return the command line of an interpreter's pip; ``python`` empty: of this one's."""
+    return [python or sys.executable, "-I", "-m", "pip", *arguments]
 
 
 def module_folders() -> tuple[str, ...]:

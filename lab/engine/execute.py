@@ -40,7 +40,9 @@ def execute(orders: Sequence[Order], report: Callable[[str], None] | None = None
         HostNotCapable: a client cannot be had on this machine; nothing was started.
     """
     say = report or _to_standard_error
-    orders = [dataclasses.replace(order, scenario=prepare.fetched(order.scenario, say)) for order in orders]
+    orders = [
+        dataclasses.replace(order, scenario=prepare.fetched(order.scenario, order.backend, say)) for order in orders
+    ]
     folders = [RunFolder.make(order.out, order.scenario, _about(order)) for order in orders]
     books = [ledger.Ledger(folder.path.name) for folder in folders]
     try:

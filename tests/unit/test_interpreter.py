@@ -56,7 +56,7 @@ def test_a_guest_searches_the_same_folders(trap: Path) -> None:
 
 def test_the_folder_of_a_script_is_not_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Python puts it first for `python script.py`, and scenarios may lie there."""
-    monkeypatch.setattr(sys.modules["__main__"], "__file__", str(tmp_path / "script.py"))
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", str(tmp_path / "script.py"), raising=False)
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     assert str(tmp_path) not in interpreter.module_folders()
 
@@ -88,7 +88,7 @@ def test_programs_are_not_looked_for_in_the_current_folder(path: str, monkeypatc
 def test_no_other_module_starts_python() -> None:
     """The interpreter's path stands elsewhere only in advice, in what a guest is told, and beside `-I`."""
     allowed = re.compile(
-        r'fix=f"|"executable": |_base_executable|^\s*sys\.executable, sys\.prefix|sys\.executable, "-I"'
+        r'fix=f"|"executable": |_base_executable|_TOLD_BY|^\s*sys\.executable, sys\.prefix|sys\.executable, "-I"'
     )
     found = [
         f"{path.relative_to(LAB)}: {line.strip()}"
