@@ -14,8 +14,33 @@ _NOT_ONE_OF = re.compile(r"'(?P<word>[^']*)' is not one of (?P<words>'.*')\.?$")
 """How typer refuses a value of an option that takes a fixed set of words."""
 
 
+COMMANDS = (
+    "init",
+    "validate",
+    "run",
+    "why",
+    "curve",
+    "report",
+    "fidelity",
+    "list",
+    "show",
+    "reference",
+    "middlebox",
+    "actor",
+    "doctor",
+    "kernel",
+    "images",
+    "clean",
+)
+"""The commands as ``lab --help`` has them; each is a module of ``lab.cli.commands``."""
+
+
 class CommandGroup(TyperGroup):
     """Answers a mistyped value of an option with the nearest word, as typer does for commands and names of options."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  (typer's)
+        """Return the commands in their order."""
+        return sorted(self.commands, key=COMMANDS.index)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was named."""

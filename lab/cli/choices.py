@@ -70,3 +70,4 @@ class KindChoice(str, Enum):
     SERVERS = "servers"
     MITIGATIONS = "mitigations"
     CAUSES = "causes"
+    FAILURES = "failures"

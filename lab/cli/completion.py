@@ -13,8 +13,15 @@ from typing import Any
 from lab.errors import LabError
 
 
-def scenario(incomplete: str) -> list[str]:
-    """Return folders and scenario files, and scenarios that come with the lab."""
+def scenario(ctx: Any, incomplete: str) -> list[str]:
+    """Return folders and scenario files, and scenarios that come with the lab.
+
+    bash breaks words at ``=``, so that ``--only strategy=n`` comes as three words; the last two look like files.
+    """
+    only, words = list(ctx.params.get("only") or ()), [*_given(ctx), incomplete]
+    if only and "=" not in only[-1] and "=" in words[-2:]:
+        values = [value for name, value in _values(ctx) if name == only[-1]]
+        return _those(values, incomplete.removeprefix("="))
     return [*_files(incomplete), *_library(incomplete)]
 
 
@@ -34,9 +41,9 @@ def middlebox(incomplete: str) -> list[str]:
 
 def failure(incomplete: str) -> list[str]:
     """Return what can go wrong in a scenario of ``lab init``."""
-    from lab.starter.failures import FAILURES
+    from lab.starter.failures import failures
 
-    return _those([each.name for each in FAILURES], incomplete)
+    return _those(list(failures()), incomplete)
 
 
 def anything(incomplete: str) -> list[str]:
@@ -65,13 +72,18 @@ def _values(ctx: Any) -> Iterator[tuple[str, str]]:
     """Yield the axes and values of the scenarios on the command line; a file that is wrong has none."""
     from lab.loader.load import load
 
-    given = ctx.params.get("files") or ctx.params.get("file") or ()
-    for file in [given] if isinstance(given, (str, Path)) else given:
+    for file in _given(ctx):
         try:
             cells = load(Path(file)).cells
         except LabError:
             continue
         yield from dict.fromkeys(axis for each in cells for axis in each.axes)
+
+
+def _given(ctx: Any) -> list[str]:
+    """Return the scenarios on the command line; they are not parsed yet where an option behind them lacks its value."""
+    found = ctx.params.get("files") or ctx.params.get("file") or ctx.args
+    return [str(each) for each in ([found] if isinstance(found, (str, Path)) else found)]
 
 
 def _files(incomplete: str) -> list[str]:

@@ -17,7 +17,7 @@ from lab.loader.load import load_text
 from lab.model.scenario import Account, Transport
 from lab.report import terminal
 from lab.report.paths import shown
-from lab.starter.failures import FAILURES, SILENCE, failure
+from lab.starter.failures import SILENCE, failures
 from lab.starter.scenario import Answers, text, usual_strategies
 
 WHERE = "lab init"
@@ -73,12 +73,11 @@ def answers(given: Given, ask: Ask) -> Answers:
     """
     usual = Answers()
     middleboxes, strategies = catalogue.middlebox_names(), catalogue.strategy_names()
-    failures = [each.name for each in FAILURES]
     problems = [
         Problem(WHERE, 0, option, "no such thing", f"`{name}`", choice(name, known))
         for option, names, known in (
             ("--middlebox", [given.middlebox] if given.middlebox else [], middleboxes),
-            ("--failure", [given.failure] if given.failure else [], failures),
+            ("--failure", [given.failure] if given.failure else [], list(failures())),
             ("--strategy", given.strategies, strategies),
         )
         for name in names
@@ -96,13 +95,13 @@ def answers(given: Given, ask: Ask) -> Answers:
         f"The NAT or firewall: {', '.join(SOME_MIDDLEBOXES)}, … (lab list middleboxes)", usual.middlebox, middleboxes
     )
     if not given.failure:
-        possible = [each for each in FAILURES if not (each.streams_only and transport is Transport.UDP)]
+        possible = [each for each in failures().values() if not (each.streams_only and transport is Transport.UDP)]
         told = "".join(f"\n  {each.name:16} {each.what}" for each in possible)
         wrong = ask(f"What goes wrong{told}\n", SILENCE, [each.name for each in possible])
     else:
         wrong = given.failure
     chosen = given.strategies or _asked_strategies(ask, usual_strategies(transport, account), strategies)
-    if failure(wrong).streams_only and transport is Transport.UDP:
+    if failures()[wrong].streams_only and transport is Transport.UDP:
         raise _refused(f"{wrong} needs a connection, and UDP has none", "", "use `--transport tcp` or `tls`")
     return Answers(transport=transport, account=account, middlebox=box, failure=wrong, strategies=chosen)
 

@@ -58,7 +58,7 @@ def as_json(kind: things.Kind, names: Sequence[str]) -> list[object]:
     things.check(kind.names(), names)
     if kind.name == MIDDLEBOXES:
         return [wire.to_json(catalogue.middlebox(name)) for name in names]
-    return [{"name": name, "what": things.summary(kind.find(name))} for name in names]
+    return [{"name": name, "what": kind.summary(name)} for name in names]
 
 
 def lines(kind: things.Kind, width: int) -> Iterator[str]:
@@ -70,7 +70,7 @@ def lines(kind: things.Kind, width: int) -> Iterator[str]:
     if width - indent < NARROWEST:
         indent = 4
     for name in names:
-        text = textwrap.wrap(things.summary(kind.find(name)), width - indent, break_on_hyphens=False) or [""]
+        text = textwrap.wrap(kind.summary(name), width - indent, break_on_hyphens=False) or [""]
         if indent == 4:
             yield name
         else:

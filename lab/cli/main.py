@@ -10,28 +10,10 @@ import sys
 from importlib import import_module
 from typing import NoReturn
 
-from lab.cli.app import app
+from lab.cli.app import COMMANDS, app
 from lab.errors import EXIT_INTERRUPTED, LabError, no_room
 
-COMMANDS = (
-    "init",
-    "validate",
-    "run",
-    "why",
-    "curve",
-    "report",
-    "fidelity",
-    "list",
-    "show",
-    "reference",
-    "middlebox",
-    "actor",
-    "doctor",
-    "kernel",
-    "images",
-    "clean",
-)
-"""In the order of ``lab --help``."""
+__all__ = ["COMMANDS", "app", "run"]
 
 for _name in COMMANDS:
     import_module(f"lab.cli.commands.{_name}")

@@ -133,7 +133,7 @@ def _status(run: Run, console: Console) -> int:
     outcomes = [result for _, result in run.results if isinstance(result, Outcome)]
     nothing_ran = all(outcome.verdict is Verdict.UNSUPPORTED and outcome.claim_holds is None for outcome in outcomes)
     if outcomes and nothing_ran:
-        console.print(f"nothing ran: {_none_can_exist(outcomes)}", style="red", markup=False, soft_wrap=True)
+        terminal.say(console, f"nothing ran: {_none_can_exist(outcomes)}", style="red")
         return EXIT_CLAIM_BROKEN
     held = all(outcome.claim_holds is not False for outcome in outcomes)
     doubted = any(outcome.verdict is Verdict.INCONCLUSIVE and outcome.claim_holds is None for outcome in outcomes)

@@ -38,5 +38,5 @@ def why(names: list[str], folder: Path) -> int:
         else:
             continue
         for sentence in sentences:
-            console.print(sentence, markup=False, soft_wrap=True)
+            terminal.say(console, sentence)
     return EXIT_CLAIMS_HOLD

@@ -15,6 +15,7 @@ from lab.loader import catalogue
 from lab.loader.check import choice, describe, hint
 from lab.loader.kinds import causes, faults, mitigations
 from lab.loader.load import load
+from lab.loader.yaml_lines import read_yaml
 from lab.loader.project import own_scenarios, own_topologies
 from lab.model.middlebox import BEHAVIOURS, GROUPS, Middlebox
 from lab.model.rules import kebab
@@ -30,6 +31,7 @@ from lab.reference.chapters import (
     words_of,
 )
 from lab.servers import catalogue as servers
+from lab.starter.failures import failures
 
 NEVER = "`never`"
 _MIDDLEBOXES = Path(lab.__file__).parent / "catalog" / "middleboxes"
@@ -44,61 +46,19 @@ class Kind:
         one: the word for one of them.
         names: returns what there is, in the order of the list.
         find: returns one of them, by its name.
+        line: returns what one of them is, in a line, where that costs less than to find it.
     """
 
     name: str
     one: str
     names: Callable[[], Sequence[str]]
     find: Callable[[str], Thing]
+    line: Callable[[str], str] | None = None
 
-
-def kinds() -> tuple[Kind, ...]:
-    """Return all kinds."""
-    return (
-        Kind("strategies", "strategy", catalogue.strategy_names, strategy_thing),
-        Kind("middleboxes", "middlebox", catalogue.middlebox_names, middlebox_thing),
-        Kind("faults", "fault", lambda: list(faults()), fault_thing),
-        Kind("topologies", "topology", lambda: list(own_topologies()), topology_thing),
-        Kind("scenarios", "scenario", lambda: list(own_scenarios()), scenario_thing),
-        Kind("clients", "client", clients.names, client_thing),
-        Kind("servers", "server", servers.names, server_thing),
-        Kind("mitigations", "mitigation", lambda: list(mitigations()), lambda n: mitigation_thing(n, mitigations()[n])),
-        Kind("causes", "cause", lambda: list(causes()), lambda name: Thing(name=name, what=causes()[name].what)),
-    )
-
-
-def kind(name: str) -> Kind:
-    """Return the kind of that name (KeyError if there is none)."""
-    return {each.name: each for each in kinds()}[name]
-
-
-def all_names() -> list[str]:
-    """Return the names of all things, each once."""
-    return list(dict.fromkeys(name for each in kinds() for name in each.names()))
-
-
-def found(name: str) -> list[tuple[Kind, Thing]]:
-    """Return what has this name: one thing of each kind at most."""
-    return [(each, each.find(name)) for each in kinds() if name in each.names()]
-
-
-def check(known: Sequence[str], names: Sequence[str]) -> None:
-    """Check that there is something of each name.
-
-    Raises:
-        ScenarioError: there is not; it says what was probably meant.
-    """
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise ScenarioError(
-            [Problem("lab", 0, "", "no such thing", f"`{name}`", choice(name, known)) for name in unknown]
-        )
-
-
-def summary(thing: Thing) -> str:
-    """Return what a thing is in a line: its first sentence."""
-    text = thing.what.rpartition("```")[2].strip()
-    return " ".join(text.partition("\n\n")[0].split()).partition(". ")[0].rstrip(".")
+    def first_sentence(text: str) -> str:
+    """Return the first sentence of a text, which may begin with a drawing."""
+    prose = text.rpartition("```")[2].strip()
+    return " ".join(prose.partition("\n\n")[0].split()).partition(". ")[0].rstrip(".")
 
 
 def middlebox_thing(name: str) -> Thing:
@@ -117,6 +77,12 @@ def fault_thing(name: str) -> Thing:
     """Return a fault: its keys, and the causes that it can be."""
     fault = faults()[name]
     return thing_of(name, fault, notes=(("causes", ", ".join(cause.name for cause in fault.causes)),))
+
+
+def failure_thing(name: str) -> Thing:
+    """Return something that can go wrong in a scenario of ``lab init``."""
+    failure = failures()[name]
+    return Thing(name=name, what=failure.what, notes=tuple(("faults", f"`{fault}`") for fault in failure.faults))
 
 
 def topology_thing(name: str) -> Thing:
@@ -141,6 +107,13 @@ def scenario_thing(name: str) -> Thing:
     notes = [("file", str(path)), *((axis, ", ".join(labels)) for axis, labels in axes.items())]
     source = [("source", scenario.source)] if scenario.source else []
     return Thing(name=name, what=f"{drawing}{scenario.title}\n\n{scenario.why.strip()}", notes=(*notes, *source))
+
+
+def scenario_title(name: str) -> str:
+    """Return the title of a scenario that comes with the lab, without loading it."""
+    root = read_yaml(own_scenarios()[name].read_text("utf-8"), name, [])
+    title = None if root is None else root.get("title")
+    return name if title is None else str(title.value)
 
 
 def _value(field: str, value: object) -> str:

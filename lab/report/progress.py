@@ -196,7 +196,7 @@ class Progress:
         for row in rows:
             yield self._line(row, max(8, name))
         waiting = sum(row.doing == WAITING for row in self._rows.values() if not row.twin)
-        if waiting and len(self._rows) > room:
+        if waiting and 0 < room < len(self._rows):
             yield Text(f"{waiting} {'cell waits' if waiting == 1 else 'cells wait'}", style="dim")
 
     def _line(self, row: _Row, width: int) -> Text:

@@ -40,6 +40,11 @@ def console(*, stderr: bool, quiet: bool = False) -> Console:
     return made if made.is_terminal else Console(stderr=stderr, highlight=False, width=WIDTH_OF_A_FILE, quiet=quiet)
 
 
+def say(console: Console, sentence: str, *, style: str = "") -> None:
+    """Print a sentence: broken between words on a terminal, in one line where programs may read it."""
+    console.print(sentence, style=style or None, markup=False, soft_wrap=not console.is_terminal)
+
+
 def show(console: Console, scenario: Scenario, results: list[Result], *, as_list: bool = False) -> None:
     """Print what came of a run: a matrix if it has several axes, else a row per cell.
 
@@ -56,7 +61,7 @@ def show(console: Console, scenario: Scenario, results: list[Result], *, as_list
     else:
         _show_list(console, results)
     for note in cost_notes(results):
-        console.print(note, style="dim", markup=False, soft_wrap=True)
+        say(console, note, style="dim")
     console.print()
 
 
@@ -83,7 +88,7 @@ def _show_list(console: Console, results: list[Result]) -> None:
             console.print(Padding(why, (0, 0, 0, BENEATH), expand=False))
     if left_out:
         note = f"left out, for want of room: {', '.join(left_out)}; the reports have all columns"
-        console.print(note, style="dim", soft_wrap=True)
+        say(console, note, style="dim")
 
 
 def _left_out(table: list[list[Text]], width: int) -> list[str]:
@@ -159,7 +164,7 @@ def show_broken(console: Console, results: list[Result], *, all_not_passed: bool
         told = result.verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE) if all_not_passed else False
         if told or result.claim_holds is False:
             for sentence in explain(cell, result):
-                console.print(sentence, markup=False, soft_wrap=True)
+                say(console, sentence)
 
 
 def show_doubtful(console: Console, results: list[Result]) -> None:
@@ -169,7 +174,7 @@ def show_doubtful(console: Console, results: list[Result]) -> None:
             continue
         doubtful = result.verdict is Verdict.INCONCLUSIVE and result.claim_holds is None
         if doubtful or result.claim_holds is False:
-            console.print(f"{cell.name}: {result.verdict.value}: {_why(result)}", markup=False, soft_wrap=True)
+            say(console, f"{cell.name}: {result.verdict.value}: {_why(result)}")
 
 
 def _claim(result: Outcome) -> Text:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from lab.loader import catalogue
 from lab.loader.project import own_topologies
 from lab.model.scenario import Account, Transport
-from lab.starter.failures import SILENCE, failure
+from lab.starter.failures import SILENCE, failures
 
 FIRST_PROBE_S = 45
 """After pjsip's idle timer (33 s), before anything goes wrong."""
@@ -19,11 +19,9 @@ LATEST_PROBE_S = 7200
 AFTER_LAST_PROBE_S = 20
 """Room for the answer: a call is held for 7 s, and INVITE and BYE have 5 s each."""
 
-WIFI_AND_CELLULAR = "wifi-and-cellular"
-HOME_NAT = "home-nat"
 TEMPLATE = "scenario.yaml.j2"
 NONE = "none"
-LONGEST_COMMENT = 70
+LONGEST_COMMENT = 60
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,8 +54,7 @@ def text(answers: Answers) -> str:
     """Return the scenario as a file."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    wrong, box, account = failure(answers.failure), catalogue.middlebox(answers.middlebox), answers.account
-    topology = WIFI_AND_CELLULAR if wrong.moves else HOME_NAT
+    wrong, box, account = failures()[answers.failure], catalogue.middlebox(answers.middlebox), answers.account
     last = last_probe_s(answers)
     environment = Environment(  # noqa: S701  (it is YAML, and every value is a name of ours)
         loader=PackageLoader("lab.starter", "."),
@@ -66,8 +63,7 @@ def text(answers: Answers) -> str:
         keep_trailing_newline=True,
     )
     return environment.get_template(TEMPLATE).render(
-        drawing=_drawing(topology),
-        topology=topology,
+        drawing=_drawing(wrong.topology),
         transport=answers.transport.value,
         account=account.value,
         middlebox=box,
@@ -76,7 +72,7 @@ def text(answers: Answers) -> str:
         strategies=[(name, _what(name)) for name in dict.fromkeys((NONE, *answers.strategies))],
         pings_by_itself=answers.transport is Transport.UDP and account.registers,
         probe="NOTIFY" if account.subscribes else "call",
-        kinds="message, options or invite, a call" if account.subscribes else "message or options",
+        kinds="message, options, or invite: a call" if account.subscribes else "message or options",
         first=FIRST_PROBE_S,
         last=last,
         ends=last + AFTER_LAST_PROBE_S,

@@ -34,8 +34,7 @@ def init_command(
         str,
         typer.Option(
             metavar="NAME",
-            help="What goes wrong: silence, nat-reboot, nat-new-address, link-down, rst, server-restart, server-mute,"
-            " client-move.",
+            help="What goes wrong: `lab list failures`.",
             show_default=False,
             autocompletion=completion.failure,
         ),
