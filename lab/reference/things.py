@@ -15,8 +15,8 @@ from lab.loader import catalogue
 from lab.loader.check import choice, describe, hint
 from lab.loader.kinds import causes, faults, mitigations
 from lab.loader.load import load
-from lab.loader.yaml_lines import read_yaml
 from lab.loader.project import own_scenarios, own_topologies
+from lab.loader.yaml_lines import read_yaml
 from lab.model.middlebox import BEHAVIOURS, GROUPS, Middlebox
 from lab.model.rules import kebab
 from lab.reference.chapters import (
@@ -55,7 +55,56 @@ class Kind:
     find: Callable[[str], Thing]
     line: Callable[[str], str] | None = None
 
-    def first_sentence(text: str) -> str:
+    def summary(self, name: str) -> str:
+        """Return what one of them is, in a line."""
+        return first_sentence(self.find(name).what) if self.line is None else self.line(name)
+
+
+def kinds() -> tuple[Kind, ...]:
+    """Return all kinds."""
+    return (
+        Kind("strategies", "strategy", catalogue.strategy_names, strategy_thing),
+        Kind("middleboxes", "middlebox", catalogue.middlebox_names, middlebox_thing),
+        Kind("faults", "fault", lambda: list(faults()), fault_thing),
+        Kind("topologies", "topology", lambda: list(own_topologies()), topology_thing),
+        Kind("scenarios", "scenario", lambda: list(own_scenarios()), scenario_thing, scenario_title),
+        Kind("clients", "client", clients.names, client_thing),
+        Kind("servers", "server", servers.names, server_thing),
+        Kind("mitigations", "mitigation", lambda: list(mitigations()), lambda n: mitigation_thing(n, mitigations()[n])),
+        Kind("causes", "cause", lambda: list(causes()), lambda name: Thing(name=name, what=causes()[name].what)),
+        Kind("failures", "failure of `lab init`", lambda: list(failures()), failure_thing),
+    )
+
+
+def kind(name: str) -> Kind:
+    """Return the kind of that name (KeyError if there is none)."""
+    return {each.name: each for each in kinds()}[name]
+
+
+def all_names() -> list[str]:
+    """Return the names of all things, each once."""
+    return list(dict.fromkeys(name for each in kinds() for name in each.names()))
+
+
+def found(name: str) -> list[tuple[Kind, Thing]]:
+    """Return what has this name: one thing of each kind at most."""
+    return [(each, each.find(name)) for each in kinds() if name in each.names()]
+
+
+def check(known: Sequence[str], names: Sequence[str]) -> None:
+    """Check that there is something of each name.
+
+    Raises:
+        ScenarioError: there is not; it says what was probably meant.
+    """
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ScenarioError(
+            [Problem("lab", 0, "", "no such thing", f"`{name}`", choice(name, known)) for name in unknown]
+        )
+
+
+def first_sentence(text: str) -> str:
     """Return the first sentence of a text, which may begin with a drawing."""
     prose = text.rpartition("```")[2].strip()
     return " ".join(prose.partition("\n\n")[0].split()).partition(". ")[0].rstrip(".")
