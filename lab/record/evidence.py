@@ -161,9 +161,9 @@ class Evidence:
     @cached_property
     def probes(self) -> tuple[ProbeAttempt, ...]:
         """Every probe whose fate is known, in the order they were sent."""
-        sent, talking, ending = (
+        connecting, sent, talking, ending = (
             {entry.event.probe: entry.t for entry in self.of(Probe, state=state)}
-            for state in ("sent", "talking", "ending")
+            for state in ("connecting", "sent", "talking", "ending")
         )
         fates = []
         for state in ("answered", "failed"):
@@ -171,7 +171,7 @@ class Evidence:
                 event = cast("Entry[Probe]", entry).event
                 if event.state != state:
                     continue
-                began = sent.get(event.probe, entry.t)
+                began = sent.get(event.probe, connecting.get(event.probe, entry.t))
                 confirmed = event.kind != "invite" or self._confirmed(event.call_id, began, entry.t)
                 fates.append(
                     ProbeAttempt(
