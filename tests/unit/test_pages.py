@@ -15,6 +15,7 @@ from lab.loader.project import own_scenarios
 from lab.reference import things
 
 ROOT = Path(__file__).parents[2]
+LAB = typer.main.get_command(app)
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMANDS = [
     (page.name, line)
@@ -38,7 +39,7 @@ def test_the_scenario_of_the_readme() -> None:
 def test_commands_of_pages(page: str, line: str) -> None:
     """Each is a command with options that it has; files of the library and names that it gives are there."""
     words = shlex.split(line, comments=True)
-    command = typer.main.get_command(app)
+    command = LAB
     for word in words[1:]:
         if (found := getattr(command, "commands", {}).get(word)) is None:
             break
