@@ -103,9 +103,9 @@ def _files(incomplete: str) -> list[str]:
 
 
 def _library(incomplete: str) -> list[str]:
-    from lab.loader.project import own_scenarios
+    from lab import library
 
-    return _those(list(own_scenarios()), incomplete)
+    return _those(list(library.scenarios()), incomplete)
 
 
 def _those(names: list[str], incomplete: str) -> list[str]:

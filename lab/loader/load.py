@@ -21,7 +21,7 @@ from lab.loader.file import ScenarioFile
 from lab.loader.impairments import check_impairments
 from lab.loader.kinds import faults, read_kind
 from lab.loader.probes import check_expectation, read_probes
-from lab.loader.project import scenario_name, topology_of
+from lab.loader.project import scenario_file, scenario_name, topology_of
 from lab.loader.text_file import read_text
 from lab.loader.timing import check_claims, read_claim
 from lab.loader.unsupported import examined
@@ -39,17 +39,18 @@ def load(path: Path, *, server: str = DEFAULT_SERVER) -> Scenario:
     """Read a scenario file.
 
     Args:
-        path: the file.
+        path: the file, or the name of a scenario that comes with the lab.
         server: the program that serves where the file does not say which.
 
     Raises:
         ScenarioError: the file, or the topology it names, is wrong; it holds every problem found.
     """
     problems: list[Problem] = []
-    text = read_text(path, str(path), problems)
-    if text is None:
+    file = scenario_file(path, problems)
+    text = None if file is None else read_text(file, str(file), problems)
+    if file is None or text is None:
         raise ScenarioError(problems)
-    return load_text(text, path, server=server)
+    return load_text(text, file, server=server)
 
 
 def load_text(text: str, path: Path, *, server: str = DEFAULT_SERVER) -> Scenario:

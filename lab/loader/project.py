@@ -7,12 +7,13 @@ read (without a root: outside the scenario's folder).
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import unicodedata
 from pathlib import Path
 
-import lab
+from lab import library
 from lab.errors import Problem
 from lab.loader.check import choice, value_of
 from lab.loader.networks import read_topology
@@ -21,8 +22,8 @@ from lab.model.rules import LONGEST_LABEL, Text, is_name
 from lab.model.topology import Topology
 
 _FOLDER = "topologies"
-_OWN = Path(lab.__file__).resolve().parent.parent / _FOLDER
-"""Of those that come with the lab: beside the package, in a checkout as in the image of the whole lab."""
+_EXAMPLE = "article/idle-subscription"
+_OWN = library.topologies_folder()
 
 
 def topology_of(root: Node, scenario: Path, problems: list[Problem]) -> Topology | None:
@@ -47,15 +48,27 @@ def topology_of(root: Node, scenario: Path, problems: list[Problem]) -> Topology
     return None if file is None else read_topology(file, _shown(file, scenario), problems)
 
 
-def own_topologies() -> dict[str, Path]:
-    """The networks that come with the lab, by name."""
-    return {path.stem: path for path in sorted(_OWN.glob("*.yaml"))}
+def scenario_file(path: Path, problems: list[Problem]) -> Path | None:
+    """Return the file that a user means by a path or by the name of a scenario that comes with the lab.
 
-
-def own_scenarios() -> dict[str, Path]:
-    """Return the scenarios that come with the lab, by name, such as ``article/idle-subscription``."""
-    folder = _OWN.parent / "scenarios"
-    return {path.relative_to(folder).with_suffix("").as_posix(): path for path in sorted(folder.rglob("*.yaml"))}
+    A file that is there goes before a scenario of that name. None, with a problem added, if there is neither.
+    """
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError):
+        return path  # reading it says what is wrong with it
+    else:
+        return path
+    known = library.scenarios()
+    if (found := known.get(str(path))) is not None:
+        return found
+    close = difflib.get_close_matches(library.scenario_name(str(path)), known, n=1)
+    meant = f"did you mean `{close[0]}`? " if close else ""
+    allowed = f"{meant}expected a file, or the name of a scenario that comes with the lab, such as `{_EXAMPLE}`"
+    problems.append(Problem(str(path), 0, "", "no such file or scenario", allowed=allowed))
+    return None
 
 
 def scenario_name(path: Path) -> str:

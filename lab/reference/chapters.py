@@ -11,18 +11,18 @@ import inspect
 import textwrap
 import typing
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from lab import library
 from lab.clients import catalogue as clients
 from lab.loader import catalogue
 from lab.loader.check import describe, hint
 from lab.loader.file import ScenarioFile
 from lab.loader.kinds import causes, faults, mitigations
 from lab.loader.probes import ProbeGrid
-from lab.loader.project import own_topologies
 from lab.model import topology, when
 from lab.model.authentication import Authentication
 from lab.model.idle_timeout import IdleTimeout
@@ -126,7 +126,7 @@ def chapters() -> tuple[Chapter, ...]:
             " move to, and one server; no loops. Each middlebox of a topology needs a profile.",
             things=(
                 thing_of("node", topology.Node, given=("name",)),
-                *(Thing(name=name, what=drawing_of(path)) for name, path in own_topologies().items()),
+                *(Thing(name=name, what=drawing_of(path)) for name, path in library.topologies().items()),
             ),
         ),
         Chapter(
@@ -198,28 +198,37 @@ def _sentence(what: str) -> str:
 
 
 def _written(mitigation: Any) -> str:
-    values = ((kebab(field.name), getattr(mitigation, field.name)) for field in dataclasses.fields(mitigation))
-    inside = ", ".join(f"{key}: {value_text(value)}" for key, value in values)
+    values = {field: value_text(getattr(mitigation, field.name)) for field in dataclasses.fields(mitigation)}
+    said = {kebab(field.name): value or "never" for field, value in values.items() if value or field.default is MISSING}
+    inside = ", ".join(f"{key}: {value}" for key, value in said.items())
     return f"{mitigation.kind}: {{ {inside} }}" if inside else str(mitigation.kind)
 
 
 def thing_of(name: str, cls: Any, *, notes: tuple[tuple[str, str], ...] = (), given: tuple[str, ...] = ()) -> Thing:
-    """Return a thing that is written as a mapping with the fields of a class, without those that are given."""
-    what, _, attributes = inspect.cleandoc(cls.__doc__ or "").partition("Attributes:\n")
-    texts = attributes_of(attributes)
+    """A thing that is written as a mapping with the fields of a class, but for those that are given otherwise."""
+    what, _, _ = inspect.cleandoc(cls.__doc__ or "").partition("Attributes:\n")
+    texts = _attributes(cls)
     meanings = {field: text.replace("None: ", "if it is left out: ") for field, text in texts.items()}
     written = (field for field in dataclasses.fields(cls) if field.init and field.name not in given)
     keys = tuple(_key(cls, field, meanings.get(field.name, "")) for field in written)
     return Thing(name=name, what=paragraphs(what), keys=keys, notes=notes)
 
 
+def _attributes(cls: Any) -> dict[str, str]:
+    """Return what docstrings say of a class's fields: its own, and before it those of the classes that it extends."""
+    texts: dict[str, str] = {}
+    for each in reversed(cls.__mro__):
+        texts.update(attributes_of(inspect.cleandoc(each.__doc__ or "").partition("Attributes:\n")[2]))
+    return texts
+
+
 def _key(cls: Any, field: dataclasses.Field[Any], meaning: str) -> Key:
     name = kebab(field.name)
     expected = hint(cls, name)
     default: str | None = None
-    if field.default is not dataclasses.MISSING:
+    if field.default is not MISSING:
         default = value_text(field.default)
-    elif field.default_factory is not dataclasses.MISSING:
+    elif field.default_factory is not MISSING:
         default = "see below"
     return Key(
         name=name,

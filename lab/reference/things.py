@@ -9,13 +9,13 @@ from enum import Enum
 from pathlib import Path
 
 import lab
+from lab import library
 from lab.clients import catalogue as clients
 from lab.errors import Problem, ScenarioError
 from lab.loader import catalogue
 from lab.loader.check import choice, describe, hint
 from lab.loader.kinds import causes, faults, mitigations
 from lab.loader.load import load
-from lab.loader.project import own_scenarios, own_topologies
 from lab.loader.yaml_lines import read_yaml
 from lab.model.middlebox import BEHAVIOURS, GROUPS, Middlebox
 from lab.model.rules import kebab
@@ -66,8 +66,8 @@ def kinds() -> tuple[Kind, ...]:
         Kind("strategies", "strategy", catalogue.strategy_names, strategy_thing),
         Kind("middleboxes", "middlebox", catalogue.middlebox_names, middlebox_thing),
         Kind("faults", "fault", lambda: list(faults()), fault_thing),
-        Kind("topologies", "topology", lambda: list(own_topologies()), topology_thing),
-        Kind("scenarios", "scenario", lambda: list(own_scenarios()), scenario_thing, scenario_title),
+        Kind("topologies", "topology", lambda: list(library.topologies()), topology_thing),
+        Kind("scenarios", "scenario", lambda: list(library.scenarios()), scenario_thing, scenario_title),
         Kind("clients", "client", clients.names, client_thing),
         Kind("servers", "server", servers.names, server_thing),
         Kind("mitigations", "mitigation", lambda: list(mitigations()), lambda n: mitigation_thing(n, mitigations()[n])),
@@ -136,12 +136,12 @@ def failure_thing(name: str) -> Thing:
 
 def topology_thing(name: str) -> Thing:
     """Return a network with its drawing."""
-    return Thing(name=name, what=drawing_of(own_topologies()[name]))
+    return Thing(name=name, what=drawing_of(library.topologies()[name]))
 
 
 def scenario_thing(name: str) -> Thing:
     """Return a scenario that comes with the lab: its drawing, what it is about, its axes."""
-    path = own_scenarios()[name]
+    path = library.scenarios()[name]
     scenario = load(path)
     axes: dict[str, dict[str, None]] = {}
     for cell in scenario.cells:
@@ -160,7 +160,7 @@ def scenario_thing(name: str) -> Thing:
 
 def scenario_title(name: str) -> str:
     """Return the title of a scenario that comes with the lab, without loading it."""
-    root = read_yaml(own_scenarios()[name].read_text("utf-8"), name, [])
+    root = read_yaml(library.scenarios()[name].read_text("utf-8"), name, [])
     title = None if root is None else root.get("title")
     return name if title is None else str(title.value)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lab import library
 from lab.loader import catalogue
-from lab.loader.project import own_topologies
 from lab.model.scenario import Account, Transport
 from lab.starter.failures import SILENCE, failures
 
@@ -89,7 +89,7 @@ def last_probe_s(answers: Answers) -> int:
 
 def _drawing(topology: str) -> str:
     """Return the drawing that a topology's file begins with."""
-    return own_topologies()[topology].read_text("utf-8").partition("\n#\n")[0]
+    return library.topologies()[topology].read_text("utf-8").partition("\n#\n")[0]
 
 
 def _what(name: str) -> str:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import typer.main
 
+from lab import library
 from lab.cli.main import app
 from lab.loader.load import load_text
-from lab.loader.project import own_scenarios
 from lab.reference import things
 
 ROOT = Path(__file__).parents[2]
@@ -49,7 +49,7 @@ def test_commands_of_pages(page: str, line: str) -> None:
     assert [word for word in given if word.startswith("--") and word.partition("=")[0] not in options] == []
     for word in words:
         if word.startswith("scenarios/"):
-            assert word.removeprefix("scenarios/").removesuffix(".yaml") in own_scenarios()
+            assert word.removeprefix("scenarios/").removesuffix(".yaml") in library.scenarios()
     if words[1] == "show":
         assert set(words[2:]) <= set(things.all_names())
 
