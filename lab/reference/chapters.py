@@ -199,13 +199,14 @@ def _sentence(what: str) -> str:
 
 def _written(mitigation: Any) -> str:
     values = {field: value_text(getattr(mitigation, field.name)) for field in dataclasses.fields(mitigation)}
-    said = {kebab(field.name): value or "never" for field, value in values.items() if value or field.default is MISSING}
+    shown = {field: value for field, value in values.items() if value not in ("", "false") or field.default is MISSING}
+    said = {kebab(field.name): value or "never" for field, value in shown.items()}
     inside = ", ".join(f"{key}: {value}" for key, value in said.items())
     return f"{mitigation.kind}: {{ {inside} }}" if inside else str(mitigation.kind)
 
 
 def thing_of(name: str, cls: Any, *, notes: tuple[tuple[str, str], ...] = (), given: tuple[str, ...] = ()) -> Thing:
-    """A thing that is written as a mapping with the fields of a class, but for those that are given otherwise."""
+    """Return a thing that is written as a mapping with the fields of a class, without those that are given."""
     what, _, _ = inspect.cleandoc(cls.__doc__ or "").partition("Attributes:\n")
     texts = _attributes(cls)
     meanings = {field: text.replace("None: ", "if it is left out: ") for field, text in texts.items()}
