@@ -9,6 +9,7 @@ import pytest
 
 from lab.loader import catalogue
 from tests.e2e.lab_command import run
+from tests.e2e.together import Cells, Virtually
 
 pytestmark = pytest.mark.e2e
 
@@ -46,3 +47,43 @@ def test_real_time(tmp_path: Path) -> None:
     (box,) = json.loads(done.stdout)["middleboxes"]
     seen = {key for key, each in box["behaviours"].items() if each["agrees"] is not None}
     assert seen == {"forgotten", "lifetime", "mapping", "filtering", "port-assignment", "hairpinning", "sip-alg"}
+
+
+TWO_NATS = """\
+title: Which of two middleboxes forgot
+source: this test
+topology: cgn
+transport: tcp
+matrix:
+  strategy: [none, hold-transport]
+  middlebox:
+    - { home-nat: rfc-ideal, cgn: silent-60s }
+    - { home-nat: silent-60s, cgn: rfc-ideal }
+    - { home-nat: { name: later, base: silent-60s, established-idle-timeout: 90 s }, cgn: rst-to-both-60s }
+probes: [{ at: 100 s }]
+ends: 106 s
+claims:
+  - { strategy: hold-transport, verdict: fail, cause: middlebox-forgot-flow, at: 60 s }
+"""
+
+TWO = Cells(TWO_NATS, name="two", only=("strategy=hold-transport",))
+
+
+@pytest.mark.cells(TWO)
+def test_of_two_middleboxes_the_one_that_forgot_is_named(virtually: Virtually) -> None:
+    """Behind a home's NAT and its carrier's, the cause says whose mapping ended; the sentinel agrees with both."""
+    seen = virtually(TWO)
+    assert seen.status == 0, seen.said
+    causes = [cell["cause"]["text"].split(" at ")[0] for cell in seen.cells.values()]
+    assert causes == [f"middlebox {node} forgot the flow" for node in ("cgn", "home-nat", "cgn")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(["rfc-idael"], "did you mean `rfc-ideal`?"), ([], "nothing to test"), (["rfc-ideal", "--against", "x"], "got x")],
+)
+def test_wrong_names(tmp_path: Path, arguments: list[str], said: str) -> None:
+    """A name that is not in the catalogue is the author's fault: status 2."""
+    done = run("middlebox", "test", *arguments, home=tmp_path)
+    assert done.returncode == 2
+    assert said in done.stderr
