@@ -94,14 +94,14 @@ def run(
     Raises:
         ScenarioError: the file or the choice of cells is wrong; nothing was started.
         HostNotCapable: this machine cannot do it; nothing was started.
-        TeardownIncomplete: something the run made is still there.
+        TeardownIncomplete: a process of the run could not be ended.
     """
     loaded = scenario if isinstance(scenario, Scenario) else load(scenario, server=server)
     chosen = choose(loaded, [f"{axis}={label}" for axis, label in _pairs(only or {})], seed)
     kind = BackendKind(backend)
     prepare.check([chosen], kind)
     decided = prepare.decide([chosen], clock, kind)
-    clean_up(lambda _: None)
+    clean_up(lambda _: None, with_containers=kind is BackendKind.DOCKER)
 
     def watch(_: RunFolder) -> Callable[[dict[str, Any]], None]:
         return on_progress or (lambda _: None)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
@@ -12,7 +11,7 @@ from lab import __version__
 from lab.backends.base import BackendKind
 from lab.cli.actor_commands import actor_app
 from lab.cli.choices import DEFAULT_SERVER, ClockChoice, PlaceChoice, ServerChoice
-from lab.errors import EXIT_INTERRUPTED, LabError, no_room
+from lab.cli.ending import reported
 from lab.model.twin import Wanted
 from lab.worlds.clock import GUEST_MEMORY_MB
 
@@ -406,33 +405,11 @@ def images_prune_command(
 @app.command("clean", short_help="Undo what killed runs have left.")
 def clean_command() -> None:
     """Undo what killed runs have left on this machine; touches only what their ledgers name."""
-    from lab import ledger
-    from lab.backends import daemon
+    from lab.cli.clean import clean
 
-    undone = ledger.clean(daemon.remove_containers)
-    for sentence in undone:
-        typer.echo(sentence)
-    if not undone:
-        typer.echo("nothing to clean")
-
-
-def _end(error: LabError) -> NoReturn:
-    print(f"{error.side} error: {error}" if error.side != "scenario" else str(error), file=sys.stderr)  # noqa: T201
-    sys.exit(error.exit_code)
+    clean()
 
 
 def run() -> None:
-    """Console entry point: errors become one clear report and an exit status."""
-    try:
-        app()
-    except LabError as error:
-        _end(error)
-    except KeyboardInterrupt:
-        sys.exit(EXIT_INTERRUPTED)
-    except Exception as error:  # noqa: BLE001  (the last frame: a bug must end as the lab's fault, not the scenario's)
-        if (lack := no_room(error)) is not None:
-            _end(lack)
-        import traceback
-
-        print(f"lab error: this is a bug in the lab\n{traceback.format_exc()}", file=sys.stderr)  # noqa: T201
-        sys.exit(LabError.exit_code)
+    """Run the command; errors become one clear report and an exit status."""
+    reported(app)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
 from lab.backends.base import BackendKind
 from lab.engine import prepare
@@ -17,7 +18,7 @@ from lab.engine.run import Run
 from lab.engine.run_folder import RunFolder
 from lab.engine.select import load_all
 from lab.engine.twins.plan import possible
-from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED, LabError
+from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED, LabError, TeardownIncomplete
 from lab.model.outcome import Outcome
 from lab.model.scenario import Scenario
 from lab.model.twin import NO_TWINS, Wanted
@@ -59,8 +60,9 @@ def run_files(files: list[Path], options: Options) -> int:
     prepare.check(scenarios, options.backend)
     clock = prepare.decide(scenarios, options.clock, options.backend)
     console = terminal.console(stderr=options.json)
-    for sentence in clean_up(lambda text: console.print(f"[yellow]note:[/yellow] {text}")):
-        console.print(f"[dim]{sentence}[/dim]")
+    in_containers = options.backend is BackendKind.DOCKER
+    for sentence in clean_up(lambda text: _note(console, text), with_containers=in_containers):
+        console.print(sentence, style="dim", markup=False)
     if clock is Clock.VIRTUAL and boot.check_host() is boot.Fence.CONTAINER:
         console.print("[dim]the container is the fence around virtual time: bubblewrap is not allowed in here[/dim]")
     if options.clock == "auto" and options.backend is BackendKind.NETNS and clock is Clock.REAL:
@@ -72,6 +74,10 @@ def run_files(files: list[Path], options: Options) -> int:
             return status
         worst = max(worst, status)
     return worst
+
+
+def _note(console: Console, text: str) -> None:
+    console.print(Text.assemble(("note:", "yellow"), f" {text}"), soft_wrap=True)
 
 
 def _run_one(scenario: Scenario, options: Options, clock: Clock, console: Console) -> int:
@@ -97,6 +103,7 @@ def _run_one(scenario: Scenario, options: Options, clock: Clock, console: Consol
         (run,) = execute([order])
     reports.write(run)
     if not run.finished:
+        _show_left(run, console)
         console.print(f"interrupted; what was seen is in {shown(run.folder)}")
         if options.json:
             sys.stdout.write(report_json.render(run))
@@ -111,12 +118,21 @@ def _run_one(scenario: Scenario, options: Options, clock: Clock, console: Consol
     return _status(run, console)
 
 
+def _show_left(run: Run, console: Console) -> None:
+    if run.left:
+        text = f"{TeardownIncomplete.side} error: {TeardownIncomplete(run.left)}; `lab clean` tries again"
+        console.print(text, style="red", markup=False, soft_wrap=True)
+
+
 def _status(run: Run, console: Console) -> int:
     errors = [result for _, result in run.results if isinstance(result, LabError)]
     for text in dict.fromkeys(f"{error.side} error: {error}" for error in errors):
         console.print(text, style="red", markup=False)
+    _show_left(run, console)
     if errors:
         return max(error.exit_code for error in errors)
+    if run.left:
+        return TeardownIncomplete.exit_code
     outcomes = [result for _, result in run.results if isinstance(result, Outcome)]
     held = all(outcome.claim_holds is not False for outcome in outcomes)
     doubted = any(outcome.verdict is Verdict.INCONCLUSIVE and outcome.claim_holds is None for outcome in outcomes)

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -109,6 +109,10 @@ class RunFolder:
         """Note in ``run.json`` that the run is over, and what kept cells from running to their end."""
         told = {str(folder.relative_to(self.path)): error_to_json(error) for folder, error in errors.items()}
         self.write_about({**self.about(), "finished": finished, "errors": told})
+
+    def note_left(self, left: Sequence[str]) -> None:
+        """Note in ``run.json`` what of the run could not be removed from this machine."""
+        self.write_about({**self.about(), "left": list(left)})
 
 
 def error_to_json(error: LabError) -> dict[str, Any]:

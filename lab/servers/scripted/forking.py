@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from lab.actors.channel import Channel
-from lab.record.events import BranchState, ProbeBranch
+from lab.record.events import GIVEN_UP, BranchState, ProbeBranch
 from lab.servers.probe_report import ProbeReport
 from lab.servers.scripted.exchanges import Exchange
 from lab.servers.scripted.flows import Flow, why
@@ -243,7 +243,8 @@ class Fork:
     def _add(self, target: Target) -> None:
         branch = Branch(self, len(self._branches) + 1, target)
         self._branches.append(branch)
-        flow = self._origin.route(target.flow, Uri.parse(target.contact))
+        marked = self._origin.is_marked(target.flow)
+        flow = GIVEN_UP if marked else self._origin.route(target.flow, Uri.parse(target.contact))
         if isinstance(flow, str):
             branch.failed(None, flow)
             return
