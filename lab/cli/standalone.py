@@ -118,7 +118,7 @@ def run_client(
         os.setgroups([])
         os.setgid(_USER)
         os.setuid(_USER)
-        os.environ["HOME"] = str(_HOME)  # root's is closed to it
+        os.environ["HOME"] = tempfile.gettempdir()  # root's is closed to it
     from lab.clients.pjsip import client  # pjsip is in the client's image only
 
     with ledger.workplace("client") as (_, folder):
