@@ -1,4 +1,4 @@
-"""The commands of ``lab actor``, as ``lab.cli.main`` defines the others: they import what they need when they run."""
+"""``lab actor``: its commands, their options and their help."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from lab.cli.app import app
 from lab.cli.choices import AccountChoice, ClockChoice, DigestChoice, ProbeChoice, TransportChoice
 
 actor_app = typer.Typer(
@@ -18,6 +19,7 @@ actor_run_app = typer.Typer(
     help="Be one of the lab's actors, print what happens, and end at Ctrl-C.", no_args_is_help=True
 )
 actor_app.add_typer(actor_run_app, name="run")
+app.add_typer(actor_app, name="actor", short_help="Test your own client, or be one of the lab's actors.")
 
 JsonLines = Annotated[bool, typer.Option("--json", envvar="LAB_JSON", help="Print events as JSON lines.")]
 Share = Annotated[
