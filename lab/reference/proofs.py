@@ -34,7 +34,7 @@ def with_table(page: str) -> str:
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise ValueError("the page has no marks of the table of proofs")
-    return "".join((before, begin, table(), end, after))
+    return f"{before}{begin}{table()}{end}{after}"
 
 
 def _proof(proof: type[msgspec.Struct]) -> str:
