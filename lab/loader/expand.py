@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from lab.loader.axes import AXES, Axis, Option
 from lab.loader.check import choice
 from lab.loader.yaml_lines import Node
 from lab.model.scenario import Claim
+from lab.servers import catalogue as servers
 
 MOST_CELLS = 5000
 LONGEST_NAME = 200
@@ -69,17 +71,37 @@ def check_labels(nodes: list[Node], axes: list[Axis], problems: list[Problem]) -
             if written is None or not axis.complete:
                 continue
             words = [written] if isinstance(written.value, str) else written.items()
+            labels = [*axis.labels(), *_instead(axis)]
             problems += [
-                word.problem(f"no such {axis.name} here", allowed=choice(word.value, axis.labels()))
+                word.problem(f"no such {axis.name} here", allowed=choice(word.value, labels))
                 for word in words
-                if isinstance(word.value, str) and word.value not in axis.labels()
+                if isinstance(word.value, str) and word.value not in labels
             ]
     return len(problems) == before
 
 
+def _instead(axis: Axis) -> list[str]:
+    """Return the servers that ``--server`` may put in the place of the scenario's, which does not say which it is."""
+    if axis.name != "server" or axis.swept:
+        return []
+    node = axis.options[0].node
+    said = node is not None and (not isinstance(node.value, dict) or node.get("software") or node.get("name"))
+    return [] if said else [name for name in servers.names() if name not in axis.labels()]
+
+
+def _with_others(axes: list[Axis]) -> Iterator[list[Axis]]:
+    """Return the axes with each other server in the place of the scenario's."""
+    for axis in axes:
+        for name in _instead(axis):
+            option = dataclasses.replace(axis.options[0], label=name)
+            yield [dataclasses.replace(axis, options=[option]) if each is axis else each for each in axes]
+
+
 def check_reach(nodes: list[Node], claims: list[Claim], axes: list[Axis], problems: list[Problem]) -> None:
-    """Check that every claim is the first to match some cell."""
-    taken = {claim_of(combination, claims) for combination in combinations(axes)}
+    """Check that every claim is the first to match some cell, whichever server ``--server`` names."""
+    taken = {
+        claim_of(combination, claims) for each in (axes, *_with_others(axes)) for combination in combinations(each)
+    }
     for index, node in enumerate(nodes):
         if index not in taken:
             allowed = "each claim must be the first to match some cell"
