@@ -103,7 +103,9 @@ class CellRun:
     @property
     def ran(self) -> bool:
         """Whether it ran to its end, or something kept it from that; a run that was killed has cells that did not."""
-        return self.error is not None or (self.record.exists() and self.evidence.ended() is not None)
+        if self.error is not None or self.shared_with:  # a record is shared once its cell has run to its end
+            return True
+        return self.record.exists() and self.evidence.ended() is not None
 
     @cached_property
     def silent(self) -> CellRun | None:
@@ -128,9 +130,19 @@ class CellRun:
             told.append(TwinOutcome(role, outcome, str(twin.folder.relative_to(self.folder.parent.parent))))
         if self.silent is not None and self.silent.error is not None:
             return self.silent.error
-        outcome = whole(self.cell, own, told, None if self.silent is None else costs(self.silent.evidence))
+        outcome = whole(self.cell, own, told, self._costs())
         hour = "" if self.silent is None else self.silent.shared_with
         return replace(outcome, shared_with=self.shared_with, costs_shared_with=hour)
+
+    def _costs(self) -> Metrics | None:
+        """Return what a silent hour costs; None: there was none. What cells share is measured once."""
+        if self.silent is None or self.kin is None:
+            return None
+        ran = self.silent.shared_with or str(self.silent.folder.relative_to(self.folder.parent.parent))
+        key = ran, self.cell.radio
+        if key not in self.kin.costs:
+            self.kin.costs[key] = costs(self.silent.evidence)
+        return self.kin.costs[key]
 
     @property
     def decisive(self) -> CellRun:

@@ -183,7 +183,7 @@ def test_parts() -> None:
 
 
 def test_what_was_learnt_is_not_looked_up_again(tmp_path: Path) -> None:
-    """A world learns once what its cells are made of; the processes that it forks read theirs without doing so again."""
+    """A world learns once what its cells are made of; what it forks reads a cell without doing so again."""
     cell_file.write(tmp_path, library()[0])
     script = """if True:
         import sys
