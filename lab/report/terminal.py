@@ -60,7 +60,7 @@ def show(console: Console, scenario: Scenario, results: list[Result], *, as_list
         matrix.show(console, results)
     else:
         _show_list(console, results)
-    for note in cost_notes(results):
+    for note in (*shared_notes(results), *cost_notes(results)):
         say(console, note, style="dim")
     console.print()
 
@@ -101,6 +101,15 @@ def _left_out(table: list[list[Text]], width: int) -> list[str]:
             break
         left_out.append(name)
     return left_out
+
+
+def shared_notes(results: list[Result]) -> list[str]:
+    """Say how many cells did not run themselves, because another cell was the same to them."""
+    shared = sum(1 for _, result in results if isinstance(result, Outcome) and result.shared_with)
+    if not shared:
+        return []
+    have = "1 cell has" if shared == 1 else f"{shared} of {len(results)} cells have"
+    return [f"{have} the record of another one, which differs only in what neither can see; `lab why CELL` says which"]
 
 
 def cost_notes(results: list[Result]) -> list[str]:
