@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from lab.model.scenario import Scenario as Scenario
     from lab.model.verdict import Verdict as Verdict
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
+DISTRIBUTION = "sip-keepalive-lab"
 
 _HOMES = {
     "build": "lab.api",

@@ -1,6 +1,6 @@
 """``python -m lab`` is ``lab``."""
 
-from lab.cli.main import run
+from lab.cli.start import run
 
 if __name__ == "__main__":
     run()

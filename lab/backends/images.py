@@ -4,7 +4,8 @@ An image's tag carries a digest of everything of ours that decides what is in it
 sources is never used by mistake: it has another name. Debian's packages are not part of the digest; ``prune`` and
 ``build`` fetch newer ones.
 
-Python packages are unpacked outside (``lab.backends.packages``), and the lab's own modules are compiled there as well.
+Python packages are unpacked outside (``lab.backends.packages``); modules are compiled inside, by the
+image's own Python.
 """
 
 from __future__ import annotations
@@ -21,9 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import lab
-from lab import ledger
-from lab.backends import packages
+from lab import ledger, library
+from lab.backends import daemon, packages
 from lab.errors import HostNotCapable, LabFault
 
 if TYPE_CHECKING:
@@ -37,17 +37,17 @@ LAB = "lab"
 """The whole lab, virtual time inside."""
 KINDS = (*NODES, LAB)
 BASE = "debian:bookworm-slim"
+BASE_IMAGE = "scripts/base-image"
+"""The script that pulls it or makes it."""
 LABEL = "lab.image"
 """Carried by every image, with its kind."""
 
 
-_PACKAGE = Path(lab.__file__).parent
-_PROJECT = _PACKAGE.parent
-_LOCK = _PROJECT / "requirements.lock"
-_DOCKERFILE = _PROJECT / "docker" / "Dockerfile"
+_DOCKERFILE = "docker/Dockerfile"
+_LOCK = "docker/requirements.lock"
 _FOLDERS = ("scenarios", "topologies")
 """In the image of the whole lab, besides the package."""
-_SCRIPT = "#!/usr/bin/python3\nfrom lab.cli.main import run\n\nrun()\n"
+_SCRIPT = "#!/usr/bin/python3\nfrom lab.cli.start import run\n\nrun()\n"
 _SILENCE_S = 600
 """A build says nothing while apt works."""
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
@@ -99,11 +99,11 @@ def tag(kind: str) -> str:
     """The name of the image that these sources make.
 
     Raises:
-        HostNotCapable: this is not a checkout, so there is nothing to build images from.
+        HostNotCapable: this lab is in an image itself, and has not got what images are built from.
     """
     assert kind in KINDS
     total = hashlib.sha256(kind.encode())
-    for name, path in _ingredients(kind):
+    for name, path in _ingredients(kind).items():
         total.update(f"\0{name}\0".encode())
         total.update(hashlib.sha256(path.read_bytes()).digest())
     return f"{_name(kind)}:{total.hexdigest()[: packages.DIGEST_DIGITS]}"
@@ -153,7 +153,10 @@ def build(kinds: Sequence[str] = NODES, progress: Callback | None = None, *, ker
 def _build_all(wanted: Sequence[str], report: Callback, kernel: Path | None) -> None:
     with docker_client() as client, ledger.workplace("images") as (_, folder):
         if not _exists(client, BASE):
-            raise HostNotCapable(f"there is no image {BASE}", fix="scripts/base-image")
+            raise HostNotCapable(
+                f"there is no image {BASE}",
+                fix=f"`docker pull {BASE}`, or {library.root() / BASE_IMAGE} where no registry answers",
+            )
         report(Progress(wanted[0], "gathering what goes into it"))
         context = _context(folder, kernel)
         for kind in wanted:
@@ -209,30 +212,23 @@ def docker_client() -> Iterator[DockerClient]:
 
     try:
         client = docker.from_env(timeout=_SILENCE_S)
-    except DockerException as error:
-        raise HostNotCapable(
-            f"Docker's daemon does not answer ({error})",
-            fix="apt-get install docker.io, start it (systemctl start docker), and be root or in the group `docker`",
-        ) from error
+    except DockerException as problem:
+        raise daemon.nobody_answers(problem) from problem
     try:
-        client.ping()
-        yield client
+        with daemon.answering("working on images"):
+            yield client
     finally:
         client.close()
 
 
-def _ingredients(kind: str) -> list[tuple[str, Path]]:
-    """Name and place of each file that decides what is in an image."""
-    if not _DOCKERFILE.is_file() or not _LOCK.is_file():
+def _ingredients(kind: str) -> dict[str, Path]:
+    """Return each file that decides what is in an image, by its name in a checkout."""
+    if not (library.root() / _DOCKERFILE).is_file():
         raise HostNotCapable(
-            f"images are built from a checkout, and {_PROJECT} is none", fix="git clone it, and use its scripts/demo"
+            f"there is no {_DOCKERFILE} in {library.root()}",
+            fix="build images outside of containers, with a lab that has it",
         )
-    more = [path for name in _FOLDERS for path in _sources(_PROJECT / name)] if kind == LAB else []
-    return [(str(path.relative_to(_PROJECT)), path) for path in (_DOCKERFILE, _LOCK, *_sources(_PACKAGE), *more)]
-
-
-def _sources(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return library.files(_DOCKERFILE, _LOCK, "lab", *(_FOLDERS if kind == LAB else ()))
 
 
 def _exists(client: DockerClient, name: str) -> bool:
@@ -259,19 +255,18 @@ def _removed(client: DockerClient, name: str) -> bool:
 
 def _context(folder: Path, kernel: Path | None) -> Path:
     """Lay out what builds copy from; returns the folder."""
-    (folder / "packages").symlink_to(packages.unpacked(_LOCK))
+    (folder / "packages").symlink_to(packages.unpacked(library.root() / _LOCK))
     (folder / "kernel").mkdir()
     if kernel is not None:
         (folder / "kernel" / kernel.name).symlink_to(kernel)
     (folder / "bin").mkdir()
     (folder / "bin" / "lab").write_text(_SCRIPT)
     (folder / "bin" / "lab").chmod(0o755)
-    for path in (*_sources(_PACKAGE), *(path for name in _FOLDERS for path in _sources(_PROJECT / name))):
-        copy = folder / path.relative_to(_PROJECT)
+    for name, path in library.files("lab", *_FOLDERS).items():
+        copy = folder / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)
-    packages.compile_modules(folder / "lab")
-    shutil.copyfile(_DOCKERFILE, folder / "Dockerfile")
+    shutil.copyfile(library.root() / _DOCKERFILE, folder / "Dockerfile")
     return folder
 
 

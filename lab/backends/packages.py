@@ -1,23 +1,25 @@
-"""The Python packages in the images: from the lock file, checked against its hashes, unpacked and compiled outside.
+"""The Python packages in the images: from the images' lock file, checked against its hashes, unpacked outside.
 
-So a build asks no package index, and containers, which cannot write beside a module, find its byte code there.
+So a build asks no package index. The packages are those of the images' Python, whichever Python runs this.
 """
 
 from __future__ import annotations
 
-import compileall
 import hashlib
-import os
 import shutil
 import subprocess
-import sys
-import tempfile
 from pathlib import Path
 
+from lab import ledger
+from lab.cache_folder import cache_folder
 from lab.errors import HostNotCapable
+from lab.interpreter import pip_command
+from lab.lock_file import requirements
 
-PYTHON = (3, 11)
-"""Debian 12's, which is in the images; what is compiled outside must be for it."""
+PYTHON = "3.11"
+"""Debian 12's, which is in the images."""
+PLATFORMS = tuple(f"manylinux{each}_x86_64" for each in ("_2_34", "_2_28", "_2_17", "2014"))
+"""What packages for Debian 12 may be built for; its glibc is 2.36."""
 DIGEST_DIGITS = 12
 TIME = 1_577_836_800
 """Of every file in an image, 2020: byte code is checked against it, and layers stay the same."""
@@ -39,10 +41,6 @@ SETS = {
         *("pydantic-core", "pygments", "pyroute2", "rich", "ruamel-yaml", "shellingham", "typer", "typing-extensions"),
         "typing-inspection",
     ),
-    "nowhere": (
-        *("colorama", "editables", "hatchling", "packaging", "pathspec", "pluggy", "pywin32", "tomli", "tomlkit"),
-        *("trove-classifiers", "win-inet-pton"),
-    ),
 }
 """Python packages by where they go; ``actors`` into every image, what is not named here into the whole lab's only."""
 
@@ -51,70 +49,42 @@ def unpacked(lock: Path) -> Path:
     """Where the Python packages are unpacked, by set; they are fetched unless they are there.
 
     Raises:
-        HostNotCapable: this Python is not the images', or no index has the packages.
+        HostNotCapable: no index has the packages.
     """
-    if sys.version_info[:2] != PYTHON:
-        raise HostNotCapable(
-            f"the images have Python {PYTHON[0]}.{PYTHON[1]}, this is {sys.version_info[0]}.{sys.version_info[1]}",
-            fix="build them with Debian 12's own, /usr/bin/python3; scripts/demo makes a .venv with it",
-        )
     text = lock.read_text("utf-8")
     name = hashlib.sha256((text + repr(SETS)).encode()).hexdigest()[:DIGEST_DIGITS]
-    home = os.environ.get("XDG_CACHE_HOME", "")
-    cache = (Path(home) if Path(home).is_absolute() else Path.home() / ".cache") / "lab" / "packages"
+    cache = cache_folder() / "packages"
     if (cache / name).is_dir():
         return cache / name
     cache.mkdir(parents=True, exist_ok=True)
     by_name = requirements(text)
     named = {each for names in SETS.values() for each in names}
-    sets = {
-        "client": SETS["client"],
-        "actors": SETS["actors"],
-        "lab": tuple(each for each in by_name if each not in named),
-    }
-    work = Path(tempfile.mkdtemp(prefix="unpacking-", dir=cache))
-    try:
+    sets = {**SETS, "lab": tuple(each for each in by_name if each not in named)}
+    with ledger.workplace("unpacking", below=cache) as (_, work):
+        ready = work / "ready"
+        ready.mkdir()
         for kind, names in sets.items():
-            wanted = work / f"{kind}.txt"
+            wanted = ready / f"{kind}.txt"
             wanted.write_text("".join(by_name[each] for each in names), encoding="utf-8")
-            _unpack(wanted, work / kind, lock)
-            compile_modules(work / kind)
-        work.chmod(0o755)
-        work.rename(cache / name)
-    except OSError:
-        if not (cache / name).is_dir():  # somebody else was quicker
-            raise
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+            _unpack(wanted, ready / kind)
+        try:
+            ready.rename(cache / name)
+        except OSError:
+            if not (cache / name).is_dir():  # somebody else was quicker
+                raise
     return cache / name
 
 
-def requirements(lock: str) -> dict[str, str]:
-    """The lines of a lock file by the name of the package they are about; a package may come in several versions."""
-    found: dict[str, str] = {}
-    name = ""
-    for line in lock.splitlines(keepends=True):
-        if line[0].isalnum():
-            name = line.partition("==")[0].strip()
-        if name and not line.startswith("#"):
-            found[name] = found.get(name, "") + line
-    return found
-
-
-def _unpack(wanted: Path, into: Path, lock: Path) -> None:
-    pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+def _unpack(wanted: Path, into: Path) -> None:
+    pip = pip_command("install", "--quiet", "--disable-pip-version-check")
     how = ("--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-compile", "--target", str(into))
-    done = subprocess.run([*pip, *how, "-r", str(wanted)], capture_output=True, text=True, check=False)
+    platforms = (word for each in PLATFORMS for word in ("--platform", each))
+    theirs = ("--implementation", "cp", "--python-version", PYTHON, *platforms)
+    command = [*pip, *how, *theirs, "-r", str(wanted)]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
         raise HostNotCapable(
-            f"the Python packages of {lock.name} cannot be had: {done.stderr.strip()[-500:]}",
-            fix="make a package index reachable for pip, as for scripts/demo",
+            f"the Python packages of the images cannot be fetched: {done.stderr.strip()[-500:]}",
+            fix="make a package index reachable for pip, as for installing the lab",
         )
     shutil.rmtree(into / "bin", ignore_errors=True)
-
-
-def compile_modules(folder: Path) -> None:
-    """Compile all modules below, in the knowledge of the time stamps they will have."""
-    for path in folder.rglob("*"):
-        os.utime(path, (TIME, TIME))
-    compileall.compile_dir(folder, quiet=2, stripdir=str(folder), workers=0)

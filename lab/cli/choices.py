@@ -69,3 +69,18 @@ class ProbeChoice(str, Enum):
     MESSAGE = "message"
     OPTIONS = "options"
     INVITE = "invite"
+
+
+class KindChoice(str, Enum):
+    """What `lab list` takes."""
+
+    STRATEGIES = "strategies"
+    MIDDLEBOXES = "middleboxes"
+    FAULTS = "faults"
+    TOPOLOGIES = "topologies"
+    SCENARIOS = "scenarios"
+    CLIENTS = "clients"
+    SERVERS = "servers"
+    MITIGATIONS = "mitigations"
+    CAUSES = "causes"
+    FAILURES = "failures"

@@ -9,19 +9,26 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from lab import ledger
+from lab import installation, ledger
 from lab.backends import daemon, images
+from lab.clients.pjsip import interpreters, wheels
+from lab.clients.pjsip.interpreters import Interpreter
+from lab.clients.pjsip.releases import DEFAULT, RELEASES
 from lab.errors import EXIT_CLAIMS_HOLD, HostNotCapable, LabFault
+from lab.interpreter import module_command
 from lab.servers.kamailio import child as kamailio
 from lab.worlds import boot, host, kernel
 
 TRIES = "lab.network.abilities:main"
+EVERY_CELL, CLIENT = "every cell", "client: pjsip"
+VIRTUAL, REAL, CONTAINERS = "--clock virtual", "--clock real", "--backend docker"
 WITHIN_S = 60.0
 """Real time; a guest boots and tries everything in about a second on an idle machine."""
 
@@ -56,25 +63,28 @@ def examine(*, as_json: bool) -> int:
 
 
 def _works(findings: list[Finding]) -> bool:
-    """Whether there is a client, and one of the two kinds of time."""
+    """Return whether cells can run: there is a kind of time, and a client here or, in real time, in a container."""
     lacking = {finding.needed_for for finding in findings if finding.missing}
-    return "every cell" not in lacking and not {"--clock virtual", "--clock real"} <= lacking
+    here = CLIENT not in lacking and not {VIRTUAL, REAL} <= lacking
+    contained = not {CONTAINERS, REAL} & lacking
+    return EVERY_CELL not in lacking and (here or contained)
 
 
 def _show(console: Console, findings: list[Finding]) -> None:
     wide = max(len(finding.needed_for) for finding in findings)
     for finding in findings:
         works = "[red]no [/red]" if finding.missing else "[green]yes[/green]"
-        console.print(f"{works}  {finding.needed_for:{wide}}  {finding.what}")
+        console.print(f"{works}  {finding.needed_for:{wide}}  {finding.what}", soft_wrap=True)
         for text in filter(None, (finding.missing, finding.fix and f"to mend it: {finding.fix}")):
             console.print(Padding(Text(text), (0, 0, 0, wide + 7)))
 
 
 def _findings() -> Iterator[Finding]:
-    yield _tried("every cell", "pjsip", _pjsip)
-    yield from _world("--clock virtual", "a guest's kernel", _guest)
-    yield from _world("--clock real", "namespaces of the host's kernel", _host)
-    yield _tried("--backend docker", "root, Docker, and images of these sources", _docker)
+    yield _tried(EVERY_CELL, "the lab's own files", installation.check_all)
+    yield _tried(CLIENT, *_pjsip())
+    yield from _world(VIRTUAL, "a guest's kernel", _guest)
+    yield from _world(REAL, "namespaces of the host's kernel", _host)
+    yield _tried(CONTAINERS, "root, Docker, and images of these sources", _docker)
     yield _tried("server: kamailio", "Kamailio", _kamailio)
 
 
@@ -148,14 +158,37 @@ def _host(_folder: Path) -> list[str]:
     return host.argv(TRIES)
 
 
-def _pjsip() -> None:
+def _pjsip() -> tuple[str, Callable[[], object]]:
+    """Return what is tried, with the Python that runs it, and how."""
+    try:
+        interpreter = interpreters.find()
+    except HostNotCapable as lack:
+        return "pjsip", partial(_refuse, lack)
+    return (
+        f"pjsip, in {interpreter.path}" if interpreter.path else "pjsip",
+        partial(_import_pjsip, interpreter),
+    )
+
+
+def _refuse(lack: HostNotCapable) -> None:
+    raise lack
+
+
+def _import_pjsip(interpreter: Interpreter) -> None:
+    package = RELEASES[DEFAULT].package
+    first = (str(wheels.find_or_fetch(package, interpreter, lambda _: None)),) if interpreter.path else ()
     done = subprocess.run(
-        [sys.executable, "-c", "import pjsua2.pjsua2"], capture_output=True, text=True, timeout=WITHIN_S, check=False
+        module_command("pjsua2.pjsua2", first=first, python=interpreter.path),
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=WITHIN_S,
+        check=False,
     )
     if done.returncode:
         raise HostNotCapable(
             f"pjsua2 cannot be imported ({done.stderr.strip().rpartition(chr(10))[2]})",
-            fix=f"{sys.executable} -m pip install pjsua2-python",
+            fix=f"{interpreter.path or sys.executable} -m pip install pjsua2-python=={package}",
         )
 
 

@@ -17,7 +17,7 @@ from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 from typing import Any
 
-from lab import certificates
+from lab import certificates, ledger
 from lab.actors import standalone
 from lab.clients import start as start_client
 from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, HostNotCapable, Problem, ScenarioError
@@ -71,8 +71,8 @@ def run_server(
     """
     chosen = _arguments("server", strategy=strategy, addresses={"--address": address})
     here.interface_with(IPv4Address(address))
-    with tempfile.TemporaryDirectory(prefix="lab-server-") as folder:
-        made = certificates.make(Path(folder), address)
+    with ledger.workplace("server") as (_, folder):
+        made = certificates.make(folder, address)
         if share is not None:
             shutil.copyfile(made.ca, share / _CA)
         start = start_server.command(
@@ -118,9 +118,10 @@ def run_client(
         os.setgroups([])
         os.setgid(_USER)
         os.setuid(_USER)
+        os.environ["HOME"] = tempfile.gettempdir()  # root's is closed to it
     from lab.clients.pjsip import client  # pjsip is in the client's image only
 
-    with tempfile.TemporaryDirectory(prefix="lab-client-") as folder:
+    with ledger.workplace("client") as (_, folder):
         start = start_client.command(
             Client(account=sets_up),
             chosen,
@@ -128,7 +129,7 @@ def run_client(
             server=server,
             ca=None if share is None else share / _CA,
             seed=time.time_ns() % 2**32,  # two clients side by side must differ
-            log=Path(folder) / "client.log",
+            log=folder / "client.log",
             authenticates=_authentication(authentication) is not None,
         )
         ready_at = Subscribed if sets_up.subscribes else Registered

@@ -42,16 +42,19 @@ def decide(scenarios: Sequence[Scenario], clock: str, backend: BackendKind) -> C
     return Clock.REAL
 
 
-def fetched(scenario: Scenario, report: Callable[[str], None]) -> Scenario:
+def fetched(scenario: Scenario, backend: BackendKind, report: Callable[[str], None]) -> Scenario:
     """Return the scenario with what its cells' clients need, fetched if it must be.
 
     Args:
         scenario: loaded.
+        backend: with containers nothing is fetched: images have everything in them.
         report: takes a sentence about each thing that is fetched.
 
     Raises:
         HostNotCapable: something cannot be had on this machine.
     """
+    if backend is BackendKind.DOCKER:
+        return scenario
     cells = tuple(cell if cell.unsupported else client_of(cell).prepare(cell, report) for cell in scenario.cells)
     return dataclasses.replace(scenario, cells=cells)
 

@@ -30,6 +30,7 @@ class Run:
         backend: ``netns`` or ``docker``.
         finished: False if it was interrupted or killed.
         cells: in the scenario's order.
+        left: what of the run could not be removed from this machine, and how to.
     """
 
     folder: Path
@@ -38,6 +39,7 @@ class Run:
     backend: str
     finished: bool
     cells: tuple[CellRun, ...]
+    left: tuple[str, ...] = ()
 
     @classmethod
     def open(cls, folder: Path | str) -> Run:
@@ -60,6 +62,7 @@ class Run:
             backend=about.get("backend", UNKNOWN),
             finished=bool(about.get("finished", not about)),
             cells=cells,
+            left=tuple(about.get("left", ())),
         )
 
     def __iter__(self) -> Iterator[CellRun]:

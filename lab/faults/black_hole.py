@@ -36,6 +36,7 @@ class BlackHole(Fault):
     """A middlebox or router drops the client's current flow, silently; everything else passes.
 
     Attributes:
+        direction: of the packets that it drops, seen from the client.
         lasts: None: until the end of the run.
     """
 

@@ -69,7 +69,12 @@ class ForgedSegments(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ForgedSegment(Fault):
-    """A middlebox or router ends the client's current flow in the other end's name; its own table does not notice."""
+    """A middlebox or router ends the client's current flow in the other end's name; its own table does not notice.
+
+    Attributes:
+        flag: of the segment: RST ends the connection at once, FIN in order.
+        to: which end receives one.
+    """
 
     Proof = ForgedSegments
     order = 40

@@ -18,6 +18,7 @@ class MtuBlackHole(Fault):
     """A link loses packets larger than ``mtu`` bytes, and the ICMP that would say so is lost as well.
 
     Attributes:
+        mtu: the largest packet that passes, in bytes with its IP header.
         lasts: None: until the end of the run.
     """
 

@@ -5,8 +5,9 @@ cell says when it was least likely: just after something that a probe needs has 
 just before the client sends something by itself, with so little time left that its sending cannot help the probe. A
 twin of the cell then tries (``lab.engine.twins``); nothing is concluded from the record alone.
 
-What a fault of the scenario breaks is not a weakness of the client: from a fault on, nothing counts until the first
-probe that is answered after it. The scenario's author has put that probe where the client is to be back.
+What a fault of the scenario breaks is not a weakness of the client: no moment counts whose probe could still be under
+way when a fault begins, and from then on none until the first probe that is answered after it. The scenario's author
+has put that probe where the client is to be back.
 """
 
 from __future__ import annotations
@@ -127,11 +128,17 @@ def _patience_s(evidence: Evidence) -> float:
 
 
 def _excused(evidence: Evidence) -> Iterator[tuple[float, float]]:
-    """Return from when to when a fault of the scenario is what the client suffers from."""
+    """Return from when to when a probe that begins then suffers from a fault of the scenario."""
     for fault, seen in occurrences(evidence):
         over = seen.at if fault.is_change else seen.over
         back = (probe.known_s for probe in evidence.probes if probe.answered and probe.sent_s >= max(over, seen.at))
-        yield seen.at - AT_ONCE_S, next(back, float("inf"))
+        yield seen.at - _length_s(evidence), next(back, float("inf"))
+
+
+def _length_s(evidence: Evidence) -> float:
+    """Return how long the probe of a twin may be under way: a call until its BYE is answered."""
+    probe = evidence.cell.probes[0]
+    return float(probe.known_at - probe.at)
 
 
 def _flow_ends(evidence: Evidence) -> Iterator[End]:

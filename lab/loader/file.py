@@ -70,7 +70,7 @@ class ScenarioFile(Yaml):
         ends: when the run ends.
         radio: the cellular network whose radio wake-ups are counted for; each with its inactivity timer and source in
             ``lab.judge.radio``.
-        costs-over: for how long a twin that nobody probes and nothing befalls is watched, to measure what the strategy
+        costs_over: for how long a twin that nobody probes and nothing befalls is watched, to measure what the strategy
             costs per hour; in virtual time.
         claims: the outcome the author expects; the first that matches a cell counts.
     """

@@ -21,7 +21,7 @@ from lab.loader.file import ScenarioFile
 from lab.loader.impairments import check_impairments
 from lab.loader.kinds import faults, read_kind
 from lab.loader.probes import check_expectation, read_probes
-from lab.loader.project import check_file_name, topology_of
+from lab.loader.project import scenario_file, scenario_name, topology_of
 from lab.loader.text_file import read_text
 from lab.loader.timing import check_claims, read_claim
 from lab.loader.unsupported import examined
@@ -39,17 +39,18 @@ def load(path: Path, *, server: str = DEFAULT_SERVER) -> Scenario:
     """Read a scenario file.
 
     Args:
-        path: the file.
+        path: the file, or the name of a scenario that comes with the lab.
         server: the program that serves where the file does not say which.
 
     Raises:
         ScenarioError: the file, or the topology it names, is wrong; it holds every problem found.
     """
     problems: list[Problem] = []
-    text = read_text(path, str(path), problems)
-    if text is None:
+    file = scenario_file(path, problems)
+    text = None if file is None else read_text(file, str(file), problems)
+    if file is None or text is None:
         raise ScenarioError(problems)
-    return load_text(text, path, server=server)
+    return load_text(text, file, server=server)
 
 
 def load_text(text: str, path: Path, *, server: str = DEFAULT_SERVER) -> Scenario:
@@ -72,7 +73,6 @@ def load_text(text: str, path: Path, *, server: str = DEFAULT_SERVER) -> Scenari
 
 
 def _read(path: Path, text: str, root: Node, problems: list[Problem], server: str) -> Scenario | None:
-    check_file_name(path, root.file, problems)
     known = keys(ScenarioFile)
     written = root.value if isinstance(root.value, dict) else {}
     problems += [unknown_key(child, known) for key, child in written.items() if key not in known]
@@ -108,6 +108,7 @@ def _read(path: Path, text: str, root: Node, problems: list[Problem], server: st
     if not expandable or topology is None or None in (*values, *parts.values(), *probes.each):
         return None
 
+    name = scenario_name(path)
     cells, written_faults, infeasible = [], [], []
     for combination in combinations(axes):
         number = claim_of(combination, whole)
@@ -115,7 +116,7 @@ def _read(path: Path, text: str, root: Node, problems: list[Problem], server: st
         here = [*zip(fault_nodes, found_faults, strict=True), *zip(failure.nodes, failure.faults, strict=True)]
         written_faults.append([node for node, fault in here if fault is not None])
         cell = Cell(
-            scenario=path.stem,
+            scenario=name,
             name=cell_name(axes, combination),
             axes=labels(axes, combination),
             seed=parts["seed"],
@@ -143,7 +144,7 @@ def _read(path: Path, text: str, root: Node, problems: list[Problem], server: st
     if problems:
         return None
     about = {key: parts[key] for key in ("title", "why", "source")}
-    return Scenario(name=path.stem, file=root.file, text=text, cells=tuple(cells), **about)
+    return Scenario(name=name, file=root.file, text=text, cells=tuple(cells), **about)
 
 
 def _part(root: Node, key: str, problems: list[Problem]) -> Any:

@@ -7,20 +7,23 @@ read (without a root: outside the scenario's folder).
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
+import unicodedata
 from pathlib import Path
 
-import lab
+from lab import library
 from lab.errors import Problem
 from lab.loader.check import choice, value_of
 from lab.loader.networks import read_topology
 from lab.loader.yaml_lines import Node
-from lab.model.rules import LONGEST_LABEL, Text, check_name, is_name
+from lab.model.rules import LONGEST_LABEL, Text, is_name
 from lab.model.topology import Topology
 
 _FOLDER = "topologies"
-_OWN = Path(lab.__file__).resolve().parent.parent / _FOLDER
-"""Of those that come with the lab: beside the package, in a checkout as in the image of the whole lab."""
+_EXAMPLE = "article/idle-subscription"
+_OWN = library.topologies_folder()
 
 
 def topology_of(root: Node, scenario: Path, problems: list[Problem]) -> Topology | None:
@@ -45,18 +48,37 @@ def topology_of(root: Node, scenario: Path, problems: list[Problem]) -> Topology
     return None if file is None else read_topology(file, _shown(file, scenario), problems)
 
 
-def own_topologies() -> dict[str, Path]:
-    """The networks that come with the lab, by name."""
-    return {path.stem: path for path in sorted(_OWN.glob("*.yaml"))}
+def scenario_file(path: Path, problems: list[Problem]) -> Path | None:
+    """Return the file that a user means by a path or by the name of a scenario that comes with the lab.
 
-
-def check_file_name(path: Path, name: str, problems: list[Problem]) -> None:
-    """A scenario's or topology's name is its file's, and becomes part of folder names."""
+    A file that is there goes before a scenario of that name. None, with a problem added, if there is neither.
+    """
     try:
-        check_name(path.stem, longest=LONGEST_LABEL)
-    except ValueError as error:
-        what, _, allowed = str(error).partition("; ")
-        problems.append(Problem(name, 0, "", f"its file name is {what}", got=f"`{path.stem}`", allowed=allowed))
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError):
+        return path  # reading it says what is wrong with it
+    else:
+        return path
+    known = library.scenarios()
+    if (found := known.get(str(path))) is not None:
+        return found
+    close = difflib.get_close_matches(library.scenario_name(str(path)), known, n=1)
+    meant = f"did you mean `{close[0]}`? " if close else ""
+    allowed = f"{meant}expected a file, or the name of a scenario that comes with the lab, such as `{_EXAMPLE}`"
+    problems.append(Problem(str(path), 0, "", "no such file or scenario", allowed=allowed))
+    return None
+
+
+def scenario_name(path: Path) -> str:
+    """Return a scenario's name, which becomes part of folder names, made from whatever its file is called."""
+    stem = path.stem
+    if is_name(stem, longest=LONGEST_LABEL):
+        return stem
+    plain = unicodedata.normalize("NFKD", stem.casefold()).encode("ascii", "ignore").decode("ascii")
+    words = re.sub(r"[^a-z0-9]+", "-", plain)
+    return words.strip("-")[:LONGEST_LABEL].strip("-") or "scenario"
 
 
 def _find(node: Node, text: str, scenario: Path, problems: list[Problem]) -> Path | None:

@@ -10,7 +10,14 @@ from lab.model.when import When
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fault(Yaml):
-    """Something that the lab does to a running cell."""
+    """Something that the lab does to a running cell.
+
+    Attributes:
+        at: when it begins.
+        node: the node that does it.
+        link: the link that it happens on.
+        lasts: how long.
+    """
 
     at: When
 

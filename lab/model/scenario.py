@@ -355,6 +355,7 @@ class Cell:
         folder: the scenario file's, absolute, where a client's own command runs.
         pjsip: release of the lab's client, see ``lab.clients.pjsip.releases``.
         wheel: the folder of that release, absolute; empty: it is installed with the lab.
+        interpreter: the Python that runs it, absolute; empty: the one that runs the lab.
         unsupported: why it cannot exist, and is not run; empty if it can; None in what earlier releases have left.
     """
 
@@ -380,6 +381,7 @@ class Cell:
     folder: str = "/"
     pjsip: str = DEFAULT_PJSIP
     wheel: str = ""
+    interpreter: str = ""
     unsupported: str | None = None
 
     @property

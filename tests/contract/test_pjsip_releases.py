@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.clients.pjsip import CLIENT, wheels
+from lab.clients.pjsip import CLIENT, interpreters, wheels
 from lab.clients.pjsip.releases import RELEASES
 from lab.loader import catalogue
 from lab.mitigations.base import ClientSide
@@ -32,7 +32,7 @@ OF_THE_CLIENT = [each for each in STRATEGIES if any(isinstance(one, ClientSide) 
 @pytest.fixture(scope="module")
 def wheel() -> Path:
     """Its package, fetched if need be: the tests need what the installation needed, a package index."""
-    return wheels.find_or_fetch(RELEASES[OLD].package, lambda _: None)
+    return wheels.find_or_fetch(RELEASES[OLD].package, interpreters.find(), lambda _: None)
 
 
 def program(wheel: Path) -> Callable[[socket.socket], None]:

@@ -39,7 +39,7 @@ def test_where_cells_run(tmp_path: Path) -> None:
         for what in ("NAT by nftables", "conntrack's timeouts"):
             assert missing[option, what] == ""
     assert missing["impairments, --clock virtual", "delay, loss and rate (netem)"] == ""
-    assert missing["every cell", "pjsip"] == ""
+    assert missing["client: pjsip", "pjsip"] == ""
 
 
 def test_what_is_missing(tmp_path: Path) -> None:
@@ -65,10 +65,13 @@ def test_for_people(tmp_path: Path) -> None:
         (("--clock virtual",), True),
         (("--clock real", "--backend docker"), True),
         (("--clock virtual", "--clock real"), False),
+        (("client: pjsip",), True),
+        (("client: pjsip", "--backend docker"), False),
+        (("client: pjsip", "--clock real"), False),
         (("every cell",), False),
     ],
 )
 def test_what_is_enough(missing: tuple[str, ...], works: bool) -> None:
-    """There must be a client, and one of the two kinds of time."""
-    parts = ("every cell", "--clock virtual", "--clock real", "--backend docker")
+    """There must be one of the two kinds of time, and a client: on this machine, or, in real time, in a container."""
+    parts = ("every cell", "client: pjsip", "--clock virtual", "--clock real", "--backend docker")
     assert _works([Finding(part, "", "gone" if part in missing else "") for part in parts]) is works

@@ -95,8 +95,12 @@ def test_many_values(tmp_path: Path) -> None:
 
 
 def test_no_file(tmp_path: Path) -> None:
-    """A file that is not there is said not to be."""
-    assert problems_of(tmp_path / "none.yaml") == [": cannot be read: no such file or directory"]
+    """A file that is not there is said not to be, and the nearest name of the library is offered."""
+    allowed = "expected a file, or the name of a scenario that comes with the lab, such as `article/idle-subscription`"
+    assert problems_of(tmp_path / "none.yaml") == [f": no such file or scenario; {allowed}"]
+    for near in ("article/silent-cal", "scenarios/article/silent-calls.yaml"):
+        with pytest.raises(ScenarioError, match=r"did you mean `article/silent-call`\?"):
+            load(Path("/nowhere") / near)
 
 
 def test_folder(tmp_path: Path) -> None:

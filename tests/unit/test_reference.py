@@ -44,6 +44,13 @@ def test_all_keys_are_told(name: str) -> None:
         assert (told[key].default is None) == required
 
 
+def test_every_key_has_a_meaning() -> None:
+    """A key without one leaves the reader to guess."""
+    told = [(thing.name, key) for chapter in chapters() for thing in chapter.things for key in thing.keys]
+    assert len(told) > 150
+    assert [(name, key.name) for name, key in told if not key.meaning] == []
+
+
 def test_all_there_is_has_its_place() -> None:
     """Faults, mitigations, strategies by name; middleboxes in one list."""
     assert {*faults(), *mitigations(), *catalogue.strategy_names()} <= set(all_names())
@@ -54,7 +61,8 @@ def test_all_there_is_has_its_place() -> None:
 @pytest.mark.parametrize(
     ("name", "row"),
     [
-        ("black-hole", "| `direction` | one of both, in, out | `both` |  |"),
+        ("black-hole", "| `direction` | one of both, in, out | `both` | of the packets that it drops, seen from the"),
+        ("server-options-25s", "- mitigations: `server-options: { interval: 25 s, retransmits: true }`"),
         (
             "dns-change",
             "| `address` | an IPv4 address such as `198.51.100.3` | **required** | the new one, in the same subnet.",

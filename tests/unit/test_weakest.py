@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lab.faults.link_down import LinkDown
 from lab.judge.costs import costs
 from lab.judge.tolerances import AIM_S
 from lab.judge.weakest import weakest
-from lab.model.scenario import Cell
+from lab.model.scenario import Cell, Probe, ProbeKind
 from lab.model.when import When
 from lab.record.events import ClientBack, ClientGivenUp
 from lab.units import Seconds
@@ -95,6 +97,16 @@ def test_a_fault_excuses_until_the_next_answered_probe() -> None:
     assert shown(*fault, *broken, *probe(1, 100.0, answered=True), of=subject) == []
     late = [idle_timer(104.0), changed(SUBSCRIPTION, t=106.0, id="s3")]
     assert shown(*fault, *broken, *probe(1, 100.0, answered=True), *late, of=subject) == [(104.25, 106.0)]
+
+
+def test_a_call_that_a_fault_would_cut_off_says_nothing() -> None:
+    """A probe at 39 s is answered before the fault of 50 s; a call of that moment lasts beyond it."""
+    down = LinkDown(at=When(offset=Seconds(50.0)), link="lan", lasts=Seconds(2.0))
+    seen = [*begins(down, LinkDown.Proof(link="lan", rules=2, lasts=2.0), until=52.0), on_lan(44.9, CLIENT, 100)]
+    subject = with_fault(down)
+    assert shown(*seen, *probe(1, 100.0, answered=True), of=subject) == [(38.9, 44.9)]
+    calls = replace(subject, probes=(Probe(at=Seconds(100), kind_=ProbeKind.INVITE),))
+    assert shown(*seen, *probe(1, 100.0, answered=True), of=calls) == []
 
 
 def test_nothing_that_the_end_of_the_run_ends() -> None:

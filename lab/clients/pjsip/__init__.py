@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
 from lab.backends.base import Command, Main, Program
 from lab.clients.base import ClientProgram
-from lab.clients.pjsip import wheels
+from lab.clients.pjsip import interpreters, wheels
 from lab.clients.pjsip.releases import DEFAULT, RELEASES
+from lab.interpreter import module_command
 from lab.model.scenario import Cell
 
 IMAGE = "client"
 MEMORY_FILE = "client-memory.json"
 """In the cell's folder: what mitigations remember beyond the client's life."""
 _ACTOR = "lab.clients.pjsip.client"
+_LIBRARY = "lab.clients.pjsip.agent"
 
 
 class Pjsip(ClientProgram):
@@ -26,12 +27,16 @@ class Pjsip(ClientProgram):
 
     name = "pjsip"
     what = "the real pjsip through pjsua2, one process driven by events alone"
-    modules = (_ACTOR,)
     asks_for_s = 600.0  # PJSIP_PRES_DEFAULT_EXPIRES
     registers_for_s = 300.0  # PJSUA_REG_INTERVAL
     does_more_than_asked = False
     tells_failures = True
     tells_new_address = True
+
+    @property
+    def modules(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The library is imported only where it can be had in this interpreter."""
+        return (_ACTOR, _LIBRARY) if interpreters.is_own() else (_ACTOR,)
 
     @property
     def offers(self) -> frozenset[str]:  # type: ignore[override]  # worked out when asked for: it imports every mitigation
@@ -55,13 +60,12 @@ class Pjsip(ClientProgram):
         return ""
 
     def program(self, cell: Cell) -> Program:
-        """See `ClientProgram`; another release than this process has loaded needs an interpreter of its own."""
+        """See `ClientProgram`; another release, or interpreter, needs a process of its own."""
         if not cell.wheel:
             main: Main = import_module(_ACTOR).main
             return main
-        path = os.pathsep.join([cell.wheel, *(entry for entry in sys.path if entry)])
-        argv = (sys.executable, "-m", "lab.actors.stdio", f"{_ACTOR}:main")
-        return Command(argv, {**os.environ, "PYTHONPATH": path})
+        argv = module_command("lab.actors.stdio", f"{_ACTOR}:main", first=(cell.wheel,), python=cell.interpreter)
+        return Command(tuple(argv), dict(os.environ))
 
     def image(self, cell: Cell) -> str:
         """See `ClientProgram`."""
@@ -73,14 +77,16 @@ class Pjsip(ClientProgram):
 
     def prepare(self, cell: Cell, report: Callable[[str], None]) -> Cell:
         """See `ClientProgram`: fetch the release, unless it is the one installed with the lab."""
-        if cell.pjsip == DEFAULT:
+        interpreter = interpreters.find()
+        if cell.pjsip == DEFAULT and not interpreter.path:
             return cell
-        folder = wheels.find_or_fetch(RELEASES[cell.pjsip].package, report)
-        return dataclasses.replace(cell, wheel=str(folder))
+        folder = wheels.find_or_fetch(RELEASES[cell.pjsip].package, interpreter, report)
+        return dataclasses.replace(cell, wheel=str(folder), interpreter=interpreter.path)
 
     def visible(self, cell: Cell) -> tuple[Path, ...]:
         """See `ClientProgram`."""
-        return (Path(cell.wheel),) if cell.wheel else ()
+        folders = (Path(cell.wheel),) if cell.wheel else ()
+        return (*folders, Path(cell.interpreter).parent.parent) if cell.interpreter else folders
 
 
 CLIENT = Pjsip()

@@ -14,16 +14,17 @@ import faulthandler
 import os
 import socket
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lab.actors.channel import Channel, Lines
-from lab.clients.pjsip.agent import UserAgent
-from lab.clients.pjsip.receiver import Receiver
 from lab.clients.pjsip.settings import Settings
 from lab.errors import LabFault
 from lab.mitigations.base import ClientSide, Mitigation
 from lab.mitigations.catalogue import classes, from_command
 from lab.model.scenario import Account, Transport
+
+if TYPE_CHECKING:
+    from lab.clients.pjsip.agent import UserAgent
 
 _RECEIVE_SIZE = 65536
 
@@ -35,6 +36,9 @@ def main(sock: socket.socket) -> None:
 
 def run(sock: socket.socket, kinds: Mapping[str, type[Mitigation]]) -> None:
     """Like ``main``, with the given mitigation classes by kind."""
+    from lab.clients.pjsip.agent import UserAgent  # here: who names this module to a container need not have pjsip
+    from lab.clients.pjsip.receiver import Receiver
+
     faulthandler.enable()
     lines = Lines()
     command, *others = _first_commands(sock, lines)

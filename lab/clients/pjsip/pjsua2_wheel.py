@@ -2,6 +2,7 @@
 
 import sys
 
+from lab.clients.pjsip.releases import DEFAULT, RELEASES
 from lab.errors import HostNotCapable
 
 try:
@@ -9,8 +10,8 @@ try:
 except ImportError as _problem:
     raise HostNotCapable(
         f"the pjsip library cannot be loaded ({_problem})",
-        fix=f"`{sys.executable} -m pip install --require-hashes -r requirements.lock`, as scripts/demo does (there are"
-        " packages of pjsua2-python for x86-64 with glibc)",
+        fix=f"`{sys.executable} -m pip install pjsua2-python=={RELEASES[DEFAULT].package}` (its packages are for"
+        " CPython 3.10 to 3.12 on x86-64 with glibc)",
     ) from _problem
 
 __all__ = ["pj"]

@@ -1,46 +1,56 @@
-"""Other releases of pjsip than the one installed with the lab: each in a folder of its own, fetched once per machine.
+"""Fetches packages of pjsip that are not installed with the lab: each into a folder of its own, once per machine.
 
-A folder lies in ``$XDG_CACHE_HOME/lab/pjsip`` (``~/.cache/lab/pjsip``) under the release and the interpreter's tag; put
-first in PYTHONPATH, it is the ``pjsua2`` a program finds. The hashes of the packages are pinned beside this file.
+These are the other releases, and every release where the Python that runs the lab cannot have it
+(``lab.clients.pjsip.interpreters``). A folder lies in ``$XDG_CACHE_HOME/lab/pjsip`` (``~/.cache/lab/pjsip``) under the
+release and the interpreter's tag; searched first, it is the ``pjsua2`` a program finds. The hashes of the packages are
+pinned beside this file.
 """
 
 from __future__ import annotations
 
-import shutil
+import importlib.util
 import subprocess
-import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from lab import ledger
 from lab.cache_folder import cache_folder
+from lab.clients.pjsip.interpreters import Interpreter
+from lab.clients.pjsip.releases import DEFAULT, RELEASES
 from lab.errors import HostNotCapable
+from lab.interpreter import pip_command
+from lab.lock_file import requirements
 
 PINS = Path(__file__).with_name("wheels.txt")
+"""Of other releases."""
+ALONE = Path(__file__).with_name("alone.lock")
+"""Of the lab's own release, and of what the client's process imports besides it in another interpreter."""
+_PJSIP = "pjsua2-python"
 
 
-def find_or_fetch(package: str, report: Callable[[str], None]) -> Path:
-    """The folder of a release.
+def find_or_fetch(package: str, interpreter: Interpreter, report: Callable[[str], None]) -> Path:
+    """Return the folder of a release.
 
     Args:
         package: version of pjsua2-python.
+        interpreter: the Python that it is for.
         report: takes a sentence if it has to be fetched first.
 
     Raises:
         HostNotCapable: it is not there, and cannot be fetched.
     """
-    folder = cache_folder() / "pjsip" / package / str(sys.implementation.cache_tag)
+    name = f"{interpreter.tag}-alone" if interpreter.path else interpreter.tag
+    folder = cache_folder() / "pjsip" / package / name
     if folder.is_dir():
         return folder
-    report(f"fetching pjsua2-python {package} (5 MB, once)")
+    where = f" for {interpreter.path}" if interpreter.path else ""
+    report(f"fetching pjsua2-python {package}{where} (5 MB, once)")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix="unpacking-", dir=folder.parent))
-        try:
-            _install(package, work / "packages")
+        with ledger.workplace("unpacking", below=folder.parent) as (_, work):
+            (work / "pins.txt").write_text(pins(package, alone=bool(interpreter.path)))
+            _install(package, work / "pins.txt", work / "packages", interpreter)
             (work / "packages").rename(folder)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
     except OSError as problem:
         if not folder.is_dir():  # else somebody else was quicker
             raise HostNotCapable(
@@ -49,13 +59,38 @@ def find_or_fetch(package: str, report: Callable[[str], None]) -> Path:
     return folder
 
 
-def _install(package: str, into: Path) -> None:
-    pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps")
-    pinned = ("--require-hashes", "--only-binary", ":all:", "--target", str(into), "-r", str(PINS))
-    done = subprocess.run([*pip, *pinned], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+def pins(package: str, *, alone: bool) -> str:
+    """Return what pip is to install, with hashes.
+
+    Args:
+        package: version of pjsua2-python.
+        alone: whether the interpreter has none of the lab's packages.
+    """
+    own = requirements(ALONE.read_text("utf-8"))
+    pjsip = own.pop(_PJSIP)
+    if package != RELEASES[DEFAULT].package:
+        pjsip = PINS.read_text("utf-8")
+    return pjsip + "".join(own.values() if alone else ())
+
+
+def _install(package: str, wanted: Path, into: Path, interpreter: Interpreter) -> None:
+    pinned = ("--require-hashes", "--only-binary", ":all:", "--target", str(into), "-r", str(wanted))
+    command = [*_pip(interpreter), "install", "--quiet", "--disable-pip-version-check", "--no-deps", *pinned]
+    done = subprocess.run(
+        command, capture_output=True, text=True, errors="replace", check=False, stdin=subprocess.DEVNULL
+    )
     if done.returncode:
         said = done.stderr.strip().splitlines()
         raise HostNotCapable(
             f"cannot fetch pjsua2-python {package}: {said[-1] if said else f'pip ended with {done.returncode}'}",
             fix="make a package index reachable for pip (as scripts/demo needs), or leave this release out",
         )
+
+
+def _pip(interpreter: Interpreter) -> list[str]:
+    """Return the command of a pip that installs for an interpreter, which need not have one itself."""
+    if not interpreter.path:
+        return pip_command()
+    if importlib.util.find_spec("pip") is None:
+        return pip_command(python=interpreter.path)
+    return pip_command("--python", interpreter.path)

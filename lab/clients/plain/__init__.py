@@ -31,7 +31,7 @@ class Plain(ClientProgram):
 
     def program(self, cell: Cell) -> Program:
         """See `ClientProgram`."""
-        return Command((sys.executable, str(Path(__file__).with_name("client.py"))), dict(os.environ))
+        return Command((sys.executable, "-I", str(Path(__file__).with_name("client.py"))), dict(os.environ))
 
     def image(self, cell: Cell) -> str:
         """See `ClientProgram`: any image with Python will do."""
