@@ -27,6 +27,8 @@ from lab.record.events import (
     ENDED_AT_CLIENT,
     ENDED_AT_SERVER,
     Binding,
+    ClientBack,
+    ClientGivenUp,
     ClientTransport,
     Mapping,
     ServerFlow,
@@ -92,7 +94,8 @@ def ends(evidence: Evidence) -> list[End]:
     """
     over = evidence.ended() or float(evidence.cell.ends)
     found: list[End] = []
-    for end in sorted(chain(_flow_ends(evidence), _mapping_ends(evidence), _lapses(evidence)), key=lambda e: e.at_s):
+    kinds = (_flow_ends(evidence), _mapping_ends(evidence), _lapses(evidence), _marks(evidence))
+    for end in sorted(chain(*kinds), key=lambda end: end.at_s):
         if end.at_s >= over:  # what the end of the run ends
             break
         if not found or end.at_s - found[-1].at_s > AT_ONCE_S:
@@ -183,6 +186,16 @@ def _lapses(evidence: Evidence) -> Iterator[End]:
             held.discard(entry.event.id)
             if not held:
                 yield End(entry.t, _next(again, entry.t), f"the {what} ended at {entry.t:.1f} s")
+
+
+def _marks(evidence: Evidence) -> Iterator[End]:
+    """Find where the server gave the client up without letting go of what a probe goes by."""
+    back = list(evidence.of(ClientBack))
+    for entry in evidence.of(ClientGivenUp, how="marked"):
+        flow = _used(evidence, entry.t)
+        if flow is not None and flow.id == entry.event.flow:
+            until = _next([one.t for one in back if one.event.flow == flow.id], entry.t)
+            yield End(entry.t, until, f"the server gave up the client at {entry.t:.1f} s")
 
 
 def _needed(evidence: Evidence) -> type[Binding | ServerSubscription]:

@@ -10,11 +10,13 @@ from lab.judge.tolerances import AIM_S
 from lab.judge.weakest import weakest
 from lab.model.scenario import Cell, Probe, ProbeKind
 from lab.model.when import When
+from lab.record.events import ClientBack, ClientGivenUp
 from lab.units import Seconds
 from tests.records import (
     CLIENT,
     END,
     MAPPED,
+    SERVER,
     SUBSCRIPTION,
     Line,
     begins,
@@ -26,6 +28,7 @@ from tests.records import (
     idle_timer,
     on_lan,
     probe,
+    say,
     sentinel,
     server_flow,
     with_fault,
@@ -136,3 +139,12 @@ def test_lost_in_the_silent_hour() -> None:
     assert lost is not None
     assert (lost.at_s, lost.packets, lost.bytes, lost.wakeups) == (33.0, 2, 152, 1)
     assert kept.packets_per_hour == round(3 * 3600 / 109, 1)
+
+
+def test_a_client_that_the_server_has_marked() -> None:
+    """Nothing is sent to it until it is back; one that was removed has lost its binding or subscription."""
+    marked = say(60.0, SERVER, ClientGivenUp(flow="f1", misses=1, how="marked"))
+    back = say(80.0, SERVER, ClientBack(flow="f1"))
+    assert shown(marked, back, *probe(1, 100.0, answered=True)) == [(61.0, 80.0)]
+    removed = changed(marked, how="removed")
+    assert shown(removed, *probe(1, 100.0, answered=True)) == []
