@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice, product
 from string import ascii_lowercase
@@ -13,6 +14,7 @@ from lab.errors import LabError
 from lab.model.outcome import Outcome
 from lab.model.verdict import Verdict
 from lab.report.grid import SIGNS, Grid, Result, RowSum, grid, row_axis
+from lab.units import counted
 
 STYLES = {
     Verdict.PASS: "green",
@@ -26,6 +28,8 @@ BROKEN = "!"
 
 MOST_COLUMNS = 26
 """Columns are named by letters; with more of them the strategies go across, where these are fewer."""
+MOST_REASONS = 5
+"""Reasons that are printed below the matrix, of each kind."""
 GAP = "  "
 
 _SUMS: tuple[tuple[str, Callable[[RowSum], str]], ...] = (
@@ -60,6 +64,8 @@ def show(console: Console, results: Sequence[Result]) -> None:
     for words in (labels, list(_meanings(results))):
         for told in _filled(words, console.width):
             console.print(told, style="dim", markup=False, soft_wrap=True)
+    for reason in _reasons(results):
+        console.print(reason, style="dim", markup=False, soft_wrap=not console.is_terminal)
 
 
 def _part(
@@ -94,6 +100,16 @@ def _turned(table: Grid) -> Grid:
 
 def _passed(row: RowSum | None) -> str:
     return "" if row is None else f" ({row.passed}/{row.judged} passed)"
+
+
+def _reasons(results: Sequence[Result]) -> Iterator[str]:
+    """Yield why cells are inconclusive or cannot exist, each reason once, the most frequent first."""
+    for verdict in (Verdict.INCONCLUSIVE, Verdict.UNSUPPORTED):
+        doubts = Counter(each.doubt for _, each in results if isinstance(each, Outcome) and each.verdict is verdict)
+        for doubt, number in doubts.most_common(MOST_REASONS):
+            yield f"{SIGNS[verdict]} {counted(number, 'cell')}: {doubt}"
+        if (more := len(doubts) - MOST_REASONS) > 0:
+            yield f"{SIGNS[verdict]} and {counted(more, 'other reason')}: --list"
 
 
 def _names(number: int) -> list[str]:

@@ -148,7 +148,7 @@ class Progress:
     def _whole(self) -> Text:
         over = sum(each.over for each in self._rows.values())
         full = over * BAR // max(1, len(self._rows))
-        bar = Text.assemble(("━" * full, "green"), ("━" * (BAR - full), "dim"))
+        bar = Text.assemble(("━" * full, "green"), ("─" * (BAR - full), "dim"))
         line = Text.assemble(bar, f" {self._counts()}{self._rate()}")
         line.truncate(self._console.width, overflow="ellipsis")
         return line

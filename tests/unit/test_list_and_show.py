@@ -98,6 +98,9 @@ def test_profiles_as_middlebox_list_has_them() -> None:
     """The older command prints the same, and shows those that are named."""
     assert lab("middlebox", "list") == lab("list", "middleboxes")
     assert lab("middlebox", "list", "reboot") == lab("show", "reboot").partition("reboot (fault)")[0]
+    listed = json.loads(lab("middlebox", "list", "--json"))
+    assert [each["name"] for each in listed] == catalogue.middlebox_names()
+    assert all(each["source"] and each["evidence"] for each in listed)
     named: list[dict[str, Any]] = json.loads(lab("middlebox", "list", "reboot", "--json"))
     assert [each["name"] for each in named] == ["reboot"]
 

@@ -53,7 +53,7 @@ def test_a_matrix() -> None:
         result("none", "reboot", outcome(Verdict.FAIL, holds=False, packets=20)),
         result("hold", "idle", outcome(Verdict.PASS, holds=True, packets=1500)),
         result("hold", "reboot", LabFault("the world froze")),
-        result("ping", "idle", outcome(Verdict.UNSUPPORTED)),
+        result("ping", "idle", replace(outcome(Verdict.UNSUPPORTED), doubt="no TLS")),
     ]
     assert (
         printed(results)
@@ -67,6 +67,7 @@ ping      —
 
 a idle  b reboot
 ✓ pass  ✗ fail  — unsupported  E error  ! not as claimed
+— 1 cell: no TLS
 
 """
     )
@@ -106,3 +107,16 @@ def test_a_table_that_fits_nowhere_is_folded(width: int) -> None:
     assert max(map(len, text.splitlines())) <= max(width, len("  reboot 12345 ") + 20)
     assert len(re.findall("✓", text)) == 30 * 40 + 1  # and once where it is explained
     assert {"aa f0", "bn f39"} <= set(re.findall(r"\b[a-z]{2} f\d+", text))
+
+
+def test_reasons_are_said_once() -> None:
+    """Many cells with one doubt have one line; many doubts do not flood the window."""
+    doubts = ["the same"] * 5 + [f"doubt {number}" for number in range(7)]
+    results = [
+        result(f"s{number}", "idle", replace(outcome(Verdict.INCONCLUSIVE), doubt=doubt))
+        for number, doubt in enumerate(doubts)
+    ]
+    said = [line for line in printed(results).splitlines() if line.startswith("? ") and ":" in line]
+    assert said[0] == "? 5 cells: the same"
+    assert len(said) == 6
+    assert said[-1] == "? and 3 other reasons: --list"

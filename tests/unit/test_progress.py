@@ -63,7 +63,7 @@ def test_many_cells_on_a_small_window() -> None:
     ends(made, 100, status=1)
     moved(made, 60.0)
     lines = shown(made)
-    assert lines[0] == "━━━━━━━━━━━━━━━━ 99/350 cells, 99 a minute, about 3 min left"
+    assert lines[0] == "━━━━──────────── 99/350 cells, 99 a minute, about 3 min left"
     assert [line.split() for line in lines[1:4]] == [
         ["strategy-99,failure", "set-up"],
         ["strategy-98,failure", "silent", "80", "s"],
