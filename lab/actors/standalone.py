@@ -1,4 +1,4 @@
-"""An actor without a runner: for people who want to watch one, and to tell it something now and then.
+"""Runs an actor without a runner, for people who want to watch it and send it commands.
 
 Its events are shown as they come. A socket in the file system takes commands, one JSON object per connection, and
 passes on every later event, so that whoever asked sees what comes of it. A file appears when the actor is ready.
@@ -35,7 +35,7 @@ class TakenError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an actor that stands alone can be found.
+    """The files by which a stand-alone actor is reached.
 
     Attributes:
         control: the socket that takes commands.

@@ -44,6 +44,8 @@ def execute(orders: Sequence[Order], report: Callable[[str], None] | None = None
         dataclasses.replace(order, scenario=prepare.fetched(order.scenario, order.backend, say)) for order in orders
     ]
     folders = [RunFolder.make(order.out, order.scenario, _about(order)) for order in orders]
+    for note in filter(None, (folder.latest_note for folder in folders)):
+        say(f"note: {note}")
     books = [ledger.Ledger(folder.path.name) for folder in folders]
     try:
         batches = [_batch(order, folder, book) for order, folder, book in zip(orders, folders, books, strict=True)]

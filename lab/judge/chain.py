@@ -163,7 +163,8 @@ def _journey(evidence: Evidence, probe: ProbeAttempt) -> tuple[list[int], str]:
     topology = evidence.cell.topology
     seen = journey.packets(evidence, probe, flow_of(evidence, probe))
     if not seen:
-        return [], "no packet with data left the server"
+        tried = any(evidence.of(Probe, probe=probe.name, state="connecting"))
+        return [], "the server could not connect to the Contact" if tried else "no packet with data left the server"
     hops = _distances(topology, seen)
     nearest, furthest = min(hops, key=hops.__getitem__), max(hops, key=hops.__getitem__)
     (last,) = (link for link in topology.links if link.name == furthest)

@@ -39,7 +39,7 @@ CallState = Literal["incoming", "early", "connecting", "confirmed", "disconnecte
 FlowState = Literal["accepted", "connected", "secured", "closed", "reset", "failed"]
 BindingState = Literal["active", "refreshed", "removed", "expired", "terminated"]
 ProbeKindName = Literal["notify", "message", "options", "invite"]
-ProbeState = Literal["sent", "ringing", "talking", "ending", "answered", "failed"]
+ProbeState = Literal["connecting", "sent", "ringing", "talking", "ending", "answered", "failed"]
 BranchState = Literal["waiting", "sent", "ringing", "answered", "cancelled", "failed"]
 KeepAliveKind = Literal["options", "crlf"]
 KeepAliveState = Literal["sent", "answered", "failed"]
@@ -380,7 +380,8 @@ class Probe(Event, frozen=True, kw_only=True):
 
     Attributes:
         probe: ``p1``, ``p2``, … in the scenario's order.
-        state: of a call: ``ringing`` is the client's 180, ``talking`` its 200, ``ending`` the server's BYE.
+        state: ``connecting``: the flow is gone, and the server first connects to the Contact; of a call: ``ringing`` is
+            the client's 180, ``talking`` its 200, ``ending`` the server's BYE.
         code: status code of the answer; None: there was none.
         flow: id of the flow it took or should have taken; None: there was none.
         peer: the other end of that.

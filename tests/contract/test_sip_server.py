@@ -474,8 +474,9 @@ def test_by_contact_nobody_listens(start: Start, call: Call, transport: str) -> 
         phone = call(transport, ports[transport])
         phone.ask("SUBSCRIBE", Contact=f"<sip:alice@{HOST}:{unused.getsockname()[1]};transport={transport}>")
         server.command("notify", probe="p1", within=5.0)
-        failed = server.event("probe")
-        assert (failed["state"], failed["reason"]) == ("failed", "Connection refused")
+        tried, failed = server.event("probe"), server.event("probe")
+        assert (tried["state"], tried["flow"]) == ("connecting", "f1")
+        assert (failed["state"], failed["reason"], failed["flow"]) == ("failed", "Connection refused", "f1")
         assert server.seen("flow")[-1]["state"] == "failed"
 
 

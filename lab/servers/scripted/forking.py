@@ -149,7 +149,7 @@ class Fork:
         self._waiting: asyncio.TimerHandle | None = None
         self._branches: list[Branch] = []
         self._beginning = True
-        self._won = self._rang = False
+        self._won = self._rang = self._connecting = False
 
     @property
     def over(self) -> bool:
@@ -250,6 +250,9 @@ class Fork:
             return
         branch.request, branch.key = self._make(target, flow)
         exchange = Exchange(branch.request, branch.key, branch, on_provisional=branch.provisional)
+        if not flow.ready and not self._connecting:
+            self._connecting = True
+            self.report.connecting(target.flow)
         self._origin.exchanges.begin(exchange, flow, max(0.0, self._ends - self._loop.time()))
 
     def _win(self, branch: Branch) -> None:

@@ -117,6 +117,8 @@ class Subscriptions:
             now=now, note=probe or "", via=via, contact=self._origin.contact(flow)
         )
         self._notifier.keep(subscription)
+        if report is not None and not flow.ready:
+            report.connecting(subscription.flow)
         asker = _NotifySent(report, partial(self._refused, subscription.dialog.id))
         self._origin.exchanges.begin(Exchange(request, key, asker), flow, within)
 
