@@ -13,7 +13,7 @@ has put that probe where the client is to be back.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
@@ -60,24 +60,31 @@ def weakest(evidence: Evidence, count: int) -> list[AtMoment]:
     """Return the weakest moments, the weakest first.
 
     After an end the client is out of reach if anything is; so ends come first, the longest lack first, and then the
-    silences before transmissions, the longest first.
+    silences before transmissions, the longest first; of equal ones the first.
 
     Args:
         evidence: of a cell that passed.
         count: how many at most.
     """
     over = evidence.ended() or float(evidence.cell.ends)
-    ranked = [
-        *sorted(_after_ends(evidence, over), key=lambda one: -one[0]),
-        *sorted(_before_transmissions(evidence), key=lambda one: -one[0]),
-    ]
+    ranked = [*_longest_first(_after_ends(evidence, over)), *_longest_first(_before_transmissions(evidence))]
     excused = list(_excused(evidence))
     found: list[AtMoment] = []
-    for _, moment in ranked:
+    for moment in ranked:
         at = moment.at_s
         if len(found) < count and AT_ONCE_S <= at <= over and not any(since <= at < until for since, until in excused):
             found.append(moment)
     return found
+
+
+def _longest_first(moments: Iterable[tuple[float, AtMoment]]) -> Iterator[AtMoment]:
+    """Yield moments by how long they last; of those that two runs of a cell may have in another order, the first."""
+    left = list(moments)
+    while left:
+        longest = max(lasts for lasts, _ in left)
+        first = next(one for one in left if one[0] > longest - AIM_S)
+        left.remove(first)
+        yield first[1]
 
 
 def ends(evidence: Evidence) -> list[End]:

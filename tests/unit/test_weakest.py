@@ -58,6 +58,13 @@ def test_the_longest_lack_is_the_weakest() -> None:
     assert shown(idle_timer(33.0), AGAIN, count=0) == []
 
 
+def test_of_lacks_as_long_the_first() -> None:
+    """What two runs of a cell differ by does not decide which of them is tried."""
+    later = [idle_timer(70.0), changed(SUBSCRIPTION, t=73.1, id="s3")]
+    both = shown(idle_timer(33.0), AGAIN, *later, *probe(1, 100.0, answered=True))
+    assert both == [(33.375, 36.0), (70.388, 73.1)]
+
+
 def test_both_sides_of_one_end_are_one() -> None:
     """The server hears of it some milliseconds later."""
     closed = server_flow(33.2, "closed", "close-notify")
