@@ -28,7 +28,7 @@ def load(file: Path | str, *, server: str = "scripted") -> Scenario:
     """Read a scenario file.
 
     Args:
-        file: its path.
+        file: its path, or the name of a scenario that comes with the lab.
         server: the program that serves where the file does not say which: ``scripted`` or ``kamailio``.
 
     Raises:
@@ -75,7 +75,7 @@ def run(
     """Run a scenario's cells and return what came of them. Writes records and captures, no reports.
 
     Args:
-        scenario: loaded or built, or the path of a file.
+        scenario: loaded or built, or the path or name of a file, as of `load`.
         only: the cells to run; None: all.
         seed: in place of the scenario's.
         server: as of `load`, for the path of a file.

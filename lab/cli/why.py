@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 
 from lab.engine.run import Run
 from lab.errors import EXIT_CLAIMS_HOLD, LabError, Problem, ScenarioError
+from lab.loader.check import choice
 from lab.model.verdict import Verdict
 from lab.report import terminal
 from lab.report.explanation import explain
@@ -22,7 +22,7 @@ def why(names: list[str], folder: Path) -> int:
     run = Run.open(folder)
     known = [each.name for each in run]
     problems = [
-        Problem(str(folder), 0, "", "no such cell", got=f"`{name}`", allowed=_near(name, known))
+        Problem(str(folder), 0, "", "no such cell", got=f"`{name}`", allowed=choice(name, known))
         for name in names
         if name not in known
     ]
@@ -38,10 +38,5 @@ def why(names: list[str], folder: Path) -> int:
         else:
             continue
         for sentence in sentences:
-            console.print(sentence, markup=False, soft_wrap=True)
+            terminal.say(console, sentence)
     return EXIT_CLAIMS_HOLD
-
-
-def _near(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-    return f"one like {', '.join(close)}" if close else f"one of {len(known)}, such as {known[0]}"

@@ -30,7 +30,7 @@ from lab.worlds import kernel_build
 from lab.worlds.kernel_build import Progress, Step
 
 SOURCES = Path("/usr/src")  # where Debian's linux-source-* packages put their tarball
-SOURCE_PACKAGE = "linux-source-6.1"  # Debian 12's kernel; any later one found in SOURCES is used as well
+SOURCE_PACKAGE = "linux-source"  # the kernel of this Debian release: 6.1 in Debian 12, 6.12 in Debian 13
 KEY_DIGITS = 16
 PROGRAM, FACTS, DIGEST = "linux", "kernel.json", "linux.sha256"
 """In a kernel's folder; kernels that the first release built have no digest."""

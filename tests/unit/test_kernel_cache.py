@@ -118,7 +118,7 @@ def test_all_missing_tools_are_named_at_once(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(HostNotCapable) as refusal:
         kernel.build()
     assert refusal.value.missing.endswith("needs flex, ld, strip, the kernel's source")
-    assert refusal.value.fix == "apt-get install flex binutils linux-source-6.1"
+    assert refusal.value.fix == "apt-get install flex binutils linux-source"
 
 
 def test_other_machines_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

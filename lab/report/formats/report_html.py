@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import cache
-from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
 from lab import __version__
@@ -12,16 +11,16 @@ from lab.engine.run import Run
 from lab.errors import LabError
 from lab.model.outcome import Outcome
 from lab.model.scenario import Cell
-from lab.model.verdict import Verdict
 from lab.report.explanation import explain, short
 from lab.report.formats.report_json import warnings
+from lab.report.grid import SIGNS, grid, is_look
+from lab.report.links import parts
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
 FILE = "report.html"
 
-SIGNS = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.INCONCLUSIVE: "?", Verdict.UNSUPPORTED: "—"}
 SCALE = 1000
 """Width of a timeline in its own units."""
 
@@ -38,27 +37,6 @@ class _Shown(NamedTuple):
     story: list[str]
 
 
-class _Sum(NamedTuple):
-    """What the cells of one row come to: those that passed or failed, for the others show nothing of a strategy."""
-
-    passed: int
-    judged: int
-    outage_s: float
-    open_ended: bool  # that outage was not over when its cell ended
-    packets: float  # per hour, the median of the cells, as the two below
-    bytes: float
-    wakeups: float
-
-
-class _Grid(NamedTuple):
-    """The table of verdicts: strategies downwards, all other axes across."""
-
-    rows: list[str]
-    columns: list[str]
-    cells: dict[tuple[str, str], _Shown]
-    sums: dict[str, _Sum | None]
-
-
 def render(run: Run) -> str:
     """Return the page, as HTML."""
     results = run.results
@@ -70,10 +48,12 @@ def render(run: Run) -> str:
         version=__version__,
         counts=Counter(each.kind for each in shown),
         claims=(held.count(True), len(held) - held.count(None)),
-        grid=_grid(shown),
+        grid=grid(results),
         shown=shown,
         warnings=warnings(results),
         across=_across,
+        parts=parts,
+        curve=all(is_look(cell) for cell, _ in results),
         scale=SCALE,
     )
 
@@ -84,48 +64,6 @@ def _shown(cell: Cell, result: Outcome | LabError) -> _Shown:
     claim = "" if result.claim_holds is None else result.claim_text or "claim holds"
     return _Shown(
         cell, result, result.verdict.value, SIGNS[result.verdict], short(result), claim, explain(cell, result)[1:]
-    )
-
-
-def _grid(shown: list[_Shown]) -> _Grid | None:
-    """The table, if there is an axis to lay out; without strategies the first one goes downwards."""
-    if not shown or not shown[0].cell.axes:
-        return None
-    places = {_place(each.cell): each for each in shown}
-    rows, columns = (list(dict.fromkeys(place[side] for place in places)) for side in (0, 1))
-    sums = {row: _sum([each for place, each in places.items() if place[0] == row]) for row in rows}
-    return _Grid(rows, columns, places, sums)
-
-
-def _place(cell: Cell) -> tuple[str, str]:
-    """Row and column."""
-    names = [name for name, _ in cell.axes]
-    down = names.index("strategy") if "strategy" in names else 0
-    labels = [label for _, label in cell.axes]
-    row = labels.pop(down)
-    return row, ", ".join(labels)
-
-
-def _sum(row: list[_Shown]) -> _Sum | None:
-    """What a row comes to; None if nothing in it was judged."""
-    judged = [(e.cell, e.outcome) for e in row if e.outcome and e.outcome.verdict in (Verdict.PASS, Verdict.FAIL)]
-    if not judged:
-        return None
-    metrics = [outcome.metrics for _, outcome in judged]
-    outages = [
-        ((float(cell.ends) if each.to_s is None else each.to_s) - each.from_s, each.to_s is None)
-        for cell, outcome in judged
-        for each in outcome.metrics.outages
-    ]
-    outage_s, open_ended = max(outages, default=(0.0, False))
-    return _Sum(
-        passed=sum(outcome.verdict is Verdict.PASS for _, outcome in judged),
-        judged=len(judged),
-        outage_s=outage_s,
-        open_ended=open_ended,
-        packets=median(each.packets_per_hour for each in metrics),
-        bytes=median(each.bytes_per_hour for each in metrics),
-        wakeups=median(each.radio_wakeups_per_hour for each in metrics),
     )
 
 

@@ -1,4 +1,4 @@
-"""The commands of ``lab actor``, as ``lab.cli.main`` defines the others: they import what they need when they run."""
+"""``lab actor``: its commands, their options and their help."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from lab.cli.choices import AccountChoice, ClockChoice, ProbeChoice, TransportChoice
+from lab.cli.app import app
+from lab.cli.choices import AccountChoice, ClockChoice, DigestChoice, ProbeChoice, TransportChoice
 
 actor_app = typer.Typer(
     help="Programs that speak the actor protocol (docs/actor-protocol.md): check a client of your own, or be one of the"
@@ -18,6 +19,7 @@ actor_run_app = typer.Typer(
     help="Be one of the lab's actors, print what happens, and end at Ctrl-C.", no_args_is_help=True
 )
 actor_app.add_typer(actor_run_app, name="run")
+app.add_typer(actor_app, name="actor", short_help="Test your own client, or be one of the lab's actors.")
 
 JsonLines = Annotated[bool, typer.Option("--json", envvar="LAB_JSON", help="Print events as JSON lines.")]
 Share = Annotated[
@@ -29,6 +31,15 @@ Share = Annotated[
         file_okay=False,
         show_default=False,
         help="Where the server leaves its CA's certificate, and the client finds it.",
+    ),
+]
+
+
+Digest = Annotated[
+    DigestChoice,
+    typer.Option(
+        envvar="LAB_AUTHENTICATION",
+        help="Digest authentication of REGISTER and SUBSCRIBE, by this hash; none: no authentication.",
     ),
 ]
 
@@ -84,16 +95,34 @@ def actor_run_server_command(
     strategy: Annotated[
         str, typer.Option(metavar="NAME", envvar="LAB_STRATEGY", help="Its mitigations are the server's part of this.")
     ] = "none",
+    account: Annotated[
+        AccountChoice,
+        typer.Option(
+            envvar="LAB_ACCOUNT",
+            help="What its clients set up. If they register, it calls who has registered; else who has subscribed.",
+        ),
+    ] = AccountChoice.SUBSCRIBE,
+    authentication: Digest = DigestChoice.NONE,
     share: Share = None,
     json: JsonLines = False,
 ) -> None:
     """The scripted SIP server: presence and registrar for anybody, on UDP and TCP 5060 and TLS 5061.
 
-    `lab actor tell` has it reach for the client.
+    With --authentication it is so for alice alone, whose password is wonderland. `lab actor tell` has it reach for the
+    client.
     """
     from lab.cli.standalone import run_server
 
-    raise typer.Exit(run_server(address=address, strategy=strategy, share=share, json=json))
+    raise typer.Exit(
+        run_server(
+            address=address,
+            account=account.value,
+            authentication=authentication.algorithm,
+            strategy=strategy,
+            share=share,
+            json=json,
+        )
+    )
 
 
 @actor_run_app.command("client", short_help="The real pjsip.")
@@ -107,6 +136,7 @@ def actor_run_client_command(
             envvar="LAB_ACCOUNT", help="What it sets up: a subscription to presence, a registration, or both."
         ),
     ] = AccountChoice.SUBSCRIBE,
+    authentication: Digest = DigestChoice.NONE,
     strategy: Annotated[
         str, typer.Option(metavar="NAME", envvar="LAB_STRATEGY", help="What keeps it reachable, by its catalogue name.")
     ] = "none",
@@ -122,7 +152,10 @@ def actor_run_client_command(
     share: Share = None,
     json: JsonLines = False,
 ) -> None:
-    """The real pjsip: it registers, subscribes to presence, or both, and falls silent."""
+    """The real pjsip: it registers, subscribes to presence, or both, and falls silent.
+
+    It is alice; with --authentication it has her password, and answers challenges by either hash.
+    """
     from lab.cli.standalone import run_client
 
     raise typer.Exit(
@@ -130,6 +163,7 @@ def actor_run_client_command(
             server=server,
             transport=transport.value,
             account=account.value,
+            authentication=authentication.algorithm,
             strategy=strategy,
             gateway=gateway,
             share=share,
