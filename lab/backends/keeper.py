@@ -179,8 +179,8 @@ def _begin(api: APIClient, made: str, container: Container, report: int) -> tupl
 def _live(api: APIClient, channel: socket.socket, stream: socket.socket, ending: Any) -> int:
     """Pass on what is said until the container ends; return its exit status.
 
-    A daemon that is told to end ends its containers first, which must not be taken for an actor's own end: so the daemon
-    is asked once more.
+    A daemon that is told to end ends its containers first, which must not be taken for an actor's own end: so the
+    daemon is asked once more.
     """
     _pass_on(channel, stream)
     status: int = ending.json()["StatusCode"]
