@@ -68,7 +68,11 @@ def clean_up(note: Callable[[str], None], *, with_containers: bool) -> list[str]
             a killed run have had containers.
     """
     patience = daemon.ANSWERS_WITHIN_S if with_containers else daemon.ANSWERS_AT_ONCE_S
-    cleaned = leftovers.clean(partial(daemon.remove_containers, patience_s=patience))
+    try:
+        cleaned = leftovers.clean(partial(daemon.remove_containers, patience_s=patience))
+    except HostNotCapable as lack:
+        note(str(lack))
+        return []
     for left in cleaned.left:
         note(f"left by a killed run: {left}")
     return cleaned.undone
