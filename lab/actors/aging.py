@@ -122,8 +122,8 @@ class Aging:
     def watch(self) -> None:
         """Keep the timers in the running event loop."""
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._sock, self._drain)
-        self._loop.add_reader(self._announcements.sock, self._drain)
+        self._loop.add_reader(self._sock.fileno(), self._drain)
+        self._loop.add_reader(self._announcements.sock.fileno(), self._drain)
 
     def close(self) -> None:
         """Stop; mappings stay as they are."""

@@ -23,6 +23,8 @@ class Fleet:
         make_world: builds a world that reports to the two callbacks given.
         worlds: how many worlds to start at most.
         slots: how many cells run in one world at the same time.
+        ahead: how many more a world is told of, so that it need not wait for the next; only while more cells wait
+            than there are worlds.
         on_message: sees all progress, ``ended`` included.
         more: given the folder of a cell that is over, and whether it ran to its end, returns further ones that follow
             from that.
@@ -34,6 +36,7 @@ class Fleet:
         *,
         worlds: int,
         slots: int,
+        ahead: int = 0,
         on_message: Callable[[Message], None],
         more: Callable[[Path, bool], Sequence[Path]],
     ) -> None:
@@ -41,9 +44,11 @@ class Fleet:
         self._more = more
         self._worlds = worlds
         self._slots = slots
+        self._ahead = ahead
         self._on_message = on_message
         self._waiting: deque[Path] = deque()
         self._running: dict[Path, int] = {}
+        self._begun: set[Path] = set()
         self._errors: dict[Path, LabError] = {}
         self._live: dict[int, World] = {}
         self._stopping: list[asyncio.Task[None]] = []
@@ -72,6 +77,8 @@ class Fleet:
         return self._errors
 
     def _take(self, number: int, message: Message) -> None:
+        if "cell" in message:
+            self._begun.add(Path(message["cell"]))
         if message["ev"] == "error":
             self._errors[Path(message["cell"])] = error_from_json(message)
         if message["ev"] == "ended":
@@ -87,7 +94,7 @@ class Fleet:
     def _fill(self, number: int) -> None:
         if number not in self._live:  # it is being stopped: nothing waits
             return
-        while self._waiting and sum(1 for world in self._running.values() if world == number) < self._slots:
+        while self._waiting and self._has_room(number):
             folder = self._waiting.popleft()
             self._running[folder] = number
             self._live[number].run(folder)
@@ -95,6 +102,10 @@ class Fleet:
             self._stop(number)  # an idle guest keeps a processor busy
         if not self._waiting and not self._running:
             self._finished.set()
+
+    def _has_room(self, number: int) -> bool:
+        told = sum(1 for world in self._running.values() if world == number)
+        return told < self._slots + (self._ahead if len(self._waiting) > self._worlds else 0)
 
     def _stop(self, number: int) -> None:
         self._stopping.append(asyncio.ensure_future(self._live.pop(number).stop()))
@@ -105,7 +116,12 @@ class Fleet:
             return
         self._live.pop(number, None)
         lost = [folder for folder, world in self._running.items() if world == number]
-        if not self._live:
+        if self._live:
+            for folder in [folder for folder in lost if folder not in self._begun]:  # another world does it
+                lost.remove(folder)
+                del self._running[folder]
+                self._waiting.appendleft(folder)
+        else:
             lost += self._waiting
             self._waiting.clear()
         for folder in lost:
@@ -113,5 +129,7 @@ class Fleet:
             self._errors.setdefault(folder, error)
             self._on_message({"ev": "ended", "cell": str(folder), "status": -1})
             (self._waiting if self._live else lost).extend(self._more(folder, False))  # noqa: FBT003
+        for other in set(self._running.values()):
+            self._fill(other)
         if not self._running and not self._waiting:
             self._finished.set()

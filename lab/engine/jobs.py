@@ -164,7 +164,14 @@ async def _run(batch: Batch, guests: list[World]) -> Errors:
             guests.append(world)
         return world
 
-    fleet = Fleet(make_world, worlds=worlds, slots=slots, on_message=batch.on_message, more=batch.more)
+    fleet = Fleet(
+        make_world,
+        worlds=worlds,
+        slots=slots,
+        ahead=0 if batch.clock is Clock.REAL else 1,  # an idle guest keeps a processor busy
+        on_message=batch.on_message,
+        more=batch.more,
+    )
     return await fleet.run(batch.folders)
 
 

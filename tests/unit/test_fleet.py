@@ -41,6 +41,7 @@ def _play(
     *,
     worlds: int = 2,
     slots: int = 1,
+    ahead: int = 0,
     more: Callable[[Path, bool], list[Path]] = lambda _folder, _well: [],
 ) -> tuple[dict[Path, LabError], list[FakeWorld]]:
     made: list[FakeWorld] = []
@@ -50,7 +51,7 @@ def _play(
         return cast("World", made[-1])
 
     async def play() -> dict[Path, LabError]:
-        fleet = Fleet(make, worlds=worlds, slots=slots, on_message=lambda _: None, more=more)
+        fleet = Fleet(make, worlds=worlds, slots=slots, ahead=ahead, on_message=lambda _: None, more=more)
         running = asyncio.ensure_future(fleet.run([Path(str(number)) for number in range(cells)]))
         for _ in range(5):
             await asyncio.sleep(0)  # until the worlds are up
@@ -140,3 +141,35 @@ def test_what_waits_for_a_cell_that_was_lost_with_the_last_world() -> None:
 
     errors, _ = _play(1, act, worlds=1, more=more)
     assert errors == {Path("0"): lost, Path("next"): lost}
+
+
+def test_a_world_knows_its_next_cell() -> None:
+    """A world is told of one cell ahead, but not of the last ones, which others could run meanwhile."""
+
+    def act(worlds: list[FakeWorld]) -> None:
+        assert [len(world.runs) for world in worlds] == [2, 1]
+        while any(world.runs for world in worlds):
+            first = next(world for world in worlds if world.runs)
+            first.end(first.runs[0])
+            assert len(first.runs) <= 1
+
+    errors, _ = _play(5, act, ahead=1)
+    assert errors == {}
+
+
+def test_a_lost_world_loses_only_what_it_had_begun() -> None:
+    """A cell that a lost world knew of and had not begun runs in another."""
+    lost = LabFault("the world froze")
+
+    def act(worlds: list[FakeWorld]) -> None:
+        one, other = worlds
+        begun, known = one.runs
+        one.on_cell({"ev": "phase", "cell": str(begun)})
+        one.on_end(lost)
+        assert known in other.runs
+        while other.runs:
+            other.end(other.runs[0])
+
+    errors, _ = _play(5, act, ahead=1)
+    assert list(errors.values()) == [lost]
+    assert list(errors) == [Path("0")]
