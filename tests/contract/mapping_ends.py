@@ -22,7 +22,7 @@ from lab.network.cut import cut
 from lab.network.plan import plan
 from lab.runner.cell import guarded
 from lab.units import Seconds
-from tests.contract.mapping_trial import ENDS, FIRST, SECOND, STRANGER, Row, Try
+from tests.contract.mapping_trial import ENDS, FIRST, SECOND, STRANGER, WITHIN_S, Row, Try
 
 JOB = f"{__name__}:run"
 BOX_FILE, ROWS_FILE = "box.json", "rows.json"

@@ -116,6 +116,7 @@ def test_what_follows_from_a_cell_that_failed() -> None:
 
     def act(worlds: list[FakeWorld]) -> None:
         first, second = worlds
+        first.on_cell({"ev": "phase", "cell": "0"})
         first.on_end(lost)
         assert second.runs == [Path("1")]
         second.end(Path("1"))
