@@ -103,7 +103,7 @@ def _batch(order: Order, folder: RunFolder, book: ledger.Ledger) -> Batch:
     family = Family(folder, order, say)
     return Batch(
         job=CELL,
-        folders=[folder.cell(cell) for cell in order.scenario.cells if not cell.unsupported] + family.beforehand(),
+        folders=family.beforehand(),
         writable=folder.path,
         clock=order.clock,
         memory_mb=order.memory_mb,
@@ -113,7 +113,7 @@ def _batch(order: Order, folder: RunFolder, book: ledger.Ledger) -> Batch:
         visible=prepare.visible_to(order.scenario),
         modules=prepare.modules_of(order.scenario),
         backend=order.backend,
-        more=family.after,
+        more=family.ended,
     )
 
 

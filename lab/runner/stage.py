@@ -330,8 +330,11 @@ class Stage:
         return observer
 
     def _aging(self, node: str, box: Middlebox) -> Aging:
-        inside = self.cell.topology.node(node).inside
-        aging = Aging(box, namespace=self.network.namespaces[node], inside=inside)
+        inside, outside = self.cell.topology.node(node).inside, self.cell.topology.node(node).outside
+        (link,) = (link for link in self.cell.topology.links if link.name == outside)
+        delays = any(each.from_ == node and each.to in dict(link.ends) for each in self.cell.impairments)
+        namespace = self.network.namespaces[node]
+        aging = Aging(box, namespace=namespace, inside=inside, outside=outside, delays=delays)
         self._undo.append(aging.close)
         return aging
 

@@ -57,7 +57,7 @@ def test_the_command_ends_with_it(
     site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     installed(site, "lab", "lab/tools.py")
-    monkeypatch.setattr(streams, "secure", lambda: None)  # pytest has put its own in the place of standard streams
+    monkeypatch.setattr(streams, "secure", lambda: None)  # it would put its own stream in the place of capsys's
     with pytest.raises(SystemExit) as caught:
         start.run()
     assert caught.value.code == 3
