@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from lab.engine.run_folder import RunFolder, error_from_json
+from lab.engine.sharing.sharing import shared_with
 from lab.engine.twins import cells
 from lab.engine.twins.folder import Twins
 from lab.errors import LabError, Problem, ScenarioError
@@ -66,6 +67,18 @@ class CellRun:
         return self.folder / FILE_NAME
 
     @cached_property
+    def shared_with(self) -> str:
+        """The folder, in the run folder, of the cell whose record this one shares; empty: it ran itself.
+
+        Raises:
+            ScenarioError: the file that says so is damaged.
+        """
+        try:
+            return shared_with(self.folder)
+        except (OSError, ValueError) as problem:
+            raise ScenarioError([Problem(str(self.folder), 0, "", "not a cell's folder", str(problem))]) from problem
+
+    @cached_property
     def evidence(self) -> Evidence:
         """The cell and its record, indexed.
 
@@ -90,7 +103,9 @@ class CellRun:
     @property
     def ran(self) -> bool:
         """Whether it ran to its end, or something kept it from that; a run that was killed has cells that did not."""
-        return self.error is not None or (self.record.exists() and self.evidence.ended() is not None)
+        if self.error is not None or self.shared_with:  # a record is shared once its cell has run to its end
+            return True
+        return self.record.exists() and self.evidence.ended() is not None
 
     @cached_property
     def silent(self) -> CellRun | None:
@@ -115,7 +130,19 @@ class CellRun:
             told.append(TwinOutcome(role, outcome, str(twin.folder.relative_to(self.folder.parent.parent))))
         if self.silent is not None and self.silent.error is not None:
             return self.silent.error
-        return whole(self.cell, own, told, None if self.silent is None else costs(self.silent.evidence))
+        outcome = whole(self.cell, own, told, self._costs())
+        hour = "" if self.silent is None else self.silent.shared_with
+        return replace(outcome, shared_with=self.shared_with, costs_shared_with=hour)
+
+    def _costs(self) -> Metrics | None:
+        """Return what a silent hour costs; None: there was none. What cells share is measured once."""
+        if self.silent is None or self.kin is None:
+            return None
+        ran = self.silent.shared_with or str(self.silent.folder.relative_to(self.folder.parent.parent))
+        key = ran, self.cell.radio
+        if key not in self.kin.costs:
+            self.kin.costs[key] = costs(self.silent.evidence)
+        return self.kin.costs[key]
 
     @property
     def decisive(self) -> CellRun:

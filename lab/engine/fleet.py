@@ -24,7 +24,8 @@ class Fleet:
         worlds: how many worlds to start at most.
         slots: how many cells run in one world at the same time.
         on_message: sees all progress, ``ended`` included.
-        more: given the folder of a cell that ran to its end, returns further ones that follow from it.
+        more: given the folder of a cell that is over, and whether it ran to its end, returns further ones that follow
+            from that.
     """
 
     def __init__(
@@ -34,7 +35,7 @@ class Fleet:
         worlds: int,
         slots: int,
         on_message: Callable[[Message], None],
-        more: Callable[[Path], Sequence[Path]],
+        more: Callable[[Path, bool], Sequence[Path]],
     ) -> None:
         self._make_world = make_world
         self._more = more
@@ -78,8 +79,7 @@ class Fleet:
             self._running.pop(folder, None)
             if message["status"] != 0 and folder not in self._errors:
                 self._errors[folder] = LabFault("the cell's process ended early", detail=f"status {message['status']}")
-            if folder not in self._errors:
-                self._waiting.extendleft(reversed(self._more(folder)))
+            self._waiting.extendleft(reversed(self._more(folder, folder not in self._errors)))
         if message["ev"] in ("up", "ended"):
             self._fill(number)
         self._on_message(message)
@@ -112,5 +112,6 @@ class Fleet:
             self._running.pop(folder, None)
             self._errors.setdefault(folder, error)
             self._on_message({"ev": "ended", "cell": str(folder), "status": -1})
+            (self._waiting if self._live else lost).extend(self._more(folder, False))  # noqa: FBT003
         if not self._running and not self._waiting:
             self._finished.set()

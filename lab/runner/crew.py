@@ -24,7 +24,7 @@ from lab.actors.channel import Lines
 from lab.backends.base import OpenBackend
 from lab.backends.netns import bare
 from lab.runner import cell as _cell  # noqa: F401  (imported once, for all cells)
-from lab.runner import progress
+from lab.runner import cell_file, progress
 
 CELL = "lab.runner.cell:run"
 """The job that runs a cell."""
@@ -84,6 +84,8 @@ def _job(name: str, modules: tuple[str, ...]) -> Callable[..., int]:
     """Return the function of a job; its module and those it will need are imported here once, not in each fork."""
     for each in modules:
         import_module(each)
+    if name == CELL:
+        cell_file.learn()
     module, _, function = name.partition(":")
     job: Callable[..., int] = getattr(import_module(module), function)
     gc.freeze()  # what is imported stays: do not let a collection touch (and copy) its pages in every fork

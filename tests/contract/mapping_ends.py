@@ -36,6 +36,7 @@ from lab.model.middlebox import (
 )
 from lab.model.when import When
 from lab.network.apply import Network, apply
+from lab.network.cut import cut
 from lab.network.plan import plan
 from lab.record.flows import Flow
 from lab.runner.cell import guarded
@@ -82,7 +83,7 @@ def _run(folder: Path) -> None:
 async def _try(ways: list[Callable[[Try], Awaitable[None]]], box: Middlebox, network: Network) -> list[Row]:
     aging = None
     if not box.ages_in_kernel:
-        aging = Aging(box, namespace=network.namespaces["box"], inside="lan")
+        aging = Aging(box, namespace=network.namespaces["box"], inside="lan", outside="access")
         aging.watch()
     trial = Try(box, network)
     try:
@@ -326,6 +327,24 @@ async def only_outbound(trial: Try) -> None:
     trial.next_port("refreshed from outside", near, mapped, await trial.out(near, far))
 
 
+async def lost_at_the_door(trial: Try) -> None:
+    """What is lost before it is in the middlebox keeps no mapping, from whichever side it came."""
+    timer = float(trial.box.udp_mapping_timer)
+    for link, node in (("lan", "client"), ("access", "internet")):
+        near, far, stranger = trial.near(), trial.far(), trial.far(STRANGER)
+        mapped = await trial.answered(near, far)
+        losses = cut(link, (trial.network.namespaces[node], trial.network.namespaces["box"]))
+        await asyncio.sleep(timer / 2)
+        if link == "lan":
+            near.sendto(b"lost", far.getsockname())
+        else:
+            far.sendto(b"lost", mapped)
+        await asyncio.sleep(timer / 2 - WITHIN_S)
+        trial.row(f"{link} is down: packets lost", wanted=1, seen=losses.end())
+        await asyncio.sleep(WITHIN_S + 1)
+        await trial.dead(f"{link} was down", near, mapped, [far, stranger])
+
+
 async def lifetime(trial: Try) -> None:
     """A mapping in use ends at its age, with all its sessions, and the next one has an age of its own."""
     age = float(trial.box.lifetime or 0)
@@ -408,7 +427,7 @@ async def hairpin(trial: Try) -> None:
 
 
 WAYS: list[tuple[dict[str, Any], list[Callable[[Try], Awaitable[None]]]]] = [
-    ({}, [one_session, unanswered, one_of_several, the_last_to_go, tcp, hairpin]),
+    ({}, [one_session, unanswered, one_of_several, the_last_to_go, lost_at_the_door, tcp, hairpin]),
     ({"refresh_direction": RefreshDirection.OUTBOUND}, [only_outbound]),
     ({"lifetime": Seconds(100)}, [lifetime, lifetime_anew, tcp]),
 ]

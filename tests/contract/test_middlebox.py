@@ -109,7 +109,7 @@ def seen(one_home: Topology, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     folder = tmp_path_factory.mktemp("middlebox")
     networks = {name: _network(one_home, box) for name, box in BOXES.items()}
     agings = [
-        Aging(box, namespace=networks[name].namespaces["home-nat"], inside="lan")
+        Aging(box, namespace=networks[name].namespaces["home-nat"], inside="lan", outside="access")
         for name, box in BOXES.items()
         if not box.ages_in_kernel
     ]

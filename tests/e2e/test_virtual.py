@@ -109,7 +109,7 @@ def test_repeatable(tmp_path: Path) -> None:
     (scenario,) = load_all([ARTICLE / "idle-subscription.yaml"], only=("strategy=options-ping-40s",), seed=3)
     copies = tuple(replace(scenario.cells[0], name=f"copy-{number}") for number in range(20))
     together = replace(scenario, cells=copies)
-    (ran,) = execute([Order(scenario=together, out=tmp_path, clock=Clock.VIRTUAL, jobs=len(copies))])
+    (ran,) = execute([Order(scenario=together, out=tmp_path, clock=Clock.VIRTUAL, jobs=len(copies), shares=False)])
     assert len(list((ran.folder / "guests").iterdir())) == len(copies)
     seen: list[tuple[CauseKind, list[Moment]]] = []
     for each in ran:

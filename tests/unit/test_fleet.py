@@ -41,7 +41,7 @@ def _play(
     *,
     worlds: int = 2,
     slots: int = 1,
-    more: Callable[[Path], list[Path]] = lambda _: [],
+    more: Callable[[Path, bool], list[Path]] = lambda _folder, _well: [],
 ) -> tuple[dict[Path, LabError], list[FakeWorld]]:
     made: list[FakeWorld] = []
 
@@ -101,8 +101,42 @@ def test_what_follows_from_a_cell_runs_next() -> None:
         assert world.runs[-1] == Path("1")
         world.end(Path("1"))
 
-    def more(folder: Path) -> list[Path]:
+    def more(folder: Path, well: bool) -> list[Path]:
+        assert well
         return [Path("0-twin")] if folder == Path("0") else []
 
     errors, _ = _play(2, act, worlds=1, more=more)
     assert not errors
+
+
+def test_what_follows_from_a_cell_that_failed() -> None:
+    """A cell that waited for one that failed runs in its place, in another world where that one was lost."""
+    lost = LabFault("the world froze")
+
+    def act(worlds: list[FakeWorld]) -> None:
+        first, second = worlds
+        first.on_end(lost)
+        assert second.runs == [Path("1")]
+        second.end(Path("1"))
+        assert second.runs == [Path("0-next")]
+        second.end(Path("0-next"))
+
+    def more(folder: Path, well: bool) -> list[Path]:
+        return [] if well else [Path(f"{folder}-next")]
+
+    errors, _ = _play(2, act, more=more)
+    assert errors == {Path("0"): lost}
+
+
+def test_what_waits_for_a_cell_that_was_lost_with_the_last_world() -> None:
+    """It is lost as well."""
+    lost = LabFault("the world froze")
+
+    def act(worlds: list[FakeWorld]) -> None:
+        worlds[0].on_end(lost)
+
+    def more(folder: Path, well: bool) -> list[Path]:
+        return [Path("next")] if folder == Path("0") else []
+
+    errors, _ = _play(1, act, worlds=1, more=more)
+    assert errors == {Path("0"): lost, Path("next"): lost}
