@@ -48,7 +48,6 @@ class Fleet:
         self._on_message = on_message
         self._waiting: deque[Path] = deque()
         self._running: dict[Path, int] = {}
-        self._begun: set[Path] = set()
         self._errors: dict[Path, LabError] = {}
         self._live: dict[int, World] = {}
         self._stopping: list[asyncio.Task[None]] = []
@@ -77,8 +76,6 @@ class Fleet:
         return self._errors
 
     def _take(self, number: int, message: Message) -> None:
-        if "cell" in message:
-            self._begun.add(Path(message["cell"]))
         if message["ev"] == "error":
             self._errors[Path(message["cell"])] = error_from_json(message)
         if message["ev"] == "ended":
@@ -117,8 +114,8 @@ class Fleet:
         self._live.pop(number, None)
         lost = [folder for folder, world in self._running.items() if world == number]
         if self._live:
-            for folder in [folder for folder in lost if folder not in self._begun]:  # another world does it
-                lost.remove(folder)
+            lost, known = lost[: self._slots], lost[self._slots :]  # in the order in which it was told of them
+            for folder in reversed(known):  # not begun: another world runs it
                 del self._running[folder]
                 self._waiting.appendleft(folder)
         else:
