@@ -19,6 +19,12 @@ class BackendKind(str, Enum):
     DOCKER = "docker"
 
 
+MOST_OUTPUT = 64 << 20
+"""Bytes; a command's standard error is kept up to here, and it can make no file that is larger."""
+
+CLIENT_MARK = ("LAB_ACTOR", "client")
+"""In the environment of a command that is a scenario's client, and so of what it starts: whose processes these are."""
+
 Main = Callable[[socket.socket], None]
 """An actor as a module-level function, so that a backend can name it to another interpreter."""
 

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from lab.backends import daemon
+from lab.backends.base import MOST_OUTPUT
 from lab.backends.child import close_all_but, die_with
 from lab.errors import HostNotCapable
 
@@ -215,6 +216,7 @@ def _pass_on(channel: socket.socket, stream: socket.socket) -> None:
         _Told: the channel's other end is gone.
     """
     frames = _Frames()
+    room = MOST_OUTPUT
     while True:
         readable, _, _ = select.select([channel, stream], [], [])
         if stream in readable:
@@ -224,7 +226,8 @@ def _pass_on(channel: socket.socket, stream: socket.socket) -> None:
                 return
             for source, content in frames.feed(data):
                 if source == _STDERR:
-                    _write_all(2, content)
+                    _write_all(2, content[:room])
+                    room -= len(content[:room])
                 else:
                     _send(channel, content)
         if channel in readable:

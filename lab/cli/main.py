@@ -14,6 +14,7 @@ from lab.cli.actor_commands import actor_app
 from lab.cli.choices import DEFAULT_SERVER, ClockChoice, PlaceChoice, ServerChoice
 from lab.errors import EXIT_INTERRUPTED, LabError, no_room
 from lab.model.twin import Wanted
+from lab.visible_text import visible
 from lab.worlds.clock import GUEST_MEMORY_MB
 
 Memory = Annotated[int, typer.Option(metavar="MiB", min=128, help="Memory of a virtual-time guest.")]
@@ -411,13 +412,14 @@ def clean_command() -> None:
 
     undone = ledger.clean(daemon.remove_containers)
     for sentence in undone:
-        typer.echo(sentence)
+        typer.echo(visible(sentence))
     if not undone:
         typer.echo("nothing to clean")
 
 
 def _end(error: LabError) -> NoReturn:
-    print(f"{error.side} error: {error}" if error.side != "scenario" else str(error), file=sys.stderr)  # noqa: T201
+    text = f"{error.side} error: {error}" if error.side != "scenario" else str(error)
+    print(visible(text, lines=True), file=sys.stderr)  # noqa: T201
     sys.exit(error.exit_code)
 
 
@@ -434,5 +436,6 @@ def run() -> None:
             _end(lack)
         import traceback
 
-        print(f"lab error: this is a bug in the lab\n{traceback.format_exc()}", file=sys.stderr)  # noqa: T201
+        text = f"lab error: this is a bug in the lab\n{traceback.format_exc()}"
+        print(visible(text, lines=True), file=sys.stderr)  # noqa: T201
         sys.exit(LabError.exit_code)

@@ -31,6 +31,7 @@ from lab.record.evidence import accepted
 from lab.servers.scripted import actor as sip_server
 from lab.sip.ports import PORTS
 from lab.units import Seconds
+from lab.visible_text import visible
 
 _HOME = Path(tempfile.gettempdir())
 PLACE = standalone.Place(control=_HOME / "lab-actor.sock", ready=_HOME / "lab-actor.ready")
@@ -279,5 +280,5 @@ class _Printer:
         else:
             there = (f"{key}={value}" for key, value in fields.items() if value not in ("", None))
             line = f"{max(at - self._began, 0.0):9.3f} s  {name:<20} " + " ".join(there)
-        sys.stdout.write(line.rstrip() + "\n")
+        sys.stdout.write(visible(line.rstrip()) + "\n")
         sys.stdout.flush()

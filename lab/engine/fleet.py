@@ -10,10 +10,12 @@ from typing import Any
 
 from lab.engine.run_folder import error_from_json
 from lab.errors import LabError, LabFault
-from lab.worlds.base import World
+from lab.record.events import LimitPassed
+from lab.record.writer import FILE_NAME, conclude
+from lab.worlds.base import End, Overrun, World
 
 Message = dict[str, Any]
-MakeWorld = Callable[[Callable[[Message], None], Callable[[LabError | None], None]], World]
+MakeWorld = Callable[[Callable[[Message], None], Callable[[End], None]], World]
 
 
 class Fleet:
@@ -45,7 +47,10 @@ class Fleet:
         self._running: dict[Path, int] = {}
         self._errors: dict[Path, LabError] = {}
         self._live: dict[int, World] = {}
+        self._starting: list[asyncio.Task[None]] = []
         self._stopping: list[asyncio.Task[None]] = []
+        self._begun: set[int] = set()
+        self._made = 0
         self._finished = asyncio.Event()
 
     async def run(self, folders: Sequence[Path]) -> dict[Path, LabError]:
@@ -57,18 +62,30 @@ class Fleet:
             return {}
         self._waiting.extend(folders)
         try:
-            for number in range(min(self._worlds, len(folders))):
-                self._live[number] = self._make_world(
-                    lambda message, number=number: self._take(number, message),  # type: ignore[misc]
-                    lambda error, number=number: self._lose(number, error),  # type: ignore[misc]
-                )
-                await self._live[number].start()
+            for _ in range(min(self._worlds, len(folders))):
+                await self._add().start()
             await self._finished.wait()
         finally:
+            await asyncio.gather(*self._starting)
             for number in list(self._live):
                 self._stop(number)
             await asyncio.gather(*self._stopping)
         return self._errors
+
+    def _add(self) -> World:
+        """Return one more world, not yet started."""
+        number = self._made = self._made + 1
+        world = self._make_world(lambda message: self._take(number, message), lambda end: self._lose(number, end))
+        self._live[number] = world
+        return world
+
+    async def _start_another(self) -> None:
+        """Start a world in the place of one that was lost."""
+        world = self._add()
+        try:
+            await world.start()
+        except OSError as problem:
+            self._lose(self._made, LabFault("start another world", detail=str(problem)))
 
     def _take(self, number: int, message: Message) -> None:
         if message["ev"] == "error":
@@ -90,6 +107,7 @@ class Fleet:
         while self._waiting and sum(1 for world in self._running.values() if world == number) < self._slots:
             folder = self._waiting.popleft()
             self._running[folder] = number
+            self._begun.add(number)
             self._live[number].run(folder)
         if number not in self._running.values():
             self._stop(number)  # an idle guest keeps a processor busy
@@ -99,18 +117,30 @@ class Fleet:
     def _stop(self, number: int) -> None:
         self._stopping.append(asyncio.ensure_future(self._live.pop(number).stop()))
 
-    def _lose(self, number: int, error: LabError | None) -> None:
-        """A world ended; its cells ended with it, and if it was the last, nobody runs those still waiting."""
-        if error is None:
+    def _lose(self, number: int, end: End) -> None:
+        """A world ended, and its cells with it; another takes its place for those that wait.
+
+        If it never ran a cell, the next would not either, and nobody runs those that wait.
+        """
+        if end is None:
             return
         self._live.pop(number, None)
         lost = [folder for folder, world in self._running.items() if world == number]
-        if not self._live:
+        if number in self._begun and self._waiting:
+            self._starting.append(asyncio.ensure_future(self._start_another()))
+        elif not self._live and all(each.done() for each in self._starting):
             lost += self._waiting
             self._waiting.clear()
         for folder in lost:
             self._running.pop(folder, None)
-            self._errors.setdefault(folder, error)
-            self._on_message({"ev": "ended", "cell": str(folder), "status": -1})
+            self._note(folder, end)
         if not self._running and not self._waiting:
             self._finished.set()
+
+    def _note(self, folder: Path, end: LabError | Overrun) -> None:
+        """Say what became of a cell whose world ended: an error, or an observation of its client."""
+        if isinstance(end, Overrun):
+            conclude(folder / FILE_NAME, LimitPassed(actor="client", what=end.what))
+        else:
+            self._errors.setdefault(folder, end)
+        self._on_message({"ev": "ended", "cell": str(folder), "status": 0 if isinstance(end, Overrun) else -1})

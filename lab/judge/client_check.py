@@ -13,6 +13,7 @@ from lab.record.events import (
     ClientReady,
     ClientTransport,
     Event,
+    LimitPassed,
     NotifyReceived,
     Other,
     Probe,
@@ -154,6 +155,8 @@ def _accepts(evidence: Evidence, probe: str, what: str, *, asked: bool, needed: 
 def _keeps_to_the_protocol(both: list[Evidence]) -> Finding:
     what = "keeps to the protocol"
     for evidence in both:
+        for passed in evidence.of(LimitPassed):
+            return Finding(what=what, needed=True, seen=False, detail=f"it {passed.event.what}")
         for entry in evidence.of(ProtocolError):
             wrote = f": `{entry.event.wrote[:80]}`" if entry.event.wrote else ""
             return Finding(what=what, needed=True, seen=False, detail=entry.event.why + wrote)

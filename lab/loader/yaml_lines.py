@@ -27,6 +27,7 @@ from ruamel.yaml.events import (
 
 from lab.errors import Problem
 from lab.loader.text_file import CONTROL
+from lab.visible_text import visible
 
 MOST_VALUES = 20_000
 """Keys and values; the parser reads about as many in a second, and a matrix of 5000 cells is written with 400."""
@@ -117,9 +118,7 @@ class _Open:
 
 def shown(text: str) -> str:
     """Text from a file as one short, harmless piece of a line."""
-    line = " ".join(text.split())
-    short = line if len(line) <= _LONGEST_SHOWN else line[: _LONGEST_SHOWN - 1] + "…"
-    return "`" + "".join(c if c.isprintable() else c.encode("unicode-escape").decode() for c in short) + "`"
+    return f"`{visible(' '.join(text.split()), most=_LONGEST_SHOWN)}`"
 
 
 def read_yaml(text: str, name: str, problems: list[Problem]) -> Node | None:

@@ -672,6 +672,18 @@ class ProtocolError(Event, frozen=True, kw_only=True):
     wrote: str
 
 
+class LimitPassed(Event, frozen=True, kw_only=True):
+    """An actor took more than the lab allows; the lab ended the cell then.
+
+    Attributes:
+        actor: ``client``.
+        what: what it did, a clause that follows its name: ``wrote more than 300,000 events``.
+    """
+
+    actor: str
+    what: str
+
+
 class Step(Event, frozen=True, kw_only=True):
     """``lab actor check`` asked the client to end: by ``stop``, or by ``hang-up``."""
 
@@ -701,7 +713,7 @@ SERVER_EVENTS: tuple[type[Event], ...] = (
 
 LAB_EVENTS: tuple[type[Event], ...] = (
     Mapping, Packet, SentinelOpened, SentinelChallenged, SentinelOutcome, RecordBegan, FaultBegan, FaultEnded,
-    FaultMoot, ProtocolError, Step, NeverSilent, RunEnded, Aborted, Other,
+    FaultMoot, ProtocolError, LimitPassed, Step, NeverSilent, RunEnded, Aborted, Other,
 )  # fmt: skip
 """What the lab itself sees and does."""
 

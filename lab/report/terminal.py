@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.live import Live
 from rich.padding import Padding
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 from typing_extensions import Self
@@ -17,6 +19,7 @@ from lab.model.outcome import Outcome
 from lab.model.scenario import Cell, ProbeKind, Scenario
 from lab.model.verdict import Verdict
 from lab.report.explanation import explain, short
+from lab.visible_text import visible
 
 STYLES = {
     Verdict.PASS: "green",
@@ -40,10 +43,19 @@ BENEATH = 4
 """How far a reason is indented beneath its row."""
 
 
+class _Console(Console):
+    """A console that makes all text visible, wherever it comes from; only rich's own escape sequences pass."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """Return what is written of something."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=visible(segment.text, lines=True))
+
+
 def console(*, stderr: bool) -> Console:
     """The console for a run; plain text where it is not a terminal."""
-    made = Console(stderr=stderr, highlight=False)
-    return made if made.is_terminal else Console(stderr=stderr, highlight=False, width=WIDTH_OF_A_FILE)
+    made = _Console(stderr=stderr, highlight=False)
+    return made if made.is_terminal else _Console(stderr=stderr, highlight=False, width=WIDTH_OF_A_FILE)
 
 
 class Progress:

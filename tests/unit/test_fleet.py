@@ -9,13 +9,17 @@ from typing import cast
 
 from lab.engine.fleet import Fleet, Message
 from lab.errors import LabError, LabFault
-from lab.worlds.base import World
+from lab.record import reader
+from lab.record.events import LimitPassed
+from lab.record.writer import FILE_NAME
+from lab.worlds.base import End, Overrun, World
+from tests.records import cell
 
 
 class FakeWorld:
     """Says it is up, and is told what to run; ends cells when the test says so."""
 
-    def __init__(self, on_cell: Callable[[Message], None], on_end: Callable[[LabError | None], None]) -> None:
+    def __init__(self, on_cell: Callable[[Message], None], on_end: Callable[[End], None]) -> None:
         self.on_cell = on_cell
         self.on_end = on_end
         self.runs: list[Path] = []
@@ -42,16 +46,18 @@ def _play(
     worlds: int = 2,
     slots: int = 1,
     more: Callable[[Path], list[Path]] = lambda _: [],
+    kind: type[FakeWorld] = FakeWorld,
+    folders: list[Path] | None = None,
 ) -> tuple[dict[Path, LabError], list[FakeWorld]]:
     made: list[FakeWorld] = []
 
-    def make(on_cell: Callable[[Message], None], on_end: Callable[[LabError | None], None]) -> World:
-        made.append(FakeWorld(on_cell, on_end))
+    def make(on_cell: Callable[[Message], None], on_end: Callable[[End], None]) -> World:
+        made.append(kind(on_cell, on_end))
         return cast("World", made[-1])
 
     async def play() -> dict[Path, LabError]:
         fleet = Fleet(make, worlds=worlds, slots=slots, on_message=lambda _: None, more=more)
-        running = asyncio.ensure_future(fleet.run([Path(str(number)) for number in range(cells)]))
+        running = asyncio.ensure_future(fleet.run(folders or [Path(str(number)) for number in range(cells)]))
         for _ in range(5):
             await asyncio.sleep(0)  # until the worlds are up
         act(made)
@@ -80,14 +86,50 @@ def test_an_idle_world_is_stopped() -> None:
 
 
 def test_a_lost_world() -> None:
-    """The cells of a world that ends by itself have its error; if it was the last, so have those that wait."""
+    """The cells of a world that ends by itself have its error; another world takes those that wait."""
     lost = LabFault("the world froze")
 
     def act(worlds: list[FakeWorld]) -> None:
         worlds[0].on_end(lost)
+        asyncio.get_running_loop().call_later(0.05, finish, worlds)
 
-    errors, _ = _play(3, act, worlds=1, slots=2)
-    assert errors == {Path(str(number)): lost for number in range(3)}
+    def finish(worlds: list[FakeWorld]) -> None:
+        assert worlds[1].runs == [Path("2")]
+        worlds[1].end(Path("2"))
+
+    errors, worlds = _play(3, act, worlds=1, slots=2)
+    assert errors == {Path("0"): lost, Path("1"): lost}
+    assert worlds[1].stopped
+
+
+def test_a_world_that_never_ran_a_cell() -> None:
+    """Another would do no better: what waits has its error."""
+    refused = LabFault("no namespaces")
+
+    class Refused(FakeWorld):
+        async def start(self) -> None:
+            asyncio.get_running_loop().call_soon(self.on_end, refused)
+
+    errors, worlds = _play(3, lambda _: None, worlds=1, kind=Refused)
+    assert errors == dict.fromkeys((Path("0"), Path("1"), Path("2")), refused)
+    assert len(worlds) == 1
+
+
+def test_a_client_that_takes_too_much(tmp_path: Path) -> None:
+    """Its cell's record says so, and is no error; the next cell runs in another world."""
+    folders = [tmp_path / "0", tmp_path / "1"]
+    for folder in folders:
+        folder.mkdir()
+
+    def act(worlds: list[FakeWorld]) -> None:
+        worlds[0].on_end(Overrun("computed for 15 s"))
+        asyncio.get_running_loop().call_later(0.05, lambda: worlds[1].end(folders[1]))
+
+    errors, _ = _play(2, act, worlds=1, folders=folders)
+    assert not errors
+    entries = reader.read(folders[0] / FILE_NAME, cell())
+    assert entries[-1].event == LimitPassed(actor="client", what="computed for 15 s")
+    assert not (folders[1] / FILE_NAME).exists()
 
 
 def test_what_follows_from_a_cell_runs_next() -> None:

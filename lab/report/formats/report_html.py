@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from functools import cache
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote
 
 from lab import __version__
 from lab.engine.run import Run
@@ -15,6 +17,7 @@ from lab.model.scenario import Cell
 from lab.model.verdict import Verdict
 from lab.report.explanation import explain, short
 from lab.report.formats.report_json import warnings
+from lab.visible_text import all_visible
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 FILE = "report.html"
 
 SIGNS = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.INCONCLUSIVE: "?", Verdict.UNSUPPORTED: "—"}
+_WEB = re.compile(r"https?://[!-~]+")
 SCALE = 1000
 """Width of a timeline in its own units."""
 
@@ -36,6 +40,7 @@ class _Shown(NamedTuple):
     why: str
     claim: str
     story: list[str]
+    link: str  # to its folder
 
 
 class _Sum(NamedTuple):
@@ -66,6 +71,7 @@ def render(run: Run) -> str:
     held = [result.claim_holds for _, result in results if isinstance(result, Outcome)]
     return _template().render(
         scenario=run.scenario,
+        sources=_sources(run.scenario.source),
         clock=run.clock,
         version=__version__,
         counts=Counter(each.kind for each in shown),
@@ -78,13 +84,19 @@ def render(run: Run) -> str:
     )
 
 
+def _sources(text: str) -> list[tuple[str, str]]:
+    """Return the words of a scenario's source, each with its address if it is one on the web, else with none."""
+    words = [(word, word.rstrip(",;.)")) for word in text.split()]
+    return [(word, address if _WEB.fullmatch(address) else "") for word, address in words]
+
+
 def _shown(cell: Cell, result: Outcome | LabError) -> _Shown:
+    link = quote(f"cells/{cell.name}/", errors="replace")
     if isinstance(result, LabError):
-        return _Shown(cell, None, "error", "!", str(result), "", [str(result)])
+        return _Shown(cell, None, "error", "!", str(result), "", [str(result)], link)
     claim = "" if result.claim_holds is None else result.claim_text or "claim holds"
-    return _Shown(
-        cell, result, result.verdict.value, SIGNS[result.verdict], short(result), claim, explain(cell, result)[1:]
-    )
+    story = explain(cell, result)[1:]
+    return _Shown(cell, result, result.verdict.value, SIGNS[result.verdict], short(result), claim, story, link)
 
 
 def _grid(shown: list[_Shown]) -> _Grid | None:
@@ -140,6 +152,7 @@ def _template() -> Template:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     loader = PackageLoader("lab.report.formats", ".")
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True).get_template(
-        "page.html"
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, finalize=all_visible
     )
+    return environment.get_template("page.html")

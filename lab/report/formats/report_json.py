@@ -12,6 +12,7 @@ from lab.errors import LabError
 from lab.model.outcome import CauseFound, Link, Outcome, Reachability
 from lab.model.scenario import Cell
 from lab.model.verdict import Verdict
+from lab.visible_text import all_visible
 
 FILE = "report.json"
 FORMAT = 1
@@ -19,7 +20,7 @@ FORMAT = 1
 
 def render(run: Run) -> str:
     """Return the text of the file."""
-    return json.dumps(document(run), indent=2) + "\n"
+    return json.dumps(all_visible(document(run)), indent=2) + "\n"
 
 
 def document(run: Run) -> dict[str, Any]:
