@@ -107,10 +107,10 @@ def _doubt(evidence: Evidence, suspects: Mapping[str, Sequence[Suspect]]) -> str
         return (
             f"the client never got as far as falling silent{_last_word(evidence)}{unreachable_contact.hint(evidence)}"
         )
+    if evidence.ended() is None:  # before what the record lacks: it lacks all that was still to come
+        return "the run was cut short"
     if wrong := account_check.less_than_it_says(evidence):
         return wrong
-    if evidence.ended() is None:
-        return "the run was cut short"
     due = evidence.cell.probes
     known = [probe.name for probe in evidence.probes]
     if sorted(known) != sorted(f"p{number}" for number, _ in enumerate(due, start=1)):
