@@ -1,4 +1,4 @@
-"""The messages of RFC 4475, the torture tests of SIP, and what is right for each at a server of SUBSCRIBE and REGISTER."""
+"""The messages of RFC 4475, the torture tests of SIP, and what a server of SUBSCRIBE and REGISTER does with each."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _of(start: str, *more: str, method: str = "", lost: tuple[str, ...] = (), **
         "From": "sip:caller@example.net;tag=3ghsd41",
         "To": "sip:user@example.com",
         "Call-ID": "jfasdlfnm2o2l43r5u0asdfas",
-        "CSeq": f"39234321 {method or start.split(' ')[0]}",
+        "CSeq": f"39234321 {method or start.split(' ', maxsplit=1)[0]}",
     }
     changed = {name: fields.get(name.replace("-", ""), value) for name, value in usual.items() if name not in lost}
     return "\n".join([start, *(f"{name}: {value}" for name, value in changed.items()), *more])
@@ -105,11 +105,12 @@ m:"Quoted string \"\"" <sip:jdrosen@example.com> ; newparam =
         section="3.1.1.2",
         head=_of(
             "!interesting-Method0123456789_*+`.%indeed'~"
-            " sip:1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/;;*:&it+has=1,weird!*pas$wo~d_too.(doesn't-it)@example.com"
-            " SIP/2.0",
+            " sip:1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/;;*:&it+has=1,weird!*pas$wo~d_too."
+            "(doesn't-it)@example.com SIP/2.0",
             "extensionHeader-!.%*+_`'~:\ufeff大停電",
             To='"BEL:\\\x07 NUL:\\\x00 DEL:\\\x7f" <sip:1_unusual.URI~(to-be!sure)&isn\'t+it$/crazy?,/;;*@example.com>',
-            From="token1~` token2'+_ token3*%!.- <sip:mundane@example.com>;fromParam''~+*_!.-%=\"работающий\";tag=_token~1'+`*%!-.",
+            From="token1~` token2'+_ token3*%!.- <sip:mundane@example.com>"
+            ";fromParam''~+*_!.-%=\"работающий\";tag=_token~1'+`*%!-.",
             CallID="intmeth.word%ZK-!.*_+'@word`~)(><:\\/\"][?}{",
         ),
         right=(501,),
@@ -157,7 +158,7 @@ m:"Quoted string \"\"" <sip:jdrosen@example.com> ; newparam =
             f"{LONG}-header: {LONG * 9}; {LONG}-parameter={LONG * 9}",
             *[f"Via: SIP/2.0/TCP sip{n}.example.com" for n in range(34)],
             *WITH_SDP,
-            To=f'"I have a user name of {"extremely " * 20}proportion"<sip:user@example.com:6000;{LONG}={LONG * 5};short>',
+            To=f'"I have a user name of {"extremely " * 20}proportion"<sip:user@example.com:6000;{LONG}={LONG * 5}>',
             From=f"sip:{'amazinglylongcallername' * 12}@example.net;tag=12{'982424' * 40};{LONG}={LONG}",
             CallID=f"longreq.one{'really' * 20}longcallid",
         ),
@@ -198,7 +199,8 @@ m:"Quoted string \"\"" <sip:jdrosen@example.com> ; newparam =
     "mpart01": Torture(
         section="3.1.1.11",
         head=_of("MESSAGE sip:kumiko@example.org SIP/2.0", "Content-Type: multipart/mixed;boundary=7a9cbec02ceef655"),
-        body=b"--7a9cbec02ceef655\r\nContent-Type: text/plain\r\n\r\nHello\r\n--7a9cbec02ceef655\r\n\r\n0\x82\x01R\x06\t*\x86H\x86\xf7\r\n\r\n"
+        body=b"--7a9cbec02ceef655\r\nContent-Type: text/plain\r\n\r\nHello\r\n--7a9cbec02ceef655\r\n\r\n0\x82\x01R\x06"
+        b"\t*\x86H\x86\xf7\r\n\r\n"
         b"\x00\xff\xfe--7a9cbec02ceef655--",
         right=(NOT_ALLOWED,),
     ),

@@ -10,6 +10,7 @@ from lab.record.events import (
     Aborted,
     Binding,
     ClientCall,
+    ClientEvent,
     ClientReady,
     ClientTransport,
     Event,
@@ -96,7 +97,9 @@ def _starts(evidence: Evidence) -> Finding:
     told = next((entry.t for entry in evidence.of(Step)), None)
     for entry in evidence.of(Aborted, who=evidence.client):
         if told is None or entry.t < told:
-            how = f"ended by {entry.event.how} after {entry.t:.1f} s: {entry.event.last}"
+            said = any(isinstance(other.event, ClientEvent) for other in evidence.entries)
+            when = f"after {max(entry.t, 0.0):.1f} s" if said else "before it said anything"
+            how = f"ended by {entry.event.how} {when}: {entry.event.last}"
             return Finding(what="runs", needed=True, seen=False, detail=how)
     return Finding(what="runs", needed=True, seen=True)
 

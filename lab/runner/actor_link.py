@@ -224,8 +224,7 @@ class ActorLink:
         status = self._actor.wait()
         assert status is not None  # ``ended`` was readable
         self.check_output()  # that may be why
-        how = _signal_name(-status) if status < 0 else f"exit status {status}"
-        self._record.take(self._actor.node, Aborted(how=how, last=self._last_lines()))
+        self._record.take(self._actor.node, aborted(status, self._logs))
 
     def _detach(self) -> None:
         """Stop listening, after taking what is still unread."""
@@ -235,13 +234,25 @@ class ActorLink:
         loop.remove_reader(self._actor.sock)
         self._attached = False
 
-    def _last_lines(self) -> str:
-        for log in self._logs:
-            if log.is_file():
-                lines = [line for line in _tail(log).splitlines() if line.strip()]
-                if lines:
-                    return " | ".join(from_bytes(line, most=LONGEST_LAST_LINE) for line in lines[-LAST_LINES:])
-        return "it wrote no log"
+
+def aborted(status: int, logs: Iterable[Path]) -> Aborted:
+    """Return the event of a process that has ended.
+
+    Args:
+        status: its exit status; negative: the signal that ended it.
+        logs: where its last words may be, the most telling first.
+    """
+    how = _signal_name(-status) if status < 0 else f"exit status {status}"
+    return Aborted(how=how, last=_last_lines(logs))
+
+
+def _last_lines(logs: Iterable[Path]) -> str:
+    for log in logs:
+        if log.is_file():
+            lines = [line for line in _tail(log).splitlines() if line.strip()]
+            if lines:
+                return " | ".join(from_bytes(line, most=LONGEST_LAST_LINE) for line in lines[-LAST_LINES:])
+    return "it wrote no log"
 
 
 def _tail(log: Path) -> bytes:

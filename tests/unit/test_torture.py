@@ -19,8 +19,7 @@ def status(message: Request | Response | MalformedMessage) -> int:
     if isinstance(message, MalformedMessage):
         if message.request is None or not message.request.first("Via"):
             return 0
-        assert respond(message.request, message.code, peer=PEER, tag="t").encode()
-        return message.code
+        return respond(message.request, message.code, peer=PEER, tag="t").code
     if isinstance(message, Response):
         return 0
     try:
@@ -32,8 +31,7 @@ def status(message: Request | Response | MalformedMessage) -> int:
     except MalformedMessage as error:
         return error.code
     except Refused as refusal:
-        assert respond(message, refusal.code, *refusal.headers, peer=PEER, tag="t").encode()
-        return refusal.code
+        return respond(message, refusal.code, *refusal.headers, peer=PEER, tag="t").code
     return 200
 
 
