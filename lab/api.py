@@ -28,7 +28,7 @@ def load(file: Path | str, *, server: str = "scripted") -> Scenario:
     """Read a scenario file.
 
     Args:
-        file: its path.
+        file: its path, or the name of a scenario that comes with the lab.
         server: the program that serves where the file does not say which: ``scripted`` or ``kamailio``.
 
     Raises:
@@ -75,7 +75,7 @@ def run(
     """Run a scenario's cells and return what came of them. Writes records and captures, no reports.
 
     Args:
-        scenario: loaded or built, or the path of a file.
+        scenario: loaded or built, or the path or name of a file, as of `load`.
         only: the cells to run; None: all.
         seed: in place of the scenario's.
         server: as of `load`, for the path of a file.
@@ -94,14 +94,14 @@ def run(
     Raises:
         ScenarioError: the file or the choice of cells is wrong; nothing was started.
         HostNotCapable: this machine cannot do it; nothing was started.
-        TeardownIncomplete: something the run made is still there.
+        TeardownIncomplete: a process of the run could not be ended.
     """
     loaded = scenario if isinstance(scenario, Scenario) else load(scenario, server=server)
     chosen = choose(loaded, [f"{axis}={label}" for axis, label in _pairs(only or {})], seed)
     kind = BackendKind(backend)
     prepare.check([chosen], kind)
     decided = prepare.decide([chosen], clock, kind)
-    clean_up(lambda _: None)
+    clean_up(lambda _: None, with_containers=kind is BackendKind.DOCKER)
 
     def watch(_: RunFolder) -> Callable[[dict[str, Any]], None]:
         return on_progress or (lambda _: None)

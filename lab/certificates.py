@@ -1,4 +1,4 @@
-"""A certificate authority for one run, and what it has issued: to the server and to the client."""
+"""Issues certificates from one authority per run, to the server and to the client."""
 
 from __future__ import annotations
 

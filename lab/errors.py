@@ -13,7 +13,6 @@ A strategy that does not keep its client reachable is not an error: it is the ve
 
 from __future__ import annotations
 
-import errno
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -83,14 +82,6 @@ class HostNotCapable(LabError):
         self.missing = missing
         self.fix = fix
         super().__init__(f"{missing}; {fix}")
-
-
-def no_room(error: BaseException) -> HostNotCapable | None:
-    """A full disk (or quota), wherever it was met, as this machine's fault; None if the error is another."""
-    if not isinstance(error, OSError) or error.errno not in (errno.ENOSPC, errno.EDQUOT):
-        return None
-    where = f" at {error.filename}" if error.filename else ""
-    return HostNotCapable(f"no room left to write{where}", fix="free some, or choose another folder with --out DIR")
 
 
 class LabFault(LabError):

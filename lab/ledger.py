@@ -1,9 +1,11 @@
 """What a run has made on this machine, on disk before anyone relies on it; so a killed run can be undone by name.
 
 One file per run in the user's state folder; one JSON line per entry. A process is named by its id and start time, so
-that a reused id is never taken for it. All a run makes lives in its world processes (their PID and network namespaces
-hold every node, link and actor), so the undo of everything is the end of those processes; the ledger goes last. Two
-things are not theirs: containers, which carry the run's name as a label, and the folder of what keeps nothing.
+that a reused id is never taken for it; the first line, the owner's, adds the boot and the process-id namespace in which
+these ids mean something, for a container may share the folder. All a run makes lives in its world processes (their PID
+and network namespaces hold every node, link and actor), so the undo of everything is the end of those processes; the
+ledger goes last. Two things are not theirs: containers, which carry the run's name as a label, and the folder of what
+keeps nothing. ``lab.leftovers`` undoes what killed runs have left.
 """
 
 from __future__ import annotations
@@ -11,26 +13,26 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import select
 import shutil
-import signal
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from lab.errors import HostNotCapable, LabError, TeardownIncomplete
-
-_DEATH_S = 5.0
-"""A killed world ends with all that is in it; the kernel needs milliseconds, an overloaded machine longer."""
+from lab.cache_folder import user_folder
+from lab.errors import HostNotCapable, TeardownIncomplete
+from lab.machine_limits import machine_fault
 
 
 def folder() -> Path:
-    """The folder of ledgers: ``$XDG_STATE_HOME/lab`` (default ``~/.local/state/lab``)."""
-    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return Path(base) / "lab"
+    """Return the folder of ledgers: ``$XDG_STATE_HOME/lab`` (default ``~/.local/state/lab``).
+
+    Raises:
+        HostNotCapable: the user has no home folder.
+    """
+    return user_folder("XDG_STATE_HOME", ".local/state")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,29 @@ class ProcessName:
 
     def is_alive(self) -> bool:
         """Whether this very process is still running (a zombie is not)."""
-        return _started(self.pid) == self.started
+        return started(self.pid) == self.started
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSpace:
+    """Where process ids mean something.
+
+    Attributes:
+        boot: the kernel's random id of this boot; empty where it cannot be read.
+        namespace: inode of the process-id namespace; 0 where it cannot be read.
+    """
+
+    boot: str
+    namespace: int
+
+    @classmethod
+    def here(cls) -> ProcessSpace:
+        """Return that of this process."""
+        try:
+            boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+            return cls(boot, Path("/proc/self/ns/pid").stat().st_ino)
+        except OSError:
+            return cls("", 0)
 
 
 class Ledger:
@@ -56,13 +80,16 @@ class Ledger:
         self.path = folder() / f"{run}-{os.getpid()}.jsonl"
         try:
             folder().mkdir(parents=True, exist_ok=True)
+            if self.path.exists():  # of a process of this id in another namespace
+                self.path = folder() / f"{run}-{secrets.token_hex(4)}-{os.getpid()}.jsonl"
             self._file = self.path.open("x", encoding="utf-8")
         except OSError as error:
-            raise HostNotCapable(
+            raise machine_fault(error) or HostNotCapable(
                 f"cannot note what a run makes: {error}", fix="set XDG_STATE_HOME to a folder of yours"
             ) from error
         self._kept = False
-        self._write("owner", os.getpid())
+        here = ProcessSpace.here()
+        self._write("owner", os.getpid(), boot=here.boot, namespace=here.namespace)
 
     @property
     def run(self) -> str:
@@ -87,7 +114,7 @@ class Ledger:
         Raises:
             TeardownIncomplete: it is not.
         """
-        if _started(pid) is not None:
+        if started(pid) is not None:
             raise TeardownIncomplete((f"process {pid} (`kill -9 {pid}`)",))
 
     def keep(self) -> None:
@@ -100,28 +127,34 @@ class Ledger:
         if not self._kept:
             self.path.unlink(missing_ok=True)
 
-    def _write(self, what: str, pid: int, **more: str) -> None:
-        entry = {"what": what, "pid": pid, "started": _started(pid) or 0, **more}
+    def _write(self, what: str, pid: int, **more: object) -> None:
+        entry = {"what": what, "pid": pid, "started": started(pid) or 0, **more}
         self._file.write(json.dumps(entry) + "\n")
         self._file.flush()
         os.fsync(self._file.fileno())
 
 
 @contextmanager
-def workplace(what: str) -> Iterator[tuple[Ledger, Path]]:
-    """For work that keeps nothing: a ledger, and an empty folder that ends with it, also if this process is killed.
+def workplace(what: str, below: Path | None = None) -> Iterator[tuple[Ledger, Path]]:
+    """Make a ledger and an empty folder for work that keeps nothing; both end with it, also if this process is killed.
 
     Args:
         what: part of both names.
+        below: where the folder goes, absolute; None: the machine's temporary folder.
 
     Raises:
-        HostNotCapable: the ledger cannot be written.
+        HostNotCapable: the ledger or the folder cannot be written.
     """
+    path = (below or Path(tempfile.gettempdir()).absolute()) / f"lab-{what}-{secrets.token_hex(4)}"
     book = Ledger(f"{datetime.now(tz=timezone.utc):%Y%m%d-%H%M%S}-{what}-{secrets.token_hex(2)}")
-    path = Path(tempfile.gettempdir()) / f"lab-{what}-{secrets.token_hex(4)}"
     book.enter_folder(path)
     try:
-        path.mkdir(mode=0o700)
+        try:
+            path.mkdir(mode=0o700)
+        except OSError as error:
+            raise machine_fault(error) or HostNotCapable(
+                f"cannot write to {path.parent} ({error.strerror})", fix="make it writable, or choose another folder"
+            ) from error
         yield book, path
     except TeardownIncomplete:
         book.keep()
@@ -132,113 +165,8 @@ def workplace(what: str) -> Iterator[tuple[Ledger, Path]]:
         book.close()
 
 
-def clean(remove: Callable[[str], tuple[str, ...] | None]) -> tuple[str, ...]:
-    """Undo what runs whose owner is dead have left; returns what was undone, one sentence each.
-
-    Args:
-        remove: removes the containers of a run, of which it is given the name; returns theirs, or None to leave that to
-            another time.
-
-    Raises:
-        TeardownIncomplete: something could not be ended.
-    """
-    undone: list[str] = []
-    left: list[str] = []
-    for path in sorted(folder().glob("*.jsonl")) if folder().is_dir() else []:
-        made = _read(path)
-        owner = made.owner
-        if owner is None:  # killed while writing its first line, or just about to write it
-            owner = ProcessName(int(path.stem.rpartition("-")[2]), _started(int(path.stem.rpartition("-")[2])) or 0)
-        if owner.is_alive():
-            continue
-        _end(made.processes, path.stem, undone, left)
-        _remove(made.folders, path, undone, left)
-        if made.has_containers:
-            try:
-                removed = remove(path.stem)
-            except LabError as problem:
-                removed = None
-                left.append(f"containers with the label lab.run={path.stem}, perhaps ({problem})")
-            if removed is None:
-                continue
-            undone += [f"removed container {name} of the killed run {path.stem}" for name in removed]
-        if not left:
-            path.unlink(missing_ok=True)  # another run may be at it as well
-            undone.append(f"closed the ledger of the killed run {path.stem}")
-    if left:
-        raise TeardownIncomplete(tuple(left))
-    return tuple(undone)
-
-
-def _end(processes: list[ProcessName], run: str, undone: list[str], left: list[str]) -> None:
-    for process in processes:
-        if process.is_alive():
-            try:
-                _kill(process)
-                undone.append(f"ended process {process.pid} of the killed run {run}")
-            except PermissionError:
-                left.append(f"process {process.pid} (`sudo kill -9 {process.pid}`)")
-
-
-def _kill(process: ProcessName) -> None:
-    """Kill it and wait for its end: what it holds is in use until then."""
-    try:
-        descriptor = os.pidfd_open(process.pid)
-    except ProcessLookupError:
-        return
-    try:
-        signal.pidfd_send_signal(descriptor, signal.SIGKILL)
-        select.select([descriptor], [], [], _DEATH_S)
-    except ProcessLookupError:
-        return
-    finally:
-        os.close(descriptor)
-
-
-def _remove(folders: list[Path], ledger: Path, undone: list[str], left: list[str]) -> None:
-    for path in folders:
-        try:
-            if path.lstat().st_uid != ledger.stat().st_uid:  # whoever wrote the ledger has not made this one
-                continue
-            shutil.rmtree(path)
-            undone.append(f"removed {path} of the killed run {ledger.stem}")
-        except FileNotFoundError:
-            continue  # it was not made, or another run is at it as well
-        except OSError as problem:
-            left.append(f"folder {path} (`rm -r {path}`): {problem}")
-
-
-@dataclass(slots=True)
-class _Made:
-    """What a ledger says; owner None while its first line is not yet whole."""
-
-    owner: ProcessName | None = None
-    processes: list[ProcessName] = field(default_factory=list)
-    folders: list[Path] = field(default_factory=list)
-    has_containers: bool = False
-
-
-def _read(path: Path) -> _Made:
-    made = _Made()
-    for text in path.read_text("utf-8").splitlines():
-        try:
-            entry = json.loads(text)
-        except ValueError:
-            break
-        name = ProcessName(entry["pid"], entry["started"])
-        if entry["what"] == "owner":
-            made.owner = name
-        elif entry["what"] == "process":
-            made.processes.append(name)
-        elif entry["what"] == "folder":
-            made.folders.append(Path(entry["path"]))
-        else:
-            made.has_containers = True
-    return made
-
-
-def _started(pid: int) -> int | None:
-    """Start time of a process in ticks; None if there is none or it is a zombie."""
+def started(pid: int) -> int | None:
+    """Return the start time of a process in ticks since boot; None if there is none or it is a zombie."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text("ascii", "replace")
     except (FileNotFoundError, ProcessLookupError):

@@ -96,6 +96,25 @@ class BitsPerSecond(Quantity):
         return f"{float(self):.12g} bit/s"
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Return a number with its noun: ``1 cell``, ``2 cells``, ``3 middleboxes``."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def short_time(seconds: float) -> str:
+    """Return a time span as a person says it: ``8 s``, ``4 min``, ``2 h 10 min``, ``3 d 4 h``."""
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h" if hours else f"{days} d"
+
+
 def moments_between(start: float, until: float, every: float) -> list[float]:
     """Return the moments from ``start`` to ``until``, both included as far as ``every`` meets them (seconds)."""
     count = math.floor((until - start) / every + 1e-9) + 1
@@ -115,8 +134,10 @@ class Checked:
 
 
 def _whole_seconds(value: Seconds) -> Seconds:
-    if value < 1 or not value.is_integer():
+    if not value.is_integer():
         raise ValueError("not whole seconds; SIP and conntrack count in seconds, from `1 s`")
+    if value < 1:
+        raise ValueError("too short; SIP and conntrack count in whole seconds, from `1 s`")
     return value
 
 

@@ -1,4 +1,4 @@
-# Sourced by scripts/demo and scripts/test: makes this checkout ready on a Debian 12 machine, as root or with sudo.
+# Sourced by scripts/demo and scripts/test: makes this checkout ready on a Debian 12 or 13 machine, as root or with sudo.
 # Says what it installs before it does; safe to repeat; does nothing where everything is in place.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -39,16 +39,37 @@ need_kamailio() {
   fi
 }
 
-# The first Python from 3.10 to 3.12 that can make virtual environments; the system's own first, since every user can read it.
-find_python() {
-  local candidate
-  for candidate in /usr/bin/python3 python3.11 python3.12 python3.10 python3; do
-    if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null; then
+# The first of the Pythons $3… from version 3.$1 to 3.$2 that can make virtual environments.
+first_python() {
+  local from=$1 to=$2 candidate
+  shift 2
+  for candidate in "$@"; do
+    if "$candidate" -c "import sys, venv, ensurepip; sys.exit(not (3, $from) <= sys.version_info[:2] <= (3, $to))" 2>/dev/null; then
       command -v "$candidate"
       return
     fi
   done
-  die "no Python 3.10, 3.11 or 3.12 with venv found; apt-get install python3 python3-venv"
+  return 1
+}
+
+# A Python that pjsip has packages for, 3.10 to 3.12, else a later one; the system's own first, since every user can read it.
+find_python() {
+  local own=(/usr/bin/python3 python3)
+  first_python 10 12 /usr/bin/python3 python3.11 python3.12 python3.10 python3 \
+    ~/.local/share/uv/python/cpython-3.1[0-2].*/bin/python3 ~/.pyenv/versions/3.1[0-2].*/bin/python3 \
+    || first_python 13 99 "${own[@]}" \
+    || die "no Python 3.10 or later with venv found; apt-get install python3 python3-venv"
+}
+
+# Whether pjsip can run here; the sentence says what to do where it cannot.
+need_client() {
+  .venv/bin/python -c 'import sys
+from lab.clients.pjsip import interpreters
+from lab.errors import HostNotCapable
+try:
+    interpreters.find()
+except HostNotCapable as lack:
+    sys.exit(f"host error: {lack}")' || exit 3
 }
 
 # The virtual environment with exactly what a lock file ($1) names, and this checkout.
@@ -75,4 +96,4 @@ need_kernel() {
 
 RUN_PACKAGES=(ca-certificates libnftables1 python3 python3-venv)
 KAMAILIO_PACKAGES=(kamailio kamailio-tls-modules kamailio-presence-modules kamailio-outbound-modules)
-KERNEL_PACKAGES=(linux-source-6.1 bc bison bubblewrap flex gcc libc6-dev make patch xz-utils)
+KERNEL_PACKAGES=("$(. /etc/os-release && [ "${VERSION_ID-}" = 12 ] && echo linux-source-6.1 || echo linux-source)" bc bison bubblewrap flex gcc libc6-dev make patch xz-utils)

@@ -1,1 +1,1 @@
-"""Programs that run in a node and speak JSON lines with the runner."""
+"""Runs programs in nodes; they exchange JSON lines with the runner."""

@@ -1,4 +1,4 @@
-"""Captures one end of a link: every frame into a pcapng file, every IPv4 packet as an event.
+"""Captures packets at one end of a link: every frame to a pcapng file, every IPv4 packet as an event.
 
 In the runner's process, on a packet socket that stays in the node's namespace. The kernel stamps each frame as it
 passes; the file keeps CLOCK_REALTIME, so that Wireshark shows dates, the events CLOCK_MONOTONIC.

@@ -1,4 +1,4 @@
-"""The actor protocol: one JSON object per line, in both directions, over one stream socket.
+"""Implements the actor protocol: one JSON object per line, in both directions, over one stream socket.
 
 Runner to actor: ``{"do": "start", …}`` once, then whatever the actor understands, at last ``{"do": "stop"}``.
 Actor to runner: ``{"at": 1234.567890, "ev": "ready", …}``, an event of ``lab.record.events``; ``at`` is CLOCK_MONOTONIC

@@ -1,4 +1,4 @@
-"""Kernel timestamps of packets and mappings are CLOCK_REALTIME; the record is CLOCK_MONOTONIC."""
+"""Converts kernel timestamps (CLOCK_REALTIME) of packets and mappings to the record's CLOCK_MONOTONIC."""
 
 from __future__ import annotations
 

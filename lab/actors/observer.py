@@ -1,4 +1,4 @@
-"""Watches a middlebox's mappings come and go, in the runner's process, by conntrack's own announcements.
+"""Watches the mappings of a middlebox through conntrack's announcements, in the runner's process.
 
 The kernel looks for expired mappings at most once a minute, so an announcement may be that late; its ``stopped`` stamp
 is the true end (``nf_ct_delete`` subtracts the delay). ``observe_now`` makes it announce what has expired so far.

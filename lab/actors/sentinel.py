@@ -1,4 +1,4 @@
-"""Two plain TCP flows, client to server through the same middleboxes as everything else, without keepalive of any kind.
+"""Runs the sentinel: two idle TCP flows through the same middleboxes as the client, without any keep-alive.
 
 They show what the middleboxes really do to an idle flow, so that a verdict need not take the scenario's word. Opened
 when the cell starts, left alone, then challenged: one is sent something from inside, the other from outside.

@@ -1,4 +1,4 @@
-"""An actor without a runner: for people who want to watch one, and to tell it something now and then.
+"""Runs an actor without a runner, for people who want to watch it and send it commands.
 
 Its events are shown as they come. A socket in the file system takes commands, one JSON object per connection, and
 passes on every later event, so that whoever asked sees what comes of it. A file appears when the actor is ready.
@@ -29,9 +29,13 @@ _LOST_WITHIN_S = 10.0
 """An actor that has been told to stop has this long; then it is killed."""
 
 
+class TakenError(Exception):
+    """Another actor stands in this place, or its files are somebody else's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an actor that stands alone can be found.
+    """The files by which a stand-alone actor is reached.
 
     Attributes:
         control: the socket that takes commands.
@@ -58,8 +62,11 @@ def run(
         place: where commands and readiness go.
         ready_at: the type of the event from which on it counts as ready.
         show: given each event and when it happened.
+
+    Raises:
+        TakenError: another stands in this place.
     """
-    place.ready.unlink(missing_ok=True)
+    _clear(place)
     ours, theirs = socket.socketpair()
     pid = os.fork()
     if pid == 0:
@@ -78,6 +85,22 @@ def run(
     _, status = os.waitpid(pid, 0)
     code = os.waitstatus_to_exitcode(status)
     return code if code >= 0 else 128 - code
+
+
+def _clear(place: Place) -> None:
+    """Remove what one that has been killed has left.
+
+    Raises:
+        TakenError: it lives, or its files are somebody else's.
+    """
+    try:
+        with socket.socket(socket.AF_UNIX) as sock, suppress(FileNotFoundError, ConnectionRefusedError):
+            sock.connect(str(place.control))
+            raise TakenError(f"another one listens on {place.control}")
+        place.control.unlink(missing_ok=True)
+        place.ready.unlink(missing_ok=True)
+    except PermissionError as problem:
+        raise TakenError(f"{problem.filename or place.control} is another user's") from None
 
 
 def tell(place: Place, command: Command, *, until: Callable[[Event], bool], within: float) -> Message | None:
@@ -118,7 +141,6 @@ class _Runner:
             loop.add_signal_handler(number, self._stop)
         self._sock.setblocking(False)  # noqa: FBT003  (the stdlib's signature)
         loop.add_reader(self._sock, self._readable)
-        self._place.control.unlink(missing_ok=True)
         server = await asyncio.start_unix_server(self._listener, self._place.control)
         try:
             self._send(start)

@@ -1,4 +1,4 @@
-"""An actor as a program: ``python -m lab.actors.stdio module:function``, the channel being standard input and output.
+"""Runs an actor as a program: ``python -m lab.actors.stdio module:function``, with stdin and stdout as channel.
 
 Where both are one socket, the function gets that. Where they are pipes, as in a container, a child gets a socket and
 this process passes on what comes and goes, until either side ends. Standard error is for everything else.
@@ -52,7 +52,7 @@ def _be(actor: Main, sock: socket.socket) -> NoReturn:
 
 
 def _free_standard_streams() -> None:
-    """What the actor prints goes to standard error: standard output is the channel's."""
+    """Redirect what the actor prints to standard error, because standard output is the channel."""
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)

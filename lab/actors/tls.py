@@ -1,4 +1,4 @@
-"""TLS on memory buffers, without a socket: for whoever must see how a handshake failed and how a connection ended."""
+"""Does TLS on memory buffers, so that the caller sees why a handshake failed or a connection ended."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Tls:
         return self._outgoing.read()
 
     def certified(self) -> str:
-        """The common name in the peer's certificate, if it was asked for one and that was verified; else empty."""
+        """Return the common name in the peer's verified certificate; empty if none was requested."""
         names: Any = (self._object.getpeercert() or {}).get("subject", ())
         return next((value for part in names for key, value in part if key == "commonName"), "")
 

@@ -1,4 +1,4 @@
-"""A child process that stands for an actor, and what every such child does at its start."""
+"""Handles child processes that stand for actors, and prepares each such child at its start."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Child:
         self.status: int | None = None
 
     def wait(self, within: float | None = None) -> int | None:
-        """The exit status (negative: ended by that signal) once it has ended; None if it has not within that time."""
+        """Return the exit status (negative: ended by that signal); None if it has not ended within that time."""
         if self.status is None:
             poll = select.poll()
             poll.register(self.ended, select.POLLIN)

@@ -6,11 +6,13 @@ The lab enters the network namespaces of its containers, so it has to be the dae
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lab.errors import HostNotCapable, LabFault
+from lab.leftovers import Removed
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -21,13 +23,47 @@ RUN, CELL, NODE = "lab.run", "lab.cell", "lab.node"
 ANSWERS_WITHIN_S = 120
 """Of one request: starting a container takes half a second, on a machine that starts thirty of them much longer."""
 
+ANSWERS_AT_ONCE_S = 5
+"""The same where nothing is being started, and nobody needs the answer."""
+
 _SOCKET = "unix:///var/run/docker.sock"
 _ALL_USERS = "0 0 4294967295"  # user_namespaces(7): the uid_map of the initial user namespace
 _CONFLICT = 409
 
 
-def connect() -> APIClient:
-    """A connection to the daemon.
+@contextmanager
+def answering(what: str) -> Iterator[None]:
+    """Translate what goes wrong between the lab and the daemon.
+
+    Args:
+        what: what is being done, as in "removing containers"; follows "while".
+
+    Raises:
+        HostNotCapable: the daemon went away.
+        LabFault: the daemon refuses.
+    """
+    from docker.errors import APIError, DockerException
+    from requests import RequestException
+    from urllib3.exceptions import HTTPError
+
+    try:
+        yield
+    except APIError as refusal:
+        raise LabFault(what, detail=f"Docker says: {refusal.explanation or refusal}") from refusal
+    except (DockerException, RequestException, HTTPError, ConnectionError) as problem:
+        raise went_away(what) from problem
+
+
+def went_away(what: str) -> HostNotCapable:
+    """Return the error of a daemon that stopped answering; ``what`` was being done."""
+    return HostNotCapable(
+        f"Docker's daemon stopped answering while {what}",
+        fix="start it (`systemctl start docker`), see in its log why it ended, and run the rest again",
+    )
+
+
+def connect(patience_s: int = ANSWERS_WITHIN_S) -> APIClient:
+    """A connection to the daemon, which has so long to answer each request.
 
     Raises:
         HostNotCapable: there is none, or it is another machine's.
@@ -35,19 +71,29 @@ def connect() -> APIClient:
     import docker
     from docker.errors import DockerException
 
-    address = os.environ.get("DOCKER_HOST") or _SOCKET
+    address = _address()
     if not address.startswith("unix://"):
         raise HostNotCapable(
             f"DOCKER_HOST is {address}, and containers of another machine cannot be wired from here",
             fix="unset DOCKER_HOST, or name a socket of this machine (unix://…)",
         )
     try:
-        return docker.APIClient(base_url=address, version="auto", timeout=ANSWERS_WITHIN_S)
+        return docker.APIClient(base_url=address, version="auto", timeout=patience_s)
     except DockerException as problem:
-        raise HostNotCapable(
-            f"no Docker daemon answers at {address.removeprefix('unix://')} ({_root_of(problem)})",
-            fix="start it (`systemctl start docker`); where there is none, `apt-get install docker.io`",
-        ) from problem
+        raise nobody_answers(problem) from problem
+
+
+def nobody_answers(problem: BaseException) -> HostNotCapable:
+    """Return the error of a daemon that cannot be reached at all; ``problem`` is what the SDK says."""
+    return HostNotCapable(
+        f"no Docker daemon answers at {_address().removeprefix('unix://')} ({_root_of(problem)})",
+        fix="start it (`systemctl start docker`); where there is none, `apt-get install docker.io`; and be root or in"
+        " the group `docker`",
+    )
+
+
+def _address() -> str:
+    return os.environ.get("DOCKER_HOST") or _SOCKET
 
 
 def _root_of(problem: BaseException) -> str:
@@ -79,32 +125,48 @@ def check(wanted: Iterable[str]) -> None:
         if missing := images.missing(kinds):
             raise HostNotCapable(f"no container image for: {', '.join(missing)}", fix="`lab images build` makes them")
         for image in sorted(set(wanted) - set(kinds)):
-            if not api.images(name=image):
+            with answering("looking for images"):
+                found = api.images(name=image)
+            if not found:
                 raise HostNotCapable(f"Docker has no image {image}", fix=f"`docker pull {image}`, or build it")
     finally:
         api.close()
 
 
-def remove_containers(run: str) -> tuple[str, ...]:
-    """Remove all containers of a run, whatever they are doing; returns their names.
+def remove_containers(run: str, patience_s: int = ANSWERS_WITHIN_S) -> Removed:
+    """Remove all containers of a run, whatever they are doing; one that cannot be removed stops no other.
+
+    Args:
+        run: its name in the ledger.
+        patience_s: the daemon has so long to answer each request.
 
     Raises:
         HostNotCapable: the daemon does not answer.
-        LabFault: it refuses.
+        LabFault: it refuses to list them.
     """
-    from docker.errors import DockerException
-
-    api = connect()
-    removed = []
+    removed, left = [], []
+    api = connect(patience_s)
     try:
-        for container in api.containers(all=True, filters={"label": f"{RUN}={run}"}):
-            remove(api, container["Id"])
-            removed.append(container["Names"][0].removeprefix("/"))
-    except DockerException as problem:
-        raise LabFault("removing containers", detail=str(problem)) from problem
+        with answering("listing containers"):
+            found = [_named(each) for each in api.containers(all=True, filters={"label": f"{RUN}={run}"})]
+        for container, name in found:
+            try:
+                with answering("removing containers"):
+                    remove(api, container)
+            except LabFault as refusal:  # noqa: PERF203  (one must not stop the others)
+                left.append(f"container {name} (`docker rm -f {container[:12]}`): {refusal.detail}")
+            else:
+                removed.append(name)
     finally:
         api.close()
-    return tuple(removed)
+    return Removed(tuple(removed), tuple(left))
+
+
+def _named(container: dict[str, Any]) -> tuple[str, str]:
+    """Return id and name of a container; one that outlived its daemon may have no name any more."""
+    made: str = container["Id"]
+    names = container.get("Names") or [made[:12]]
+    return made, str(names[0]).removeprefix("/")
 
 
 def remove(api: APIClient, container: str) -> None:
@@ -116,9 +178,21 @@ def remove(api: APIClient, container: str) -> None:
     except NotFound:
         pass
     except APIError as problem:
-        if problem.status_code != _CONFLICT:
+        if problem.status_code == _CONFLICT:
+            _wait_until_gone(api, container)
+        elif not _is_gone(api, container):
             raise
-        _wait_until_gone(api, container)
+
+
+def _is_gone(api: APIClient, container: str) -> bool:
+    """A daemon that was killed may list containers that are not there."""
+    from docker.errors import NotFound
+
+    try:
+        api.inspect_container(container)
+    except NotFound:
+        return True
+    return False
 
 
 def _wait_until_gone(api: APIClient, container: str) -> None:

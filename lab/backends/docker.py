@@ -37,8 +37,8 @@ _HOST_BYTES = 63  # HOST_NAME_MAX less one (linux/limits.h)
 class ContainerActor(Child):
     """A container as its keeper shows it: the keeper's end is the container's, and so is its exit status."""
 
-    def __init__(self, node: str, keeper: int, sock: socket.socket) -> None:
-        super().__init__(node, keeper, sock)
+    def __init__(self, node: str, pid: int, sock: socket.socket) -> None:
+        super().__init__(node, pid, sock)
         self.container = ""
         self._told = False
 
@@ -46,9 +46,12 @@ class ContainerActor(Child):
         """The exit status (negative: ended by that signal) once it has ended; None if it has not within that time.
 
         Raises:
+            HostNotCapable: the daemon went away.
             LabFault: not the container ended, but the keeper.
         """
         status = super().wait(within)
+        if status == -keeper.LOST_DAEMON and not self._told:
+            raise daemon.went_away(f"the container of {self.node} ran")
         if status is not None and status < 0 and not self._told:
             raise LabFault(f"keeping the container of {self.node}", detail=f"see {OUTPUT} in the cell's folder")
         return status if status is None or status <= _SIGNALS else _SIGNALS - status
@@ -57,8 +60,9 @@ class ContainerActor(Child):
         """Stop all its processes where they stand; returns whether the daemon says that they are."""
         api = daemon.connect()
         try:
-            api.pause(self.container)
-            return bool(api.inspect_container(self.container)["State"]["Paused"])
+            with daemon.answering(f"freezing the container of {self.node}"):
+                api.pause(self.container)
+                return bool(api.inspect_container(self.container)["State"]["Paused"])
         finally:
             api.close()
 
@@ -66,7 +70,8 @@ class ContainerActor(Child):
         """Let them go on."""
         api = daemon.connect()
         try:
-            api.unpause(self.container)
+            with daemon.answering(f"thawing the container of {self.node}"):
+                api.unpause(self.container)
         finally:
             api.close()
 

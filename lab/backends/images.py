@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab import ledger, library
-from lab.backends import packages
+from lab.backends import daemon, packages
 from lab.errors import HostNotCapable, LabFault
 
 if TYPE_CHECKING:
@@ -212,14 +212,11 @@ def docker_client() -> Iterator[DockerClient]:
 
     try:
         client = docker.from_env(timeout=_SILENCE_S)
-    except DockerException as error:
-        raise HostNotCapable(
-            f"Docker's daemon does not answer ({error})",
-            fix="apt-get install docker.io, start it (systemctl start docker), and be root or in the group `docker`",
-        ) from error
+    except DockerException as problem:
+        raise daemon.nobody_answers(problem) from problem
     try:
-        client.ping()
-        yield client
+        with daemon.answering("working on images"):
+            yield client
     finally:
         client.close()
 

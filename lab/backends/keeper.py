@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from lab.backends import daemon
 from lab.backends.base import MOST_OUTPUT
 from lab.backends.child import close_all_but, die_with
-from lab.errors import HostNotCapable
+from lab.errors import HostNotCapable, LabFault
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -37,6 +37,12 @@ USER = 65432
 MOST_PROCESSES = 256
 """In a container: an actor is two, and this is no place for a fork bomb."""
 
+LOST_DAEMON = signal.SIGPIPE
+"""Ends a keeper whose daemon went away: its line to it is broken."""
+
+_UNANSWERED = (OSError, ValueError, LookupError, TypeError)
+"""What reading the answer of a daemon that is no more may raise; the errors of ``requests`` are ``OSError``."""
+_KILLED = (128 + signal.SIGKILL, 128 + signal.SIGTERM)
 _FRAME = struct.Struct(">BxxxI")  # stream, length
 _STDERR = 2
 _BAD_REQUEST = 400  # what the daemon says of a program that is not there
@@ -81,7 +87,8 @@ def keep(container: Container, channel: socket.socket, log: Path, report: int, *
 
     Writes one line of JSON to ``report``: ``id`` and ``pid`` of the container, or why there is none (``missing`` and
     ``fix``, or ``detail``). SIGTERM removes the container; the end of the channel ends its input. The exit status is
-    the container's; a keeper that fails ends by SIGKILL, so that nobody takes its failure for the actor's.
+    the container's; a keeper that fails ends by SIGKILL, one that lost the daemon by ``LOST_DAEMON``, so that nobody
+    takes that for the actor's end.
     """
     life = _Life()
     try:
@@ -90,14 +97,15 @@ def keep(container: Container, channel: socket.socket, log: Path, report: int, *
     except _Told:  # at any moment, also while it says why there is no container
         life.status = 128 + signal.SIGKILL
     try:
-        if life.api is not None and life.made:
+        if life.api is not None and life.made and not life.lost_daemon:
             daemon.remove(life.api, life.made)
     except Exception:  # noqa: BLE001  (whoever started the run looks after what is left)
         traceback.print_exc()
     sys.stdout.flush()
     sys.stderr.flush()
     if life.status is None:
-        os.kill(os.getpid(), signal.SIGKILL)
+        signal.signal(LOST_DAEMON, signal.SIG_DFL)
+        os.kill(os.getpid(), LOST_DAEMON if life.lost_daemon else signal.SIGKILL)
     os._exit(life.status or 0)
 
 
@@ -108,12 +116,14 @@ class _Life:
         status: the exit status that it has to give; None: it failed.
         api: the daemon's.
         made: the container's id, never its name: that could be another's; empty: there is none to remove.
+        lost_daemon: whether the daemon went away while the container ran.
     """
 
     def __init__(self) -> None:
         self.status: int | None = None
         self.api: APIClient | None = None
         self.made = ""
+        self.lost_daemon = False
 
 
 def _keep(life: _Life, container: Container, channel: socket.socket, log: Path, report: int, parent: int) -> None:
@@ -124,16 +134,29 @@ def _keep(life: _Life, container: Container, channel: socket.socket, log: Path, 
         _redirect(log)
         close_all_but(channel.fileno(), report)
         life.api = daemon.connect()
-        life.made = _create(life.api, container)
-        life.status = _live(life.api, life.made, container, channel, report)
-        life.made = ""  # the daemon removes what has ended
+        with daemon.answering("starting a container"):
+            life.made = _create(life.api, container)
+            stream, ending = _begin(life.api, life.made, container, report)
     except _Told:
         raise
     except HostNotCapable as lack:
         _say(report, missing=lack.missing, fix=lack.fix)
         life.status = lack.exit_code
+        return
+    except LabFault as fault:
+        _say(report, detail=str(fault))
+        return
     except BaseException as problem:  # noqa: BLE001  (the child's last frame)
         _say(report, detail=f"{type(problem).__name__}: {problem}")
+        traceback.print_exc()
+        return
+    try:
+        life.status = _live(life.api, channel, stream, ending)
+        life.made = ""  # the daemon removes what has ended
+    except _UNANSWERED:
+        life.lost_daemon = True
+        traceback.print_exc()
+    except Exception:  # noqa: BLE001  (the child's last frame)
         traceback.print_exc()
 
 
@@ -142,8 +165,8 @@ def _told(_number: int, _frame: object) -> None:
     raise _Told
 
 
-def _live(api: APIClient, made: str, container: Container, channel: socket.socket, report: int) -> int:
-    """The container's life; returns its exit status."""
+def _begin(api: APIClient, made: str, container: Container, report: int) -> tuple[socket.socket, Any]:
+    """Start the container and report it; return its stream, and the daemon's answer to come when it ends."""
     attached: Any = api.attach_socket(made, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
     stream = socket.socket(fileno=os.dup(attached.fileno()))
     stream.settimeout(None)
@@ -152,8 +175,19 @@ def _live(api: APIClient, made: str, container: Container, channel: socket.socke
     ending = api.post(url, params={"condition": "next-exit"}, stream=True, timeout=None)
     _start(api, made, container)
     _say(report, id=made, pid=api.inspect_container(made)["State"]["Pid"])
+    return stream, ending
+
+
+def _live(api: APIClient, channel: socket.socket, stream: socket.socket, ending: Any) -> int:
+    """Pass on what is said until the container ends; return its exit status.
+
+    A daemon that is told to end kills its containers first, which must not be taken for the end of an actor: so it is
+    asked once more where a container was killed.
+    """
     _pass_on(channel, stream)
     status: int = ending.json()["StatusCode"]
+    if status in _KILLED:
+        api.ping()
     return status
 
 

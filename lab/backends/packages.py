@@ -8,12 +8,12 @@ from __future__ import annotations
 import hashlib
 import shutil
 import subprocess
-import sys
-import tempfile
 from pathlib import Path
 
+from lab import ledger
 from lab.cache_folder import cache_folder
 from lab.errors import HostNotCapable
+from lab.interpreter import pip_command
 from lab.lock_file import requirements
 
 PYTHON = "3.11"
@@ -60,28 +60,28 @@ def unpacked(lock: Path) -> Path:
     by_name = requirements(text)
     named = {each for names in SETS.values() for each in names}
     sets = {**SETS, "lab": tuple(each for each in by_name if each not in named)}
-    work = Path(tempfile.mkdtemp(prefix="unpacking-", dir=cache))
-    try:
+    with ledger.workplace("unpacking", below=cache) as (_, work):
+        ready = work / "ready"
+        ready.mkdir()
         for kind, names in sets.items():
-            wanted = work / f"{kind}.txt"
+            wanted = ready / f"{kind}.txt"
             wanted.write_text("".join(by_name[each] for each in names), encoding="utf-8")
-            _unpack(wanted, work / kind)
-        work.chmod(0o755)
-        work.rename(cache / name)
-    except OSError:
-        if not (cache / name).is_dir():  # somebody else was quicker
-            raise
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+            _unpack(wanted, ready / kind)
+        try:
+            ready.rename(cache / name)
+        except OSError:
+            if not (cache / name).is_dir():  # somebody else was quicker
+                raise
     return cache / name
 
 
 def _unpack(wanted: Path, into: Path) -> None:
-    pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    pip = pip_command("install", "--quiet", "--disable-pip-version-check")
     how = ("--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-compile", "--target", str(into))
     platforms = (word for each in PLATFORMS for word in ("--platform", each))
     theirs = ("--implementation", "cp", "--python-version", PYTHON, *platforms)
-    done = subprocess.run([*pip, *how, *theirs, "-r", str(wanted)], capture_output=True, text=True, check=False)
+    command = [*pip, *how, *theirs, "-r", str(wanted)]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
         raise HostNotCapable(
             f"the Python packages of the images cannot be fetched: {done.stderr.strip()[-500:]}",

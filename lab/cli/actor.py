@@ -14,11 +14,11 @@ from lab import ledger
 from lab.backends import daemon
 from lab.backends.base import BackendKind
 from lab.engine.cell_run import CellRun
-from lab.engine.execute import remove_containers
+from lab.engine.execute import see_to_containers
 from lab.engine.jobs import Batch, do
 from lab.engine.prepare import modules_of, visible_to
 from lab.engine.run_folder import RunFolder
-from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED, Problem, ScenarioError
+from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED, Problem, ScenarioError, TeardownIncomplete
 from lab.judge.client_check import Finding, conforms, findings
 from lab.loader.command import Missing, missing
 from lab.model.authentication import Authentication
@@ -79,12 +79,13 @@ def check(
         try:
             (errors,) = do([batch])
         finally:
-            if image:
-                remove_containers(book.run)
+            left = see_to_containers(book, console.print) if image else ()
         if errors is None:
             return EXIT_INTERRUPTED
         for error in errors.values():
             raise error
+        if left:
+            raise TeardownIncomplete(left)
         found = findings(*(CellRun.open(cell).evidence for cell in cells))
     if json:
         told = {

@@ -30,6 +30,19 @@ class AccountChoice(str, Enum):
     REGISTER_AND_SUBSCRIBE = "register-and-subscribe"
 
 
+class DigestChoice(str, Enum):
+    """What ``--authentication`` of an actor takes."""
+
+    NONE = "none"
+    MD5 = "MD5"
+    SHA_256 = "SHA-256"
+
+    @property
+    def algorithm(self) -> str:
+        """The hash; empty: there is no authentication."""
+        return "" if self is DigestChoice.NONE else self.value
+
+
 class PlaceChoice(str, Enum):
     """What ``--in`` takes."""
 
@@ -56,3 +69,18 @@ class ProbeChoice(str, Enum):
     MESSAGE = "message"
     OPTIONS = "options"
     INVITE = "invite"
+
+
+class KindChoice(str, Enum):
+    """What `lab list` takes."""
+
+    STRATEGIES = "strategies"
+    MIDDLEBOXES = "middleboxes"
+    FAULTS = "faults"
+    TOPOLOGIES = "topologies"
+    SCENARIOS = "scenarios"
+    CLIENTS = "clients"
+    SERVERS = "servers"
+    MITIGATIONS = "mitigations"
+    CAUSES = "causes"
+    FAILURES = "failures"

@@ -18,7 +18,8 @@ from lab.model.scenario import Scenario
 from lab.report import files as reports
 from lab.report import terminal
 from lab.report.paths import shown
-from lab.units import moments_between
+from lab.report.progress import Progress
+from lab.units import counted, moments_between
 from lab.visible_text import all_visible
 from lab.worlds import uml
 from lab.worlds.base import Message
@@ -52,13 +53,13 @@ def draw(
     console = terminal.console(stderr=json)
 
     def watch(folder: RunFolder) -> Callable[[Message], None]:
-        cells = f"{len(scenario.cells)} cells at {len(times)} moments"
+        cells = f"{counted(len(scenario.cells), 'cell')} at {counted(len(times), 'moment')}"
         console.print(f"{scenario.name}: {cells}, {clock.value} time, into {shown(folder.path)}")
         twins = [probed_at(cell, at) for cell in scenario.cells for at in times]
         progress.expect({str(folder.cell(each)): each for each in twins})
         return progress.take
 
-    with terminal.Progress(console, clock=clock.value) as progress:
+    with Progress(console, clock=clock.value) as progress:
         run, curves = measure(scenario, times, out=out, clock=clock, watch=watch)
     reports.write(run)
     if not run.finished:

@@ -22,6 +22,7 @@ from lab.clients.pjsip import interpreters, wheels
 from lab.clients.pjsip.interpreters import Interpreter
 from lab.clients.pjsip.releases import DEFAULT, RELEASES
 from lab.errors import EXIT_CLAIMS_HOLD, HostNotCapable, LabFault
+from lab.interpreter import module_command
 from lab.report import terminal
 from lab.servers.kamailio import child as kamailio
 from lab.worlds import boot, host, kernel
@@ -175,22 +176,20 @@ def _refuse(lack: HostNotCapable) -> None:
 
 
 def _import_pjsip(interpreter: Interpreter) -> None:
-    package, environment = RELEASES[DEFAULT].package, dict(os.environ)
-    if interpreter.path:
-        environment["PYTHONPATH"] = str(wheels.find_or_fetch(package, interpreter, lambda _: None))
-    python = interpreter.path or sys.executable
+    package = RELEASES[DEFAULT].package
+    first = (str(wheels.find_or_fetch(package, interpreter, lambda _: None)),) if interpreter.path else ()
     done = subprocess.run(
-        [python, "-c", "import pjsua2.pjsua2"],
+        module_command("pjsua2.pjsua2", first=first, python=interpreter.path),
         capture_output=True,
         text=True,
+        errors="replace",
         timeout=WITHIN_S,
         check=False,
-        env=environment,
     )
     if done.returncode:
         raise HostNotCapable(
             f"pjsua2 cannot be imported ({done.stderr.strip().rpartition(chr(10))[2]})",
-            fix=f"{python} -m pip install pjsua2-python=={package}",
+            fix=f"{interpreter.path or sys.executable} -m pip install pjsua2-python=={package}",
         )
 
 

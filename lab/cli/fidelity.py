@@ -20,6 +20,7 @@ from lab.fidelity.compare import Comparison, Place, Way, compare, run_all, sente
 from lab.model.scenario import Scenario
 from lab.report import terminal
 from lab.report.paths import shown
+from lab.report.progress import Progress
 from lab.runner import images
 from lab.worlds import uml
 from lab.worlds.base import Message
@@ -69,10 +70,10 @@ def compare_files(
 def _run(
     scenarios: dict[str, Scenario], ways: list[Way], out: Path, memory_mb: int, console: Console
 ) -> dict[Way, Run]:
-    progress: dict[Clock, terminal.Progress] = {}
+    progress: dict[Clock, Progress] = {}
 
     def around(clock: Clock, run: Callable[[], list[Run]]) -> list[Run]:
-        with progress.setdefault(clock, terminal.Progress(console, clock=clock.value)):
+        with progress.setdefault(clock, Progress(console, clock=clock.value)):
             return run()
 
     def watch(scenario: Scenario, way: Way) -> Watch:

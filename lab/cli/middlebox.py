@@ -1,4 +1,4 @@
-"""``lab middlebox``: the catalogue, and whether the lab does what it says."""
+"""``lab middlebox test``: whether the lab does what the profiles of the catalogue say."""
 
 from __future__ import annotations
 
@@ -13,52 +13,17 @@ from rich.table import Table
 from rich.text import Text
 
 from lab import ledger
+from lab.cli.list import FILTERING, MAPPING
 from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED, LabError, Problem, ScenarioError
 from lab.loader import catalogue
 from lab.loader.check import choice
 from lab.middlebox.compare import NEXT_PORT
 from lab.middlebox.survey import Result, survey
-from lab.model import wire
 from lab.model.middlebox import FilteringBehavior, MappingBehavior, Middlebox
 from lab.model.rules import kebab
 from lab.report import terminal
+from lab.units import counted
 from lab.worlds import uml
-
-_MAPPING = dict(zip(MappingBehavior, ("EIM", "ADM", "APDM"), strict=True))
-_FILTERING = dict(zip(FilteringBehavior, ("EIF", "ADF", "APDF"), strict=True))
-"""Short for endpoint-independent, address-dependent, address-and-port-dependent."""
-
-
-def list_middleboxes(*, json: bool) -> int:
-    """Print the catalogue."""
-    profiles = [catalogue.middlebox(name) for name in catalogue.middlebox_names()]
-    if json:
-        sys.stdout.write(json_text.dumps([wire.to_json(profile) for profile in profiles], indent=2) + "\n")
-        return EXIT_CLAIMS_HOLD
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in (
-        "middlebox",
-        "TCP idle",
-        "UDP new/answered",
-        "a forgotten TCP flow meets",
-        "mapping/filtering",
-        "SIP ALG",
-        "evidence: TCP, UDP, forgotten",
-    ):
-        table.add_column(name, no_wrap=name in ("middlebox", "a forgotten TCP flow meets"))
-    for profile in profiles:
-        known = profile.evidence
-        table.add_row(
-            profile.name,
-            str(profile.established_idle_timeout or "never"),
-            f"{profile.new_udp_timer:g}/{profile.udp_mapping_timer}",
-            profile.forgotten.value,
-            f"{_MAPPING[profile.mapping]}/{_FILTERING[profile.filtering]}",
-            ", ".join(alg.value for alg in profile.sip_alg),
-            ", ".join(grade.value for grade in (known.tcp, known.udp, known.forgotten)),
-        )
-    terminal.console(stderr=False).print(table)
-    return EXIT_CLAIMS_HOLD
 
 
 def test_middleboxes(
@@ -84,7 +49,7 @@ def test_middleboxes(
     boxes = [catalogue.middlebox(name) for name in (known if all_of_them else dict.fromkeys(names))]
     claims = [catalogue.middlebox(against) if against else profile for profile in boxes]
     with ledger.workplace("middlebox-test") as (book, folder):
-        console.print(f"{len(boxes)} middleboxes, {decided.value} time")
+        console.print(f"{counted(len(boxes), 'middlebox', 'middleboxes')}, {decided.value} time")
         done = count(1)
 
         def told(name: str) -> None:
@@ -132,7 +97,7 @@ def _show(console: Console, boxes: list[Middlebox], claims: list[Middlebox], res
         bad = [each for each in result if each.agrees is False]
         looked = sum(1 for each in result if each.agrees is not None)
         verdict = Text("no", "bold red") if bad else Text(f"{looked}/{len(result)}", "green")
-        translation = f"{_MAPPING[MappingBehavior(seen['mapping'])]}/{_FILTERING[FilteringBehavior(seen['filtering'])]}"
+        translation = f"{MAPPING[MappingBehavior(seen['mapping'])]}/{FILTERING[FilteringBehavior(seen['filtering'])]}"
         table.add_row(profile.name, *(seen[name] for name in order), translation, seen[NEXT_PORT], verdict)
     console.print(table)
     for profile, claim, result in zip(boxes, claims, results, strict=True):

@@ -13,7 +13,7 @@ from lab.report.formats import junit_xml, report_html, report_json
 from lab.report.paths import shown
 
 
-def report_again(folder: Path, *, json: bool) -> int:
+def report_again(folder: Path, *, json: bool, as_list: bool = False) -> int:
     """Judge a run's records as today's lab does, write its reports anew and show the table.
 
     Raises:
@@ -22,7 +22,7 @@ def report_again(folder: Path, *, json: bool) -> int:
     found: list[Problem] = []
     run = Run.open(folder, found)
     reports.write(run)
-    terminal.show(terminal.console(stderr=json), run.scenario, run.results)
+    terminal.show(terminal.console(stderr=json), run.scenario, run.results, as_list=as_list)
     if json:
         sys.stdout.write(report_json.render(run))
     else:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
 from lab.backends.base import BackendKind
 from lab.engine import prepare
@@ -17,7 +18,7 @@ from lab.engine.run import Run
 from lab.engine.run_folder import RunFolder
 from lab.engine.select import load_all
 from lab.engine.twins.plan import possible
-from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED, LabError
+from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED, LabError, TeardownIncomplete
 from lab.model.outcome import Outcome
 from lab.model.scenario import Scenario
 from lab.model.twin import NO_TWINS, Wanted
@@ -26,7 +27,10 @@ from lab.report import files as reports
 from lab.report import terminal
 from lab.report.formats import report_html, report_json
 from lab.report.paths import shown
+from lab.report.progress import Progress
+from lab.report.verbosity import Verbosity
 from lab.servers.catalogue import DEFAULT as DEFAULT_SERVER
+from lab.units import counted
 from lab.worlds import boot, uml
 from lab.worlds.base import Message
 from lab.worlds.clock import Clock
@@ -46,6 +50,8 @@ class Options:
     backend: BackendKind
     server: str = DEFAULT_SERVER
     twins: Wanted = NO_TWINS
+    as_list: bool = False
+    verbosity: Verbosity = Verbosity.NORMAL
 
 
 def run_files(files: list[Path], options: Options) -> int:
@@ -58,9 +64,10 @@ def run_files(files: list[Path], options: Options) -> int:
     scenarios = load_all(files, only=options.only, seed=options.seed, server=options.server)
     prepare.check(scenarios, options.backend)
     clock = prepare.decide(scenarios, options.clock, options.backend)
-    console = terminal.console(stderr=options.json)
-    for sentence in clean_up(lambda text: console.print(f"[yellow]note:[/yellow] {text}")):
-        console.print(f"[dim]{sentence}[/dim]")
+    console = terminal.console(stderr=options.json, quiet=options.verbosity is Verbosity.QUIET)
+    in_containers = options.backend is BackendKind.DOCKER
+    for sentence in clean_up(lambda text: _note(console, text), with_containers=in_containers):
+        console.print(sentence, style="dim", markup=False)
     if clock is Clock.VIRTUAL and boot.check_host() is boot.Fence.CONTAINER:
         console.print("[dim]the container is the fence around virtual time: bubblewrap is not allowed in here[/dim]")
     if options.clock == "auto" and options.backend is BackendKind.NETNS and clock is Clock.REAL:
@@ -74,13 +81,17 @@ def run_files(files: list[Path], options: Options) -> int:
     return worst
 
 
+def _note(console: Console, text: str) -> None:
+    console.print(Text.assemble(("note:", "yellow"), f" {text}"), soft_wrap=True)
+
+
 def _run_one(scenario: Scenario, options: Options, clock: Clock, console: Console) -> int:
     def watch(folder: RunFolder) -> Callable[[Message], None]:
         into = shown(folder.path)
         where = ", in containers" if options.backend is BackendKind.DOCKER else ""
-        count = len(scenario.cells)
-        console.print(f"{scenario.name}: {count} cell{'s' * (count != 1)}, {clock.value} time{where}, into {into}")
-        progress.expect({str(folder.cell(cell)): cell for cell in scenario.cells})
+        count = counted(len(scenario.cells), "cell")
+        console.print(f"{scenario.name}: {count}, {clock.value} time{where}, into {into}", markup=False)
+        progress.expect({str(folder.cell(cell)): cell for cell in scenario.cells if not cell.unsupported})
         return progress.take
 
     order = Order(
@@ -93,31 +104,61 @@ def _run_one(scenario: Scenario, options: Options, clock: Clock, console: Consol
         backend=options.backend,
         twins=possible(options.twins, clock),
     )
-    with terminal.Progress(console, clock=clock.value) as progress:
+    with Progress(console, clock=clock.value, verbosity=options.verbosity) as progress:
         (run,) = execute([order])
     reports.write(run)
     if not run.finished:
+        _show_left(run, console)
         console.print(f"interrupted; what was seen is in {shown(run.folder)}")
         if options.json:
             sys.stdout.write(report_json.render(run))
         return EXIT_INTERRUPTED
-    terminal.show(console, scenario, run.results)
-    terminal.show_broken(console, run.results)
+    _show(run, options, console)
+    if options.json:
+        sys.stdout.write(report_json.render(run))
+    return _status(run, terminal.console(stderr=options.json or options.verbosity is Verbosity.QUIET))
+
+
+def _show(run: Run, options: Options, console: Console) -> None:
+    """Print the table, why cells came out so where that is wanted, notes, and where everything is."""
+    terminal.show(console, run.scenario, run.results, as_list=options.as_list)
+    if options.verbosity is Verbosity.QUIET:
+        terminal.show_doubtful(terminal.console(stderr=True), run.results)
+    else:
+        terminal.show_broken(console, run.results, all_not_passed=options.verbosity is Verbosity.VERBOSE)
     for warning in report_json.warnings(run.results):
         console.print(f"[yellow]note:[/yellow] {warning}")
     console.print(f"report, records and captures: {shown(run.folder)} ({report_html.FILE} is for people)")
-    if options.json:
-        sys.stdout.write(report_json.render(run))
-    return _status(run, console)
+
+
+def _show_left(run: Run, console: Console) -> None:
+    if run.left:
+        text = f"{TeardownIncomplete.side} error: {TeardownIncomplete(run.left)}; `lab clean` tries again"
+        console.print(text, style="red", markup=False, soft_wrap=True)
 
 
 def _status(run: Run, console: Console) -> int:
     errors = [result for _, result in run.results if isinstance(result, LabError)]
     for text in dict.fromkeys(f"{error.side} error: {error}" for error in errors):
         console.print(text, style="red", markup=False)
+    _show_left(run, console)
     if errors:
         return max(error.exit_code for error in errors)
+    if run.left:
+        return TeardownIncomplete.exit_code
     outcomes = [result for _, result in run.results if isinstance(result, Outcome)]
+    nothing_ran = all(outcome.verdict is Verdict.UNSUPPORTED and outcome.claim_holds is None for outcome in outcomes)
+    if outcomes and nothing_ran:
+        terminal.say(console, f"nothing ran: {_none_can_exist(outcomes)}", style="red")
+        return EXIT_CLAIM_BROKEN
     held = all(outcome.claim_holds is not False for outcome in outcomes)
     doubted = any(outcome.verdict is Verdict.INCONCLUSIVE and outcome.claim_holds is None for outcome in outcomes)
     return EXIT_CLAIMS_HOLD if held and not doubted else EXIT_CLAIM_BROKEN
+
+
+def _none_can_exist(outcomes: list[Outcome]) -> str:
+    """Say that no cell can exist, and why."""
+    reasons = list(dict.fromkeys(outcome.doubt for outcome in outcomes))
+    more = f"; and {counted(len(reasons) - 1, 'other reason')}" if len(reasons) > 1 else ""
+    cells = "the cell" if len(outcomes) == 1 else f"each of the {len(outcomes)} cells"
+    return f"{cells} is `unsupported`, and no claim says so ({reasons[0]}{more})"

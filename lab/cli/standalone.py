@@ -8,34 +8,43 @@ import json as json_text
 import os
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 from typing import Any
 
-from lab import certificates
+from lab import certificates, ledger
 from lab.actors import standalone
+from lab.clients import start as start_client
 from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, HostNotCapable, Problem, ScenarioError
 from lab.loader import catalogue
 from lab.loader.check import choice
-from lab.mitigations.catalogue import to_command, unsupported
+from lab.mitigations.catalogue import unsupported
+from lab.model.authentication import Authentication, DigestAlgorithm
 from lab.model.middlebox import Middlebox
-from lab.model.scenario import Account, Server, Strategy
+from lab.model.scenario import Account, Client, Server, Strategy, Transport
 from lab.network import here
 from lab.network.nft import comments, conntrack_settings, rule_set
 from lab.record import codec
 from lab.record.events import Event, Probe, Registered, ServerReady, Subscribed
 from lab.record.evidence import accepted
+from lab.servers import start as start_server
 from lab.servers.scripted import actor as sip_server
-from lab.sip.ports import PORTS
 from lab.units import Seconds
 from lab.visible_text import visible
 
-_HOME = Path(tempfile.gettempdir())
-PLACE = standalone.Place(control=_HOME / "lab-actor.sock", ready=_HOME / "lab-actor.ready")
-"""The containers' only writable folder; one actor each."""
+
+def _place(actor: str) -> standalone.Place:
+    """Return where an actor of a kind stands: one of each kind on a machine, or in a container."""
+    folder = Path(tempfile.gettempdir())  # the only one that a container can write to
+    return standalone.Place(control=folder / f"lab-{actor}.sock", ready=folder / f"lab-{actor}.ready")
+
+
+PLACES = {actor: _place(actor) for actor in ("server", "client", "middlebox")}
 _CA = "ca.pem"
 _USER = 1000
 """``lab`` in our images."""
@@ -52,7 +61,9 @@ VARIABLES = {
 """Which variable of ``docker-compose.yml`` gives a setting that depends on the profile."""
 
 
-def run_server(*, address: str, strategy: str, share: Path | None, json: bool) -> int:
+def run_server(
+    *, address: str, account: str, authentication: str, strategy: str, share: Path | None, json: bool
+) -> int:
     """Be the scripted SIP server until told to stop.
 
     Raises:
@@ -61,29 +72,32 @@ def run_server(*, address: str, strategy: str, share: Path | None, json: bool) -
     """
     chosen = _arguments("server", strategy=strategy, addresses={"--address": address})
     here.interface_with(IPv4Address(address))
-    given = Server()
-    start = {
-        "do": "start",
-        "address": address,
-        "ports": dict(PORTS),
-        "keylog": None,
-        "subscription_expires": float(given.subscription_expires),
-        "registration_expires": float(given.registration_expires),
-        "notify_route": given.notify_route.value,
-        "answers_crlf": given.answers_crlf,
-        "seed": 1,
-        "mitigations": _mitigations(chosen, "server"),
-    }
-    with tempfile.TemporaryDirectory(prefix="lab-server-") as folder:
-        made = certificates.make(Path(folder), address)
+    with ledger.workplace("server") as (_, folder):
+        made = certificates.make(folder, address)
         if share is not None:
             shutil.copyfile(made.ca, share / _CA)
-        start |= {"certificate": str(made.certificate), "key": str(made.key)}
-        return standalone.run(sip_server.main, start, place=PLACE, ready_at=ServerReady, show=_Printer(json=json).event)
+        start = start_server.command(
+            Server(authentication=_authentication(authentication)),
+            chosen,
+            address=address,
+            bindings_only=Account(account).registers or any(one.registers for one in chosen.mitigations),
+            certificate=made.certificate,
+            key=made.key,
+            seed=1,
+        )
+        return _run("server", sip_server.main, start, ready_at=ServerReady, json=json)
 
 
 def run_client(
-    *, server: str, transport: str, account: str, strategy: str, gateway: str, share: Path | None, json: bool
+    *,
+    server: str,
+    transport: str,
+    account: str,
+    authentication: str,
+    strategy: str,
+    gateway: str,
+    share: Path | None,
+    json: bool,
 ) -> int:
     """Be the real pjsip client until told to stop; give up root first, if root it is.
 
@@ -105,25 +119,22 @@ def run_client(
         os.setgroups([])
         os.setgid(_USER)
         os.setuid(_USER)
+        os.environ["HOME"] = tempfile.gettempdir()  # root's is closed to it
     from lab.clients.pjsip import client  # pjsip is in the client's image only
 
-    start = {
-        "do": "start",
-        "server": server,
-        "port": PORTS[transport],
-        "transport": transport,
-        "account": account,
-        "ca": str(share / _CA) if share is not None and transport == "tls" else None,
-        "seed": time.time_ns() % 2**32,  # two clients side by side must differ
-        "user": "alice",
-        "peer": "bob",
-        "domain": server,
-        "mitigations": _mitigations(chosen, "client"),
-    }
-    with tempfile.TemporaryDirectory(prefix="lab-client-") as folder:
-        start["log"] = str(Path(folder) / "client.log")
+    with ledger.workplace("client") as (_, folder):
+        start = start_client.command(
+            Client(account=sets_up),
+            chosen,
+            Transport(transport),
+            server=server,
+            ca=None if share is None else share / _CA,
+            seed=time.time_ns() % 2**32,  # two clients side by side must differ
+            log=folder / "client.log",
+            authenticates=_authentication(authentication) is not None,
+        )
         ready_at = Subscribed if sets_up.subscribes else Registered
-        return standalone.run(client.main, start, place=PLACE, ready_at=ready_at, show=_Printer(json=json).event)
+        return _run("client", client.main, start, ready_at=ready_at, json=json)
 
 
 def run_middlebox(*, profile: str, inside: str, outside: str, forgets_after: str, json: bool) -> int:
@@ -166,13 +177,14 @@ def tell_server(kind: str, *, within: float, hold: float, json: bool) -> int:
         command["hold"] = hold
     longest = within + _SLACK_S + (hold + within if kind == "invite" else 0.0)
     try:
-        told = standalone.tell(PLACE, command, until=lambda event: _is_fate(event, probe), within=longest)
+        told = standalone.tell(PLACES["server"], command, until=lambda event: _is_fate(event, probe), within=longest)
     except OSError as problem:
         raise HostNotCapable(
-            f"no actor stands here ({problem.strerror})", fix="docker-compose exec server lab actor tell …"
+            f"no server stands here ({problem.strerror})",
+            fix="lab actor run server, or docker-compose exec server lab actor tell …",
         ) from problem
     if told is None:
-        raise HostNotCapable("the actor that stands here says nothing of it", fix="tell the server, not another actor")
+        raise HostNotCapable("the server that stands here says nothing of it", fix="end it, and start it again")
     _Printer(json=json).event(*told)
     return EXIT_CLAIMS_HOLD if isinstance(told.event, Probe) and accepted(told.event) else EXIT_CLAIM_BROKEN
 
@@ -207,8 +219,25 @@ def _is_address(text: str) -> bool:
         return False
 
 
-def _mitigations(strategy: Strategy, side: str) -> list[Any]:
-    return [to_command(mitigation) for mitigation in strategy.mitigations if mitigation.side == side]
+def _authentication(algorithm: str) -> Authentication | None:
+    """Return how requests are challenged: by default but for the algorithm; None if none is named."""
+    return Authentication(algorithm=DigestAlgorithm(algorithm)) if algorithm else None
+
+
+def _run(
+    kind: str, main: Callable[[socket.socket], None], start: dict[str, Any], *, ready_at: type[Event], json: bool
+) -> int:
+    """Be the runner of an actor.
+
+    Raises:
+        HostNotCapable: one of its kind stands here already.
+    """
+    place = PLACES[kind]
+    try:
+        return standalone.run(main, start, place=place, ready_at=ready_at, show=_Printer(json=json).event)
+    except standalone.TakenError as problem:
+        fix = "end it, or give this one a temporary folder of its own (TMPDIR)"
+        raise HostNotCapable(f"{kind}: {problem}", fix=fix) from None
 
 
 def _check_settings(box: Middlebox) -> None:
@@ -249,13 +278,13 @@ async def _middlebox(box: Middlebox, inside: str, outside: str, address: IPv4Add
     observer.watch()
     aging.watch()
     printer.line(time.monotonic(), "ready", {"profile": box.name, "inside": inside, "outside": outside})
-    PLACE.ready.touch()
+    PLACES["middlebox"].ready.touch()
     try:
         await over
     except asyncio.CancelledError:
         pass
     finally:
-        PLACE.ready.unlink(missing_ok=True)
+        PLACES["middlebox"].ready.unlink(missing_ok=True)
         aging.close()
         observer.close()
         os.close(namespace)

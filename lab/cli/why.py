@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 
 from lab.cli.report import raise_damage
 from lab.engine.run import Run
 from lab.errors import EXIT_CLAIMS_HOLD, LabError, Problem, ScenarioError
+from lab.loader.check import choice
 from lab.model.verdict import Verdict
 from lab.report import terminal
 from lab.report.explanation import explain
@@ -25,7 +25,7 @@ def why(names: list[str], folder: Path) -> int:
     run = Run.open(folder, found)
     known = [each.name for each in run]
     problems = [
-        Problem(str(folder), 0, "", "no such cell", got=f"`{name}`", allowed=_near(name, known))
+        Problem(str(folder), 0, "", "no such cell", got=f"`{name}`", allowed=choice(name, known))
         for name in names
         if name not in known
     ]
@@ -43,11 +43,6 @@ def why(names: list[str], folder: Path) -> int:
         else:
             continue
         for sentence in sentences:
-            console.print(sentence, markup=False, soft_wrap=True)
+            terminal.say(console, sentence)
     raise_damage(run, found)
     return EXIT_CLAIMS_HOLD
-
-
-def _near(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-    return f"one like {', '.join(close)}" if close else f"one of {len(known)}, such as {known[0]}"

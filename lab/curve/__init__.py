@@ -1,4 +1,4 @@
-"""When a client can be reached: one twin cell for each moment, and the outages between the moments.
+"""Finds when a client is reachable: one twin cell per moment, and the outages between the moments.
 
 ::
 

@@ -1,4 +1,4 @@
-"""The reachability curve: a strip of marks for each cell on a terminal, and ``curve.json`` (docs/reachability.md)."""
+"""Formats the reachability curve: marks for each cell on a terminal, and ``curve.json`` (docs/reachability.md)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Curve = tuple[Cell, Sequence[Look]]
 
 
 def document(scenario: Scenario, curves: Sequence[Curve], *, clock: str, every_s: float) -> dict[str, Any]:
-    """The curves as JSON values."""
+    """Return the curves as JSON values."""
     return {
         "format": FORMAT,
         "lab": __version__,

@@ -1,4 +1,4 @@
-"""Runs scenarios: prepares, schedules, runs and judges cells, for the command line and for anybody's Python.
+"""Runs scenarios for the command line and for Python: prepares, schedules, runs and judges cells.
 
 ::
 

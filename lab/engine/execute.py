@@ -7,10 +7,11 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lab import __version__, ledger
+from lab import __version__, ledger, leftovers
 from lab.backends import daemon
 from lab.backends.base import BackendKind
 from lab.engine import prepare
@@ -19,7 +20,7 @@ from lab.engine.order import Order
 from lab.engine.run import Run
 from lab.engine.run_folder import RunFolder
 from lab.engine.twins.family import Family
-from lab.errors import HostNotCapable, LabError, TeardownIncomplete
+from lab.errors import HostNotCapable, LabError
 from lab.record.events import VERSION
 from lab.runner.crew import CELL
 from lab.visible_text import visible
@@ -34,59 +35,64 @@ def execute(orders: Sequence[Order], report: Callable[[str], None] | None = None
         orders: what to run.
         report: takes sentences about what is fetched before; None: they go to standard error.
 
+    What could not be removed at the end is in `Run.left`; its ledger stays.
+
     Raises:
         HostNotCapable: a client cannot be had on this machine; nothing was started.
-        TeardownIncomplete: containers are left; the ledger stays, and the runs' folders too.
     """
     say = report or _to_standard_error
     orders = [
         dataclasses.replace(order, scenario=prepare.fetched(order.scenario, order.backend, say)) for order in orders
     ]
     folders = [RunFolder.make(order.out, order.scenario, _about(order)) for order in orders]
+    for note in filter(None, (folder.latest_note for folder in folders)):
+        say(f"note: {note}")
     books = [ledger.Ledger(folder.path.name) for folder in folders]
     try:
         batches = [_batch(order, folder, book) for order, folder, book in zip(orders, folders, books, strict=True)]
         for folder, errors in zip(folders, do(batches), strict=True):
             folder.finish(errors or {}, finished=errors is not None)
     finally:
-        for order, book in zip(orders, books, strict=True):
-            if order.backend is BackendKind.DOCKER:
-                remove_containers(book.run)
+        for order, folder, book in zip(orders, folders, books, strict=True):
+            if order.backend is BackendKind.DOCKER and (left := see_to_containers(book, say)):
+                folder.note_left(left)
             book.close()
     return [Run.open(folder.path) for folder in folders]
 
 
-def clean_up(note: Callable[[str], None]) -> tuple[str, ...]:
+def clean_up(note: Callable[[str], None], *, with_containers: bool) -> list[str]:
     """Undo what killed runs have left; return what was undone, one sentence each.
 
     Args:
-        note: takes a sentence about what could not be looked at.
-
-    Raises:
-        TeardownIncomplete: something could not be ended.
+        note: takes a sentence about each thing that could not be undone; that stops nobody.
+        with_containers: whether the caller needs Docker. One that does not waits for it no longer than a moment, should
+            a killed run have had containers.
     """
-
-    def remove(run: str) -> tuple[str, ...] | None:
-        try:
-            return daemon.remove_containers(run)
-        except HostNotCapable as lack:  # without a daemon nothing of it runs, and the next run goes on
-            note(f"containers of the killed run {run} may be left: {lack}")
-            return None
-
-    return ledger.clean(remove)
+    patience = daemon.ANSWERS_WITHIN_S if with_containers else daemon.ANSWERS_AT_ONCE_S
+    cleaned = leftovers.clean(partial(daemon.remove_containers, patience_s=patience))
+    for left in cleaned.left:
+        note(f"left by a killed run: {left}")
+    return cleaned.undone
 
 
-def remove_containers(run: str) -> None:
-    """Wait until the daemon has seen to the end of a run's containers, and see to it where it has not.
+def see_to_containers(book: ledger.Ledger, say: Callable[[str], None]) -> tuple[str, ...]:
+    """Wait until the daemon has ended a run's containers, or remove them; return what is left, which the ledger keeps.
 
-    Raises:
-        TeardownIncomplete: it could not be done; the ledger stays.
+    Args:
+        book: the run's ledger.
+        say: takes a sentence where the daemon does not answer: it has most likely ended with its containers.
     """
     try:
-        daemon.remove_containers(run)
+        left = daemon.remove_containers(book.run).left
+    except HostNotCapable:
+        book.keep()
+        say("note: Docker does not answer; `lab clean` removes what may be left of this run once it does")
+        return ()
     except LabError as problem:
-        left = f"containers (`docker rm -f $(docker ps -aq --filter label={daemon.RUN}={run})`): {problem}"
-        raise TeardownIncomplete((left,)) from problem
+        left = (f"containers with the label {daemon.RUN}={book.run}, perhaps: {problem}",)
+    if left:
+        book.keep()
+    return left
 
 
 def _batch(order: Order, folder: RunFolder, book: ledger.Ledger) -> Batch:

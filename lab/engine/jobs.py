@@ -66,12 +66,14 @@ class Batch:
 def do(batches: Sequence[Batch]) -> list[Errors | None]:
     """Do some batches, all at the same time; return each one's errors, None for one that was interrupted.
 
-    A signal to end interrupts them. Within a running event loop, as in a notebook, they run in a thread of their own.
+    A signal to end interrupts them, unless it was ignored already, as SIGHUP is by nohup. Guests stop with this process
+    when the terminal stops it (Ctrl-Z). Within a running event loop, as in a notebook, all runs in a thread of its own.
     """
     for batch in batches:
         if batch.backend is BackendKind.DOCKER:
             batch.ledger.enter_containers()
-    return _outside_any_loop(_interruptible([_run(batch) for batch in batches]))
+    guests: list[World] = []
+    return _outside_any_loop(_interruptible([_run(batch, guests) for batch in batches], guests))
 
 
 def _outside_any_loop(work: Coroutine[Any, Any, T]) -> T:
@@ -96,26 +98,34 @@ def _outside_any_loop(work: Coroutine[Any, Any, T]) -> T:
     return results[0]
 
 
-async def _interruptible(parts: Sequence[Coroutine[Any, Any, Errors]]) -> list[Errors | None]:
-    """Do all of them at once; what is interrupted is None."""
+async def _interruptible(parts: Sequence[Coroutine[Any, Any, Errors]], guests: list[World]) -> list[Errors | None]:
+    """Do all of them at once; what is interrupted is None. A stopped process's ``guests`` are stopped, too."""
     running = [asyncio.ensure_future(part) for part in parts]
 
     def interrupt() -> None:
         for part in running:
             part.cancel()
 
+    def stop() -> None:
+        for guest in guests:
+            guest.suspend()
+        os.kill(os.getpid(), signal.SIGSTOP)  # from here on when it continues
+        for guest in guests:
+            guest.resume()
+
     loop = asyncio.get_running_loop()
-    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    ours = signals if threading.current_thread() is threading.main_thread() else ()
+    handlers = {signal.SIGINT: interrupt, signal.SIGTERM: interrupt, signal.SIGHUP: interrupt, signal.SIGTSTP: stop}
+    in_main = threading.current_thread() is threading.main_thread()
+    ours = [number for number in handlers if in_main and signal.getsignal(number) is not signal.SIG_IGN]
     for number in ours:
-        loop.add_signal_handler(number, interrupt)
+        loop.add_signal_handler(number, handlers[number])
     await asyncio.wait(running)
     for number in ours:
         loop.remove_signal_handler(number)
     return [None if part.cancelled() else part.result() for part in running]
 
 
-async def _run(batch: Batch) -> Errors:
+async def _run(batch: Batch, guests: list[World]) -> Errors:
     worlds, slots = _shape(batch)
     count = 0
 
@@ -139,7 +149,7 @@ async def _run(batch: Batch) -> Errors:
                 processor.release()
             on_end(error)
 
-        return World(
+        world = World(
             argv,
             environment=environment,
             ledger=batch.ledger,
@@ -150,6 +160,9 @@ async def _run(batch: Batch) -> Errors:
             job=batch.job,
             modules=batch.modules,
         )
+        if not real:
+            guests.append(world)
+        return world
 
     fleet = Fleet(make_world, worlds=worlds, slots=slots, on_message=batch.on_message, more=batch.more)
     return await fleet.run(batch.folders)

@@ -1,4 +1,4 @@
-"""What is asked of the engine: a scenario and how to run it."""
+"""Defines a request to the engine: a scenario and how to run it."""
 
 from __future__ import annotations
 

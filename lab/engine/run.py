@@ -31,6 +31,7 @@ class Run:
         backend: ``netns`` or ``docker``.
         finished: False if it was interrupted or killed.
         cells: in the scenario's order.
+        left: what of the run could not be removed from this machine, and how to.
     """
 
     folder: Path
@@ -39,6 +40,7 @@ class Run:
     backend: str
     finished: bool
     cells: tuple[CellRun, ...]
+    left: tuple[str, ...] = ()
 
     @classmethod
     def open(cls, folder: Path | str, found: list[Problem] | None = None) -> Run:
@@ -67,6 +69,7 @@ class Run:
             backend=about.get("backend", UNKNOWN),
             finished=bool(about.get("finished", not about)),
             cells=cells,
+            left=tuple(about.get("left", ())),
         )
 
     def __iter__(self) -> Iterator[CellRun]:

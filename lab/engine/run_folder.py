@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -25,18 +26,26 @@ from typing import Any
 from lab import certificates
 from lab.engine.about import FORMAT, RUN_FILE, read_about
 from lab.errors import HostNotCapable, LabError, LabFault, Problem, ScenarioError
+from lab.machine_limits import machine_fault
 from lab.model.scenario import Cell, Scenario
 from lab.model.topology import Role
 from lab.runner import cell_file
 
 SCENARIO_FILE = "scenario.yaml"
+LATEST = "latest"
 
 
 class RunFolder:
-    """One run's folder."""
+    """One run's folder.
+
+    Attributes:
+        path: where it is.
+        latest_note: why ``latest`` does not point to it, once it was made; empty: it does.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.latest_note = ""
 
     @classmethod
     def make(cls, out: Path, scenario: Scenario, about: Mapping[str, Any]) -> RunFolder:
@@ -54,7 +63,8 @@ class RunFolder:
         _check_name(out.resolve())
         now = datetime.now(tz=timezone.utc)
         try:
-            path = _unique(out.resolve(), f"{now:%Y%m%d-%H%M%S}-{scenario.name}")
+            out = Path(os.path.realpath(out))
+            path = _unique(out, f"{now:%Y%m%d-%H%M%S}-{scenario.name}")
             (path / SCENARIO_FILE).write_text(scenario.text, encoding="utf-8")
             topology = scenario.cells[0].topology
             (path / "tls").mkdir()
@@ -65,9 +75,9 @@ class RunFolder:
             for cell in scenario.cells:
                 run.write_cell(run.cell(cell), cell)
             run.write_about({"format": FORMAT, "started": f"{now:%Y-%m-%dT%H:%M:%SZ}", **_scenario(scenario), **about})
-            _point_latest(out.resolve(), path)
+            run.latest_note = _point_latest(out, path)
         except OSError as error:
-            raise HostNotCapable(
+            raise machine_fault(error) or HostNotCapable(
                 f"cannot write the run folder: {error}", fix="choose another with --out DIR"
             ) from error
         return run
@@ -99,6 +109,10 @@ class RunFolder:
         """Note in ``run.json`` that the run is over, and what kept cells from running to their end."""
         told = {str(folder.relative_to(self.path)): error_to_json(error) for folder, error in errors.items()}
         self.write_about({**self.about(), "finished": finished, "errors": told})
+
+    def note_left(self, left: Sequence[str]) -> None:
+        """Note in ``run.json`` what of the run could not be removed from this machine."""
+        self.write_about({**self.about(), "left": list(left)})
 
 
 def error_to_json(error: LabError) -> dict[str, Any]:
@@ -139,12 +153,28 @@ def _unique(out: Path, name: str) -> Path:
     raise FileExistsError(f"{out / name} and 998 more")
 
 
-def _point_latest(out: Path, path: Path) -> None:
-    """Move the ``latest`` link at once, so that two runs at the same time never leave it missing."""
-    link = out / f".latest-{os.getpid()}"
-    link.unlink(missing_ok=True)
-    link.symlink_to(path.name)
-    link.replace(out / "latest")
+def _point_latest(out: Path, path: Path) -> str:
+    """Move the ``latest`` link at once, so that two runs at the same time never leave it missing.
+
+    Whatever else has that name stays. Returns a sentence about that; empty: the link was moved.
+    """
+    latest, link = out / LATEST, out / f".{LATEST}-{os.getpid()}"
+    if os.path.lexists(latest) and not _is_ours(latest):
+        return f"{latest} is not a link of the lab's, and stays as it is"
+    try:
+        link.unlink(missing_ok=True)
+        link.symlink_to(path.name)
+        link.replace(latest)
+    except OSError as problem:  # another user's, where only owners may replace what is theirs
+        with suppress(OSError):
+            link.unlink()
+        return f"{latest} still points to an earlier run ({problem.strerror})"
+    return ""
+
+
+def _is_ours(latest: Path) -> bool:
+    """Return whether it is a link to something beside it, as the lab makes them."""
+    return latest.is_symlink() and Path(os.readlink(latest)).name == os.readlink(latest)  # noqa: PTH115  (as it stands)
 
 
 Watch = Callable[[RunFolder], Callable[[dict[str, Any]], None]]

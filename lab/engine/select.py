@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lab.errors import Problem, ScenarioError
+from lab.loader.check import choice
 from lab.loader.load import load
 from lab.model.scenario import Scenario
 from lab.servers.catalogue import DEFAULT as DEFAULT_SERVER
@@ -58,15 +59,17 @@ def choose(scenario: Scenario, only: Sequence[str], seed: int | None = None) -> 
         cells = tuple(dataclasses.replace(cell, seed=seed) for cell in cells)
     wanted: dict[str, set[str]] = {}
     problems = []
-    for choice in only:
-        axis, equals, label = choice.partition("=")
+    for given in only:
+        axis, equals, label = given.partition("=")
         labels = sorted({dict(cell.axes).get(axis, "") for cell in cells} - {""})
-        if not equals or not labels:
-            axes = ", ".join(axis for axis, _ in cells[0].axes) or "none: it has no matrix"
-            problem = "AXIS=VALUE with an axis of this scenario"
-            problems.append(Problem(scenario.file, 0, "--only", problem, choice, axes))
+        if not equals:
+            axes = f"AXIS=VALUE with an axis of this scenario: {', '.join(axis for axis, _ in cells[0].axes)}"
+            problems.append(Problem(scenario.file, 0, "--only", "no value of an axis", f"`{given}`", axes))
+        elif not labels:
+            axes = choice(axis, [axis for axis, _ in cells[0].axes])
+            problems.append(Problem(scenario.file, 0, "--only", "this scenario has no such axis", f"`{axis}`", axes))
         elif label not in labels:
-            problems.append(Problem(scenario.file, 0, "--only", "no such cell", choice, f"one of {', '.join(labels)}"))
+            problems.append(Problem(scenario.file, 0, "--only", f"no such {axis}", f"`{label}`", choice(label, labels)))
         wanted.setdefault(axis, set()).add(label)
     if problems:
         raise ScenarioError(problems)

@@ -1,1 +1,1 @@
-"""What can go wrong in a cell, one fault a module; ``lab.faults.catalogue`` finds them."""
+"""Contains the faults, one per module; ``lab.faults.catalogue`` finds them."""

@@ -1,4 +1,4 @@
-"""Shared by faults that give a node a new address."""
+"""Helps faults that give a node a new address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shared by faults that change how the server answers: how they begin, what proves them, what they cost a probe."""
+"""Helps faults that change how the server answers: start, proof, and effect on a probe."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ANSWERS = "how the server answers"
 
 
 class Answering(msgspec.Struct, frozen=True, kw_only=True):
-    """How the server says that it answers from now on.
+    """The way in which the server says it answers from now on.
 
     Attributes:
         answers: ``at-once``, ``late`` or ``mute``.

@@ -1,4 +1,4 @@
-"""Shared by faults that act on the client's current flow, or end every flow there is."""
+"""Helps faults that act on the client's current flow, or end every flow."""
 
 from __future__ import annotations
 

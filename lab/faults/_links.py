@@ -1,4 +1,4 @@
-"""Shared by faults of links: what proves their rules, and which links a flow crosses."""
+"""Helps faults of links: proof of their rules, and links that a flow crosses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shared by faults that lose packets: whether their rules are in place, and what the losses cost a probe."""
+"""Helps faults that lose packets: proof of their rules, and effect of the losses on a probe."""
 
 from __future__ import annotations
 

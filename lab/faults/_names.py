@@ -1,4 +1,4 @@
-"""Shared by faults of the name server."""
+"""Helps faults of the name server."""
 
 from __future__ import annotations
 

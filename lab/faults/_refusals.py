@@ -1,4 +1,4 @@
-"""Shared by faults that harm only a client that meets them: what tells that it did."""
+"""Helps faults that affect only a client that meets a refusal: traces of that in the record."""
 
 from __future__ import annotations
 

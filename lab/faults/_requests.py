@@ -1,4 +1,4 @@
-"""Shared by faults that cost the client answers: which of its requests failed, whether its subscription expired."""
+"""Helps faults that cost the client answers: failed requests, expired subscriptions."""
 
 from __future__ import annotations
 

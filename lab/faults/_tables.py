@@ -1,4 +1,4 @@
-"""Shared by faults of a middlebox's table: which mapping is the flow's, and what its end costs a probe."""
+"""Helps faults of a middlebox's table: the mapping of a flow, and the effect of its end on a probe."""
 
 from __future__ import annotations
 

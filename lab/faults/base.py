@@ -1,4 +1,4 @@
-"""What a fault is: its parameters, when it cannot happen, how it is done, what proves it, and what it costs a probe.
+"""Defines the interface of faults: parameters, feasibility, execution, proof, and effect on a probe.
 
 A fault is one thing that the lab can do to a running cell. It is a frozen dataclass in a module of its own, found by
 being in this folder (``lab.faults.catalogue``); nothing outside its module names it. Its fields are its keys in
@@ -62,7 +62,7 @@ class RunningCell(Protocol):
 
     @property
     def server_endpoint(self) -> Endpoint:
-        """Where the client reaches the server."""
+        """The server's endpoint, as the client reaches it."""
 
     @property
     def server_name(self) -> str:
@@ -139,7 +139,7 @@ class InForce:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Infeasible:
-    """Why a fault means nothing in a cell.
+    """The reason why a fault cannot take effect in a cell.
 
     Attributes:
         what: a clause without a full stop.
@@ -154,7 +154,7 @@ class Infeasible:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WideEffect:
-    """What a fault does to every flow on its way, the sentinel's too.
+    """The effect of a fault on every flow on its path, the sentinel's too.
 
     Attributes:
         cuts_link: the link that carries nothing meanwhile; empty: none.
@@ -187,7 +187,7 @@ class Occurrence(Generic[P]):
 
     @property
     def at(self) -> float:
-        """When it began."""
+        """The time of its beginning."""
         return self.began.t
 
 
@@ -311,7 +311,7 @@ class Fault(model.Fault):
 
     @property
     def wide_effect(self) -> WideEffect:
-        """What it does to every flow on its way."""
+        """The effect on every flow on its path."""
         return WideEffect()
 
     def blocks(self, seen: Occurrence[Any], probe: ProbeAttempt, flow: Flow | None) -> bool:

@@ -1,4 +1,4 @@
-"""A client that changes networks."""
+"""Moves the client to another network."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ClientMove(Fault):
     """
 
     class Proof(msgspec.Struct, frozen=True, kw_only=True):
-        """What the kernel shows afterwards.
+        """The state of the client's links in the kernel afterwards.
 
         Attributes:
             rules: how many rules make the old link carry nothing.

@@ -1,4 +1,4 @@
-"""A server whose name means another address."""
+"""Makes the server's name mean another address."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class DnsChange(Fault):
     """
 
     class Proof(msgspec.Struct, frozen=True, kw_only=True):
-        """What became of the name.
+        """The answer for the name afterwards, and the old address.
 
         Attributes:
             was: the address that it meant before.

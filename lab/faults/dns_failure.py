@@ -1,4 +1,4 @@
-"""A name server that does not help."""
+"""Lets the name server fail."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class DnsFailure(Fault):
     """
 
     class Proof(msgspec.Struct, frozen=True, kw_only=True):
-        """What a stranger in the server's node is told who asks for the server's address."""
+        """The name server's answer to a query for the server's address from the server's node."""
 
         met: str
 

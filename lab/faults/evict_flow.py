@@ -1,4 +1,4 @@
-"""A middlebox that gives up one flow."""
+"""Removes the mapping of one flow from a middlebox."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class EvictFlow(Fault):
     """A middlebox whose table is full gives up the client's current flow; all others stay."""
 
     class Proof(msgspec.Struct, frozen=True, kw_only=True):
-        """What the kernel shows of the table afterwards.
+        """The middlebox's table in the kernel afterwards.
 
         Attributes:
             node: the middlebox.

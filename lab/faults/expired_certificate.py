@@ -1,4 +1,4 @@
-"""A server whose certificate has expired."""
+"""Lets the server's certificate expire."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ExpiredCertificate(Fault):
     """
 
     class Proof(msgspec.Struct, frozen=True, kw_only=True):
-        """Which certificate a stranger meets who trusts the run's authority and connects from the server's node."""
+        """The certificate in a test handshake from the server's node that trusts the run's authority."""
 
         met: str
 

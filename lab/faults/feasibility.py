@@ -49,12 +49,16 @@ def _off_the_way(fault: Fault, cell: Cell) -> Infeasible | None:
         return None
     moved = any(at <= begins for at in moves if at is not None)
     if table and place not in first and not moved:
-        allowed = f"one of {', '.join(first)}, or a later moment"
-        return Infeasible(what="the client is not there yet", allowed=allowed, key=key)
+        return Infeasible(what="the client is not there yet", allowed=_either(first, "a later moment"), key=key)
     if moved and not table and place not in second:
         what = "the client has left that way by then"
-        return Infeasible(what=what, allowed=f"one of {', '.join(second)}, or an earlier moment", key=key)
+        return Infeasible(what=what, allowed=_either(second, "an earlier moment"), key=key)
     return None
+
+
+def _either(names: list[str], otherwise: str) -> str:
+    """Return what is allowed: one of these names, as far as there are any, or something else."""
+    return f"one of {', '.join(names)}, or {otherwise}" if names else otherwise
 
 
 def _place(fault: Fault, topology: Topology) -> tuple[str, str, list[str]]:

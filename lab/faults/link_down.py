@@ -1,4 +1,4 @@
-"""A link that carries nothing for a while."""
+"""Drops everything on a link for a while."""
 
 from __future__ import annotations
 

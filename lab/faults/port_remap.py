@@ -1,4 +1,4 @@
-"""A middlebox that maps one flow to another port."""
+"""Maps one flow to another external port at a middlebox."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class PortRemap(Fault):
     """
 
     class Proof(msgspec.Struct, frozen=True, kw_only=True):
-        """What the kernel shows of the flow's mapping.
+        """The flow's mapping in the kernel.
 
         Attributes:
             node: the middlebox.

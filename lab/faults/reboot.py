@@ -1,4 +1,4 @@
-"""A middlebox that reboots."""
+"""Reboots a middlebox."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Reboot(Fault):
     """
 
     class Proof(msgspec.Struct, frozen=True, kw_only=True):
-        """What the kernel shows of the table before and after.
+        """The middlebox's table in the kernel before and after.
 
         Attributes:
             node: the middlebox.

@@ -1,4 +1,4 @@
-"""A client whose certificate is revoked."""
+"""Revokes the client's certificate."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class RevokedClientCertificate(Fault):
     """
 
     class Proof(msgspec.Struct, frozen=True, kw_only=True):
-        """What becomes of somebody who shows the client's certificate, connecting from the server's node."""
+        """The result of a test handshake with the client's certificate from the server's node."""
 
         met: str
 

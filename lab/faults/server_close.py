@@ -1,4 +1,4 @@
-"""A server that closes a connection."""
+"""Closes a connection at the server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server whose process stands still."""
+"""Freezes the server's process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ServerFreeze(Fault):
     """The server's process stands still; its kernel goes on acknowledging."""
 
     class Proof(msgspec.Struct, frozen=True, kw_only=True):
-        """Whether the kernel says that the process is stopped."""
+        """True if the kernel says that the process is stopped."""
 
         stopped: bool
 

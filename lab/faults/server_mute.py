@@ -1,4 +1,4 @@
-"""A server that reads and answers nothing."""
+"""Makes the server read and answer nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server that refuses requests of one method for a while."""
+"""Makes the server refuse requests of one method for a while."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class ServerRefuses(Fault):
     """
 
     class Proof(msgspec.Struct, frozen=True, kw_only=True):
-        """What the server says that it refuses from now on: method and status code, such as ``REGISTER 503``."""
+        """The requests that the server says it refuses: method and status code, such as ``REGISTER 503``."""
 
         refuses: str
 

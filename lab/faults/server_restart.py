@@ -1,4 +1,4 @@
-"""A server that ends and starts again."""
+"""Stops the server and starts it again."""
 
 from __future__ import annotations
 

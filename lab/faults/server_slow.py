@@ -1,4 +1,4 @@
-"""A server that answers late."""
+"""Makes the server answer late."""
 
 from __future__ import annotations
 

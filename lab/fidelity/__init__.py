@@ -1,4 +1,4 @@
-"""Whether the same cells show the same in different places and with different servers.
+"""Checks that the same cells give the same results in different places and with different servers.
 
 ::
 

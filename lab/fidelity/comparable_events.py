@@ -1,4 +1,4 @@
-"""The moments of a record that two runs of the same cell must share, and how two runs differ.
+"""Compares the events of two runs of the same cell.
 
 A moment is an event without what is drawn by chance (ports, ids, tags) and without packets, whose retransmissions and
 acknowledgements depend on the machine's mood; what packets cause is there as events.
@@ -120,7 +120,7 @@ def _is_sentinels(event: Event) -> bool:
 def differences(
     first: Sequence[Moment], second: Sequence[Moment], *, within: float, ends: float = float("inf")
 ) -> list[Difference]:
-    """The moments one run lacks, or that lie further apart than ``within`` seconds; n-th of a name with n-th.
+    """Return events that one run lacks, or that are more than ``within`` seconds apart; n-th of a name with n-th.
 
     What one run lacks and the other has no later than ``within``, or no earlier than that before the end, may have
     happened just before the silence there, or just after the end. Once a kernel has given a connection up, what follows
@@ -147,7 +147,7 @@ def _same(a: float | None, b: float | None, within: float, ends: float) -> bool:
 
 
 def furthest_apart(first: Sequence[Moment], second: Sequence[Moment]) -> float:
-    """The largest time between a moment and its counterpart, in seconds; moments without one do not count."""
+    """Return the largest time between an event and its counterpart, in seconds; events without one do not count."""
     return max((abs(a - b) for _, a, b in _pairs(first, second) if a is not None and b is not None), default=0.0)
 
 

@@ -1,4 +1,4 @@
-"""Runs cells in several ways and compares what they show."""
+"""Runs cells in several ways and compares the results."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from lab.worlds.clock import Clock
 
 
 class Place(str, Enum):
-    """Where cells run."""
+    """The place where cells run."""
 
     REAL = "real"
     """Namespaces of the host's kernel."""
@@ -55,7 +55,7 @@ class Way:
 
 @dataclass(frozen=True)
 class Observation:
-    """What one way showed of a cell.
+    """The result of a cell in one way.
 
     Attributes:
         found: verdict and kind of cause, or whose error it was.

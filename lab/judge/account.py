@@ -1,4 +1,4 @@
-"""Finds the times in which the server did not know where the client is: nobody subscribed, or registered.
+"""Finds the times in which the server had no subscription or binding of the client.
 
 What tells the server is the *account*: for NOTIFY the subscription, for requests outside a dialog the binding if the
 client registers, else the subscription.

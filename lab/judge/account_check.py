@@ -1,4 +1,4 @@
-"""Checks that the client has set up what its account has, and nothing more; the server's word counts. Pure."""
+"""Checks that the client has set up its account and nothing more, according to the server. Pure."""
 
 from __future__ import annotations
 

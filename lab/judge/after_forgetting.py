@@ -1,4 +1,4 @@
-"""Says what a middlebox was seen to do with a flow that it has forgotten. Pure."""
+"""Finds how a middlebox treated a flow that it had forgotten. Pure."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from lab.record.evidence import Evidence, ProbeAttempt
 _FAILED = {
     "timeout": "no answer",
     "flow-gone": "its connection was gone",
+    "given-up": "not sent, as the server had given it up",
     "registered-anew": "its connection was gone, and the client registered anew",
     "another-answered": "not sent, as another contact had answered",
     "server-down": "the server's process ended",

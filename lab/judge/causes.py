@@ -1,4 +1,4 @@
-"""Why a probe was lost: what it needed and lacked, and what had taken that away.
+"""Finds the cause of a lost probe: the missing need, and the event that removed it.
 
 One table has the things that a probe needs (`NEEDS`). Each finder looks for the times in which one of them was missing
 and that last until the probe. What was mended before the probe is history and is not found. Of several findings the

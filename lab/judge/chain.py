@@ -20,6 +20,7 @@ from lab.record.entry import Entry
 from lab.record.events import (
     ENDED_AT_CLIENT,
     ENDED_AT_SERVER,
+    GIVEN_UP,
     REQUESTS,
     Event,
     Ignored,
@@ -123,6 +124,7 @@ _SAID_OF = {
     "flow-gone": "{name} had no flow: {flow} was gone",
     "no-subscription": "{name} had no subscription",
     "no-binding": "{name} had no binding to go to: nobody was registered",
+    "given-up": "{name} was not sent: the server had given up the client",
     "server-frozen": "{name} was not sent: the server stood still",
     "server-down": "{name} was lost with the server's process",
 }
@@ -139,6 +141,8 @@ def _symptom(evidence: Evidence, probe: ProbeAttempt) -> Link:
         name = f"call {probe.name} at {probe.asked_s:.1f} s was missed: INVITE"
     if last.reason == HUNG_UP:
         text = f"call {probe.name} of {probe.sent_s:.1f} s was ended by the client at {probe.known_s:.1f} s"
+    elif last.reason == GIVEN_UP and probe.asked_s > probe.sent_s:
+        text = f"call {probe.name} of {probe.sent_s:.1f} s was ended by the server at {probe.known_s:.1f} s"
     elif last.reason == "timeout":
         packets, how_far = _journey(evidence, probe)
         lines += packets
@@ -159,7 +163,8 @@ def _journey(evidence: Evidence, probe: ProbeAttempt) -> tuple[list[int], str]:
     topology = evidence.cell.topology
     seen = journey.packets(evidence, probe, flow_of(evidence, probe))
     if not seen:
-        return [], "no packet with data left the server"
+        tried = any(evidence.of(Probe, probe=probe.name, state="connecting"))
+        return [], "the server could not connect to the Contact" if tried else "no packet with data left the server"
     hops = _distances(topology, seen)
     nearest, furthest = min(hops, key=hops.__getitem__), max(hops, key=hops.__getitem__)
     (last,) = (link for link in topology.links if link.name == furthest)

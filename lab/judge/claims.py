@@ -1,4 +1,4 @@
-"""What differs between a cell's outcome and what its author claims of it. Pure."""
+"""Compares a cell's outcome with its claim. Pure."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lab.judge.account_check import more_than_it_has
 from lab.record.events import (
@@ -67,8 +67,8 @@ def findings(orderly: Evidence, hung_up: Evidence) -> list[Finding]:
     asked = all(orderly.has(kind) for _, kind in _account(orderly))
     by_notify = [_accepts(orderly, "notify", "accepts NOTIFY", asked=asked, needed=True)] if cell.subscribes else []
     tells_notify = [_tells(orderly, NotifyReceived, "that a NOTIFY has been understood is else not in the record")]
-    return [
-        _starts(orderly),
+    runs = _starts(orderly)
+    found = [
         Finding(what="says `ready`", needed=True, seen=orderly.has(ClientReady), detail=_offers(orderly)),
         *_authenticates(orderly),
         *(finding for made, said in _account(orderly) for finding in _sets_up(orderly, made, said)),
@@ -84,6 +84,9 @@ def findings(orderly: Evidence, hung_up: Evidence) -> list[Finding]:
         *(tells_notify if cell.subscribes else []),
         _tells(orderly, ClientCall, "that an ACK has arrived is else not known"),
     ]
+    if not runs.seen and not orderly.has(ClientReady):  # of the others nothing is known
+        found = [replace(finding, seen=None, detail="") for finding in found]
+    return [runs, *found]
 
 
 def _account(evidence: Evidence) -> list[tuple[_Made, type[Event]]]:
@@ -98,13 +101,15 @@ def _starts(evidence: Evidence) -> Finding:
     for entry in evidence.of(Aborted, who=evidence.client):
         if told is None or entry.t < told:
             said = any(isinstance(other.event, ClientEvent) for other in evidence.entries)
-            when = f"after {max(entry.t, 0.0):.1f} s" if said else "before it said anything"
+            when = f"after {entry.t:.1f} s" if said and entry.t >= 0 else "before it said anything"
             how = f"ended by {entry.event.how} {when}: {entry.event.last}"
             return Finding(what="runs", needed=True, seen=False, detail=how)
     return Finding(what="runs", needed=True, seen=True)
 
 
 def _offers(evidence: Evidence) -> str:
+    if not evidence.has(ClientReady):
+        return ""
     offered = [kind for entry in evidence.of(ClientReady) for kind in entry.event.mitigations or ()]
     return f"offers {', '.join(offered)}" if offered else "offers no mitigation of its own"
 

@@ -1,4 +1,4 @@
-"""What a record cannot show if the lab did what the scenario says; a pass would then be worth nothing. Pure.
+"""Finds contradictions between record and scenario; a cell with one must not pass. Pure.
 
 Faults and sentinel prove that they were there. This looks at the other side: whether the probes themselves, and the
 flow they took, agree that it was so.
@@ -117,7 +117,7 @@ def _let_in(evidence: Evidence, node: str, box: Middlebox) -> Iterator[str]:
 
 
 def _longest(box: Middlebox, transport: Transport) -> float | None:
-    """The longest a mapping lives without being refreshed; None: for ever, or by rules that are not the timers'."""
+    """Return the longest life of a mapping without refresh; None: unlimited, or not by the timers."""
     if transport.value in [alg.value for alg in box.sip_alg]:  # it keeps mappings as it likes
         return None
     if transport is Transport.UDP:

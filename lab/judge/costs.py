@@ -1,4 +1,4 @@
-"""What a strategy costs, from the record of a cell that nobody probed and nothing befell. Pure."""
+"""Measures the cost of a strategy, from the record of a cell without probes and faults. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the outcome of a cell and those of its twins to the outcome that is told. Pure.
+"""Combines the outcome of a cell with the outcomes of its twins. Pure.
 
 A cell's own record says what its probes found. Its twins say what else must be known before that is a verdict: what a
 probe finds at the client's weakest moment, which of several suspects made the difference, what the strategy costs when
@@ -22,7 +22,7 @@ from lab.model.verdict import Verdict
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class TwinOutcome:
-    """What became of a twin.
+    """The outcome of a twin.
 
     Attributes:
         role: the question it answers.

@@ -1,4 +1,4 @@
-"""The things that a probe needs, and what it is for one of them to be missing."""
+"""Defines the needs of a probe, and the time in which one of them is missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Says what kept a client reachable whose probes arrived: what crossed on their flows, and how long these were quiet.
+"""Explains why a client stayed reachable: the traffic on its flows, and the silences between. Pure.
 
 Pure function of the evidence.
 """

@@ -1,4 +1,4 @@
-"""When a client can be reached: one outcome for each moment, and the outages between them. Pure."""
+"""Computes the outages of a client from one outcome per moment. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lab.model.verdict import UNKNOWN, Verdict
 
 
 class Reach(str, Enum):
-    """What one probe found."""
+    """The result of one probe."""
 
     REACHABLE = "reachable"
     UNREACHABLE = "unreachable"
@@ -53,13 +53,13 @@ class Window:
 
 
 def look(at_s: float, outcome: Outcome) -> Look:
-    """What a twin cell with one probe shows."""
+    """Return the result of a twin cell with one probe."""
     reach = {Verdict.PASS: Reach.REACHABLE, Verdict.FAIL: Reach.UNREACHABLE}.get(outcome.verdict, Reach.UNKNOWN)
     return Look(at_s=at_s, reach=reach, cause=outcome.cause, doubt=outcome.doubt)
 
 
 def windows(looks: Sequence[Look]) -> Iterable[Window]:
-    """The outages, in time order; a look that knows nothing neither begins nor ends one."""
+    """Return the outages, in time order; an inconclusive probe neither begins nor ends one."""
     reached: float | None = None
     lost: list[Look] = []
     for each in looks:

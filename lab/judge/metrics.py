@@ -1,4 +1,4 @@
-"""What a cell delivered and cost, counted from its record."""
+"""Counts what a cell delivered and cost, from its record."""
 
 from __future__ import annotations
 

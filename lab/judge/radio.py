@@ -1,4 +1,4 @@
-"""What traffic costs a phone's radio: how often it is woken, and how long it stays awake. Pure.
+"""Computes how often traffic wakes a phone's radio, and for how long the radio stays awake. Pure.
 
 A cellular network releases the radio connection of a phone that has been quiet for the inactivity timer; until then
 the radio draws power (the tail). So a packet after a longer pause costs a wake-up and a tail, whatever its size.
@@ -46,7 +46,7 @@ NETWORKS = {
 
 
 class Radio(NamedTuple):
-    """What packets did to the radio.
+    """The effect of packets on the radio.
 
     Attributes:
         wakeups: bursts, separated by more than the network's inactivity timer.

@@ -1,4 +1,4 @@
-"""When the flow of the first lost probe broke, who noticed, and when it was mended. Pure.
+"""Finds when the flow of the first lost probe broke, who noticed, and when it was replaced. Pure.
 
 What counts as noticing: of the client, the end of that connection, or a request that failed (408, 503, a mitigation's
 ``unanswered``) or a call that ended because nobody answered (408), before it had moved to another flow; of the server,

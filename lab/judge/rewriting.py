@@ -1,4 +1,4 @@
-"""Whether SIP was rewritten on its way exactly where the scenario says that a middlebox does it. Pure."""
+"""Checks that SIP was rewritten exactly where the scenario has a SIP ALG. Pure."""
 
 from __future__ import annotations
 

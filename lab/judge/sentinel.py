@@ -1,4 +1,4 @@
-"""What the sentinel's flows must have met if the middleboxes do what the scenario says, and whether they did. Pure."""
+"""Computes what the sentinel's flows must meet if the middleboxes obey the scenario, and compares. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CLOSED = ("CLOSE", "TIME_WAIT", "LAST_ACK")
 
 
 class Kept(Enum):
-    """What became of a flow's mapping in one middlebox."""
+    """The state of a flow's mapping in one middlebox."""
 
     YES = "still there"
     EXPIRED = "timed out"
@@ -37,7 +37,7 @@ Path = Sequence[tuple[Middlebox, Kept]]
 
 
 def expected(path: Path) -> tuple[str, str]:
-    """What a sender meets (delivered, reset, closed, unreachable, silent): from inside, from outside."""
+    """Return what a sender meets (delivered, reset, closed, unreachable, silent): from inside, from outside."""
     return _from_inside(path), _from_outside(path)
 
 
@@ -54,7 +54,7 @@ def forgets(box: Middlebox, *, idle: float, age: float | None = None) -> bool:
 
 
 def middleboxes_on_path(topology: Topology) -> tuple[str, ...]:
-    """The names of the middleboxes between client and server, the client's first."""
+    """Return the names of the middleboxes between client and server, the client's first."""
     nodes = topology.way(topology.access_link()).nodes
     return tuple(name for name in nodes if topology.node(name).role is Role.MIDDLEBOX)
 
@@ -198,7 +198,7 @@ def _from_outside(path: Path) -> str:
 
 
 def _told(path: Path, words: dict[ForgottenFlow, str]) -> str:
-    """What a middlebox told the sender when the mapping expired; empty if nothing came through.
+    """Return how a middlebox informed the sender when the mapping expired; empty if nothing came through.
 
     The word passes the middleboxes on its way only if they still have the flow at that moment.
     """

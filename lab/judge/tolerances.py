@@ -1,4 +1,4 @@
-"""How exactly the judge reads times, each tolerance with its reason; no other module of ``lab.judge`` has one."""
+"""Lists the tolerances of the judge, each with its reason; no other module of ``lab.judge`` has one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds requests that the server sent to an address which only the client's own network knows. Pure function."""
+"""Finds requests to an address that only the client's own network knows. Pure function of the evidence."""
 
 from __future__ import annotations
 

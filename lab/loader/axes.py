@@ -164,9 +164,6 @@ def _read_swept(axis: Axis, listed: Node, read: _Read, problems: list[Problem]) 
         return
     for item in listed.items():
         _add(axis, item, read, problems)
-    if axis.name == "strategy" and axis.complete and "none" not in axis.labels():
-        allowed = "add `none`; without it nothing shows that the others make a difference"
-        problems.append(listed.problem("the strategy `none` is missing", got=", ".join(axis.labels()), allowed=allowed))
 
 
 def _add(axis: Axis, node: Node, read: _Read, problems: list[Problem]) -> None:

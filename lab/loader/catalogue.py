@@ -1,4 +1,4 @@
-"""The catalogue: middlebox profiles and strategies that come with the lab, one YAML file each, named as the file is.
+"""Reads the catalogue: middlebox profiles and strategies of the lab, one YAML file each, named like the file.
 
 An entry is read by the same rules as a scenario. A scenario's author cannot mend one, so a wrong entry is a lab fault.
 """
@@ -26,18 +26,18 @@ _FOLDER = Path(lab.__file__).parent / "catalog"
 
 
 def middlebox_names() -> list[str]:
-    """Names of the profiles, sorted."""
+    """Return the names of the profiles, sorted."""
     return _names("middleboxes")
 
 
 def strategy_names() -> list[str]:
-    """Names of the strategies, sorted."""
+    """Return the names of the strategies, sorted."""
     return _names("strategies")
 
 
 @functools.cache
 def middlebox(name: str) -> Middlebox:
-    """The profile of that name.
+    """Return the profile of that name.
 
     Raises:
         LabFault: its file is wrong (or there is none: ask ``middlebox_names`` first).
@@ -47,7 +47,7 @@ def middlebox(name: str) -> Middlebox:
 
 @functools.cache
 def strategy(name: str) -> Strategy:
-    """The strategy of that name.
+    """Return the strategy of that name.
 
     Raises:
         LabFault: its file is wrong (or there is none: ask ``strategy_names`` first).

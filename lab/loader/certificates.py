@@ -1,4 +1,4 @@
-"""A client's certificate is for TLS."""
+"""Checks that client certificates are used with TLS only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _REQUIRED = ClientCertificate.REQUIRED
 
 
 def check_client_certificates(root: Node, axes: Sequence[Axis], problems: list[Problem]) -> None:
-    """Nothing that asks for a certificate may be without effect in any cell."""
+    """Check that each request for a certificate has an effect in some cell."""
     values = {axis.name: [option.value for option in axis.options] for axis in axes}
     others = [transport.value for transport in values["transport"] if transport is not Transport.TLS]
     for server in _servers(root):
@@ -24,7 +24,7 @@ def check_client_certificates(root: Node, axes: Sequence[Axis], problems: list[P
 
 
 def _servers(root: Node) -> list[Node]:
-    """The servers of a scenario, as written."""
+    """Return the servers of a scenario, as written."""
     alone, matrix = root.get("server"), root.get("matrix")
     swept = None if matrix is None else matrix.get("server")
     return [*([alone] if alone is not None else []), *(swept.items() if swept is not None else [])]

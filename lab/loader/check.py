@@ -27,6 +27,11 @@ from lab.units import Quantity
 
 T = TypeVar("T")
 
+MOST_WORDS = 60
+"""Of these few an error names all; the catalogue has fewer of each kind."""
+SOME_WORDS = 3
+"""Of more words, as many as resemble most what was given."""
+
 
 def build(
     cls: type[T], node: Node, problems: list[Problem], *, given: Mapping[str, Any] = types.MappingProxyType({})
@@ -76,12 +81,18 @@ def unknown_key(node: Node, allowed: Iterable[str]) -> Problem:
 
 
 def choice(word: str, allowed: Iterable[str]) -> str:
-    """What may stand here, the likeliest first: ``did you mean `tls`? one of tcp, tls, udp``."""
+    """Return what may stand here, the likeliest first: ``did you mean `tls`? one of tcp, tls, udp``.
+
+    Every answer to a name that is not there comes from here: in files, and on the command line.
+    """
     words = list(allowed)
     if not words:
         return "there are none here"
     close = difflib.get_close_matches(word, words, n=1)
     meant = f"did you mean `{close[0]}`? " if close else ""
+    if len(words) > MOST_WORDS:
+        some = difflib.get_close_matches(word, words, n=SOME_WORDS, cutoff=0.0)
+        return f"{meant}one of {len(words)}, such as {', '.join(some)}"
     return f"{meant}one of {', '.join(words)}"
 
 

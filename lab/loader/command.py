@@ -1,4 +1,4 @@
-"""Whether a client's own command can be started: the one question of a scenario that only the machine can answer."""
+"""Checks that the client's own command can be started; only the machine can answer that."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lab.model.scenario import Client
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """What is wrong with a command; see ``Problem``."""
+    """The problem of a command; see ``Problem``."""
 
     what: str
     got: str

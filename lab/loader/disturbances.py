@@ -1,4 +1,4 @@
-"""Faults must fit into the run, and act on things that the topology has."""
+"""Checks that faults fit into the run, and act on parts of the topology."""
 
 from __future__ import annotations
 

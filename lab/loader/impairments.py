@@ -1,4 +1,4 @@
-"""Impairments must lie on links of the topology, and make sense together."""
+"""Checks that impairments lie on links of the topology and fit together."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lab.model.topology import Topology
 def check_impairments(
     nodes: Sequence[Node], impairments: Sequence[Impairment | None], topology: Topology, problems: list[Problem]
 ) -> None:
-    """Each goes from a node to its neighbour, once per direction; what cannot be is refused rather than ignored."""
+    """Check that each goes from a node to its neighbour, once per direction."""
     neighbours: dict[str, list[str]] = {node.name: [] for node in topology.nodes}
     for link in topology.links:
         (here, _), (there, _) = link.ends

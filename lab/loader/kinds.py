@@ -1,4 +1,4 @@
-"""Things of several kinds, such as those written as a mapping with one key: ``{options-ping: {interval: 25 s}}``.
+"""Reads mappings with one key that names a kind: ``{options-ping: {interval: 25 s}}``.
 
 A kind without parameters may be written as its name alone. Only the chosen kind is looked at, so a wrong parameter is
 reported once, where it stands.

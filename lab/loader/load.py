@@ -21,7 +21,7 @@ from lab.loader.file import ScenarioFile
 from lab.loader.impairments import check_impairments
 from lab.loader.kinds import faults, read_kind
 from lab.loader.probes import check_expectation, read_probes
-from lab.loader.project import check_file_name, scenario_file, topology_of
+from lab.loader.project import scenario_file, scenario_name, topology_of
 from lab.loader.text_file import read_text
 from lab.loader.timing import check_claims, read_claim
 from lab.loader.unsupported import examined
@@ -73,7 +73,6 @@ def load_text(text: str, path: Path, *, server: str = DEFAULT_SERVER) -> Scenari
 
 
 def _read(path: Path, text: str, root: Node, problems: list[Problem], server: str) -> Scenario | None:
-    check_file_name(path, root.file, problems)
     known = keys(ScenarioFile)
     written = root.value if isinstance(root.value, dict) else {}
     problems += [unknown_key(child, known) for key, child in written.items() if key not in known]
@@ -110,6 +109,7 @@ def _read(path: Path, text: str, root: Node, problems: list[Problem], server: st
     if not expandable or topology is None or None in (*values, *parts.values(), *probes.each):
         return None
 
+    name = scenario_name(path)
     cells, written_faults, infeasible = [], [], []
     for combination in combinations(axes):
         number = claim_of(combination, whole)
@@ -118,7 +118,7 @@ def _read(path: Path, text: str, root: Node, problems: list[Problem], server: st
         whole_faults = [(node, fault) for node, fault in here if fault is not None and node not in refused]
         written_faults.append([node for node, _ in whole_faults])
         cell = Cell(
-            scenario=path.stem,
+            scenario=name,
             name=cell_name(axes, combination),
             axes=labels(axes, combination),
             seed=parts["seed"],
@@ -146,7 +146,7 @@ def _read(path: Path, text: str, root: Node, problems: list[Problem], server: st
     if problems:
         return None
     about = {key: parts[key] for key in ("title", "why", "source")}
-    return Scenario(name=path.stem, file=root.file, text=text, cells=tuple(cells), **about)
+    return Scenario(name=name, file=root.file, text=text, cells=tuple(cells), **about)
 
 
 def _part(root: Node, key: str, problems: list[Problem]) -> Any:

@@ -1,4 +1,4 @@
-"""Topology files: reading them, and the rules of a network the lab can build and a scenario can reason about."""
+"""Reads topology files, and checks that the lab can build the network."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ differently when it sees private addresses."""
 
 @dataclass(slots=True)
 class _Draft:
-    """What could be read of a topology file, with the place of each part."""
+    """The readable parts of a topology file, each with its place."""
 
     file: Written
     nodes: dict[str, Node]
@@ -34,7 +34,7 @@ class _Draft:
     places: dict[str, Written]
 
     def at(self, node: str) -> list[str]:
-        """Names of the links of a node."""
+        """Return the names of the links of a node."""
         return [link.name for link in self.links.values() if any(end == node for end, _ in link.ends)]
 
 
@@ -115,7 +115,7 @@ def _roles(draft: _Draft, problems: list[Problem]) -> None:
 
 
 def _attachments(draft: _Draft, problems: list[Problem]) -> None:
-    """Each end is a node, and each node sits on as many links as its role can use."""
+    """Check that each end is a node, and that each node is on as many links as its role can use."""
     for link in draft.links.values():
         for end, _ in link.ends:
             if end not in draft.nodes:
@@ -132,7 +132,7 @@ def _attachments(draft: _Draft, problems: list[Problem]) -> None:
 
 
 def _sides(draft: _Draft, problems: list[Problem]) -> None:
-    """A middlebox knows its sides, and nothing else has any."""
+    """Check that middleboxes name their sides, and no other node does."""
     for node in draft.nodes.values():
         place = draft.places[f"nodes.{node.name}"]
         links = draft.at(node.name)
@@ -151,7 +151,7 @@ def _sides(draft: _Draft, problems: list[Problem]) -> None:
 
 
 def _subnets(draft: _Draft, problems: list[Problem]) -> None:
-    """Both ends in one subnet, no address twice, no subnets that overlap."""
+    """Check that both ends are in one subnet, no address occurs twice, and no subnets overlap."""
     for link in draft.links.values():
         place = draft.places[f"links.{link.name}"]
         (_, one), (_, other) = link.ends
@@ -171,7 +171,7 @@ def _subnets(draft: _Draft, problems: list[Problem]) -> None:
 
 
 def _tree(draft: _Draft, problems: list[Problem]) -> None:
-    """All nodes are connected, each pair by one way only, so that routes need no choosing."""
+    """Check that all nodes are connected, each pair by one path only, so that routes are unique."""
     group = {name: name for name in draft.nodes}
 
     def root(name: str) -> str:

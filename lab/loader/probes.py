@@ -1,4 +1,4 @@
-"""Reads probes: a list of them, or a grid of moments, in one cell or each in a cell of its own."""
+"""Reads probes: a list, or a grid of moments, in one cell or in one cell each."""
 
 from __future__ import annotations
 

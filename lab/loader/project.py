@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
+import unicodedata
 from pathlib import Path
 
 from lab import library
@@ -16,7 +18,7 @@ from lab.errors import Problem
 from lab.loader.check import choice, value_of
 from lab.loader.networks import read_topology
 from lab.loader.yaml_lines import Node
-from lab.model.rules import LONGEST_LABEL, Text, check_name, is_name
+from lab.model.rules import LONGEST_LABEL, Text, is_name
 from lab.model.topology import Topology
 
 _FOLDER = "topologies"
@@ -70,13 +72,14 @@ def scenario_file(path: Path, problems: list[Problem]) -> Path | None:
     return None
 
 
-def check_file_name(path: Path, name: str, problems: list[Problem]) -> None:
-    """A scenario's or topology's name is its file's, and becomes part of folder names."""
-    try:
-        check_name(path.stem, longest=LONGEST_LABEL)
-    except ValueError as error:
-        what, _, allowed = str(error).partition("; ")
-        problems.append(Problem(name, 0, "", f"its file name is {what}", got=f"`{path.stem}`", allowed=allowed))
+def scenario_name(path: Path) -> str:
+    """Return a scenario's name, which becomes part of folder names, made from whatever its file is called."""
+    stem = path.stem
+    if is_name(stem, longest=LONGEST_LABEL):
+        return stem
+    plain = unicodedata.normalize("NFKD", stem.casefold()).encode("ascii", "ignore").decode("ascii")
+    words = re.sub(r"[^a-z0-9]+", "-", plain)
+    return words.strip("-")[:LONGEST_LABEL].strip("-") or "scenario"
 
 
 def _find(node: Node, text: str, scenario: Path, problems: list[Problem]) -> Path | None:

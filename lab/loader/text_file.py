@@ -1,4 +1,4 @@
-"""A file as text: of bearable size, UTF-8, and without characters that do something to a terminal."""
+"""Reads a file as text: of limited size, in UTF-8, without control characters."""
 
 from __future__ import annotations
 

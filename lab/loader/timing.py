@@ -1,4 +1,4 @@
-"""What happens when: probes and claims must fit into the run."""
+"""Checks that probes and claims fit into the run."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def read_claim(node: Node, problems: list[Problem]) -> Claim | None:
 def check_claims(
     nodes: Sequence[Node], claims: Sequence[Claim | None], ends: Seconds | None, problems: list[Problem]
 ) -> None:
-    """A cause belongs to a failure, its time to the run, and a tolerance to a time."""
+    """Check that a cause belongs to a failure, its time to the run, and a tolerance to a time."""
     for node, claim in zip(nodes, claims, strict=True):
         verdict = node.get("verdict")
         for key in ("cause", "at"):

@@ -1,4 +1,4 @@
-"""Works out why a cell cannot exist. It is asked once, when a scenario is expanded; the cell carries the answer."""
+"""Finds why a cell cannot exist. Called once, when a scenario is expanded; the cell carries the answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the lab does what a middlebox profile says: a profile is built, measured from both sides, and compared.
+"""Checks that the lab does what a middlebox profile says: builds it, measures it from both sides, and compares.
 
 Profiles themselves are values (``lab.model.middlebox``) and data (``lab/catalog/middleboxes``).
 

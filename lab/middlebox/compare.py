@@ -1,4 +1,4 @@
-"""Compares what a middlebox showed with what a profile says of it. Pure."""
+"""Compares a measured middlebox with its profile. Pure."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Compared:
 
 
 def compare(claim: Middlebox, shown: Shown) -> list[Compared]:
-    """Each behaviour a profile speaks of, in the order of its fields, and what follows from them."""
+    """Compare each behaviour of a profile, in the order of its fields, and what follows from them."""
     own = [_timer(name, claim, shown) if name in TIMERS else _behaviour(name, claim, shown) for name in BEHAVIOURS]
     return [*own, _next_port(claim, shown)]
 
@@ -104,7 +104,7 @@ def _list(values: tuple[Enum, ...]) -> str:
 
 
 def forgotten(met: Met) -> ForgottenFlow | None:
-    """The behaviour that shows itself like this; None if none does."""
+    """Return the behaviour with these observations; None if there is none."""
     for way in ForgottenFlow:
         box = Middlebox(name="x", established_idle_timeout=Seconds(1), forgotten=way)
         found = {

@@ -1,4 +1,4 @@
-"""The two sides of a middlebox that is measured: sockets inside and outside, and flows between them."""
+"""Handles the two sides of a measured middlebox: sockets inside and outside, and flows between them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Ends:
         return sock
 
     def at(self, address: str) -> socket.socket:
-        """A UDP socket outside, on a port of its own."""
+        """Return a new UDP socket outside, on its own port."""
         sock = self.sock("server" if address == SERVER else "stranger", socket.SOCK_DGRAM)
         sock.bind((address, 0))
         return sock
@@ -88,7 +88,7 @@ class Ends:
         return await self.heard(near) is not None
 
     async def heard(self, sock: socket.socket) -> Any:
-        """Where the next datagram comes from; None if none comes."""
+        """Return the source of the next datagram; None if none comes."""
         ready = asyncio.Event()
         self._loop.add_reader(sock, ready.set)
         try:
@@ -101,7 +101,7 @@ class Ends:
         return source
 
     async def reaches(self, far: socket.socket, near: socket.socket) -> bool:
-        """Whether a byte sent on a TCP flow arrives."""
+        """Return whether a byte sent on a TCP flow arrives."""
         try:
             await self._loop.sock_sendall(far, b"?")
             return await asyncio.wait_for(self._loop.sock_recv(near, 1), ARRIVES_WITHIN_S) == b"?"

@@ -1,4 +1,4 @@
-"""What is asked of a middlebox in the lab, and what it showed."""
+"""Defines the request for a measurement, and its result."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Question:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lived:
-    """How long an idle mapping let packets in, in seconds.
+    """The idle times, in seconds, after which an idle mapping still let packets in.
 
     Attributes:
         alive: the longest idle time after which one came in; 0: none.
@@ -55,7 +55,7 @@ class NextPort(str, Enum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ended:
-    """What was seen of a UDP mapping that had ended.
+    """The observations of a UDP mapping that had ended.
 
     Attributes:
         end: what ended it: the timer or the lifetime.
@@ -70,7 +70,7 @@ class Ended:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Met:
-    """What a TCP flow met from either side when its mapping was gone; the words are the sentinel's.
+    """The response to a TCP flow from either side after its mapping had ended; in the words of the sentinel.
 
     Attributes:
         inside, outside: what came of sending.
@@ -87,7 +87,7 @@ class Met:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shown:
-    """What a middlebox showed; None where the time did not allow to look.
+    """The measured behavior of a middlebox; None where there was no time to measure.
 
     Attributes:
         established, transitory: TCP flows, open and half closed.

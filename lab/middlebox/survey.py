@@ -1,4 +1,4 @@
-"""Measures middlebox profiles side by side, each in a world of its own."""
+"""Measures middlebox profiles side by side, each in its own world."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mitigations: mechanisms that are said to keep a client reachable, one file each."""
+"""Contains the mitigations: mechanisms that may keep a client reachable, one file each."""
 
 from lab.mitigations.catalogue import classes
 

@@ -1,4 +1,4 @@
-"""Which interval to try next: upward in doubles until one is too long, then between."""
+"""Searches for an interval: doubles it until one is too long, then halves the gap."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IntervalSearch:
-    """What is known of a network's patience, in seconds.
+    """The known limits of a network's timeout, in seconds.
 
     Attributes:
         safe: the longest interval known to be safe.
@@ -22,13 +22,13 @@ class IntervalSearch:
     resolution: float
 
     def candidate(self) -> float | None:
-        """The interval to try next; None: the search is over."""
+        """Return the next interval to try; None: the search is over."""
         if self.unsafe is None:
             return min(2 * self.safe, self.longest) if self.safe < self.longest else None
         return (self.safe + self.unsafe) / 2 if self.unsafe - self.safe > self.resolution else None
 
     def after(self, interval: float, *, safe: bool) -> IntervalSearch:
-        """What is known once an interval was tried."""
+        """Return the limits after an interval was tried."""
         return IntervalSearch(
             safe=interval if safe else self.safe,
             unsafe=self.unsafe if safe else interval,

@@ -1,4 +1,4 @@
-"""Quantities with bounds that several mitigations share."""
+"""Defines quantities with bounds that several mitigations share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connections from which nothing comes any more."""
+"""Detects connections on which nothing arrives any more."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Silence:
         client.on_received(self._received)
 
     def allow(self, longest: float) -> None:
-        """From now on nothing may come in for that long; time that has passed counts."""
+        """Expect incoming data within that time from now on; past time counts."""
         self._longest = longest
         for handle in self._heard:
             self._watch(handle)

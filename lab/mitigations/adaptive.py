@@ -1,4 +1,4 @@
-"""A keep-alive that finds out by itself how long this network's patience is."""
+"""Sends keep-alives at an interval that it learns from the network."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class _Learning:
 
     @property
     def interval(self) -> int:
-        """What pjsip is to be told: it pings up to a second later."""
+        """The interval to set in pjsip, which pings up to a second later."""
         return max(1, int(self._known.safe - PING_LATE_S))
 
     def _patience(self) -> float:
@@ -90,7 +90,7 @@ class _Learning:
             self._probe = _Probe(self._client, candidate, self._learnt)
 
     def _lost(self, handle: int) -> None:
-        """The SIP connection does not answer."""
+        """Handle a SIP connection that does not answer."""
         if self._probe is not None:
             self._probe.end()
         self._learn(self._from(float(self._how.start), None))
@@ -174,7 +174,7 @@ class _Probe:
         self._connection.send(_PING)
 
     def _failed(self) -> None:
-        """No pong in time, or the connection could not be made, or has ended."""
+        """Handle a missing pong, a failed connection attempt, or an ended connection."""
         self.end()
         if self._stage is _Stage.FRESH:  # the path is down, or the server never answers: nothing to do with idling
             self._suspect = False

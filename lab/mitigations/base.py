@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from random import Random
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 if TYPE_CHECKING:  # reading a cell must not wait for msgspec
     from lab.record.events import ClientEvent
@@ -260,6 +260,28 @@ class ClientSide:
         raise NotImplementedError
 
 
+Ping = Literal["options", "crlf"]
+"""What a server asks a client for a sign of life with: OPTIONS, or a double CRLF (RFC 5626 §3.5.1)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GivingUp:
+    """When a server gives up a client that does not answer, and what it does then.
+
+    Attributes:
+        after: how many pings in a row may have no answer by the time of the next.
+        marks_only: keep its bindings and subscriptions, and send nothing to them until it answers or registers anew;
+            else they are removed.
+        closes: end its connection.
+        ends_calls: end its calls, with BYE.
+    """
+
+    after: int
+    marks_only: bool = False
+    closes: bool = False
+    ends_calls: bool = False
+
+
 class Server(Protocol):
     """What the scripted SIP server offers to mitigations; all from ``attach`` only, before it listens.
 
@@ -283,15 +305,16 @@ class Server(Protocol):
             retransmits: send it again over UDP until it is answered.
         """
 
-    def detect_death(self, interval: float, *, after: int, retransmits: bool) -> None:
-        """Send OPTIONS on each flow in use, and give up a client that does not answer.
+    def detect_death(self, interval: float, ping: Ping, giving_up: GivingUp, *, retransmits: bool = True) -> None:
+        """Ping on each flow in use, and give up a client that does not answer.
 
-        Its bindings and subscriptions are removed then, and nobody is told; ``client-given-up`` in the record says so.
+        ``client-given-up`` in the record says so, and nobody is told.
 
         Args:
             interval: seconds from one to the next.
-            after: how many in a row may have no answer by the time of the next.
-            retransmits: send each again over UDP until it is answered.
+            ping: what is sent.
+            giving_up: when it gives up, and what it does then.
+            retransmits: send each OPTIONS again over UDP until it is answered.
         """
 
     def send_crlf(self, flow: str) -> None:
@@ -317,6 +340,10 @@ class ServerSide:
     def server_needs(self) -> tuple[str, ...]:
         """What a server must be able to do for it besides its kind, see ``ServerProgram.lacks``."""
         return ()
+
+    def why_not_over(self, transport: str) -> str:  # noqa: ARG002  (as `server_needs`)
+        """Say why its parameters make no sense over a transport (``udp``, ``tcp``, ``tls``); empty if they do."""
+        return ""
 
     def attach(self, server: Server) -> None:
         """Hook into the server, before it starts."""

@@ -11,7 +11,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from lab.mitigations.base import MOST_SOCKET_OPTIONS, ClientSide, Mitigation
+from lab.mitigations.base import MOST_SOCKET_OPTIONS, ClientSide, Mitigation, ServerSide
 from lab.model import wire
 
 _NOT_MITIGATIONS = {"base", "catalogue"}
@@ -39,15 +39,10 @@ def unsupported(mitigations: Iterable[Mitigation], *, transport: str, registers:
         subscribes: whether the account subscribes.
     """
     mitigations = list(mitigations)
-    for one in mitigations:
-        if transport not in one.transports:
-            return f"{one.kind} exists on {' and '.join(one.transports)} only, not on {transport}"
     registers = registers or any(one.registers for one in mitigations)
     for one in mitigations:
-        if one.needs_registration and not registers:
-            return f"{one.kind} works on a registered account only, and this one does not register"
-        if one.needs_subscription and not subscribes:
-            return f"{one.kind} acts on a subscription, and this account does not subscribe"
+        if why := _why_not(one, transport=transport, registers=registers, subscribes=subscribes):
+            return why
     ours = [one for one in mitigations if isinstance(one, ClientSide)]
     for one, other in combinations(ours, 2):
         for setting in one.sets:
@@ -57,6 +52,18 @@ def unsupported(mitigations: Iterable[Mitigation], *, transport: str, registers:
     if len(options) > MOST_SOCKET_OPTIONS:
         names = ", ".join(option.name for option in options)
         return f"pjsip passes {MOST_SOCKET_OPTIONS} socket options to a socket, not {len(options)}: {names}"
+    return ""
+
+
+def _why_not(one: Mitigation, *, transport: str, registers: bool, subscribes: bool) -> str:
+    if transport not in one.transports:
+        return f"{one.kind} exists on {' and '.join(one.transports)} only, not on {transport}"
+    if isinstance(one, ServerSide) and (why := one.why_not_over(transport)):
+        return why
+    if one.needs_registration and not registers:
+        return f"{one.kind} works on a registered account only, and this one does not register"
+    if one.needs_subscription and not subscribes:
+        return f"{one.kind} acts on a subscription, and this account does not subscribe"
     return ""
 
 

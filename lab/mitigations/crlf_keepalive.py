@@ -1,4 +1,4 @@
-"""pjsip's own CRLF keep-alive, at another interval."""
+"""Sets the interval of pjsip's own CRLF keep-alive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A connection on which a request was not answered is not used again."""
+"""Stops using a connection on which a request was not answered."""
 
 from __future__ import annotations
 

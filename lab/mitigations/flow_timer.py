@@ -1,4 +1,4 @@
-"""The registrar asks the client for keep-alives."""
+"""Lets the registrar ask the client for keep-alives."""
 
 from __future__ import annotations
 

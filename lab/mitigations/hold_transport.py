@@ -1,4 +1,4 @@
-"""A reference to each connection: pjsip's idle timer never starts."""
+"""Holds a reference to each connection, so that pjsip's idle timer never starts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A longer idle time, as in a pjsip built with another PJSIP_TRANSPORT_IDLE_TIME."""
+"""Sets a longer idle time, as in a pjsip built with another PJSIP_TRANSPORT_IDLE_TIME."""
 
 from __future__ import annotations
 

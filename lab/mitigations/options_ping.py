@@ -1,4 +1,4 @@
-"""OPTIONS at a fixed interval: traffic that both the middlebox and pjsip's idle timer count."""
+"""Sends OPTIONS at a fixed interval; this traffic restarts the middlebox's timer and pjsip's idle timer."""
 
 from __future__ import annotations
 

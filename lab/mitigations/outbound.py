@@ -1,4 +1,4 @@
-"""A registration that names the device and the flow (SIP outbound)."""
+"""Registers with the instance id and the flow (SIP outbound)."""
 
 from __future__ import annotations
 

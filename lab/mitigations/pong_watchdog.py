@@ -23,7 +23,9 @@ class PongWatchdog(ClientSide):
     must answer pings: one that does not is taken for dead again and again.
 
     One attempt is made; what becomes of it if the network is still down is for ``reconnect``. pjsip's idle timer does
-    not count pings and runs as before: beside ``hold-transport`` or a registration this needs no other mitigation.
+    not count pings and runs as before, unless ``hold-transport`` or a registration holds the transport. Beside a
+    registration the connection thus lives, and what dies is noticed; but an account that subscribes as well only
+    subscribes anew, and calls fail until the next REGISTER. There it needs ``reconnect``.
 
     Attributes:
         interval: pause after which to ping.

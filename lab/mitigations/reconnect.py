@@ -1,4 +1,4 @@
-"""A transport monitor: when a connection is gone, subscribe and register anew."""
+"""Monitors the transport: after a connection has ended, it subscribes and registers again."""
 
 from __future__ import annotations
 

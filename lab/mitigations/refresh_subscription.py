@@ -1,4 +1,4 @@
-"""The empty SUBSCRIBE within the dialog, at a fixed interval."""
+"""Sends an empty SUBSCRIBE within the dialog at a fixed interval."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A registration beside the subscription: pjsip holds a reference to its transport."""
+"""Registers in addition to the subscription; pjsip then holds a reference to the transport."""
 
 from __future__ import annotations
 

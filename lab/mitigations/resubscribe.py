@@ -1,4 +1,4 @@
-"""A new subscription at a fixed interval."""
+"""Makes a new subscription at a fixed interval."""
 
 from __future__ import annotations
 

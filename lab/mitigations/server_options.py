@@ -4,23 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from lab.mitigations.base import Server, ServerSide
-from lab.units import Checked, Lasting
-
-
-def _misses(value: int) -> int:
-    if value < 1:
-        raise ValueError("out of range; 1 or more")
-    return value
-
-
-Misses = Annotated[int, Checked(_misses)]
+from lab.mitigations._giving_up import GivesUp, Misses
+from lab.mitigations.base import Server
+from lab.units import Lasting
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ServerOptions(ServerSide):
+class ServerOptions(GivesUp):
     """Send OPTIONS to the client over each of its flows, periodically.
 
     Answering takes a reference to the transport, so pjsip's idle timer (33 s) starts afresh; the mapping is used in
@@ -32,6 +24,10 @@ class ServerOptions(ServerSide):
         interval: from one OPTIONS to the next, on each flow that carries a subscription or a binding.
         gives_up_after: how many in a row that are not answered by the time of the next end the client's bindings and
             subscriptions; None: none do.
+        marks_only: these stay then, but nothing is sent to them before the client answers or registers anew, as with
+            Asterisk's qualify.
+        closes_connection: the connection is closed then, too.
+        ends_calls: calls that are talking over this flow are ended then, with BYE.
         retransmits: whether one is sent again over UDP until it is answered (RFC 3261 §17.1.2.2); nathelper's are not.
     """
 
@@ -42,18 +38,22 @@ class ServerOptions(ServerSide):
 
     interval: Lasting
     gives_up_after: Misses | None = None
+    marks_only: bool = False
+    closes_connection: bool = False
+    ends_calls: bool = False
     retransmits: bool = True
 
     @property
     def server_needs(self) -> tuple[str, ...]:
         """See `ServerSide`."""
+        needs = super(ServerOptions, self).server_needs  # a dataclass with slots is another class than it was
         if self.gives_up_after is None:
             return () if self.retransmits else ("options-once",)
-        return ("gives-up", "gives-up-again") if self.retransmits else ("gives-up",)
+        return (*needs, "gives-up-again") if self.retransmits else needs
 
     def attach(self, server: Server) -> None:
         """Send on each flow while it is in use."""
-        if self.gives_up_after is None:
+        if self.giving_up is None:
             server.keep_alive(self.interval, partial(server.send_options, retransmits=self.retransmits))
         else:
-            server.detect_death(self.interval, after=self.gives_up_after, retransmits=self.retransmits)
+            server.detect_death(self.interval, "options", self.giving_up, retransmits=self.retransmits)

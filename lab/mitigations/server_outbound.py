@@ -1,4 +1,4 @@
-"""A registrar that supports SIP outbound."""
+"""Lets the registrar support SIP outbound."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Session timers: a call that has lost its other end is noticed."""
+"""Uses session timers, so that a call notices the loss of its other end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Subscriptions that end soon, and are therefore refreshed soon."""
+"""Grants short subscriptions, which are therefore refreshed soon."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kernel's keep-alive."""
+"""Switches on the kernel's TCP keep-alive."""
 
 from __future__ import annotations
 

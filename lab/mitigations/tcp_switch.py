@@ -1,4 +1,4 @@
-"""Large requests stay on UDP."""
+"""Keeps large requests on UDP."""
 
 from __future__ import annotations
 

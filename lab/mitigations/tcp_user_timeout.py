@@ -1,4 +1,4 @@
-"""How long the kernel waits for an acknowledgement."""
+"""Limits how long the kernel waits for an acknowledgement."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class TcpUserTimeout(ClientSide):
     time: Milliseconds
 
     def socket_options(self) -> tuple[SocketOption, ...]:
-        """One."""
+        """Return one option."""
         return (SocketOption.TCP_USER_TIMEOUT,)
 
     def attach(self, client: Client) -> None:

@@ -1,4 +1,4 @@
-"""Other transaction timers: when a request without an answer is sent again, over UDP."""
+"""Sets other transaction timers: when to repeat an unanswered request over UDP."""
 
 from __future__ import annotations
 

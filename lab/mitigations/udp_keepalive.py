@@ -1,4 +1,4 @@
-"""pjsua's keep-alive over UDP, at another interval or not at all."""
+"""Sets another interval for pjsua's keep-alive over UDP, or switches it off."""
 
 from __future__ import annotations
 

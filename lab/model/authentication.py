@@ -1,4 +1,4 @@
-"""How a server asks a client who it is: digest authentication (RFC 3261 §22, RFC 7616, RFC 8760)."""
+"""Describes how a server authenticates a client: digest (RFC 3261 §22, RFC 7616, RFC 8760)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``lab actor check`` runs: two cells on a network without a middlebox.
+"""Makes the cells of ``lab actor check``: two, on a network without a middlebox.
 
 client —wire— server
 """

@@ -1,4 +1,4 @@
-"""Endpoints of the network: a host and, where there is one, a port."""
+"""Represents endpoints of the network: a host and, if there is one, a port."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server's idle timeout: when it ends a connection that carries nothing, and how."""
+"""Describes a server's idle timeout: when it ends a silent connection, and how."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lab.units import WholeSeconds
 
 
 class ConnectionEnd(str, Enum):
-    """How a server ends a connection."""
+    """The way in which a server ends a connection."""
 
     FIN = "fin"
     """In order; over TLS with a close_notify before it."""
@@ -36,6 +36,6 @@ class IdleTimeout(Yaml):
 
     @property
     def server_needs(self) -> tuple[str, ...]:
-        """What a server program must be able to do for it, see ``ServerProgram.lacks``."""
+        """The ability of a server program that it needs, see ``ServerProgram.lacks``."""
         resets = ("idle-rst",) if self.ends_with is ConnectionEnd.RST else ()
         return resets if self.crlf_counts else (*resets, "idle-without-crlf")

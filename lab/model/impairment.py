@@ -1,4 +1,4 @@
-"""What a path does to packets besides carrying them."""
+"""Describes what a path does to packets besides forwarding them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lab.units import Delay, Percent, Rate, Seconds
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Impairment(Yaml):
-    """What happens to packets that one node sends to its neighbour; the other direction is an impairment of its own.
+    """Delay, loss and the like for packets from one node to its neighbour; each direction has its own impairment.
 
     Models: netem on the sender's interface. Loss, duplication and reordering are independent from packet to packet.
     Does not model: bursts of loss; a jitter without reordering (netem lets a later packet overtake).

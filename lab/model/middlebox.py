@@ -1,4 +1,4 @@
-"""What a NAT/firewall does to the flows that cross it, in the words of RFC 4787 (UDP) and RFC 5382 (TCP)."""
+"""Describes a NAT or firewall in the words of RFC 4787 (UDP) and RFC 5382 (TCP)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lab.units import Seconds, WholeSeconds
 
 
 class ForgottenFlow(str, Enum):
-    """What a TCP flow meets once its mapping has expired; see ``lab/network/nft.py`` for the rules.
+    """The response to a TCP flow whose mapping has expired; see ``lab/network/nft.py`` for the rules.
 
     The ``…-at-expiry`` values act at that moment (``lab/actors/aging.py``); what is sent later is dropped silently.
     """
@@ -34,24 +34,24 @@ class ForgottenFlow(str, Enum):
 
     @property
     def picks_up(self) -> bool:
-        """Whether a segment from inside makes a new mapping in the middle of a flow."""
+        """True if a segment from inside makes a new mapping in the middle of a flow."""
         return self in (ForgottenFlow.REPICKUP, ForgottenFlow.REPICKUP_NEW_PORT)
 
     @property
     def at_expiry(self) -> bool:
-        """Whether the middlebox acts when the mapping expires, rather than when the next segment comes."""
+        """True if the middlebox acts when the mapping expires, not when the next segment comes."""
         return self in (ForgottenFlow.RST_TO_BOTH, ForgottenFlow.FIN_TO_INSIDE)
 
 
 class RefreshDirection(str, Enum):
-    """Whose packets start a mapping's idle timer anew (RFC 4787 §4.3 REQ-6: outbound must, inbound may)."""
+    """The direction of packets that restart a mapping's idle timer (RFC 4787 §4.3 REQ-6)."""
 
     BOTH = "both"
     OUTBOUND = "outbound"
 
 
 class RefreshingSegments(str, Enum):
-    """Which TCP segments start the idle timer anew."""
+    """The TCP segments that restart the idle timer."""
 
     ANY = "any"
     """Acknowledgements and keep-alive probes, too."""
@@ -60,7 +60,7 @@ class RefreshingSegments(str, Enum):
 
 
 class MappingBehavior(str, Enum):
-    """Which flows of one inside endpoint share an outside port (RFC 4787 §4.1); UDP."""
+    """The flows of one inside endpoint that share an outside port (RFC 4787 §4.1); UDP."""
 
     ENDPOINT_INDEPENDENT = "endpoint-independent"
     ADDRESS_DEPENDENT = "address-dependent"
@@ -68,7 +68,7 @@ class MappingBehavior(str, Enum):
 
 
 class FilteringBehavior(str, Enum):
-    """Who outside may send to a mapped port (RFC 4787 §5); UDP."""
+    """The outside endpoints that may send to a mapped port (RFC 4787 §5); UDP."""
 
     ENDPOINT_INDEPENDENT = "endpoint-independent"
     ADDRESS_DEPENDENT = "address-dependent"
@@ -76,7 +76,7 @@ class FilteringBehavior(str, Enum):
 
 
 class PortAssignment(str, Enum):
-    """Which outside port a new mapping gets (RFC 4787 §4.2.1)."""
+    """The outside port of a new mapping (RFC 4787 §4.2.1)."""
 
     PRESERVATION = "port-preservation"
     """The inside port if it is free."""
@@ -85,7 +85,7 @@ class PortAssignment(str, Enum):
 
 
 class Hairpinning(str, Enum):
-    """Whether inside hosts reach each other by their outside addresses (RFC 4787 §6); UDP."""
+    """The reachability of inside hosts through their outside addresses (RFC 4787 §6); UDP."""
 
     UNSUPPORTED = "unsupported"
     EXTERNAL_SOURCE = "external-source"
@@ -104,7 +104,7 @@ class SipAlg(str, Enum):
 
 
 class Grade(str, Enum):
-    """How well a value is known."""
+    """The quality of the source of a value."""
 
     MEASURED = "measured"
     """Somebody measured it; the source says who."""
@@ -120,7 +120,7 @@ class Grade(str, Enum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evidence(Yaml):
-    """How well the values of a profile are known, by group (``GROUPS``)."""
+    """The quality of the sources of a profile's values, by group (``GROUPS``)."""
 
     tcp: Grade = Grade.ASSUMED
     udp: Grade = Grade.ASSUMED

@@ -1,4 +1,4 @@
-"""What a registrar does with several contacts of one address, as a scenario says it."""
+"""Describes how a registrar treats several contacts of one address."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class MatchesBy(str, Enum):
 
 
 class WhenFull(str, Enum):
-    """What a registrar does with one contact too many."""
+    """The treatment of one contact too many."""
 
     REMOVE_OLDEST = "remove-oldest"
     """Remove the binding whose last REGISTER is the oldest."""
@@ -31,7 +31,7 @@ class WhenFull(str, Enum):
 
 
 class GoneConnection(str, Enum):
-    """What the server does with a request for a contact whose connection is gone; UDP has none that could go."""
+    """The treatment of a request for a contact whose connection is gone; not for UDP."""
 
     FAIL = "fail"
     """Nothing is sent; this contact counts as answered 430 (RFC 5626 §11.5)."""
@@ -49,7 +49,7 @@ def _one_or_more(value: int) -> int:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Registrar(Yaml):
-    """How the server keeps the contacts of an address of record.
+    """The way in which the server keeps the contacts of an address of record.
 
     Attributes:
         matches_by: what makes a REGISTER replace a binding instead of adding one.
@@ -77,12 +77,12 @@ class Registrar(Yaml):
 
     @property
     def removes_oldest(self) -> bool:
-        """Whether one contact too many costs the oldest its place."""
+        """True if one contact too many replaces the oldest."""
         return self.at_most is not None and self.when_full is not WhenFull.REFUSE
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """What the server must be able to do for it: words that stand in the ``lacks`` of one that cannot."""
+        """The abilities that the server needs for it: words that may stand in the ``lacks`` of a server."""
         wanted = {
             "match-by-connection": self.matches_by is MatchesBy.CONNECTION,
             "remove-oldest-of-several": self.removes_oldest and self.at_most != 1,

@@ -1,4 +1,4 @@
-"""What a field's type alone cannot say, as metadata inside ``Annotated``; and how dataclasses are spelt in YAML.
+"""Attaches rules to fields, as metadata inside ``Annotated``; and defines how dataclasses are spelt in YAML.
 
 Pydantic reads the metadata when the loader validates a file; nothing here imports it before, so a cell can be read
 inside a guest without it. A rule's ValueError reads ``what is wrong; what is allowed``.
@@ -33,7 +33,7 @@ _ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}/\d{1,2}", re.ASCII)
 
 
 def kebab(name: str) -> str:
-    """The YAML key of a field; a closing underscore avoids a word of Python's (``from_``) and is not part of it."""
+    """Return the YAML key of a field, without a closing underscore, which avoids a word of Python's (``from_``)."""
     return name.rstrip("_").replace("_", "-")
 
 
@@ -72,7 +72,7 @@ class Takes(str):
 
 
 def check_name(text: str, *, longest: int) -> str:
-    """A name that is safe as file name, interface name and shell word.
+    """Check a name: safe as file name, interface name and shell word.
 
     Raises:
         ValueError: it is not.
@@ -85,12 +85,12 @@ def check_name(text: str, *, longest: int) -> str:
 
 
 def is_name(text: str, *, longest: int) -> bool:
-    """Whether ``check_name`` would accept it."""
+    """Return whether ``check_name`` would accept it."""
     return _NAME.fullmatch(text) is not None and len(text) <= longest
 
 
 def check_address(text: Any) -> IPv4Interface:
-    """An IPv4 host address with its prefix length.
+    """Check an IPv4 host address with its prefix length.
 
     Raises:
         ValueError: anything else, or an address no host of that subnet can have.
@@ -109,7 +109,7 @@ def check_address(text: Any) -> IPv4Interface:
 
 
 def check_host(text: str) -> str:
-    """An IPv4 host address without a prefix length, as its owner's subnet is known.
+    """Check an IPv4 host address without a prefix length.
 
     Raises:
         ValueError: anything else.

@@ -1,4 +1,4 @@
-"""How long the sentinel waits, by what the path does to packets; the runner keeps to it, the judge knows it. Pure."""
+"""Computes how long the sentinel waits on a path; used by runner and judge. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A possible cause of a lost probe, and what to take away from the cell to try whether the probe arrives without it."""
+"""Describes a possible cause of a lost probe, and what to remove from the cell to test it."""
 
 from __future__ import annotations
 

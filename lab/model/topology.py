@@ -1,4 +1,4 @@
-"""Nodes and links; a middlebox is a node."""
+"""Describes the network: nodes and links; a middlebox is a node."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lab.model.rules import LinkName, NodeName, Yaml
 
 
 class Role(str, Enum):
-    """What a node is for."""
+    """The role of a node."""
 
     CLIENT = "client"
     SERVER = "server"
@@ -73,63 +73,63 @@ class Topology:
     links: tuple[Link, ...]
 
     def node(self, name: str) -> Node:
-        """The node of that name (KeyError if there is none)."""
+        """Return the node of that name (KeyError if there is none)."""
         for node in self.nodes:
             if node.name == name:
                 return node
         raise KeyError(name)
 
     def link(self, name: str) -> Link:
-        """The link of that name (KeyError if there is none)."""
+        """Return the link of that name (KeyError if there is none)."""
         for link in self.links:
             if link.name == name:
                 return link
         raise KeyError(name)
 
     def only(self, role: Role) -> Node:
-        """The one node of a role that occurs once (client, server)."""
+        """Return the one node of a role that occurs once (client, server)."""
         (node,) = (node for node in self.nodes if node.role is role)
         return node
 
     def address(self, node: str) -> IPv4Interface:
-        """The address of the client or server; of the client, the one it begins with."""
+        """Return the address of the client or server; of the client, its first one."""
         return next(address for link in self.links for end, address in link.ends if end == node)
 
     def access_link(self) -> Link:
-        """The link the client begins on."""
+        """Return the client's first link."""
         return self.client_links()[0]
 
     def second_access(self) -> Link | None:
-        """The link the client can move to."""
+        """Return the link to which the client can move."""
         return next(iter(self.client_links()[1:]), None)
 
     def client_links(self) -> list[Link]:
-        """Where the client's radio would be, so where cost is counted: the link it begins on, first."""
+        """Return the client's links, where cost is counted; its first link comes first."""
         client = self.only(Role.CLIENT).name
         return [link for link in self.links if any(end == client for end, _ in link.ends)]
 
     def server_link(self) -> Link:
-        """The one link that ends at the server."""
+        """Return the one link that ends at the server."""
         server = self.only(Role.SERVER).name
         (link,) = (link for link in self.links if any(end == server for end, _ in link.ends))
         return link
 
     def way(self, first: Link) -> Way:
-        """The way from the client to the server that begins with one of the client's links."""
+        """Return the path from the client to the server that begins with one of the client's links."""
         server = self.only(Role.SERVER).name
         (start,) = (end for end, _ in first.ends if end != self.only(Role.CLIENT).name)
         nodes = self.path(start, server)
         return Way(nodes, (first.name, *(self.link_towards(node, server).name for node in nodes[:-1])))
 
     def path(self, start: str, goal: str) -> tuple[str, ...]:
-        """The nodes from start to goal, both included; empty if there is no way.
+        """Return the nodes from start to goal, both included; empty if there is no path.
 
         From the client it is the way that begins with its first link; no way leads through the client.
         """
         return self._path(start, goal, frozenset({self.only(Role.CLIENT).name} - {goal}))
 
     def link_towards(self, node: str, goal: str) -> Link:
-        """The link by which a packet leaves ``node`` for ``goal`` (ValueError if there is no way)."""
+        """Return the link by which a packet leaves ``node`` for ``goal`` (ValueError if there is no path)."""
         _, neighbour, *_ = self.path(node, goal)
         (link,) = (link for link in self.links if {end for end, _ in link.ends} == {node, neighbour})
         return link

@@ -1,4 +1,4 @@
-"""What a twin of a cell is for. A twin is the same cell but for one thing, run to answer one question about it."""
+"""Describes the purpose of a twin: a copy of a cell that differs in one thing, to answer one question about it."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Twin:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wanted:
-    """What twins a run is to have.
+    """The twins that a run is to have.
 
     Attributes:
         moments: of each cell that passes, so many at its weakest moments.

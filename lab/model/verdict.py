@@ -1,4 +1,4 @@
-"""Verdicts and causes: the words in which a cell's outcome is told."""
+"""Defines verdicts and causes, the words of a cell's outcome."""
 
 from __future__ import annotations
 

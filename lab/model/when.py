@@ -1,4 +1,4 @@
-"""Moments of a run: a time of its own, or a time counted from something that happens in it.
+"""Describes times of a run: absolute, or counted from an event of the run.
 
 Written::
 
@@ -42,7 +42,7 @@ WHILE_PENDING = "while the INVITE is pending"
 
 
 class Event(str, Enum):
-    """What a moment is counted from."""
+    """The event from which a time is counted."""
 
     SUBSCRIBED = "subscribed"
     RECONNECTED = "reconnected"

@@ -1,4 +1,4 @@
-"""What the kernel one is in can do for networks, tried out: for ``lab doctor``, in whichever world it is called."""
+"""Tries which network functions the present kernel has, for ``lab doctor``, in any world."""
 
 from __future__ import annotations
 

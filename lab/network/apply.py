@@ -1,4 +1,4 @@
-"""Carry out a plan, read back what the kernel made of it, and let go of it again.
+"""Carries out a plan, reads the result back from the kernel, and releases it.
 
 Undo: a namespace lives as long as something holds it, and everything the plan makes lives in a namespace. So undoing is
 closing the descriptors; if this process dies, the kernel does it.
@@ -205,7 +205,7 @@ class _Build:
         return _state(link)
 
     def _link_once_carrying(self, node: str, index: int) -> str:
-        """A link's state once it carries, or the one it has when it has had its time.
+        """Return a link's state once it carries traffic, or its state when the time is over.
 
         Of a veth pair the end that comes up first gets its queue from the kernel's link watch, after "up" has returned;
         until then what is sent there is lost. The watch notes the operational state UP in the same breath. IFF_RUNNING

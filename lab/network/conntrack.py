@@ -1,4 +1,4 @@
-"""A middlebox's table of mappings: read, emptied, watched. The messages are conntrack's own (ctnetlink)."""
+"""Reads, empties and watches a middlebox's table of mappings. The messages are conntrack's own (ctnetlink)."""
 
 from __future__ import annotations
 
@@ -61,12 +61,12 @@ class Mapping:
 
 
 def announcements() -> Netlink:
-    """A socket that hears of each mapping made and ended in the namespace the caller is in."""
+    """Return a socket that receives each new and ended mapping of the caller's namespace."""
     return Netlink(NETLINK_NETFILTER, groups=_NEW_GROUP | _DESTROY_GROUP)
 
 
 def announced(data: bytes) -> Iterator[tuple[bool, Mapping]]:
-    """What a datagram from that socket says: (whether the mapping is new, else it ended; the mapping)."""
+    """Return the content of a datagram of that socket: (True: new, False: ended; the mapping)."""
     for message in messages(data, nfct_msg):
         mapping = decode(message)
         if mapping:
@@ -100,7 +100,7 @@ def decode(message: Message) -> Mapping | None:
 
 
 def table(namespace: int) -> tuple[Mapping, ...]:
-    """The mappings alive in a namespace. Asking also evicts the expired ones, whose end is then announced at once."""
+    """Return the living mappings in a namespace. This also evicts expired ones; their end is then announced at once."""
     answers = _ask(namespace, IPCTNL_MSG_CT_GET, flags=NLM_F_DUMP)
     return tuple(mapping for answer in answers if (mapping := decode(answer)))
 

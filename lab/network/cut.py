@@ -1,4 +1,4 @@
-"""A link that carries nothing, or not everything: what arrives at either end is dropped there, and nobody is told.
+"""Drops packets at both ends of a link, all or some, without telling anybody.
 
 Not ``ip link set down``: that takes the routes along and tells the sender at once. Capture sees a frame before it is
 dropped, so what was sent onto a cut link is in the record.

@@ -1,4 +1,4 @@
-"""TCP segments in somebody else's name, put straight onto a link: the sending node's own tables never see them."""
+"""Puts TCP segments with a forged sender onto a link; the tables of the sending node never see them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The network this process finds itself in: for a node that stands alone, which no plan has made."""
+"""Reads and changes the network of this process, for a node that stands alone and has no plan."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MAIN_TABLE, _UNICAST = 254, 1  # linux/rtnetlink.h: RT_TABLE_MAIN, RTN_UNICAST
 
 
 def interface_with(address: IPv4Address) -> str:
-    """The name of the interface that has this address.
+    """Return the name of the interface that has this address.
 
     Raises:
         HostNotCapable: there is none.
@@ -58,7 +58,7 @@ def route_everything_through(gateway: IPv4Address) -> None:
 
 
 def check_settings(wanted: tuple[tuple[str, int], ...], *, below: str) -> list[tuple[str, int, str]]:
-    """Those settings below ``/proc/sys`` that differ: key, wanted, found (empty: there is none).
+    """Return the settings below ``/proc/sys`` that differ: key, wanted, found (empty: there is none).
 
     They are only read: a container's are read-only, and given by whoever starts it.
     """

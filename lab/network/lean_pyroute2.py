@@ -1,4 +1,4 @@
-"""pyroute2's message classes, without the rest of pyroute2.
+"""Loads pyroute2's message classes without the rest of pyroute2.
 
 Importing any part of pyroute2 runs ``pyroute2/__init__.py``, which imports all of it: 337 modules, 0.2 s on a fast
 machine, more than a second in a virtual-time guest. The message classes themselves need 40 of them and a tenth of the

@@ -1,4 +1,4 @@
-"""The loopback interface of a node, which is down unless somebody needs it."""
+"""Switches on the loopback interface of a node, if somebody needs it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules that lose packets in nodes, silently and counted, until they are taken away.
+"""Drops packets in nodes by nft rules, silently and counted, until the rules are removed.
 
 Capture sees a frame before such a rule does, so what was sent into one is in the record.
 """
@@ -31,7 +31,7 @@ class Losses:
     _namespaces: tuple[int, ...]
 
     def dropped(self) -> int:
-        """How many packets they have lost so far."""
+        """Return the number of packets lost so far."""
         return sum(sum(_counters(namespace, self._table)) for namespace in self._namespaces)
 
     def end(self) -> int:

@@ -1,4 +1,4 @@
-"""A node that leaves one link for another: the old address goes, and with it its routes; the new one comes.
+"""Moves a node from one link to another: removes the old address with its routes, and sets the new one.
 
 No route is left over the old link: the kernel drops those of an interface that has lost its last address.
 """
@@ -56,7 +56,7 @@ def move(
 
 
 def source_towards(target: IPv4Address, namespace: int) -> str:
-    """The address from which packets to a target leave; sends nothing. Empty if there is no route."""
+    """Return the address from which packets to a target leave; empty if there is no route. Sends nothing."""
     with netns.entered(namespace):
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     with closing(sock):

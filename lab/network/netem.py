@@ -1,4 +1,4 @@
-"""Delay, loss, duplication, reordering and rate on one direction of a link: the kernel's netem.
+"""Sets delay, loss, duplication, reordering and rate on one direction of a link, with the kernel's netem.
 
 Imported only for cells that have impairments: pyroute2's traffic-control messages are another 70 ms.
 """

@@ -1,4 +1,4 @@
-"""A netlink socket: one request, its answers. The messages are pyroute2's; only sending and receiving is done here.
+"""Sends netlink requests and receives the answers; the message classes are pyroute2's.
 
 pyroute2's own sockets come with an event loop each and most of the library (see ``lab.network.lean_pyroute2``).
 """
@@ -75,7 +75,7 @@ class Netlink:
 
 
 def messages(data: bytes, kind: type[Message]) -> Iterator[Message]:
-    """The messages in a datagram: of the class ``kind``, or ``nlmsg`` and ``nlmsgerr`` if they are netlink's own."""
+    """Return the messages in a datagram: of the class ``kind``, or netlink's own ``nlmsg`` and ``nlmsgerr``."""
     netlinks_own = {NLMSG_DONE: nlmsg, NLMSG_ERROR: nlmsgerr}
     at = 0
     while at + _HEADER <= len(data):

@@ -1,4 +1,4 @@
-"""Network namespaces without names: made in place, held by a file descriptor, entered for a moment.
+"""Makes network namespaces without names, holds them by a descriptor, and enters them for a moment.
 
 Nothing is mounted under ``/run/netns``, so nothing is left there: a namespace lives exactly as long as a descriptor, a
 process or a socket that holds it. ``os.unshare`` and ``os.setns`` exist from Python 3.12 on; libc has them always.

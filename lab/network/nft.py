@@ -1,4 +1,4 @@
-r"""The rule set and the conntrack settings that make a Linux box behave as a ``Middlebox`` says.
+r"""Writes the nft rules and the conntrack settings for a ``Middlebox``.
 
 Pure: values in, text out. Three mechanisms, all of them the kernel's own:
 
@@ -102,7 +102,7 @@ _ANSWERS_INSIDE = {
 
 
 def rule_set(box: Middlebox, *, inside: str, outside: str, address: IPv4Address) -> str:
-    """The nft text for one middlebox.
+    """Return the nft text for one middlebox.
 
     Args:
         box: what it does.
@@ -174,7 +174,7 @@ def rule_set(box: Middlebox, *, inside: str, outside: str, address: IPv4Address)
 
 
 def _sip_alg(box: Middlebox, inside: str) -> Lines:
-    """Its place is behind conntrack's own (``priority raw`` is before it) and before the mapping is made."""
+    """Return the rules of the SIP ALG, after conntrack's own (``priority raw`` is before it) and before the mapping."""
     if not box.sip_alg:
         return ()
     protocols = [alg.value for alg in SipAlg if alg in box.sip_alg]
@@ -189,7 +189,7 @@ def _sip_alg(box: Middlebox, inside: str) -> Lines:
 
 
 def _map_picked_up(box: Middlebox, outside: str, *, remembers_port: bool) -> Lines:
-    """How a flow is mapped that begins in the middle: conntrack calls it new, but it has no SYN."""
+    """Return the rules that map a flow in the middle: conntrack calls it new, but it has no SYN."""
     middle = f'oifname "{outside}" tcp flags & syn == 0'
     if box.forgotten is ForgottenFlow.REPICKUP_NEW_PORT:
         return (f'{middle} masquerade random comment "new port"',)
@@ -200,7 +200,7 @@ def _map_picked_up(box: Middlebox, outside: str, *, remembers_port: bool) -> Lin
 
 
 def conntrack_settings(box: Middlebox, *, ages_in_kernel: bool | None = None) -> tuple[tuple[str, int], ...]:
-    """The (sysctl, value) pairs below ``net.netfilter`` for one middlebox.
+    """Return the (sysctl, value) pairs below ``net.netfilter`` for one middlebox.
 
     ``established`` is what the behaviour says. Conntrack shortens it to ``unacknowledged`` while data lacks its ACK,
     and to ``max_retrans`` after three retransmissions, if those are smaller (``nf_conntrack_tcp_packet``). So they are
@@ -242,7 +242,7 @@ def conntrack_settings(box: Middlebox, *, ages_in_kernel: bool | None = None) ->
 
 
 def comments(rules: str) -> list[str]:
-    """The comments of a rule set, in order; what a listing must show again, whatever nft's formatting of the day."""
+    """Return the comments of a rule set, in order; a listing must show them again, however nft formats it."""
     return [line.rsplit(' comment "', 1)[1].rstrip('"') for line in rules.splitlines() if ' comment "' in line]
 
 

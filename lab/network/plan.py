@@ -1,4 +1,4 @@
-"""A topology as the list of kernel operations that build it. Pure: nothing here touches a kernel.
+"""Plans the kernel operations that build a topology. Pure.
 
     client — home NAT — internet — server
 
@@ -43,7 +43,7 @@ class MakeNamespace:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LinkEnd:
-    """Where a veth pair ends. The interface is named after the link; ``index`` is its number."""
+    """One end of a veth pair. The interface is named after the link; ``index`` is its number."""
 
     node: str
     index: int
@@ -167,7 +167,7 @@ def plan(
     *,
     further: Mapping[str, Sequence[IPv4Address]] = MappingProxyType({}),
 ) -> tuple[Operation, ...]:
-    """The operations that build a topology, in the order in which they must be done.
+    """Return the operations that build a topology, in order.
 
     Args:
         topology: connected, without loops.
@@ -197,7 +197,7 @@ def plan(
 
 
 def render(operations: tuple[Operation, ...]) -> str:
-    """The plan as people read it: one operation a line, under the node it happens in."""
+    """Return the plan as text: one operation a line, under its node."""
     out: list[str] = []
     for node, group in groupby(operations, key=lambda operation: operation.node):
         out.append(node)
@@ -206,7 +206,7 @@ def render(operations: tuple[Operation, ...]) -> str:
 
 
 def interface(link: Link) -> str:
-    """The name of a link's interface, the same at both ends.
+    """Return the name of a link's interface, the same at both ends.
 
     Raises:
         LabFault: the kernel would refuse it.
@@ -217,7 +217,7 @@ def interface(link: Link) -> str:
 
 
 def mac(address: IPv4Address) -> str:
-    """A locally administered MAC address that can be read: ``02:00`` and the four bytes of the address."""
+    """Return a readable, locally administered MAC address: ``02:00`` and the four bytes of the address."""
     return ":".join(f"{byte:02x}" for byte in (2, 0, *address.packed))
 
 
@@ -244,7 +244,7 @@ def _nat(topology: Topology, node: Node, box: Middlebox) -> Iterator[Operation]:
 def _wire(
     topology: Topology, link: Link, first: int, further: Mapping[str, Sequence[IPv4Address]]
 ) -> Iterator[Operation]:
-    """A link; the client has no address on its second one until it moves there."""
+    """Plan a link; the client has no address on its second one until it moves there."""
     without = topology.only(Role.CLIENT).name if link == topology.second_access() else None
     name = interface(link)
     near, far = (
@@ -270,7 +270,7 @@ def _wire(
 
 
 def _beside(neighbour: IPv4Interface, address: IPv4Address) -> IPv4Interface:
-    """An address in a neighbour's subnet, as an interface has it."""
+    """Return an address in a neighbour's subnet, as an interface has it."""
     return IPv4Interface((address, neighbour.network.prefixlen))
 
 
@@ -287,7 +287,7 @@ def _routes(topology: Topology, node: Node) -> Iterator[Operation]:
 
 
 def _beyond(topology: Topology, node: Node, came_by: Link) -> Iterator[IPv4Network]:
-    """The subnets behind ``node``, seen from ``came_by``; a middlebox hides its inside from its outside."""
+    """Return the subnets behind ``node``, seen from ``came_by``; a middlebox hides its inside from its outside."""
     if node.role is Role.CLIENT or (node.role is Role.MIDDLEBOX and came_by.name == node.outside):
         return
     for link in topology.links:

@@ -1,4 +1,4 @@
-"""A node's address on a link replaced by another of the same subnet, while everything runs.
+"""Replaces a node's address on a link by another one of the same subnet, while everything runs.
 
 The new one is added before the old one goes, and takes its place (``promote_secondaries``), so that the kernel keeps
 the routes that lead over the link. The node at the other end learns the new neighbour; it keeps the old one, like a
@@ -82,7 +82,7 @@ def know(interface: str, address: IPv4Address, *, namespace: int, hardware: str 
 
 
 def address_message(index: int, address: IPv4Interface) -> Message:
-    """What adds or removes an address."""
+    """Return the message that adds or removes an address."""
     message = ifaddrmsg()
     own, everyone = str(address.ip), str(address.network.broadcast_address)
     attributes = [("IFA_ADDRESS", own), ("IFA_LOCAL", own), ("IFA_BROADCAST", everyone)]
@@ -92,7 +92,7 @@ def address_message(index: int, address: IPv4Interface) -> Message:
 
 
 def shown(link: Netlink, index: int) -> tuple[str, ...]:
-    """The addresses, with prefix lengths, that the kernel shows on an interface."""
+    """Return the addresses, with prefix lengths, that the kernel shows on an interface."""
     message = ifaddrmsg()
     message["family"] = socket.AF_INET
     answers = link.request(_RTM_GETADDR, message, flags=NLM_F_DUMP)

@@ -1,4 +1,4 @@
-"""Who listens in a node, and who it says it is."""
+"""Finds listening sockets in a node, and tests which certificates and names they present."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def open_low_ports(namespace: int) -> None:
 
 
 def listening(namespace: int) -> frozenset[int]:
-    """The TCP ports of IPv4 on which anybody in the namespace listens."""
+    """Return the TCP ports of IPv4 on which a program in the namespace listens."""
     with netns.entered(namespace):
         table = Path("/proc/thread-self/net/tcp").read_text("ascii")
     rows = (line.split() for line in table.splitlines()[1:])
@@ -33,7 +33,7 @@ def listening(namespace: int) -> frozenset[int]:
 
 
 def certificate_met(namespace: int, address: str, port: int, ca: Path) -> str:
-    """What somebody in the namespace who trusts ``ca`` makes of a TLS server's certificate.
+    """Return the result of a TLS handshake, from the namespace, with a server, trusting ``ca``.
 
     ``valid``, ``expired``, or what else is wrong, in words. Not noticed on any link if the address is the node's own.
     """
@@ -47,7 +47,7 @@ def certificate_met(namespace: int, address: str, port: int, ca: Path) -> str:
 
 
 def client_certificate_met(namespace: int, address: str, port: int, ca: Path, certificate: Path, key: Path) -> str:
-    """What a TLS server makes of a client certificate that somebody in the namespace shows it.
+    """Return the result of a TLS handshake, from the namespace, with a client certificate.
 
     ``accepted`` (or not asked for), ``revoked``, or what else is wrong, in words. Likewise not noticed on any link.
     """
@@ -73,7 +73,7 @@ def _shake_hands(namespace: int, address: str, port: int, context: ssl.SSLContex
 
 
 async def name_met(namespace: int, address: str, name: str) -> str:
-    """What somebody in the namespace is told who asks the name server at an address for a name's own (RFC 1035).
+    """Return the answer of the name server at an address to a query for its name (RFC 1035), from the namespace.
 
     The address, ``servfail``, ``silent`` if no answer comes, or another error. Not noticed on any link if the address
     is the node's own.

@@ -1,4 +1,4 @@
-"""The memory of a middlebox's UDP mappings, beside conntrack's table. Pure: values in, nft text out.
+"""Writes nft rules that remember a middlebox's UDP mappings beside conntrack's table. Pure.
 
 Conntrack knows sessions: one remote endpoint each. A mapping (RFC 4787 §4.1) may be shared by several, and filtering
 (§5) may let in more than they. For that there are named sets, which rules fill behind the mapping:

@@ -1,4 +1,4 @@
-"""The record of a cell: typed events, how they are written and read, and the views that judges take of them.
+"""Handles the record of a cell: typed events, their reading and writing, and views for the judge.
 
 ::
 

@@ -1,4 +1,4 @@
-"""Events as lines of JSON: in a record, and on the channel between an actor and the runner."""
+"""Encodes events as lines of JSON: in a record, and on the channel between an actor and the runner."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from lab.record.events import EVENTS, Event
 
 
 class _Head(msgspec.Struct, frozen=True):
-    """What stands beside an event in a record."""
+    """The fields beside an event in a record."""
 
     t: float
     who: str
 
 
 class _Moment(msgspec.Struct, frozen=True):
-    """What stands beside an event on a channel: CLOCK_MONOTONIC in seconds."""
+    """The field beside an event on a channel: CLOCK_MONOTONIC in seconds."""
 
     at: float
 

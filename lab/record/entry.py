@@ -1,4 +1,4 @@
-"""An event in its place: when it happened and where it comes from."""
+"""Combines an event with its time and its node."""
 
 from __future__ import annotations
 

@@ -30,13 +30,16 @@ ENDED_AT_SERVER = ("closed", "reset", "failed")
 IDLE_TIMEOUT = "idle-timeout"
 """Why a server's flow ended, if its own idle timeout ended it."""
 
+GIVEN_UP = "given-up"
+"""Why a server's flow ended, a call did, or a probe was not sent: the client had not answered the server's pings."""
+
 TransportState = Literal["connected", "disconnected", "shutdown", "destroyed"]
 SubscriptionState = Literal["pending", "active", "terminated"]
 CallState = Literal["incoming", "early", "connecting", "confirmed", "disconnected"]
 FlowState = Literal["accepted", "connected", "secured", "closed", "reset", "failed"]
 BindingState = Literal["active", "refreshed", "removed", "expired", "terminated"]
 ProbeKindName = Literal["notify", "message", "options", "invite"]
-ProbeState = Literal["sent", "ringing", "talking", "ending", "answered", "failed"]
+ProbeState = Literal["connecting", "sent", "ringing", "talking", "ending", "answered", "failed"]
 BranchState = Literal["waiting", "sent", "ringing", "answered", "cancelled", "failed"]
 KeepAliveKind = Literal["options", "crlf"]
 KeepAliveState = Literal["sent", "answered", "failed"]
@@ -377,12 +380,13 @@ class Probe(Event, frozen=True, kw_only=True):
 
     Attributes:
         probe: ``p1``, ``p2``, … in the scenario's order.
-        state: of a call: ``ringing`` is the client's 180, ``talking`` its 200, ``ending`` the server's BYE.
+        state: ``connecting``: the flow is gone, and the server first connects to the Contact; of a call: ``ringing`` is
+            the client's 180, ``talking`` its 200, ``ending`` the server's BYE.
         code: status code of the answer; None: there was none.
         flow: id of the flow it took or should have taken; None: there was none.
         peer: the other end of that.
-        reason: why it failed: ``timeout``, ``flow-gone``, ``no-subscription``, ``no-binding``, ``server-frozen``,
-            ``server-down``, or the text of an error.
+        reason: why it failed: ``timeout``, ``flow-gone``, ``no-subscription``, ``no-binding``, ``given-up``,
+            ``server-frozen``, ``server-down``, or the text of an error.
         call_id: of a call: its Call-ID, once the client has accepted it; empty: not yet, or not told.
     """
 
@@ -435,15 +439,23 @@ class KeepAlive(Event, frozen=True, kw_only=True):
 
 
 class ClientGivenUp(Event, frozen=True, kw_only=True):
-    """The server has removed the bindings and subscriptions that came on a flow, for want of answers.
+    """The server has given up the bindings and subscriptions that came on a flow, for want of answers.
 
     Attributes:
         flow: its id.
-        misses: how many requests in a row were not answered in time.
+        misses: how many pings in a row were not answered in time.
+        how: ``removed``: they are gone; ``marked``: nothing is sent to them until the client is back.
     """
 
     flow: str
     misses: int
+    how: Literal["removed", "marked"] = "removed"
+
+
+class ClientBack(Event, frozen=True, kw_only=True):
+    """A client that the server had marked has answered on that flow, or registered or subscribed anew."""
+
+    flow: str
 
 
 class CrlfPing(Event, frozen=True, kw_only=True):
@@ -707,7 +719,7 @@ CLIENT_EVENTS: tuple[type[ClientEvent], ...] = (
 
 SERVER_EVENTS: tuple[type[Event], ...] = (
     ServerReady, ServerFlow, Request, ResponseSent, ResponseLost, ServerSubscription, Binding, Probe, ProbeBranch,
-    KeepAlive, ClientGivenUp, CrlfPing, Ignored, Held, Malformed, Obeyed, Query, Statistics,
+    KeepAlive, ClientGivenUp, ClientBack, CrlfPing, Ignored, Held, Malformed, Obeyed, Query, Statistics,
 )  # fmt: skip
 """What a server says."""
 

@@ -1,4 +1,4 @@
-"""A cell and what its record shows, in one object with indexes: what judges work on."""
+"""Combines a cell and its record in one object with indexes, for the judge."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class ProbeAttempt:
 
     @property
     def unreached(self) -> bool:
-        """Whether the request was sent, or should have been, and got no answer at all."""
+        """True if the request was sent, or should have been, and got no answer at all."""
         return self.reason not in ("", "no-subscription", "no-binding") and not self.reason[:3].isdecimal()
 
 
@@ -81,7 +81,7 @@ def accepted(probe: Probe) -> bool:
 
 
 class Evidence:
-    """What the record of a cell shows.
+    """The record of a cell, with indexes.
 
     Args:
         cell: what was run.
@@ -161,9 +161,9 @@ class Evidence:
     @cached_property
     def probes(self) -> tuple[ProbeAttempt, ...]:
         """Every probe whose fate is known, in the order they were sent."""
-        sent, talking, ending = (
+        connecting, sent, talking, ending = (
             {entry.event.probe: entry.t for entry in self.of(Probe, state=state)}
-            for state in ("sent", "talking", "ending")
+            for state in ("connecting", "sent", "talking", "ending")
         )
         fates = []
         for state in ("answered", "failed"):
@@ -171,7 +171,7 @@ class Evidence:
                 event = cast("Entry[Probe]", entry).event
                 if event.state != state:
                     continue
-                began = sent.get(event.probe, entry.t)
+                began = sent.get(event.probe, connecting.get(event.probe, entry.t))
                 confirmed = event.kind != "invite" or self._confirmed(event.call_id, began, entry.t)
                 fates.append(
                     ProbeAttempt(

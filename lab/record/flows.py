@@ -1,4 +1,4 @@
-"""Works out which flow the server uses to reach the client, and by which endpoints; live and afterwards alike."""
+"""Finds the flow by which the server reaches the client, and its endpoints; live and afterwards."""
 
 from __future__ import annotations
 

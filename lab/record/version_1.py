@@ -1,4 +1,4 @@
-"""Reads records of version 1, from before events had types, so that a run of last year can still be judged.
+"""Reads records of version 1, in which events had no types, so that old runs can still be judged.
 
 Version 1 named the role of who spoke instead of the node, and left fields out.
 """

@@ -1,1 +1,1 @@
-"""What a scenario can say, read off the classes that read scenarios, and printed by ``lab reference``."""
+"""Prints the keys of a scenario file, read from the classes that load it, for ``lab reference``."""

@@ -87,34 +87,34 @@ def chapters() -> tuple[Chapter, ...]:
         Chapter(
             title="Faults",
             what="Listed under `faults`, or in a `failure`, each with its keys: `- NAME: { at: 20 s, … }`.",
-            things=tuple(_thing(name, cls) for name, cls in faults().items()),
+            things=tuple(thing_of(name, cls) for name, cls in faults().items()),
         ),
         Chapter(
             title="Mitigations",
             what="What strategies are made of: `{ name: mine, mitigations: [options-ping: { interval: 25 s }] }`.",
-            things=tuple(_mitigation(name, cls) for name, cls in mitigations().items()),
+            things=tuple(mitigation_thing(name, cls) for name, cls in mitigations().items()),
         ),
         Chapter(
             title="Strategies",
             what="By name; the lab's own lists of mitigations.",
-            things=tuple(_strategy(name) for name in catalogue.strategy_names()),
+            things=tuple(strategy_thing(name) for name in catalogue.strategy_names()),
         ),
         Chapter(
             title="Clients",
             what="What stands at `client`, or under `name` there; a value of the axis `client`.",
-            things=tuple(_client(name) for name in clients.names()),
+            things=tuple(client_thing(name) for name in clients.names()),
         ),
         Chapter(
             title="Servers",
             what="What stands at `software` under `server`, or at `--server`.",
-            things=tuple(_server(name) for name in servers.names()),
+            things=tuple(server_thing(name) for name in servers.names()),
         ),
         Chapter(
             title="Middleboxes",
             what="A name (`lab middlebox list` has their values), or a mapping with these keys and `base`, the name of"
             " one that has all the values left out.",
             things=(
-                _thing("middlebox", Middlebox),
+                thing_of("middlebox", Middlebox),
                 Thing(name="middleboxes by name", what=", ".join(f"`{name}`" for name in catalogue.middlebox_names())),
             ),
         ),
@@ -125,8 +125,8 @@ def chapters() -> tuple[Chapter, ...]:
             " `lan: { client: 10.0.0.2/24, home-nat: 10.0.0.1/24 }`. One client, which may have a second link to"
             " move to, and one server; no loops. Each middlebox of a topology needs a profile.",
             things=(
-                _thing("node", topology.Node, given=("name",)),
-                *(Thing(name=name, what=_drawing(path)) for name, path in library.topologies().items()),
+                thing_of("node", topology.Node, given=("name",)),
+                *(Thing(name=name, what=drawing_of(path)) for name, path in library.topologies().items()),
             ),
         ),
         Chapter(
@@ -137,15 +137,15 @@ def chapters() -> tuple[Chapter, ...]:
     )
 
 
-def _drawing(path: Path) -> str:
-    """The comment a topology begins with: the drawing as a block, below it the text."""
+def drawing_of(path: Path) -> str:
+    """Return the comment that a topology begins with: the drawing as a block, below it the text."""
     lines = [line[1:] for line in path.read_text("utf-8").partition("\n\n")[0].splitlines()]
     drawing, _, text = "\n".join(lines).partition("\n\n")
     return f"```\n{textwrap.dedent(drawing)}\n```\n\n{paragraphs(text)}"
 
 
 def _file() -> Iterator[Thing]:
-    yield _thing("scenario", ScenarioFile)
+    yield thing_of("scenario", ScenarioFile)
     for name, cls in (
         ("server", Server),
         ("authentication", Authentication),
@@ -159,32 +159,36 @@ def _file() -> Iterator[Thing]:
         ("expect", Expectation),
         ("claims", Claim),
     ):
-        yield _thing(name, cls)
+        yield thing_of(name, cls)
 
 
-def _mitigation(name: str, cls: Any) -> Thing:
+def mitigation_thing(name: str, cls: Any) -> Thing:
+    """Return a mitigation."""
     notes = [("transports", ", ".join(cls.transports)), ("done by", f"the {cls.side}"), ("source", cls.source)]
     if cls.needs_registration:
         notes.insert(1, ("needs", "a registered account"))
     if cls.needs_subscription:
         notes.insert(1, ("needs", "an account that subscribes"))
-    return _thing(name, cls, notes=tuple(notes))
+    return thing_of(name, cls, notes=tuple(notes))
 
 
-def _strategy(name: str) -> Thing:
+def strategy_thing(name: str) -> Thing:
+    """Return a strategy of the catalogue."""
     strategy = catalogue.strategy(name)
     made_of = ", ".join(f"`{_written(mitigation)}`" for mitigation in strategy.mitigations)
     return Thing(name=name, what=strategy.what, notes=(("mitigations", made_of or "none"), ("source", strategy.source)))
 
 
-def _client(name: str) -> Thing:
+def client_thing(name: str) -> Thing:
+    """Return a client program."""
     client = clients.find(name)
     some = ", ".join(f"`{kind}`" for kind in sorted(client.offers or ())) or "none"
     offers = "what it says in `ready`" if client.offers is None else some
     return Thing(name=name, what=_sentence(client.what), notes=(("mitigations", offers),))
 
 
-def _server(name: str) -> Thing:
+def server_thing(name: str) -> Thing:
+    """Return a server program."""
     server = servers.find(name)
     return Thing(name=name, what=_sentence(server.what), notes=tuple(("lacks", why) for why in server.lacks.values()))
 
@@ -194,14 +198,15 @@ def _sentence(what: str) -> str:
 
 
 def _written(mitigation: Any) -> str:
-    values = {field: _value(getattr(mitigation, field.name)) for field in dataclasses.fields(mitigation)}
-    said = {kebab(field.name): value or "never" for field, value in values.items() if value or field.default is MISSING}
+    values = {field: value_text(getattr(mitigation, field.name)) for field in dataclasses.fields(mitigation)}
+    shown = {field: value for field, value in values.items() if value not in ("", "false") or field.default is MISSING}
+    said = {kebab(field.name): value or "never" for field, value in shown.items()}
     inside = ", ".join(f"{key}: {value}" for key, value in said.items())
     return f"{mitigation.kind}: {{ {inside} }}" if inside else str(mitigation.kind)
 
 
-def _thing(name: str, cls: Any, *, notes: tuple[tuple[str, str], ...] = (), given: tuple[str, ...] = ()) -> Thing:
-    """A thing that is written as a mapping with the fields of a class, but for those that are given otherwise."""
+def thing_of(name: str, cls: Any, *, notes: tuple[tuple[str, str], ...] = (), given: tuple[str, ...] = ()) -> Thing:
+    """Return a thing that is written as a mapping with the fields of a class, without those that are given."""
     what, _, _ = inspect.cleandoc(cls.__doc__ or "").partition("Attributes:\n")
     texts = _attributes(cls)
     meanings = {field: text.replace("None: ", "if it is left out: ") for field, text in texts.items()}
@@ -223,7 +228,7 @@ def _key(cls: Any, field: dataclasses.Field[Any], meaning: str) -> Key:
     expected = hint(cls, name)
     default: str | None = None
     if field.default is not MISSING:
-        default = _value(field.default)
+        default = value_text(field.default)
     elif field.default_factory is not MISSING:
         default = "see below"
     return Key(
@@ -231,11 +236,12 @@ def _key(cls: Any, field: dataclasses.Field[Any], meaning: str) -> Key:
         allowed=describe(expected).replace(_OPTIONAL, ""),
         default=default,
         meaning=meaning,
-        words=tuple((word, text) for enum in _enums(expected) for word, text in _words(enum) if text),
+        words=tuple((word, text) for enum in _enums(expected) for word, text in words_of(enum) if text),
     )
 
 
-def _value(value: Any) -> str:
+def value_text(value: Any) -> str:
+    """Return a value as a scenario writes it; empty: there is none."""
     if isinstance(value, Enum):
         return str(value.value)
     if isinstance(value, bool):
@@ -243,7 +249,7 @@ def _value(value: Any) -> str:
     if dataclasses.is_dataclass(value):
         return "see below"
     if isinstance(value, tuple) and value:
-        return f"[{', '.join(map(_value, value))}]"
+        return f"[{', '.join(map(value_text, value))}]"
     return str(value) if value not in (None, (), "") else ""
 
 
@@ -254,8 +260,8 @@ def _enums(expected: Any) -> list[type[Enum]]:
     return [enum for part in typing.get_args(expected) for enum in _enums(part)]
 
 
-def _words(enum: type[Enum]) -> list[tuple[str, str]]:
-    """Each word with the string that stands beneath it in the source; empty if none does."""
+def words_of(enum: type[Enum]) -> list[tuple[str, str]]:
+    """Return each word with the string that stands beneath it in the source; empty if none does."""
     (node,) = ast.parse(textwrap.dedent(inspect.getsource(enum))).body
     assert isinstance(node, ast.ClassDef)
     meanings: dict[str, str] = {}

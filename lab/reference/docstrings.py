@@ -1,4 +1,4 @@
-"""Reads docstrings: their paragraphs, and what they say of attributes."""
+"""Reads docstrings: their paragraphs, and their texts about attributes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reference of scenario files as Markdown."""
+"""Formats the reference of scenario files as Markdown."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ are written with their unit: `300 ms`, `25 s`, `2 min`, `1 h`.
 
 
 def markdown(names: tuple[str, ...] = ()) -> str:
-    """The whole reference, or only the things of these names, which are of ``all_names``."""
+    """Return the whole reference, or only the entries of these names, which are of ``all_names``."""
     if not names:
         return "\n".join([HEAD, *(line for chapter in chapters() for line in _chapter(chapter))]).rstrip() + "\n"
     found = ((chapter, thing) for chapter in chapters() for thing in chapter.things if thing.name in names)
@@ -24,7 +24,7 @@ def markdown(names: tuple[str, ...] = ()) -> str:
 
 
 def all_names() -> list[str]:
-    """Of which there is something to tell."""
+    """Return the names of all entries."""
     return list(dict.fromkeys(thing.name for chapter in chapters() for thing in chapter.things))
 
 

@@ -1,4 +1,4 @@
-"""``docs/record.md``: every event of a record, read off the types of ``lab.record.events``; and their JSON schema."""
+"""Writes ``docs/record.md``, a page with every event of ``lab.record.events``, and their JSON schema."""
 
 from __future__ import annotations
 

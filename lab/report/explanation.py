@@ -22,7 +22,9 @@ MOST_ALIKE = 3
 def explain(cell: Cell, outcome: Outcome) -> list[str]:
     """Sentences about one cell, its name and verdict first."""
     measured = outcome.metrics
-    told = [f"{cell.name}: {outcome.verdict.value}, {measured.delivered} of {measured.probes} probes answered"]
+    ran = outcome.verdict is not Verdict.UNSUPPORTED
+    answered = f", {measured.delivered} of {measured.probes} probes answered" if ran else ""
+    told = [f"{cell.name}: {outcome.verdict.value}{answered}"]
     if outcome.doubt:
         told.append(f"  {outcome.doubt}")
     told += _causes(outcome)

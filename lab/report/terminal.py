@@ -1,35 +1,23 @@
-"""The run on a terminal: a live row per cell while it runs, a table at the end. Colour only on a terminal."""
+"""Prints the table at the end of a run. Colour only on a terminal."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
-from rich.live import Live
 from rich.padding import Padding
 from rich.segment import Segment
-from rich.table import Table
 from rich.text import Text
-from typing_extensions import Self
 
 from lab.errors import LabError
 from lab.model.outcome import Outcome
-from lab.model.scenario import Cell, ProbeKind, Scenario
+from lab.model.scenario import Scenario
 from lab.model.verdict import Verdict
+from lab.report import matrix
 from lab.report.explanation import explain, short
+from lab.report.grid import Result
+from lab.report.matrix import GAP, STYLES
 from lab.visible_text import visible
-
-STYLES = {
-    Verdict.PASS: "green",
-    Verdict.FAIL: "red",
-    Verdict.INCONCLUSIVE: "yellow",
-    Verdict.UNSUPPORTED: "dim",
-}
-MOST_ROWS = 30
-"""Rows shown live at most; the cells under way come first."""
-
 
 WIDTH_OF_A_FILE = 120
 """Columns of the table where the output is not a terminal."""
@@ -38,7 +26,9 @@ COSTS = ("pkt/h", "bytes/h", "wake/h", "on s/h")
 """What a strategy costs per hour: packets, bytes, wake-ups of a phone's radio and seconds that it is on
 (``lab.judge.radio``)."""
 
-GAP = "  "
+LESS_IMPORTANT = ("on s/h", "bytes/h", "wake/h", "pkt/h", "probes")
+"""Columns that are left out, in this order, where a window is too narrow for a row."""
+
 BENEATH = 4
 """How far a reason is indented beneath its row."""
 
@@ -52,107 +42,56 @@ class _Console(Console):
             yield segment if segment.control else segment._replace(text=visible(segment.text, lines=True))
 
 
-def console(*, stderr: bool) -> Console:
-    """The console for a run; plain text where it is not a terminal."""
-    made = _Console(stderr=stderr, highlight=False)
-    return made if made.is_terminal else _Console(stderr=stderr, highlight=False, width=WIDTH_OF_A_FILE)
-
-
-class Progress:
-    """What each cell is doing, told by progress messages.
+def console(*, stderr: bool, quiet: bool = False) -> Console:
+    """Return the console for a run; plain text where it is not a terminal.
 
     Args:
-        clock: ``real``, where time left is counted between messages, or ``virtual``, where it jumps.
+        stderr: standard output is for something else.
+        quiet: print nothing.
     """
-
-    def __init__(self, console: Console, *, clock: str) -> None:
-        self._console = console
-        self._cells: dict[str, Cell] = {}
-        self._clock = clock
-        self._doing: dict[str, str] = {}
-        self._twins: set[str] = set()
-        self._silent_since: dict[str, float] = {}
-        self._time: dict[str, float] = {}
-        self._live = Live(get_renderable=self._table, console=console, refresh_per_second=4, transient=True)
-
-    def expect(self, cells: dict[str, Cell]) -> None:
-        """More cells to come, by the string of their folder, as messages name them."""
-        self._cells.update(cells)
-        self._doing.update(dict.fromkeys(cells, "waiting"))
-
-    def __enter__(self) -> Self:
-        if self._console.is_terminal:
-            self._live.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._console.is_terminal:
-            self._live.stop()
-
-    def take(self, message: dict[str, Any]) -> None:
-        """Show one progress message."""
-        cell = message.get("cell")
-        if message["ev"] == "twin":
-            self._twins.add(str(cell))
-            self.expect({str(cell): message["value"]})
-        if cell not in self._cells:
-            return
-        event = message["ev"]
-        if event == "phase":
-            self._doing[cell] = message["phase"]
-            if message["phase"] == "silent":
-                self._silent_since[cell] = time.monotonic()
-        elif event == "time":
-            self._time[cell] = message["t"]
-        elif event == "probe":
-            self._doing[cell] = _fate(self._cells[cell], message)
-            self._time[cell] = message["t"]
-        elif event == "error":
-            self._doing[cell] = f"error: {message['text'].splitlines()[-1]}"
-        elif event == "ended":
-            self._doing[cell] = "done" if message["status"] == 0 else "did not finish"
-            if not self._console.is_terminal and cell not in self._twins:
-                own = [doing for name, doing in self._doing.items() if name not in self._twins]
-                done = sum(1 for doing in own if doing in ("done", "did not finish"))
-                self._console.print(f"{done}/{len(own)} {self._cells[cell].name}: {self._doing[cell]}")
-
-    def _left(self, cell: str) -> str:
-        if self._doing[cell] in ("done", "did not finish") or cell not in self._silent_since:
-            return ""
-        ends = float(self._cells[cell].ends)
-        passed = time.monotonic() - self._silent_since[cell] if self._clock == "real" else self._time.get(cell, 0.0)
-        return f"{max(0.0, ends - passed):.0f} s"
-
-    def _table(self) -> Table:
-        table = Table("cell", "doing", "left", box=None, pad_edge=False)
-        last = ("done", "did not finish", "waiting")
-        order = sorted(self._cells, key=lambda cell: last.index(self._doing[cell]) if self._doing[cell] in last else -1)
-        for cell in order[:MOST_ROWS]:
-            table.add_row(self._cells[cell].name, self._doing[cell], self._left(cell))
-        if len(order) > MOST_ROWS:
-            table.add_row(f"… and {len(order) - MOST_ROWS} more", "", "")
-        return table
+    made = _Console(stderr=stderr, highlight=False, quiet=quiet)
+    return made if made.is_terminal else _Console(stderr=stderr, highlight=False, width=WIDTH_OF_A_FILE, quiet=quiet)
 
 
-def _fate(cell: Cell, message: dict[str, Any]) -> str:
-    """Return what became of a probe, which is numbered from ``p1``."""
-    call = cell.probes[int(message["probe"][1:]) - 1].kind_ is ProbeKind.INVITE
-    lost = "missed" if call else "lost"
-    fate = "answered" if message["delivered"] else lost
-    return f"{'call' if call else 'probe'} at {message['t']:.0f} s {fate}"
+def say(console: Console, sentence: str, *, style: str = "") -> None:
+    """Print a sentence: broken between words on a terminal, in one line where programs may read it."""
+    console.print(sentence, style=style or None, markup=False, soft_wrap=not console.is_terminal)
 
 
-def show(console: Console, scenario: Scenario, results: list[tuple[Cell, Outcome | LabError]]) -> None:
-    """Print the final table: a row per cell, and why it came out so beside it, or beneath where that is too wide."""
+def show(console: Console, scenario: Scenario, results: list[Result], *, as_list: bool = False) -> None:
+    """Print what came of a run: a matrix if it has several axes, else a row per cell.
+
+    Args:
+        console: where it goes.
+        scenario: what was run.
+        results: its cells and what came of them.
+        as_list: print a row per cell in any case.
+    """
+    console.print(Text(scenario.title, "italic"))
+    axes = results[0][0].axes if results else ()
+    if len(axes) > 1 and not as_list:
+        matrix.show(console, results)
+    else:
+        _show_list(console, results)
+    for note in cost_notes(results):
+        say(console, note, style="dim")
+    console.print()
+
+
+def _show_list(console: Console, results: list[Result]) -> None:
+    """Print a row per cell, and why it came out so beside it, or beneath where that is too wide."""
     axes = [axis for axis, _ in results[0][0].axes] if results else []
     head = [Text(name, "bold") for name in (*axes, "verdict", "probes", *COSTS, "claim")]
     rows = [([Text(label) for _, label in cell.axes] + _columns(result), _why(result)) for cell, result in results]
-    widths = [max(row[column].cell_len for row in (head, *(cells for cells, _ in rows))) for column in range(len(head))]
-    lines = [_line(cells, widths) for cells in (head, *(cells for cells, _ in rows))]
+    left_out = _left_out([head, *(cells for cells, _ in rows)], console.width)
+    kept = [number for number, name in enumerate(head) if name.plain not in left_out]
+    table = [[cells[number] for number in kept] for cells in (head, *(cells for cells, _ in rows))]
+    widths = [max(row[column].cell_len for row in table) for column in range(len(kept))]
+    numeric = [head[number].plain in COSTS for number in kept]
+    lines = [_line(cells, widths, numeric) for cells in table]
     whys = [Text("why", "bold"), *(why for _, why in rows)]
     whole = [Text.assemble(line, GAP, why) if why else line for line, why in zip(lines, whys, strict=True)]
-    beside = max(line.cell_len for line in whole) <= console.width
-    console.print(Text(scenario.title, "italic"))
+    beside = not left_out and max(line.cell_len for line in whole) <= console.width
     for number, (line, why) in enumerate(zip(whole if beside else lines, whys, strict=True)):
         line.rstrip()
         console.print(line, soft_wrap=True)
@@ -160,14 +99,27 @@ def show(console: Console, scenario: Scenario, results: list[tuple[Cell, Outcome
             console.print("─" * max(line.cell_len for line in (whole if beside else lines)), soft_wrap=True)
         elif why and not beside:
             console.print(Padding(why, (0, 0, 0, BENEATH), expand=False))
-    for note in cost_notes(results):
-        console.print(note, style="dim", markup=False, soft_wrap=True)
-    console.print()
+    if left_out:
+        note = f"left out, for want of room: {', '.join(left_out)}; the reports have all columns"
+        say(console, note, style="dim")
 
 
-def cost_notes(results: list[tuple[Cell, Outcome | LabError]]) -> list[str]:
+def _left_out(table: list[list[Text]], width: int) -> list[str]:
+    """Return the columns for which a window is too narrow, the least important first."""
+    head = [name.plain for name in table[0]]
+    widths = [max(row[column].cell_len for row in table) + len(GAP) for column in range(len(head))]
+    left_out: list[str] = []
+    for name in LESS_IMPORTANT:
+        if sum(each for each, of in zip(widths, head, strict=True) if of not in left_out) - len(GAP) <= width:
+            break
+        left_out.append(name)
+    return left_out
+
+
+def cost_notes(results: list[Result]) -> list[str]:
     """Say what the signs beside the costs mean, as far as there are any."""
-    metrics = [result.metrics for _, result in results if isinstance(result, Outcome)]
+    outcomes = [result for _, result in results if isinstance(result, Outcome)]
+    metrics = [outcome.metrics for outcome in outcomes if outcome.verdict is not Verdict.UNSUPPORTED]
     notes = []
     if any(not one.measured for one in metrics):
         notes.append("~ estimated from the cell itself; in virtual time costs are measured in a silent hour")
@@ -178,12 +130,11 @@ def cost_notes(results: list[tuple[Cell, Outcome | LabError]]) -> list[str]:
     return notes
 
 
-def _line(cells: list[Text], widths: list[int]) -> Text:
-    numbers = range(len(cells) - 1 - len(COSTS), len(cells) - 1)
+def _line(cells: list[Text], widths: list[int], numeric: list[bool]) -> Text:
     padded = []
-    for column, (cell, width) in enumerate(zip(cells, widths, strict=True)):
+    for cell, width, is_number in zip(cells, widths, numeric, strict=True):
         padding = " " * (width - cell.cell_len)
-        padded.append(Text.assemble(padding, cell) if column in numbers else Text.assemble(cell, padding))
+        padded.append(Text.assemble(padding, cell) if is_number else Text.assemble(cell, padding))
     return Text(GAP).join(padded)
 
 
@@ -191,6 +142,9 @@ def _columns(result: Outcome | LabError) -> list[Text]:
     """What stands in the columns after the labels."""
     if isinstance(result, LabError):
         return [Text("error", "bold red"), *(Text() for _ in ("probes", *COSTS, "claim"))]
+    if result.verdict is Verdict.UNSUPPORTED:  # nothing ran
+        empty = [Text("-", "dim") for _ in ("probes", *COSTS)]
+        return [Text(result.verdict.value, STYLES[result.verdict]), *empty, _claim(result)]
     measured = result.metrics
     costs = (
         measured.packets_per_hour,
@@ -215,12 +169,25 @@ def _why(result: Outcome | LabError) -> Text:
     return Text("; ").join([Text(result.claim_text, "bold red"), *([why] if why else [])])
 
 
-def show_broken(console: Console, results: list[tuple[Cell, Outcome | LabError]]) -> None:
-    """Print why the cells whose claim does not hold came out as they did."""
+def show_broken(console: Console, results: list[Result], *, all_not_passed: bool = False) -> None:
+    """Print why the cells whose claim does not hold came out as they did, or all that did not pass."""
     for cell, result in results:
-        if isinstance(result, Outcome) and result.claim_holds is False:
+        if not isinstance(result, Outcome):
+            continue
+        told = result.verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE) if all_not_passed else False
+        if told or result.claim_holds is False:
             for sentence in explain(cell, result):
-                console.print(sentence, markup=False, soft_wrap=True)
+                say(console, sentence)
+
+
+def show_doubtful(console: Console, results: list[Result]) -> None:
+    """Print a line for each cell whose claim does not hold, or that is inconclusive and claims nothing."""
+    for cell, result in results:
+        if not isinstance(result, Outcome):
+            continue
+        doubtful = result.verdict is Verdict.INCONCLUSIVE and result.claim_holds is None
+        if doubtful or result.claim_holds is False:
+            say(console, f"{cell.name}: {result.verdict.value}: {_why(result)}")
 
 
 def _claim(result: Outcome) -> Text:

@@ -1,4 +1,4 @@
-"""Takes a client through all it can be asked, without a middlebox and without silence: for ``lab actor check``.
+"""Tests all functions of a client, without a middlebox and without silence, for ``lab actor check``.
 
 Leaves a record, as a cell does; time zero is the client's start. ``lab.judge.client_check`` says what it shows.
 """

@@ -1,4 +1,4 @@
-"""Does things at their moments, and what falls on one instant in a fixed order.
+"""Runs actions at their times; those of one instant in a fixed order.
 
 Of one instant: what ends, then faults, then probes, then everything else; of the same kind, in the order in which they
 were added. Each has its turn when the one before has been done, so a probe meets every fault of its own instant.
@@ -21,7 +21,7 @@ _DIGITS = 6
 
 
 class Turn(IntEnum):
-    """When something has its turn within an instant."""
+    """The order of actions within an instant."""
 
     END = 0
     FAULT = 1
@@ -30,7 +30,7 @@ class Turn(IntEnum):
 
 
 class Agenda:
-    """What is to be done when.
+    """The actions and their times.
 
     Args:
         zero: the loop's time at the scenario's time zero.

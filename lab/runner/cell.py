@@ -15,7 +15,8 @@ from pathlib import Path
 
 from lab.backends.base import EndedAtOnce, OpenBackend
 from lab.backends.netns import bare
-from lab.errors import HostNotCapable, LabError, no_room
+from lab.errors import HostNotCapable, LabError
+from lab.machine_limits import machine_fault
 from lab.model.scenario import Cell
 from lab.model.topology import Role
 from lab.record.writer import FILE_NAME, RecordWriter
@@ -38,12 +39,12 @@ def guarded(job: Callable[[Path], None], folder: Path) -> int:
         job(folder)
     except HostNotCapable as lack:
         return _say_lack(say, lack)
-    except LabError as error:
-        say("error", side=error.side, exit_code=error.exit_code, text=str(error))
-        return error.exit_code
     except Exception as error:  # noqa: BLE001  (a bug of ours: it must reach the user whole)
-        if (lacking := no_room(error)) is not None:
-            return _say_lack(say, lacking)
+        if (fault := machine_fault(error)) is not None:
+            return _say_lack(say, fault)
+        if isinstance(error, LabError):
+            say("error", side=error.side, exit_code=error.exit_code, text=str(error))
+            return error.exit_code
         say("error", side="lab", exit_code=LabError.exit_code, text=traceback.format_exc())
         return LabError.exit_code
     return 0

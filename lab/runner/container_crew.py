@@ -1,4 +1,4 @@
-"""The crew (``lab.runner.crew``) of a world whose nodes are containers."""
+"""Runs cells in a world whose nodes are containers (see ``lab.runner.crew``)."""
 
 from __future__ import annotations
 

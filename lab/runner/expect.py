@@ -1,4 +1,4 @@
-"""Waits for what the record will show: events of a type with given fields, each as a future."""
+"""Waits for events that are still to come: of a type, with given fields, each as a future."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Begins faults at their moments, records what proves them, and ends them.
+"""Begins faults at their times, records their proof, and ends them.
 
 Nothing of a fault outlives the cell's namespaces. A fault that cannot begin is recorded as moot, with the reason.
 """

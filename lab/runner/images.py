@@ -1,4 +1,4 @@
-"""Which container images the nodes of cells need: kinds (``lab.backends.images``), or names of the author's."""
+"""Lists the container images that the nodes of cells need: kinds (``lab.backends.images``), or the author's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a fault's moment is, told by what happens in the run. Waits for events, never looks twice."""
+"""Waits for the time of a fault that depends on events of the run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Progress lines from a world to whoever watches it: one JSON object per line on standard output.
+"""Writes progress lines from a world to the command: one JSON object per line on standard output.
 
 A line is written with one ``write`` of less than PIPE_BUF (4096) bytes, so lines of cells side by side do not mix.
 """

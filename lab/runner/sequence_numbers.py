@@ -1,4 +1,4 @@
-"""Follows TCP sequence numbers on the links, for segments forged in somebody else's name."""
+"""Follows TCP sequence numbers on the links, for segments with a forged sender."""
 
 from __future__ import annotations
 

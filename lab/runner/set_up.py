@@ -1,4 +1,4 @@
-"""Waits until the client's account is set up: that moment is time zero."""
+"""Waits until the client's account is set up; that is time zero."""
 
 from __future__ import annotations
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -21,15 +20,13 @@ from lab.actors.sentinel import Sentinel
 from lab.backends.base import Actor, Backend, OpenBackend, Part
 from lab.backends.netns import NetnsBackend, bare
 from lab.certificates import NAME
+from lab.clients import start as start_client
 from lab.clients.catalogue import client_of
 from lab.clients.protocol import ClientLines
 from lab.faults.base import faults_of
-from lab.mitigations.catalogue import to_command
-from lab.model.authentication import PASSWORD, USER
 from lab.model.endpoint import Endpoint
-from lab.model.idle_timeout import IdleTimeout
 from lab.model.middlebox import Middlebox
-from lab.model.scenario import Cell, ClientCertificate, Transport
+from lab.model.scenario import Cell, ClientCertificate
 from lab.model.topology import Role
 from lab.network import loopback
 from lab.network.apply import Network, apply
@@ -41,7 +38,8 @@ from lab.record.writer import RUNNER, RecordWriter
 from lab.runner.actor_link import BOUNDS_OF_CLIENTS, ActorLink, Bounds, Ears, OurLines
 from lab.runner.expect import Expectations
 from lab.runner.sequence_numbers import SequenceNumbers
-from lab.servers import authentication, name_server
+from lab.servers import name_server
+from lab.servers import start as start_server
 from lab.servers.catalogue import server_of
 from lab.sip.ports import PORTS
 
@@ -177,36 +175,22 @@ class Stage:
 
     def start_server(self) -> None:
         """Tell the server its part of the cell."""
-        server = self.cell.server
-        self.server.tell(
-            "start",
+        asks = self.client_shows_certificate
+        command = start_server.command(
+            self.cell.server,
+            self.cell.strategy,
             address=self.address_of_server,
             further=self.cell.further_addresses,
-            ports=dict(PORTS),
-            certificate=str(self.certificates / "server.pem"),
-            key=str(self.certificates / "server.key"),
-            expired=str(self.certificates / "expired.pem"),
-            client_ca=str(self.certificates / "ca.pem") if self.client_shows_certificate else None,
-            revoked=str(self.certificates / "revoked.pem"),
-            keylog=str(self._folder / "tls.keys"),
-            subscription_expires=float(server.subscription_expires),
-            registration_expires=float(server.registration_expires),
             bindings_only=self.cell.registers,
-            notify_route=server.notify_route.value,
-            answers_crlf=server.answers_crlf,
-            **_idle(server.idle_timeout),
-            matches_by=server.registrar.matches_by.value,
-            at_most=server.registrar.at_most,
-            removes_oldest=server.registrar.removes_oldest,
-            removes_closed=server.registrar.removes_closed,
-            least_expires=float(server.registrar.least_expires),
-            on_gone_connection=server.with_gone_connection.value,
-            wait=float(server.wait or 0),
+            certificate=self.certificates / "server.pem",
+            key=self.certificates / "server.key",
+            expired=self.certificates / "expired.pem",
+            client_ca=self.certificates / "ca.pem" if asks else None,
+            revoked=self.certificates / "revoked.pem",
+            keylog=self._folder / "tls.keys",
             seed=self.cell.seed,
-            authentication=authentication.to_command(server.authentication),
-            mitigations=self._mitigations("server"),
-            **self.server_program.start(self._folder),
         )
+        self.server.tell(**command, **self.server_program.start(self._folder))
 
     async def server_statistics(self) -> None:
         """Have the server write what it has counted into the cell's folder, if it can."""
@@ -217,30 +201,21 @@ class Stage:
 
     def start_client(self) -> None:
         """Tell the client its part of the cell."""
-        transport = self.cell.transport
-        more: dict[str, Any] = {"name": NAME} if self.cell.server.by_name else {}
-        if (registration := self.cell.client.registration) is not None:
-            more["registration"] = {
-                each.name: int(getattr(registration, each.name) or 0) for each in fields(registration)
-            }
-        self.client.tell(
-            "start",
+        shows = self.client_shows_certificate
+        command = start_client.command(
+            self.cell.client,
+            self.cell.strategy,
+            self.cell.transport,
             server=self.address_of_server,
-            port=PORTS[transport.value],
-            transport=transport.value,
-            account=self.cell.client.account.value,
-            ca=str(self.certificates / "ca.pem") if transport is Transport.TLS else None,
-            certificate=str(self._client_files[0]) if self.client_shows_certificate else None,
-            key=str(self._client_files[1]) if self.client_shows_certificate else None,
+            name=NAME if self.cell.server.by_name else "",
+            ca=self.certificates / "ca.pem",
+            certificate=self._client_files[0] if shows else None,
+            key=self._client_files[1] if shows else None,
             seed=self.cell.seed,
-            user=USER,
-            password=PASSWORD if self.cell.server.authentication is not None else None,
-            peer="bob",
-            domain=self.address_of_server,
-            log=str(self._folder / "client.log"),
-            mitigations=self._mitigations("client"),
-            **more,
+            log=self._folder / "client.log",
+            authenticates=self.cell.server.authentication is not None,
         )
+        self.client.tell(**command)
 
     @property
     def client_shows_certificate(self) -> bool:
@@ -255,11 +230,6 @@ class Stage:
     def certificates(self) -> Path:
         """The folder of the run's certificates."""
         return self._folder.parent.parent / TLS_FOLDER
-
-    def _mitigations(self, side: str) -> list[Any]:
-        """Return what the strategy asks of a side, by the names in scenarios."""
-        asked = [mitigation for mitigation in self.cell.strategy.mitigations if mitigation.side == side]
-        return [to_command(mitigation) for mitigation in asked]
 
     @property
     def address_of_server(self) -> str:
@@ -383,14 +353,3 @@ class Stage:
         )
         self._undo.append(capture.close)
         return capture
-
-
-def _idle(timeout: IdleTimeout | None) -> dict[str, Any]:
-    """Return what the server is told of its idle timeout."""
-    if timeout is None:
-        return {}
-    return {
-        "idle_after": float(timeout.after),
-        "idle_ends_with": timeout.ends_with.value,
-        "idle_crlf_counts": timeout.crlf_counts,
-    }

@@ -21,19 +21,36 @@ class DeathDetector:
         send: sends one.
         give_up: called with a flow and how many were not answered.
         after: how many are too many.
+        goes_on: whether it goes on sending to whom it has given up.
+        on_answered: called with a flow at each answer.
     """
 
-    def __init__(self, send: Send, give_up: Callable[[str, int], None], after: int) -> None:
+    def __init__(
+        self,
+        send: Send,
+        give_up: Callable[[str, int], None],
+        after: int,
+        *,
+        goes_on: bool = False,
+        on_answered: Callable[[str], None] = lambda _flow: None,
+    ) -> None:
         self._send = send
         self._give_up = give_up
         self._after = after
+        self._goes_on = goes_on
+        self._on_answered = on_answered
         self._missed: dict[str, int] = {}  # in a row, by flow
 
     def due(self, flow: str) -> None:
         """Send the next one on a flow, or give it up."""
         missed = self._missed.pop(flow, 0)
-        if missed >= self._after:
+        if missed == self._after:
             self._give_up(flow, missed)
+        if missed >= self._after and not self._goes_on:
             return
         self._missed[flow] = missed + 1  # until it is answered
-        self._send(flow, on_answered=partial(self._missed.pop, flow, 0))
+        self._send(flow, on_answered=partial(self._answered, flow))
+
+    def _answered(self, flow: str) -> None:
+        self._missed.pop(flow, None)
+        self._on_answered(flow)

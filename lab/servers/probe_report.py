@@ -38,12 +38,18 @@ class ProbeReport:
         self._kind = kind
         self.over = False
         self.call_id = ""
+        self._gone: str | None = None
 
     def silenced(self) -> ProbeReport:
         """Return one for what belongs to the probe and no longer decides its fate: it says nothing."""
         other = ProbeReport(self._channel, self.probe, self._kind)
         other.over = True
         return other
+
+    def connecting(self, gone: str) -> None:
+        """Say that the server connects to the client first, as the flow of that name is gone."""
+        self._gone = gone
+        self.say("connecting", None)
 
     def say(
         self,
@@ -73,7 +79,7 @@ class ProbeReport:
             kind=self._kind,
             state=state,
             code=code,
-            flow=lost if flow is None else flow.id,
+            flow=(flow and flow.id) or lost or self._gone,
             peer=None if flow is None else flow.endpoint,
             reason=reason,
             call_id=self.call_id,

@@ -1,4 +1,4 @@
-"""What a silent call needs beyond a dialog: an offer of no media, and answers to a peer that refreshes the session."""
+"""Handles what a silent call needs beyond a dialog: an offer without media, and answers to session refreshes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dialogs (RFC 3261 §12), begun by the peer or by us."""
+"""Implements dialogs (RFC 3261 §12), begun by either side."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class Dialog(NamedTuple):
 
     @property
     def id(self) -> DialogId:
-        """What ``dialog_id`` gives for the peer's requests within this dialog."""
+        """The ``dialog_id`` of the peer's requests within this dialog."""
         return (self.call_id, self.local.tag or "", self.remote.tag or "")
 
     def receive(self, request: Request) -> Dialog:
@@ -115,7 +115,7 @@ class Dialog(NamedTuple):
 
     @property
     def next_hop(self) -> Uri:
-        """Where requests within the dialog are sent: the first route, else the remote target."""
+        """The next hop of requests within the dialog: the first route, else the remote target."""
         return Uri.parse(NameAddr.parse(self.route_set[0]).uri if self.route_set else self.remote_target)
 
     def request(self, method: str, *headers: tuple[str, str], via: str, body: bytes = b"") -> tuple[Dialog, Request]:

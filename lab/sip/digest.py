@@ -1,4 +1,4 @@
-"""Digest authentication: what a server asks, and whether the answer is right (RFC 7616, RFC 3261 §22, RFC 8760).
+"""Implements digest authentication: makes challenges and checks answers (RFC 7616, RFC 3261 §22, RFC 8760).
 
 Sans-I/O: time is an argument. Offers qop ``auth`` only, and takes answers without qop as RFC 2069 has them (RFC 3261
 §22.4). Does not compare the digest's ``uri`` with the Request-URI, which proxies may change (RFC 3261 §22.4).

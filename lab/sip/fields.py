@@ -1,4 +1,4 @@
-"""The inside of header fields: lists, parameters, URIs, name-addrs, Via, CSeq (RFC 3261 §20, §25.1)."""
+"""Parses header fields: lists, parameters, URIs, name-addrs, Via, CSeq (RFC 3261 §20, §25.1)."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ class Via(NamedTuple):
 
     @property
     def response_endpoint(self) -> tuple[str, int]:
-        """Where a response over UDP goes (RFC 3581 §4, RFC 3261 §18.2.2)."""
+        """The endpoint of a response over UDP (RFC 3581 §4, RFC 3261 §18.2.2)."""
         rport = self.get("rport") or ""
         port = int(rport) if rport.isdecimal() else self.port or PORTS["udp"]
         return self.get("received") or self.host.strip("[]"), port

@@ -1,4 +1,4 @@
-"""Which of several branches' fates is that of the whole request (RFC 3261 §16.7 step 6)."""
+"""Chooses the best response of several branches (RFC 3261 §16.7 step 6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SIP messages as values, to bytes and back (RFC 3261 §7). No I/O, no interpretation of fields beyond framing.
+"""Represents SIP messages as values, from and to bytes (RFC 3261 §7). No I/O; parses no fields beyond framing.
 
 Strict where leniency would hide a defect of the peer (line ends, UTF-8, control characters), liberal where RFC 3261
 asks for it (compact forms, case, folded headers, blanks around the colon). ``Content-Length`` is never among a
@@ -66,7 +66,7 @@ class MalformedMessage(LabError):
 
 
 class Message:
-    """What requests and responses have in common."""
+    """The common parts of requests and responses."""
 
     __slots__ = ()
     headers: Headers

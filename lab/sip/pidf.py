@@ -1,4 +1,4 @@
-"""Presence bodies (RFC 3863)."""
+"""Makes presence bodies (RFC 3863)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ports of SIP servers by transport (RFC 3261 §19.1.2)."""
+"""Lists the ports of SIP servers by transport (RFC 3261 §19.1.2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A registrar's bindings (RFC 3261 §10.3, RFC 5626 §6), each with the flow it came on.
+"""Keeps a registrar's bindings, each with its flow (RFC 3261 §10.3, RFC 5626 §6).
 
 Authentication is ``lab.sip.digest``'s; of one device's several flows each is a binding of its own.
 """
@@ -27,7 +27,7 @@ Change = Literal["active", "refreshed", "removed"]
 
 
 class Policy(NamedTuple):
-    """How bindings are kept; see ``lab.model.registrar.Registrar``.
+    """The rules for bindings; see ``lab.model.registrar.Registrar``.
 
     Attributes:
         matches_by: ``contact``, ``instance`` or ``connection``.
@@ -70,7 +70,7 @@ class Binding(NamedTuple):
 
     @property
     def key(self) -> Key:
-        """What identifies it; two are one when their contacts parse to the same URI, unless they are told otherwise."""
+        """The identity of the binding; by default two bindings are equal if their contacts are the same URI."""
         return self.aor, self.matched or Uri.parse(self.contact)
 
 
@@ -149,7 +149,7 @@ class Registrar:
         return others[:excess]
 
     def _named(self, binding: Binding) -> Binding:
-        """The binding with an id: the one it has, or that of its predecessor, or a new one."""
+        """Return the binding with an id: its own, that of its predecessor, or a new one."""
         if binding.id:
             return binding
         known = self._bindings.get(binding.key)
@@ -159,7 +159,7 @@ class Registrar:
         return binding._replace(id=f"b{self._count}")
 
     def _asked(self, request: Request, aor: str, address: NameAddr, default: int, *, now: float, flow: str) -> Binding:
-        """The binding that one Contact asks for; it has ended already if it asks for none."""
+        """Return the binding that one Contact asks for; it has already ended if the Contact removes it."""
         own = dict(address.parameters).get("expires")
         wanted = default if own is None else parse_expires(own)
         if 0 < wanted < self._policy.least_expires:
@@ -228,7 +228,7 @@ def _asks_for_outbound(request: Request) -> bool:
 
 
 def _device(address: NameAddr) -> Device | None:
-    """What RFC 5626 §6 has a registrar bind instead of the address; None unless both parameters are there."""
+    """Return the key that RFC 5626 §6 binds instead of the address; None unless both parameters are there."""
     named = dict(address.parameters)
     instance, reg_id = named.get("+sip.instance"), named.get("reg-id")
     return (instance, reg_id) if instance and reg_id else None

@@ -1,4 +1,4 @@
-"""Where a request says it comes from: what a SIP ALG on its way rewrites."""
+"""Reads the addresses that a request claims as its source, which a SIP ALG rewrites."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lab.sip.transaction import top_via
 
 
 class Sender(NamedTuple):
-    """Where a request says it comes from, each ``host:port`` as written; None where there is none.
+    """The claimed source of a request, each ``host:port`` as written; None where there is none.
 
     Attributes:
         via: the topmost Via's sent-by.

@@ -1,4 +1,4 @@
-"""Status codes of SIP responses (RFC 3261 §7.2)."""
+"""Defines status codes of SIP responses (RFC 3261 §7.2)."""
 
 from __future__ import annotations
 

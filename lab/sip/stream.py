@@ -1,6 +1,7 @@
 """Cuts a byte stream (TCP, TLS) into SIP messages and keep-alive pings (RFC 3261 §18.3, RFC 5626 §3.5.1).
 
-What comes out depends on the bytes alone, never on how reads cut them.
+What comes out depends on the bytes alone, never on how reads cut them; but where a pong is expected, a single CRLF at
+the end of what was read is one, and not half a ping.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ class KeepAlive(Enum):
 
     PING = b"\r\n\r\n"
     """A double CRLF; asks for a single one."""
+    PONG = b"\r\n"
+    """A single CRLF, which answers one."""
 
 
 Item = Request | Response | KeepAlive | MalformedMessage
@@ -33,6 +36,7 @@ class StreamParser:
 
     def __init__(self) -> None:
         self.lost = False
+        self.expects_pong = False
         self._buffer = bytearray()
         self._seen = 0  # bytes of the buffer that hold no end of a header section
         self._head: Request | Response | MalformedMessage | None = None  # waits for its body of _length bytes
@@ -40,15 +44,19 @@ class StreamParser:
 
     def feed(self, data: bytes) -> list[Item]:
         """Return what ``data`` completes, in order."""
+        self.add(data)
         items: list[Item] = []
-        if self.lost:
-            return items
-        self._buffer += data
-        while (item := self._next()) is not None:
+        while (item := self.next()) is not None:
             items.append(item)
         return items
 
-    def _next(self) -> Item | None:
+    def add(self, data: bytes) -> None:
+        """Take what was read, for ``next``."""
+        if not self.lost:
+            self._buffer += data
+
+    def next(self) -> Item | None:
+        """Return the next thing that what was read completes; None: it completes no more."""
         if self._head is None:
             if (ping := self._between()) is not None:
                 return ping
@@ -61,13 +69,16 @@ class StreamParser:
         return head if isinstance(head, MalformedMessage) else replace(head, body=body)
 
     def _between(self) -> KeepAlive | None:
-        while self._buffer.startswith(b"\r\n") and len(self._buffer) > 2:
+        while self._buffer.startswith(b"\r\n") and (len(self._buffer) > 2 or self.expects_pong):
             if self._buffer.startswith(b"\r\n\r\n"):
                 del self._buffer[:4]
                 return KeepAlive.PING
             if self._buffer == b"\r\n\r":
                 return None
             del self._buffer[:2]
+            if self.expects_pong:
+                self.expects_pong = False
+                return KeepAlive.PONG
         return None
 
     def _read_head(self) -> Request | Response | MalformedMessage | None:

@@ -1,4 +1,4 @@
-"""Presence subscriptions, the notifier's side (RFC 6665 §4.2, RFC 3856).
+"""Implements the notifier's side of presence subscriptions (RFC 6665 §4.2, RFC 3856).
 
 Does not model: authorisation, ``pending``, several subscriptions in one dialog, and the removal of a subscription whose
 NOTIFY times out (RFC 6665 §4.2.2, a SHOULD): a probe must not change what the next probe measures.

@@ -1,4 +1,4 @@
-"""Transaction identity and timing (RFC 3261 §17)."""
+"""Identifies and times transactions (RFC 3261 §17)."""
 
 from __future__ import annotations
 

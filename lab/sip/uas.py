@@ -56,9 +56,10 @@ def check(request: Request, *, methods: tuple[str, ...] = ALLOWED, extensions: f
     if request.version != VERSION:
         raise Refused(505)
     _check_fields(request)
-    if request.method in _OF_SOMETHING and request.method not in methods:
-        raise Refused(481)
     if request.method not in methods:
+        within_dialog = NameAddr.parse(request.first("To") or "").tag is not None  # which is not there: §12.2.2
+        if request.method in _OF_SOMETHING or (within_dialog and request.method in _RECOGNISED):
+            raise Refused(481)
         raise Refused(405 if request.method in _RECOGNISED else 501, ("Allow", ", ".join(methods)))
     if not request.uri.lower().startswith(("sip:", "sips:")):
         raise Refused(416)

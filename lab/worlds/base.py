@@ -12,6 +12,8 @@ from typing import Any
 
 from lab.errors import HostNotCapable, LabError, LabFault
 from lab.ledger import Ledger
+from lab.machine_limits import status_fault
+from lab.worlds import suspension
 from lab.worlds.guest_processes import Watch
 
 Message = dict[str, Any]
@@ -121,6 +123,16 @@ class World:
             await self._reader
         self._ledger.leave_process(self._process.pid)
 
+    def suspend(self) -> None:
+        """Stop a guest where it stands; one that has ended is left alone."""
+        if self._process is not None and self._process.returncode is None:
+            suspension.suspend(self._process.pid)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        if self._process is not None and self._process.returncode is None:
+            suspension.resume(self._process.pid)
+
     async def _read(self) -> None:
         assert self._process is not None
         assert self._process.stdout is not None
@@ -144,7 +156,8 @@ class World:
         elif self._frozen:
             self._on_end(LabFault(f"the world froze: nothing for {self._patience_s:g} s", detail=self._last_words()))
         else:
-            self._on_end(refused or LabFault(f"the world ended by itself, status {status}", detail=self._last_words()))
+            fault = refused or status_fault(status)
+            self._on_end(fault or LabFault(f"the world ended by itself, status {status}", detail=self._last_words()))
 
     async def _line(self, stdout: asyncio.StreamReader) -> bytes:
         """The next line; empty at the end, which is at once if the world is frozen or its client keeps it from all."""

@@ -30,12 +30,15 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from lab.errors import HostNotCapable, LabFault
+from lab.interpreter import module_folders, program_folders
 from lab.worlds.clock import GUEST_MEMORY_MB
+from lab.worlds.host import namespaces_fix
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -49,6 +52,9 @@ CONSOLE_LINES = 40
 COMMAND_LINE_BYTES = 4096  # COMMAND_LINE_SIZE of arch/um
 HIDDEN = ("/run", "/tmp", "/dev/shm")  # noqa: S108 - what the guest's init covers with memory of its own
 ROOT_KEEPS = "CAP_DAC_OVERRIDE"  # the host's root may use a run folder of another user
+STEADY = ("setarch", "--addr-no-randomize")  # else the kernel makes up for random gaps with memory, 0 to 1 GB of it
+BUBBLEWRAP_WITHIN_S = 20.0
+"""A trial takes some 10 ms; a machine on which it takes longer than this is of no use."""
 
 
 INITIAL_PID_NAMESPACE = 0xEFFFFFFC
@@ -73,7 +79,7 @@ class Request:
         args: its arguments; anything JSON can say.
         writable: the run folder, writable at the same path as on the host.
         environment: all of the program's environment.
-        path: where modules are searched, ``sys.path`` of this process by default.
+        path: where modules are searched, see ``lab.interpreter`` for the default.
         visible: folders beyond the lab's own that the guest must see, even where it has its own ``/tmp``; absolute.
     """
 
@@ -81,7 +87,7 @@ class Request:
     writable: Path
     args: Sequence[object] = ()
     environment: dict[str, str] = field(default_factory=dict)
-    path: tuple[str, ...] = field(default_factory=lambda: tuple(entry for entry in sys.path if entry))
+    path: tuple[str, ...] = field(default_factory=module_folders)
     visible: tuple[str, ...] = ()
 
     def write(self, control: Path) -> None:
@@ -149,21 +155,13 @@ def command(
                 fix="put it in a folder without spaces, quotes and other signs in its name",
             )
     bubblewrap = [
-        "bwrap",
-        "--unshare-all",
-        "--die-with-parent",
-        *(("--cap-drop", "ALL", "--cap-add", ROOT_KEEPS) if as_root else ()),
-        *("--ro-bind", "/", "/"),
-        *("--dev", "/dev"),
-        *("--proc", "/proc"),
-        *("--tmpfs", "/dev/shm"),  # noqa: S108 - the guest's memory is a file there
+        *_bubblewrap(as_root=as_root),
         *("--bind", str(run_folder), str(run_folder)),
         *("--chdir", "/"),
         *("--setenv", "TMPDIR", "/dev/shm"),  # noqa: S108
         *("--setenv", "HOME", "/dev/shm"),  # noqa: S108
         "--",
     ]
-    steady = ["setarch", "--addr-no-randomize"]  # else the kernel makes up for random gaps with memory, 0 to 1 GB of it
     guest = [
         str(kernel),
         f"mem={memory_mb}M",
@@ -191,16 +189,29 @@ def command(
             fix="use a run folder with a shorter path",
         )
     if fence is Fence.BUBBLEWRAP:
-        return bubblewrap + steady + guest
+        return [*bubblewrap, *STEADY, *guest]
     # Docker's seccomp filter forbids setarch as well: some of the guest's memory is then lost to random gaps.
     # Docker's /dev/shm is small and forbids to execute what is in it, which a guest's memory is for.
     keeper = [str(interpreter), "-I", "-S", "-B", str(KEEPER), str(parent)]
     return [*keeper, "env", f"TMPDIR={VOLATILE}", f"HOME={VOLATILE}", *guest]
 
 
+def _bubblewrap(*, as_root: bool) -> list[str]:
+    return [
+        "bwrap",
+        "--unshare-all",
+        "--die-with-parent",
+        *(("--cap-drop", "ALL", "--cap-add", ROOT_KEEPS) if as_root else ()),
+        *("--ro-bind", "/", "/"),
+        *("--dev", "/dev"),
+        *("--proc", "/proc"),
+        *("--tmpfs", "/dev/shm"),  # noqa: S108 - the guest's memory is a file there
+    ]
+
+
 def environment() -> dict[str, str]:
     """The environment of the guest's process on the host; the guest's programs have the request's."""
-    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
+    return {"PATH": os.pathsep.join(program_folders()), "LC_ALL": "C"}
 
 
 def base_interpreter() -> Path:
@@ -214,11 +225,11 @@ def check_host() -> Fence:
     Raises:
         HostNotCapable: there is no bubblewrap, or it cannot do its work and this is no container of ours.
     """
-    if not in_container():
-        if shutil.which("bwrap") is None:
-            raise HostNotCapable("virtual time needs bubblewrap", fix="apt-get install bubblewrap")
+    if (refusal := _bubblewrap_refusal(os.environ.get("PATH", os.defpath))) is None:
         return Fence.BUBBLEWRAP
-    return Fence.BUBBLEWRAP if _bubblewrap_works() else Fence.CONTAINER
+    if in_container():
+        return Fence.CONTAINER
+    raise refusal
 
 
 def in_container() -> bool:
@@ -227,11 +238,38 @@ def in_container() -> bool:
     return os.environ.get(name) == value and Path("/proc/self/ns/pid").stat().st_ino != INITIAL_PID_NAMESPACE
 
 
-def _bubblewrap_works() -> bool:
-    if shutil.which("bwrap") is None:
-        return False
-    tried = ("bwrap", "--unshare-all", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--", "true")
-    return subprocess.run(tried, capture_output=True, check=False).returncode == 0
+@cache
+def _bubblewrap_refusal(path: str) -> HostNotCapable | None:
+    """Try bubblewrap as guests need it; return why it cannot do its work, None if it can.
+
+    Args:
+        path: PATH, where it is looked for; tried once for each.
+    """
+    if shutil.which("bwrap", path=path) is None:
+        return HostNotCapable("virtual time needs bubblewrap", fix="apt-get install bubblewrap")
+    tried = [*_bubblewrap(as_root=os.geteuid() == 0), "--", *STEADY, "true"]
+    try:
+        done = subprocess.run(
+            tried,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=BUBBLEWRAP_WITHIN_S,
+            env=environment(),
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        said = f"nothing within {BUBBLEWRAP_WITHIN_S:g} s"
+    except OSError as problem:
+        said = str(problem.strerror)
+    else:
+        if done.returncode == 0:
+            return None
+        said = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+    return HostNotCapable(
+        f"virtual time needs a sandbox, which bubblewrap cannot make here ({said.removeprefix('bwrap: ')})",
+        fix=namespaces_fix(),
+    )
 
 
 class Guest:

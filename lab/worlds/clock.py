@@ -1,4 +1,4 @@
-"""Which kernel's clock cells live by, and what a guest gets."""
+"""Names the two clocks of cells, and the memory of a guest."""
 
 from __future__ import annotations
 

@@ -20,6 +20,8 @@ from pathlib import Path
 
 from lab.backends.child import die_with
 from lab.errors import HostNotCapable
+from lab.machine_limits import machine_fault
+from lab.worlds.host import namespaces_fix
 
 CLONE_NEWNS = 0x00020000  # <linux/sched.h>
 CLONE_NEWIPC = 0x08000000
@@ -44,9 +46,12 @@ def enter() -> None:
     if _libc.unshare(flags) != 0:
         raise _refused("unshare")
     if uid != 0:
-        Path("/proc/self/setgroups").write_text("deny")  # the kernel's condition for an unprivileged gid_map
-        Path("/proc/self/uid_map").write_text(f"0 {uid} 1")
-        Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
+        try:
+            Path("/proc/self/setgroups").write_text("deny")  # the kernel's condition for an unprivileged gid_map
+            Path("/proc/self/uid_map").write_text(f"0 {uid} 1")
+            Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
+        except OSError as problem:
+            raise _refused("mapping the user", problem.errno) from problem
     outside = os.getppid()
     init = os.fork()
     if init:
@@ -54,21 +59,16 @@ def enter() -> None:
         _, status = os.waitpid(init, 0)
         os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
     die_with(0)  # the parent is outside this PID namespace, which shows as 0
-    if _libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None) != 0:
-        raise _refused("making mounts private")
+    if not any(_libc.mount(b"none", place, None, MS_REC | MS_PRIVATE, None) == 0 for place in (b"/", b"/proc")):
+        raise _refused("making mounts private")  # in a chroot "/" need be no mount; what is mounted here is /proc alone
     if _libc.mount(b"proc", b"/proc", b"proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, None) != 0:
         raise _refused("mounting /proc")
 
 
-def _refused(what: str) -> HostNotCapable:
-    code = ctypes.get_errno()
+def _refused(what: str, code: int | None = None) -> HostNotCapable:
+    code = code or ctypes.get_errno()
     name = errno.errorcode.get(code, str(code))
-    return HostNotCapable(
-        f"the kernel refused {what} ({name})",
-        fix="run as root, or allow user namespaces: `sysctl -w user.max_user_namespaces=10000`"
-        " and, where they exist, `kernel.unprivileged_userns_clone=1` and"
-        " `kernel.apparmor_restrict_unprivileged_userns=0`",
-    )
+    return HostNotCapable(f"the kernel refused {what} ({name})", fix=namespaces_fix())
 
 
 def main(arguments: list[str]) -> None:
@@ -82,7 +82,10 @@ def main(arguments: list[str]) -> None:
         enter()
         module, function = entry.split(":")
         getattr(import_module(module), function)(*seen)
-    except HostNotCapable as refusal:
+    except Exception as problem:  # the last frame: what is none of this machine's faults shows its traceback
+        refusal = problem if isinstance(problem, HostNotCapable) else machine_fault(problem)
+        if refusal is None:
+            raise
         print(json.dumps({"ev": "refused", "missing": refusal.missing, "fix": refusal.fix}), flush=True)  # noqa: T201
         os._exit(HostNotCapable.exit_code)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
+
+from lab.interpreter import module_command, program_folders
 
 CREW = "lab.runner.crew:main"
 CONTAINER_CREW = "lab.runner.container_crew:main"
@@ -13,7 +14,7 @@ RUN = "LAB_RUN"
 
 def argv(entry: str = CREW) -> list[str]:
     """The command line of a world process started by this process."""
-    return [sys.executable, "-m", "lab.worlds.enclosure", str(os.getpid()), entry]
+    return module_command("lab.worlds.enclosure", str(os.getpid()), entry)
 
 
 def argv_with_containers() -> list[str]:
@@ -23,11 +24,22 @@ def argv_with_containers() -> list[str]:
 
 def environment() -> dict[str, str]:
     """Its environment: what Python and the system's tools need, nothing that changes what cells do."""
-    path = os.environ.get("PATH", "") + os.pathsep + os.pathsep.join(("/usr/local/sbin", "/usr/sbin", "/sbin"))
-    return {"PATH": path, "HOME": os.environ.get("HOME", "/"), "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"}
+    folders = (*program_folders(), "/usr/local/sbin", "/usr/sbin", "/sbin")
+    path, home = os.pathsep.join(folders), os.environ.get("HOME", "/")
+    return {"PATH": path, "HOME": home, "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"}  # an author's client has it, too
 
 
 def environment_with_containers(run: str) -> dict[str, str]:
     """The same for a world whose nodes are containers: also the daemon's address, and the run's name in the ledger."""
     address = {"DOCKER_HOST": os.environ["DOCKER_HOST"]} if "DOCKER_HOST" in os.environ else {}
     return {**environment(), **address, RUN: run}
+
+
+def namespaces_fix() -> str:
+    """Say what allows namespaces to this user."""
+    if os.geteuid() == 0:
+        return "run the lab outside of this container or chroot, or give it CAP_SYS_ADMIN (`docker run --privileged`)"
+    return (
+        "run as root, or allow user namespaces: `sysctl -w user.max_user_namespaces=10000` and, where they exist,"
+        " `kernel.unprivileged_userns_clone=1` and `kernel.apparmor_restrict_unprivileged_userns=0`"
+    )

@@ -1,4 +1,4 @@
-"""The first program in a guest: makes the place habitable, calls an entry point in this same process, powers off.
+"""Runs as init of the guest: mounts file systems, calls the entry point in this process, powers off.
 
 It is run by path, isolated and without ``site`` (``lab.worlds.boot``), so at its top it imports only what is built into
 the interpreter or needed by everything later. Its one argument is a folder, in hexadecimal because the kernel's command

@@ -1,4 +1,4 @@
-"""Runs a guest where the container is the fence, and sees to it that all of the guest ends together.
+"""Runs a guest whose sandbox is the container, and ends all its processes together.
 
 ``keeper.py PARENT KERNEL…`` starts the kernel as the leader of a process group. A guest is many processes, each traced
 by the first. If only the first were killed, the others would run on without their tracer, and their system calls, no

@@ -5,7 +5,8 @@ one, once per machine. It lands in ``$XDG_CACHE_HOME/lab/kernels`` (``~/.cache/l
 everything that decides what comes out: source, recipe (configuration, headers, patches) and compiler.
 
 Invariant: a folder named by a key holds a complete kernel. Builds happen in ``building/``, under a lock, and are moved
-into place at the end; what an interrupted build leaves there is removed by the next one and by ``prune``.
+into place at the end, when they are on the disk; what an interrupted build leaves there is removed by the next one and
+by ``prune``. A kernel's digest stands beside it: one that is damaged is not used, and the next build replaces it.
 """
 
 from __future__ import annotations
@@ -15,18 +16,25 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Callable
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 
 from lab.cache_folder import cache_folder
 from lab.errors import HostNotCapable
+from lab.machine_limits import machine_fault
 from lab.worlds import kernel_build
 from lab.worlds.kernel_build import Progress, Step
 
 SOURCES = Path("/usr/src")  # where Debian's linux-source-* packages put their tarball
-SOURCE_PACKAGE = "linux-source-6.1"  # Debian 12's kernel; any later one found in SOURCES is used as well
+SOURCE_PACKAGE = "linux-source"  # the kernel of this Debian release: 6.1 in Debian 12, 6.12 in Debian 13
 KEY_DIGITS = 16
+PROGRAM, FACTS, DIGEST = "linux", "kernel.json", "linux.sha256"
+"""In a kernel's folder; kernels that the first release built have no digest."""
+_ELF = struct.Struct("<4s36xQ10xHH2x")  # of the ELF header (elf(5), 64 bit): magic, e_shoff, e_shentsize, e_shnum
 
 Callback = Callable[[Progress], None]
 
@@ -72,9 +80,16 @@ def default_source() -> Path | None:
 
 
 def find(source: Path | None = None) -> Path | None:
-    """The kernel that ``build`` would make, if it is there; else the newest of the same recipe; never builds."""
+    """The kernel that ``build`` would make, if it is there; else the newest of the same recipe; never builds.
+
+    Raises:
+        HostNotCapable: the cache cannot be read, or there is a kernel that may not be executed.
+    """
     recipe = kernel_build.recipe_digest()
-    usable = [kernel for kernel in list_kernels() if kernel.recipe == recipe]
+    found = [kernel for kernel in list_kernels() if kernel.recipe == recipe]
+    usable = [kernel for kernel in found if _may_execute(kernel.path)]
+    if found and not usable:
+        raise _not_executable(found[0].path)
     if len(usable) > 1 and (source := source or default_source()) and (compiler := kernel_build.compiler_version()):
         wanted = key(identify(source), recipe, compiler)  # asking the compiler takes time, so only to decide
         usable.sort(key=lambda kernel: kernel.key != wanted)
@@ -89,7 +104,8 @@ def build(source: Path | None = None, progress: Callback | None = None) -> Path:
         progress: told of each step and, while compiling, of each file.
 
     Raises:
-        HostNotCapable: not an x86-64 machine, or tools are missing; all of them are named at once.
+        HostNotCapable: not an x86-64 machine, or tools are missing, all of which are named at once; or the cache cannot
+            be written.
         LabFault: the build failed; its log is kept.
     """
     report = progress or _silent
@@ -98,41 +114,54 @@ def build(source: Path | None = None, progress: Callback | None = None) -> Path:
     assert source is not None
     compiler = kernel_build.compiler_version()
     assert compiler is not None
-    folder = kernels_folder()
-    folder.mkdir(parents=True, exist_ok=True)
     name = key(identify(source), kernel_build.recipe_digest(), compiler)
-    with kernel_build.lock(folder / "lock", lambda: report(Progress(Step.WAIT))) as held:
-        if (kernel := _read(folder / name)) is not None:
-            return kernel.path
-        work = folder / "building"
-        shutil.rmtree(work, ignore_errors=True)  # what a killed build left
-        try:
-            made = kernel_build.make(
-                source, work=work, keep_log=folder / f"{name}.log", expected=_expected(), progress=report, lock=held
-            )
-            kernel = Kernel(
-                key=name,
-                path=folder / name / "linux",
-                source=identify(source),
-                recipe=kernel_build.recipe_digest(),
-                compiler=compiler,
-                patches=made.patches,
-                compilations=made.compilations,
-                seconds=round(made.seconds, 1),
-                built=made.ended,
-            )
-            _install(kernel, made.program, folder)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
+    with _usable_cache("written") as folder:
+        folder.mkdir(parents=True, exist_ok=True)
+        with kernel_build.lock(folder / "lock", lambda: report(Progress(Step.WAIT))) as held:
+            kernel = _read(folder / name)
+            if kernel is None:
+                _discard(folder / name)
+                kernel = _make(source, folder, name, compiler, report, held)
+    if not _may_execute(kernel.path):
+        with suppress(OSError):  # it is another user's
+            kernel.path.chmod(0o755)
+    if not _may_execute(kernel.path):
+        raise _not_executable(kernel.path)
     return kernel.path
 
 
+def _make(source: Path, folder: Path, name: str, compiler: str, report: Callback, lock: int) -> Kernel:
+    work = folder / "building"
+    _discard(work)  # what a killed build left
+    try:
+        made = kernel_build.make(
+            source, work=work, keep_log=folder / f"{name}.log", expected=_expected(), progress=report, lock=lock
+        )
+        kernel = Kernel(
+            key=name,
+            path=folder / name / PROGRAM,
+            source=identify(source),
+            recipe=kernel_build.recipe_digest(),
+            compiler=compiler,
+            patches=made.patches,
+            compilations=made.compilations,
+            seconds=round(made.seconds, 1),
+            built=made.ended,
+        )
+        _install(kernel, made.program, folder)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return kernel
+
+
 def list_kernels() -> list[Kernel]:
-    """All kernels in the cache, newest first."""
-    folder = kernels_folder()
-    if not folder.is_dir():
-        return []
-    kernels = [kernel for entry in folder.iterdir() if (kernel := _read(entry))]
+    """Return all whole kernels in the cache, newest first.
+
+    Raises:
+        HostNotCapable: the cache cannot be read.
+    """
+    with _usable_cache("read") as folder:
+        kernels = [kernel for entry in folder.iterdir() if (kernel := _read(entry))] if folder.is_dir() else []
     return sorted(kernels, key=lambda kernel: kernel.built, reverse=True)
 
 
@@ -141,20 +170,17 @@ def prune() -> list[Path]:
 
     Waits for a build that is going on.
     """
-    folder = kernels_folder()
-    if not folder.is_dir():
-        return []
-    removed = []
-    with kernel_build.lock(folder / "lock", lambda: None):
-        current = find()
-        for entry in sorted(folder.iterdir()):
-            if entry.name == "lock" or (current is not None and entry == current.parent):
-                continue
-            if entry.is_dir():
-                shutil.rmtree(entry)
-            else:
-                entry.unlink()
-            removed.append(entry)
+    removed: list[Path] = []
+    with _usable_cache("written") as folder:
+        if not folder.is_dir():
+            return removed
+        with kernel_build.lock(folder / "lock", lambda: None):
+            current = find()
+            for entry in sorted(folder.iterdir()):
+                if entry.name == "lock" or (current is not None and entry == current.parent):
+                    continue
+                _discard(entry)
+                removed.append(entry)
     return removed
 
 
@@ -197,26 +223,99 @@ def _check_host(source: Path | None) -> None:
         )
 
 
+@contextmanager
+def _usable_cache(what: str) -> Iterator[Path]:
+    """Yield the folder of all kernels; what cannot be done there is this machine's fault."""
+    folder = kernels_folder()
+    try:
+        yield folder
+    except OSError as problem:
+        place = problem.filename or folder
+        raise machine_fault(problem) or HostNotCapable(
+            f"the cache of kernels cannot be {what}: {place}: {problem.strerror}",
+            fix="make it yours (`chmod -R u+rwX`), or set XDG_CACHE_HOME to a folder of yours",
+        ) from problem
+
+
 def _install(kernel: Kernel, program: Path, folder: Path) -> None:
-    """Move a finished kernel to its name in one step, so that nobody ever sees half of it."""
+    """Move a finished kernel to its name in one step, so that nobody ever sees half of it, also after a crash."""
     ready = program.parent / "ready"
     ready.mkdir()
-    program.rename(ready / "linux")
+    program.rename(ready / PROGRAM)
     facts = {name: value for name, value in asdict(kernel).items() if name != "path"}
-    (ready / "kernel.json").write_text(json.dumps(facts, indent=1) + "\n")
-    final = folder / kernel.key
-    shutil.rmtree(final, ignore_errors=True)  # unreadable, or it would have been used
-    ready.rename(final)
+    (ready / FACTS).write_text(json.dumps(facts, indent=1) + "\n")
+    (ready / DIGEST).write_text(f"{hashlib.sha256((ready / PROGRAM).read_bytes()).hexdigest()}  {PROGRAM}\n")
+    for name in (PROGRAM, FACTS, DIGEST):
+        _to_disk(ready / name)
+    _to_disk(ready)
+    ready.rename(folder / kernel.key)
+    _to_disk(folder)
+
+
+def _to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _discard(path: Path) -> None:
+    """Remove a file or folder, also one without the permissions that this takes."""
+    if path.is_dir() and not path.is_symlink():
+        path.chmod(0o700)
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _read(entry: Path) -> Kernel | None:
     try:
-        facts = json.loads((entry / "kernel.json").read_text())
+        facts = json.loads((entry / FACTS).read_text())
         facts["patches"] = tuple(facts["patches"])
-        kernel = Kernel(path=entry / "linux", **facts)
+        kernel = Kernel(path=entry / PROGRAM, **facts)
+        return kernel if _is_whole(entry) else None
     except (OSError, ValueError, TypeError, KeyError):
         return None  # not a kernel, or not one of this version's
-    return kernel if os.access(kernel.path, os.X_OK) else None
+
+
+def _is_whole(entry: Path) -> bool:
+    program = entry / PROGRAM
+    status = program.stat()
+    try:
+        written = (entry / DIGEST).read_text().split()[0]
+    except FileNotFoundError:
+        return _is_whole_program(program, status.st_size)
+    except IndexError:
+        return False
+    return _digest(program, status.st_ino, status.st_size, status.st_mtime_ns) == written
+
+
+@cache
+def _digest(program: Path, *_: int) -> str:
+    """Return a file's digest, read once for each inode, size and time of change."""
+    return hashlib.sha256(program.read_bytes()).hexdigest()
+
+
+def _is_whole_program(program: Path, size: int) -> bool:
+    """Return whether a program ends where its header says: its section headers are the last thing in it."""
+    with program.open("rb") as file:
+        head = file.read(_ELF.size)
+    if len(head) < _ELF.size:
+        return False
+    magic, offset, each, count = _ELF.unpack(head)
+    return bool(magic == b"\x7fELF" and offset and size >= offset + each * count)
+
+
+def _may_execute(program: Path) -> bool:
+    return os.access(program, os.X_OK)
+
+
+def _not_executable(program: Path) -> HostNotCapable:
+    return HostNotCapable(
+        f"the virtual-time kernel {program} may not be executed",
+        fix=f"`chmod +x {program}`; if its file system is mounted noexec, set XDG_CACHE_HOME to a folder on another",
+    )
 
 
 def _expected() -> int:

@@ -1,4 +1,4 @@
-"""How the virtual-time kernel is made: unpack, edit, configure, compile, strip.
+"""Builds the virtual-time kernel: unpack, edit, configure, compile, strip.
 
 Only what the recipe needs is unpacked, headers are parsed once (``recipe/cc.sh``), and the optimiser is asked for
 little: on two idle cores the whole takes well under three minutes. Nothing here knows of the cache; see
@@ -53,7 +53,7 @@ BUILT = ("*.o", "*.a", "*.cmd", ".git", ".config", "include/config", "include/ge
 
 
 class Step(str, Enum):
-    """Where a build is."""
+    """The step of a build."""
 
     WAIT = "waiting for another build"
     UNPACK = "unpack"
@@ -64,7 +64,7 @@ class Step(str, Enum):
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a build is; ``done`` of ``total`` files while compiling, an estimate that is corrected if exceeded."""
+    """The progress of a build: ``done`` of ``total`` files while compiling; ``total`` is estimated."""
 
     step: Step
     done: int = 0
@@ -73,7 +73,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Made:
-    """What came out of a build."""
+    """The result of a build."""
 
     program: Path
     patches: tuple[str, ...]
@@ -83,7 +83,7 @@ class Made:
 
 
 def missing_tools() -> dict[str, str]:
-    """The programs a build needs and this machine lacks, each with the Debian package that has it."""
+    """Return the programs that a build needs and this machine lacks, each with its Debian package."""
     missing = {tool: package for tool, package in TOOLS.items() if shutil.which(tool) is None}
     if not LIBC_HEADER.exists():
         missing["the C library's headers"] = "libc6-dev"
@@ -91,7 +91,7 @@ def missing_tools() -> dict[str, str]:
 
 
 def compiler_version() -> str | None:
-    """What the compiler says it is; None without one."""
+    """Return the compiler's version text; None without a compiler."""
     try:
         said = subprocess.run(["gcc", "--version"], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
@@ -101,7 +101,7 @@ def compiler_version() -> str | None:
 
 @cache
 def recipe_digest() -> str:
-    """A digest of everything of ours that decides what is built."""
+    """Return a digest of all own files that decide what is built."""
     digest = hashlib.sha256()
     for path in (CONFIGURATION, *sorted(path for path in RECIPE.iterdir() if path.is_file())):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
@@ -110,7 +110,7 @@ def recipe_digest() -> str:
 
 
 def unpack_command(source: Path, into: Path) -> list[str]:
-    """The command that puts the needed part of ``source``, a tarball or a tree, into the folder ``into``."""
+    """Return the command that unpacks the needed part of ``source``, a tarball or a tree, into the folder ``into``."""
     excluded = [f"--exclude-from={UNUSED}"]
     if source.is_dir():
         excluded += [f"--exclude={pattern}" for pattern in BUILT]
@@ -121,7 +121,7 @@ def unpack_command(source: Path, into: Path) -> list[str]:
 
 
 def unmet(wanted: str, got: str) -> list[str]:
-    """The features that ``wanted`` asks for and the configuration ``got`` lacks: misspelt, or not to be had."""
+    """Return the features in ``wanted`` that the configuration ``got`` lacks: misspelt, or not available."""
     have = set(got.splitlines())
     return [line for line in wanted.splitlines() if line.startswith("CONFIG_") and line not in have]
 

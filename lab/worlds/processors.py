@@ -1,4 +1,4 @@
-"""Shares the processors between the guests of all runs of a user: each has its own while there are enough.
+"""Shares the processors between the guests of all runs of a user: one each, as long as there are enough.
 
 A guest is many processes that take turns at every system call; woken on another processor each turn takes several
 times as long (start to end of two idle hours on two half-busy processors: 13 to 19 s free, 2.4 to 2.9 s pinned). So

@@ -38,11 +38,10 @@ def lack() -> HostNotCapable | None:
     """What this machine lacks for virtual time; None if nothing."""
     try:
         boot.check_host()
+        found = kernel.find()
     except HostNotCapable as missing:
         return missing
-    if kernel.find() is None:
-        return HostNotCapable("no kernel for virtual time", fix="`lab kernel build` makes one")
-    return None
+    return HostNotCapable("no kernel for virtual time", fix="`lab kernel build` makes one") if found is None else None
 
 
 def command(

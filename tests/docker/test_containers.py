@@ -349,7 +349,7 @@ def test_what_ignores_its_end_is_cleaned_up(
         with pytest.raises(LabFault):  # not the container's end
             actor.wait()
         assert len(_containers(api)) == 1
-        assert len(daemon.remove_containers(RUN)) == 1
+        assert len(daemon.remove_containers(RUN).names) == 1
         assert not _containers(api)
         bystander = backends[1].spawn("bystander", stubborn.program, stubborn.log)
         assert bystander.wait(within=0) is None

@@ -92,7 +92,7 @@ def test_building_again_does_nothing() -> None:
 def test_an_image_of_other_sources_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     image("server")
     assert images.missing(["server"]) == []
-    monkeypatch.setattr(images, "_ingredients", lambda _kind: [])
+    monkeypatch.setattr(images, "_ingredients", lambda _kind: {})
     assert images.missing(["server"]) == ["server"]
 
 

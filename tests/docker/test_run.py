@@ -162,7 +162,7 @@ def test_killed_and_then_no_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere")
     done = run("run", SHORT, "--clock", "real", "--out", tmp_path / "runs", home=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "containers of the killed run killed-run-4194303 may be left" in done.stdout
+    assert "note: left by a killed run: containers of the killed run killed-run-4194303" in done.stdout
     cleaned = run("clean", home=tmp_path)
     assert cleaned.returncode == 5
     assert "lab.run=killed-run-4194303" in cleaned.stderr

@@ -49,16 +49,6 @@ def test_real_time(tmp_path: Path) -> None:
     assert seen == {"forgotten", "lifetime", "mapping", "filtering", "port-assignment", "hairpinning", "sip-alg"}
 
 
-def test_list(tmp_path: Path) -> None:
-    """Every profile is listed, with its source and how well it is known."""
-    done = run("middlebox", "list", home=tmp_path)
-    assert done.returncode == 0
-    assert [name for name in catalogue.middlebox_names() if f" {name} " not in done.stdout] == []
-    listed = json.loads(run("middlebox", "list", "--json", home=tmp_path).stdout)
-    assert [box["name"] for box in listed] == catalogue.middlebox_names()
-    assert all(box["source"] and box["evidence"] for box in listed)
-
-
 TWO_NATS = """\
 title: Which of two middleboxes forgot
 source: this test

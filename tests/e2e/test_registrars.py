@@ -131,6 +131,9 @@ def test_a_contact_whose_connection_is_gone(virtually: Virtually) -> None:
     """Nothing is sent, or the Contact is connected to in vain, or the call comes when the phone does."""
     cells = _check_gone(OF_SCRIPTED, virtually)
     assert _branches(cells["connects"])[0][0].endswith("Network is unreachable")
+    first, *_ = virtually(OF_SCRIPTED).lines("connects", "server", "probe")
+    assert (first["state"], first["flow"]) == ("connecting", "f1")
+    assert first["t"] == pytest.approx(22.0, abs=0.1)
 
 
 @needs_kamailio

@@ -50,7 +50,7 @@ def test_why(lost: Path, names: tuple[str, ...], told: list[str]) -> None:
 @pytest.mark.xdist_group("why")
 @pytest.mark.parametrize(
     ("cell", "folder", "said"),
-    [("xyz", "latest", "one of 2, such as none"), ("none", "nowhere", "not a run's folder")],
+    [("xyz", "latest", "one of none, hold-transport"), ("none", "nowhere", "not a run's folder")],
 )
 def test_why_not(lost: Path, cell: str, folder: str, said: str) -> None:
     """A cell or a run that is not there: status 2, and what is."""

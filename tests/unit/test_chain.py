@@ -192,6 +192,14 @@ def test_frozen_server_never_sent() -> None:
     assert shown[1] == [lost]
 
 
+def test_a_contact_that_the_server_could_not_connect_to() -> None:
+    """The probe is of the moment at which the server began to connect, and should have taken the flow that is gone."""
+    lost = [attempt(100, "connecting", peer=None), attempt(105, "failed", reason="timeout")]
+    texts, _ = told(idle_timer(33), *lost)
+    assert texts[0].startswith("client idle timer closed the transport at 33.0 s")
+    assert texts[-1] == "NOTIFY p1 at 100.0 s was not answered by 105.0 s: the server could not connect to the Contact"
+
+
 @pytest.mark.parametrize("confirmed", [True, False])
 def test_call(confirmed: bool) -> None:
     """Of a call its last request is the symptom, unless the client never saw it begin."""

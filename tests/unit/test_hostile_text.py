@@ -22,6 +22,7 @@ from lab.model.scenario import Cell, Claim, Scenario
 from lab.model.verdict import CLIENT_IDLE_TIMER, Verdict
 from lab.report import files, terminal
 from lab.report.formats import junit_xml, report_csv, report_html, report_json
+from lab.report.progress import Progress
 from lab.visible_text import all_visible, from_bytes, visible
 from tests.records import cell as a_cell
 from tests.records import judged
@@ -126,10 +127,10 @@ def test_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     terminal.show(console, run.scenario, run.results)
     terminal.show_broken(console, run.results)
     console.print(Text(HOSTILE), HOSTILE, markup=False)
-    with terminal.Progress(console, clock="virtual") as progress:
+    with Progress(console, clock="virtual") as progress:
         progress.expect({"folder": run.scenario.cells[0]})
         progress.take({"ev": "error", "cell": "folder", "text": HOSTILE})
-        console.print(progress._table())
+        console.print(progress.view())
         progress.take({"ev": "ended", "cell": "folder", "status": 1})
     out = capsys.readouterr().out
     assert harmless(out)
@@ -152,11 +153,11 @@ def test_colour_is_left(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
         ("JavaScript:alert(1) data:text/html,x //evil.example vbscript:x", []),
         ("a report; https://a.example/1, http://b.example/2#x.", ["https://a.example/1", "http://b.example/2#x"]),
         ("RFC 3261", []),
-        ("https://a.example/\u202etxt", []),
+        ("https://a.example/\u202etxt", [r"https://a.example/\u202etxt"]),
     ],
 )
 def test_links(source: str, links: list[str]) -> None:
-    """Only addresses on the web are links, each for itself."""
+    """Only addresses on the web are links, each for itself, and what they hold can be seen."""
     found: list[str] = []
 
     class Links(HTMLParser):

@@ -41,7 +41,7 @@ def test_the_other_lab_was_there_before(site: Path) -> None:
 def test_the_other_lab_came_later(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its ``__init__.py`` has replaced ours: said before anything of ours is imported, with status 3."""
     monkeypatch.delattr(lab, "DISTRIBUTION")
-    with pytest.raises(HostNotCapable, match="another distribution has replaced files of it"):
+    with pytest.raises(HostNotCapable, match="another distribution has replaced or removed files"):
         installation.check()
 
 

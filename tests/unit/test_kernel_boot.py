@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from lab.errors import HostNotCapable
-from lab.worlds import boot
+from lab.worlds import boot, uml
+from lab.worlds.clock import Clock
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "guest-command.txt"
 
@@ -114,3 +117,41 @@ def test_in_a_container_that_forbids_bubblewrap_the_container_is_the_fence(monke
     assert boot.check_host() is boot.Fence.CONTAINER
     monkeypatch.delenv(boot.DECLARES[0])
     assert not boot.in_container()
+
+
+@pytest.fixture
+def bubblewrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Put a script in the place of bubblewrap."""
+
+    def put(script: str) -> None:
+        program = tmp_path / "bwrap"
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+        monkeypatch.delenv(boot.DECLARES[0], raising=False)
+
+    return put
+
+
+@pytest.mark.parametrize("user", [0, 1000])
+def test_a_bubblewrap_that_may_not_do_its_work(
+    user: int, bubblewrap: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is tried before anything relies on it: where user namespaces are forbidden, in a chroot, in a container."""
+    bubblewrap("echo 'bwrap: No permissions to create new namespace' >&2; exit 1")
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    with pytest.raises(HostNotCapable) as refusal:
+        boot.check_host()
+    assert "(No permissions to create new namespace)" in refusal.value.missing
+    assert ("CAP_SYS_ADMIN" if user == 0 else "sysctl") in refusal.value.fix
+    assert uml.decide("auto") is Clock.REAL
+    with pytest.raises(HostNotCapable, match="No permissions"):
+        uml.decide("virtual")
+
+
+def test_bubblewrap_is_tried_as_guests_need_it_and_once(bubblewrap: Callable[[str], None], tmp_path: Path) -> None:
+    bubblewrap(f'echo "$@" >> {tmp_path}/asked')
+    assert boot.check_host() is boot.check_host() is boot.Fence.BUBBLEWRAP
+    (asked,) = (tmp_path / "asked").read_text().splitlines()
+    assert asked.endswith("-- setarch --addr-no-randomize true")
+    assert asked.split()[:8] == _command(as_root=os.geteuid() == 0)[1:9]

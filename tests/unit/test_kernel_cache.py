@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,7 @@ def _plant(cache: Path, key: str, *, recipe: str | None = None, built: float = 1
     program = folder / "linux"
     program.write_text("#!/bin/true\n")
     program.chmod(0o755)
+    (folder / kernel.DIGEST).write_text(f"{hashlib.sha256(program.read_bytes()).hexdigest()}  linux\n")
     facts = {
         "key": key,
         "source": "linux-source-6.1.tar.xz",
@@ -115,7 +118,7 @@ def test_all_missing_tools_are_named_at_once(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(HostNotCapable) as refusal:
         kernel.build()
     assert refusal.value.missing.endswith("needs flex, ld, strip, the kernel's source")
-    assert refusal.value.fix == "apt-get install flex binutils linux-source-6.1"
+    assert refusal.value.fix == "apt-get install flex binutils linux-source"
 
 
 def test_other_machines_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,3 +178,103 @@ def test_an_interrupted_build_leaves_nothing(cache: Path, tarball: Path, monkeyp
     with pytest.raises(KeyboardInterrupt):
         kernel.build(tarball)
     assert [path.name for path in cache.iterdir()] == ["lock"]
+
+
+NEW = b"a new kernel"
+
+
+def _made(_: Path, *, work: Path, **__: object) -> kernel_build.Made:
+    work.mkdir()
+    (work / "linux").write_bytes(NEW)
+    (work / "linux").chmod(0o755)
+    return kernel_build.Made(work / "linux", (), 700, 1.0, 2.0)
+
+
+@pytest.fixture
+def buildable(tarball: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A machine on which a build succeeds at once; the key of what it makes."""
+    monkeypatch.setattr(kernel_build, "missing_tools", dict)
+    monkeypatch.setattr(kernel_build, "compiler_version", lambda: "gcc 12")
+    monkeypatch.setattr(kernel_build, "make", _made)
+    return kernel.key(kernel.identify(tarball), kernel_build.recipe_digest(), "gcc 12")
+
+
+@pytest.mark.parametrize("content", [b"", b"#!/bin/tr", b"#!/bin/true\0"], ids=["empty", "cut off", "changed"])
+def test_a_damaged_kernel_is_not_used_and_is_built_anew(
+    cache: Path, tarball: Path, buildable: str, content: bytes
+) -> None:
+    """`lab run` finds none, and `lab kernel build` does not say that all is well."""
+    program = _plant(cache, buildable)
+    assert kernel.build(tarball) == kernel.find() == program
+    program.write_bytes(content)
+    assert kernel.find() is None
+    assert kernel.build(tarball) == kernel.find() == program
+    assert program.read_bytes() == NEW
+
+
+def test_a_kernel_without_a_digest_must_be_whole(cache: Path) -> None:
+    """The first release wrote none; a program that ends before its last section has been cut off."""
+    program = _plant(cache, "a" * 16)
+    (program.parent / kernel.DIGEST).unlink()
+    whole = Path("/bin/true").read_bytes()
+    program.write_bytes(whole)
+    assert kernel.find() == program
+    for cut in (whole[:-1], whole[:100], whole[:10], b""):
+        program.write_bytes(cut)
+        assert kernel.find() is None
+
+
+@pytest.mark.parametrize("empty", [kernel.DIGEST, kernel.FACTS])
+def test_a_kernel_whose_papers_are_empty_is_none(cache: Path, empty: str) -> None:
+    (_plant(cache, "a" * 16).parent / empty).write_text("")
+    assert kernel.find() is None
+
+
+def test_a_folder_without_permissions_is_replaced(cache: Path, tarball: Path, buildable: str) -> None:
+    """So what `lab run` advises, `lab kernel build`, helps."""
+    program = _plant(cache, buildable)
+    program.write_bytes(b"")
+    program.parent.chmod(0)
+    assert kernel.build(tarball) == program
+    assert program.read_bytes() == NEW
+
+
+def test_a_kernel_that_lost_its_permission_gets_it_back(cache: Path, tarball: Path, buildable: str) -> None:
+    program = _plant(cache, buildable)
+    program.chmod(0o644)
+    with pytest.raises(HostNotCapable, match=r"may not be executed; `chmod \+x"):
+        kernel.find()
+    assert kernel.build(tarball) == kernel.find() == program
+
+
+def test_a_file_system_that_forbids_to_execute(
+    cache: Path, tarball: Path, buildable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Building another one there would not help, and is not advised."""
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    _plant(cache, buildable)
+    for attempt in (kernel.find, lambda: kernel.build(tarball)):
+        with pytest.raises(HostNotCapable, match="noexec"):
+            attempt()
+
+
+@pytest.mark.parametrize("attempt", [kernel.list_kernels, kernel.find, kernel.prune])
+def test_a_cache_that_cannot_be_read(
+    cache: Path, attempt: Callable[[], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The machine's fault, and what is in the way is named."""
+    cache.mkdir(parents=True)
+
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_dir", refuse)
+    with pytest.raises(HostNotCapable, match=r"lab/kernels: Permission denied.*XDG_CACHE_HOME"):
+        attempt()
+
+
+def test_a_cache_that_is_a_file(tmp_path: Path, tarball: Path, buildable: str) -> None:
+    (tmp_path / "cache").write_text("")
+    assert kernel.find() is None
+    with pytest.raises(HostNotCapable, match="cannot be written"):
+        kernel.build(tarball)

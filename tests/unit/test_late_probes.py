@@ -13,7 +13,7 @@ import pytest
 from lab.actors.channel import Channel, Messages
 from lab.record.events import Probe
 from lab.servers.kamailio.log import Told
-from lab.servers.kamailio.probes import Sent
+from lab.servers.kamailio.sent import Sent
 from lab.servers.probe_report import came_too_late
 from lab.servers.scripted.exchanges import Exchange, Exchanges
 from lab.servers.scripted.flows import Flow

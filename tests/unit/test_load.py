@@ -98,7 +98,7 @@ middlebox:
   cgn: rfc-ideal
 strategy:
   { name: ping, what: pings, source: folklore,
-    mitigations: [options-ping: { interval: 25 s }, server-crlf: { interval: 22 s },
+    mitigations: [options-ping: { interval: 25 s }, server-crlf: { interval: 22 s, gives-up-after: 4 },
                   server-options: { interval: 23 s, gives-up-after: 3, retransmits: false },
                   short-expiry: { expiry: 21 s }, flow-timer: { time: 24 s },
                   adaptive: { start: 101 s, longest: 201 s, resolution: 301 s }, crlf-keepalive: { interval: 102 s },
@@ -283,7 +283,14 @@ LIVENESS = {
     "server-options.interval": ("interval: 23 s", "interval: 26 s"),
     "server-options.gives-up-after": ("gives-up-after: 3", "gives-up-after: 1"),
     "server-options.retransmits": ("retransmits: false", "retransmits: true"),
+    "server-options.marks-only": ("gives-up-after: 3", "gives-up-after: 3, marks-only: true"),
+    "server-options.closes-connection": ("gives-up-after: 3", "gives-up-after: 3, closes-connection: true"),
+    "server-options.ends-calls": ("gives-up-after: 3", "gives-up-after: 3, ends-calls: true"),
     "server-crlf.interval": ("interval: 22 s", "interval: 26 s"),
+    "server-crlf.gives-up-after": ("gives-up-after: 4", "gives-up-after: 5"),
+    "server-crlf.marks-only": ("gives-up-after: 4", "gives-up-after: 4, marks-only: true"),
+    "server-crlf.closes-connection": ("gives-up-after: 4", "gives-up-after: 4, closes-connection: true"),
+    "server-crlf.ends-calls": ("gives-up-after: 4", "gives-up-after: 4, ends-calls: true"),
     "short-expiry.expiry": ("expiry: 21 s", "expiry: 26 s"),
     "adaptive.start": ("start: 101 s", "start: 100 s"),
     "adaptive.longest": ("longest: 201 s", "longest: 200 s"),

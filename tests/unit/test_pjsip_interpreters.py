@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import stat
 import sys
 from collections.abc import Callable
@@ -98,8 +99,9 @@ def test_a_client_in_another_python_has_the_lab_and_none_of_its_packages(tmp_pat
     program = CLIENT.program(there)
     assert not callable(program)
     assert program.argv[0] == "/opt/py/bin/python3.12"
-    first, *others = program.environment["PYTHONPATH"].split(":")
+    (first,), others = json.loads(program.argv[program.argv.index("lab.actors.stdio") - 1])
     assert first == str(tmp_path)
+    assert others
     assert [path for path in others if (Path(path) / "msgspec").exists()] == []
     assert [path for path in others if (Path(path) / "lab" / "actors").exists()] == others
     assert set(CLIENT.visible(there)) == {tmp_path, Path("/opt/py")}

@@ -42,3 +42,13 @@ def test_a_row_for_each_cell() -> None:
 
 def test_nothing_ran() -> None:
     assert _rows() == []
+
+
+def test_what_never_ran_has_no_numbers() -> None:
+    """A zero would be one that nobody measured."""
+    (row,) = _rows(("none", dataclasses.replace(judged(a_cell()), verdict=Verdict.UNSUPPORTED, doubt="no TLS")))
+    assert {key: value for key, value in row.items() if value} == {
+        "strategy": "none",
+        "verdict": "unsupported",
+        "why": "no TLS",
+    }

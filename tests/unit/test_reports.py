@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from html.parser import HTMLParser
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
+import lab
+from lab.engine.twins.cells import probed_at
 from lab.errors import HostNotCapable, LabError
 from lab.model.outcome import CauseFound, Link, Outage, Outcome
 from lab.model.scenario import Cell, Claim, Scenario
 from lab.model.verdict import CLIENT_IDLE_TIMER, Verdict
-from lab.report.formats import junit_xml, report_html
+from lab.report.explanation import explain
+from lab.report.formats import junit_xml, report_html, report_json
 from tests.records import cell as a_cell
 from tests.records import judged
 from tests.runs import run_of
 
+SCENARIO: dict[str, Any] = {
+    "title": "t",
+    "topology": "home-nat",
+    "middlebox": "never-forgets",
+    "probes": [{"at": "45 s", "kind": "options"}],
+    "ends": "60 s",
+}
 TITLE = "A <title> & more"
 CAUSE = "idle timer closed the <transport>"
 
@@ -191,3 +203,81 @@ def test_page_of_little(count: int) -> None:
     assert TITLE.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") in report_html.render(
         run_of(scenario, results)
     )
+
+
+def test_each_address_of_a_source_is_a_link() -> None:
+    """Several references make several links, the text between them none, and nothing but the web is linked."""
+    scenario, results = _run(*RESULTS)
+    source = "https://a.example/1; RFC 4028, http://b.example/x?y=1. <b>javascript:alert(1)</b> file:///etc/passwd"
+    page = report_html.render(run_of(dataclasses.replace(scenario, source=source), results))
+    assert re.findall(r'<a href="([^"#]*)">([^<]*)</a>', page.partition("</p>")[0]) == [
+        ("https://a.example/1", "https://a.example/1"),
+        ("http://b.example/x?y=1", "http://b.example/x?y=1"),
+    ]
+    assert ">https://a.example/1</a>; RFC 4028, <a" in page
+    assert "javascript:alert(1)" in page
+    assert "<b>javascript" not in page
+
+
+def _looks(*marks: str) -> tuple[Scenario, list[tuple[Cell, Outcome | LabError]]]:
+    """A curve of each of these, as `lab curve` runs it: ``x`` lost, ``.`` answered, every 10 s."""
+    cells = []
+    for number, each in enumerate(marks):
+        for place, mark in enumerate(each, start=1):
+            lost = mark == "x"
+            looked = probed_at(dataclasses.replace(a_cell(), axes=(("strategy", f"s{number}"),)), 10.0 * place)
+            outages = (Outage(from_s=33, to_s=None),) if lost else ()
+            cells.append((looked, _lasting(Verdict.FAIL if lost else Verdict.PASS, 0, *outages)))
+    scenario, _ = _run()
+    return dataclasses.replace(scenario, cells=tuple(cell for cell, _ in cells)), list(cells)
+
+
+def test_page_of_a_curve() -> None:
+    """Its outages are those between its looks, not from a cause to the end of a cell; looks claim nothing, unasked."""
+    scenario, results = _looks("...xx..", ".....xx", ".......", "x......")
+    _, *rows = _table(results, scenario)
+    assert [row[9] for row in rows] == ["10 s to 30 s", "> 10 s", "none seen", "0 s to 20 s"]
+    assert report_json.warnings(results) == []
+
+
+def test_notes() -> None:
+    """What affects trust: cells without a claim, none to compare with, and a client that pings by itself."""
+    _, results = _run(*RESULTS)
+    bare = [(dataclasses.replace(cell, claim=None), result) for cell, result in results]
+    assert report_json.warnings(results) == []
+    assert report_json.warnings(bare) == ["5 of 5 cells carry no claim; they cannot make the run fail"]
+    assert report_json.warnings(bare[:1]) == ["1 cell carries no claim; it cannot make the run fail"]
+
+
+def test_note_that_nothing_is_compared_with() -> None:
+    """Strategies without `none` are run all the same; it is said what is missing."""
+    content = {**SCENARIO, "matrix": {"strategy": ["crlf-30s", "hold-transport"]}}
+    cells = lab.build(content).cells
+    (note, _) = report_json.warnings([(cell, _result(Verdict.PASS, holds=None)) for cell in cells])
+    assert note == "strategy `none` is not among these cells: nothing shows that the others make a difference"
+
+
+@pytest.mark.parametrize(
+    ("transport", "account", "strategy", "said"),
+    [
+        ("udp", "register", "none", True),
+        ("udp", "register-and-subscribe", "none", True),
+        ("udp", "subscribe", "none", False),
+        ("tls", "register", "none", False),
+        ("udp", "register", "udp-silent", False),
+    ],
+)
+def test_note_that_a_client_pings_by_itself(transport: str, account: str, strategy: str, said: bool) -> None:
+    """`none` is the client as shipped, which over UDP is not silent once it has registered."""
+    content = {**SCENARIO, "transport": transport, "client": {"account": account}, "strategy": strategy}
+    (cell,) = lab.build(content).cells
+    notes = report_json.warnings([(cell, _result(Verdict.FAIL, holds=None))])
+    assert any("every 12 s to 14 s by itself" in note for note in notes) == said
+
+
+def test_what_never_ran_has_no_metrics() -> None:
+    """In JSON they are null, in the explanation there are no probes."""
+    scenario, results = _run(("none,idle", _result(Verdict.UNSUPPORTED, holds=None, doubt="no TLS")))
+    (told,) = report_json.document(run_of(scenario, results))["cells"]
+    assert (told["verdict"], told["metrics"]) == ("unsupported", None)
+    assert explain(*results[0])[:2] == ["none,idle: unsupported", "  no TLS"]  # type: ignore[arg-type]  # an outcome

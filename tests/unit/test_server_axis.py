@@ -55,3 +55,21 @@ def test_a_name_alone_decides_nothing() -> None:
 def test_names_that_cannot_be(values: list[Any], problem: str) -> None:
     with pytest.raises(lab.ScenarioError, match=problem):
         lab.build({**SCENARIO, "matrix": {"server": values}})
+
+
+CLAIMS = [{"server": "kamailio", "verdict": "fail"}, {"server": "scripted", "verdict": "pass"}]
+
+
+@pytest.mark.parametrize(("server", "verdict"), [("scripted", "pass"), ("kamailio", "fail")])
+@pytest.mark.parametrize("said", [{}, {"server": {"registration-expires": "600 s"}}])
+def test_a_claim_may_speak_of_the_server_that_takes_its_place(said: dict[str, Any], server: str, verdict: str) -> None:
+    """`--server` may put it there, where the file does not say which program serves."""
+    (cell,) = lab.build({**SCENARIO, **said, "claims": CLAIMS}, server=server).cells
+    assert cell.claim is not None
+    assert cell.claim.verdict.value == verdict
+
+
+@pytest.mark.parametrize("said", ["scripted", {"software": "scripted"}, {"name": "mine"}])
+def test_a_claim_may_not_speak_of_a_server_that_cannot_be_there(said: Any) -> None:
+    with pytest.raises(lab.ScenarioError, match="no such server here, got `kamailio`"):
+        lab.build({**SCENARIO, "server": said, "claims": CLAIMS})

@@ -13,6 +13,8 @@ from lab.faults.link_down import LinkDown
 from lab.judge import server_gave_up
 from lab.loader.load import load
 from lab.loader.unsupported import why_unsupported
+from lab.mitigations.base import GivingUp
+from lab.mitigations.server_crlf import ServerCrlf
 from lab.mitigations.server_options import ServerOptions
 from lab.model.scenario import Account, Cell, Client, Server, Strategy, Transport
 from lab.model.verdict import SERVER_GAVE_UP
@@ -21,6 +23,7 @@ from lab.record.events import Aborted, ClientGivenUp, KeepAlive
 from lab.servers.death_detector import DeathDetector
 from lab.units import Seconds
 from tests.records import (
+    ACCEPTED,
     CLIENT,
     END,
     MOVED,
@@ -28,7 +31,9 @@ from tests.records import (
     Line,
     attempt,
     begins,
+    call,
     cell,
+    changed,
     evidence,
     flow_set_up,
     forgot,
@@ -89,7 +94,7 @@ class Asked:
     def __init__(self) -> None:
         self.kept: list[tuple[float, Callable[[str], None]]] = []
         self.sent: list[tuple[str, bool]] = []
-        self.detects: list[tuple[float, int, bool]] = []
+        self.detects: list[tuple[float, str, GivingUp, bool]] = []
 
     def keep_alive(self, interval: float, send: Callable[[str], None]) -> None:
         self.kept.append((interval, send))
@@ -97,8 +102,11 @@ class Asked:
     def send_options(self, flow: str, *, retransmits: bool = True) -> None:
         self.sent.append((flow, retransmits))
 
-    def detect_death(self, interval: float, *, after: int, retransmits: bool) -> None:
-        self.detects.append((interval, after, retransmits))
+    def send_crlf(self, flow: str) -> None:
+        self.sent.append((flow, False))
+
+    def detect_death(self, interval: float, ping: str, giving_up: GivingUp, *, retransmits: bool = True) -> None:
+        self.detects.append((interval, ping, giving_up, retransmits))
 
 
 @pytest.mark.parametrize("retransmits", [True, False])
@@ -111,11 +119,58 @@ def test_what_is_asked_of_the_server(*, retransmits: bool) -> None:
     assert (interval, server.sent, server.detects) == (20, [("f1", retransmits)], [])
     server = Asked()
     ServerOptions(interval=Seconds(20), gives_up_after=3, retransmits=retransmits).attach(server)  # type: ignore[arg-type]
-    assert (server.kept, server.detects) == ([], [(20, 3, retransmits)])
+    assert (server.kept, server.detects) == ([], [(20, "options", GivingUp(after=3), retransmits)])
+
+
+def test_pongs_are_asked_of_the_server() -> None:
+    server = Asked()
+    ServerCrlf(interval=Seconds(20)).attach(server)  # type: ignore[arg-type]
+    assert ([interval for interval, _ in server.kept], server.detects) == ([20], [])
+    server = Asked()
+    detector = ServerCrlf(interval=Seconds(20), gives_up_after=3, closes_connection=True, ends_calls=True)
+    detector.attach(server)  # type: ignore[arg-type]
+    expected = (20, "crlf", GivingUp(after=3, closes=True, ends_calls=True), True)
+    assert (server.kept, server.detects) == ([], [expected])
+
+
+@pytest.mark.parametrize("kind", [ServerOptions, ServerCrlf])
+@pytest.mark.parametrize("parameter", ["marks_only", "closes_connection", "ends_calls"])
+def test_what_giving_up_does_needs_a_limit(kind: type[ServerOptions | ServerCrlf], parameter: str) -> None:
+    with pytest.raises(ValueError, match="without gives-up-after"):
+        kind(interval=Seconds(20), **{parameter: True})
+    kind(interval=Seconds(20), gives_up_after=1, **{parameter: True})
+
+
+def test_who_is_only_marked_keeps_the_connection() -> None:
+    with pytest.raises(ValueError, match="one of them"):
+        ServerOptions(interval=Seconds(20), gives_up_after=1, marks_only=True, closes_connection=True)
+
+
+def test_a_marked_client_is_pinged_on() -> None:
+    """It is given up once, and an answer is told."""
+    sent: list[Callable[[], object]] = []
+    given_up: list[tuple[str, int]] = []
+    back: list[str] = []
+    detector = DeathDetector(
+        lambda flow, *, on_answered: sent.append(on_answered),
+        lambda flow, misses: given_up.append((flow, misses)),
+        2,
+        goes_on=True,
+        on_answered=back.append,
+    )
+    for _ in range(6):
+        detector.due("f1")
+    assert (len(sent), given_up, back) == (6, [("f1", 2)], [])
+    sent[-1]()
+    assert back == ["f1"]
+    for _ in range(3):
+        detector.due("f1")
+    assert given_up == [("f1", 2)] * 2
 
 
 PLAIN = ServerOptions(interval=Seconds(20))
 DETECTOR = ServerOptions(interval=Seconds(20), gives_up_after=3, retransmits=False)
+PONGS = ServerCrlf(interval=Seconds(20), gives_up_after=3)
 
 
 @pytest.mark.parametrize(
@@ -130,9 +185,22 @@ DETECTOR = ServerOptions(interval=Seconds(20), gives_up_after=3, retransmits=Fal
         (DETECTOR, "kamailio", "udp", "subscribe", "not subscribers"),
         (replace(DETECTOR, retransmits=True), "kamailio", "udp", "register-and-subscribe", "each OPTIONS once"),
         (replace(DETECTOR, interval=Seconds(2.5)), "kamailio", "udp", "register-and-subscribe", "whole seconds"),
+        (replace(DETECTOR, marks_only=True), "scripted", "udp", "subscribe", ""),
+        (replace(DETECTOR, marks_only=True), "kamailio", "udp", "register-and-subscribe", "it marks none"),
+        (replace(DETECTOR, ends_calls=True), "scripted", "udp", "subscribe", ""),
+        (replace(DETECTOR, ends_calls=True), "kamailio", "udp", "register-and-subscribe", "not calls"),
+        (replace(DETECTOR, closes_connection=True), "scripted", "tcp", "subscribe", ""),
+        (replace(DETECTOR, closes_connection=True), "scripted", "udp", "subscribe", "UDP has none"),
+        (replace(DETECTOR, closes_connection=True), "kamailio", "tcp", "register", "no connection to close"),
+        (PONGS, "scripted", "tls", "subscribe", ""),
+        (PONGS, "scripted", "udp", "subscribe", "over UDP has none"),
+        (replace(PONGS, gives_up_after=None), "scripted", "udp", "subscribe", ""),
+        (PONGS, "kamailio", "tls", "subscribe", "no CRLF of its own"),
     ],
 )
-def test_where_it_can_be_had(mitigation: ServerOptions, server: str, transport: str, account: str, why: str) -> None:
+def test_where_it_can_be_had(
+    mitigation: ServerOptions | ServerCrlf, server: str, transport: str, account: str, why: str
+) -> None:
     (subject, *_) = load(ROOT / "scenarios" / "article" / "idle-subscription.yaml").cells
     found = why_unsupported(
         replace(
@@ -235,3 +303,52 @@ def test_a_client_that_was_out_of_reach_is_given_up_rightly(older: Line, kind: s
 def test_a_probe_that_was_lost_otherwise(lost: Line) -> None:
     """One that was sent, and one that had nobody to go to before the server gave up."""
     assert cause(*ping(40.0), given_up(60.0), lost=lost)[0] != SERVER_GAVE_UP.name
+
+
+# What else it may do
+
+
+def crlf(t: float) -> Line:
+    return say(t, SERVER, KeepAlive(kind="crlf", state="sent", flow="f1", code=None, reason=""))
+
+
+def test_pings_are_called_what_they_are() -> None:
+    text = cause(crlf(20.0), crlf(40.0), given_up(60.0, 2))[2]
+    assert text == (
+        "server gave up the client at 60.0 s after 2 CRLF pings in a row that were not answered: "
+        "0 of them reached the client's link"
+    )
+
+
+def test_a_probe_that_a_mark_held_back() -> None:
+    """It was not sent, to a contact that is still there."""
+    marked = say(60.0, SERVER, ClientGivenUp(flow="f1", misses=1, how="marked"))
+    found = judged(
+        cell(), *flow_set_up(), *sentinel("delivered"), *ping(40.0), marked,
+        attempt(100.0, "failed", reason="given-up"), END,
+    )  # fmt: skip
+    assert found.cause is not None
+    assert (found.cause.kind, found.cause.at_s) == (SERVER_GAVE_UP, 60.0)
+    assert found.cause.chain[-1].text == "NOTIFY p1 at 100.0 s was not sent: the server had given up the client"
+
+
+def test_a_call_that_it_ended() -> None:
+    """It needed the client until then."""
+    steps = call(("sent", 50.0), ("talking", 50.0))
+    ended = attempt(60.0, "failed", kind="invite", reason="given-up")
+    found = judged(cell(), *flow_set_up(), *sentinel("delivered"), *steps, *ping(55.0), given_up(60.0), ended, END)
+    assert found.cause is not None
+    assert (found.cause.kind, found.cause.at_s) == (SERVER_GAVE_UP, 60.0)
+    assert found.cause.chain[-1].text == "call p1 of 50.0 s was ended by the server at 60.0 s"
+
+
+def test_a_call_whose_connection_it_closed() -> None:
+    """The BYE has nowhere to go."""
+    closed = changed(ACCEPTED, t=60.0, state="closed", reason="given-up")
+    steps = call(("sent", 50.0), ("talking", 50.0))
+    ended = attempt(70.0, "failed", kind="invite", reason="flow-gone")
+    found = judged(
+        cell(), *flow_set_up(), *sentinel("delivered"), *steps, *ping(55.0), given_up(60.0), closed, ended, END
+    )
+    assert found.cause is not None
+    assert (found.cause.kind, found.cause.at_s) == (SERVER_GAVE_UP, 60.0)

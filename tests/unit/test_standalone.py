@@ -15,8 +15,11 @@ import pytest
 from lab.actors import standalone
 from lab.actors.channel import Channel, Lines, Message
 from lab.cli import standalone as command
+from lab.clients import start as start_client
 from lab.errors import HostNotCapable, ScenarioError
+from lab.model.authentication import PASSWORD, USER
 from lab.model.endpoint import Endpoint
+from lab.model.scenario import Account, Client, Strategy, Transport
 from lab.record.events import Event, Obeyed, ServerFlow, ServerReady
 
 
@@ -74,9 +77,75 @@ def test_its_exit_status_is_the_actors(place: standalone.Place) -> None:
     assert standalone.run(_echo, start, place=place, ready_at=ServerReady, show=lambda _at, _event: None) == 3
 
 
+def test_one_of_a_kind_in_a_place(place: standalone.Place) -> None:
+    """A second is refused, and the first is left alone; what a killed one has left is no hindrance."""
+    with socket.socket(socket.AF_UNIX) as first:
+        first.bind(str(place.control))
+        first.listen()
+        with pytest.raises(standalone.TakenError, match="another one listens on"):
+            standalone.run(_echo, {"do": "stop"}, place=place, ready_at=ServerReady, show=lambda _at, _event: None)
+    assert place.control.exists()
+    place.ready.touch()
+    assert standalone.run(_echo, {"do": "stop"}, place=place, ready_at=ServerReady, show=lambda _at, _event: None) == 0
+    assert not place.ready.exists()
+
+
+def test_each_kind_has_a_place_of_its_own() -> None:
+    """So that a server and a client stand on one machine, and a probe is asked of the server."""
+    files = [file for place in command.PLACES.values() for file in (place.control, place.ready)]
+    assert len(set(files)) == len(files) == 6
+
+
+class Started(Exception):
+    """Carries the ``start`` command of an actor that would run now."""
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no actor run."""
+
+    def run(_main: Any, start: dict[str, Any], **_: Any) -> int:
+        raise Started(start)
+
+    monkeypatch.setattr(standalone, "run", run)
+    monkeypatch.setattr("lab.network.here.interface_with", lambda _: "lo")
+
+
+@pytest.mark.parametrize(
+    ("account", "strategy", "bindings_only"),
+    [("subscribe", "none", False), ("register", "none", True), ("subscribe", "register-300s", True)],
+)
+def test_a_server_knows_accounts(started: None, account: str, strategy: str, *, bindings_only: bool) -> None:
+    """And asks who sends a request, if it is to."""
+    with pytest.raises(Started) as caught:
+        command.run_server(
+            address="127.0.0.1", account=account, authentication="SHA-256", strategy=strategy, share=None, json=False
+        )
+    (start,) = caught.value.args
+    assert start["bindings_only"] is bindings_only
+    asked = start["authentication"]
+    assert (asked["algorithm"], asked["user"], asked["password"]) == ("SHA-256", USER, PASSWORD)
+
+
+def test_a_client_has_the_password_that_is_asked_for() -> None:
+    for authenticates in (True, False):
+        start = start_client.command(
+            Client(account=Account.REGISTER),
+            Strategy(name="none"),
+            Transport.UDP,
+            server="127.0.0.1",
+            ca=None,
+            seed=1,
+            log=Path("client.log"),
+            authenticates=authenticates,
+        )
+        password = PASSWORD if authenticates else None
+        assert (start["user"], start["password"], start["account"]) == (USER, password, "register")
+
+
 def test_telling_nobody_is_the_hosts_fault(monkeypatch: pytest.MonkeyPatch, place: standalone.Place) -> None:
-    monkeypatch.setattr(command, "PLACE", place)
-    with pytest.raises(HostNotCapable, match="no actor stands here"):
+    monkeypatch.setitem(command.PLACES, "server", place)
+    with pytest.raises(HostNotCapable, match="no server stands here"):
         command.tell_server("notify", within=1, hold=1, json=False)
 
 
@@ -95,6 +164,7 @@ def test_a_strategy_that_cannot_be_had_is_refused() -> None:
             server="198.18.0.10",
             transport="udp",
             account="subscribe",
+            authentication="",
             strategy="crlf-10s",
             gateway="",
             share=None,

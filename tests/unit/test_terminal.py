@@ -10,7 +10,7 @@ from rich.console import Console
 from lab.errors import LabError, LabFault
 from lab.loader import catalogue
 from lab.model.outcome import Outcome
-from lab.model.scenario import Cell, Claim, ProbeKind, Scenario
+from lab.model.scenario import Cell, Claim, Scenario
 from lab.model.verdict import Verdict
 from lab.report import terminal
 from tests.records import CLIENT, END, cell, flow_set_up, forgot, idle_timer, judged, on_lan, probe, sentinel
@@ -29,13 +29,12 @@ def row(*, claim: Claim | None = None, timeout: float | None = None, idle: bool 
 
 
 def printed(*rows: tuple[Cell, Outcome | LabError], width: int = terminal.WIDTH_OF_A_FILE) -> list[str]:
-    console = Console(width=width, highlight=False, color_system=None, record=True, quiet=True)
+    console = Console(width=width, highlight=False, color_system=None, force_terminal=True)
     scenario = Scenario(
         name="s", file="", text="", title="A title", why="", source="", cells=tuple(cell for cell, _ in rows)
     )
     with console.capture() as captured:
-        console.quiet = False
-        terminal.show(console, scenario, list(rows))
+        terminal.show(console, scenario, list(rows), as_list=True)
     return captured.get().splitlines()
 
 
@@ -84,22 +83,20 @@ def test_cell_that_could_not_run() -> None:
     assert lines[4].strip() == "the world froze: nothing"
 
 
-@pytest.mark.parametrize(
-    ("kind", "delivered", "doing"),
-    [
-        (ProbeKind.NOTIFY, True, "probe at 100 s answered"),
-        (ProbeKind.NOTIFY, False, "probe at 100 s lost"),
-        (ProbeKind.INVITE, True, "call at 100 s answered"),
-        (ProbeKind.INVITE, False, "call at 100 s missed"),
-    ],
-)
-def test_fate_of_a_probe(kind: ProbeKind, delivered: bool, doing: str) -> None:
-    """While a run goes on, a call that nobody took was missed."""
-    subject = cell()
-    progress = terminal.Progress(Console(quiet=True), clock="virtual")
-    progress.expect({"c": replace(subject, probes=tuple(replace(one, kind_=kind) for one in subject.probes))})
-    progress.take({"cell": "c", "ev": "probe", "probe": "p1", "delivered": delivered, "t": 100.0})
-    console = Console(width=100, color_system=None)
-    with console.capture() as captured:
-        console.print(progress._table())
-    assert doing in captured.get()
+def test_narrow_window_leaves_columns_out() -> None:
+    """No line is longer than the window, the least important columns go first, and it is said which."""
+    lines = printed(row(timeout=60), width=80)
+    assert lines[1].split() == ["strategy", "failure", "verdict", "probes", "pkt/h", "claim"]
+    assert max(map(len, lines)) <= 80
+    said = " ".join(" ".join(lines).split())
+    assert "left out, for want of room: on s/h, bytes/h, wake/h; the reports have all columns" in said
+
+
+def test_what_never_ran_has_no_numbers() -> None:
+    """A cell that cannot exist delivered nothing and cost nothing, which is not the same as zero."""
+    subject, outcome = row()
+    unsupported = replace(outcome, verdict=Verdict.UNSUPPORTED, doubt="UDP has no connections", cause=None)
+    _, _, _, first, why, *rest = printed((subject, unsupported))
+    assert first.split() == [LONGEST, "server-restart", "unsupported", *["-"] * 5, "none"]
+    assert why.strip() == "UDP has no connections"
+    assert rest == [""]  # no word about estimated costs

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import stat
 import sys
 from pathlib import Path
 
 import pytest
 
+from lab import leftovers
 from lab.clients.pjsip import wheels
 from lab.clients.pjsip.interpreters import Interpreter
 from lab.clients.pjsip.releases import DEFAULT, RELEASES
 from lab.errors import HostNotCapable
+from lab.leftovers import Removed
 from lab.lock_file import requirements
 from lab.mitigations import classes
 from tests.e2e.lab_command import ROOT
@@ -29,6 +33,7 @@ def hashes(lines: str) -> set[str]:
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of the test's own."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return tmp_path / "lab" / "pjsip"
 
 
@@ -100,3 +105,16 @@ def test_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(HostNotCapable) as caught:
         wheels.find_or_fetch(PACKAGE, OWN, lambda _: None)
     assert "XDG_CACHE_HOME" in caught.value.fix
+
+
+def test_a_killed_fetch_is_cleaned(cache: Path, pip: Path) -> None:
+    """What it had unpacked goes with the next run or `lab clean`."""
+    does(pip, 'for a; do [ "$p" = --target ] && mkdir -p "$a"; p=$a; done; kill -9 $PPID')
+    pid = os.fork()
+    if pid == 0:
+        wheels.find_or_fetch(PACKAGE, OWN, lambda _: None)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+    assert len(list((cache / PACKAGE).iterdir())) == 1
+    assert [sentence.split()[0] for sentence in leftovers.clean(lambda _: Removed()).undone] == ["removed", "closed"]
+    assert not list((cache / PACKAGE).iterdir())

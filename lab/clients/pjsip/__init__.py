@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-import lab
 from lab.backends.base import Command, Main, Program
 from lab.clients.base import ClientProgram
 from lab.clients.pjsip import interpreters, wheels
 from lab.clients.pjsip.releases import DEFAULT, RELEASES
+from lab.interpreter import module_command
 from lab.model.scenario import Cell
 
 IMAGE = "client"
@@ -21,8 +20,6 @@ MEMORY_FILE = "client-memory.json"
 """In the cell's folder: what mitigations remember beyond the client's life."""
 _ACTOR = "lab.clients.pjsip.client"
 _LIBRARY = "lab.clients.pjsip.agent"
-_LAB = str(Path(lab.__file__).resolve().parent.parent)
-"""What an interpreter that has none of the lab's packages needs in its search path besides the release."""
 
 
 class Pjsip(ClientProgram):
@@ -67,9 +64,8 @@ class Pjsip(ClientProgram):
         if not cell.wheel:
             main: Main = import_module(_ACTOR).main
             return main
-        argv = (cell.interpreter or sys.executable, "-m", "lab.actors.stdio", f"{_ACTOR}:main")
-        also = [_LAB] if cell.interpreter else [entry for entry in sys.path if entry]
-        return Command(argv, {**os.environ, "PYTHONPATH": os.pathsep.join([cell.wheel, *also])})
+        argv = module_command("lab.actors.stdio", f"{_ACTOR}:main", first=(cell.wheel,), python=cell.interpreter)
+        return Command(tuple(argv), dict(os.environ))
 
     def image(self, cell: Cell) -> str:
         """See `ClientProgram`."""

@@ -20,6 +20,7 @@ import msgspec
 
 from lab.actors.channel import Channel
 from lab.clients.pjsip.account import account_config
+from lab.clients.pjsip.endpoint import endpoint_config, transport_config
 from lab.clients.pjsip.library import Library, use_hosts_file_only
 from lab.clients.pjsip.objects import Account, Buddy, Endpoint, IncomingCall, Log
 from lab.clients.pjsip.pjsua2_wheel import pj
@@ -49,7 +50,6 @@ from lab.sip.call import RING
 from lab.sip.status import is_success
 
 _LONGEST_WAIT_MS = 2**31 - 1  # what fits an int of C; pjsip shortens it to its next timer
-_LOG_EVERYTHING = 5
 
 _TRANSPORT_TYPES = {
     TransportKind.UDP: pj.PJSIP_TRANSPORT_UDP,
@@ -266,27 +266,11 @@ class UserAgent:
         settings, endpoint = self._settings, self._endpoint
         use_hosts_file_only()
         endpoint.libCreate()
-        config = pj.EpConfig()
-        config.uaConfig.threadCnt = 0
-        config.uaConfig.mainThreadOnly = True
-        if settings.name is not None:
-            config.uaConfig.nameserver.append(settings.server)
-        config.medConfig.threadCnt = 0
-        config.medConfig.hasIoqueue = False
-        config.logConfig.level = config.logConfig.consoleLevel = _LOG_EVERYTHING
-        config.logConfig.decor &= ~(pj.PJ_LOG_HAS_TIME | pj.PJ_LOG_HAS_MICRO_SEC)
-        config.logConfig.writer = self._log
-        self._log.__disown__()  # the endpoint deletes it
-        endpoint.libInit(config)
+        endpoint.libInit(endpoint_config(settings, self._log))
         endpoint.audDevManager().setNoDev()
         if self._on_received:
             self.library.watch_received(self._received)
-        transport = pj.TransportConfig()
-        transport.boundAddress = settings.local_address()
-        transport.tlsConfig.CaListFile = settings.ca or ""
-        transport.tlsConfig.certFile = settings.certificate or ""
-        transport.tlsConfig.privKeyFile = settings.key or ""
-        transport.tlsConfig.verifyServer = settings.ca is not None
+        transport = transport_config(settings)
         self._socket_options.pass_to(transport)
         endpoint.transportCreate(_TRANSPORT_TYPES[settings.transport], transport)
         endpoint.libStart()

@@ -90,7 +90,7 @@ def _examine(program: str) -> Interpreter | None:
     """Return what a program says of itself; None if it is no Python that fits."""
     try:
         done = subprocess.run(
-            [program, "-c", _TOLD_BY],
+            [program, "-I", "-c", _TOLD_BY],
             capture_output=True,
             text=True,
             timeout=_WITHIN_S,

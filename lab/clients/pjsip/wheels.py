@@ -2,24 +2,23 @@
 
 These are the other releases, and every release where the Python that runs the lab cannot have it
 (``lab.clients.pjsip.interpreters``). A folder lies in ``$XDG_CACHE_HOME/lab/pjsip`` (``~/.cache/lab/pjsip``) under the
-release and the interpreter's tag; put first in PYTHONPATH, it is the ``pjsua2`` a program finds. The hashes of the
-packages are pinned beside this file.
+release and the interpreter's tag; searched first, it is the ``pjsua2`` a program finds. The hashes of the packages are
+pinned beside this file.
 """
 
 from __future__ import annotations
 
 import importlib.util
-import shutil
 import subprocess
-import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from lab import ledger
 from lab.cache_folder import cache_folder
 from lab.clients.pjsip.interpreters import Interpreter
 from lab.clients.pjsip.releases import DEFAULT, RELEASES
 from lab.errors import HostNotCapable
+from lab.interpreter import pip_command
 from lab.lock_file import requirements
 
 PINS = Path(__file__).with_name("wheels.txt")
@@ -48,13 +47,10 @@ def find_or_fetch(package: str, interpreter: Interpreter, report: Callable[[str]
     report(f"fetching pjsua2-python {package}{where} (5 MB, once)")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix="unpacking-", dir=folder.parent))
-        try:
+        with ledger.workplace("unpacking", below=folder.parent) as (_, work):
             (work / "pins.txt").write_text(pins(package, alone=bool(interpreter.path)))
             _install(package, work / "pins.txt", work / "packages", interpreter)
             (work / "packages").rename(folder)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
     except OSError as problem:
         if not folder.is_dir():  # else somebody else was quicker
             raise HostNotCapable(
@@ -80,7 +76,9 @@ def pins(package: str, *, alone: bool) -> str:
 def _install(package: str, wanted: Path, into: Path, interpreter: Interpreter) -> None:
     pinned = ("--require-hashes", "--only-binary", ":all:", "--target", str(into), "-r", str(wanted))
     command = [*_pip(interpreter), "install", "--quiet", "--disable-pip-version-check", "--no-deps", *pinned]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        command, capture_output=True, text=True, errors="replace", check=False, stdin=subprocess.DEVNULL
+    )
     if done.returncode:
         said = done.stderr.strip().splitlines()
         raise HostNotCapable(
@@ -92,7 +90,7 @@ def _install(package: str, wanted: Path, into: Path, interpreter: Interpreter) -
 def _pip(interpreter: Interpreter) -> list[str]:
     """Return the command of a pip that installs for an interpreter, which need not have one itself."""
     if not interpreter.path:
-        return [sys.executable, "-m", "pip"]
+        return pip_command()
     if importlib.util.find_spec("pip") is None:
-        return [interpreter.path, "-m", "pip"]
-    return [sys.executable, "-m", "pip", "--python", interpreter.path]
+        return pip_command(python=interpreter.path)
+    return pip_command("--python", interpreter.path)

@@ -1,4 +1,4 @@
-"""A client in fifty lines of plain Python: the example of docs/actor-protocol.md, by a name."""
+"""A client in eighty lines of plain Python: the example of docs/actor-protocol.md, by a name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Plain(ClientProgram):
     """The example."""
 
     name = "plain"
-    what = "fifty lines of plain Python over TCP or TLS: it refreshes nothing and holds the connection"
+    what = "eighty lines of plain Python over TCP or TLS: it refreshes nothing and holds the connection"
     offers: ClassVar[frozenset[str]] = frozenset()
     asks_for_s = registers_for_s = 600.0  # as it writes into Expires
     does_more_than_asked = False
@@ -27,13 +27,11 @@ class Plain(ClientProgram):
             return "the plain client has no UDP"
         if cell.server.by_name:
             return "the plain client asks no name server"
-        if cell.server.authentication is not None:
-            return "the plain client does not authenticate"
         return super().unsupported(cell)
 
     def program(self, cell: Cell) -> Program:
         """See `ClientProgram`."""
-        return Command((sys.executable, str(Path(__file__).with_name("client.py"))), dict(os.environ))
+        return Command((sys.executable, "-I", str(Path(__file__).with_name("client.py"))), dict(os.environ))
 
     def image(self, cell: Cell) -> str:
         """See `ClientProgram`: any image with Python will do."""

@@ -1,4 +1,4 @@
-"""Twins: cells that are run besides a cell, each the same but for one thing, to answer one question about it.
+"""Makes and runs twins: copies of a cell that differ in one thing, each to answer one question about the cell.
 
 ::
 

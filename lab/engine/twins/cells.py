@@ -33,6 +33,9 @@ FOR_EVER_S = 86400.0
 IDLE_TIME = "idle-time"
 """The mitigation that lets a client's idle connections live."""
 
+AT = "at"
+"""The axis that a cell has in addition if it is probed at a moment of its own."""
+
 NOT_OF_THE_NETWORK = ("scenario", "name", "axes", "claim", "unsupported")
 """What says nothing of how a client and its way are made: cells that differ in this alone cost the same."""
 
@@ -60,7 +63,7 @@ def _probed(cell: Cell, before: tuple[Probe, ...], at: float) -> Cell:
     changed = dataclasses.replace(
         cell,
         name=_named(cell, f"at-{at:g}s"),
-        axes=(*cell.axes, ("at", f"{at:g}s")),
+        axes=(*cell.axes, (AT, f"{at:g}s")),
         faults=tuple(fault for fault in cell.faults if fault.at.fixed is None or fault.at.fixed <= known),
         probes=(*before, probe),
         apart=(),

@@ -1,4 +1,4 @@
-"""Where twins are in a run folder: each in ``twins/<name>``, with a ``twin.json`` that says of which cell it is one."""
+"""Reads and writes twins in a run folder: ``twins/<name>``, with a ``twin.json`` that names the cell."""
 
 from __future__ import annotations
 

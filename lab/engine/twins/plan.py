@@ -1,4 +1,4 @@
-"""Says which twins a cell is to have: those that can be known before it runs, and those that follow from its record."""
+"""Decides which twins a cell gets: some are known before it runs, others follow from its record."""
 
 from __future__ import annotations
 

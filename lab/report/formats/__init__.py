@@ -1,1 +1,1 @@
-"""The files of a report, one format a module: its ``FILE``, and ``render``, which makes the text of a run."""
+"""Contains the report formats, one per module: ``FILE``, and ``render``, which makes the text of a run."""

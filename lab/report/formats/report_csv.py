@@ -11,6 +11,7 @@ from lab.engine.run import Run
 from lab.errors import LabError
 from lab.model.outcome import Metrics, Outcome
 from lab.model.scenario import Cell
+from lab.model.verdict import Verdict
 from lab.report.explanation import short
 from lab.visible_text import all_visible
 
@@ -44,6 +45,9 @@ def render(run: Run) -> str:
 def _row(cell: Cell, result: Outcome | LabError) -> dict[str, Any]:
     if isinstance(result, LabError):
         return {"verdict": "error", "why": str(result)}
+    if result.verdict is Verdict.UNSUPPORTED:  # nothing was measured
+        claim = "" if result.claim_holds is None else str(result.claim_holds).lower()
+        return {"verdict": result.verdict.value, "claim_holds": claim, "why": short(result)}
     metrics = result.metrics
     lasted = [(float(cell.ends) if each.to_s is None else each.to_s) - each.from_s for each in metrics.outages]
     return {

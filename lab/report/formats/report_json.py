@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from lab import __version__
 from lab.engine.run import Run
 from lab.errors import LabError
 from lab.model.outcome import CauseFound, Link, Outcome, Reachability
-from lab.model.scenario import Cell
+from lab.model.scenario import DEFAULT_CLIENT, Cell, Transport
 from lab.model.verdict import Verdict
+from lab.report.grid import is_look
 from lab.visible_text import all_visible
 
 FILE = "report.json"
@@ -53,10 +55,37 @@ def warnings(results: list[tuple[Cell, Outcome | LabError]]) -> list[str]:
     failed = any(result.verdict is Verdict.FAIL for _, result in outcomes)  # perhaps the measure is another client
     if control and not failed and all(result.verdict is Verdict.PASS for result in control):
         found.append("strategy `none` passes everywhere: this scenario shows no problem, so it proves no mitigation")
-    unclaimed = sum(1 for cell, _ in results if cell.claim is None)
+    if lack := without_none([cell for cell, _ in results]):
+        found.append(lack)
+    unclaimed = sum(1 for cell, _ in results if cell.claim is None and not is_look(cell))
     if unclaimed:
-        found.append(f"{unclaimed} of {len(results)} cells carry no claim; they cannot make the run fail")
+        cells = "1 cell carries" if unclaimed == 1 else f"{unclaimed} of {len(results)} cells carry"
+        found.append(f"{cells} no claim; {'it' if unclaimed == 1 else 'they'} cannot make the run fail")
+    if any(_pings_by_itself(cell) for cell, _ in outcomes):
+        found.append(
+            "strategy `none` is the client as shipped: over UDP a registered pjsip sends CRLF every 12 s to 14 s by"
+            " itself; `udp-silent` keeps it from that"
+        )
     return found
+
+
+def without_none(cells: Sequence[Cell]) -> str:
+    """Say that strategies are compared with each other and not with a client that has none; empty: there is one."""
+    names = {cell.strategy.name for cell in cells}
+    if "none" in names or len(names) < 2:
+        return ""
+    return "strategy `none` is not among these cells: nothing shows that the others make a difference"
+
+
+def _pings_by_itself(cell: Cell) -> bool:
+    """Return whether a client without any strategy keeps its UDP mapping alive all the same."""
+    client = cell.client
+    return (
+        cell.strategy.name == "none"
+        and cell.transport is Transport.UDP
+        and client.kind == DEFAULT_CLIENT
+        and client.account.registers
+    )
 
 
 def _cell(cell: Cell, result: Outcome | LabError) -> dict[str, Any]:
@@ -85,7 +114,7 @@ def _cell(cell: Cell, result: Outcome | LabError) -> dict[str, Any]:
         "reachability": None if result.reachability is None else _reachability(result.reachability),
         "seeds": [{"seed": one.seed, "verdict": one.verdict.value, "text": one.text} for one in result.seeds],
         "seen_in": result.seen_in,
-        "metrics": dataclasses.asdict(result.metrics),
+        "metrics": None if result.verdict is Verdict.UNSUPPORTED else dataclasses.asdict(result.metrics),
         "error": None,
     }
 

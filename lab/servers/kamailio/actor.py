@@ -12,6 +12,7 @@ from lab.errors import LabFault
 from lab.servers.command_loop import CommandLoop
 from lab.servers.kamailio.server import KamailioServer
 from lab.servers.probe_report import came_too_late
+from lab.servers.refusal import Refusal
 from lab.servers.settings import Settings
 
 
@@ -66,6 +67,13 @@ class _Actor:
                 server.go_down()
             case {"do": "come-up"}, KamailioServer() as server:
                 server.do(server.come_up())
+            case {
+                "do": "refuse",
+                "method": str(method),
+                "code": int(code),
+                "retry_after": after,
+            }, KamailioServer() as server:
+                server.do(server.refuse(Refusal(method, code, after)))
             case {"do": "certificate", "expired": bool(expired)}, KamailioServer() as server:
                 server.do(server.serve_certificate(expired=expired))
             case {"do": "revocation", "listed": bool(listed)}, KamailioServer() as server:

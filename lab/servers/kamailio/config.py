@@ -19,6 +19,10 @@ TEMPLATE = Path(__file__).with_name("template.cfg")
 RPC_PORT = 5098
 """Of the JSON-RPC interface, on the loopback of the server's own network stack."""
 
+STATEFUL = ("REGISTER", "SUBSCRIBE")
+"""Requests that Kamailio answers in a transaction. With authentication all that are challenged are such but INVITE, for
+a nonce count is for one request, however often it comes."""
+
 FOREVER_S = 100_000_000
 """More than three years; Kamailio counts sixteenths of a second in 32 bits, half of which is 134 million seconds."""
 
@@ -122,14 +126,14 @@ def _authentication(how: Authenticating | None) -> dict[str, str]:
     """Return the template's values for digest authentication; empty where that part of the template is left out."""
     if how is None:
         names = ("ALGORITHM", "AS_PROXY", "METHODS", "NONCE_LIFETIME", "PASSWORD", "USER")
-        return {"HAS_TRANSACTION": "0", **dict.fromkeys(names, "")}
+        return {"STATEFUL": "|".join(STATEFUL), **dict.fromkeys(names, "")}
     return {
         "ALGORITHM": how.algorithm,
         "AS_PROXY": str(int(how.as_proxy)),
-        "HAS_TRANSACTION": str(int("SUBSCRIBE" in how.methods)),
         "METHODS": "|".join(how.methods),
         "NONCE_LIFETIME": str(round(how.nonce_lifetime)),
         "PASSWORD": _quoted(how.password),
+        "STATEFUL": "|".join(dict.fromkeys((*STATEFUL, *(each for each in how.methods if each != "INVITE")))),
         "USER": _quoted(how.user),
     }
 

@@ -7,135 +7,20 @@ the requests of a silent call come from ``tm`` (``tm.t_uac_start``). What is sai
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Callable, Coroutine
-from math import inf
-from typing import Any, Literal, Protocol
+from typing import Literal
 
-from lab.actors.channel import Channel
-from lab.model.endpoint import Endpoint
-from lab.record.events import KeepAlive, KeepAliveState, ProbeState
-from lab.servers.kamailio.clients import Clients, Known
-from lab.servers.kamailio.flows import Flow, Flows
+from lab.record.events import KeepAlive, KeepAliveState
+from lab.servers.kamailio.call import RINGING, Call
+from lab.servers.kamailio.clients import Known
+from lab.servers.kamailio.flows import Flow
 from lab.servers.kamailio.forking import Fork
 from lab.servers.kamailio.log import Told
-from lab.servers.kamailio.rpc import Rpc
-from lab.servers.probe_report import FROZEN, SENT_LATE_S, ProbeReport
-from lab.sip.call import RING, SDP, TIMER, silent_sdp
-from lab.sip.fields import NameAddr, Uri
-from lab.sip.message import MalformedMessage
-from lab.sip.pidf import CONTENT_TYPE, pidf
-from lab.sip.status import FAILED_FROM, is_success
-from lab.sip.subscription import PACKAGE
-
-NO_VALUE = "."
-"""What ``tm.t_uac_start`` takes for a parameter that is not given."""
-
-STALE_ETAG = 412  # RFC 3903 §11.2.1
-RINGING = 180
-
-
-class Origin(Protocol):
-    """What probes need of the server."""
-
-    address: str
-    by_flow: bool
-    bindings_only: bool
-    connects: bool
-    wait: float
-    channel: Channel
-    clients: Clients
-    flows: Flows
-    rpc: Rpc
-
-    def own(self, transport: str, flow: str = "") -> str:
-        """The server's own URI; on a flow, as that has it."""
-
-    def socket(self, transport: str, flow: str = "") -> str:
-        """From where a request leaves: with UDP it is the flow's own end; a connection knows its own."""
-
-    def new(self, prefix: str) -> str:
-        """A new Call-ID."""
-
-    def do(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do it in the background; its failure is the server's."""
-
-
-class Sent:
-    """One request that Kamailio has been told to send, from then to its fate.
-
-    Args:
-        origin: the server.
-        call_id: of the request.
-        method: of the request.
-        target: whom it is for.
-        within: seconds until it counts as unanswered.
-        on_sent, on_answered, on_failed: called with the flow (None: unknown), the moment, and the reply or the reason.
-    """
-
-    def __init__(
-        self,
-        origin: Origin,
-        call_id: str,
-        method: str,
-        target: Known,
-        within: float,
-        *,
-        on_sent: Callable[[Flow | None, float], None],
-        on_answered: Callable[[Flow, Told, float], None],
-        on_failed: Callable[[Flow | None, str, str | None], None],
-    ) -> None:
-        self.call_id = call_id
-        self.method = method
-        self.target = target
-        self.cseq: int | None = None  # not sent yet
-        self._origin = origin
-        self.flow: Flow | None = None
-        self._on_sent = on_sent
-        self._on_answered = on_answered
-        self._on_failed = on_failed
-        self._over = False
-        self._began = asyncio.get_running_loop().time()
-        self._timer = asyncio.get_running_loop().call_later(within, self.fail, "timeout")
-
-    def sending(self, cseq: int, uri: str, *, at: float) -> None:
-        """Kamailio is about to send it."""
-        self.cseq = cseq
-        self.flow = self._way(uri)
-        if at > self._began + SENT_LATE_S:
-            self.fail(FROZEN)
-            return
-        if self.flow is None and not self._origin.connects and self.target.transport != "udp":
-            self._timer.cancel()
-            self._on_failed(None, "flow-gone", self.target.flow)
-        else:
-            self._on_sent(self.flow, at)
-
-    def answered(self, flow: Flow, reply: Told, *, at: float) -> bool:
-        """Take a final answer; False if it was read too late, as the server stood still: then it has failed."""
-        if at > self._timer.when() and not self._over:
-            self.fail("timeout")
-            return False
-        self._timer.cancel()
-        self._on_answered(flow, reply, at)
-        return True
-
-    def fail(self, reason: str) -> None:
-        """It will not be answered, or too late."""
-        self._timer.cancel()
-        self._over = True
-        self._on_failed(self.flow, reason, None)
-
-    def _way(self, uri: str) -> Flow | None:
-        """The flow that a request to this URI takes; by flow, it is the one of the target."""
-        if self._origin.by_flow:
-            return self._origin.flows.get(self.target.flow)
-        try:
-            hop = Uri.parse(uri)
-        except MalformedMessage:
-            return None
-        return self._origin.flows.find(hop.transport, Endpoint.of(hop.endpoint))
+from lab.servers.kamailio.origin import Origin, bare, next_hop
+from lab.servers.kamailio.published import Published
+from lab.servers.kamailio.sent import Sent
+from lab.servers.probe_report import ProbeReport
+from lab.sip.call import silent_sdp
 
 
 class Probes:
@@ -147,8 +32,7 @@ class Probes:
         self._calls: dict[str, Call] = {}
         self._notes: dict[str, Sent] = {}  # by note
         self._forks: dict[str, Fork] = {}  # by Call-ID
-        self._publishing: dict[str, asyncio.Future[Told]] = {}  # by Call-ID
-        self._etags: dict[str, str] = {}  # by whose state it is
+        self._published = Published(origin)
 
     # What is asked for
 
@@ -257,7 +141,7 @@ class Probes:
         itself = self._origin.address
         headers = f"From: <sip:{itself}>\r\nTo: <sip:{itself}>\r\nContent-Type: text/plain\r\n"
         way = (self._origin.own("udp"), self._origin.socket("udp"))
-        body = f"{fork.stored} {'waits' if fork.suspended else 'runs'} {_bare(fork.aor)}"
+        body = f"{fork.stored} {'waits' if fork.suspended else 'runs'} {bare(fork.aor)}"
         await self._call("tm.t_uac_start", "MESSAGE", f"sip:lab-append@{itself}", *way, headers, body)
 
     def branch(self, told: Told, *, at: float) -> None:
@@ -274,17 +158,15 @@ class Probes:
 
     def _start_fork(self, method: str, aor: str, call_id: str, headers: str, body: str) -> None:
         own = self._origin.own("udp")
-        fixed = (
-            f"From: <sip:{self._origin.address}>\r\nTo: <{_bare(aor)}>\r\nCall-ID: {call_id}\r\nContact: <{own}>\r\n"
-        )
+        fixed = f"From: <sip:{self._origin.address}>\r\nTo: <{bare(aor)}>\r\nCall-ID: {call_id}\r\nContact: <{own}>\r\n"
         way = (own, self._origin.socket("udp"))
         waits = "X-Lab-Wait: yes\r\n" if self._forks[call_id].begin() else ""
-        arguments = [method, _bare(aor), *way, fixed + waits + headers, *([body] if body else [])]
+        arguments = [method, bare(aor), *way, fixed + waits + headers, *([body] if body else [])]
         self._origin.do(self._call("tm.t_uac_start", *arguments))
 
     def start(self, method: str, uri: str, target: Known, headers: str, body: str) -> None:
         """Have ``tm`` send a request."""
-        way = (_next_hop(self._origin, target), self._origin.socket(target.transport, target.flow))
+        way = (next_hop(self._origin, target), self._origin.socket(target.transport, target.flow))
         arguments = [method, uri, *way, headers, *([body] if body else [])]
         self._origin.do(self._call("tm.t_uac_start", *arguments))
 
@@ -294,7 +176,7 @@ class Probes:
         """Kamailio is about to send a request."""
         method, call_id = told.get("method"), told.get("call_id")
         for sent in self._under_way:
-            if sent.cseq is None and (sent.method, sent.call_id) == (method, call_id):
+            if sent.is_it(method, call_id, told.number("cseq")):
                 if method == "NOTIFY" and not self._is_for(sent, told.get("body")):
                     continue
                 sent.sending(told.number("cseq"), told.get("uri"), at=at)
@@ -330,9 +212,7 @@ class Probes:
         if fork is not None and told.get("method") == fork.method:
             fork.own_reply(told.number("code"))
             return
-        future = self._publishing.pop(told.get("call_id"), None)
-        if future is not None and not future.done():
-            future.set_result(told)
+        self._published.answered(told)
 
     def request(self, flow: Flow, told: Told) -> None:
         """A request of the client has come; it may be within a call."""
@@ -365,7 +245,7 @@ class Probes:
         self._under_way.clear()
         self._calls.clear()
         self._notes.clear()
-        self._etags.clear()
+        self._published.forget()
 
     # How it is done
 
@@ -401,7 +281,7 @@ class Probes:
     def _start(self, method: str, target: Known, call_id: str, *, headers: str = "", body: str = "") -> None:
         own = self._origin.own(target.transport, target.flow)
         fixed = (
-            f"From: <sip:{self._origin.address}>\r\nTo: <{_bare(target.aor)}>\r\nCall-ID: {call_id}\r\n"
+            f"From: <sip:{self._origin.address}>\r\nTo: <{bare(target.aor)}>\r\nCall-ID: {call_id}\r\n"
             f"Contact: <{own}>\r\n"
         )
         self.start(method, target.contact, target, fixed + headers, body)
@@ -410,200 +290,7 @@ class Probes:
         await self._origin.rpc.call(method, *parameters)
 
     async def _publish(self, aor: str, note: str) -> None:
-        """Publish a state with this note; if the one before is forgotten by now, as a new one."""
-        told = await self._published(aor, note)
-        if told is not None and told.number("code") == STALE_ETAG:
-            self._etags.pop(aor, None)
-            told = await self._published(aor, note)
-        if told is None:
-            return
-        if told.get("etag"):
-            self._etags[aor] = told.get("etag")
+        await self._published.publish(aor, note)
         sent = self._notes.get(note)
         if sent is not None and sent.cseq is None:  # NOTIFYs are sent before PUBLISH is answered
             sent.fail("no-subscription")
-
-    async def _published(self, aor: str, note: str) -> Told | None:
-        call_id = self._origin.new("p")
-        future: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
-        self._publishing[call_id] = future
-        presentity = _bare(aor)
-        known = f"SIP-If-Match: {self._etags[aor]}\r\n" if aor in self._etags else ""
-        headers = (
-            f"From: <{presentity}>\r\nTo: <{presentity}>\r\nCall-ID: {call_id}\r\nEvent: {PACKAGE}\r\n"
-            f"Expires: 86400\r\n{known}Content-Type: {CONTENT_TYPE}\r\n"
-        )
-        body = pidf(presentity, note).decode()
-        way = (self._origin.own("udp"), self._origin.socket("udp"))
-        await self._call("tm.t_uac_start", "PUBLISH", presentity, *way, headers, body)
-        return await future
-
-
-class Call:
-    """One silent call, from its INVITE to its BYE."""
-
-    def __init__(
-        self,
-        probes: Probes,
-        origin: Origin,
-        report: ProbeReport,
-        target: Known,
-        *,
-        within: float,
-        hold: float,
-        ring: float,
-    ) -> None:
-        self.call_id = origin.new("c")
-        self._probes = probes
-        self._origin = origin
-        self._report = report
-        self._target = target
-        self._within = within
-        self._hold = hold
-        self._ring = ring
-        self._rang = False
-        self._hang_up_at = inf
-        self._accepted: Told | None = None
-        self._cseq = 0
-        self._holding: asyncio.TimerHandle | None = None
-
-    def begin(self) -> None:
-        """Have the INVITE sent."""
-        invite = Sent(
-            self._origin, self.call_id, "INVITE", self._target, self._ring + self._within,
-            on_sent=lambda flow, at: self._report.say("sent", flow, at=at),
-            on_answered=self._answered,
-            on_failed=self._failed,
-        )  # fmt: skip
-        self._invite = invite
-        self._probes.expect(invite)
-        headers = (
-            f"From: <sip:{self._origin.address}>\r\nTo: <{_bare(self._target.aor)}>\r\nCall-ID: {self.call_id}\r\n"
-            f"Contact: <{self._origin.own(self._target.transport, self._target.flow)}>\r\n"
-        )
-        body = silent_sdp(self._origin.address).decode()
-        self._probes.start("INVITE", self._target.contact, self._target, headers + self.headers, body)
-
-    @property
-    def headers(self) -> str:
-        """What its INVITE has besides what every request has."""
-        rings = f"{RING}: {self._ring:g}\r\n" if self._ring else ""
-        return f"Supported: {TIMER}\r\n{rings}Content-Type: {SDP}\r\n"
-
-    def accepted(self, flow: Flow, reply: Told, at: float, wins: bool) -> None:  # noqa: FBT001  (a callback's)
-        """Take the 2xx of a branch of the INVITE; Kamailio has sent the ACK."""
-        if wins:
-            self._answered(flow, reply, at)
-        else:
-            self.late(flow, reply)
-
-    def rings(self, flow: Flow, at: float) -> None:
-        """The INVITE's 180 has come; it is said once."""
-        if not self._rang:
-            self._rang = True
-            self._report.say("ringing", flow, code=RINGING, at=at)
-
-    @property
-    def has_rung(self) -> bool:
-        """Whether the client has answered the INVITE with 180."""
-        return self._rang
-
-    def late(self, flow: Flow, reply: Told) -> None:
-        """The INVITE's 200 has come after its time, or again; Kamailio has sent the ACK."""
-        if self._accepted is None and is_success(reply.number("code")):
-            self._accept(flow, reply)
-            self._hang_up()
-
-    def forget(self) -> None:
-        """Lose the call with the process that had it: nobody ends it."""
-        if self._holding is not None:
-            self._holding.cancel()
-        self._report.say("failed", None, reason="server-down", lost=self._target.flow)
-
-    def request(self, flow: Flow, method: str) -> None:
-        """The client says something within the call; Kamailio has answered."""
-        self._target = self._target._replace(flow=flow.id, transport=flow.transport, peer=flow.peer)
-        if method == "BYE":
-            self._probes.call_over(self.call_id)
-            self._report.say("failed", flow, reason="the client hung up")
-
-    def _answered(self, flow: Flow, reply: Told, at: float) -> None:
-        code = reply.number("code")
-        if code >= FAILED_FROM:
-            self._report.say("failed", flow, code=code, reason=str(code), at=at)
-            self._probes.call_over(self.call_id)
-            return
-        self._accept(flow, reply)
-        self._report.say("talking", flow, code=code, at=at)
-        self._hang_up_at = asyncio.get_running_loop().time() + self._hold
-        self._holding = asyncio.get_running_loop().call_at(self._hang_up_at, self._hang_up)
-
-    def _accept(self, flow: Flow, reply: Told) -> None:
-        self._accepted = reply
-        self._report.call_id = self.call_id
-        self._cseq = reply.number("cseq")
-        self._target = self._target._replace(flow=flow.id, transport=flow.transport, peer=flow.peer)
-
-    def _failed(self, flow: Flow | None, reason: str, lost: str | None) -> None:
-        self._probes.gone(self._invite)  # a late 200 is for `late`
-        self._report.say("failed", flow, reason=reason, lost=lost)
-
-    def _hang_up(self) -> None:
-        if self._report.over and self._accepted is None:
-            return
-        assert self._accepted is not None
-        if asyncio.get_running_loop().time() > self._hang_up_at + SENT_LATE_S:
-            self._report.say("failed", None, reason=FROZEN, lost=self._target.flow, at=self._hang_up_at)
-        if self._origin.by_flow and self._origin.flows.get(self._target.flow) is None:
-            self._report.say("failed", None, reason="flow-gone", lost=self._target.flow)
-            self._probes.call_over(self.call_id)
-            return
-
-        def over(
-            state: ProbeState, flow: Flow | None, *, code: int | None = None, reason: str, at: float | None
-        ) -> None:
-            self._probes.gone(bye)
-            self._probes.call_over(self.call_id)
-            self._report.say(state, flow, code=code, reason=reason, at=at)
-
-        def answered(flow: Flow, reply: Told, at: float) -> None:
-            code = reply.number("code")
-            accepted = is_success(code)
-            over("answered" if accepted else "failed", flow, code=code, reason="" if accepted else str(code), at=at)
-
-        bye = Sent(
-            self._origin, self.call_id, "BYE", self._target, self._within,
-            on_sent=lambda flow, at: self._report.say("ending", flow, at=at),
-            on_answered=answered,
-            on_failed=lambda flow, reason, _: over("failed", flow, reason=reason, at=None),
-        )  # fmt: skip
-        self._probes.expect(bye)
-        reply = self._accepted
-        headers = (
-            f"From: <sip:{self._origin.address}>;tag={reply.get('from_tag')}\r\n"
-            f"To: <{_bare(self._target.aor)}>;tag={reply.get('to_tag')}\r\n"
-            f"Call-ID: {self.call_id}\r\nCSeq: {self._cseq + 1} BYE\r\n"
-        )
-        uri = _uri(reply.get("contact")) or self._target.contact
-        self._probes.start("BYE", uri, self._target, headers, "")
-
-
-def _next_hop(origin: Origin, target: Known) -> str:
-    """Where a request to a client goes: to the other end of its flow, or (``.``) where its Contact says."""
-    return f"sip:{target.peer};transport={target.transport}" if origin.by_flow else NO_VALUE
-
-
-def _bare(uri: str) -> str:
-    """A URI without its port and parameters, as presence and To have it."""
-    try:
-        parsed = Uri.parse(uri)
-    except MalformedMessage:
-        return uri
-    return str(Uri(parsed.scheme, parsed.user, parsed.host))
-
-
-def _uri(contact: str) -> str:
-    try:
-        return NameAddr.parse(contact).uri
-    except MalformedMessage:
-        return ""

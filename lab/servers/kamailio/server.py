@@ -11,24 +11,25 @@ from typing import Any, Literal
 
 from lab.actors.channel import Channel
 from lab.errors import LabFault
+from lab.mitigations.base import GivingUp, Ping
 from lab.model.endpoint import Endpoint
 from lab.record import events
-from lab.record.events import Obeyed, ResponseSent, ServerReady, Statistics
+from lab.record.events import Obeyed, ServerReady, Statistics
 from lab.servers.attach import attach_all
 from lab.servers.kamailio import CONFIGURATION, LOG, TLS_CONFIGURATION, log
 from lab.servers.kamailio.child import Child
-from lab.servers.kamailio.clients import REMOVES, Asked, Clients, Known
+from lab.servers.kamailio.client_requests import ClientRequests
+from lab.servers.kamailio.clients import REMOVES, Clients, Known
 from lab.servers.kamailio.config import Certificates, Pings, Wanted, itself, render, render_tls
 from lab.servers.kamailio.flows import Flow, Flows
 from lab.servers.kamailio.idle_watch import IdleWatch
 from lab.servers.kamailio.log import Handshakes, Told
-from lab.servers.kamailio.probes import NO_VALUE, Probes
+from lab.servers.kamailio.origin import NO_VALUE
+from lab.servers.kamailio.probes import Probes
 from lab.servers.kamailio.rpc import Rpc
 from lab.servers.keepalives import KeepAlives
+from lab.servers.refusal import Refusal
 from lab.servers.settings import Settings
-from lab.sip.fields import parameters
-from lab.sip.message import Request
-from lab.sip.sender import sender
 from lab.sip.transaction import TIMER_F
 
 READY_WITHIN_S = 30.0
@@ -91,12 +92,11 @@ class KamailioServer:
         self.wait = settings.wait if settings.with_gone_connection == "wait" else 0.0
         self._probes = Probes(self)
         self._certificates = Certificates()
+        self._refusal = Refusal()
         self._handshakes = Handshakes()
         self._child: Child | None = None
         self._began: asyncio.Future[None] = loop.create_future()
-        self._registering: dict[tuple[str, int], Asked] = {}  # by Call-ID and CSeq; not answered yet
-        self._subscribing: dict[str, Asked] = {}  # by Call-ID; no NOTIFY has followed yet
-        self._newest: dict[str, int] = {}  # CSeq of the newest SUBSCRIBE, by Call-ID
+        self._requests = ClientRequests(channel, self.flows, self.clients)
         self._closing: set[str] = set()  # ids of flows that Kamailio has been told to end
         self._working: set[asyncio.Task[None]] = set()
         self._count = 0
@@ -119,8 +119,8 @@ class KamailioServer:
         assert over is not None  # it is in use
         self._probes.options(over, TIMER_F)
 
-    def detect_death(self, interval: float, *, after: int, retransmits: bool) -> None:  # noqa: D102  (no)
-        self._wanted = self._wanted._replace(pings=Pings(round(interval), after))
+    def detect_death(self, interval: float, ping: Ping, giving_up: GivingUp, *, retransmits: bool = True) -> None:  # noqa: D102
+        self._wanted = self._wanted._replace(pings=Pings(round(interval), giving_up.after))  # it has no others
 
     def send_crlf(self, flow: str) -> None:  # noqa: D102
         raise LabFault("keeping a flow alive", detail="Kamailio sends no CRLF of its own")
@@ -151,6 +151,8 @@ class KamailioServer:
             raise LabFault("starting Kamailio", detail=self._child.last_lines()) from None
         self.rpc = Rpc(self._loop)
         await self.rpc.call("core.version")
+        if self._refusal.method:
+            await self._tell_refusal()
         self.channel.emit(ServerReady(ports=self._settings.ports))
 
     def close(self) -> None:
@@ -194,6 +196,26 @@ class KamailioServer:
         await self.rpc.call("tm.t_uac_start", "MESSAGE", uri, *way, headers, str(flow.connection))
         self.flows.ended(flow.name, "closed", "by server", at=None)
 
+    async def refuse(self, refusal: Refusal) -> None:
+        """Refuse these requests from now on.
+
+        Raises:
+            LabFault: Kamailio does not take it.
+        """
+        self._refusal = refusal
+        if self._child is not None:  # else it is told when it comes up
+            await self._tell_refusal()
+        self.channel.emit(Obeyed(do="refuse", mode=str(refusal)))
+
+    async def _tell_refusal(self) -> None:
+        after = "" if self._refusal.retry_after is None else str(self._refusal.retry_after)
+        for name, value in (
+            ("refuse_retry_after", after),
+            ("refuse_code", str(self._refusal.code)),
+            ("refuse", self._refusal.method),
+        ):
+            await self.rpc.call("pv.shvSet", name, "str", value)
+
     def go_down(self) -> None:
         """Kill Kamailio; what it knew is lost."""
         self.kill()
@@ -201,9 +223,7 @@ class KamailioServer:
         self.flows.all_ended("server gone")
         self._probes.forget()
         self.clients.forget()
-        self._registering.clear()
-        self._subscribing.clear()
-        self._newest.clear()
+        self._requests.forget()
         self.channel.emit(Obeyed(do="go-down", forgot=True))
 
     async def come_up(self) -> None:
@@ -280,19 +300,19 @@ class KamailioServer:
                 if not self._began.done():
                     self._began.set_result(None)
             case "request":
-                self._request(told, at)
+                self._probes.request(self._requests.request(told, at=at), told)
             case "response":
-                self._response(told, at)
+                self._requests.response(told, at=at)
             case "registered":
-                asked = self._registering.get((told.get("call_id"), told.number("cseq")))
-                if asked is not None:
-                    self.clients.registered(asked)
+                self._requests.registered(told)
             case "branch":
                 self._probes.branch(told, at=at)
             case "stored":
                 self._probes.stored(told)
             case "sending":
-                self._sending(told, at)
+                self._probes.sending(told, at=at)
+                if told.get("method") == "NOTIFY":
+                    self._requests.notify(told, at=at)
             case "reply":
                 self._reply(told, at)
             case "notified":
@@ -302,52 +322,6 @@ class KamailioServer:
                 self._ended(told, state, at)
             case "expired":
                 self.clients.unregistered(told.get("aor"), told.get("contact"), at=at)
-
-    def _request(self, told: Told, at: float) -> None:
-        flow = self.flows.seen(told.get("flow"), told.number("connection"), at=at, subject=told.get("subject"))
-        method, call_id, cseq = told.get("method"), told.get("call_id"), told.number("cseq")
-        headers = tuple((name.capitalize(), told.get(name)) for name in ("via", "contact"))
-        said = sender(Request(method=method, uri=told.get("aor"), headers=headers))
-        event = events.Request(
-            method=method,
-            flow=flow.id,
-            peer=flow.peer,
-            call_id=call_id,
-            cseq=cseq,
-            via=said.via,
-            contact=said.contact,
-        )
-        self.channel.emit(event, at=at)
-        asked = Asked(
-            flow.id, flow.transport, flow.peer, call_id,
-            told.get("aor"), told.get("contact"), told.get("expires"), at,
-        )  # fmt: skip
-        if method == "REGISTER":
-            self._registering[call_id, cseq] = asked
-        elif method == "SUBSCRIBE" and cseq > self._newest.get(call_id, -1):  # else it was sent again, over UDP
-            self._newest[call_id] = cseq
-            self._subscribing[call_id] = asked
-        self._probes.request(flow, told)
-
-    def _response(self, told: Told, at: float) -> None:
-        code, method, call_id = told.number("code"), told.get("method"), told.get("call_id")
-        flow = self.flows.seen(told.get("flow"), told.number("connection"), at=at)
-        self.channel.emit(ResponseSent(method=method, code=code, flow=flow.id), at=at)
-        self._registering.pop((call_id, told.number("cseq")), None)
-        if method == "SUBSCRIBE":
-            self._subscribing.pop(call_id, None)  # what was not followed by a NOTIFY has been refused
-
-    def _sending(self, told: Told, at: float) -> None:
-        self._probes.sending(told, at=at)
-        if told.get("method") != "NOTIFY":
-            return
-        call_id, (state, _, rest) = told.get("call_id"), told.get("state").partition(";")
-        asked = self._subscribing.pop(call_id, None)
-        if asked is not None:  # the NOTIFY that follows a SUBSCRIBE says what was granted, before the client knows it
-            granted = dict(parameters(f";{rest}")).get("expires") if state == "active" else None
-            self.clients.subscribed(asked, int(granted or 0), at=at)
-        elif state == "terminated":
-            self.clients.unsubscribed(call_id, "expired", at=at)
 
     def _reply(self, told: Told, at: float) -> None:
         name = told.get("flow")
@@ -383,7 +357,7 @@ class KamailioServer:
         self._child = None
         self._fail(LabFault("running Kamailio", detail=how))
 
-    # What its parts need: see `probes.Origin`
+    # What its parts need: see `origin.Origin`
 
     def own(self, transport: str, flow: str = "") -> str:  # noqa: D102
         parameter = "" if transport == "udp" else f";transport={transport}"

@@ -10,8 +10,9 @@ from lab.actors.channel import Channel
 from lab.errors import LabFault
 from lab.servers.command_loop import CommandLoop
 from lab.servers.probe_report import came_too_late
-from lab.servers.scripted.refusal import Refusal
-from lab.servers.scripted.server import Manner, SipServer
+from lab.servers.refusal import Refusal
+from lab.servers.scripted.manner import Manner
+from lab.servers.scripted.server import SipServer
 from lab.servers.settings import Settings
 
 

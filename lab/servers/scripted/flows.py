@@ -22,6 +22,9 @@ from lab.sip.stream import Item, StreamParser
 
 Address = tuple[str, int]
 
+MOST_AT_ONCE = 16
+"""Messages of one connection that are acted on before others have their turn: some milliseconds."""
+
 
 class Owner(Protocol):
     """Whom flows report to."""
@@ -73,8 +76,11 @@ class Flow:
         """
         raise NotImplementedError
 
-    def close(self) -> None:
-        """End it in order."""
+    def expect_pong(self) -> None:
+        """Take the next single CRLF for a pong; over UDP there is none."""
+
+    def close(self, reason: str = "by server") -> None:
+        """End it in order, and say why."""
 
     def abandon(self) -> None:
         """End it as the kernel does for a process that is gone: no close_notify; FIN, or RST if data lies unread."""
@@ -139,6 +145,8 @@ class StreamFlow(Flow, asyncio.Protocol):
         self._idle = idle
         self._idle_resets = idle_resets
         self._parser = StreamParser()
+        self._full = False  # what was sent waits for the peer to read
+        self._has_more = False  # of what was read, to act on
         self._socket: asyncio.Transport | None = None
         self._end: tuple[FlowState, str] | None = None  # how it ended, when that is known before the socket is gone
 
@@ -183,12 +191,48 @@ class StreamFlow(Flow, asyncio.Protocol):
 
     def _read(self, plain: bytes) -> None:
         self._traffic(plain)
-        for item in self._parser.feed(plain):
+        self._parser.add(plain)
+        if not self._has_more:
+            self._act()
+
+    def _act(self) -> None:
+        """Act on some of what was read, and let other flows have their turn before the rest."""
+        self._has_more = False
+        for _ in range(MOST_AT_ONCE):
+            if self._full or self._end is not None:
+                break
+            item = self._parser.next()
+            if item is None:
+                break
             self._owner.flow_received(self, item)
+        else:
+            self._has_more = True
+            asyncio.get_running_loop().call_soon(self._act)
+        self._read_or_wait()
+
+    def _read_or_wait(self) -> None:
+        """Read no more while there is something to act on, or the peer does not read what was sent."""
+        if self._socket is None or self._socket.is_closing():
+            return
+        if self._full or self._has_more:
+            self._socket.pause_reading()
+        else:
+            self._socket.resume_reading()
+
+    def pause_writing(self) -> None:
+        """asyncio: the peer does not read."""
+        self._full = True
+        self._read_or_wait()
+
+    def resume_writing(self) -> None:
+        """asyncio: the peer has read."""
+        self._full = False
+        if not self._has_more:
+            self._act()
 
     def send(self, data: bytes) -> None:
         """Write; what the connection's end leaves unsent is lost."""
-        if self._socket is None or self._end is not None:
+        if self._socket is None or self._end is not None or self._socket.is_closing():  # reset, and not told yet
             return
         self._traffic(data)
         if self._tls is None:
@@ -236,9 +280,13 @@ class StreamFlow(Flow, asyncio.Protocol):
             end = ("closed", "fin")
         self._owner.flow_ended(self, *(self._end or end))
 
-    def close(self) -> None:
+    def expect_pong(self) -> None:
+        """Take the next single CRLF for a pong."""
+        self._parser.expects_pong = True
+
+    def close(self, reason: str = "by server") -> None:
         """End it in order: close_notify, FIN."""
-        self._finish("closed", "by server")
+        self._finish("closed", reason)
 
     def abandon(self) -> None:
         """Let go of the socket; what is still unsent is lost."""

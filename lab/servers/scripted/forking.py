@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from lab.actors.channel import Channel
-from lab.record.events import BranchState, ProbeBranch
+from lab.record.events import GIVEN_UP, BranchState, ProbeBranch
 from lab.servers.probe_report import ProbeReport
 from lab.servers.scripted.exchanges import Exchange
 from lab.servers.scripted.flows import Flow, why
@@ -149,7 +149,7 @@ class Fork:
         self._waiting: asyncio.TimerHandle | None = None
         self._branches: list[Branch] = []
         self._beginning = True
-        self._won = self._rang = False
+        self._won = self._rang = self._connecting = False
 
     @property
     def over(self) -> bool:
@@ -243,12 +243,16 @@ class Fork:
     def _add(self, target: Target) -> None:
         branch = Branch(self, len(self._branches) + 1, target)
         self._branches.append(branch)
-        flow = self._origin.route(target.flow, Uri.parse(target.contact))
+        marked = self._origin.is_marked(target.flow)
+        flow = GIVEN_UP if marked else self._origin.route(target.flow, Uri.parse(target.contact))
         if isinstance(flow, str):
             branch.failed(None, flow)
             return
         branch.request, branch.key = self._make(target, flow)
         exchange = Exchange(branch.request, branch.key, branch, on_provisional=branch.provisional)
+        if not flow.ready and not self._connecting:
+            self._connecting = True
+            self.report.connecting(target.flow)
         self._origin.exchanges.begin(exchange, flow, max(0.0, self._ends - self._loop.time()))
 
     def _win(self, branch: Branch) -> None:

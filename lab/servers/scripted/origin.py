@@ -20,6 +20,9 @@ class Origin(Protocol):
     def route(self, flow: str, next_hop: Uri) -> Flow | str:
         """The flow a request takes, perhaps not ready yet, or why there is none."""
 
+    def is_marked(self, flow: str) -> bool:
+        """Whether a client has been given up, so that nothing outside a call is sent to what came on this flow."""
+
     def via(self, flow: Flow, method: str) -> tuple[str, Key]:
         """A Via value with a new branch, and what answers to it carry."""
 

@@ -14,7 +14,7 @@ from math import inf
 
 from lab.actors.channel import Channel
 from lab.errors import LabFault
-from lab.record.events import ProbeKindName
+from lab.record.events import GIVEN_UP, ProbeKindName
 from lab.servers.probe_report import FROZEN, SENT_LATE_S, ProbeReport
 from lab.servers.scripted.exchanges import Exchange
 from lab.servers.scripted.flows import Flow, why
@@ -133,6 +133,11 @@ class Probes:
             call.forget()
         self._calls.clear()
 
+    def give_up(self, flow: str) -> None:
+        """End the calls on a flow, whose client does not answer."""
+        for call in list(self._calls.values()):
+            call.give_up(flow)
+
     def stray(self, flow: Flow, response: Response) -> None:
         """Take an answer to nothing that is under way: a 200 to INVITE that was sent again, as its ACK got lost."""
         if not is_success(response.code) or parse_cseq(response.first("CSeq") or "")[1] != "INVITE":
@@ -205,6 +210,13 @@ class Call:
         self._dialog = None
         self._report.say("failed", None, reason="server-down", lost=self._flow)
 
+    def give_up(self, flow: str) -> None:
+        """End the call at once if it talks on this flow, whose client does not answer."""
+        if flow == self._flow and self._holding is not None:
+            self._holding.cancel()
+            self._report.say("failed", None, reason=GIVEN_UP, lost=flow)
+            self._hang_up()
+
     def request(self, flow: Flow, request: Request) -> None:
         """Take a request of the peer within the call: it ends the call, or refreshes it.
 
@@ -230,6 +242,7 @@ class Call:
             self._origin.respond(flow, request, 200, *contact)
 
     def _hang_up(self) -> None:
+        self._holding = None
         if self._dialog is None:
             return
         if self._loop.time() > self._hang_up_at + SENT_LATE_S:

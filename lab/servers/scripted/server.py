@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from functools import partial
-from typing import NamedTuple
 
 from lab.actors.channel import Channel
+from lab.mitigations.base import GivingUp
 from lab.record import events
 from lab.record.events import (
+    GIVEN_UP,
     CrlfPing,
-    Held,
-    Ignored,
-    KeepAliveKind,
-    KeepAliveState,
     Malformed,
     Obeyed,
     ProbeKindName,
 )
-from lab.servers.attach import attach_all
 from lab.servers.authentication import authenticator
-from lab.servers.death_detector import DeathDetector
-from lab.servers.keepalives import KeepAlives
+from lab.servers.refusal import Refusal
 from lab.servers.scripted.answers import Answers
 from lab.servers.scripted.bindings import Bindings
 from lab.servers.scripted.connections import Connections
-from lab.servers.scripted.exchanges import Exchange, Exchanges
-from lab.servers.scripted.flows import Flow, why
-from lab.servers.scripted.options_sent import OptionsSent
+from lab.servers.scripted.exchanges import Exchanges
+from lab.servers.scripted.flows import Flow
+from lab.servers.scripted.manner import Manner, Reader
+from lab.servers.scripted.mitigated import Mitigated
 from lab.servers.scripted.probes import Probes
-from lab.servers.scripted.refusal import Refusal
 from lab.servers.scripted.subscriptions import Subscriptions
 from lab.servers.scripted.whom import Whom, all_contacts, on_flow
 from lab.servers.settings import Settings
@@ -38,25 +31,13 @@ from lab.sip.call import TIMER
 from lab.sip.dialog import DialogId, dialog_id
 from lab.sip.fields import Uri, parse_cseq
 from lab.sip.forking import GONE
-from lab.sip.message import VERSION, MalformedMessage, Request, Response
+from lab.sip.message import VERSION, MalformedMessage, Request
 from lab.sip.registrar import OUTBOUND, Binding, Policy
 from lab.sip.sender import sender
 from lab.sip.stream import Item, KeepAlive
 from lab.sip.subscription import PACKAGE
-from lab.sip.transaction import COOKIE, TIMER_F, Key
+from lab.sip.transaction import COOKIE, Key
 from lab.sip.uas import ALLOWED, ALLOWED_IN_CALL, Refused, check
-
-
-class Manner(NamedTuple):
-    """How requests and pings are answered.
-
-    Attributes:
-        mode: ``at-once``, ``late``, ``mute``.
-        by: seconds, of ``late``.
-    """
-
-    mode: str
-    by: float
 
 
 class SipServer:
@@ -72,21 +53,24 @@ class SipServer:
         self._answers = Answers(self._connections, channel, loop)
         self._gone = settings.with_gone_connection
         self._probes = Probes(self, channel, loop, wait=settings.wait if self._gone == "wait" else 0.0)
-        self._keepalives = KeepAlives(loop)
-        self._subscription_expires = settings.subscription_expires
-        self._outbound = False
-        self._flow_timer: float | None = None
-        attach_all(self, settings.mitigations)
+        self._mitigated = Mitigated(
+            self,
+            channel,
+            loop,
+            subscription_expires=settings.subscription_expires,
+            mitigations=settings.mitigations,
+        )
+        self._marked: set[str] = set()  # flows whose clients do not answer
         self._subscriptions = Subscriptions(
-            self, channel, loop, expires=self._subscription_expires, on_change=self._in_use
+            self, channel, loop, expires=self._mitigated.subscription_expires, on_change=self._in_use
         )
         self._bindings = Bindings(
             self,
             channel,
             loop,
             expires=settings.registration_expires,
-            outbound=self._outbound,
-            flow_timer=self._flow_timer,
+            outbound=self._mitigated.outbound,
+            flow_timer=self._mitigated.flow_timer,
             on_change=self._in_use,
             on_registered=self._registered,
             policy=Policy(
@@ -96,62 +80,15 @@ class SipServer:
         )
         self._id_count = 0
         self._down = False
-        self._manner = Manner("at-once", 0.0)
+        self._reader = Reader(channel, loop, self._connections, self._act_on)
         self._authenticator = authenticator(settings.authentication, realm=settings.address, seed=settings.seed)
         self._refusal = Refusal()
-
-    # What mitigations see: see `Server`
-
-    def limit_subscriptions(self, expires: float) -> None:  # noqa: D102
-        self._subscription_expires = min(self._subscription_expires, expires)
-
-    def support_outbound(self, *, flow_timer: float | None = None) -> None:  # noqa: D102
-        self._outbound = True
-        self._flow_timer = self._flow_timer if flow_timer is None else flow_timer
-
-    def keep_alive(self, interval: float, send: Callable[[str], None]) -> None:  # noqa: D102
-        self._keepalives.add(interval, send)
-
-    def send_options(  # noqa: D102
-        self, flow: str, *, retransmits: bool = True, on_answered: Callable[[], object] = lambda: None
-    ) -> None:  # `on_answered` is the death detector's
-        whom, over = on_flow(flow, self._bindings, self._subscriptions), self._connections.get(flow)
-        assert whom is not None  # it is in use
-        assert over is not None
-        request, key = self._probes.request("OPTIONS", whom, over)
-        asker = OptionsSent(self._emit_keep_alive, on_answered)
-        self.exchanges.begin(Exchange(request, key, asker, retransmits=retransmits), over, TIMER_F)
-
-    def detect_death(self, interval: float, *, after: int, retransmits: bool) -> None:  # noqa: D102
-        send = partial(self.send_options, retransmits=retransmits)
-        self._keepalives.add(interval, DeathDetector(send, self._give_up, after).due)
-
-    def _give_up(self, flow: str, misses: int) -> None:
-        self._channel.emit(events.ClientGivenUp(flow=flow, misses=misses))
-        self._bindings.give_up(flow)
-        self._subscriptions.give_up(flow)
-        self._in_use()
-
-    def send_crlf(self, flow: str) -> None:  # noqa: D102
-        over = self._connections.get(flow)
-        assert over is not None  # it is in use
-        try:
-            over.send(KeepAlive.PING.value)
-        except OSError as error:
-            self._emit_keep_alive("crlf", "failed", over, reason=why(error))
-        else:
-            self._emit_keep_alive("crlf", "sent", over)
-
-    def _emit_keep_alive(
-        self, kind: KeepAliveKind, state: KeepAliveState, flow: Flow, *, code: int | None = None, reason: str = ""
-    ) -> None:
-        self._channel.emit(events.KeepAlive(kind=kind, state=state, flow=flow.id, code=code, reason=reason))
 
     def _in_use(self) -> None:
         """Tell the keep-alives which flows are in use."""
         subscribed = {one.flow for one in self._subscriptions.live()}
         registered = {one.flow for one in self._bindings.all()}
-        self._keepalives.in_use((subscribed | registered) & self._connections.ids())
+        self._mitigated.in_use((subscribed | registered) & self._connections.ids())
 
     def _registered(self, binding: Binding) -> None:
         self._probes.registered(Whom.bound(binding))
@@ -194,9 +131,8 @@ class SipServer:
         self._channel.emit(Obeyed(do="close", flow=None if flow is None else flow.id))
 
     def answer(self, manner: Manner) -> None:
-        """Answer like this from now on; what is held already keeps its time, and is not answered if mute then."""
-        self._manner = manner
-        self._channel.emit(Obeyed(do="answer", mode=manner.mode, by=manner.by))
+        """Answer like this from now on."""
+        self._reader.behave(manner)
 
     def refuse(self, refusal: Refusal) -> None:
         """Refuse these requests, outside calls, from now on."""
@@ -256,29 +192,18 @@ class SipServer:
         self.exchanges.flow_ended(flow, reason, all_lost=self._down)
         if not self._down:
             self._bindings.flow_ended(flow.id)
+        self._marked.discard(flow.id)
         self._in_use()
 
     def received(self, flow: Flow, item: Item) -> None:
         """User: act on a message, a ping, or what was neither, now or later."""
-        if self._manner.mode == "at-once" or isinstance(item, Response):
-            self._act_on(flow, item)
-            return
-        if self._manner.mode == "mute":
-            self._channel.emit(Ignored(what=_what(item), flow=flow.id))
-            return
-        self._channel.emit(Held(what=_what(item), flow=flow.id))
-        self._loop.call_later(self._manner.by, self._act_late, flow, item)
-
-    def _act_late(self, flow: Flow, item: Item) -> None:
-        if self._connections.get(flow.id) is None:
-            return
-        if self._manner.mode == "mute":  # by now: it answers nothing, whenever that came
-            self._channel.emit(Ignored(what=_what(item), flow=flow.id))
-        else:
-            self._act_on(flow, item)
+        self._reader.read(flow, item)
 
     def _act_on(self, flow: Flow, item: Item) -> None:
-        if isinstance(item, KeepAlive):
+        if item is KeepAlive.PONG:
+            self._mitigated.pong(flow)
+            return
+        if item is KeepAlive.PING:
             if self._settings.answers_crlf:
                 flow.send(b"\r\n")
             self._channel.emit(CrlfPing(flow=flow.id, answered=self._settings.answers_crlf))
@@ -306,7 +231,7 @@ class SipServer:
         call = self._probes.call(_dialog(request))
         try:
             if call is None:
-                check(request, extensions=frozenset((OUTBOUND,) if self._outbound else ()))
+                check(request, extensions=frozenset((OUTBOUND,) if self._mitigated.outbound else ()))
             else:
                 check(request, methods=ALLOWED_IN_CALL, extensions=frozenset((TIMER,)))
         except Refused as refusal:
@@ -330,8 +255,10 @@ class SipServer:
             self.respond(flow, request, self._refusal.code, *self._refusal.headers)
         elif request.method == "SUBSCRIBE":
             self._subscriptions.subscribe(flow, request)
+            self.alive(flow.id)
         elif request.method == "REGISTER":
             self._bindings.register(flow, request)
+            self.alive(flow.id)
         else:
             allow = (("Allow", ", ".join(ALLOWED)), ("Allow-Events", PACKAGE))
             self.respond(flow, request, 200, *allow, ("Contact", f"<{self.contact(flow)}>"))
@@ -385,7 +312,7 @@ class SipServer:
     def route(self, flow: str, next_hop: Uri) -> Flow | str:  # noqa: D102
         if self._down:
             return "server-down"
-        bound = self._outbound and "ob" in dict(next_hop.parameters)  # RFC 5626 §5.3: its flow or none
+        bound = self._mitigated.outbound and "ob" in dict(next_hop.parameters)  # RFC 5626 §5.3: its flow or none
         if self._settings.notify_route == "flow" or bound:
             known = self._connections.get(flow)
         else:
@@ -394,10 +321,40 @@ class SipServer:
             return self._connections.to(next_hop.transport, next_hop.endpoint)
         return known or GONE
 
+    def is_marked(self, flow: str) -> bool:  # noqa: D102
+        return flow in self._marked
 
-def _what(item: Item) -> str:
-    """What was read, as `Ignored` and `Held` say it."""
-    return item.method if isinstance(item, Request) else "crlf-ping" if isinstance(item, KeepAlive) else "malformed"
+    # What its pings need: see `mitigated.Host`
+
+    def flow_in_use(self, flow: str) -> Flow:  # noqa: D102
+        over = self._connections.get(flow)
+        assert over is not None
+        return over
+
+    def options(self, flow: Flow) -> tuple[Request, Key]:  # noqa: D102
+        whom = on_flow(flow.id, self._bindings, self._subscriptions)
+        assert whom is not None  # it is in use
+        return self._probes.request("OPTIONS", whom, flow)
+
+    def give_up(self, flow: str, misses: int, how: GivingUp) -> None:  # noqa: D102
+        self._channel.emit(
+            events.ClientGivenUp(flow=flow, misses=misses, how="marked" if how.marks_only else "removed")
+        )
+        if how.ends_calls:
+            self._probes.give_up(flow)
+        if how.marks_only:
+            self._marked.add(flow)
+        else:
+            self._bindings.give_up(flow)
+            self._subscriptions.give_up(flow)
+        if how.closes:
+            self.flow_in_use(flow).close(GIVEN_UP)
+        self._in_use()
+
+    def alive(self, flow: str) -> None:  # noqa: D102
+        if flow in self._marked:
+            self._marked.remove(flow)
+            self._channel.emit(events.ClientBack(flow=flow))
 
 
 def _dialog(request: Request) -> DialogId | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 from lab.actors.channel import Channel
-from lab.record.events import BindingState, ServerSubscription
+from lab.record.events import GIVEN_UP, BindingState, ServerSubscription
 from lab.servers.probe_report import ProbeReport
 from lab.servers.scripted.exchanges import Exchange
 from lab.servers.scripted.flows import Flow
@@ -106,7 +106,8 @@ class Subscriptions:
         self, subscription: Subscription, now: float, *, probe: str | None = None, within: float | None = None
     ) -> None:
         report = None if probe is None else ProbeReport(self._channel, probe, "notify")
-        flow = self._origin.route(subscription.flow, subscription.dialog.next_hop)
+        marked = self._origin.is_marked(subscription.flow)
+        flow = GIVEN_UP if marked else self._origin.route(subscription.flow, subscription.dialog.next_hop)
         if isinstance(flow, str):
             if report is not None:
                 report.say("failed", None, reason=flow, lost=subscription.flow)
@@ -116,6 +117,8 @@ class Subscriptions:
             now=now, note=probe or "", via=via, contact=self._origin.contact(flow)
         )
         self._notifier.keep(subscription)
+        if report is not None and not flow.ready:
+            report.connecting(subscription.flow)
         asker = _NotifySent(report, partial(self._refused, subscription.dialog.id))
         self._origin.exchanges.begin(Exchange(request, key, asker), flow, within)
 

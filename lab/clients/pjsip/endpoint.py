@@ -1,0 +1,37 @@
+"""The configurations of pjsip's endpoint and of its one transport."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lab.clients.pjsip.pjsua2_wheel import pj
+from lab.clients.pjsip.settings import Settings
+
+_LOG_EVERYTHING = 5
+
+
+def endpoint_config(settings: Settings, log: Any) -> Any:
+    """Return an ``EpConfig`` without threads and sound; the endpoint will delete ``log``."""
+    config = pj.EpConfig()
+    config.uaConfig.threadCnt = 0
+    config.uaConfig.mainThreadOnly = True
+    if settings.name is not None:
+        config.uaConfig.nameserver.append(settings.server)
+    config.medConfig.threadCnt = 0
+    config.medConfig.hasIoqueue = False
+    config.logConfig.level = config.logConfig.consoleLevel = _LOG_EVERYTHING
+    config.logConfig.decor &= ~(pj.PJ_LOG_HAS_TIME | pj.PJ_LOG_HAS_MICRO_SEC)
+    config.logConfig.writer = log
+    log.__disown__()
+    return config
+
+
+def transport_config(settings: Settings) -> Any:
+    """Return a ``TransportConfig`` with the client's address and, for TLS, its certificates."""
+    config = pj.TransportConfig()
+    config.boundAddress = settings.local_address()
+    config.tlsConfig.CaListFile = settings.ca or ""
+    config.tlsConfig.certFile = settings.certificate or ""
+    config.tlsConfig.privKeyFile = settings.key or ""
+    config.tlsConfig.verifyServer = settings.ca is not None
+    return config

@@ -1,0 +1,79 @@
+"""Estimates what a run of a scenario takes, without running anything."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+
+from lab.engine.jobs import JOBS_IN_REAL_TIME
+from lab.engine.twins.plan import beforehand
+from lab.model.scenario import Cell, Scenario
+from lab.model.twin import Wanted
+
+# Rough figures of two slow processors, docs/performance.md.
+START_S = 2.0
+"""From the start of the command to the first cell."""
+CELL_S = 1.2
+"""Processor time of a cell: network, programs, TLS, judging."""
+PER_SECOND = 5e-5
+"""Processor time of a second that is skipped in virtual time."""
+REAL_CELL_S = 3.0
+"""Around a cell in real time: set-up and end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """What a scenario comes to, and how long it may take.
+
+    Attributes:
+        cells: that can exist.
+        unsupported: that cannot.
+        twins: that are known before anything runs.
+        more_twins: that may follow from what cells show, at most one for each.
+        lasting_s: how long all cells last together, in their own time, without twins.
+        virtual_s: an estimate of the whole run in virtual time on this machine.
+        real_s: an estimate of the whole run in real time.
+        processors: of this machine.
+    """
+
+    cells: int
+    unsupported: int
+    twins: int
+    more_twins: int
+    lasting_s: float
+    virtual_s: float
+    real_s: float
+    processors: int
+
+
+def estimate(scenario: Scenario, wanted: Wanted) -> Estimate:
+    """Estimate a run of a scenario with these twins."""
+    cells = [cell for cell in scenario.cells if not cell.unsupported]
+    twins = list({twin.name: twin for cell in cells for _, twin in beforehand(cell, wanted)}.values())
+    more = [cell for cell in cells if wanted.moments or wanted.causes]
+    real_twins = [twin for twin in twins if not twin.name.startswith("silent-")]
+    processors = len(os.sched_getaffinity(0))
+    return Estimate(
+        cells=len(cells),
+        unsupported=len(scenario.cells) - len(cells),
+        twins=len(twins),
+        more_twins=len(more),
+        lasting_s=sum(float(cell.ends) for cell in cells),
+        virtual_s=_virtual([*cells, *twins, *more], processors),
+        real_s=_real([*cells, *real_twins]) + (_real(cells) if wanted.moments else 0.0),
+        processors=processors,
+    )
+
+
+def _virtual(cells: list[Cell], processors: int) -> float:
+    work = sum(CELL_S + PER_SECOND * float(cell.ends) for cell in cells)
+    return START_S + work / max(1, min(processors, len(cells)))
+
+
+def _real(cells: list[Cell]) -> float:
+    """Return the time of cells that wait side by side: as long as the longest, again and again if there are many."""
+    if not cells:
+        return 0.0
+    lasting = [float(cell.ends) + REAL_CELL_S for cell in cells]
+    return max(*lasting, math.fsum(lasting) / JOBS_IN_REAL_TIME)

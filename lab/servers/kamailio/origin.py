@@ -1,0 +1,64 @@
+"""What Kamailio's probes and calls need of the server, and how its requests are addressed."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any, Protocol
+
+from lab.actors.channel import Channel
+from lab.servers.kamailio.clients import Clients, Known
+from lab.servers.kamailio.flows import Flows
+from lab.servers.kamailio.rpc import Rpc
+from lab.sip.fields import NameAddr, Uri
+from lab.sip.message import MalformedMessage
+
+NO_VALUE = "."
+"""What ``tm.t_uac_start`` takes for a parameter that is not given."""
+
+
+class Origin(Protocol):
+    """What probes need of the server."""
+
+    address: str
+    by_flow: bool
+    bindings_only: bool
+    connects: bool
+    wait: float
+    channel: Channel
+    clients: Clients
+    flows: Flows
+    rpc: Rpc
+
+    def own(self, transport: str, flow: str = "") -> str:
+        """The server's own URI; on a flow, as that has it."""
+
+    def socket(self, transport: str, flow: str = "") -> str:
+        """From where a request leaves: with UDP it is the flow's own end; a connection knows its own."""
+
+    def new(self, prefix: str) -> str:
+        """A new Call-ID."""
+
+    def do(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do it in the background; its failure is the server's."""
+
+
+def next_hop(origin: Origin, target: Known) -> str:
+    """Where a request to a client goes: to the other end of its flow, or (``.``) where its Contact says."""
+    return f"sip:{target.peer};transport={target.transport}" if origin.by_flow else NO_VALUE
+
+
+def bare(uri: str) -> str:
+    """A URI without its port and parameters, as presence and To have it."""
+    try:
+        parsed = Uri.parse(uri)
+    except MalformedMessage:
+        return uri
+    return str(Uri(parsed.scheme, parsed.user, parsed.host))
+
+
+def uri_of(contact: str) -> str:
+    """Return the URI of a Contact; empty if it cannot be read."""
+    try:
+        return NameAddr.parse(contact).uri
+    except MalformedMessage:
+        return ""

@@ -1,0 +1,78 @@
+"""Whether what the server reads is acted on at once, late, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import NamedTuple
+
+from lab.actors.channel import Channel
+from lab.record.events import Held, Ignored, Obeyed
+from lab.servers.scripted.connections import Connections
+from lab.servers.scripted.flows import Flow
+from lab.sip.message import Request, Response
+from lab.sip.stream import Item, KeepAlive
+
+
+class Manner(NamedTuple):
+    """How requests and pings are answered.
+
+    Attributes:
+        mode: ``at-once``, ``late``, ``mute``.
+        by: seconds, of ``late``.
+    """
+
+    mode: str
+    by: float
+
+
+class Reader:
+    """Acts on what is read, in the manner that is asked for; answers to what the server itself has sent come at once.
+
+    Args:
+        channel: takes what is held or ignored.
+        loop: of all timers.
+        connections: all that are there.
+        act: acts on an item.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        loop: asyncio.AbstractEventLoop,
+        connections: Connections,
+        act: Callable[[Flow, Item], None],
+    ) -> None:
+        self._channel = channel
+        self._loop = loop
+        self._connections = connections
+        self._act = act
+        self._manner = Manner("at-once", 0.0)
+
+    def behave(self, manner: Manner) -> None:
+        """Act like this from now on; what is held already keeps its time, and is not acted on if mute then."""
+        self._manner = manner
+        self._channel.emit(Obeyed(do="answer", mode=manner.mode, by=manner.by))
+
+    def read(self, flow: Flow, item: Item) -> None:
+        """Act on a message, a ping, or what was neither, now or later."""
+        if self._manner.mode == "at-once" or isinstance(item, Response) or item is KeepAlive.PONG:
+            self._act(flow, item)
+        elif self._manner.mode == "mute":
+            self._channel.emit(Ignored(what=_what(item), flow=flow.id))
+        else:
+            self._channel.emit(Held(what=_what(item), flow=flow.id))
+            self._loop.call_later(self._manner.by, self._act_late, flow, item)
+
+    def _act_late(self, flow: Flow, item: Item) -> None:
+        if self._connections.get(flow.id) is None:
+            return
+        if self._manner.mode == "mute":  # by now: it answers nothing, whenever that came
+            self._channel.emit(Ignored(what=_what(item), flow=flow.id))
+        else:
+            self._act(flow, item)
+
+
+def _what(item: Item) -> str:
+    """What was read, as `Ignored` and `Held` say it."""
+    return item.method if isinstance(item, Request) else "crlf-ping" if isinstance(item, KeepAlive) else "malformed"

@@ -1,0 +1,128 @@
+"""What the mitigations of the server's side ask of the scripted server, and the pings that it sends for them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any, Protocol
+
+from lab.actors.channel import Channel
+from lab.mitigations.base import GivingUp, Ping
+from lab.record import events
+from lab.record.events import KeepAliveKind, KeepAliveState
+from lab.servers.attach import attach_all
+from lab.servers.death_detector import DeathDetector
+from lab.servers.keepalives import KeepAlives
+from lab.servers.scripted.exchanges import Exchange, Exchanges
+from lab.servers.scripted.flows import Flow, why
+from lab.servers.scripted.options_sent import OptionsSent
+from lab.sip.message import Request
+from lab.sip.stream import KeepAlive
+from lab.sip.transaction import TIMER_F, Key
+
+
+class Host(Protocol):
+    """The server, as its pings see it."""
+
+    exchanges: Exchanges
+
+    def flow_in_use(self, flow: str) -> Flow:
+        """The flow of this id, which is there."""
+
+    def options(self, flow: Flow) -> tuple[Request, Key]:
+        """An OPTIONS to the contact that came on a flow, and what its answer carries."""
+
+    def give_up(self, flow: str, misses: int, how: GivingUp) -> None:
+        """The client has not answered so many pings in a row on this flow."""
+
+    def alive(self, flow: str) -> None:
+        """The client has answered on this flow."""
+
+
+class Mitigated:
+    """What they have asked for; see ``lab.mitigations.base.Server``.
+
+    Attributes:
+        subscription_expires: seconds granted at most.
+        outbound: whether SIP outbound is supported.
+        flow_timer: the value of Flow-Timer; None: none.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        channel: Channel,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        subscription_expires: float,
+        mitigations: Iterable[Mapping[str, Any]],
+    ) -> None:
+        self.subscription_expires = subscription_expires
+        self.outbound = False
+        self.flow_timer: float | None = None
+        self._host = host
+        self._channel = channel
+        self._keepalives = KeepAlives(loop)
+        self._pongs: dict[str, Callable[[], object]] = {}  # who waits for one, by flow
+        attach_all(self, mitigations)
+
+    def limit_subscriptions(self, expires: float) -> None:  # noqa: D102
+        self.subscription_expires = min(self.subscription_expires, expires)
+
+    def support_outbound(self, *, flow_timer: float | None = None) -> None:  # noqa: D102
+        self.outbound = True
+        self.flow_timer = self.flow_timer if flow_timer is None else flow_timer
+
+    def keep_alive(self, interval: float, send: Callable[[str], None]) -> None:  # noqa: D102
+        self._keepalives.add(interval, send)
+
+    def send_options(  # noqa: D102
+        self, flow: str, *, retransmits: bool = True, on_answered: Callable[[], object] = lambda: None
+    ) -> None:  # `on_answered` is the death detector's
+        over = self._host.flow_in_use(flow)
+        request, key = self._host.options(over)
+        asker = OptionsSent(self._say, on_answered)
+        self._host.exchanges.begin(Exchange(request, key, asker, retransmits=retransmits), over, TIMER_F)
+
+    def send_crlf(self, flow: str) -> None:  # noqa: D102
+        over = self._host.flow_in_use(flow)
+        try:
+            over.send(KeepAlive.PING.value)
+        except OSError as error:
+            self._say("crlf", "failed", over, reason=why(error))
+        else:
+            self._say("crlf", "sent", over)
+
+    def detect_death(self, interval: float, ping: Ping, giving_up: GivingUp, *, retransmits: bool = True) -> None:  # noqa: D102
+        detector = DeathDetector(
+            partial(self.send_options, retransmits=retransmits) if ping == "options" else self._send_for_pong,
+            partial(self._host.give_up, how=giving_up),
+            giving_up.after,
+            goes_on=giving_up.marks_only,
+            on_answered=self._host.alive,
+        )
+        self._keepalives.add(interval, detector.due)
+
+    # What the server tells
+
+    def in_use(self, flows: set[str]) -> None:
+        """Take the flows that are in use now."""
+        self._keepalives.in_use(flows)
+        self._pongs = {flow: waits for flow, waits in self._pongs.items() if flow in flows}
+
+    def pong(self, flow: Flow) -> None:
+        """Take a pong of the client."""
+        if (on_answered := self._pongs.pop(flow.id, None)) is not None:
+            self._say("crlf", "answered", flow)
+            on_answered()
+
+    def _send_for_pong(self, flow: str, *, on_answered: Callable[[], object]) -> None:
+        self._pongs[flow] = on_answered
+        self._host.flow_in_use(flow).expect_pong()
+        self.send_crlf(flow)
+
+    def _say(
+        self, kind: KeepAliveKind, state: KeepAliveState, flow: Flow, *, code: int | None = None, reason: str = ""
+    ) -> None:
+        self._channel.emit(events.KeepAlive(kind=kind, state=state, flow=flow.id, code=code, reason=reason))

@@ -1,0 +1,1 @@
+"""Writes a scenario to begin with, from the answers to a few questions."""
