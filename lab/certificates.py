@@ -42,6 +42,24 @@ class Certificates:
     client_key: Path
     revoked: Path
 
+    @classmethod
+    def below(cls, folder: Path) -> Certificates:
+        """Return the names of the files in a folder."""
+        return cls(
+            ca=folder / "ca.pem",
+            certificate=folder / "server.pem",
+            expired=folder / "expired.pem",
+            key=folder / "server.key",
+            client=folder / "client.pem",
+            client_key=folder / "client.key",
+            revoked=folder / "revoked.pem",
+        )
+
+    @property
+    def of_server(self) -> tuple[Path, ...]:
+        """The files that the server needs; the client's are not among them."""
+        return self.ca, self.certificate, self.expired, self.key, self.revoked
+
 
 def make(
     folder: Path, *addresses: str, not_before: datetime | None = None, not_after: datetime | None = None
@@ -84,15 +102,7 @@ def make(
         certificate = issue(NAME, server_key, valid, ExtendedKeyUsageOID.SERVER_AUTH)
         return certificate.add_extension(names, critical=False).sign(authority_key, hashes.SHA256())
 
-    made = Certificates(
-        ca=folder / "ca.pem",
-        certificate=folder / "server.pem",
-        expired=folder / "expired.pem",
-        key=folder / "server.key",
-        client=folder / "client.pem",
-        client_key=folder / "client.key",
-        revoked=folder / "revoked.pem",
-    )
+    made = Certificates.below(folder)
     past = (min(span[0], now - SPAN), now - EXPIRED_SINCE)
     client = issue(CLIENT, client_key, span, ExtendedKeyUsageOID.CLIENT_AUTH).sign(authority_key, hashes.SHA256())
     entry = x509.RevokedCertificateBuilder().serial_number(client.serial_number).revocation_date(span[0]).build()

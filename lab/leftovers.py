@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lab.errors import LabError
+from lab.errors import HostNotCapable, LabError
 from lab.ledger import ProcessName, ProcessSpace, folder, started
+from lab.machine_limits import machine_fault
 
 _DEATH_S = 5.0
 """A killed world ends with all that is in it; the kernel needs milliseconds, an overloaded machine longer."""
@@ -60,13 +61,17 @@ def clean(remove: RemoveContainers) -> Cleaned:
 
     Args:
         remove: removes containers.
+
+    Raises:
+        HostNotCapable: the folder of ledgers cannot be read.
     """
     cleaned = Cleaned()
     try:
         paths = sorted(folder().glob("*.jsonl")) if folder().is_dir() else []
-    except (OSError, LabError) as problem:
-        cleaned.left.append(f"what the ledgers of killed runs name, perhaps ({problem})")
-        return cleaned
+    except OSError as problem:
+        raise machine_fault(problem) or HostNotCapable(
+            f"cannot read what killed runs have left: {problem}", fix="set XDG_STATE_HOME to a folder of yours"
+        ) from problem
     for path in paths:
         try:
             made = _read(path)

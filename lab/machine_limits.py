@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import linecache
 import os
+import re
 import resource
 import signal
 import traceback
@@ -25,11 +26,31 @@ def machine_fault(error: BaseException) -> HostNotCapable | None:
     return None
 
 
-def status_fault(status: int) -> HostNotCapable | None:
-    """Return what this machine lacks, if a program's exit status tells so; None if not."""
+def end_fault(status: int, last_words: str) -> HostNotCapable | None:
+    """Return what this machine lacks, if a program's end tells so; None if not.
+
+    Args:
+        status: its exit status; negative: the signal that ended it.
+        last_words: what it wrote last.
+    """
     if status in (-signal.SIGXFSZ, 128 + signal.SIGXFSZ):  # a shell says signals so, and bubblewrap does
         return _FAULTS[errno.EFBIG]("")
+    for number in (errno.ENOMEM, errno.EMFILE):
+        by_kernel = re.search(rf"errno = -{number}\b", last_words)
+        if by_kernel or os.strerror(number) in last_words:
+            return _FAULTS[number]("")
     return None
+
+
+def allow_open_files(needed: int) -> HostNotCapable | None:
+    """Let this process and its children open so many files; return why they may not, None if they may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return None
+    if hard == resource.RLIM_INFINITY or hard >= needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+        return None
+    return HostNotCapable(f"{needed} open files are needed, and {hard} are allowed", fix="allow more: `ulimit -n 1024`")
 
 
 def _with_causes(error: BaseException) -> Iterator[BaseException]:
@@ -82,9 +103,9 @@ def _has_current_folder() -> bool:
     return True
 
 
-def _limit(number: int, option: str) -> str:
+def _limit(number: int, unit: str) -> str:
     soft, _ = resource.getrlimit(number)
-    return f" (`ulimit {option}` is {soft})" if soft != resource.RLIM_INFINITY else ""
+    return f" (the limit is {soft} {unit})" if soft != resource.RLIM_INFINITY else ""
 
 
 def _no_room(where: str) -> HostNotCapable:
@@ -92,23 +113,23 @@ def _no_room(where: str) -> HostNotCapable:
 
 
 def _no_more_files(_: str) -> HostNotCapable:
-    limit = _limit(resource.RLIMIT_NOFILE, "-n")
+    limit = _limit(resource.RLIMIT_NOFILE, "files")
     return HostNotCapable(f"too many open files{limit}", fix="allow more: `ulimit -n 1024`, or close other programs")
 
 
 def _no_more_processes(_: str) -> HostNotCapable:
-    limit = _limit(resource.RLIMIT_NPROC, "-u")
+    limit = _limit(resource.RLIMIT_NPROC, "processes")
     return HostNotCapable(f"no further process can be started{limit}", fix="allow more, or end other programs")
 
 
 def _no_memory(_: str) -> HostNotCapable:
-    limit = _limit(resource.RLIMIT_AS, "-v")
+    limit = _limit(resource.RLIMIT_AS, "bytes")
     fix = "free some, or run fewer cells side by side with --jobs; a guest gets more with --memory"
     return HostNotCapable(f"not enough memory{limit}", fix=fix)
 
 
 def _too_large(where: str) -> HostNotCapable:
-    limit = _limit(resource.RLIMIT_FSIZE, "-f, in bytes,")
+    limit = _limit(resource.RLIMIT_FSIZE, "bytes")
     return HostNotCapable(f"a file becomes larger than it may{where}{limit}", fix="allow more: `ulimit -f unlimited`")
 
 

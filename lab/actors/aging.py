@@ -1,9 +1,14 @@
 """Ends mappings where conntrack's own timers cannot: by whose packets refresh them, by age, or with a word to the ends.
 
-Reads the headers of what passes the middlebox's inside interface, keeps a timer for each flow, and takes the entry out
-of conntrack's table when it has run out. So the mapping's end is announced, and what the flow then meets is decided, as
-with any other. nft's dynamic sets could keep the time as well, but nobody hears when an element of theirs expires, and
-they know sessions no better than conntrack.
+Reads the headers of what passes the middlebox, keeps a timer for each flow, and takes the entry out of conntrack's
+table when it has run out. So the mapping's end is announced, and what the flow then meets is decided, as with any
+other. nft's dynamic sets could keep the time as well, but nobody hears when an element of theirs expires, and they know
+sessions no better than conntrack.
+
+A packet counts as it leaves, by either interface: one that a fault drops on its arrival has refreshed nothing. What
+leaves by the outside has the outside endpoint, and conntrack has said whose that is. Two kinds of packets from inside
+count as they arrive: those to another inside host (hairpinned), which do not leave by the outside, and all where the
+link to the outside delays or loses packets, since they are seen behind that.
 
 UDP sessions of one mapping share its age, and what refreshes it: a session that a packet from outside opens does not,
 where only outbound packets refresh. Which mapping it opened, conntrack says. The mapping ends with the last of them
@@ -89,30 +94,36 @@ class Aging:
         box: what it does.
         namespace: its network namespace.
         inside: name of its inside interface.
+        outside: name of its outside interface.
+        delays: whether the outside interface delays or loses what leaves by it.
     """
 
-    def __init__(self, box: Middlebox, *, namespace: int, inside: str) -> None:
+    def __init__(self, box: Middlebox, *, namespace: int, inside: str, outside: str, delays: bool = False) -> None:
         self._box = box
         self._namespace = namespace
+        self._inside, self._out, self._delays = inside, outside, delays
         self._flows: dict[Key, _Flow] = {}
         self._outside: dict[Key, Endpoint] = {}
+        self._sessions: dict[Key, Key] = {}  # by protocol, outside endpoint, remote endpoint
         self._loop: asyncio.AbstractEventLoop | None = None
         if box.forgotten in _SPEAKS:
             forge.prepare()
         with netns.entered(namespace):
-            self._sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
+            # of all interfaces, so that packets are read in the order in which they passed
+            self._sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ETH_ALL))
             self._speaker = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
             self._announcements = conntrack.announcements()
         self._announcements.sock.settimeout(0)
         self._sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-        self._sock.bind((inside, _ETH_ALL))  # one for IPv4 alone would see only what arrives
         self._sock.settimeout(0)
+        for mapping in conntrack.table(namespace):
+            self._learn(mapping)
 
     def watch(self) -> None:
         """Keep the timers in the running event loop."""
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._sock, self._drain)
-        self._loop.add_reader(self._announcements.sock, self._drain)
+        self._loop.add_reader(self._sock.fileno(), self._drain)
+        self._loop.add_reader(self._announcements.sock.fileno(), self._drain)
 
     def close(self) -> None:
         """Stop; mappings stay as they are."""
@@ -138,7 +149,38 @@ class Aging:
             ((_, _, stamp),) = ancillary
             seconds, nanoseconds = struct.unpack("=qq", stamp)
             at = to_monotonic(seconds * 10**9 + nanoseconds)
-            self._note(data, at, outbound=address[2] != _OUTGOING)
+            self._pass(data, at, interface=address[0], leaves=address[2] == _OUTGOING)
+
+    def _pass(self, packet: bytes, at: float, *, interface: str, leaves: bool) -> None:
+        """Note a packet where it counts."""
+        read = _ends(packet)
+        if read is None or interface not in (self._inside, self._out):
+            return
+        protocol, source, target = read
+        if leaves and interface == self._inside:
+            self._note((protocol, target, source), packet, at, outbound=False)
+        elif leaves and not self._delays:
+            key = self._session(protocol, source, target)
+            if key is not None:
+                self._note(key, packet, at, outbound=True)
+        elif not leaves and interface == self._inside:
+            key = (protocol, source, target)
+            if self._delays or target.host in {endpoint.host for endpoint in self._outside.values()}:
+                self._note(key, packet, at, outbound=True)
+            elif protocol == socket.IPPROTO_TCP and key in self._flows:  # before a SIP ALG changes the number
+                self._flows[key].expected_inside = _acknowledged(packet)
+
+    def _session(self, protocol: int, outside: Endpoint, remote: Endpoint) -> Key | None:
+        """Return which session of the inside has this outside endpoint; None: the packet is the middlebox's own."""
+        if (protocol, outside, remote) not in self._sessions:
+            self._hear()  # a packet leaves after its session was announced
+        return self._sessions.get((protocol, outside, remote))
+
+    def _learn(self, mapping: Mapping) -> Key:
+        key = (_NUMBERS[mapping.proto], mapping.inside, mapping.remote)
+        self._outside[key] = mapping.outside
+        self._sessions[key[0], mapping.outside, mapping.remote] = key
+        return key
 
     def _hear(self) -> None:
         """Forget flows that others have ended; one that goes on as another entry, answered from the start, stays."""
@@ -151,9 +193,10 @@ class Aging:
             for is_new, mapping in conntrack.announced(data):
                 key = (_NUMBERS[mapping.proto], mapping.inside, mapping.remote)
                 if is_new:
-                    self._outside[key] = mapping.outside
+                    self._learn(mapping)
                 else:
                     self._outside.pop(key, None)
+                    self._sessions.pop((key[0], mapping.outside, mapping.remote), None)
                 if is_new and mapping.answered and key in ended:
                     self._flows[key] = ended.pop(key)
                 elif not is_new and key in self._flows:
@@ -162,17 +205,11 @@ class Aging:
             if flow.timer is not None:
                 flow.timer.cancel()
 
-    def _note(self, packet: bytes, at: float, *, outbound: bool) -> None:
-        header = (packet[0] & 0xF) * 4
-        protocol = packet[9]
-        if protocol not in (socket.IPPROTO_TCP, socket.IPPROTO_UDP):
-            return
-        ports = struct.unpack_from("!HH", packet, header)
-        ends = [Endpoint(socket.inet_ntoa(packet[start : start + 4]), ports[n]) for n, start in enumerate((12, 16))]
-        key = (protocol, ends[0], ends[1]) if outbound else (protocol, ends[1], ends[0])
-        if protocol == socket.IPPROTO_UDP:
+    def _note(self, key: Key, packet: bytes, at: float, *, outbound: bool) -> None:
+        if key[0] == socket.IPPROTO_UDP:
             self._note_udp(key, at, outbound=outbound)
         else:
+            header = _header(packet)
             length = int.from_bytes(packet[2:4], "big")
             self._note_tcp(key, at, packet[header:], length - header, outbound=outbound)
 
@@ -220,11 +257,10 @@ class Aging:
         if flags & (_FIN | _RST):
             self._end(key)  # conntrack's own timers see to the rest
             return
-        acknowledged = int.from_bytes(segment[8:12], "big")
-        if outbound:
-            flow.expected_inside = acknowledged
-        else:
-            flow.expected_outside = acknowledged
+        if not outbound:
+            flow.expected_outside = int.from_bytes(segment[8:12], "big")
+        elif self._delays:  # else it is noted as it arrives
+            flow.expected_inside = int.from_bytes(segment[8:12], "big")
         if outbound and not flow.established:
             flow.established, flow.refreshed = True, at
             self._begin(key, flow)
@@ -287,3 +323,26 @@ class Aging:
     def _say(self, source: Endpoint, target: Endpoint, flags: str, seq: int, ack: int) -> None:
         segment = forge.Segment(source=source, target=target, flags=flags, seq=seq, ack=ack)
         self._speaker.sendto(forge.packet(segment), (target.host, 0))
+
+
+def _header(packet: bytes) -> int:
+    """Return the length of the IP header."""
+    return (packet[0] & 0xF) * 4
+
+
+def _ends(packet: bytes) -> tuple[int, Endpoint, Endpoint] | None:
+    """Return protocol, source and destination of a packet; None: it is neither TCP nor UDP."""
+    protocol = packet[9]
+    if protocol not in (socket.IPPROTO_TCP, socket.IPPROTO_UDP):
+        return None
+    ports = struct.unpack_from("!HH", packet, _header(packet))
+    source, target = (
+        Endpoint(socket.inet_ntoa(packet[start : start + 4]), port) for start, port in zip((12, 16), ports, strict=True)
+    )
+    return protocol, source, target
+
+
+def _acknowledged(packet: bytes) -> int:
+    """Return the acknowledgement number of a TCP segment."""
+    start = _header(packet) + 8
+    return int.from_bytes(packet[start : start + 4], "big")

@@ -64,7 +64,7 @@ class Capture:
     def watch(self) -> None:
         """Deliver packets from the running event loop as they pass."""
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._sock, self.drain)
+        self._loop.add_reader(self._sock.fileno(), self.drain)
 
     def drain(self) -> None:
         """Write and emit everything that has passed up to this moment."""

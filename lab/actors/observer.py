@@ -42,7 +42,7 @@ class Observer:
     def watch(self) -> None:
         """Deliver events from the running event loop as they come."""
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._link.sock, self._drain)
+        self._loop.add_reader(self._link.sock.fileno(), self._drain)
 
     def observe_now(self) -> None:
         """Emit everything that has happened up to this moment, expiries included.

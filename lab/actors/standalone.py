@@ -138,7 +138,8 @@ class _Runner:
         loop = asyncio.get_running_loop()
         self._over: asyncio.Future[None] = loop.create_future()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._stop)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as in a script's background jobs: it stays ignored
+                loop.add_signal_handler(number, self._stop)
         self._sock.setblocking(False)  # noqa: FBT003  (the stdlib's signature)
         loop.add_reader(self._sock, self._readable)
         server = await asyncio.start_unix_server(self._listener, self._place.control)

@@ -36,9 +36,10 @@ NODES = ("client", "server", "kamailio", MIDDLEBOX)
 LAB = "lab"
 """The whole lab, virtual time inside."""
 KINDS = (*NODES, LAB)
-BASE = "debian:bookworm-slim"
+BASES = ("debian:bookworm-slim", "lab-base:bookworm-slim")
+"""What images are built on: Debian's own, or what the script makes of Debian's packages where no registry answers."""
 BASE_IMAGE = "scripts/base-image"
-"""The script that pulls it or makes it."""
+"""The script that pulls the one or makes the other."""
 LABEL = "lab.image"
 """Carried by every image, with its kind."""
 
@@ -152,15 +153,16 @@ def build(kinds: Sequence[str] = NODES, progress: Callback | None = None, *, ker
 
 def _build_all(wanted: Sequence[str], report: Callback, kernel: Path | None) -> None:
     with docker_client() as client, ledger.workplace("images") as (_, folder):
-        if not _exists(client, BASE):
+        base = next((each for each in BASES if _exists(client, each)), None)
+        if base is None:
             raise HostNotCapable(
-                f"there is no image {BASE}",
-                fix=f"`docker pull {BASE}`, or {library.root() / BASE_IMAGE} where no registry answers",
+                f"Docker has no image {BASES[0]}",
+                fix=f"`docker pull {BASES[0]}`; where no registry answers, run {library.root() / BASE_IMAGE}",
             )
         report(Progress(wanted[0], "gathering what goes into it"))
         context = _context(folder, kernel)
         for kind in wanted:
-            _build(client, kind, context, report)
+            _build(client, kind, base, context, report)
 
 
 def images() -> list[Image]:
@@ -270,7 +272,7 @@ def _context(folder: Path, kernel: Path | None) -> Path:
     return folder
 
 
-def _build(client: DockerClient, kind: str, context: Path, report: Callback) -> None:
+def _build(client: DockerClient, kind: str, base: str, context: Path, report: Callback) -> None:
     last: list[str] = []
     with tempfile.TemporaryFile() as file:
         with tarfile.open(fileobj=file, mode="w", dereference=True) as tar:
@@ -283,7 +285,7 @@ def _build(client: DockerClient, kind: str, context: Path, report: Callback) -> 
             target=kind,
             labels={LABEL: kind},
             network_mode="host",  # apt reaches Debian's mirrors as the host does
-            buildargs={name: os.environ[name] for name in _PROXIES if name in os.environ},
+            buildargs={"BASE": base, **{name: os.environ[name] for name in _PROXIES if name in os.environ}},
             rm=True,
             forcerm=True,
             decode=True,

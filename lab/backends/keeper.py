@@ -42,7 +42,6 @@ LOST_DAEMON = signal.SIGPIPE
 
 _UNANSWERED = (OSError, ValueError, LookupError, TypeError)
 """What reading the answer of a daemon that is no more may raise; the errors of ``requests`` are ``OSError``."""
-_KILLED = (128 + signal.SIGKILL, 128 + signal.SIGTERM)
 _FRAME = struct.Struct(">BxxxI")  # stream, length
 _STDERR = 2
 _BAD_REQUEST = 400  # what the daemon says of a program that is not there
@@ -181,13 +180,12 @@ def _begin(api: APIClient, made: str, container: Container, report: int) -> tupl
 def _live(api: APIClient, channel: socket.socket, stream: socket.socket, ending: Any) -> int:
     """Pass on what is said until the container ends; return its exit status.
 
-    A daemon that is told to end kills its containers first, which must not be taken for the end of an actor: so it is
-    asked once more where a container was killed.
+    A daemon that is told to end ends its containers first, which must not be taken for an actor's own end: so the
+    daemon is asked once more.
     """
     _pass_on(channel, stream)
     status: int = ending.json()["StatusCode"]
-    if status in _KILLED:
-        api.ping()
+    api.ping()
     return status
 
 

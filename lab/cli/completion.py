@@ -18,9 +18,8 @@ def scenario(ctx: Any, incomplete: str) -> list[str]:
 
     bash breaks words at ``=``, so that ``--only strategy=n`` comes as three words; the last two look like files.
     """
-    only, words = list(ctx.params.get("only") or ()), [*_given(ctx), incomplete]
-    if only and "=" not in only[-1] and "=" in words[-2:]:
-        values = [value for name, value in _values(ctx) if name == only[-1]]
+    only = list(ctx.params.get("only") or ())
+    if only and "=" not in only[-1] and (values := [value for name, value in _values(ctx) if name == only[-1]]):
         return _those(values, incomplete.removeprefix("="))
     return [*_files(incomplete), *_library(incomplete)]
 

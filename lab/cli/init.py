@@ -22,7 +22,7 @@ from lab.starter.scenario import Answers, text, usual_strategies
 
 WHERE = "lab init"
 USUAL_NAME = "my-scenario"
-SOME_MIDDLEBOXES = ("silent-60s", "home-typical", "home-cheap", "cgn", "cell-aggressive", "aws-natgw", "never-forgets")
+SOME_MIDDLEBOXES = ("silent-60s", "home-typical", "cgn", "cell-aggressive", "aws-natgw", "never-forgets")
 """Those that the question names; it takes any."""
 
 Ask = Callable[[str, str, Sequence[str]], str]
@@ -92,7 +92,7 @@ def answers(given: Given, ask: Ask) -> Answers:
         given.account or ask("What the client sets up", usual.account.value, [each.value for each in Account])
     )
     box = given.middlebox or ask(
-        f"The NAT or firewall: {', '.join(SOME_MIDDLEBOXES)}, … (lab list middleboxes)", usual.middlebox, middleboxes
+        f"The NAT or firewall, such as\n  {', '.join(SOME_MIDDLEBOXES)}\n", usual.middlebox, middleboxes
     )
     if not given.failure:
         possible = [each for each in failures().values() if not (each.streams_only and transport is Transport.UDP)]
@@ -108,7 +108,7 @@ def answers(given: Given, ask: Ask) -> Answers:
 
 def _asked_strategies(ask: Ask, usual: tuple[str, ...], known: Sequence[str]) -> tuple[str, ...]:
     """Return the strategies of a list that is asked for in one line."""
-    said = ask("Strategies to compare, with commas between (lab list strategies)", ", ".join(usual), ())
+    said = ask("Strategies to compare\n", ", ".join(usual), ())
     names = tuple(name.strip() for name in said.split(",") if name.strip())
     wrong = [name for name in names if name not in known]
     if wrong:
@@ -139,7 +139,7 @@ def _ask(question: str, usual: str, known: Sequence[str]) -> str:
         answer = str(typer.prompt(f"{question}{few}", default=usual)).strip()
         if not known or answer in known:
             return answer
-        typer.echo(f"no such thing: `{answer}`; {choice(answer, known)}")
+        terminal.say(terminal.console(stderr=False), f"no such thing: `{answer}`; {choice(answer, known)}")
 
 
 def _take_the_usual(question: str, usual: str, known: Sequence[str]) -> str:  # noqa: ARG001  (an `Ask`)

@@ -12,11 +12,21 @@ from lab.report.verbosity import Verbosity
 
 Files = Annotated[
     list[Path],
-    typer.Argument(metavar="FILE", help="Scenario files.", show_default=False, autocompletion=completion.scenario),
+    typer.Argument(
+        metavar="FILE",
+        help="Scenario files, or names of scenarios that come with the lab.",
+        show_default=False,
+        autocompletion=completion.scenario,
+    ),
 ]
 File = Annotated[
     Path,
-    typer.Argument(metavar="FILE", help="A scenario file.", show_default=False, autocompletion=completion.scenario),
+    typer.Argument(
+        metavar="FILE",
+        help="A scenario file, or the name of a scenario that comes with the lab.",
+        show_default=False,
+        autocompletion=completion.scenario,
+    ),
 ]
 Out = Annotated[Path, typer.Option(metavar="DIR", help="Where run folders go.")]
 Only = Annotated[

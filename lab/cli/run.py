@@ -120,12 +120,11 @@ def _run_one(scenario: Scenario, options: Options, clock: Clock, console: Consol
 
 
 def _show(run: Run, options: Options, console: Console) -> None:
-    """Print the table, why cells came out so where that is wanted, notes, and where everything is."""
-    terminal.show(console, run.scenario, run.results, as_list=options.as_list)
+    """Print why cells came out so where that is wanted, the table, notes, and where everything is."""
     if options.verbosity is Verbosity.QUIET:
         terminal.show_doubtful(terminal.console(stderr=True), run.results)
-    else:
-        terminal.show_broken(console, run.results, all_not_passed=options.verbosity is Verbosity.VERBOSE)
+    terminal.show_broken(console, run.results, all_not_passed=options.verbosity is Verbosity.VERBOSE)
+    terminal.show(console, run.scenario, run.results, as_list=options.as_list)
     for warning in report_json.warnings(run.results):
         console.print(f"[yellow]note:[/yellow] {warning}")
     console.print(f"report, records and captures: {shown(run.folder)} ({report_html.FILE} is for people)")

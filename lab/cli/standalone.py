@@ -274,7 +274,7 @@ async def _middlebox(box: Middlebox, inside: str, outside: str, address: IPv4Add
     nft(rules)
     assert comments(nft("list table ip lab")) == comments(rules)
     observer = Observer("middlebox", namespace, emit)
-    aging = Aging(box, namespace=namespace, inside=inside)
+    aging = Aging(box, namespace=namespace, inside=inside, outside=outside)
     observer.watch()
     aging.watch()
     printer.line(time.monotonic(), "ready", {"profile": box.name, "inside": inside, "outside": outside})

@@ -43,7 +43,7 @@ def validate(files: Sequence[Path], *, only: Sequence[str], server: str, json: b
     console = terminal.console(stderr=False)
     for scenario in scenarios:
         for line in sentences(scenario, estimate(scenario, AS_LAB_RUN)):
-            console.print(line, markup=False, soft_wrap=True)
+            terminal.say(console, line)
     if problems:
         raise ScenarioError(problems)
     return EXIT_CLAIMS_HOLD

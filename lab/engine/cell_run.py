@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from lab.engine.run_folder import RunFolder, error_from_json
+from lab.engine.sharing.sharing import shared_with
 from lab.engine.twins import cells
 from lab.engine.twins.folder import Twins
 from lab.errors import LabError, ScenarioError
@@ -72,6 +73,19 @@ class CellRun:
         return self.folder / FILE_NAME
 
     @cached_property
+    def shared_with(self) -> str:
+        """The folder, in the run folder, of the cell whose record this one shares; empty: it ran itself.
+
+        Raises:
+            ScenarioError: the file that says so is damaged.
+        """
+        try:
+            return shared_with(self.folder)
+        except DAMAGE as problem:
+            got = visible(str(problem), most=200)
+            raise damaged(self.folder, "not a cell's folder", "expected a cell of this run", got=got) from problem
+
+    @cached_property
     def evidence(self) -> Evidence:
         """The cell and its record, indexed.
 
@@ -105,8 +119,8 @@ class CellRun:
         """Whether it ran to its end, or something kept it from that; a run that was killed has cells that did not."""
         if self.error is not None:
             return True
-        try:
-            return self.evidence.ended() is not None
+        try:  # a record is shared once its cell has run to its end
+            return bool(self.shared_with) or self.evidence.ended() is not None
         except ScenarioError:  # damaged: something was seen, which is now lost
             return True
 
@@ -139,7 +153,19 @@ class CellRun:
             told.append(TwinOutcome(role, outcome, str(twin.folder.relative_to(self.folder.parent.parent))))
         if self.silent is not None and self.silent.error is not None:
             return self.silent.error
-        return whole(self.cell, own, told, None if self.silent is None else costs(self.silent.evidence))
+        outcome = whole(self.cell, own, told, self._costs())
+        hour = "" if self.silent is None else self.silent.shared_with
+        return replace(outcome, shared_with=self.shared_with, costs_shared_with=hour)
+
+    def _costs(self) -> Metrics | None:
+        """Return what a silent hour costs; None: there was none. What cells share is measured once."""
+        if self.silent is None or self.kin is None:
+            return None
+        ran = self.silent.shared_with or str(self.silent.folder.relative_to(self.folder.parent.parent))
+        key = ran, self.cell.radio
+        if key not in self.kin.costs:
+            self.kin.costs[key] = costs(self.silent.evidence)
+        return self.kin.costs[key]
 
     @property
     def decisive(self) -> CellRun:

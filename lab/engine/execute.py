@@ -69,7 +69,11 @@ def clean_up(note: Callable[[str], None], *, with_containers: bool) -> list[str]
             a killed run have had containers.
     """
     patience = daemon.ANSWERS_WITHIN_S if with_containers else daemon.ANSWERS_AT_ONCE_S
-    cleaned = leftovers.clean(partial(daemon.remove_containers, patience_s=patience))
+    try:
+        cleaned = leftovers.clean(partial(daemon.remove_containers, patience_s=patience))
+    except HostNotCapable as lack:
+        note(str(lack))
+        return []
     for left in cleaned.left:
         note(f"left by a killed run: {left}")
     return cleaned.undone
@@ -100,7 +104,7 @@ def _batch(order: Order, folder: RunFolder, book: ledger.Ledger) -> Batch:
     family = Family(folder, order, say)
     return Batch(
         job=CELL,
-        folders=[folder.cell(cell) for cell in order.scenario.cells if not cell.unsupported] + family.beforehand(),
+        folders=family.beforehand(),
         writable=folder.path,
         clock=order.clock,
         memory_mb=order.memory_mb,
@@ -110,7 +114,7 @@ def _batch(order: Order, folder: RunFolder, book: ledger.Ledger) -> Batch:
         visible=prepare.visible_to(order.scenario),
         modules=prepare.modules_of(order.scenario),
         backend=order.backend,
-        more=family.after,
+        more=family.ended,
     )
 
 

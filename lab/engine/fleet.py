@@ -25,8 +25,11 @@ class Fleet:
         make_world: builds a world that reports to the two callbacks given.
         worlds: how many worlds to start at most.
         slots: how many cells run in one world at the same time.
+        ahead: how many more a world is told of, so that it need not wait for the next; only while more cells wait
+            than there are worlds.
         on_message: sees all progress, ``ended`` included.
-        more: given the folder of a cell that ran to its end, returns further ones that follow from it.
+        more: given the folder of a cell that is over, and whether it ran to its end, returns further ones that follow
+            from that.
     """
 
     def __init__(
@@ -35,21 +38,23 @@ class Fleet:
         *,
         worlds: int,
         slots: int,
+        ahead: int = 0,
         on_message: Callable[[Message], None],
-        more: Callable[[Path], Sequence[Path]],
+        more: Callable[[Path, bool], Sequence[Path]],
     ) -> None:
         self._make_world = make_world
         self._more = more
         self._worlds = worlds
         self._slots = slots
+        self._ahead = ahead
         self._on_message = on_message
         self._waiting: deque[Path] = deque()
         self._running: dict[Path, int] = {}
+        self._begun: set[Path] = set()
         self._errors: dict[Path, LabError] = {}
         self._live: dict[int, World] = {}
         self._starting: list[asyncio.Task[None]] = []
         self._stopping: list[asyncio.Task[None]] = []
-        self._begun: set[int] = set()
         self._made = 0
         self._finished = asyncio.Event()
 
@@ -63,7 +68,7 @@ class Fleet:
         self._waiting.extend(folders)
         try:
             for _ in range(min(self._worlds, len(folders))):
-                await self._add().start()
+                await self._live[self._add()].start()
             await self._finished.wait()
         finally:
             await asyncio.gather(*self._starting)
@@ -72,22 +77,24 @@ class Fleet:
             await asyncio.gather(*self._stopping)
         return self._errors
 
-    def _add(self) -> World:
-        """Return one more world, not yet started."""
+    def _add(self) -> int:
+        """Make one more world, not yet started, and return its number."""
         number = self._made = self._made + 1
-        world = self._make_world(lambda message: self._take(number, message), lambda end: self._lose(number, end))
-        self._live[number] = world
-        return world
+        self._live[number] = self._make_world(
+            lambda message: self._take(number, message), lambda end: self._lose(number, end)
+        )
+        return number
 
-    async def _start_another(self) -> None:
+    async def _start(self, number: int) -> None:
         """Start a world in the place of one that was lost."""
-        world = self._add()
         try:
-            await world.start()
+            await self._live[number].start()
         except OSError as problem:
-            self._lose(self._made, LabFault("start another world", detail=str(problem)))
+            self._lose(number, LabFault("start another world", detail=str(problem)))
 
     def _take(self, number: int, message: Message) -> None:
+        if "cell" in message:
+            self._begun.add(Path(message["cell"]))
         if message["ev"] == "error":
             self._errors[Path(message["cell"])] = error_from_json(message)
         if message["ev"] == "ended":
@@ -95,8 +102,7 @@ class Fleet:
             self._running.pop(folder, None)
             if message["status"] != 0 and folder not in self._errors:
                 self._errors[folder] = LabFault("the cell's process ended early", detail=f"status {message['status']}")
-            if folder not in self._errors:
-                self._waiting.extendleft(reversed(self._more(folder)))
+            self._waiting.extendleft(reversed(self._more(folder, folder not in self._errors)))
         if message["ev"] in ("up", "ended"):
             self._fill(number)
         self._on_message(message)
@@ -104,36 +110,49 @@ class Fleet:
     def _fill(self, number: int) -> None:
         if number not in self._live:  # it is being stopped: nothing waits
             return
-        while self._waiting and sum(1 for world in self._running.values() if world == number) < self._slots:
+        while self._waiting and self._has_room(number):
             folder = self._waiting.popleft()
             self._running[folder] = number
-            self._begun.add(number)
             self._live[number].run(folder)
         if number not in self._running.values():
             self._stop(number)  # an idle guest keeps a processor busy
         if not self._waiting and not self._running:
             self._finished.set()
 
+    def _has_room(self, number: int) -> bool:
+        told = sum(1 for world in self._running.values() if world == number)
+        return told < self._slots + (self._ahead if len(self._waiting) > self._worlds else 0)
+
     def _stop(self, number: int) -> None:
         self._stopping.append(asyncio.ensure_future(self._live.pop(number).stop()))
 
     def _lose(self, number: int, end: End) -> None:
-        """A world ended, and its cells with it; another takes its place for those that wait.
+        """A world ended, and what it did ended with it; another takes its place for those that wait.
 
-        If it never ran a cell, the next would not either, and nobody runs those that wait.
+        If it had not begun a cell, the next would not either; if it was the last as well, nobody runs those that wait.
         """
         if end is None:
             return
         self._live.pop(number, None)
         lost = [folder for folder, world in self._running.items() if world == number]
-        if number in self._begun and self._waiting:
-            self._starting.append(asyncio.ensure_future(self._start_another()))
-        elif not self._live and all(each.done() for each in self._starting):
+        worked = any(folder in self._begun for folder in lost)
+        goes_on = bool(self._live) or worked
+        if goes_on:
+            for folder in [folder for folder in lost if folder not in self._begun]:  # another world does it
+                lost.remove(folder)
+                del self._running[folder]
+                self._waiting.appendleft(folder)
+        else:
             lost += self._waiting
             self._waiting.clear()
         for folder in lost:
             self._running.pop(folder, None)
             self._note(folder, end)
+            (self._waiting if goes_on else lost).extend(self._more(folder, False))  # noqa: FBT003
+        if worked and self._waiting:
+            self._starting.append(asyncio.ensure_future(self._start(self._add())))
+        for other in set(self._running.values()):
+            self._fill(other)
         if not self._running and not self._waiting:
             self._finished.set()
 

@@ -46,7 +46,7 @@ class Batch:
         visible: folders of the host that a guest must see besides; absolute.
         modules: what a world imports once, before it forks.
         backend: what nodes are.
-        more: given a folder that was done, returns further ones that follow from it.
+        more: given a folder that is over, and whether it was done to its end, returns further ones that follow.
     """
 
     job: str
@@ -60,7 +60,7 @@ class Batch:
     visible: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
     backend: BackendKind = BackendKind.NETNS
-    more: Callable[[Path], Sequence[Path]] = lambda _: ()
+    more: Callable[[Path, bool], Sequence[Path]] = lambda _folder, _well: ()
 
 
 def do(batches: Sequence[Batch]) -> list[Errors | None]:
@@ -164,7 +164,14 @@ async def _run(batch: Batch, guests: list[World]) -> Errors:
             guests.append(world)
         return world
 
-    fleet = Fleet(make_world, worlds=worlds, slots=slots, on_message=batch.on_message, more=batch.more)
+    fleet = Fleet(
+        make_world,
+        worlds=worlds,
+        slots=slots,
+        ahead=0 if batch.clock is Clock.REAL else 1,  # an idle guest keeps a processor busy
+        on_message=batch.on_message,
+        more=batch.more,
+    )
     return await fleet.run(batch.folders)
 
 

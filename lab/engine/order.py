@@ -31,6 +31,7 @@ class Order:
         watch: who sees the progress.
         backend: what nodes are; containers know real time only.
         twins: what is run besides the scenario's own cells.
+        shares: whether cells that are the same but for what they cannot see run once (``lab.engine.sharing``).
     """
 
     scenario: Scenario
@@ -41,3 +42,4 @@ class Order:
     watch: Watch = field(default=_nobody)
     backend: BackendKind = BackendKind.NETNS
     twins: Wanted = NO_TWINS
+    shares: bool = True

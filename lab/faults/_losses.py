@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from lab.clients.catalogue import client_of
+from lab.faults._new_flow import lost_attempt
 from lab.faults._requests import GIVES_UP_WITHIN_S, expired, given_up
 from lab.faults.base import Harm, LostProbe, Occurrence
 from lab.record.entry import Entry
@@ -29,14 +30,27 @@ def packets_of(
 
 
 def harm_of_losses(seen: Occurrence[Any], lost: LostProbe, loses: Callable[[Packet], bool]) -> Harm | None:
-    """Return what a loss of packets cost: the probe's own, or earlier ones after which the flow was never whole again.
-
-    A client that answers, or has no subscription, is not out of reach. Then the loss must have cost it a request.
+    """Return what a loss of packets cost: of the probe's flow, or of one that was to take its place.
 
     Args:
         seen: the fault.
         lost: the probe.
         loses: whether the fault, while in force, loses a packet that a capture saw.
+    """
+    on_its_flow = _harm_on_flow(seen, lost, loses)
+    if on_its_flow is not None:
+        return on_its_flow
+    gone = lost_attempt(seen, lost, loses)
+    if gone is None:
+        return None
+    words = f", and the client asked for a new connection in vain at {gone.t:.1f} s"
+    return Harm(since_s=gone.t, evidence=(gone.line,), words=words, anew_s=gone.t)
+
+
+def _harm_on_flow(seen: Occurrence[Any], lost: LostProbe, loses: Callable[[Packet], bool]) -> Harm | None:
+    """Return what it cost the probe's flow: the probe's packets, or earlier ones after which it was never whole again.
+
+    A client that answers, or has no subscription, is not out of reach. Then the loss must have cost it a request.
     """
     evidence, probe = seen.evidence, lost.probe
 

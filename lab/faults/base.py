@@ -219,11 +219,13 @@ class Harm:
         since_s: from when on the fault stood in the way: its own time, or that of the first thing it cost.
         evidence: lines of the record that show it, besides the fault's own.
         words: what the sentence about the fault goes on with, such as ``, and the client refused it``.
+        anew_s: when it kept the client from a new flow in the place of one that had ended; None: it did not.
     """
 
     since_s: float
     evidence: tuple[int, ...] = ()
     words: str = ""
+    anew_s: float | None = None
 
 
 # The fault itself

@@ -8,6 +8,7 @@ from enum import Enum
 import msgspec
 
 from lab.faults._names import NAMES, asks_nobody
+from lab.faults._new_flow import asked_anew
 from lab.faults._refusals import host_of_lab
 from lab.faults.base import Fault, Harm, Infeasible, InForce, LostProbe, Occurrence, RunningCell
 from lab.model.scenario import Cell
@@ -77,5 +78,6 @@ class DnsFailure(Fault):
             in_vain = entry.event.answer in ("servfail", "silent") and entry.event.peer.host != lab
             if in_vain and seen.at <= entry.t <= lost.probe.known_s:
                 words = f", and the client asked in vain at {entry.t:.1f} s"
-                return Harm(since_s=seen.at, evidence=(entry.line,), words=words)
+                anew = asked_anew(seen, lost, entry.t)
+                return Harm(since_s=seen.at, evidence=(entry.line,), words=words, anew_s=anew)
         return None

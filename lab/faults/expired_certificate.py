@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from lab.faults._new_flow import asked_anew
 from lab.faults._refusals import UNVERIFIED, failed_flows
 from lab.faults.base import (
     IS_DOWN,
@@ -94,5 +95,5 @@ class ExpiredCertificate(Fault):
             word = reason.lower()
             if seen.at <= t <= lost.probe.known_s and "certificate" in word and "revoked" not in word:
                 words = f", and the client refused it at {t:.1f} s"
-                return Harm(since_s=seen.at, evidence=(line,), words=words)
+                return Harm(since_s=seen.at, evidence=(line,), words=words, anew_s=asked_anew(seen, lost, t))
         return None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from lab.faults._new_flow import asked_anew
 from lab.faults._refusals import UNVERIFIED, failed_flows
 from lab.faults.base import (
     IS_DOWN,
@@ -85,5 +86,6 @@ class RevokedClientCertificate(Fault):
             refused = "certificate revoked" in entry.event.reason or entry.event.reason == UNVERIFIED
             if refused and seen.at <= entry.t <= lost.probe.known_s:
                 words = f", and the server refused it at {entry.t:.1f} s"
-                return Harm(since_s=seen.at, evidence=(entry.line,), words=words)
+                anew = asked_anew(seen, lost, entry.t)
+                return Harm(since_s=seen.at, evidence=(entry.line,), words=words, anew_s=anew)
         return None

@@ -42,10 +42,9 @@ def find(evidence: Evidence, probe: ProbeAttempt) -> tuple[Suspect, ...]:
     if (given_up := server_gave_up.cause(evidence, probe)) is not None:
         return (Suspect(cause=given_up, without=None),)
     lost = _lost(evidence, probe)
-    found = sorted(
-        (gap for finder in NEEDS.values() for gap in finder(evidence, lost)),
-        key=lambda gap: (gap.outlived, gap.since_s),
-    )
+    gaps = [gap for finder in NEEDS.values() for gap in finder(evidence, lost)]
+    anew = max((gap.anew_s for gap in gaps if gap.anew_s is not None), default=float("-inf"))
+    found = sorted(gaps, key=lambda gap: (gap.outlived or _outlived(gap, anew), gap.since_s))
     if not found:
         text = f"no answer to the probe at {probe.asked_s:.1f} s; the record does not show why"
         return (Suspect(cause=CauseFound(kind=UNKNOWN, at_s=None, text=text), without=None),)
@@ -56,6 +55,11 @@ def find(evidence: Evidence, probe: ProbeAttempt) -> tuple[Suspect, ...]:
             suspects.append(Suspect(cause=gap.cause, without=gap.without))
             tried.add(gap.without)
     return tuple(suspects)
+
+
+def _outlived(gap: Gap, anew: float) -> bool:
+    """Return whether something ended the old flow, or lost it, before a fault kept the client from a new one."""
+    return gap.need in (Need.FLOW, Need.MAPPING) and gap.since_s < anew
 
 
 def flow_of(evidence: Evidence, probe: ProbeAttempt) -> Flow | None:

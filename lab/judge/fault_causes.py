@@ -59,6 +59,7 @@ def gaps(evidence: Evidence, lost: Lost, *, closed: float | None) -> Iterator[Ga
                 cause=cause,
                 without=WithoutFault(seen.began.event.n),
                 outlived=again is not None and not seen.at <= again <= seen.over,
+                anew_s=harm.anew_s,
             )
 
 

@@ -38,6 +38,7 @@ class Gap:
         without: what a twin run would leave out to close the gap; None: nothing can be left out.
         outlived: whether the client asked for a new flow before the probe, so that the end of the old one would not
             have mattered, had that request been answered.
+        anew_s: of a fault: when it kept the client from a new flow; None: it did not.
     """
 
     need: Need
@@ -45,6 +46,7 @@ class Gap:
     cause: CauseFound
     without: Without | None
     outlived: bool = False
+    anew_s: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,7 +13,7 @@ has put that probe where the client is to be back.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
@@ -27,6 +27,8 @@ from lab.record.events import (
     ENDED_AT_CLIENT,
     ENDED_AT_SERVER,
     Binding,
+    ClientBack,
+    ClientGivenUp,
     ClientTransport,
     Mapping,
     ServerFlow,
@@ -58,24 +60,31 @@ def weakest(evidence: Evidence, count: int) -> list[AtMoment]:
     """Return the weakest moments, the weakest first.
 
     After an end the client is out of reach if anything is; so ends come first, the longest lack first, and then the
-    silences before transmissions, the longest first.
+    silences before transmissions, the longest first; of equal ones the first.
 
     Args:
         evidence: of a cell that passed.
         count: how many at most.
     """
     over = evidence.ended() or float(evidence.cell.ends)
-    ranked = [
-        *sorted(_after_ends(evidence, over), key=lambda one: -one[0]),
-        *sorted(_before_transmissions(evidence), key=lambda one: -one[0]),
-    ]
+    ranked = [*_longest_first(_after_ends(evidence, over)), *_longest_first(_before_transmissions(evidence))]
     excused = list(_excused(evidence))
     found: list[AtMoment] = []
-    for _, moment in ranked:
+    for moment in ranked:
         at = moment.at_s
         if len(found) < count and AT_ONCE_S <= at <= over and not any(since <= at < until for since, until in excused):
             found.append(moment)
     return found
+
+
+def _longest_first(moments: Iterable[tuple[float, AtMoment]]) -> Iterator[AtMoment]:
+    """Yield moments by how long they last; of those that two runs of a cell may have in another order, the first."""
+    left = list(moments)
+    while left:
+        longest = max(lasts for lasts, _ in left)
+        first = next(one for one in left if one[0] > longest - AIM_S)
+        left.remove(first)
+        yield first[1]
 
 
 def ends(evidence: Evidence) -> list[End]:
@@ -85,7 +94,8 @@ def ends(evidence: Evidence) -> list[End]:
     """
     over = evidence.ended() or float(evidence.cell.ends)
     found: list[End] = []
-    for end in sorted(chain(_flow_ends(evidence), _mapping_ends(evidence), _lapses(evidence)), key=lambda e: e.at_s):
+    kinds = (_flow_ends(evidence), _mapping_ends(evidence), _lapses(evidence), _marks(evidence))
+    for end in sorted(chain(*kinds), key=lambda end: end.at_s):
         if end.at_s >= over:  # what the end of the run ends
             break
         if not found or end.at_s - found[-1].at_s > AT_ONCE_S:
@@ -176,6 +186,16 @@ def _lapses(evidence: Evidence) -> Iterator[End]:
             held.discard(entry.event.id)
             if not held:
                 yield End(entry.t, _next(again, entry.t), f"the {what} ended at {entry.t:.1f} s")
+
+
+def _marks(evidence: Evidence) -> Iterator[End]:
+    """Find where the server gave the client up without letting go of what a probe goes by."""
+    back = list(evidence.of(ClientBack))
+    for entry in evidence.of(ClientGivenUp, how="marked"):
+        flow = _used(evidence, entry.t)
+        if flow is not None and flow.id == entry.event.flow:
+            until = _next([one.t for one in back if one.event.flow == flow.id], entry.t)
+            yield End(entry.t, until, f"the server gave up the client at {entry.t:.1f} s")
 
 
 def _needed(evidence: Evidence) -> type[Binding | ServerSubscription]:

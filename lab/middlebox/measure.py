@@ -95,7 +95,7 @@ async def _answer(question: Question, network: Network, folder: Path) -> Shown:
     box = question.box
     aging = None
     if not box.ages_in_kernel:
-        aging = Aging(box, namespace=network.namespaces["box"], inside="lan")
+        aging = Aging(box, namespace=network.namespaces["box"], inside="lan", outside="access")
         aging.watch()
     survey = _Survey(question, network, folder)
     try:

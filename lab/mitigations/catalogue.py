@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from functools import cache
 from importlib import import_module
 from itertools import combinations
 from pathlib import Path
@@ -17,8 +18,9 @@ from lab.model import wire
 _NOT_MITIGATIONS = {"base", "catalogue"}
 
 
+@cache
 def classes() -> dict[str, type[Mitigation]]:
-    """The mitigation classes by ``kind``, sorted by it. Imports their modules."""
+    """Return the mitigation classes by ``kind``, sorted by it. Imports their modules."""
     names = {path.stem for path in Path(__file__).parent.glob("[!_]*.py")} - _NOT_MITIGATIONS
     found = [_class_in(f"{__package__}.{name}") for name in names]
     return {cls.kind: cls for cls in sorted(found, key=lambda cls: cls.kind)}

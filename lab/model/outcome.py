@@ -243,6 +243,9 @@ class Outcome:
         reachability: of a cell whose probes are each in a cell of their own.
         seeds: of a cell that was run with several seeds, the first its own.
         seen_in: the folder in the run folder of the twin whose record the cause is of; empty: the cell's own.
+        shared_with: the folder in the run folder of the cell whose record this one shares, as it differs from that only
+            in what neither can see; empty: it ran itself.
+        costs_shared_with: likewise, of the silent hour from which its costs are.
         kept_by: of a ``pass``: what kept the client reachable, as far as the record tells.
     """
 
@@ -260,3 +263,5 @@ class Outcome:
     reachability: Reachability | None = None
     seeds: tuple[SeedOutcome, ...] = ()
     seen_in: str = ""
+    shared_with: str = ""
+    costs_shared_with: str = ""

@@ -12,11 +12,12 @@ import os
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cache
 from ipaddress import IPv4Address, IPv4Network
-from pathlib import Path
+from itertools import groupby
 from typing import Any
 
 from lab.errors import HostNotCapable, LabFault
@@ -100,10 +101,8 @@ def apply(operations: tuple[Operation, ...], *, make: Callable[[str], int] = lam
     """
     build = _Build(make)
     try:
-        for operation in operations:
-            build.carry_out(operation)
-        for operation in operations:
-            build.read_back(operation)
+        build.for_each(build.carry_out, operations)
+        build.for_each(build.read_back, operations)
     except BaseException:
         build.let_go()
         raise
@@ -126,7 +125,16 @@ class _Build:
         for descriptor in self.namespaces.values():
             os.close(descriptor)
 
+    def for_each(self, act: Callable[[Operation], None], operations: Iterable[Operation]) -> None:
+        """Act on operations in order; for the settings of a node that follow each other, enter the node once."""
+        for (node, enters), some in groupby(operations, key=lambda each: (each.node, isinstance(each, SetSysctl))):
+            inside: AbstractContextManager[None] = netns.entered(self.namespaces[node]) if enters else nullcontext()
+            with inside:
+                for operation in some:
+                    act(operation)
+
     def carry_out(self, operation: Operation) -> None:
+        """Do what an operation says; where that is a setting, in its node."""
         try:
             self._do(operation)
         except OSError as problem:
@@ -162,8 +170,8 @@ class _Build:
                 self._netlink[node].request(RTM_NEWLINK, message)
             case AddRoute(node=node, destination=net, gateway=gateway):
                 self._create(node, RTM_NEWROUTE, rtmsg(), _route(net, gateway))
-            case SetSysctl():
-                self._set(operation)
+            case SetSysctl(key=key, value=value, optional=optional):
+                _write_setting(key, value, optional=optional)
             case LoadRules(node=node, rules=rules):
                 with netns.entered(self.namespaces[node]):
                     nft(rules)
@@ -176,22 +184,15 @@ class _Build:
         place = ("IFLA_NET_NS_FD", self.namespaces[end.node])
         return {"index": end.index, "attrs": [("IFLA_IFNAME", end.interface), ("IFLA_ADDRESS", end.mac), place]}
 
-    def _set(self, operation: SetSysctl) -> None:
-        path = Path("/proc/sys") / operation.key
-        with netns.entered(self.namespaces[operation.node]):
-            if not operation.optional or path.exists():
-                path.write_text(str(operation.value))
-
     def read_back(self, operation: Operation) -> None:
         """Compare what the kernel shows with what was asked for."""
         match operation:
             case SetUp(node=node, index=index):
                 _same(operation, _CARRIES, self._link_once_carrying(node, index))
-            case SetSysctl(node=node, key=key, value=value, optional=optional):
-                with netns.entered(self.namespaces[node]):
-                    path = Path("/proc/sys") / key
-                    if not optional or path.exists():
-                        _same(operation, value, int(path.read_text()))
+            case SetSysctl(key=key, value=value, optional=optional):
+                shown = _read_setting(key, optional=optional)
+                if shown is not None:
+                    _same(operation, value, shown)
             case LoadRules(node=node, rules=rules):
                 with netns.entered(self.namespaces[node]):
                     _same(operation, comments(rules), comments(nft("list ruleset")))
@@ -229,12 +230,12 @@ class _Build:
         return state
 
 
-def nft(commands: str) -> str:
-    """Run nft commands in the current namespace, through libnftables: a tenth of what a process costs.
+@cache
+def libnftables() -> ctypes.CDLL:
+    """Load libnftables; a fork of a process that has done so has it too.
 
     Raises:
-        HostNotCapable: libnftables is missing.
-        LabFault: nft refused, with its own words.
+        HostNotCapable: it is missing.
     """
     try:
         library = ctypes.CDLL("libnftables.so.1")
@@ -243,6 +244,17 @@ def nft(commands: str) -> str:
     library.nft_ctx_new.restype = ctypes.c_void_p
     for name in ("nft_ctx_get_output_buffer", "nft_ctx_get_error_buffer"):
         getattr(library, name).restype = ctypes.c_char_p
+    return library
+
+
+def nft(commands: str) -> str:
+    """Run nft commands in the current namespace, through libnftables: a tenth of what a process costs.
+
+    Raises:
+        HostNotCapable: libnftables is missing.
+        LabFault: nft refused, with its own words.
+    """
+    library = libnftables()
     context = ctypes.c_void_p(library.nft_ctx_new(0))
     try:
         library.nft_ctx_buffer_output(context)
@@ -263,6 +275,37 @@ def _no_offloads(interface: str) -> None:
             value = ctypes.create_string_buffer(struct.pack("=II", command, 0))
             request = struct.pack("16sQ16x", interface.encode(), ctypes.addressof(value))  # struct ifreq
             fcntl.ioctl(sock, _SIOCETHTOOL, request)
+
+
+def _write_setting(key: str, value: int, *, optional: bool) -> None:
+    """Set a sysctl of the current namespace; one that is optional and not there is left alone.
+
+    By bare descriptors, here and below: a file object asks the kernel four more questions, which cost in a guest.
+    """
+    try:
+        setting = os.open(f"/proc/sys/{key}", os.O_WRONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        if optional:
+            return
+        raise
+    try:
+        os.write(setting, str(value).encode())
+    finally:
+        os.close(setting)
+
+
+def _read_setting(key: str, *, optional: bool) -> int | None:
+    """Return a sysctl of the current namespace; None for one that is optional and not there."""
+    try:
+        setting = os.open(f"/proc/sys/{key}", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        if optional:
+            return None
+        raise
+    try:
+        return int(os.read(setting, 64))
+    finally:
+        os.close(setting)
 
 
 def _route(destination: IPv4Network, gateway: IPv4Address) -> dict[str, Any]:

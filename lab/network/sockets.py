@@ -11,7 +11,7 @@ from pathlib import Path
 from lab.network import netns
 
 _EXPIRED = 10  # openssl/x509_vfy.h: X509_V_ERR_CERT_HAS_EXPIRED
-_DNS, _SERVFAIL = 53, 2  # RFC 1035 §4.2, §4.1.1
+DNS_PORT, _SERVFAIL = 53, 2  # RFC 1035 §4.2, §4.1.1
 _REVOKED = "SSLV3_ALERT_CERTIFICATE_REVOKED"  # openssl/sslerr.h, for the server's alert (RFC 5246 §7.2.2)
 _ANSWERS_WITHIN_S = 1.0  # within one node
 
@@ -85,7 +85,7 @@ async def name_met(namespace: int, address: str, name: str) -> str:
     with sock:
         sock.setblocking(False)  # noqa: FBT003  (the stdlib's signature)
         try:
-            sock.connect((address, _DNS))
+            sock.connect((address, DNS_PORT))
             sock.send(struct.pack("!HHHHHH", 1, 0x0100, 1, 0, 0, 0) + question)
             answer = asyncio.get_running_loop().sock_recv(sock, 512)
             data = await asyncio.wait_for(answer, _ANSWERS_WITHIN_S)

@@ -111,8 +111,8 @@ def chapters() -> tuple[Chapter, ...]:
         ),
         Chapter(
             title="Middleboxes",
-            what="A name (`lab middlebox list` has their values), or a mapping with these keys and `base`, the name of"
-            " one that has all the values left out.",
+            what="A name (`lab list middleboxes`; `lab show NAME` has all values), or a mapping with these keys and"
+            " `base`, the name of one that has all the values left out.",
             things=(
                 thing_of("middlebox", Middlebox),
                 Thing(name="middleboxes by name", what=", ".join(f"`{name}`" for name in catalogue.middlebox_names())),

@@ -27,6 +27,7 @@ def explain(cell: Cell, outcome: Outcome) -> list[str]:
     told = [f"{cell.name}: {outcome.verdict.value}{answered}"]
     if outcome.doubt:
         told.append(f"  {outcome.doubt}")
+    told += _shared(outcome)
     told += _causes(outcome)
     told += _twins(outcome)
     if measured.repair.broken_s is not None:
@@ -34,6 +35,15 @@ def explain(cell: Cell, outcome: Outcome) -> list[str]:
     for probe in outcome.probes:
         if len(probe.branches) > 1 or (probe.branches and not probe.answered):
             told += _forked(probe)
+    return told
+
+
+def _shared(outcome: Outcome) -> list[str]:
+    """Say whose record the cell shares, and whose silent hour."""
+    differs = "it differs from that only in what neither can see (docs/report.md)"
+    told = [f"  it has the record of {outcome.shared_with}: {differs}"] if outcome.shared_with else []
+    if outcome.costs_shared_with:
+        told.append(f"  its costs are those of {outcome.costs_shared_with}: that silent hour was the same")
     return told
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from textwrap import wrap
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.padding import Padding
@@ -17,6 +18,7 @@ from lab.report import matrix
 from lab.report.explanation import explain, short
 from lab.report.grid import Result
 from lab.report.matrix import GAP, STYLES
+from lab.units import counted
 from lab.visible_text import visible
 
 WIDTH_OF_A_FILE = 120
@@ -28,6 +30,12 @@ COSTS = ("pkt/h", "bytes/h", "wake/h", "on s/h")
 
 LESS_IMPORTANT = ("on s/h", "bytes/h", "wake/h", "pkt/h", "probes")
 """Columns that are left out, in this order, where a window is too narrow for a row."""
+
+CONTINUED = 2
+"""How far the next lines of a sentence are indented."""
+
+MOST_EXPLAINED = 3
+"""Cells with a broken claim that are explained before the table; `lab why` explains them all."""
 
 BENEATH = 4
 """How far a reason is indented beneath its row."""
@@ -55,7 +63,12 @@ def console(*, stderr: bool, quiet: bool = False) -> Console:
 
 def say(console: Console, sentence: str, *, style: str = "") -> None:
     """Print a sentence: broken between words on a terminal, in one line where programs may read it."""
-    console.print(sentence, style=style or None, markup=False, soft_wrap=not console.is_terminal)
+    lines = [sentence]
+    if console.is_terminal:
+        indent = " " * (len(sentence) - len(sentence.lstrip()) + CONTINUED)
+        lines = wrap(sentence, console.width, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False)
+    for line in lines:
+        console.print(line, style=style or None, markup=False, soft_wrap=True)
 
 
 def show(console: Console, scenario: Scenario, results: list[Result], *, as_list: bool = False) -> None:
@@ -73,9 +86,22 @@ def show(console: Console, scenario: Scenario, results: list[Result], *, as_list
         matrix.show(console, results)
     else:
         _show_list(console, results)
-    for note in cost_notes(results):
+    for note in (*shared_notes(results), *cost_notes(results)):
         say(console, note, style="dim")
+    if len(results) > 1:
+        say(console, summary(results))
     console.print()
+
+
+def summary(results: list[Result]) -> str:
+    """Say how many cells came out how, and how many claims hold."""
+    outcomes = [result for _, result in results if isinstance(result, Outcome)]
+    counts = [(sum(each.verdict is verdict for each in outcomes), verdict.value) for verdict in Verdict]
+    counts.append((len(results) - len(outcomes), "error"))
+    told = ", ".join(f"{number} {word}" for number, word in counts if number)
+    held = [each.claim_holds for each in outcomes if each.claim_holds is not None]
+    claims = f"; {held.count(True)} of {counted(len(held), 'claim')} hold" if held else ""
+    return f"{counted(len(results), 'cell')}: {told}{claims}"
 
 
 def _show_list(console: Console, results: list[Result]) -> None:
@@ -114,6 +140,15 @@ def _left_out(table: list[list[Text]], width: int) -> list[str]:
             break
         left_out.append(name)
     return left_out
+
+
+def shared_notes(results: list[Result]) -> list[str]:
+    """Say how many cells did not run themselves, because another cell was the same to them."""
+    shared = sum(1 for _, result in results if isinstance(result, Outcome) and result.shared_with)
+    if not shared:
+        return []
+    have = "1 cell has" if shared == 1 else f"{shared} of {len(results)} cells have"
+    return [f"{have} the record of another one, which differs only in what neither can see; `lab why CELL` says which"]
 
 
 def cost_notes(results: list[Result]) -> list[str]:
@@ -170,14 +205,21 @@ def _why(result: Outcome | LabError) -> Text:
 
 
 def show_broken(console: Console, results: list[Result], *, all_not_passed: bool = False) -> None:
-    """Print why the cells whose claim does not hold came out as they did, or all that did not pass."""
-    for cell, result in results:
-        if not isinstance(result, Outcome):
-            continue
-        told = result.verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE) if all_not_passed else False
-        if told or result.claim_holds is False:
-            for sentence in explain(cell, result):
+    """Print why the first cells with a broken claim came out as they did, or why all did that did not pass."""
+    outcomes = [(cell, result) for cell, result in results if isinstance(result, Outcome)]
+    broken = [cell.name for cell, outcome in outcomes if outcome.claim_holds is False]
+    failed = [cell.name for cell, outcome in outcomes if outcome.verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE)]
+    told = {*broken, *failed} if all_not_passed else set(broken[:MOST_EXPLAINED])
+    for cell, outcome in outcomes:
+        if cell.name in told:
+            for sentence in explain(cell, outcome):
                 say(console, sentence)
+    if not all_not_passed and (more := len(broken) - MOST_EXPLAINED) > 0:
+        say(
+            console, f"{counted(more, 'more claim does not hold', 'more claims do not hold')}; `lab why CELL` tells why"
+        )
+    if told:
+        console.print()
 
 
 def show_doubtful(console: Console, results: list[Result]) -> None:

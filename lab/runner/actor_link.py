@@ -114,7 +114,7 @@ class ActorLink:
         """Start listening, in the running loop."""
         loop = asyncio.get_running_loop()
         self._actor.sock.settimeout(0)
-        loop.add_reader(self._actor.sock, self._readable)
+        loop.add_reader(self._actor.sock.fileno(), self._readable)
         loop.add_reader(self._actor.ended, self._ended)
         self._attached = True
 

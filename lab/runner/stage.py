@@ -19,7 +19,7 @@ from lab.actors.observer import Observer
 from lab.actors.sentinel import Sentinel
 from lab.backends.base import Actor, Backend, OpenBackend, Part
 from lab.backends.netns import NetnsBackend, bare
-from lab.certificates import NAME
+from lab.certificates import NAME, Certificates
 from lab.clients import start as start_client
 from lab.clients.catalogue import client_of
 from lab.clients.protocol import ClientLines
@@ -296,7 +296,7 @@ class Stage:
             program=self.server_program.program(),
             log=self._folder / "server.out",
             image=self.server_program.image,
-            reads=(self.certificates,),
+            reads=Certificates.below(self.certificates).of_server,
             writes=self.server_program.writes(self._folder),
         )
 
@@ -335,8 +335,11 @@ class Stage:
         return observer
 
     def _aging(self, node: str, box: Middlebox) -> Aging:
-        inside = self.cell.topology.node(node).inside
-        aging = Aging(box, namespace=self.network.namespaces[node], inside=inside)
+        inside, outside = self.cell.topology.node(node).inside, self.cell.topology.node(node).outside
+        (link,) = (link for link in self.cell.topology.links if link.name == outside)
+        delays = any(each.from_ == node and each.to in dict(link.ends) for each in self.cell.impairments)
+        namespace = self.network.namespaces[node]
+        aging = Aging(box, namespace=namespace, inside=inside, outside=outside, delays=delays)
         self._undo.append(aging.close)
         return aging
 

@@ -46,7 +46,7 @@ class CommandLoop:
             Exception: whatever went wrong in a callback; a defect of an actor must not pass as a silent one.
         """
         self._loop.set_exception_handler(self._defect)
-        self._loop.add_reader(self._sock, self._readable)
+        self._loop.add_reader(self._sock.fileno(), self._readable)
         return await self._over
 
     def begin(self, work: Coroutine[Any, Any, None], *, first: bool = False) -> None:

@@ -121,7 +121,8 @@ class Registrar:
                     changes.append((binding, "removed"))
             kept = {binding.key for binding, state in changes if state != "removed"}
             changes = [change for change in changes if change[1] != "removed" or change[0].key not in kept]
-            changes += [(one, "removed") for one in self._excess(aor, kept)]
+            gone = {binding.key for binding, state in changes if state == "removed"}
+            changes += [(one, "removed") for one in self._excess(aor, kept, gone)]
         for binding, _ in changes:
             old = self._bindings.get(binding.key)
             if old is not None and old.call_id == call_id and cseq <= old.cseq:
@@ -133,13 +134,18 @@ class Registrar:
                 self._bindings[binding.key] = binding
         return changes
 
-    def _excess(self, aor: str, kept: set[Key]) -> list[Binding]:
+    def _excess(self, aor: str, kept: set[Key], gone: set[Key]) -> list[Binding]:
         """Return the bindings that those of a REGISTER cost their place, the oldest first.
+
+        Args:
+            aor: whose.
+            kept: those that the REGISTER makes or refreshes.
+            gone: those that it removes itself: a client that learns its outside address replaces its contact so.
 
         Raises:
             Refused: 503, there is no place for them.
         """
-        others = [one for one in self.bindings(aor) if one.key not in kept]
+        others = [one for one in self.bindings(aor) if one.key not in kept | gone]
         most = self._policy.at_most
         excess = 0 if most is None else len(others) + len(kept) - most
         if excess <= 0 or not kept:

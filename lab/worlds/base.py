@@ -12,7 +12,7 @@ from typing import Any
 
 from lab.errors import HostNotCapable, LabError, LabFault
 from lab.ledger import Ledger
-from lab.machine_limits import status_fault
+from lab.machine_limits import end_fault
 from lab.worlds import suspension
 from lab.worlds.guest_processes import Watch
 
@@ -156,7 +156,7 @@ class World:
         elif self._frozen:
             self._on_end(LabFault(f"the world froze: nothing for {self._patience_s:g} s", detail=self._last_words()))
         else:
-            fault = refused or status_fault(status)
+            fault = refused or end_fault(status, self._last_words())
             self._on_end(fault or LabFault(f"the world ended by itself, status {status}", detail=self._last_words()))
 
     async def _line(self, stdout: asyncio.StreamReader) -> bytes:

@@ -9,10 +9,14 @@ from pathlib import Path
 
 import lab
 from lab.errors import HostNotCapable
+from lab.machine_limits import allow_open_files
 from lab.worlds import boot, host, kernel
 from lab.worlds.clock import Clock
 
 CREW = "lab.runner.crew:main_in_guest"
+
+OPEN_FILES = 256
+"""That a guest may need: its kernel has the host's files open that its programs have. 64 are too few."""
 
 PATIENCE_S = 120.0
 """Wall-clock time after which a silent guest that runs a cell is frozen. A cell speaks twenty times in its life
@@ -41,6 +45,8 @@ def lack() -> HostNotCapable | None:
         found = kernel.find()
     except HostNotCapable as missing:
         return missing
+    if (too_few := allow_open_files(OPEN_FILES)) is not None:
+        return too_few
     return HostNotCapable("no kernel for virtual time", fix="`lab kernel build` makes one") if found is None else None
 
 

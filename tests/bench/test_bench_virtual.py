@@ -86,17 +86,15 @@ def test_sixty_cells(tmp_path: Path, say: Say) -> None:
 def test_growth(tmp_path: Path, say: Say) -> None:
     """Wall clock against the number of cells and against the scenario's length."""
     text = (BENCH / "sixty-cells.yaml").read_text()
-    head, rest = text.split("  middlebox:\n")
+    head, rest = text.split("  server:\n")
     tail = rest[rest.index("probes:") :]
     (tmp_path / "topologies").mkdir()
     (tmp_path / "topologies" / "home-nat.yaml").write_bytes((ROOT / "topologies" / "home-nat.yaml").read_bytes())
     say("\n| cells of 7446 s | wall clock | per cell |\n|---:|---:|---:|")
     for count in (1, 4, 16, 64):
-        boxes = "".join(
-            f"    - {{ name: b{n}, base: rfc-ideal, established-idle-timeout: {7500 + n} s }}\n" for n in range(count)
-        )
+        servers = "".join(f"    - {{ name: s{n}, subscription-expires: {86400 + n} s }}\n" for n in range(count))
         file = tmp_path / f"cells-{count}.yaml"
-        file.write_text(f"{head}  middlebox:\n{boxes}{tail}")
+        file.write_text(f"{head}  server:\n{servers}{tail}")
         took = _cold(file, tmp_path / file.stem)
         say(f"| {count} | {took:.2f} s | {took / count:.2f} s |")
     say("\n| length of one cell | wall clock | × real time |\n|---:|---:|---:|")

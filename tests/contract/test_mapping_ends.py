@@ -9,20 +9,15 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
-import os
 from typing import Any
 
 import pytest
 
-from lab import ledger
-from lab.engine.jobs import Batch, do
-from lab.errors import HostNotCapable
-from lab.model import wire
 from lab.model.middlebox import FilteringBehavior, Hairpinning, MappingBehavior, Middlebox, PortAssignment
 from lab.units import Seconds
-from lab.worlds import kernel, uml
-from lab.worlds.clock import GUEST_MEMORY_MB
-from tests.contract.mapping_ends import BOX_FILE, JOB, ROWS_FILE, Row
+from tests.contract.in_guests import in_guests
+from tests.contract.mapping_ends import BOX_FILE, JOB, ROWS_FILE
+from tests.contract.mapping_trial import Row
 
 pytestmark = [pytest.mark.kernel, pytest.mark.virtual, pytest.mark.xdist_group("mapping-ends")]
 
@@ -45,33 +40,11 @@ TRANSLATIONS = [
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[Any, ...], list[Row]]:
     """What each translation showed."""
-    try:
-        if kernel.find() is None:
-            kernel.build()
-        clock = uml.decide("virtual")
-    except HostNotCapable as lack:
-        pytest.skip(str(lack))
-    folder = tmp_path_factory.mktemp("ends")
-    folders = [folder / str(number) for number in range(len(TRANSLATIONS))]
-    for place, (mapping, filtering, ports, hairpinning) in zip(folders, TRANSLATIONS, strict=True):
-        place.mkdir()
-        box = dataclasses.replace(
-            BOX, mapping=mapping, filtering=filtering, port_assignment=ports, hairpinning=hairpinning
-        )
-        (place / BOX_FILE).write_text(json.dumps(wire.to_json(box)))
-    book = ledger.Ledger(f"test-{folder.name}-{os.getpid()}")
-    batch = Batch(
-        job=JOB,
-        folders=folders,
-        writable=folder,
-        clock=clock,
-        memory_mb=GUEST_MEMORY_MB,
-        ledger=book,
-        on_message=lambda message: None,
-    )
-    (errors,) = do([batch])
-    book.close()
-    assert errors == {}
+    boxes = [
+        dataclasses.replace(BOX, mapping=mapping, filtering=filtering, port_assignment=ports, hairpinning=hairpinning)
+        for mapping, filtering, ports, hairpinning in TRANSLATIONS
+    ]
+    folders = in_guests(JOB, boxes, tmp_path_factory.mktemp("ends"), file=BOX_FILE)
     return {
         way: [Row(**row) for row in json.loads((place / ROWS_FILE).read_text())]
         for way, place in zip(TRANSLATIONS, folders, strict=True)

@@ -1,31 +1,20 @@
-"""The middlebox on real segments: what gets through, what must not, and when it forgets. Four behaviours, both sides.
+"""The middlebox on real segments: what gets through, what must not, and when it forgets. Each behaviour, both sides.
 
-    client —lan— home-nat —access— internet —core— server            a stranger sits beside the internet router
-
-All networks run side by side through one story of about six seconds, for forgetting takes real time; each test then
-reads what its network showed. Time line, in seconds after the flows were set up (both timeouts are 2 s):
-
-    0     a stranger tries the mappings          2.6   the idle mappings are gone; kept flows sent to from outside
-    1.3   kept flows sent to from inside         2.7   the forgotten flows are sent to, from either side
-                                                 4.9   the kept mappings, idle since 2.6, are gone as well
+All networks run side by side through one story (``middlebox_story``), for forgetting takes real time; each test then
+reads what its network showed.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from ipaddress import IPv4Address
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-from scapy.layers.inet import ICMP, IP, TCP, UDP
-from scapy.layers.l2 import Ether
 
 from lab.actors.aging import Aging
 from lab.actors.capture import Capture
@@ -38,55 +27,28 @@ from lab.model.topology import Topology
 from lab.network import conntrack
 from lab.network.apply import Network, apply
 from lab.network.cut import cut
-from lab.network.plan import NoOffloads, mac, plan
-from lab.record import codec
+from lab.network.plan import NoOffloads, plan
 from lab.record.events import Event, Packet
-from lab.record.writer import Emit
 from lab.units import Seconds
+from tests.contract.middlebox_story import (
+    BEHAVIOURS,
+    BOXES,
+    FORGETFUL,
+    NAT,
+    PORT,
+    SERVER,
+    STRANGER,
+    TIMEOUT,
+    Seen,
+    UdpFlow,
+    arrives,
+    built,
+    story_of,
+    tcp_pair,
+    within,
+)
 
 pytestmark = [pytest.mark.kernel, pytest.mark.alone, pytest.mark.usefixtures("namespaces")]
-
-TIMEOUT = 2.0
-NAT, SERVER, STRANGER, PORT = "198.51.100.2", "203.0.113.10", "203.0.113.66", 5062
-FORGETFUL = Middlebox(
-    name="forgetful", established_idle_timeout=Seconds(TIMEOUT), udp_mapping_timer=Seconds(TIMEOUT), source="this test"
-)
-BOXES = {
-    **{way.value: replace(FORGETFUL, forgotten=way) for way in ForgottenFlow},
-    "never": replace(FORGETFUL, established_idle_timeout=None),
-}
-BEHAVIOURS = [way.value for way in ForgottenFlow]
-
-
-@dataclass
-class Seen:
-    """What one network showed."""
-
-    events: list[dict[str, Any]] = field(default_factory=list)
-    kept_tcp: list[bool] = field(default_factory=list)
-    kept_udp: list[bool] = field(default_factory=list)
-    idle_udp_from_outside: bool = True
-    idle_udp_from_inside: bool = False
-    stranger_sent: int = 0
-    endpoints: dict[str, str] = field(default_factory=dict)
-    kept_were_alive: bool = False
-    ended_when_asked: set[str] = field(default_factory=set)
-
-    def take(self, event: Event, *, at: float | None = None) -> None:
-        self.events.append({"at": at, **json.loads(codec.to_json(event))})
-
-    def of(self, ev: str, **fields: Any) -> list[dict[str, Any]]:
-        wanted = {"ev": ev, **fields}
-        return [event for event in self.events if wanted.items() <= event.items()]
-
-    def outcome(self, flow: str) -> str:
-        return str(self.of("sentinel-outcome", flow=flow)[-1]["state"])
-
-    def resets(self, link: str, sender: str) -> list[dict[str, Any]]:
-        """RST segments that a node sent onto a link before the test itself dropped its flows."""
-        last = self.of("sentinel-outcome")[-1]["at"] or max(event["at"] for event in self.events if event["at"])
-        packets = self.of("packet", link=link, **{"from": sender})
-        return [packet for packet in packets if "R" in packet.get("flags", "") and packet["at"] < last]
 
 
 @contextmanager
@@ -107,9 +69,9 @@ def before_all_others() -> Iterator[None]:
 def seen(one_home: Topology, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Seen]:
     """What each behaviour showed."""
     folder = tmp_path_factory.mktemp("middlebox")
-    networks = {name: _network(one_home, box) for name, box in BOXES.items()}
+    networks = {name: built(one_home, box) for name, box in BOXES.items()}
     agings = [
-        Aging(box, namespace=networks[name].namespaces["home-nat"], inside="lan")
+        Aging(box, namespace=networks[name].namespaces["home-nat"], inside="lan", outside="access")
         for name, box in BOXES.items()
         if not box.ages_in_kernel
     ]
@@ -117,7 +79,7 @@ def seen(one_home: Topology, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     async def all_of_them() -> list[Seen]:
         for aging in agings:
             aging.watch()
-        stories = (_story(network, folder / f"{name}.pcapng") for name, network in networks.items())
+        stories = (story_of(network, folder / f"{name}.pcapng") for name, network in networks.items())
         return await asyncio.gather(*stories)
 
     try:
@@ -128,164 +90,6 @@ def seen(one_home: Topology, tmp_path_factory: pytest.TempPathFactory) -> dict[s
             aging.close()
         for network in networks.values():
             network.close()
-
-
-def _network(topology: Topology, box: Middlebox) -> Network:
-    return apply(plan(topology, {"home-nat": box}))
-
-
-async def _story(network: Network, file: Path) -> Seen:
-    seen = Seen()
-    space = network.namespaces
-    observer = Observer("home-nat", space["home-nat"], seen.take)
-    captures = [
-        Capture(link, here=here, there=there, namespace=space[here], path=file.with_suffix(f".{link}"), emit=seen.take)
-        for link, here, there in (
-            ("lan", "client", "home-nat"),
-            ("access", "internet", "home-nat"),
-            ("core", "server", "internet"),
-        )
-    ]
-    observer.watch()
-    for capture in captures:
-        capture.watch()
-    start = asyncio.get_running_loop().time()
-
-    async def until(moment: float) -> None:
-        await asyncio.sleep(start + moment - asyncio.get_running_loop().time())
-
-    kept, kept_far = await _tcp_pair(network)
-    kept_udp, idle_udp = await _Udp.open(network, 5063), await _Udp.open(network, 5064)
-    sentinel = await Sentinel.open(client=space["client"], server=space["server"], address=SERVER, emit=_now(seen))
-    seen.endpoints = {"kept": _name(kept), "kept udp": _name(kept_udp.client), "idle udp": _name(idle_udp.client)}
-    seen.stranger_sent = _stranger(network, tcp_port=kept.getsockname()[1], udp_port=kept_udp.client.getsockname()[1])
-    await until(1.3)
-    seen.kept_tcp.append(await _arrives(kept, kept_far))
-    seen.kept_udp.append(await kept_udp.outbound())
-    await until(2.6)
-    seen.kept_tcp.append(await _arrives(kept_far, kept))
-    seen.kept_udp.append(await kept_udp.inbound())
-    observer.observe_now()
-    seen.ended_when_asked = {event["inside"] for event in seen.of("mapping", state="destroyed")}
-    alive = {str(mapping.inside) for mapping in conntrack.table(space["home-nat"])}
-    seen.kept_were_alive = {seen.endpoints["kept"], seen.endpoints["kept udp"]} <= alive
-    seen.idle_udp_from_outside = await idle_udp.inbound()
-    seen.idle_udp_from_inside = await idle_udp.outbound()
-    await sentinel.challenge()
-    await until(4.9)
-    observer.observe_now()
-    for capture in captures:
-        capture.drain()
-    sentinel.close()
-    observer.close()
-    for capture in captures:
-        capture.close()
-    for sock in (kept, kept_far, kept_udp.client, kept_udp.server, idle_udp.client, idle_udp.server):
-        sock.close()
-    return seen
-
-
-def _now(seen: Seen) -> Emit:
-    def take(event: Event, *, at: float | None = None) -> None:
-        seen.take(event, at=asyncio.get_running_loop().time() if at is None else at)
-
-    return take
-
-
-async def _tcp_pair(network: Network) -> tuple[socket.socket, socket.socket]:
-    loop = asyncio.get_running_loop()
-    with network.entered("server"):
-        listening = socket.create_server((SERVER, PORT))
-    with network.entered("client"):
-        near = socket.socket()
-    for sock in (listening, near):
-        sock.setblocking(False)
-    await loop.sock_connect(near, (SERVER, PORT))
-    far, _ = await loop.sock_accept(listening)
-    listening.close()
-    assert await _arrives(near, far)
-    assert await _arrives(far, near)
-    return near, far
-
-
-async def _arrives(sender: socket.socket, receiver: socket.socket) -> bool:
-    loop = asyncio.get_running_loop()
-    await loop.sock_sendall(sender, b"x")
-    return await _within(loop.sock_recv(receiver, 1))
-
-
-async def _within(awaitable: Any) -> bool:
-    try:
-        await asyncio.wait_for(awaitable, 0.5)
-    except asyncio.TimeoutError:
-        return False
-    return True
-
-
-@dataclass
-class _Udp:
-    """A UDP flow from the client to the server, already answered once."""
-
-    client: socket.socket
-    server: socket.socket
-    mapped: tuple[str, int]
-
-    @classmethod
-    async def open(cls, network: Network, port: int) -> _Udp:
-        with network.entered("server"):
-            server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        with network.entered("client"):
-            client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        server.bind((SERVER, port))
-        client.connect((SERVER, port))
-        server.settimeout(1)
-        client.send(b"x")
-        _, mapped = server.recvfrom(1)
-        flow = cls(client, server, mapped)
-        for sock in (client, server):
-            sock.setblocking(False)
-        assert await flow.inbound()
-        return flow
-
-    async def outbound(self) -> bool:
-        self.client.send(b"x")
-        return await _within(asyncio.get_running_loop().sock_recv(self.server, 1))
-
-    async def inbound(self) -> bool:
-        self.server.sendto(b"x", self.mapped)
-        return await _within(asyncio.get_running_loop().sock_recv(self.client, 1))
-
-
-def _stranger(network: Network, *, tcp_port: int, udp_port: int) -> int:
-    """Send what nobody asked for towards the middlebox, live mappings included; returns how many frames."""
-    to_nat: Any = IP(src=STRANGER, dst=NAT)
-    to_client: Any = IP(src=STRANGER, dst="10.0.0.2")  # as if the outside had a route to the inside
-    packets = [
-        to_nat / ICMP(),
-        to_client / ICMP(),
-        to_nat / UDP(sport=5063, dport=udp_port) / b"x",
-        to_client / UDP(sport=5063, dport=udp_port) / b"x",
-        *(
-            to_nat / TCP(sport=PORT, dport=tcp_port, flags=flags, seq=1, ack=1)
-            for flags in ("S", "SA", "A", "PA", "R", "F")
-        ),
-        *(to_client / TCP(sport=PORT, dport=tcp_port, flags=flags, seq=1, ack=1) for flags in ("S", "SA", "A")),
-        to_nat / TCP(sport=PORT, dport=22, flags="S"),
-        to_nat / TCP(sport=PORT, dport=22, flags="A"),
-    ]
-    ether = Ether(src=mac(IPv4Address("198.51.100.1")), dst=mac(IPv4Address(NAT)), type=0x0800)
-    with network.entered("internet"):
-        sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
-    with sock:
-        sock.bind(("access", 0))
-        for packet in packets:
-            sock.send(bytes(ether / packet))
-    return len(packets)
-
-
-def _name(sock: socket.socket) -> str:
-    host, port = sock.getsockname()
-    return f"{host}:{port}"
 
 
 @pytest.mark.parametrize("name", [*BEHAVIOURS, "never"])
@@ -409,7 +213,7 @@ def test_mappings_are_told_as_they_are(seen: dict[str, Seen], name: str) -> None
 def network(one_home: Topology, request: pytest.FixtureRequest) -> Iterator[Network]:
     """A network with the middlebox of the test's parameter, or the silent one."""
     box = getattr(request, "param", BOXES["silent"])
-    network = _network(one_home, box)
+    network = built(one_home, box)
     yield network
     network.close()
 
@@ -421,7 +225,7 @@ def test_unacknowledged_data_do_not_shorten_the_claim(network: Network) -> None:
     """Conntrack gives flows with unacknowledged data 300 s of its own; here the claim holds for them too."""
 
     async def story() -> set[int]:
-        near, far = await _tcp_pair(network)
+        near, far = await tcp_pair(network)
         cut("core", (network.namespaces["internet"], network.namespaces["server"]))
         near.send(b"never acknowledged")
         await asyncio.sleep(2)  # three retransmissions: 0.2 s, 0.6 s, 1.4 s (RFC 6298)
@@ -438,7 +242,7 @@ def test_unacknowledged_data_do_not_shorten_the_claim(network: Network) -> None:
 def test_an_emptied_table_is_a_forgotten_flow(one_home: Topology, way: ForgottenFlow) -> None:
     """After ``forget_flows`` a flow meets what the behaviour says of forgotten ones, however young it is."""
     box = Middlebox(name="never", forgotten=way)
-    network = _network(one_home, box)
+    network = built(one_home, box)
     seen = Seen()
 
     async def story() -> None:
@@ -469,7 +273,7 @@ def test_an_emptied_table_lets_nobody_in(network: Network) -> None:
     server.bind((SERVER, 5063))
     server.settimeout(1)
     client.sendto(b"x", (SERVER, 5063))
-    flow = _Udp(client, stranger, server.recvfrom(1)[1])
+    flow = UdpFlow(client, stranger, server.recvfrom(1)[1])
     client.setblocking(False)
 
     async def story() -> tuple[bool, bool]:
@@ -486,11 +290,11 @@ def test_a_cut_link_carries_nothing_and_tells_nobody(network: Network) -> None:
     ends = (network.namespaces["client"], network.namespaces["home-nat"])
 
     async def story() -> tuple[bool, bool]:
-        near, far = await _tcp_pair(network)
+        near, far = await tcp_pair(network)
         down = cut("lan", ends)
-        during = await _arrives(near, far)
+        during = await arrives(near, far)
         down.end()
-        after = await _within(asyncio.get_running_loop().sock_recv(far, 1))
+        after = await within(asyncio.get_running_loop().sock_recv(far, 1))
         near.close()
         far.close()
         return during, after
@@ -516,7 +320,7 @@ def test_segments_are_captured_as_they_travel(one_home: Topology, tmp_path: Path
     )
 
     async def story() -> None:
-        near, far = await _tcp_pair(network)
+        near, far = await tcp_pair(network)
         near.setblocking(True)
         near.sendall(bytes(20_000))
         far.settimeout(2)

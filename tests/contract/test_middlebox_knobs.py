@@ -8,15 +8,11 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lab import ledger
-from lab.engine.jobs import Batch, do
-from lab.errors import HostNotCapable
 from lab.middlebox.compare import NEXT_PORT, compare
 from lab.middlebox.measure import ANSWER_FILE, QUESTION_FILE
 from lab.middlebox.question import Question, Shown
@@ -35,8 +31,7 @@ from lab.model.middlebox import (
     SipAlg,
 )
 from lab.units import Seconds
-from lab.worlds import kernel, uml
-from lab.worlds.clock import GUEST_MEMORY_MB
+from tests.contract.in_guests import in_guests
 
 pytestmark = [pytest.mark.kernel, pytest.mark.virtual, pytest.mark.xdist_group("middlebox-knobs")]
 
@@ -78,30 +73,8 @@ def test_liveness_is_complete() -> None:
 
 def _surveyed(boxes: list[Middlebox], folder: Path, *, longest: float) -> list[Shown]:
     """What each shows, the timers of the base being looked at closely."""
-    try:
-        if kernel.find() is None:
-            kernel.build()
-        clock = uml.decide("virtual")
-    except HostNotCapable as lack:
-        pytest.skip(str(lack))
-    folders = [folder / str(number) for number in range(len(boxes))]
-    for place, box in zip(folders, boxes, strict=True):
-        place.mkdir()
-        question = Question(box=box, claim=BASE, longest=longest)
-        (place / QUESTION_FILE).write_text(json.dumps(wire.to_json(question)))
-    book = ledger.Ledger(f"test-{folder.name}-{os.getpid()}")
-    batch = Batch(
-        job=JOB,
-        folders=folders,
-        writable=folder,
-        clock=clock,
-        memory_mb=GUEST_MEMORY_MB,
-        ledger=book,
-        on_message=lambda message: None,
-    )
-    (errors,) = do([batch])
-    book.close()
-    assert errors == {}
+    questions = [Question(box=box, claim=BASE, longest=longest) for box in boxes]
+    folders = in_guests(JOB, questions, folder, file=QUESTION_FILE)
     return [wire.from_json(Shown, json.loads((place / ANSWER_FILE).read_text())) for place in folders]
 
 

@@ -38,7 +38,7 @@ def check(
 def test_example_is_as_short_as_promised() -> None:
     """The documentation promises eighty lines, and they can be read on a screen."""
     lines = EXAMPLE.read_text().splitlines()
-    assert "whole client in eighty lines" in (ROOT / "docs" / "actor-protocol.md").read_text()
+    assert "complete client in eighty lines" in (ROOT / "docs" / "actor-protocol.md").read_text()
     assert len(lines) <= 80
     assert max(map(len, lines)) <= 120
 

@@ -100,7 +100,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, bool],
         patch.syspath_prepend(ROOT)
         patch.setattr(engine, "CELL", noop_faults.JOB)
         together = replace(scenario, cells=tuple(cells.values()))
-        order = Order(scenario=together, out=folder / "runs", clock=Clock.VIRTUAL, watch=watch)
+        order = Order(scenario=together, out=folder / "runs", clock=Clock.VIRTUAL, watch=watch, shares=False)
         (ran,) = engine.execute([order])
     return {key: ran[cell.name].outcome for key, cell in cells.items()}
 

@@ -106,7 +106,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, bool], Cel
         patch.syspath_prepend(ROOT)
         patch.setattr(engine, "CELL", noop_mitigations.JOB)
         out = tmp_path_factory.mktemp("vacuity")
-        (ran,) = engine.execute([Order(scenario=together, out=out, clock=Clock.VIRTUAL, watch=watch)])
+        (ran,) = engine.execute([Order(scenario=together, out=out, clock=Clock.VIRTUAL, watch=watch, shares=False)])
     found = {}
     for each in ran:
         kind, _, noop = each.name.partition(",")

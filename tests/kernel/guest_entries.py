@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import json
 import math
+import mmap
 import os
+import resource
 import select
+import signal
 import socket
 import struct
 import sys
@@ -168,6 +172,81 @@ def results() -> list[object]:
         sums.append(total)
     os.waitpid(child, 0)
     return [digest, sums, all(copy == pattern for copy in copied)]
+
+
+def remembers() -> None:
+    """Say what the memory of programs is like that were forked."""
+    say(memories())
+
+
+def memories() -> dict[str, object]:
+    """What forked programs find in memory they write in turns, and what becomes of one that may not write or read."""
+    size, pages = 1 << 20, 256
+    own, ours = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE), mmap.mmap(-1, size)
+    for page in range(0, pages, 2):  # every other page is fresh when the children come
+        own[page * 4096] = ours[page * 4096] = 1
+    hear, tell = os.pipe()
+    for number in (2, 3):
+        if os.fork() == 0:
+            found = [own[page * 4096] for page in range(pages)]
+            for page in range(number, pages, 3):
+                own[page * 4096] += number
+                ours[page * 4096 + number] = number
+            os.preadv(hear_zeros(), [memoryview(own)[:4]], 0)  # the kernel writes where programs share
+            os.write(tell, struct.pack("=III", number, sum(found), sum(own[page * 4096] for page in range(pages))))
+            os._exit(0)
+        os.wait()
+    for page in range(pages):
+        own[page * 4096 + 1] = 9
+    told = [struct.unpack("=III", os.read(hear, 12)) for _ in range(2)]
+    shared = [sum(ours[page * 4096 + number] for page in range(pages)) for number in (0, 2, 3)]
+    mine = [sum(own[page * 4096 + place] for page in range(pages)) for place in (0, 1)]
+    return {"told": told, "shared": shared, "mine": mine, "ends": [_end(way) for way in (_writes, _reads, _misses)]}
+
+
+def hear_zeros() -> int:
+    """Return a descriptor of a file that begins with four zeros."""
+    file = os.memfd_create("zeros")
+    os.write(file, bytes(4))
+    return file
+
+
+def _end(way: Callable[[], object]) -> int:
+    """Return the signal by which a child ends that does this."""
+    child = os.fork()
+    if child == 0:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        signal.signal(signal.SIGSEGV, signal.SIG_DFL)  # not the test runner's
+        way()
+        os._exit(0)
+    return os.WTERMSIG(os.waitpid(child, 0)[1])
+
+
+def _place(protection: int) -> int:
+    libc = ctypes.CDLL(None)
+    libc.mmap.restype = ctypes.c_void_p
+    libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+    return int(libc.mmap(None, 4096, protection, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1, 0))
+
+
+def _writes() -> None:
+    """Write where one may read."""
+    place = _place(mmap.PROT_READ)
+    ctypes.string_at(place, 1)
+    ctypes.memset(place, 1, 1)
+
+
+def _reads() -> None:
+    """Read where nothing is allowed."""
+    ctypes.string_at(_place(0), 1)
+
+
+def _misses() -> None:
+    """Read what was there once."""
+    place = _place(mmap.PROT_READ)
+    ctypes.string_at(place, 1)
+    ctypes.CDLL(None).munmap(ctypes.c_void_p(place), 4096)
+    ctypes.string_at(place, 1)
 
 
 RULES = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -150,6 +151,14 @@ def test_guests_compute_as_hosts_do(boot_guest: Boot) -> None:
     """Faults, system calls and switches between programs leave floating-point and vector registers as they were."""
     with boot_guest("computes") as guest:
         assert guest.receive(within_s=SOON_S) == guest_entries.results()
+
+
+def test_guests_remember_as_hosts_do(boot_guest: Boot) -> None:
+    """What forked programs write stays theirs, what they share is shared, and a forbidden access ends a program."""
+    expected = guest_entries.memories()
+    assert expected["ends"] == [signal.SIGSEGV] * 3
+    with boot_guest("remembers") as guest:
+        assert guest.receive(within_s=SOON_S) == json.loads(json.dumps(expected))
 
 
 @pytest.mark.parametrize("place", ["/dev/shm", "/run", "/var/tmp"])

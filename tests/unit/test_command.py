@@ -19,6 +19,9 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "lab" / "cli" / "commands"
 
 
+IDLE_SUBSCRIPTION = ["none", "options-ping-25s", "options-ping-40s", "hold-transport"]
+
+
 def lab(*arguments: str, env: dict[str, str] | None = None) -> Result:
     return CliRunner().invoke(app, arguments, env=env)
 
@@ -84,6 +87,7 @@ def test_long_lists_are_not_printed_whole() -> None:
             ["strategy=options-ping-25s", "strategy=options-ping-40s"],
         ),
         ("lab run scenarios/article/idle-subscription.yaml --only strategy = n", ["none"]),
+        ("lab run article/idle-subscription --only strategy =", IDLE_SUBSCRIPTION),
         ("lab curve tests/errors/cases/words.yaml --only ", []),
     ],
 )

@@ -171,7 +171,7 @@ class Ending:
     [
         ({"StatusCode": 3}, None, 3),
         ({"StatusCode": 137}, None, 128 + 9),  # somebody killed the program, and the daemon lives
-        ({"StatusCode": 137}, NoAnswer("refused"), -keeper.LOST_DAEMON),  # a daemon that ends kills its containers
+        ({"StatusCode": 0}, NoAnswer("refused"), -keeper.LOST_DAEMON),  # a daemon that ends ends its containers first
         ({"StatusCode": 143}, NoAnswer("refused"), -keeper.LOST_DAEMON),
         (ChunkedEncodingError("broken"), None, -keeper.LOST_DAEMON),
         (JSONDecodeError("nothing", "", 0), None, -keeper.LOST_DAEMON),

@@ -31,6 +31,9 @@ class FakeWorld:
     def run(self, folder: Path) -> None:
         self.runs.append(folder)
 
+    def begin(self, folder: Path) -> None:
+        self.on_cell({"ev": "phase", "cell": str(folder), "phase": "starting"})
+
     def end(self, folder: Path) -> None:
         self.runs.remove(folder)
         self.on_cell({"ev": "ended", "cell": str(folder), "status": 0})
@@ -45,18 +48,18 @@ def _play(
     *,
     worlds: int = 2,
     slots: int = 1,
-    more: Callable[[Path], list[Path]] = lambda _: [],
-    kind: type[FakeWorld] = FakeWorld,
+    ahead: int = 0,
     folders: list[Path] | None = None,
+    more: Callable[[Path, bool], list[Path]] = lambda _folder, _well: [],
 ) -> tuple[dict[Path, LabError], list[FakeWorld]]:
     made: list[FakeWorld] = []
 
     def make(on_cell: Callable[[Message], None], on_end: Callable[[End], None]) -> World:
-        made.append(kind(on_cell, on_end))
+        made.append(FakeWorld(on_cell, on_end))
         return cast("World", made[-1])
 
     async def play() -> dict[Path, LabError]:
-        fleet = Fleet(make, worlds=worlds, slots=slots, on_message=lambda _: None, more=more)
+        fleet = Fleet(make, worlds=worlds, slots=slots, ahead=ahead, on_message=lambda _: None, more=more)
         running = asyncio.ensure_future(fleet.run(folders or [Path(str(number)) for number in range(cells)]))
         for _ in range(5):
             await asyncio.sleep(0)  # until the worlds are up
@@ -86,50 +89,14 @@ def test_an_idle_world_is_stopped() -> None:
 
 
 def test_a_lost_world() -> None:
-    """The cells of a world that ends by itself have its error; another world takes those that wait."""
+    """The cells of a world that ends by itself have its error; if it was the last, so have those that wait."""
     lost = LabFault("the world froze")
 
     def act(worlds: list[FakeWorld]) -> None:
         worlds[0].on_end(lost)
-        asyncio.get_running_loop().call_later(0.05, finish, worlds)
 
-    def finish(worlds: list[FakeWorld]) -> None:
-        assert worlds[1].runs == [Path("2")]
-        worlds[1].end(Path("2"))
-
-    errors, worlds = _play(3, act, worlds=1, slots=2)
-    assert errors == {Path("0"): lost, Path("1"): lost}
-    assert worlds[1].stopped
-
-
-def test_a_world_that_never_ran_a_cell() -> None:
-    """Another would do no better: what waits has its error."""
-    refused = LabFault("no namespaces")
-
-    class Refused(FakeWorld):
-        async def start(self) -> None:
-            asyncio.get_running_loop().call_soon(self.on_end, refused)
-
-    errors, worlds = _play(3, lambda _: None, worlds=1, kind=Refused)
-    assert errors == dict.fromkeys((Path("0"), Path("1"), Path("2")), refused)
-    assert len(worlds) == 1
-
-
-def test_a_client_that_takes_too_much(tmp_path: Path) -> None:
-    """Its cell's record says so, and is no error; the next cell runs in another world."""
-    folders = [tmp_path / "0", tmp_path / "1"]
-    for folder in folders:
-        folder.mkdir()
-
-    def act(worlds: list[FakeWorld]) -> None:
-        worlds[0].on_end(Overrun("computed for 15 s"))
-        asyncio.get_running_loop().call_later(0.05, lambda: worlds[1].end(folders[1]))
-
-    errors, _ = _play(2, act, worlds=1, folders=folders)
-    assert not errors
-    entries = reader.read(folders[0] / FILE_NAME, cell())
-    assert entries[-1].event == LimitPassed(actor="client", what="computed for 15 s")
-    assert not (folders[1] / FILE_NAME).exists()
+    errors, _ = _play(3, act, worlds=1, slots=2)
+    assert errors == {Path(str(number)): lost for number in range(3)}
 
 
 def test_what_follows_from_a_cell_runs_next() -> None:
@@ -143,8 +110,111 @@ def test_what_follows_from_a_cell_runs_next() -> None:
         assert world.runs[-1] == Path("1")
         world.end(Path("1"))
 
-    def more(folder: Path) -> list[Path]:
+    def more(folder: Path, well: bool) -> list[Path]:
+        assert well
         return [Path("0-twin")] if folder == Path("0") else []
 
     errors, _ = _play(2, act, worlds=1, more=more)
     assert not errors
+
+
+def test_what_follows_from_a_cell_that_failed() -> None:
+    """A cell that waited for one that failed runs in its place, in another world where that one was lost."""
+    lost = LabFault("the world froze")
+
+    def act(worlds: list[FakeWorld]) -> None:
+        first, second = worlds
+        first.on_cell({"ev": "phase", "cell": "0"})
+        first.on_end(lost)
+        assert second.runs == [Path("1")]
+        second.end(Path("1"))
+        assert second.runs == [Path("0-next")]
+        second.end(Path("0-next"))
+
+    def more(folder: Path, well: bool) -> list[Path]:
+        return [] if well else [Path(f"{folder}-next")]
+
+    errors, _ = _play(2, act, more=more)
+    assert errors == {Path("0"): lost}
+
+
+def test_what_waits_for_a_cell_that_was_lost_with_the_last_world() -> None:
+    """It is lost as well."""
+    lost = LabFault("the world froze")
+
+    def act(worlds: list[FakeWorld]) -> None:
+        worlds[0].on_end(lost)
+
+    def more(folder: Path, well: bool) -> list[Path]:
+        return [Path("next")] if folder == Path("0") else []
+
+    errors, _ = _play(1, act, worlds=1, more=more)
+    assert errors == {Path("0"): lost, Path("next"): lost}
+
+
+def test_a_world_knows_its_next_cell() -> None:
+    """A world is told of one cell ahead, but not of the last ones, which others could run meanwhile."""
+
+    def act(worlds: list[FakeWorld]) -> None:
+        assert [len(world.runs) for world in worlds] == [2, 1]
+        while any(world.runs for world in worlds):
+            first = next(world for world in worlds if world.runs)
+            first.end(first.runs[0])
+            assert len(first.runs) <= 1
+
+    errors, _ = _play(5, act, ahead=1)
+    assert errors == {}
+
+
+def test_a_lost_world_loses_only_what_it_had_begun() -> None:
+    """A cell that a lost world knew of and had not begun runs in another."""
+    lost = LabFault("the world froze")
+
+    def act(worlds: list[FakeWorld]) -> None:
+        one, other = worlds
+        begun, known = one.runs
+        one.on_cell({"ev": "phase", "cell": str(begun)})
+        one.on_end(lost)
+        assert known in other.runs
+        while other.runs:
+            other.end(other.runs[0])
+
+    errors, _ = _play(5, act, ahead=1)
+    assert list(errors.values()) == [lost]
+    assert list(errors) == [Path("0")]
+
+
+def test_another_world_takes_the_place_of_one_that_worked() -> None:
+    """It takes the cells that wait; the cell that had begun has the error."""
+    lost = LabFault("the world froze")
+
+    def act(worlds: list[FakeWorld]) -> None:
+        worlds[0].begin(Path("0"))
+        worlds[0].on_end(lost)
+        asyncio.get_running_loop().call_later(0.05, finish, worlds)
+
+    def finish(worlds: list[FakeWorld]) -> None:
+        assert worlds[1].runs == [Path("1")]
+        worlds[1].end(Path("1"))
+
+    errors, worlds = _play(2, act, worlds=1)
+    assert errors == {Path("0"): lost}
+    assert worlds[1].stopped
+
+
+def test_a_client_that_takes_too_much(tmp_path: Path) -> None:
+    """Its cell's record says so, and is no error; the next cell runs in another world."""
+    folders = [tmp_path / "0", tmp_path / "1"]
+    for folder in folders:
+        folder.mkdir()
+
+    def act(worlds: list[FakeWorld]) -> None:
+        worlds[0].begin(folders[0])
+        worlds[0].on_end(Overrun("computed for 15 s"))
+        asyncio.get_running_loop().call_later(0.05, lambda: worlds[1].end(folders[1]))
+
+    errors, _ = _play(2, act, worlds=1, folders=folders)
+    assert not errors
+    entries = reader.read(folders[0] / FILE_NAME, cell())
+    assert entries[-1].event == LimitPassed(actor="client", what="computed for 15 s")
+    assert not (folders[1] / FILE_NAME).exists()

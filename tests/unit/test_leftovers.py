@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lab import ledger, leftovers
+from lab.engine.execute import clean_up
 from lab.errors import HostNotCapable, LabFault
 from lab.leftovers import Removed
 
@@ -281,3 +282,18 @@ def test_a_ledger_says_where_its_process_ids_mean_something(state: Path) -> None
     assert here.boot
     assert here.namespace
     book.close()
+
+
+def test_a_folder_of_ledgers_that_cannot_be_read(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine's fault: `lab clean` says so; a run notes it and goes on."""
+    state.mkdir()
+
+    def refuse(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_dir", refuse)
+    with pytest.raises(HostNotCapable, match=r"Permission denied: .*XDG_STATE_HOME"):
+        leftovers.clean(_no_containers)
+    notes: list[str] = []
+    assert clean_up(notes.append, with_containers=False) == []
+    assert "Permission denied" in notes[0]

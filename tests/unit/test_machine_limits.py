@@ -13,7 +13,7 @@ import pytest
 
 from lab.cli import ending
 from lab.errors import HostNotCapable, LabFault
-from lab.machine_limits import machine_fault, status_fault
+from lab.machine_limits import allow_open_files, end_fault, machine_fault
 from lab.runner import cell, progress
 
 LACKS = {
@@ -90,13 +90,38 @@ def test_behind_an_error_of_ours() -> None:
 
 def test_the_limit_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _: (32, 32))
-    assert "`ulimit -n` is 32" in str(machine_fault(fails(errno.EMFILE)))
+    assert "the limit is 32 files" in str(machine_fault(fails(errno.EMFILE)))
 
 
-@pytest.mark.parametrize("status", [-signal.SIGXFSZ, 128 + signal.SIGXFSZ])
-def test_a_program_that_ended_by_the_limit_of_files(status: int) -> None:
-    assert "larger" in str(status_fault(status))
-    assert status_fault(1) is None
+@pytest.mark.parametrize(
+    ("status", "words", "said"),
+    [
+        (-signal.SIGXFSZ, "", "larger"),
+        (128 + signal.SIGXFSZ, "", "larger"),
+        (1, "setup_physmem - mapping 390070272 bytes of memory failed - errno = -12", "memory"),
+        (1, "ImportError: libgcc_s.so.1: Too many open files\nreboot: System halted", "open files"),
+    ],
+)
+def test_a_program_that_ended_for_want_of_something(status: int, words: str, said: str) -> None:
+    assert said in str(end_fault(status, words))
+
+
+def test_a_program_that_ended_for_another_reason() -> None:
+    assert end_fault(1, "Kernel panic - not syncing: errno = -122") is None
+
+
+def test_open_files_are_allowed_as_far_as_they_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A low limit that this user may raise is raised; one that he may not is named before anything starts."""
+    limits = [(64, 1024)]
+    monkeypatch.setattr(resource, "getrlimit", lambda _: limits[-1])
+    monkeypatch.setattr(resource, "setrlimit", lambda _, new: limits.append(new))
+    assert allow_open_files(256) is None
+    assert limits[-1] == (256, 1024)
+    limits.append((64, 64))
+    assert str(allow_open_files(256)) == "256 open files are needed, and 64 are allowed; allow more: `ulimit -n 1024`"
+    assert allow_open_files(64) is None
+    limits.append((resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    assert allow_open_files(256) is None
 
 
 def test_a_deleted_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

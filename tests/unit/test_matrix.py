@@ -68,6 +68,7 @@ ping      —
 a idle  b reboot
 ✓ pass  ✗ fail  — unsupported  E error  ! not as claimed
 — 1 cell: no TLS
+5 cells: 1 pass, 2 fail, 1 unsupported, 1 error; 2 of 3 claims hold
 
 """
     )

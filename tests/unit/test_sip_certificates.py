@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from lab.certificates import CLIENT, NAME, SPAN, make
+from lab.certificates import CLIENT, NAME, SPAN, Certificates, make
+from lab.runner.stage import Stage
+from lab.servers.catalogue import server_of
+from tests.records import cell
 
 
 def handshake(ca: Path, certificate: Path, key: Path, hostname: str) -> str | None:
@@ -100,3 +103,14 @@ def test_validity(tmp_path: Path) -> None:
     certificate = x509.load_pem_x509_certificate(make(tmp_path, "127.0.0.1").certificate.read_bytes())
     assert certificate.not_valid_after_utc - certificate.not_valid_before_utc == 2 * SPAN
     assert abs(certificate.not_valid_after_utc - SPAN - datetime.now(timezone.utc)) < timedelta(minutes=1)
+
+
+def test_the_server_is_given_no_file_of_the_clients(tmp_path: Path) -> None:
+    """A container sees the files that its actor reads, and no others: the client's key is not among the server's."""
+    made = make(tmp_path, "203.0.113.10")
+    assert made == Certificates.below(tmp_path)
+    assert set(tmp_path.iterdir()) - set(made.of_server) == {made.client, made.client_key}
+    stage = Stage.__new__(Stage)
+    stage.server_program = server_of(cell())
+    stage._folder = tmp_path.parent / "cells" / "one"
+    assert set(stage._server_part().reads) == set(Certificates.below(stage.certificates).of_server)

@@ -14,7 +14,7 @@ from lab.sip.dialog import Dialog
 from lab.sip.fields import NameAddr
 from lab.sip.message import MalformedMessage, Request, Response, parse
 from lab.sip.pidf import pidf
-from lab.sip.registrar import Registrar, address_of_record, contacts
+from lab.sip.registrar import Policy, Registrar, address_of_record, contacts
 from lab.sip.subscription import Notifier, Subscription
 from lab.sip.transaction import client_key, retransmissions, server_key
 from lab.sip.uas import Refused, check, respond
@@ -349,6 +349,31 @@ def test_what_a_registration_is_granted() -> None:
     values = "<sip:a@h>;expires=20, <sip:b@h>, <sip:c@h>;expires=9000"
     register(registrar, 0.0, Contact=values, Expires="100")
     assert [binding.expires_at for binding in registrar.bindings(AOR)] == [20.0, 100.0, 300.0]
+
+
+@pytest.mark.parametrize("removes_oldest", [True, False])
+def test_a_contact_that_takes_the_place_of_another_is_none_too_many(*, removes_oldest: bool) -> None:
+    """A REGISTER is taken as a whole (§10.3); a client that learns its outside address replaces its contact so."""
+    registrar = Registrar(300.0, policy=Policy(at_most=2, removes_oldest=removes_oldest))
+    register(registrar, 0.0, Contact="<sip:other@h>")
+    register(registrar, 1.0, cseq=2, Contact="<sip:inside@h>")
+    moved = register(registrar, 2.0, cseq=3, Contact="<sip:outside@h>, <sip:inside@h>;expires=0")
+    assert moved == [("sip:outside@h", "active"), ("sip:inside@h", "removed")]
+    assert [one.contact for one in registrar.bindings(AOR)] == ["sip:other@h", "sip:outside@h"]
+
+
+def test_one_contact_too_many() -> None:
+    """It is refused, and nothing is done; or the oldest of the others goes."""
+    for removes_oldest in (True, False):
+        registrar = Registrar(300.0, policy=Policy(at_most=1, removes_oldest=removes_oldest))
+        register(registrar, 0.0, Contact="<sip:old@h>")
+        if removes_oldest:
+            assert register(registrar, 1.0, cseq=2, Contact="<sip:new@h>")[-1] == ("sip:old@h", "removed")
+            continue
+        with pytest.raises(Refused) as caught:
+            register(registrar, 1.0, cseq=2, Contact="<sip:new@h>")
+        assert caught.value.code == 503
+        assert [one.contact for one in registrar.bindings(AOR)] == ["sip:old@h"]
 
 
 def test_out_of_order_register() -> None:

@@ -100,3 +100,35 @@ def test_what_never_ran_has_no_numbers() -> None:
     assert first.split() == [LONGEST, "server-restart", "unsupported", *["-"] * 5, "none"]
     assert why.strip() == "UDP has no connections"
     assert rest == [""]  # no word about estimated costs
+
+
+def explained(*rows: tuple[Cell, Outcome | LabError], **how: bool) -> list[str]:
+    console = Console(width=80, highlight=False, color_system=None, force_terminal=True)
+    with console.capture() as captured:
+        terminal.show_broken(console, list(rows), **how)
+    return captured.get().splitlines()
+
+
+def test_broken_claims_do_not_flood_the_window() -> None:
+    """Some are explained, the rest is counted; asked for more, everything that did not pass is explained."""
+    subject, outcome = row(idle=True, claim=PASSES)
+    broken = [(replace(subject, name=f"broken-{number}"), outcome) for number in range(5)]
+    failed = (replace(subject, name="as-claimed"), replace(outcome, claim_holds=True))
+    heads = [line.partition(":")[0] for line in explained(*broken, failed) if line and not line.startswith(" ")]
+    assert heads == ["broken-0", "broken-1", "broken-2", "2 more claims do not hold; `lab why CELL` tells why"]
+    verbose = explained(*broken, failed, all_not_passed=True)
+    heads = [line.partition(":")[0] for line in verbose if line and not line.startswith(" ")]
+    assert heads == [*(f"broken-{number}" for number in range(5)), "as-claimed"]
+    assert max(map(len, verbose)) <= 80
+    assert explained(failed) == []
+
+
+def test_sentences_are_continued_beneath_themselves() -> None:
+    """On a terminal; a pipe gets each in one line."""
+    sentence = "  " + "some words " * 10
+    for terminal_, expected in ((True, ["  some", "    some"]), (False, ["  some"])):
+        console = Console(width=80, highlight=False, color_system=None, force_terminal=terminal_)
+        with console.capture() as captured:
+            terminal.say(console, sentence)
+        lines = captured.get().splitlines()
+        assert [line[: len(start)] for line, start in zip(lines, expected, strict=True)] == expected

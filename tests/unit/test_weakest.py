@@ -10,11 +10,13 @@ from lab.judge.tolerances import AIM_S
 from lab.judge.weakest import weakest
 from lab.model.scenario import Cell, Probe, ProbeKind
 from lab.model.when import When
+from lab.record.events import ClientBack, ClientGivenUp
 from lab.units import Seconds
 from tests.records import (
     CLIENT,
     END,
     MAPPED,
+    SERVER,
     SUBSCRIPTION,
     Line,
     begins,
@@ -26,6 +28,7 @@ from tests.records import (
     idle_timer,
     on_lan,
     probe,
+    say,
     sentinel,
     server_flow,
     with_fault,
@@ -53,6 +56,13 @@ def test_the_longest_lack_is_the_weakest() -> None:
     assert both == [(33.375, 36.0), (70.062, 70.5)]
     assert shown(idle_timer(33.0), AGAIN, *later, *probe(1, 100.0, answered=True), count=1) == both[:1]
     assert shown(idle_timer(33.0), AGAIN, count=0) == []
+
+
+def test_of_lacks_as_long_the_first() -> None:
+    """What two runs of a cell differ by does not decide which of them is tried."""
+    later = [idle_timer(70.0), changed(SUBSCRIPTION, t=73.1, id="s3")]
+    both = shown(idle_timer(33.0), AGAIN, *later, *probe(1, 100.0, answered=True))
+    assert both == [(33.375, 36.0), (70.388, 73.1)]
 
 
 def test_both_sides_of_one_end_are_one() -> None:
@@ -129,3 +139,12 @@ def test_lost_in_the_silent_hour() -> None:
     assert lost is not None
     assert (lost.at_s, lost.packets, lost.bytes, lost.wakeups) == (33.0, 2, 152, 1)
     assert kept.packets_per_hour == round(3 * 3600 / 109, 1)
+
+
+def test_a_client_that_the_server_has_marked() -> None:
+    """Nothing is sent to it until it is back; one that was removed has lost its binding or subscription."""
+    marked = say(60.0, SERVER, ClientGivenUp(flow="f1", misses=1, how="marked"))
+    back = say(80.0, SERVER, ClientBack(flow="f1"))
+    assert shown(marked, back, *probe(1, 100.0, answered=True)) == [(61.0, 80.0)]
+    removed = changed(marked, how="removed")
+    assert shown(removed, *probe(1, 100.0, answered=True)) == []

@@ -180,3 +180,22 @@ def test_parts() -> None:
         "hold": 7.0,
         "ring": 0.0,
     }
+
+
+def test_what_was_learnt_is_not_looked_up_again(tmp_path: Path) -> None:
+    """A world learns once what its cells are made of; what it forks reads a cell without doing so again."""
+    cell_file.write(tmp_path, library()[0])
+    script = """if True:
+        import sys
+        from pathlib import Path
+        from lab.model import wire
+        from lab.runner import cell_file
+        cell_file.learn()
+        modules, looked_up = set(sys.modules), wire._hints.cache_info().misses
+        cell_file.read(Path(sys.argv[1]))
+        print(sorted(set(sys.modules) - modules), wire._hints.cache_info().misses - looked_up)
+    """
+    said = subprocess.run(
+        [sys.executable, "-c", script, tmp_path], check=True, capture_output=True, text=True, cwd=ROOT
+    )
+    assert said.stdout == "[] 0\n"

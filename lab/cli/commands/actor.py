@@ -178,7 +178,7 @@ def actor_run_middlebox_command(
     inside: Annotated[str, typer.Option(metavar="IP", envvar="LAB_INSIDE", help="Its address towards the client.")],
     outside: Annotated[str, typer.Option(metavar="IP", envvar="LAB_OUTSIDE", help="Its address towards the server.")],
     profile: Annotated[
-        str, typer.Option(metavar="NAME", envvar="LAB_MIDDLEBOX", help="What it does; see lab middlebox list.")
+        str, typer.Option(metavar="NAME", envvar="LAB_MIDDLEBOX", help="What it does; see lab list middleboxes.")
     ] = "silent-60s",
     forgets_after: Annotated[
         str,

@@ -40,6 +40,7 @@ def run(sock: socket.socket, kinds: Mapping[str, type[Mitigation]]) -> None:
     from lab.clients.pjsip.receiver import Receiver
 
     faulthandler.enable()
+    os.environ.setdefault("TZ", ":/etc/localtime")  # else libc looks at that file for each line that pjsip logs
     lines = Lines()
     command, *others = _first_commands(sock, lines)
     agent = UserAgent(Channel(sock), _settings(command))

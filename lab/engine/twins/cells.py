@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +16,6 @@ from lab.loader.unsupported import examined
 from lab.mitigations.catalogue import classes
 from lab.model import wire
 from lab.model.middlebox import Middlebox
-from lab.model.rules import kebab
 from lab.model.scenario import Cell, Expectation, Probe
 from lab.model.suspect import Without, WithoutExpiry, WithoutFault, WithoutIdleTimer, WithoutServerIdle, WithoutTimer
 from lab.units import Seconds
@@ -33,6 +33,7 @@ FOR_EVER_S = 86400.0
 IDLE_TIME = "idle-time"
 """The mitigation that lets a client's idle connections live."""
 
+_HUMP = re.compile(r"(?<!^)(?=[A-Z])")
 AT = "at"
 """The axis that a cell has in addition if it is probed at a moment of its own."""
 
@@ -103,6 +104,11 @@ def without(cell: Cell, left_out: Sequence[Without]) -> Cell | None:
     return dataclasses.replace(changed, name=_named(cell, f"without-{names}"), claim=None)
 
 
+def with_seed(cell: Cell, seed: int) -> Cell:
+    """Return the cell with another seed, which its name has added."""
+    return dataclasses.replace(cell, name=_named(cell, f"seed-{seed}"), seed=seed, claim=None)
+
+
 def _without(cell: Cell, one: Without) -> Cell | None:
     if isinstance(one, WithoutFault):
         faults = tuple(fault for number, fault in enumerate(cell.faults) if number != one.number)
@@ -139,14 +145,8 @@ def _in_a_name(one: Without) -> str:
         return f"fault-{one.number + 1}"
     if isinstance(one, WithoutTimer):
         return f"timer-of-{one.node}"
-    return kebab(type(one).__name__.removeprefix("Without")) + (
-        f"-of-{one.what}" if isinstance(one, WithoutExpiry) else ""
-    )
-
-
-def with_seed(cell: Cell, seed: int) -> Cell:
-    """Return the cell with another seed, which its name has added."""
-    return dataclasses.replace(cell, name=_named(cell, f"seed-{seed}"), seed=seed, claim=None)
+    name = _HUMP.sub("-", type(one).__name__.removeprefix("Without")).lower()
+    return name + (f"-of-{one.what}" if isinstance(one, WithoutExpiry) else "")
 
 
 def _named(cell: Cell, how: str) -> str:

@@ -1,4 +1,7 @@
-"""Makes the twins of a run: some before it starts, the others as cells end."""
+"""Says what a run consists of: the scenario's cells and their twins, some before it starts, the others as cells end.
+
+Cells with the same world run once (``lab.engine.sharing``).
+"""
 
 from __future__ import annotations
 
@@ -9,19 +12,22 @@ from typing import Any
 from lab.engine.cell_run import CellRun
 from lab.engine.order import Order
 from lab.engine.run_folder import RunFolder
+from lab.engine.sharing.sharing import Sharing
 from lab.engine.twins.folder import Twins
 from lab.engine.twins.plan import Planned, afterwards, beforehand
 from lab.model.scenario import Cell
 from lab.model.twin import Role, Silent, Twin
+from lab.worlds.clock import Clock
 
 
 class Family:
-    """The twins of one run.
+    """The cells of one run, and their twins.
 
     Args:
         run: its folder.
         order: what was asked for.
-        say: takes a progress message ``twin`` for each, with its folder, ``cell``, and what is run, ``value``.
+        say: takes a progress message ``twin`` for each, with its folder, ``cell``, and what is run, ``value``; and
+            ``ended`` for cells that need not run, as they share the record of another.
     """
 
     def __init__(self, run: RunFolder, order: Order, say: Callable[[dict[str, Any]], None]) -> None:
@@ -29,30 +35,45 @@ class Family:
         self._order = order
         self._say = say
         self._twins = Twins(run.path)
+        self._sharing = Sharing(run.path, names=order.shares, timers=order.shares and order.clock is Clock.VIRTUAL)
         self._cells: dict[Path, tuple[Role | None, Cell]] = {}
 
     def beforehand(self) -> list[Path]:
-        """Return the folders of twins that can be run beside the cells."""
-        made = []
-        for cell in self._order.scenario.cells:
+        """Return the folders of cells and twins that are to be run at first."""
+        cells = [cell for cell in self._order.scenario.cells if not cell.unsupported]
+        for cell in cells:
             folder = self._run.cell(cell)
             self._cells[folder] = None, cell
-            made += self._add(folder, beforehand(cell, self._order.twins))
-        return made
+            self._sharing.add(folder, cell)
+        for cell in cells:
+            self._add(self._run.cell(cell), beforehand(cell, self._order.twins))
+        return self._sharing.due()
 
-    def after(self, folder: Path) -> list[Path]:
-        """Return the folders of twins that follow from a cell, or a twin, that has run."""
+    def ended(self, folder: Path, well: bool) -> list[Path]:  # noqa: FBT001  (see `Batch.more`)
+        """Return the folders of what is to be run once a cell, or a twin, is over.
+
+        Args:
+            folder: its folder.
+            well: whether it ran to its end; nothing follows from one that did not.
+        """
+        self._sharing.ended(folder, well=well)
+        if well:
+            self._follow(folder)
+        while shared := [folder for folder, _ in self._sharing.settle()]:
+            for each in shared:
+                self._say({"ev": "ended", "cell": str(each), "status": 0})
+                self._follow(each)
+        return self._sharing.due()
+
+    def _follow(self, folder: Path) -> None:
         role, cell = self._cells[folder]
-        run = CellRun(folder, cell, None, self._twins)
-        return self._add(folder, afterwards(run, role, self._order.twins))
+        self._add(folder, afterwards(CellRun(folder, cell, None, self._twins), role, self._order.twins))
 
-    def _add(self, of: Path, planned: Iterable[Planned]) -> list[Path]:
-        made = []
+    def _add(self, of: Path, planned: Iterable[Planned]) -> None:
         for role, cell in planned:
-            name = "" if isinstance(role, Silent) else str(of.relative_to(self._run.path))
-            folder = self._twins.add(Twin(of=name, role=role), cell)
+            silent = isinstance(role, Silent)
+            folder = self._twins.add(Twin(of="" if silent else str(of.relative_to(self._run.path)), role=role), cell)
             if folder is not None:
                 self._cells[folder] = role, cell
-                made.append(folder)
+                self._sharing.add(folder, cell, silent=silent)
                 self._say({"ev": "twin", "cell": str(folder), "value": cell})
-        return made

@@ -10,7 +10,8 @@ from lab.engine.run_folder import RunFolder
 from lab.errors import Problem, ScenarioError
 from lab.kept_file import DAMAGE, damaged, read_kept
 from lab.model import wire
-from lab.model.scenario import Cell
+from lab.model.outcome import Metrics
+from lab.model.scenario import Cell, RadioKind
 from lab.model.twin import Role, Twin
 
 TWINS = "twins"
@@ -19,6 +20,9 @@ TWIN_FILE = "twin.json"
 
 class Twins:
     """The twins of a run.
+
+    Attributes:
+        costs: of silent hours that were measured, by the folder of the one that ran, and by radio.
 
     Args:
         run: its folder.
@@ -31,6 +35,7 @@ class Twins:
     def __init__(self, run: Path, found: list[Problem] | None = None) -> None:
         self._run = run
         self._of: dict[str, list[tuple[Role, Path]]] = defaultdict(list)
+        self.costs: dict[tuple[str, RadioKind], Metrics] = {}
         for file in sorted((run / TWINS).glob(f"*/{TWIN_FILE}")):
             try:
                 twin = _read(file, run)

@@ -27,6 +27,8 @@ _HEAD = (
     "reachable_share",
     *_NUMBERS,
     "lost_at_s",
+    "shared_with",
+    "costs_shared_with",
     "why",
 )
 
@@ -60,5 +62,7 @@ def _row(cell: Cell, result: Outcome | LabError) -> dict[str, Any]:
         "reachable_share": "" if result.reachability is None else round(result.reachability.share, 4),
         **{name: getattr(metrics, name) for name in _NUMBERS},
         "lost_at_s": "" if metrics.lost is None else metrics.lost.at_s,
+        "shared_with": result.shared_with,
+        "costs_shared_with": result.costs_shared_with,
         "why": short(result),
     }

@@ -114,6 +114,8 @@ def _cell(cell: Cell, result: Outcome | LabError) -> dict[str, Any]:
         "reachability": None if result.reachability is None else _reachability(result.reachability),
         "seeds": [{"seed": one.seed, "verdict": one.verdict.value, "text": one.text} for one in result.seeds],
         "seen_in": result.seen_in,
+        "shared_with": result.shared_with,
+        "costs_shared_with": result.costs_shared_with,
         "metrics": None if result.verdict is Verdict.UNSUPPORTED else dataclasses.asdict(result.metrics),
         "error": None,
     }

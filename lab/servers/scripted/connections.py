@@ -69,7 +69,7 @@ class Connections:
             sock.setblocking(False)  # noqa: FBT003 - the stdlib's signature
             sock.bind((address, self._ports["udp"]))
             self._ports["udp"] = sock.getsockname()[1]
-            self._loop.add_reader(sock, self._datagram, sock)
+            self._loop.add_reader(sock.fileno(), self._datagram, sock)
         if "tcp" in self._ports:
             await self._listen("tcp", address, lambda: self._stream("tcp", address))
         if "tls" in self._ports:
