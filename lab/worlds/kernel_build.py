@@ -47,6 +47,9 @@ TOOLS = {
 }
 LIBC_HEADER = Path("/usr/include/stdio.h")
 
+BUILT_IN = frozenset({"CONFIG_NFT_OBJREF=y"})
+"""Features that later kernels always have, so that their configuration no longer names them (nf_tables since 6.2)."""
+
 UNUSED = RECIPE / "unused"  # patterns of what is not unpacked: 1.1 GB of 1.3; Kconfig and Makefile must be there
 # What a tree may hold that an earlier build in it left.
 BUILT = ("*.o", "*.a", "*.cmd", ".git", ".config", "include/config", "include/generated", "generated/asm")
@@ -122,7 +125,7 @@ def unpack_command(source: Path, into: Path) -> list[str]:
 
 def unmet(wanted: str, got: str) -> list[str]:
     """Return the features in ``wanted`` that the configuration ``got`` lacks: misspelt, or not available."""
-    have = set(got.splitlines())
+    have = BUILT_IN | set(got.splitlines())
     return [line for line in wanted.splitlines() if line.startswith("CONFIG_") and line not in have]
 
 
