@@ -98,7 +98,7 @@ m:"Quoted string \"\"" <sip:jdrosen@example.com> ; newparam =
   secondparam ; q = 0.33
 """,
         body=SDP.encode(),
-        right=(NOT_ALLOWED,),
+        right=(481,),  # its To has a tag, and there is no such dialog (RFC 3261 §12.2.2)
         length=False,
     ),
     "intmeth": Torture(
