@@ -16,6 +16,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from lab.visible_text import visible
+
+LONGEST_GOT = 300
+"""Characters of what was given that a message shows."""
+
 EXIT_CLAIMS_HOLD = 0
 EXIT_CLAIM_BROKEN = 1
 EXIT_INTERRUPTED = 130
@@ -51,7 +56,7 @@ class Problem:
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else self.file
         key = f" {self.path}" if self.path else ""
-        got = f", got {self.got}" if self.got else ""
+        got = f", got {visible(self.got, most=LONGEST_GOT)}" if self.got else ""
         allowed = f"; {self.allowed}" if self.allowed else ""
         return f"{where}{key}: {self.what}{got}{allowed}"
 

@@ -9,6 +9,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
+from lab.errors import LabFault
 from lab.model.topology import Node
 
 
@@ -18,6 +19,12 @@ class BackendKind(str, Enum):
     NETNS = "netns"
     DOCKER = "docker"
 
+
+MOST_OUTPUT = 64 << 20
+"""Bytes; a command's standard error is kept up to here, and it can make no file that is larger."""
+
+CLIENT_MARK = ("LAB_ACTOR", "client")
+"""In the environment of a command that is a scenario's client, and so of what it starts: whose processes these are."""
 
 Main = Callable[[socket.socket], None]
 """An actor as a module-level function, so that a backend can name it to another interpreter."""
@@ -57,6 +64,22 @@ class Part:
     image: str
     reads: tuple[Path, ...] = ()
     writes: tuple[Path, ...] = ()
+
+
+class EndedAtOnce(LabFault):
+    """A program had ended before its node's network stood.
+
+    Attributes:
+        node: where it ran.
+        status: its exit status, see ``Actor.wait``.
+        log: where what it printed is.
+    """
+
+    def __init__(self, node: str, status: int, log: Path) -> None:
+        self.node = node
+        self.status = status
+        self.log = log
+        super().__init__(f"the container of {node} ended at once", detail=f"exit status {status}, see {log.name}")
 
 
 class Actor(Protocol):

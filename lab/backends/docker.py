@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.backends import daemon, keeper
-from lab.backends.base import Command, Part, Program
+from lab.backends.base import Command, EndedAtOnce, Part, Program
 from lab.backends.child import Child
 from lab.backends.keeper import USER, Container
 from lab.errors import HostNotCapable, LabFault
@@ -89,6 +89,10 @@ class ContainerActor(Child):
         return status
 
 
+ENDS_WITHIN_S = 5.0
+"""A container that cannot be seen may have ended; its keeper says so within this time, or it runs elsewhere."""
+
+
 class DockerBackend:
     """The containers of one cell, all of them started at once.
 
@@ -116,6 +120,7 @@ class DockerBackend:
         self._outside = outside
         self._processes: dict[str, int] = {}
         self._actors: dict[str, ContainerActor] = {}
+        self._logs: dict[str, Path] = {}
         self._written = [path for part in parts.values() for path in part.writes]
         reports: dict[str, int] = {}
         try:
@@ -124,6 +129,7 @@ class DockerBackend:
                 part = parts.get(node.name)
                 container = _container(node, part, images, run=run, cell=folder.name)
                 log = part.log if part else folder / OUTPUT
+                self._logs[node.name] = log
                 self._actors[node.name], reports[node.name] = _start(container, log)
             for node in nodes:
                 self._take_report(node.name, reports.pop(node.name))
@@ -139,7 +145,7 @@ class DockerBackend:
 
         Raises:
             HostNotCapable: the daemon's processes are not this machine's.
-            LabFault: the container has ended already.
+            EndedAtOnce: the container has ended already.
         """
         pid = self._processes[node]
         try:
@@ -148,16 +154,18 @@ class DockerBackend:
         except FileNotFoundError:
             ours = False
         if not ours:
-            if self._actors[node].wait(within=0) is not None:
-                raise LabFault(f"the container of {node} ended at once", detail="its log may say why")
+            if (status := self._actors[node].wait(within=ENDS_WITHIN_S)) is not None:
+                raise EndedAtOnce(node, status, self._logs[node])
             raise HostNotCapable(
                 f"the container of {node} is not a process of this machine",
                 fix="use a Docker daemon that runs here, not in a virtual machine, and run the lab outside containers",
             )
         try:
             return os.open(f"{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._outside)
-        except FileNotFoundError:  # between the two looks
-            raise LabFault(f"the container of {node} ended at once", detail="its log may say why") from None
+        except FileNotFoundError:  # it has ended between the two looks
+            status = self._actors[node].wait()
+            assert status is not None
+            raise EndedAtOnce(node, status, self._logs[node]) from None
 
     def spawn(self, node: str, program: Program, log: Path) -> ContainerActor:  # noqa: ARG002
         """The actor of a node: it runs already, and waits for its first command."""

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from lab.backends import daemon
+from lab.backends.base import MOST_OUTPUT
 from lab.backends.child import close_all_but, die_with
 from lab.errors import HostNotCapable, LabFault
 
@@ -84,9 +85,9 @@ def keep(container: Container, channel: socket.socket, log: Path, report: int, *
     """Be the keeper: a freshly forked child calls this and never returns.
 
     Writes one line of JSON to ``report``: ``id`` and ``pid`` of the container, or why there is none (``missing`` and
-    ``fix``, or ``detail``). SIGTERM and the channel's end remove the container. The exit status is the container's; a
-    keeper that fails ends by SIGKILL, one that lost the daemon by ``LOST_DAEMON``, so that nobody takes that for the
-    actor's end.
+    ``fix``, or ``detail``). SIGTERM removes the container; the end of the channel ends its input. The exit status is
+    the container's; a keeper that fails ends by SIGKILL, one that lost the daemon by ``LOST_DAEMON``, so that nobody
+    takes that for the actor's end.
     """
     life = _Life()
     try:
@@ -241,14 +242,12 @@ def _start(api: APIClient, made: str, container: Container) -> None:
 
 
 def _pass_on(channel: socket.socket, stream: socket.socket) -> None:
-    """Between the channel and the container's streams, until these end.
-
-    Raises:
-        _Told: the channel's other end is gone.
-    """
+    """Pass on between the channel and the container's streams, until these end; the channel's end ends its input."""
+    heard = [channel, stream]
     frames = _Frames()
+    room = MOST_OUTPUT
     while True:
-        readable, _, _ = select.select([channel, stream], [], [])
+        readable, _, _ = select.select(heard, [], [])
         if stream in readable:
             data = stream.recv(_PIECE)
             if not data:
@@ -256,14 +255,18 @@ def _pass_on(channel: socket.socket, stream: socket.socket) -> None:
                 return
             for source, content in frames.feed(data):
                 if source == _STDERR:
-                    _write_all(2, content)
+                    _write_all(2, content[:room])
+                    room -= len(content[:room])
                 else:
                     _send(channel, content)
         if channel in readable:
             data = _receive(channel)
-            if not data:
-                raise _Told
-            _send(stream, data)
+            if data:
+                _send(stream, data)
+            else:  # its program is told so, and is given the time that the runner gives it
+                heard.remove(channel)
+                with suppress(OSError):  # it has ended
+                    stream.shutdown(socket.SHUT_WR)
 
 
 class _Frames:

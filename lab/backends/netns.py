@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import faulthandler
 import os
+import resource
 import select
 import signal
 import socket
@@ -19,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from lab.backends.base import Command, Part, Program
+from lab.backends.base import MOST_OUTPUT, Command, Part, Program
 from lab.backends.child import Child, close_all_but, die_with
 from lab.errors import LabFault
 from lab.model.topology import Node
@@ -141,6 +142,8 @@ def _child(program: Program, sock: socket.socket, log: Path, *, namespace: int, 
 def _become(command: Command, sock: socket.socket) -> NoReturn:
     for fd in (0, 1):
         os.dup2(sock.fileno(), fd)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (MOST_OUTPUT, MOST_OUTPUT))
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # Python ignores it; other programs expect to end by it
     try:
         os.chdir(command.folder)
     except OSError as problem:

@@ -27,6 +27,7 @@ from lab.model.scenario import Account, Cell, Client, Expectation, Scenario, Ser
 from lab.report import terminal
 from lab.runner import images
 from lab.units import Seconds
+from lab.visible_text import all_visible
 from lab.worlds import uml
 from lab.worlds.clock import GUEST_MEMORY_MB, Clock
 
@@ -95,7 +96,7 @@ def check(
             "conforms": conforms(found),
         }
         told["findings"] = [dataclasses.asdict(finding) for finding in found]
-        sys.stdout.write(json_text.dumps(told, indent=2) + "\n")
+        sys.stdout.write(json_text.dumps(all_visible(told), indent=2) + "\n")
     else:
         _show(console, found)
     return EXIT_CLAIMS_HOLD if conforms(found) else EXIT_CLAIM_BROKEN

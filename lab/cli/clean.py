@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from rich.console import Console
-
 from lab import leftovers
 from lab.backends import daemon
 from lab.errors import TeardownIncomplete
+from lab.report import terminal
 
 
 def clean() -> None:
@@ -15,10 +14,10 @@ def clean() -> None:
     Raises:
         TeardownIncomplete: something could not be undone; everything else was.
     """
-    console = Console(highlight=False, soft_wrap=True, markup=False)
+    console = terminal.console(stderr=False)
     cleaned = leftovers.clean(daemon.remove_containers)
     for sentence in (*cleaned.undone, *cleaned.elsewhere):
-        console.print(sentence)
+        console.print(sentence, soft_wrap=True, markup=False)
     if cleaned.left:
         raise TeardownIncomplete(tuple(cleaned.left))
     if not cleaned.undone:

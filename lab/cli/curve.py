@@ -20,6 +20,7 @@ from lab.report import terminal
 from lab.report.paths import shown
 from lab.report.progress import Progress
 from lab.units import counted, moments_between
+from lab.visible_text import all_visible
 from lab.worlds import uml
 from lab.worlds.base import Message
 
@@ -63,7 +64,10 @@ def draw(
     reports.write(run)
     if not run.finished:
         return EXIT_INTERRUPTED
-    text = json_text.dumps(chart.document(scenario, curves, clock=clock.value, every_s=every), indent=2) + "\n"
+    text = (
+        json_text.dumps(all_visible(chart.document(scenario, curves, clock=clock.value, every_s=every)), indent=2)
+        + "\n"
+    )
     (run.folder / CURVE_FILE).write_text(text, encoding="utf-8")
     chart.show(console, scenario, curves, every_s=every)
     console.print(f"records and captures: {shown(run.folder)}")

@@ -23,6 +23,7 @@ from lab.clients.pjsip.interpreters import Interpreter
 from lab.clients.pjsip.releases import DEFAULT, RELEASES
 from lab.errors import EXIT_CLAIMS_HOLD, HostNotCapable, LabFault
 from lab.interpreter import module_command
+from lab.report import terminal
 from lab.servers.kamailio import child as kamailio
 from lab.worlds import boot, host, kernel
 
@@ -52,7 +53,7 @@ class Finding:
 
 def examine(*, as_json: bool) -> int:
     """Try everything and say what came of it; 0 if ``lab run`` works here in some way, else 3."""
-    console = Console(highlight=False)
+    console = terminal.console(stderr=False)
     with console.status("trying"):
         findings = list(_findings())
     if as_json:

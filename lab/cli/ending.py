@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from lab.errors import EXIT_INTERRUPTED, HostNotCapable, LabError
 from lab.machine_limits import machine_fault
+from lab.visible_text import visible
 
 
 def reported(command: Callable[[], object]) -> None:
@@ -24,10 +25,12 @@ def reported(command: Callable[[], object]) -> None:
             _end(fault)
         if isinstance(error, LabError):
             _end(error)
-        print(f"lab error: this is a bug in the lab\n{traceback.format_exc()}", file=sys.stderr)  # noqa: T201
+        text = f"lab error: this is a bug in the lab\n{traceback.format_exc()}"
+        print(visible(text, lines=True), file=sys.stderr)  # noqa: T201
         sys.exit(LabError.exit_code)
 
 
 def _end(error: LabError) -> NoReturn:
-    print(f"{error.side} error: {error}" if error.side != "scenario" else str(error), file=sys.stderr)  # noqa: T201
+    text = f"{error.side} error: {error}" if error.side != "scenario" else str(error)
+    print(visible(text, lines=True), file=sys.stderr)  # noqa: T201
     sys.exit(error.exit_code)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from rich import box
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from lab.backends import images
 from lab.errors import Problem, ScenarioError
 from lab.loader.check import choice
+from lab.report import terminal
 from lab.worlds import kernel
 
 
@@ -26,7 +26,7 @@ def build(kinds: list[str]) -> None:
         what = choice(wrong[0], images.KINDS)
         raise ScenarioError([Problem("lab images build", 0, "", "unknown image", kind, what) for kind in wrong])
     wanted = [kind for kind in images.KINDS if kind in kinds or not kinds]
-    console = Console(stderr=True, highlight=False)
+    console = terminal.console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     told: list[str] = []
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
@@ -48,7 +48,7 @@ def build(kinds: list[str]) -> None:
             report(images.Progress(images.LAB, "its kernel"))
             kernel_folder = kernel.build().parent
         images.build(wanted, report, kernel=kernel_folder)
-    out = Console(highlight=False)
+    out = terminal.console(stderr=False)
     for kind in wanted:
         out.print(f"image {images.tag(kind)}", soft_wrap=True)
 
@@ -59,12 +59,12 @@ def show() -> None:
     for each in images.images():
         built = each.created.partition(".")[0].replace("T", " ")
         table.add_row("*" if each.current else "", each.tag, f"{each.size / 1e6:.0f} MB", built)
-    Console(highlight=False).print(table if table.row_count else "no images; `lab images build` makes them")
+    terminal.console(stderr=False).print(table if table.row_count else "no images; `lab images build` makes them")
 
 
 def prune(*, all_of_them: bool) -> None:
     """Remove the images of other sources, or all."""
-    console = Console(highlight=False)
+    console = terminal.console(stderr=False)
     removed = images.remove(each for each in images.images() if all_of_them or not each.current)
     for each in removed:
         console.print(f"removed {each.tag}", soft_wrap=True)

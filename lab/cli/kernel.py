@@ -5,16 +5,16 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from lab.report import terminal
 from lab.worlds import kernel
 
 
 def build(source: Path | None) -> None:
     """Build it unless it is there, with a bar on a terminal and a line per step elsewhere."""
-    console = Console(stderr=True, highlight=False)
+    console = terminal.console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     told: list[str] = []
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
@@ -27,7 +27,7 @@ def build(source: Path | None) -> None:
                 console.print(f"virtual-time kernel: {progress.step.value}")
 
         path = kernel.build(source, report)
-    Console(highlight=False).print(f"virtual-time kernel: {path}", soft_wrap=True)
+    terminal.console(stderr=False).print(f"virtual-time kernel: {path}", soft_wrap=True)
 
 
 def show() -> None:
@@ -37,7 +37,7 @@ def show() -> None:
     for each in kernel.list_kernels():
         built = datetime.fromtimestamp(each.built, tz=timezone.utc).strftime("%Y-%m-%d %H:%M")
         table.add_row("*" if each.path == used else "", each.key, built, f"{each.seconds:.0f} s", each.source)
-    console = Console(highlight=False)
+    console = terminal.console(stderr=False)
     console.print(table if table.row_count else "no kernel; `lab kernel build` makes one")
 
 
@@ -45,6 +45,6 @@ def prune() -> None:
     """Remove all but the one that is used."""
     removed = kernel.prune()
     for path in removed:
-        Console(highlight=False).print(f"removed {path}", soft_wrap=True)
+        terminal.console(stderr=False).print(f"removed {path}", soft_wrap=True)
     if not removed:
-        Console(highlight=False).print("nothing to remove")
+        terminal.console(stderr=False).print("nothing to remove")

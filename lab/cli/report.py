@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from lab.engine.run import Run
-from lab.errors import EXIT_CLAIMS_HOLD
+from lab.errors import EXIT_CLAIMS_HOLD, Problem, ScenarioError
 from lab.report import files as reports
 from lab.report import terminal
 from lab.report.formats import junit_xml, report_html, report_json
@@ -17,9 +17,10 @@ def report_again(folder: Path, *, json: bool, as_list: bool = False) -> int:
     """Judge a run's records as today's lab does, write its reports anew and show the table.
 
     Raises:
-        ScenarioError: the folder is not a run's.
+        ScenarioError: the folder is not a run's, or something in it is damaged; what can be read has been reported.
     """
-    run = Run.open(folder)
+    found: list[Problem] = []
+    run = Run.open(folder, found)
     reports.write(run)
     terminal.show(terminal.console(stderr=json), run.scenario, run.results, as_list=as_list)
     if json:
@@ -27,4 +28,21 @@ def report_again(folder: Path, *, json: bool, as_list: bool = False) -> int:
     else:
         files = ", ".join((shown(folder / report_html.FILE), junit_xml.FILE, report_json.FILE))
         terminal.console(stderr=False).print(f"written anew: {files}")
+    raise_damage(run, found)
     return EXIT_CLAIMS_HOLD
+
+
+def raise_damage(run: Run, found: list[Problem]) -> None:
+    """Say what of a run's folder could not be read.
+
+    Args:
+        run: opened from that folder.
+        found: the problems that opening it has found.
+
+    Raises:
+        ScenarioError: there was something.
+    """
+    errors = [result for _, result in run.results if isinstance(result, ScenarioError)]
+    problems = {*found, *(problem for error in errors for problem in error.problems)}
+    if problems:
+        raise ScenarioError(list(problems))

@@ -35,6 +35,7 @@ from lab.record.evidence import accepted
 from lab.servers import start as start_server
 from lab.servers.scripted import actor as sip_server
 from lab.units import Seconds
+from lab.visible_text import visible
 
 
 def _place(actor: str) -> standalone.Place:
@@ -308,5 +309,5 @@ class _Printer:
         else:
             there = (f"{key}={value}" for key, value in fields.items() if value not in ("", None))
             line = f"{max(at - self._began, 0.0):9.3f} s  {name:<20} " + " ".join(there)
-        sys.stdout.write(line.rstrip() + "\n")
+        sys.stdout.write(visible(line.rstrip()) + "\n")
         sys.stdout.flush()

@@ -28,13 +28,23 @@ from lab.record.events import (
     TransportState,
     name_of,
 )
+from lab.visible_text import from_bytes, visible
 
 LONGEST_LINE = 65_536
 """Bytes; the longest line of the lab's own client has a few hundred."""
 LONGEST_TEXT = 1000
 """Characters of a text that are kept."""
+DEEPEST = 20
+"""Lists and mappings within each other; the lab's own client needs two."""
+MOST_EVENTS = 300_000
+"""Lines of one client; a ping every five seconds makes 120,000 in a week."""
+MOST_EVENTS_BEFORE = 10_000
+"""Lines before the client's account is set up, which takes two minutes at most. They wait in memory."""
+MOST_BYTES = 64 << 20
+"""Of all lines together; a day of pings every five seconds makes 4 MB."""
 EARLIEST_S = 3600.0
 """How long before its arrival an event may have happened; a cell's set-up takes two minutes at most."""
+_TOO_DEEP = f"nested more than {DEEPEST} levels deep"
 LATEST_S = 0.01
 """How far in the future an event may seem: the grain of a kernel's clock, nothing more."""
 
@@ -172,12 +182,16 @@ def read(line: bytes, *, now: float) -> Said | Broken:
     """Check one line."""
     try:
         message = json.loads(line, parse_constant=_no_constant)
-    except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
+    except RecursionError:
+        return Broken(_TOO_DEEP, _short(line))
+    except ValueError:  # UnicodeDecodeError is one
         return Broken(
             "not JSON; standard output is for the protocol alone, all else goes to standard error", _short(line)
         )
     if not isinstance(message, dict):
         return Broken("not a JSON object", _short(line))
+    if _is_deep(message):
+        return Broken(_TOO_DEEP, _short(line))
     try:
         at = _time(message.pop("at", None), now)
         ev = message.pop("ev", None)
@@ -266,11 +280,19 @@ def _too_long(line: bytes) -> Broken:
     return Broken(f"a line of more than {LONGEST_LINE} bytes", _short(line))
 
 
+def _is_deep(value: Any) -> bool:
+    """Return whether lists and mappings are nested too deeply; a loop, for a function that calls itself would fail."""
+    level = [value]
+    for _ in range(DEEPEST):
+        held = [each for each in level if isinstance(each, list | dict)]
+        level = [inner for each in held for inner in (each.values() if isinstance(each, dict) else each)]
+    return any(isinstance(each, list | dict) for each in level)
+
+
 def _short(line: bytes) -> str:
-    return _plain(line[:200].decode("utf-8", "replace"))
+    return from_bytes(line[:200])
 
 
 def _plain(text: str) -> str:
-    """A text that can be shown anywhere: short, and without control characters or halves of a surrogate pair."""
-    shown = "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in text[:LONGEST_TEXT])
-    return shown if len(text) <= LONGEST_TEXT else shown + "…"
+    """Return a text of the client's that can be shown anywhere."""
+    return visible(text, most=LONGEST_TEXT)

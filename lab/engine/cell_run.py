@@ -10,10 +10,11 @@ from lab.engine.run_folder import RunFolder, error_from_json
 from lab.engine.sharing.sharing import shared_with
 from lab.engine.twins import cells
 from lab.engine.twins.folder import Twins
-from lab.errors import LabError, Problem, ScenarioError
+from lab.errors import LabError, ScenarioError
 from lab.judge.costs import costs
 from lab.judge.family import TwinOutcome, whole
 from lab.judge.verdict import judge
+from lab.kept_file import DAMAGE, damaged
 from lab.loader.unsupported import examined
 from lab.model.outcome import CauseFound, Metrics, Outcome
 from lab.model.scenario import Cell
@@ -23,6 +24,7 @@ from lab.record import reader
 from lab.record.evidence import Evidence
 from lab.record.writer import FILE_NAME
 from lab.runner import cell_file
+from lab.visible_text import visible
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,14 @@ class CellRun:
         cell: what was run.
         error: what kept it from running to its end; None: nothing did.
         kin: the twins of all cells of the run; None: there are none.
+        finished: whether the run was over; then each cell that can exist has a record.
     """
 
     folder: Path
     cell: Cell
     error: LabError | None = None
     kin: Twins | None = None
+    finished: bool = False
 
     @classmethod
     def open(cls, folder: Path, kin: Twins | None = None) -> CellRun:
@@ -53,8 +57,10 @@ class CellRun:
             ScenarioError: it is none.
         """
         run = RunFolder(folder.parent.parent)
-        error = run.about().get("errors", {}).get(str(folder.relative_to(run.path)))
-        return cls(folder, _read(folder), None if error is None else error_from_json(error), kin or Twins(run.path))
+        about = run.about()
+        told = about.get("errors", {}).get(str(folder.relative_to(run.path)))
+        error = None if told is None else error_from_json(told)
+        return cls(folder, _read(folder), error, kin or Twins(run.path), bool(about.get("finished")))
 
     @property
     def name(self) -> str:
@@ -75,8 +81,9 @@ class CellRun:
         """
         try:
             return shared_with(self.folder)
-        except (OSError, ValueError) as problem:
-            raise ScenarioError([Problem(str(self.folder), 0, "", "not a cell's folder", str(problem))]) from problem
+        except DAMAGE as problem:
+            got = visible(str(problem), most=200)
+            raise damaged(self.folder, "not a cell's folder", "expected a cell of this run", got=got) from problem
 
     @cached_property
     def evidence(self) -> Evidence:
@@ -85,12 +92,19 @@ class CellRun:
         Raises:
             ScenarioError: the record is damaged.
         """
-        return Evidence(self.cell, reader.read(self.record, self.cell))
+        return Evidence(self.cell, reader.read(self.record, self.cell, within=self.folder.parent.parent))
 
     @cached_property
     def alone(self) -> Outcome | LabError:
-        """The outcome as the cell's own record tells it; the error, if it could not run to its end."""
-        return self.error or judge(self.evidence)
+        """The outcome as the cell's own record tells it; the error, if it could not run to its end, or is damaged."""
+        if self.error is not None:
+            return self.error
+        try:
+            if not self.evidence.entries and self.finished and not self.cell.unsupported:
+                return damaged(self.record, "not there, or empty", "expected the record of a cell that ran")
+            return judge(self.evidence)
+        except ScenarioError as error:
+            return error
 
     @cached_property
     def twins(self) -> tuple[tuple[Role, CellRun], ...]:
@@ -103,9 +117,12 @@ class CellRun:
     @property
     def ran(self) -> bool:
         """Whether it ran to its end, or something kept it from that; a run that was killed has cells that did not."""
-        if self.error is not None or self.shared_with:  # a record is shared once its cell has run to its end
+        if self.error is not None:
             return True
-        return self.record.exists() and self.evidence.ended() is not None
+        try:  # a record is shared once its cell has run to its end
+            return bool(self.shared_with) or self.evidence.ended() is not None
+        except ScenarioError:  # damaged: something was seen, which is now lost
+            return True
 
     @cached_property
     def silent(self) -> CellRun | None:
@@ -118,10 +135,16 @@ class CellRun:
 
     @cached_property
     def result(self) -> Outcome | LabError:
-        """The outcome in the light of the twins'; the error, if one of them could not run to its end."""
+        """The outcome in the light of the twins'; the error, if one of them could not run to its end, or is damaged."""
         own = self.alone
         if isinstance(own, LabError) or self.cell.unsupported:
             return own
+        try:
+            return self._with_twins(own)
+        except ScenarioError as error:
+            return error
+
+    def _with_twins(self, own: Outcome) -> Outcome | LabError:
         told = []
         for role, twin in self.twins:
             outcome = twin.result
@@ -181,8 +204,11 @@ class CellRun:
 
 def _read(folder: Path) -> Cell:
     try:
-        cell = cell_file.read(folder)
+        cell = cell_file.read(folder, within=folder.parent.parent)
         return examined(cell) if cell.unsupported is None else cell
-    except (OSError, ValueError, LookupError) as problem:
-        allowed = f"the folder of a cell, with a {cell_file.FILE_NAME}"
-        raise ScenarioError([Problem(str(folder), 0, "", "not a cell's folder", str(problem), allowed)]) from problem
+    except (OSError, *DAMAGE) as problem:
+        file = folder / cell_file.FILE_NAME
+        if isinstance(problem, FileNotFoundError):
+            raise damaged(file, "not there", "expected the file that the run wrote") from problem
+        got = visible(str(problem), most=200)
+        raise damaged(file, "not the file of a cell", "expected the file that the run wrote", got=got) from problem

@@ -23,6 +23,7 @@ from lab.engine.twins.family import Family
 from lab.errors import HostNotCapable, LabError
 from lab.record.events import VERSION
 from lab.runner.crew import CELL
+from lab.visible_text import visible
 from lab.worlds import kernel
 from lab.worlds.clock import Clock
 
@@ -138,4 +139,4 @@ def _about(order: Order) -> dict[str, Any]:
 
 
 def _to_standard_error(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)  # noqa: T201
+    print(visible(sentence), file=sys.stderr, flush=True)  # noqa: T201

@@ -10,10 +10,12 @@ from typing import Any
 
 from lab.engine.run_folder import error_from_json
 from lab.errors import LabError, LabFault
-from lab.worlds.base import World
+from lab.record.events import LimitPassed
+from lab.record.writer import FILE_NAME, conclude
+from lab.worlds.base import End, Overrun, World
 
 Message = dict[str, Any]
-MakeWorld = Callable[[Callable[[Message], None], Callable[[LabError | None], None]], World]
+MakeWorld = Callable[[Callable[[Message], None], Callable[[End], None]], World]
 
 
 class Fleet:
@@ -48,9 +50,12 @@ class Fleet:
         self._on_message = on_message
         self._waiting: deque[Path] = deque()
         self._running: dict[Path, int] = {}
+        self._begun: set[Path] = set()
         self._errors: dict[Path, LabError] = {}
         self._live: dict[int, World] = {}
+        self._starting: list[asyncio.Task[None]] = []
         self._stopping: list[asyncio.Task[None]] = []
+        self._made = 0
         self._finished = asyncio.Event()
 
     async def run(self, folders: Sequence[Path]) -> dict[Path, LabError]:
@@ -62,20 +67,34 @@ class Fleet:
             return {}
         self._waiting.extend(folders)
         try:
-            for number in range(min(self._worlds, len(folders))):
-                self._live[number] = self._make_world(
-                    lambda message, number=number: self._take(number, message),  # type: ignore[misc]
-                    lambda error, number=number: self._lose(number, error),  # type: ignore[misc]
-                )
-                await self._live[number].start()
+            for _ in range(min(self._worlds, len(folders))):
+                await self._live[self._add()].start()
             await self._finished.wait()
         finally:
+            await asyncio.gather(*self._starting)
             for number in list(self._live):
                 self._stop(number)
             await asyncio.gather(*self._stopping)
         return self._errors
 
+    def _add(self) -> int:
+        """Make one more world, not yet started, and return its number."""
+        number = self._made = self._made + 1
+        self._live[number] = self._make_world(
+            lambda message: self._take(number, message), lambda end: self._lose(number, end)
+        )
+        return number
+
+    async def _start(self, number: int) -> None:
+        """Start a world in the place of one that was lost."""
+        try:
+            await self._live[number].start()
+        except OSError as problem:
+            self._lose(number, LabFault("start another world", detail=str(problem)))
+
     def _take(self, number: int, message: Message) -> None:
+        if "cell" in message:
+            self._begun.add(Path(message["cell"]))
         if message["ev"] == "error":
             self._errors[Path(message["cell"])] = error_from_json(message)
         if message["ev"] == "ended":
@@ -107,13 +126,18 @@ class Fleet:
     def _stop(self, number: int) -> None:
         self._stopping.append(asyncio.ensure_future(self._live.pop(number).stop()))
 
-    def _lose(self, number: int, error: LabError | None) -> None:
-        """A world ended; its cells ended with it, and if it was the last, nobody runs those still waiting."""
-        if error is None:
+    def _lose(self, number: int, end: End) -> None:
+        """A world ended, and what it did ended with it; another takes its place for those that wait.
+
+        If it had not begun a cell, the next would not either; if it was the last as well, nobody runs those that wait.
+        """
+        if end is None:
             return
         self._live.pop(number, None)
         lost = [folder for folder, world in self._running.items() if world == number]
-        if self._live:
+        worked = any(folder in self._begun for folder in lost)
+        goes_on = bool(self._live) or worked
+        if goes_on:
             lost, known = lost[: self._slots], lost[self._slots :]  # in the order in which it was told of them
             for folder in reversed(known):  # not begun: another world runs it
                 del self._running[folder]
@@ -123,10 +147,19 @@ class Fleet:
             self._waiting.clear()
         for folder in lost:
             self._running.pop(folder, None)
-            self._errors.setdefault(folder, error)
-            self._on_message({"ev": "ended", "cell": str(folder), "status": -1})
-            (self._waiting if self._live else lost).extend(self._more(folder, False))  # noqa: FBT003
+            self._note(folder, end)
+            (self._waiting if goes_on else lost).extend(self._more(folder, False))  # noqa: FBT003
+        if worked and self._waiting:
+            self._starting.append(asyncio.ensure_future(self._start(self._add())))
         for other in set(self._running.values()):
             self._fill(other)
         if not self._running and not self._waiting:
             self._finished.set()
+
+    def _note(self, folder: Path, end: LabError | Overrun) -> None:
+        """Say what became of a cell whose world ended: an error, or an observation of its client."""
+        if isinstance(end, Overrun):
+            conclude(folder / FILE_NAME, LimitPassed(actor="client", what=end.what))
+        else:
+            self._errors.setdefault(folder, end)
+        self._on_message({"ev": "ended", "cell": str(folder), "status": 0 if isinstance(end, Overrun) else -1})

@@ -16,7 +16,7 @@ from lab.engine.fleet import Fleet
 from lab.errors import LabError
 from lab.ledger import Ledger
 from lab.worlds import host, processors, uml
-from lab.worlds.base import Message, World
+from lab.worlds.base import End, Message, World
 from lab.worlds.clock import Clock
 
 JOBS_IN_REAL_TIME = 32
@@ -129,7 +129,7 @@ async def _run(batch: Batch, guests: list[World]) -> Errors:
     worlds, slots = _shape(batch)
     count = 0
 
-    def make_world(on_job: Callable[[Message], None], on_end: Callable[[LabError | None], None]) -> World:
+    def make_world(on_job: Callable[[Message], None], on_end: Callable[[End], None]) -> World:
         nonlocal count
         count += 1
         real = batch.clock is Clock.REAL
@@ -144,7 +144,7 @@ async def _run(batch: Batch, guests: list[World]) -> Errors:
             memory, number = batch.memory_mb, processor.number
             argv = uml.command(batch.writable, number=count, memory_mb=memory, processor=number, visible=batch.visible)
 
-        def end(error: LabError | None) -> None:
+        def end(error: End) -> None:
             if processor is not None:
                 processor.release()
             on_end(error)

@@ -10,7 +10,8 @@ from typing import Any
 from lab.engine.cell_run import CellRun
 from lab.engine.run_folder import SCENARIO_FILE, RunFolder
 from lab.engine.twins.folder import Twins
-from lab.errors import LabError
+from lab.errors import LabError, Problem, ScenarioError
+from lab.kept_file import read_kept
 from lab.loader.yaml_lines import read_yaml
 from lab.model.outcome import Outcome
 from lab.model.scenario import Cell, Scenario
@@ -42,22 +43,28 @@ class Run:
     left: tuple[str, ...] = ()
 
     @classmethod
-    def open(cls, folder: Path | str) -> Run:
+    def open(cls, folder: Path | str, found: list[Problem] | None = None) -> Run:
         """Open a run folder; records of cells are judged when they are asked for.
 
+        Args:
+            folder: what a run left.
+            found: takes the problems of cells that are damaged, which are left out then; None: they are raised.
+
         Raises:
-            ScenarioError: the folder is not a run's.
+            ScenarioError: the folder is not a run's, or nothing of it can be read.
         """
         place = RunFolder(Path(folder))
         about = place.about()
         folders = about.get("cells") or sorted(
             f"cells/{each.parent.name}" for each in place.path.glob("cells/*/cell.json")
         )
-        kin = Twins(place.path)
-        cells = tuple(CellRun.open(place.path / each, kin) for each in folders)
+        kin = Twins(place.path, found)
+        cells = tuple(each for name in folders for each in _opened(place.path / name, kin, found))
+        if found and not cells:
+            raise ScenarioError(found)
         return cls(
             folder=place.path,
-            scenario=_scenario(place.path, about, tuple(each.cell for each in cells)),
+            scenario=_scenario(place.path, about, tuple(each.cell for each in cells), found),
             clock=about.get("clock", UNKNOWN),
             backend=about.get("backend", UNKNOWN),
             finished=bool(about.get("finished", not about)),
@@ -89,9 +96,19 @@ class Run:
         return [(each.cell, each.result) for each in self.cells]
 
 
-def _scenario(folder: Path, about: dict[str, Any], cells: tuple[Cell, ...]) -> Scenario:
+def _opened(folder: Path, kin: Twins, found: list[Problem] | None) -> Iterator[CellRun]:
+    """Return a cell, or none if it is damaged and that was noted."""
+    try:
+        yield CellRun.open(folder, kin)
+    except ScenarioError as error:
+        if found is None:
+            raise
+        found += error.problems
+
+
+def _scenario(folder: Path, about: dict[str, Any], cells: tuple[Cell, ...], found: list[Problem] | None) -> Scenario:
     path = folder / SCENARIO_FILE
-    text = path.read_text("utf-8", "replace") if path.is_file() else ""
+    text = _text(path, folder, found)
     said = about.get("scenario")
     if said is None:  # a run of a release that did not note it
         root = read_yaml(text, str(path), [])
@@ -99,3 +116,16 @@ def _scenario(folder: Path, about: dict[str, Any], cells: tuple[Cell, ...]) -> S
         said = {key: str(node.value) if node is not None else "" for key, node in written.items()}
         said |= {"name": cells[0].scenario if cells else folder.name, "file": SCENARIO_FILE}
     return Scenario(text=text, cells=cells, **said)
+
+
+def _text(path: Path, folder: Path, found: list[Problem] | None) -> str:
+    """Return the text of the scenario; empty where it is not there, or is damaged and that was noted."""
+    try:
+        return read_kept(path, within=folder).decode("utf-8", "replace")
+    except FileNotFoundError:
+        return ""
+    except ScenarioError as error:
+        if found is None:
+            raise
+        found += error.problems
+        return ""

@@ -24,17 +24,15 @@ from pathlib import Path
 from typing import Any
 
 from lab import certificates
+from lab.engine.about import FORMAT, RUN_FILE, read_about
 from lab.errors import HostNotCapable, LabError, LabFault, Problem, ScenarioError
 from lab.machine_limits import machine_fault
 from lab.model.scenario import Cell, Scenario
 from lab.model.topology import Role
 from lab.runner import cell_file
 
-RUN_FILE = "run.json"
 SCENARIO_FILE = "scenario.yaml"
 LATEST = "latest"
-FORMAT = 1
-"""Of ``run.json``."""
 
 
 class RunFolder:
@@ -59,8 +57,10 @@ class RunFolder:
             about: how: goes into ``run.json``.
 
         Raises:
+            ScenarioError: its name is not UTF-8, and the programs of a cell are told it.
             HostNotCapable: the folder cannot be written.
         """
+        _check_name(out.resolve())
         now = datetime.now(tz=timezone.utc)
         try:
             out = Path(os.path.realpath(out))
@@ -97,17 +97,7 @@ class RunFolder:
         Raises:
             ScenarioError: the folder is not a run's, or its ``run.json`` is damaged.
         """
-        path = self.path / RUN_FILE
-        if not path.exists() and (self.path / "cells").is_dir():
-            return {}
-        try:
-            about = json.loads(path.read_text("utf-8"))
-            if not isinstance(about, dict) or about["format"] != FORMAT:
-                raise ValueError("of another format")
-        except (OSError, ValueError, LookupError) as problem:
-            allowed = f"the folder of a run, with a {RUN_FILE}"
-            raise ScenarioError([Problem(str(self.path), 0, "", "not a run's folder", allowed=allowed)]) from problem
-        return about
+        return read_about(self.path)
 
     def write_about(self, about: Mapping[str, Any]) -> None:
         """Write ``run.json``, whole or not at all."""
@@ -134,8 +124,16 @@ def error_to_json(error: LabError) -> dict[str, Any]:
 def error_from_json(about: Mapping[str, Any]) -> LabError:
     """Return the error that `error_to_json` or a progress message tells of."""
     if about["side"] == HostNotCapable.side and "missing" in about:
-        return HostNotCapable(about["missing"], fix=about["fix"])
+        return HostNotCapable(about["missing"], fix=about.get("fix", ""))
     return LabFault(about["text"])
+
+
+def _check_name(out: Path) -> None:
+    try:
+        str(out).encode()
+    except UnicodeEncodeError as problem:
+        allowed = "choose another folder with --out DIR"
+        raise ScenarioError([Problem(str(out), 0, "", "the folder's name is not UTF-8", allowed=allowed)]) from problem
 
 
 def _scenario(scenario: Scenario) -> dict[str, Any]:

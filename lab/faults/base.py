@@ -302,6 +302,13 @@ class Fault(model.Fault):
         """Say what the record should show of it and does not, a clause; empty if it shows it."""
         raise NotImplementedError
 
+    def nothing_left(self, seen: Occurrence[Any]) -> bool:
+        """Return whether all that the fault does had been done when it began.
+
+        If an equal fault did it, this one has its effect, too: things are as the scenario wants them.
+        """
+        return False
+
     # What it does to flows
 
     @property

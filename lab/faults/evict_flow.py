@@ -68,6 +68,10 @@ class EvictFlow(Fault):
             return "the flow had no mapping there"
         return "" if seen.proof.gone else "the mapping is still there"
 
+    def nothing_left(self, seen: Occurrence[Proof]) -> bool:
+        """See `Fault`."""
+        return not seen.proof.found
+
     def words(self) -> str:
         """See `Fault`."""
         return f"middlebox {self.node} gave up the flow to make room"

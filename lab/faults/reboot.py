@@ -109,6 +109,10 @@ class Reboot(Fault):
             return f"its address is {', '.join(proof.address) or 'unchanged'}"
         return ""
 
+    def nothing_left(self, seen: Occurrence[Proof]) -> bool:
+        """See `Fault`."""
+        return not seen.proof.lost and self.address is None
+
     @property
     def wide_effect(self) -> WideEffect:
         """See `Fault`."""

@@ -54,6 +54,10 @@ class ServerClose(Fault):
         happened = any(seen.at <= end.t <= seen.at + AT_ONCE_S for end in closed)
         return no_flow(seen, seen.proof.flow) or ("" if happened else "the server's flow did not end")
 
+    def nothing_left(self, seen: Occurrence[Proof]) -> bool:
+        """See `Fault`."""
+        return seen.proof.flow is not None and bool(no_flow(seen, seen.proof.flow))
+
     def words(self) -> str:
         """See `Fault`."""
         return "the server closed the connection"

@@ -10,9 +10,11 @@ from lab.record.events import (
     Aborted,
     Binding,
     ClientCall,
+    ClientEvent,
     ClientReady,
     ClientTransport,
     Event,
+    LimitPassed,
     NotifyReceived,
     Other,
     Probe,
@@ -98,7 +100,8 @@ def _starts(evidence: Evidence) -> Finding:
     told = next((entry.t for entry in evidence.of(Step)), None)
     for entry in evidence.of(Aborted, who=evidence.client):
         if told is None or entry.t < told:
-            when = f"after {entry.t:.1f} s" if entry.t >= 0 else "before it was told to start"
+            said = any(isinstance(other.event, ClientEvent) for other in evidence.entries)
+            when = f"after {entry.t:.1f} s" if said and entry.t >= 0 else "before it said anything"
             how = f"ended by {entry.event.how} {when}: {entry.event.last}"
             return Finding(what="runs", needed=True, seen=False, detail=how)
     return Finding(what="runs", needed=True, seen=True)
@@ -160,6 +163,8 @@ def _accepts(evidence: Evidence, probe: str, what: str, *, asked: bool, needed: 
 def _keeps_to_the_protocol(both: list[Evidence]) -> Finding:
     what = "keeps to the protocol"
     for evidence in both:
+        for passed in evidence.of(LimitPassed):
+            return Finding(what=what, needed=True, seen=False, detail=f"it {passed.event.what}")
         for entry in evidence.of(ProtocolError):
             wrote = f": `{entry.event.wrote[:80]}`" if entry.event.wrote else ""
             return Finding(what=what, needed=True, seen=False, detail=entry.event.why + wrote)

@@ -6,12 +6,14 @@ the cell had failed before: then the fault is moot, because it cannot change the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Iterator
 from math import inf, isinf
+from typing import Any
 
-from lab.faults.base import faults_of, occurrence
+from lab.faults.base import Fault, Occurrence, faults_of, occurrence, occurrences
 from lab.model.when import Event
-from lab.record.events import FaultMoot
+from lab.record.events import FaultMoot, Mapping
 from lab.record.evidence import Evidence
 
 
@@ -33,6 +35,30 @@ def doubt(evidence: Evidence, *, moot: Callable[[float], bool]) -> str:
             return f"{name} never happened{next(iter(why), never)}"
         if isinf(seen.over):
             return f"{name} began and did not end"
-        if missing := fault.missing(seen):
+        if (missing := fault.missing(seen)) and not _done_before(evidence, fault, seen):
             return f"{name} had no effect: {missing}"
     return ""
+
+
+def _done_before(evidence: Evidence, fault: Fault, seen: Occurrence[Any]) -> bool:
+    """Return whether an equal fault had done before what this one found done, and it had not been undone since.
+
+    Of two evictions of a flow that sends nothing in between, the second finds no mapping. A flow that has ended stays
+    so; a table counts as it was only if no mapping at all was made in between.
+    """
+    if not fault.nothing_left(seen):
+        return False
+    for other, earlier in occurrences(evidence):
+        if earlier.at >= seen.at or dataclasses.replace(other, at=fault.at) != fault or other.missing(earlier):
+            continue
+        if getattr(earlier.proof, "flow", None) != getattr(seen.proof, "flow", None):
+            continue
+        if fault.acts_on != "table" or not any(_made(evidence, fault, earlier.at, seen.at)):
+            return True
+    return False
+
+
+def _made(evidence: Evidence, fault: Fault, since: float, until: float) -> Iterator[bool]:
+    """Return for each change of a fault's middlebox's table in a time whether it was a new mapping."""
+    node = getattr(fault, "node", "")
+    return (entry.event.state == "new" for entry in evidence.between(Mapping, since, until) if entry.who == node)

@@ -27,6 +27,7 @@ from lab.model.verdict import Verdict
 from lab.record.events import (
     Aborted,
     ClientReady,
+    LimitPassed,
     ProtocolError,
     Registered,
     Subscribed,
@@ -98,7 +99,7 @@ def _not_offered(evidence: Evidence) -> str:
 def _doubt(evidence: Evidence, suspects: Mapping[str, Sequence[Suspect]]) -> str:
     if not evidence.entries:
         return "the cell was not run"
-    if wrong := _protocol_error(evidence):
+    if wrong := _limit_passed(evidence) or _protocol_error(evidence):
         return wrong
     if wrong := account_check.more_than_it_has(evidence):
         return wrong
@@ -106,10 +107,10 @@ def _doubt(evidence: Evidence, suspects: Mapping[str, Sequence[Suspect]]) -> str
         return (
             f"the client never got as far as falling silent{_last_word(evidence)}{unreachable_contact.hint(evidence)}"
         )
+    if evidence.ended() is None:  # before what the record lacks: it lacks all that was still to come
+        return "the run was cut short"
     if wrong := account_check.less_than_it_says(evidence):
         return wrong
-    if evidence.ended() is None:
-        return "the run was cut short"
     due = evidence.cell.probes
     known = [probe.name for probe in evidence.probes]
     if sorted(known) != sorted(f"p{number}" for number, _ in enumerate(due, start=1)):
@@ -134,6 +135,12 @@ def _failed_by(evidence: Evidence, suspects: Mapping[str, Sequence[Suspect]], mo
     lost = sum(1 for at_s in causes_s if at_s is not None and at_s < moment)
     due = len(evidence.cell.probes)
     return (due - lost) * 100 < float(evidence.cell.expect.delivered) * due
+
+
+def _limit_passed(evidence: Evidence) -> str:
+    for entry in evidence.of(LimitPassed):
+        return f"the scenario's {entry.event.actor} {entry.event.what}; the lab ended the cell then"
+    return ""
 
 
 def _protocol_error(evidence: Evidence) -> str:

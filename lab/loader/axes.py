@@ -14,13 +14,13 @@ from lab.clients import catalogue as clients
 from lab.clients.pjsip.releases import RELEASES
 from lab.errors import Problem
 from lab.loader import catalogue, kinds
-from lab.loader.check import build, choice, keys, unknown_key, value_of
+from lab.loader.check import build, choice, keys, ruled, unknown_key, value_of
 from lab.loader.file import ScenarioFile
 from lab.loader.kinds import read_kind
 from lab.loader.yaml_lines import Node
 from lab.model.fault import Fault
 from lab.model.middlebox import GROUPS, Grade, Middlebox
-from lab.model.rules import LONGEST_LABEL, Label, is_name
+from lab.model.rules import LONGEST_LABEL, Label, check_name, is_name
 from lab.model.scenario import Client, Server, Strategy, Transport
 from lab.model.topology import Role, Topology
 from lab.servers import catalogue as servers
@@ -290,8 +290,10 @@ def _read_client(node: Node, problems: list[Problem]) -> Option | None:
             written.problem("unknown client", allowed=f"{choice(client.name, known)}, or `command` as well")
         )
         return None
-    if written is not None and client.is_own and _own_name(node, list(clients.names()), problems) is None:
-        return None
+    if written is not None and client.is_own:  # another's name is a client's, so the field itself takes any text
+        if ruled(check_name, client.name, written, problems, longest=LONGEST_LABEL) is None:
+            return None
+        _own_name(node, list(clients.names()), problems)
     return Option(client.label, client)
 
 

@@ -12,7 +12,7 @@ from lab.clients.catalogue import DEFAULT
 from lab.clients.own import search_path
 from lab.errors import Problem
 from lab.loader.axes import Axis
-from lab.loader.yaml_lines import Node
+from lab.loader.yaml_lines import Node, shown
 from lab.model.scenario import Client
 
 
@@ -31,14 +31,14 @@ def missing(client: Client, folder: Path) -> Missing | None:
     if "/" not in program:
         if shutil.which(program, path=search_path(client)) is None:
             allowed = "a program in PATH, or a path that begins with `./` for one in this folder"
-            return Missing("no such program", f"`{program}`", allowed)
+            return Missing("no such program", shown(program), allowed)
         return None
     file = folder / program
-    if not file.is_file():
-        return Missing("no such file", f"`{program}`", f"a path relative to `{folder.name}`, or an absolute one")
+    if not os.path.isfile(file):  # noqa: PTH113  (which says no to a name that no file can have)
+        return Missing("no such file", shown(program), f"a path relative to `{folder.name}`, or an absolute one")
     if not os.access(file, os.X_OK):
-        allowed = f"`chmod +x {program}`, or name the program that runs it first"
-        return Missing("not executable", f"`{program}`", allowed)
+        allowed = f"`chmod +x {shown(program)[1:-1]}`, or name the program that runs it first"
+        return Missing("not executable", shown(program), allowed)
     return None
 
 

@@ -14,11 +14,14 @@ from lab.model.topology import Role, Topology
 from lab.units import Seconds
 
 
-def check_targets(nodes: Sequence[Node], topology: Topology, problems: list[Problem]) -> None:
+def check_targets(nodes: Sequence[Node], topology: Topology, problems: list[Problem]) -> set[Node]:
     """Check that faults act on nodes and links between client and server, and fit the network otherwise.
 
     It looks at what is written, so that a wrong target is reported beside a wrong time.
+
+    Returns: the faults that act on what is not there; no later check may see them.
     """
+    refused = set()
     boxes = tuple(node.name for node in topology.nodes if node.role is Role.MIDDLEBOX)
     ways = topology.path(topology.only(Role.CLIENT).name, topology.only(Role.SERVER).name)[1:-1]
     links = tuple(link.name for link in topology.links)
@@ -31,11 +34,13 @@ def check_targets(nodes: Sequence[Node], topology: Topology, problems: list[Prob
             if cls.acts_on == "table":
                 targets["node"] = (boxes, "no such middlebox")
             for key in targets.keys() & keys(cls):
-                _one_of(parameters, key, *targets[key], problems)
+                if not _one_of(parameters, key, *targets[key], problems):
+                    refused.add(written)
             if (misfit := cls.misfit(topology, _texts(parameters))) is not None:
                 where = parameters.get(misfit.key) or written
                 got = None if misfit.key else ""
                 problems.append(where.problem(misfit.what, got=got, allowed=misfit.allowed))
+    return refused
 
 
 def check_faults(
@@ -81,10 +86,12 @@ def _parameter(node: Node, key: str) -> Node:
     return parameters.get(key) or node
 
 
-def _one_of(parameters: Node, key: str, allowed: Sequence[str], what: str, problems: list[Problem]) -> None:
+def _one_of(parameters: Node, key: str, allowed: Sequence[str], what: str, problems: list[Problem]) -> bool:
     target = parameters.get(key)
-    if target is not None and isinstance(target.value, str) and target.value not in allowed:
-        problems.append(target.problem(what, allowed=choice(target.value, allowed)))
+    if target is None or not isinstance(target.value, str) or target.value in allowed:
+        return True
+    problems.append(target.problem(what, allowed=choice(target.value, allowed)))
+    return False
 
 
 def _texts(parameters: Node) -> dict[str, str]:

@@ -92,8 +92,9 @@ def _read(path: Path, text: str, root: Node, problems: list[Problem], server: st
     failures = [option.value for axis in axes if axis.name == "failure" for option in axis.options]
     all_nodes = [*fault_nodes, *(node for failure in failures for node in failure.nodes)]
     all_faults = [*found_faults, *(fault for failure in failures for fault in failure.faults)]
+    refused: set[Node] = set()
     if topology is not None:
-        check_targets(all_nodes, topology, problems)
+        refused = check_targets(all_nodes, topology, problems)
         check_impairments(impairment_nodes, impairments, topology, problems)
     check_faults(all_nodes, all_faults, parts["ends"], problems)
     check_client_certificates(root, axes, problems)
@@ -114,7 +115,8 @@ def _read(path: Path, text: str, root: Node, problems: list[Problem], server: st
         number = claim_of(combination, whole)
         failure: Failure = combination["failure"].value
         here = [*zip(fault_nodes, found_faults, strict=True), *zip(failure.nodes, failure.faults, strict=True)]
-        written_faults.append([node for node, fault in here if fault is not None])
+        whole_faults = [(node, fault) for node, fault in here if fault is not None and node not in refused]
+        written_faults.append([node for node, _ in whole_faults])
         cell = Cell(
             scenario=name,
             name=cell_name(axes, combination),
@@ -126,7 +128,7 @@ def _read(path: Path, text: str, root: Node, problems: list[Problem], server: st
             server=combination["server"].value,
             client=combination["client"].value,
             strategy=combination["strategy"].value,
-            faults=tuple(fault for _, fault in here if fault is not None),
+            faults=tuple(fault for _, fault in whole_faults),
             impairments=tuple(impairment for impairment in impairments if impairment is not None),
             probes=probes.of(combination["client"].value.account),
             expect=parts["expect"],

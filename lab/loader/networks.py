@@ -11,7 +11,7 @@ from lab.errors import Problem
 from lab.loader.check import build, choice, ruled, unknown_key
 from lab.loader.text_file import read_text
 from lab.loader.yaml_lines import Node as Written
-from lab.loader.yaml_lines import read_yaml
+from lab.loader.yaml_lines import read_yaml, shown
 from lab.model.rules import LONGEST_LINK, check_address, check_name
 from lab.model.topology import Link, Node, Role, Topology
 from lab.record.writer import RUNNER
@@ -78,7 +78,7 @@ def _read(root: Written, problems: list[Problem]) -> _Draft:
         draft.places[f"nodes.{name}"] = entry
         if name == RUNNER:
             taken = f"another; in records `{RUNNER}` is the lab itself"
-            problems.append(entry.problem("a name that is taken", got=f"`{name}`", allowed=taken))
+            problems.append(entry.problem("a name that is taken", got=shown(name), allowed=taken))
         node = build(Node, entry, problems, given={"name": name})
         if node is not None:
             draft.nodes[name] = node

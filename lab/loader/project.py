@@ -43,7 +43,8 @@ def topology_of(root: Node, scenario: Path, problems: list[Problem]) -> Topology
     try:
         file = _find(node, str(node.value), scenario, problems)
     except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, before Python 3.13
-        problems.append(node.problem(f"cannot be read: {error}"))
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "a loop of links"
+        problems.append(node.problem(f"cannot be read: {reason.lower()}"))
         return None
     return None if file is None else read_topology(file, _shown(file, scenario), problems)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +28,7 @@ from ruamel.yaml.events import (
 
 from lab.errors import Problem
 from lab.loader.text_file import CONTROL
+from lab.visible_text import visible
 
 MOST_VALUES = 20_000
 """Keys and values; the parser reads about as many in a second, and a matrix of 5000 cells is written with 400."""
@@ -34,6 +36,7 @@ DEEPEST = 20
 """Nesting; a scenario needs 6."""
 
 _WHOLE_NUMBER = re.compile(r"[-+]?[0-9]{1,18}")
+_LONG_ESCAPE = re.compile(r"\\U([0-9a-fA-F]{8})")
 _LONGEST_SHOWN = 50
 
 _IN_PLAIN_WORDS = (
@@ -117,9 +120,7 @@ class _Open:
 
 def shown(text: str) -> str:
     """Text from a file as one short, harmless piece of a line."""
-    line = " ".join(text.split())
-    short = line if len(line) <= _LONGEST_SHOWN else line[: _LONGEST_SHOWN - 1] + "…"
-    return "`" + "".join(c if c.isprintable() else c.encode("unicode-escape").decode() for c in short) + "`"
+    return f"`{visible(' '.join(text.split()), most=_LONGEST_SHOWN)}`"
 
 
 def read_yaml(text: str, name: str, problems: list[Problem]) -> Node | None:
@@ -127,8 +128,9 @@ def read_yaml(text: str, name: str, problems: list[Problem]) -> Node | None:
 
     Problems that leave the rest readable (a key given twice) are added, too, and the tree is returned.
     """
+    at = _Place()
     try:
-        root = _compose(text, name, problems)
+        root = _compose(text, name, problems, at)
     except _GaveUp as gave_up:
         problems.append(gave_up.problem)
         return None
@@ -136,7 +138,10 @@ def read_yaml(text: str, name: str, problems: list[Problem]) -> Node | None:
         problems.append(_syntax(text, name, error))
         return None
     except YAMLError as error:
-        problems.append(Problem(name, 0, "", "not YAML", got=shown(str(error))))
+        problems.append(Problem(name, at.line, "", "not YAML", got=shown(str(error))))
+        return None
+    except (ValueError, OverflowError):  # the parser makes a character of each escape, and does not look at its number
+        problems.append(_no_character(text, name, at))
         return None
     if root is None:
         problems.append(Problem(name, 0, "", "empty", allowed="`key: value` lines"))
@@ -145,6 +150,19 @@ def read_yaml(text: str, name: str, problems: list[Problem]) -> Node | None:
         problems.append(root.problem("not a mapping", allowed="`key: value` lines"))
         return None
     return root
+
+
+@dataclass(slots=True)
+class _Place:
+    """How far a text has been read.
+
+    Attributes:
+        line: 1-based, where what was read last begins.
+        index: where it ends.
+    """
+
+    line: int = 1
+    index: int = 0
 
 
 class _GaveUp(Exception):
@@ -165,17 +183,27 @@ def _syntax(text: str, name: str, error: MarkedYAMLError) -> Problem:
     return Problem(name, number + 1, "", f"not YAML ({said})", got=got)
 
 
+def _no_character(text: str, name: str, at: _Place) -> Problem:
+    """Return the problem of an escape whose number is no character's; the first behind what could be read."""
+    for found in _LONG_ESCAPE.finditer(text, at.index):
+        if int(found.group(1), 16) > sys.maxunicode:
+            line = text.count("\n", 0, found.start()) + 1
+            return Problem(name, line, "", "an escape that is no character", found.group(), r"at most \U0010FFFF")
+    return Problem(name, at.line, "", "not YAML", allowed="`key: value` lines")
+
+
 def _events(text: str) -> Iterator[Any]:
     return iter(YAML(typ="safe", pure=True).parse(io.StringIO(text)))
 
 
-def _compose(text: str, name: str, problems: list[Problem]) -> Node | None:
+def _compose(text: str, name: str, problems: list[Problem], at: _Place) -> Node | None:
     root: Node | None = None
     stack: list[_Open] = []
     documents = 0
     values = 0
     for event in _events(text):
         line = event.start_mark.line + 1
+        at.line, at.index = line, event.end_mark.index
         if isinstance(event, DocumentStartEvent):
             documents += 1
             if documents > 1:

@@ -51,6 +51,7 @@ from lab.record.lab_events import (
     FaultBegan,
     FaultEnded,
     FaultMoot,
+    LimitPassed,
     Mapping,
     NeverSilent,
     Packet,
@@ -114,7 +115,7 @@ SERVER_EVENTS: tuple[type[Event], ...] = (
 
 LAB_EVENTS: tuple[type[Event], ...] = (
     Mapping, Packet, SentinelOpened, SentinelChallenged, SentinelOutcome, RecordBegan, FaultBegan, FaultEnded,
-    FaultMoot, ProtocolError, Step, NeverSilent, RunEnded, Aborted, Other,
+    FaultMoot, ProtocolError, LimitPassed, Step, NeverSilent, RunEnded, Aborted, Other,
 )  # fmt: skip
 """What the lab itself sees and does."""
 
@@ -167,6 +168,7 @@ __all__ = [
     "KeepAlive",
     "KeepAliveKind",
     "KeepAliveState",
+    "LimitPassed",
     "Malformed",
     "Mapping",
     "MessageReceived",

@@ -167,6 +167,18 @@ class ProtocolError(Event, frozen=True, kw_only=True):
     wrote: str
 
 
+class LimitPassed(Event, frozen=True, kw_only=True):
+    """An actor took more than the lab allows; the lab ended the cell then.
+
+    Attributes:
+        actor: ``client``.
+        what: what it did, a clause that follows its name: ``wrote more than 300,000 events``.
+    """
+
+    actor: str
+    what: str
+
+
 class Step(Event, frozen=True, kw_only=True):
     """``lab actor check`` asked the client to end: by ``stop``, or by ``hang-up``."""
 

@@ -52,6 +52,11 @@ class RecordWriter:
         for watcher in self._watchers:
             watcher(happening)
 
+    @property
+    def silent(self) -> bool:
+        """Whether the client has fallen silent."""
+        return self._silence is not None
+
     def begin_silence(self, at: float) -> None:
         """Settle time zero: the client has fallen silent at ``at``."""
         self._silence = at
@@ -76,3 +81,18 @@ class RecordWriter:
 
     def _write(self, happening: Happening[Event], zero: float) -> None:
         self._file.write(codec.to_line(round(happening.at - zero, 6), happening.who, happening.event))
+
+
+def conclude(path: Path, event: Event) -> None:
+    """Add an event of the lab's to the record of a cell that was killed; a line cut short is left out.
+
+    It comes last: when it was is not known, for time in the cell had stopped.
+    """
+    written = path.read_bytes() if path.exists() else b""
+    whole = written[: written.rfind(b"\n") + 1]
+    last = 0.0
+    if whole:
+        last = codec.from_line(whole.rstrip(b"\n").rsplit(b"\n", 1)[-1], number=0).t
+    else:
+        whole = codec.to_line(0.0, RUNNER, RecordBegan(version=VERSION)) + codec.to_line(0.0, RUNNER, NeverSilent())
+    path.write_bytes(whole + codec.to_line(last, RUNNER, event))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from lab.engine.run import Run
+from lab.kept_file import write_kept
 from lab.report import formats
 
 
@@ -30,6 +31,11 @@ def all_formats() -> tuple[Format, ...]:
 
 
 def write(run: Run) -> None:
-    """Write all of a run's reports into its folder."""
+    """Write all of a run's reports into its folder.
+
+    Raises:
+        ScenarioError: there is a folder in the place of one.
+        HostNotCapable: one cannot be written.
+    """
     for each in all_formats():
-        (run.folder / each.FILE).write_text(each.render(run), encoding="utf-8")
+        write_kept(run.folder / each.FILE, each.render(run))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from textwrap import wrap
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.padding import Padding
+from rich.segment import Segment
 from rich.text import Text
 
 from lab.errors import LabError
@@ -17,6 +19,7 @@ from lab.report.explanation import explain, short
 from lab.report.grid import Result
 from lab.report.matrix import GAP, STYLES
 from lab.units import counted
+from lab.visible_text import visible
 
 WIDTH_OF_A_FILE = 120
 """Columns of the table where the output is not a terminal."""
@@ -38,6 +41,15 @@ BENEATH = 4
 """How far a reason is indented beneath its row."""
 
 
+class _Console(Console):
+    """A console that makes all text visible, wherever it comes from; only rich's own escape sequences pass."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """Return what is written of something."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=visible(segment.text, lines=True))
+
+
 def console(*, stderr: bool, quiet: bool = False) -> Console:
     """Return the console for a run; plain text where it is not a terminal.
 
@@ -45,8 +57,8 @@ def console(*, stderr: bool, quiet: bool = False) -> Console:
         stderr: standard output is for something else.
         quiet: print nothing.
     """
-    made = Console(stderr=stderr, highlight=False, quiet=quiet)
-    return made if made.is_terminal else Console(stderr=stderr, highlight=False, width=WIDTH_OF_A_FILE, quiet=quiet)
+    made = _Console(stderr=stderr, highlight=False, quiet=quiet)
+    return made if made.is_terminal else _Console(stderr=stderr, highlight=False, width=WIDTH_OF_A_FILE, quiet=quiet)
 
 
 def say(console: Console, sentence: str, *, style: str = "") -> None:

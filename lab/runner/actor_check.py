@@ -17,7 +17,7 @@ from lab.model.client_check import HANGS_UP
 from lab.record.events import Aborted, ClientReady, Probe, ProbeKindName, RunEnded, ServerReady, Step
 from lab.record.writer import FILE_NAME, RUNNER, RecordWriter
 from lab.runner import cell_file, set_up
-from lab.runner.cell import guarded
+from lab.runner.cell import guarded, open_stage
 from lab.runner.stage import Stage
 from lab.runner.timeline import PROBE_FATE_WITHIN_S, READY_WITHIN_S, supervised
 
@@ -41,8 +41,9 @@ def run(folder: Path, open_backend: OpenBackend = bare) -> None:
     subject = cell_file.read(folder)
     record = RecordWriter(folder / FILE_NAME)
     try:
-        stage = Stage(subject, folder, record, open_backend)  # forks, so before any event loop
-        asyncio.run(_play(stage, record))
+        stage = open_stage(subject, folder, record, open_backend)
+        if stage is not None:
+            asyncio.run(_play(stage, record))
     finally:
         record.close()
 

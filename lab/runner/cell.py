@@ -13,13 +13,15 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from lab.backends.base import OpenBackend
+from lab.backends.base import EndedAtOnce, OpenBackend
 from lab.backends.netns import bare
 from lab.errors import HostNotCapable, LabError
 from lab.machine_limits import machine_fault
 from lab.model.scenario import Cell
+from lab.model.topology import Role
 from lab.record.writer import FILE_NAME, RecordWriter
 from lab.runner import cell_file, progress
+from lab.runner.actor_link import aborted
 from lab.runner.stage import Stage
 from lab.runner.timeline import Timeline
 
@@ -56,10 +58,25 @@ def _say_lack(say: Callable[..., None], lack: HostNotCapable) -> int:
 def _run(cell: Cell, folder: Path, open_backend: OpenBackend) -> None:
     record = RecordWriter(folder / FILE_NAME)
     try:
-        stage = Stage(cell, folder, record, open_backend)  # forks, so before any event loop
-        asyncio.run(_play(stage, record, partial(progress.say, cell=str(folder))))
+        stage = open_stage(cell, folder, record, open_backend)
+        if stage is not None:
+            asyncio.run(_play(stage, record, partial(progress.say, cell=str(folder))))
     finally:
         record.close()
+
+
+def open_stage(cell: Cell, folder: Path, record: RecordWriter, open_backend: OpenBackend) -> Stage | None:
+    """Build a cell's stage. It forks, so call this before any event loop.
+
+    Returns: the stage; None if the scenario's own client had ended before its network stood; the record says so then.
+    """
+    try:
+        return Stage(cell, folder, record, open_backend)
+    except EndedAtOnce as end:
+        if not cell.client.is_own or end.node != cell.topology.only(Role.CLIENT).name:
+            raise
+        record.take(end.node, aborted(end.status, [end.log]))
+        return None
 
 
 async def _play(stage: Stage, record: RecordWriter, say: Callable[..., None]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.faults.catalogue import find
+from lab.kept_file import read_kept
 from lab.mitigations import classes
 from lab.model import wire
 from lab.model.scenario import Account, Cell
@@ -30,15 +31,22 @@ def write(folder: Path, cell: Cell) -> None:
     (folder / FILE_NAME).write_text(json.dumps({"format": FORMAT, **wire.to_json(cell)}), encoding="utf-8")
 
 
-def read(folder: Path) -> Cell:
+def read(folder: Path, *, within: Path | None = None) -> Cell:
     """Return the cell that a cell folder is about.
+
+    Args:
+        folder: the cell's.
+        within: the run folder, out of which no link may lead; None: the cell's own.
 
     Of the faults it imports only those that the cell has: imports cost much in a guest.
 
     Raises:
         ValueError: the file does not have the shape of a cell, is of a later format, or names an unknown fault.
+        ScenarioError: it is no file, or cannot be read.
     """
-    data = json.loads((folder / FILE_NAME).read_text("utf-8"))
+    data = json.loads(read_kept(folder / FILE_NAME, within=within or folder))
+    if not isinstance(data, dict):
+        raise ValueError("not a JSON object")
     written_in = data.pop("format", 1)
     if written_in not in (1, FORMAT):
         raise ValueError(f"of format {written_in!r}, and this release reads up to {FORMAT}")

@@ -35,7 +35,7 @@ from lab.network.sockets import open_low_ports
 from lab.record.events import IpChanged, Obeyed, Statistics
 from lab.record.flows import Flow, Flows
 from lab.record.writer import RUNNER, RecordWriter
-from lab.runner.actor_link import ActorLink, Ears, OurLines
+from lab.runner.actor_link import BOUNDS_OF_CLIENTS, ActorLink, Bounds, Ears, OurLines
 from lab.runner.expect import Expectations
 from lab.runner.sequence_numbers import SequenceNumbers
 from lab.servers import name_server
@@ -97,7 +97,8 @@ class Stage:
         if self.server_program.needs_loopback:
             loopback.take_up(self.network.namespaces[self.server_node])
         self.server = self._actor("server", backend, self.server_node, parts[self.server_node], OurLines())
-        self.client = self._actor("client", backend, self.client_node, parts[self.client_node], ClientLines())
+        client = parts[self.client_node]
+        self.client = self._actor("client", backend, self.client_node, client, ClientLines(), BOUNDS_OF_CLIENTS)
         self.name_server = self._name_server() if self.cell.server.by_name else None
         for fault in faults_of(self.cell):
             fault.prepare()  # after the forks, which would copy what it loads
@@ -315,12 +316,16 @@ class Stage:
         process = NetnsBackend(self.network.namespaces).spawn(self.server_node, name_server.main, log)
         return self._link("name server", process, (log,), OurLines())
 
-    def _actor(self, role: str, backend: Backend, node: str, part: Part, ears: Ears) -> ActorLink:
+    def _actor(
+        self, role: str, backend: Backend, node: str, part: Part, ears: Ears, bounds: Bounds | None = None
+    ) -> ActorLink:
         logs = (part.log, self._folder / f"{role}.log")
-        return self._link(role, backend.spawn(node, part.program, part.log), logs, ears)
+        return self._link(role, backend.spawn(node, part.program, part.log), logs, ears, bounds)
 
-    def _link(self, role: str, actor: Actor, logs: tuple[Path, ...], ears: Ears) -> ActorLink:
-        link = ActorLink(role, actor, self.record, logs=logs, ears=ears)
+    def _link(
+        self, role: str, actor: Actor, logs: tuple[Path, ...], ears: Ears, bounds: Bounds | None = None
+    ) -> ActorLink:
+        link = ActorLink(role, actor, self.record, logs=logs, ears=ears, bounds=bounds)
         self._undo.append(link.end)
         return link
 

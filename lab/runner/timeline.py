@@ -18,7 +18,7 @@ from lab.model.scenario import Cell, Probe, ProbeKind
 from lab.model.sentinel_time import followed_s
 from lab.record import events
 from lab.record.entry import Happening
-from lab.record.events import Aborted, ClientReady, Event, RunEnded, ServerReady
+from lab.record.events import Aborted, ClientReady, Event, LimitPassed, RunEnded, ServerReady
 from lab.record.writer import RUNNER, RecordWriter
 from lab.runner import set_up
 from lab.runner.agenda import Agenda, Turn
@@ -140,6 +140,7 @@ class Timeline:
 
     async def _tell_time(self, t: float) -> None:
         """Say how far the cell is."""
+        self._stage.client.check_output()
         self._say("time", t=t)
 
     async def _challenge(self, agenda: Agenda) -> None:
@@ -177,23 +178,26 @@ class Timeline:
 
 
 async def supervised(stage: Stage, record: RecordWriter, play: Coroutine[Any, Any, None]) -> None:
-    """Listen to everything on a stage while something is played on it.
+    """Listen to everything on a stage while something is played on it; an actor that passes a bound ends it.
 
     Raises:
         LabFault: the server has died, or an observer failed.
     """
     failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     asyncio.get_running_loop().set_exception_handler(lambda _, context: _settle(failed, context))
+    passed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     record.watch(lambda happening: _server_died(failed, happening, stage))
+    record.watch(lambda happening: _limit_passed(passed, happening))
     stage.attach()
     playing = asyncio.ensure_future(play)
     try:
-        await asyncio.wait({playing, failed}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({playing, failed, passed}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         playing.cancel()
     if failed.done():
         await failed
-    await playing
+    if not passed.done():
+        await playing
 
 
 def _settle(failed: asyncio.Future[None], context: dict[str, Any]) -> None:
@@ -209,6 +213,12 @@ def _server_died(failed: asyncio.Future[None], happening: Happening[Event], stag
         names = stage.name_server is not None and stage.name_server.over
         which = "name" if names else "SIP"
         failed.set_exception(LabFault(f"the {which} server ended by {event.how}", detail=event.last))
+
+
+def _limit_passed(passed: asyncio.Future[None], happening: Happening[Event]) -> None:
+    """Note that an actor has passed a bound: nothing that follows would show anything."""
+    if isinstance(happening.event, LimitPassed) and not passed.done():
+        passed.set_result(None)
 
 
 def _while_frozen(name: str, probe: Probe) -> events.Probe:

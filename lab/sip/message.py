@@ -35,7 +35,8 @@ _CANONICAL = {name.lower(): name for name in _KNOWN} | _COMPACT
 _BLANKS = " \t"
 _NOT_UTF_8 = "not UTF-8"
 _TOKEN = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+", re.ASCII)
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_CONTROL = re.compile(r"[\n\r]|(?<!\\)[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+"""A control character, but a quoted one that ends no line (RFC 3261 §25.1, ``quoted-pair``)."""
 _FOLD = re.compile(rb"[ \t]*\r\n[ \t]+")
 _STATUS = re.compile(r"(SIP/\d+\.\d+) ([1-6]\d\d) (.*)", re.ASCII | re.IGNORECASE)
 _VERSION = re.compile(r"SIP/\d+\.\d+", re.ASCII | re.IGNORECASE)

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,28 @@ from lab.errors import HostNotCapable, LabError, LabFault
 from lab.ledger import Ledger
 from lab.machine_limits import end_fault
 from lab.worlds import suspension
+from lab.worlds.guest_processes import Watch
 
 Message = dict[str, Any]
 CONSOLE_LINES = 40
+LOOK_EVERY_S = 5.0
+"""How often to see why a world that runs a cell says nothing."""
 STOP_WITHIN_S = 5.0
+
+
+@dataclass(frozen=True)
+class Overrun:
+    """Why a world was ended that is not the lab's fault: the client of the cell in it took too much.
+
+    Attributes:
+        what: it did, a clause that follows its name.
+    """
+
+    what: str
+
+
+End = LabError | Overrun | None
+"""How a world ended: None if it was told to."""
 
 
 class World:
@@ -27,8 +46,9 @@ class World:
         environment: its whole environment.
         ledger: where the process is entered before anyone relies on it.
         on_message: called for each line of progress.
-        on_end: called once with what went wrong when the process ends; None if it was told to.
-        patience_s: a world that runs a cell and says nothing for so long is frozen; None: it cannot freeze.
+        on_end: called once with what went wrong when the process ends.
+        patience_s: a world that runs a cell and says nothing for so long is frozen; None: it cannot freeze. Such a
+            world is a guest, whose client is watched (``lab.worlds.guest_processes``).
         job: what is done in each folder: ``module:function``, see ``lab.runner.crew``.
         modules: what it imports once, before it forks.
         hears_end: whether the end of its input ends it. A guest's console does not pass that on.
@@ -41,7 +61,7 @@ class World:
         environment: dict[str, str],
         ledger: Ledger,
         on_message: Callable[[Message], None],
-        on_end: Callable[[LabError | None], None],
+        on_end: Callable[[End], None],
         patience_s: float | None,
         hears_end: bool,
         job: str,
@@ -60,6 +80,7 @@ class World:
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = False
         self._frozen = False
+        self._overrun = ""
         self.console: deque[str] = deque(maxlen=CONSOLE_LINES)
 
     async def start(self) -> None:
@@ -130,6 +151,8 @@ class World:
         status = await self._process.wait()
         if self._stopping:
             self._on_end(None)
+        elif self._overrun:
+            self._on_end(Overrun(self._overrun))
         elif self._frozen:
             self._on_end(LabFault(f"the world froze: nothing for {self._patience_s:g} s", detail=self._last_words()))
         else:
@@ -137,15 +160,24 @@ class World:
             self._on_end(fault or LabFault(f"the world ended by itself, status {status}", detail=self._last_words()))
 
     async def _line(self, stdout: asyncio.StreamReader) -> bytes:
-        """The next line; empty at the end, which is at once if the world is frozen."""
+        """The next line; empty at the end, which is at once if the world is frozen or its client keeps it from all."""
+        if self._patience_s is None:
+            return await stdout.readline()
+        assert self._process is not None
+        watch = Watch(self._process.pid)
+        silent_s = 0.0
         while True:
+            every_s = min(LOOK_EVERY_S, self._patience_s)
             try:
-                return await asyncio.wait_for(stdout.readline(), self._patience_s)
-            except asyncio.TimeoutError:  # noqa: PERF203  (once in a world's life, or while it is idle)
+                return await asyncio.wait_for(stdout.readline(), every_s)
+            except asyncio.TimeoutError:
                 if not self._cells:
-                    continue  # it has nothing to do
-                self._frozen = True
-                assert self._process is not None
+                    silent_s = 0.0  # it has nothing to do
+                    continue
+            silent_s += every_s
+            self._overrun = await asyncio.to_thread(watch.overrun)
+            self._frozen = silent_s >= self._patience_s
+            if self._overrun or self._frozen:
                 self._process.kill()
                 return b""
 

@@ -9,13 +9,17 @@ from typing import cast
 
 from lab.engine.fleet import Fleet, Message
 from lab.errors import LabError, LabFault
-from lab.worlds.base import World
+from lab.record import reader
+from lab.record.events import LimitPassed
+from lab.record.writer import FILE_NAME
+from lab.worlds.base import End, Overrun, World
+from tests.records import cell
 
 
 class FakeWorld:
     """Says it is up, and is told what to run; ends cells when the test says so."""
 
-    def __init__(self, on_cell: Callable[[Message], None], on_end: Callable[[LabError | None], None]) -> None:
+    def __init__(self, on_cell: Callable[[Message], None], on_end: Callable[[End], None]) -> None:
         self.on_cell = on_cell
         self.on_end = on_end
         self.runs: list[Path] = []
@@ -26,6 +30,9 @@ class FakeWorld:
 
     def run(self, folder: Path) -> None:
         self.runs.append(folder)
+
+    def begin(self, folder: Path) -> None:
+        self.on_cell({"ev": "phase", "cell": str(folder), "phase": "starting"})
 
     def end(self, folder: Path) -> None:
         self.runs.remove(folder)
@@ -42,17 +49,18 @@ def _play(
     worlds: int = 2,
     slots: int = 1,
     ahead: int = 0,
+    folders: list[Path] | None = None,
     more: Callable[[Path, bool], list[Path]] = lambda _folder, _well: [],
 ) -> tuple[dict[Path, LabError], list[FakeWorld]]:
     made: list[FakeWorld] = []
 
-    def make(on_cell: Callable[[Message], None], on_end: Callable[[LabError | None], None]) -> World:
+    def make(on_cell: Callable[[Message], None], on_end: Callable[[End], None]) -> World:
         made.append(FakeWorld(on_cell, on_end))
         return cast("World", made[-1])
 
     async def play() -> dict[Path, LabError]:
         fleet = Fleet(make, worlds=worlds, slots=slots, ahead=ahead, on_message=lambda _: None, more=more)
-        running = asyncio.ensure_future(fleet.run([Path(str(number)) for number in range(cells)]))
+        running = asyncio.ensure_future(fleet.run(folders or [Path(str(number)) for number in range(cells)]))
         for _ in range(5):
             await asyncio.sleep(0)  # until the worlds are up
         act(made)
@@ -172,3 +180,39 @@ def test_a_lost_world_loses_only_what_it_had_begun() -> None:
     errors, _ = _play(5, act, ahead=1)
     assert list(errors.values()) == [lost]
     assert list(errors) == [Path("0")]
+
+
+def test_another_world_takes_the_place_of_one_that_worked() -> None:
+    """It takes the cells that wait; the cell that had begun has the error."""
+    lost = LabFault("the world froze")
+
+    def act(worlds: list[FakeWorld]) -> None:
+        worlds[0].begin(Path("0"))
+        worlds[0].on_end(lost)
+        asyncio.get_running_loop().call_later(0.05, finish, worlds)
+
+    def finish(worlds: list[FakeWorld]) -> None:
+        assert worlds[1].runs == [Path("1")]
+        worlds[1].end(Path("1"))
+
+    errors, worlds = _play(2, act, worlds=1)
+    assert errors == {Path("0"): lost}
+    assert worlds[1].stopped
+
+
+def test_a_client_that_takes_too_much(tmp_path: Path) -> None:
+    """Its cell's record says so, and is no error; the next cell runs in another world."""
+    folders = [tmp_path / "0", tmp_path / "1"]
+    for folder in folders:
+        folder.mkdir()
+
+    def act(worlds: list[FakeWorld]) -> None:
+        worlds[0].begin(folders[0])
+        worlds[0].on_end(Overrun("computed for 15 s"))
+        asyncio.get_running_loop().call_later(0.05, lambda: worlds[1].end(folders[1]))
+
+    errors, _ = _play(2, act, worlds=1, folders=folders)
+    assert not errors
+    entries = reader.read(folders[0] / FILE_NAME, cell())
+    assert entries[-1].event == LimitPassed(actor="client", what="computed for 15 s")
+    assert not (folders[1] / FILE_NAME).exists()

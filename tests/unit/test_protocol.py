@@ -6,13 +6,27 @@ import asyncio
 import json
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
 
-from lab.clients.protocol import EVENTS, LONGEST_LINE, LONGEST_TEXT, Broken, ClientLines, Kind, Said, read
+from lab.clients.protocol import (
+    EVENTS,
+    LONGEST_LINE,
+    LONGEST_TEXT,
+    MOST_BYTES,
+    MOST_EVENTS,
+    Broken,
+    ClientLines,
+    Kind,
+    Said,
+    read,
+)
 from lab.model.endpoint import Endpoint
 from lab.record import codec
 from lab.record.entry import Entry, Happening
@@ -20,6 +34,7 @@ from lab.record.events import (
     ClientEvent,
     ClientReady,
     Event,
+    LimitPassed,
     NeverSilent,
     NotifyReceived,
     Other,
@@ -30,7 +45,7 @@ from lab.record.events import (
 from lab.record.reader import read as read_record
 from lab.record.writer import RecordWriter
 from lab.runner import actor_link
-from lab.runner.actor_link import ActorLink
+from lab.runner.actor_link import ActorLink, Bounds
 from tests.records import cell
 
 NOW = 5000.0
@@ -156,7 +171,10 @@ def test_the_labs_own_client_writes_nothing_else(ev: str) -> None:
         (b"hello", "not JSON"),
         (b"\xff\xfe{}", "not JSON"),
         (b'{"ev": "ready", "at": NaN}', "not JSON"),
-        (b"[" * 60_000, "not JSON"),
+        pytest.param(b"[" * 60_000, "", id="open"),
+        pytest.param(b'{"ev": "x", "y": ' + b"[" * 900 + b"]" * 900 + b"}", "nested more than 20 levels", id="deep"),
+        pytest.param(b'{"ev": "x", "y": ' + b"[" * 9000 + b"]" * 9000 + b"}", "nested more than 20", id="deeper"),
+        pytest.param(b'{"y": ' + b'{"y":' * 21 + b"1" + b"}" * 22, "nested more than 20 levels deep", id="mappings"),
         (b'{"at": ' + b"9" * 5000 + b"}", "not"),
         (b"[]", "not a JSON object"),
         (b"5", "not a JSON object"),
@@ -228,21 +246,23 @@ class Ended:
             os.close(fd)
 
 
-def heard(tmp_path: Path, data: bytes, *, until: int) -> list[Entry[Event]]:
-    """The record of what an actor link makes of it, once ``until`` events are there."""
+def heard(
+    tmp_path: Path, data: bytes, *, until: int | Callable[[Event], bool], bounds: Bounds | None = None
+) -> list[Entry[Event]]:
+    """The record of what an actor link makes of it, once ``until`` events are there, or one of which it is true."""
     record = RecordWriter(tmp_path / "record.jsonl")
     ours, theirs = socket.socketpair()
     actor = Ended(ours)
 
     async def listen() -> None:
-        link = ActorLink("client", actor, record, logs=(), ears=ClientLines())  # type: ignore[arg-type]
+        link = ActorLink("client", actor, record, logs=(), ears=ClientLines(), bounds=bounds)  # type: ignore[arg-type]
         enough = asyncio.get_running_loop().create_future()
         count = 0
 
-        def see(_: Happening[Event]) -> None:
+        def see(happening: Happening[Event]) -> None:
             nonlocal count
             count += 1
-            if count == until:
+            if until(happening.event) if callable(until) else count == until:
                 enough.set_result(None)
 
         record.watch(see)
@@ -278,11 +298,102 @@ def test_complaints_are_few(tmp_path: Path) -> None:
     assert (complaints[0].who, event.actor, event.wrote) == ("runner", "client", "oops")
 
 
-def test_flood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("data", "bounds", "what"),
+    [
+        (b'{"ev": "notify"}\n' * 50_000, Bounds(100_000, 10**6, 10**6, 10**6), "wrote more than 0 MiB"),
+        (b'{"ev": "notify"}\n' * 50_000, Bounds(10**9, 5000, 10**6, 10**6), "wrote more than 5,000 lines"),
+        (b"x\n" * 500_000, Bounds(10**9, 10**6, 5000, 10**6), "wrote more than 5,000 lines before its account was set"),
+        (b"x" * 5 * LONGEST_LINE, Bounds(4 * LONGEST_LINE, 10**6, 10**6, 10**6), "wrote more than 0 MiB"),
+    ],
+)
+def test_flood(tmp_path: Path, data: bytes, bounds: Bounds, what: str) -> None:
     """A client that says too much is not heard any further, and that is said."""
-    monkeypatch.setattr(actor_link, "MOST_BYTES", 100_000)
-    entries = heard(tmp_path, b'{"ev": "notify"}\n' * 50_000, until=100_000 // 17 + 1)
+    (tmp_path / "out").touch()
+    entries = heard(tmp_path, data, until=lambda event: isinstance(event, LimitPassed), bounds=bounds)
     event = entries[-1].event
-    assert isinstance(event, ProtocolError)
-    assert "more than 100000 bytes" in event.why
+    assert isinstance(event, LimitPassed)
+    assert event.actor == "client"
+    assert what in event.what
     assert len(entries) < 15_000
+
+
+def test_week_of_pings() -> None:
+    """What a client writes who pings every five seconds for a week is within the bounds."""
+    answer = line(at=NOW, ev="options-answer", n=120_960, code=200, reason="OK") + b"\n"
+    pings = 7 * 86_400 // 5
+    assert pings < MOST_EVENTS / 2
+    assert pings * len(answer) < MOST_BYTES / 2
+
+
+def test_log_that_is_full(tmp_path: Path) -> None:
+    """It is noticed when the client ends, or when the cell says how far it is; once."""
+    log = tmp_path / "client.out"
+    log.write_bytes(b"x" * 100)
+    record = RecordWriter(tmp_path / "record.jsonl")
+    seen: list[Happening[Event]] = []
+    record.watch(seen.append)
+    ours, theirs = socket.socketpair()
+    actor = Ended(ours)
+    for most in (101, 100):
+        bounds = Bounds(10, 10, 10, output=most)
+        link = ActorLink("client", actor, record, logs=(log,), ears=ClientLines(), bounds=bounds)  # type: ignore[arg-type]
+        link.check_output()
+        link.check_output()
+    actor.close()
+    theirs.close()
+    ours.close()
+    record.close()
+    assert [happening.event for happening in seen] == [LimitPassed(actor="client", what=SAID_OF_OUTPUT)]
+
+
+SAID_OF_OUTPUT = "wrote more than 0 MiB on standard error"
+
+
+SCALARS = some.one_of(
+    some.none(),
+    some.booleans(),
+    some.integers(-(2**70), 2**70),
+    some.floats(),
+    some.text(max_size=20),
+    some.sampled_from(["\x1b[31m", "\ud800", "\u202e", "10.0.0.2:40001", "active", "x" * 5000]),
+)
+VALUES = some.recursive(
+    SCALARS,
+    lambda inner: some.lists(inner, max_size=3) | some.dictionaries(some.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+LINES = some.one_of(
+    some.builds(
+        lambda ev, fields, at: json.dumps({"ev": ev, **fields, **at}).encode(),
+        some.sampled_from([*EVENTS, "aborted", "probe", ""]) | VALUES,
+        some.dictionaries(
+            some.sampled_from(sorted({key for known in EVENTS.values() for key in (*known.must, *known.may)}))
+            | some.text(max_size=8),
+            VALUES,
+            max_size=6,
+        ),
+        some.sampled_from([{}, {"at": NOW}, {"at": -1}, {"at": 1e400}, {"at": "now"}]),
+    ),
+    some.builds(lambda depth, mark: b'{"ev": "x", "y": ' + mark * depth, some.integers(1, 60_000), some.just(b"[")),
+    some.builds(
+        lambda depth: b'{"ev": "x", "y": ' + b'{"a":' * depth + b"1" + b"}" * (depth + 1), some.integers(1, 5000)
+    ),
+    some.builds(lambda depth: b'{"ev": "x", "y": ' + b"[" * depth + b"]" * depth + b"}", some.integers(1, 5000)),
+    some.binary(max_size=60),
+)
+
+
+@settings(deadline=None, database=None, max_examples=400)
+@given(data=LINES)
+def test_any_line(data: bytes) -> None:
+    """Whatever a client writes becomes an event that can be written into a record and shown, or a complaint."""
+    for event in ClientLines().feed(data.replace(b"\n", b" ") + b"\n", now=NOW):
+        if isinstance(event, Said):
+            assert codec.from_line(codec.to_line(1.0, "phone", event.event), number=1).event == event.event
+            shown = str(event.event)
+        else:
+            shown = event.why + event.line
+        assert len(shown) < 20_000
+        assert not {"\x1b", "\u202e", "\n"} & set(shown)
+        shown.encode()

@@ -273,7 +273,7 @@ def test_damaged(tmp_path: Path, data: bytes, number: int, what: str) -> None:
 
 def test_unreadable(tmp_path: Path) -> None:
     """A folder in the place of the file is told, too."""
-    with pytest.raises(ScenarioError, match="cannot be read"):
+    with pytest.raises(ScenarioError, match="not a file"):
         read(tmp_path, cell())
 
 

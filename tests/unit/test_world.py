@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.errors import HostNotCapable, LabError, LabFault
+from lab.errors import HostNotCapable, LabFault
 from lab.ledger import Ledger
-from lab.worlds.base import Message, World
+from lab.worlds.base import End, Message, World
 
 OBEDIENT = 'import sys; print(\'{"ev": "up"}\', flush=True); sys.stdin.read()'
 FROZEN = (
@@ -21,13 +21,13 @@ DYING = "print('{\"ev\": \"up\"}'); print('Kernel panic'); raise SystemExit(3)"
 REFUSED = 'print(\'{"ev": "refused", "missing": "namespaces", "fix": "sysctl"}\')'
 
 
-def _run(program: str, *, patience_s: float | None = None, cell: bool = False) -> tuple[list[str], LabError | None]:
+def _run(program: str, *, patience_s: float | None = None, cell: bool = False) -> tuple[list[str], End]:
     """Start a world, give it a cell if wished, stop it unless it ends by itself; what it said and how it ended."""
     said: list[str] = []
 
-    async def play() -> LabError | None:
+    async def play() -> End:
         up = asyncio.Event()
-        ended: asyncio.Future[LabError | None] = asyncio.get_running_loop().create_future()
+        ended: asyncio.Future[End] = asyncio.get_running_loop().create_future()
 
         def on_message(message: Message) -> None:
             said.append(message["ev"])

@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-from lab.backends.base import Command, Program
+from lab.backends.base import CLIENT_MARK, Command, Program
 from lab.clients.base import ClientProgram
 from lab.model.scenario import Cell, Client
 
@@ -28,7 +28,7 @@ class Own(ClientProgram):
         client = cell.client
         environment = dict(client.environment)
         if not client.image:  # a world's environment is the lab's own choice, so it may be passed on
-            environment = {**os.environ, **environment}
+            environment = {**os.environ, **environment, CLIENT_MARK[0]: CLIENT_MARK[1]}
         return Command(client.command, environment, Path(cell.folder))
 
     def image(self, cell: Cell) -> str:

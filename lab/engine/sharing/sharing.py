@@ -11,6 +11,7 @@ from pathlib import Path
 
 from lab.engine.sharing.course import Course
 from lab.engine.sharing.world import digest, named_alike
+from lab.kept_file import read_kept
 from lab.model.middlebox import Middlebox
 from lab.model.scenario import Cell
 from lab.record import reader
@@ -117,9 +118,10 @@ def shared_with(folder: Path) -> str:
 
     Raises:
         ValueError: the file that says so is damaged.
+        ScenarioError: it is no file, or cannot be read.
     """
     try:
-        told = json.loads((folder / SHARED_FILE).read_text("utf-8"))
+        told = json.loads(read_kept(folder / SHARED_FILE, within=folder.parent.parent))
     except FileNotFoundError:
         return ""
     source = told.get("with") if isinstance(told, dict) else None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lab.engine.run_folder import RunFolder
 from lab.errors import Problem, ScenarioError
+from lab.kept_file import DAMAGE, damaged, read_kept
 from lab.model import wire
 from lab.model.outcome import Metrics
 from lab.model.scenario import Cell, RadioKind
@@ -25,17 +26,24 @@ class Twins:
 
     Args:
         run: its folder.
+        found: takes the problems of those that are damaged, which are left out then; None: they are raised.
 
     Raises:
         ScenarioError: one of them is damaged.
     """
 
-    def __init__(self, run: Path) -> None:
+    def __init__(self, run: Path, found: list[Problem] | None = None) -> None:
         self._run = run
         self._of: dict[str, list[tuple[Role, Path]]] = defaultdict(list)
         self.costs: dict[tuple[str, RadioKind], Metrics] = {}
         for file in sorted((run / TWINS).glob(f"*/{TWIN_FILE}")):
-            twin = _read(file)
+            try:
+                twin = _read(file, run)
+            except ScenarioError as error:
+                if found is None:
+                    raise
+                found += error.problems
+                continue
             self._of[twin.of].append((twin.role, file.parent))
 
     def of(self, folder: Path) -> list[tuple[Role, Path]]:
@@ -57,8 +65,8 @@ class Twins:
         return folder
 
 
-def _read(file: Path) -> Twin:
+def _read(file: Path, run: Path) -> Twin:
     try:
-        return wire.from_json(Twin, json.loads(file.read_text("utf-8")))
-    except (OSError, ValueError) as problem:
-        raise ScenarioError([Problem(str(file), 0, "", "not a twin's file", str(problem))]) from problem
+        return wire.from_json(Twin, json.loads(read_kept(file, within=run)))
+    except (OSError, *DAMAGE) as problem:
+        raise damaged(file, "not the file of a twin", "expected the file that the run wrote") from problem

@@ -10,6 +10,7 @@ from lab.model.outcome import Outcome
 from lab.model.scenario import Cell
 from lab.model.verdict import Verdict
 from lab.report.explanation import explain
+from lab.visible_text import all_visible
 
 FILE = "junit.xml"
 
@@ -34,6 +35,9 @@ def render(run: Run) -> str:
     suite.set("failures", str(counts["failure"]))
     suite.set("errors", str(counts["error"]))
     suite.set("skipped", str(counts["skipped"]))
+    for element in suite.iter():
+        element.attrib.update(all_visible(element.attrib))
+        element.text = all_visible(element.text)
     ElementTree.indent(suite)
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
 

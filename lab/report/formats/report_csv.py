@@ -13,6 +13,7 @@ from lab.model.outcome import Metrics, Outcome
 from lab.model.scenario import Cell
 from lab.model.verdict import Verdict
 from lab.report.explanation import short
+from lab.visible_text import all_visible
 
 FILE = "report.csv"
 _NUMBERS = tuple(field.name for field in dataclasses.fields(Metrics) if field.name not in ("outages", "repair", "lost"))
@@ -34,12 +35,12 @@ _HEAD = (
 
 def render(run: Run) -> str:
     """Return the table: the axes' labels, then the columns of ``_HEAD``; an outage without an end lasts to the end."""
-    axes = [axis for axis, _ in run.scenario.cells[0].axes] if run.scenario.cells else []
+    axes = all_visible([axis for axis, _ in run.scenario.cells[0].axes]) if run.scenario.cells else []
     text = io.StringIO()
     writer = csv.DictWriter(text, [*axes, *_HEAD], lineterminator="\n", restval="")
     writer.writeheader()
     for cell, result in run.results:
-        writer.writerow({**dict(cell.axes), **_row(cell, result)})
+        writer.writerow(all_visible({**dict(cell.axes), **_row(cell, result)}))
     return text.getvalue()
 
 

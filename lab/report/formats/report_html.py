@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote
 
 from lab import __version__
 from lab.engine.run import Run
@@ -15,6 +16,7 @@ from lab.report.explanation import explain, short
 from lab.report.formats.report_json import warnings
 from lab.report.grid import SIGNS, grid, is_look
 from lab.report.links import parts
+from lab.visible_text import all_visible
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -35,6 +37,7 @@ class _Shown(NamedTuple):
     why: str
     claim: str
     story: list[str]
+    link: str  # to its folder
 
 
 def render(run: Run) -> str:
@@ -59,12 +62,12 @@ def render(run: Run) -> str:
 
 
 def _shown(cell: Cell, result: Outcome | LabError) -> _Shown:
+    link = quote(f"cells/{cell.name}/", errors="replace")
     if isinstance(result, LabError):
-        return _Shown(cell, None, "error", "!", str(result), "", [str(result)])
+        return _Shown(cell, None, "error", "!", str(result), "", [str(result)], link)
     claim = "" if result.claim_holds is None else result.claim_text or "claim holds"
-    return _Shown(
-        cell, result, result.verdict.value, SIGNS[result.verdict], short(result), claim, explain(cell, result)[1:]
-    )
+    story = explain(cell, result)[1:]
+    return _Shown(cell, result, result.verdict.value, SIGNS[result.verdict], short(result), claim, story, link)
 
 
 def _across(cell: Cell, t: float | None) -> float:
@@ -78,6 +81,7 @@ def _template() -> Template:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     loader = PackageLoader("lab.report.formats", ".")
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True).get_template(
-        "page.html"
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, finalize=all_visible
     )
+    return environment.get_template("page.html")

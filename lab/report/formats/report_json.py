@@ -14,6 +14,7 @@ from lab.model.outcome import CauseFound, Link, Outcome, Reachability
 from lab.model.scenario import DEFAULT_CLIENT, Cell, Transport
 from lab.model.verdict import Verdict
 from lab.report.grid import is_look
+from lab.visible_text import all_visible
 
 FILE = "report.json"
 FORMAT = 1
@@ -21,7 +22,7 @@ FORMAT = 1
 
 def render(run: Run) -> str:
     """Return the text of the file."""
-    return json.dumps(document(run), indent=2) + "\n"
+    return json.dumps(all_visible(document(run)), indent=2) + "\n"
 
 
 def document(run: Run) -> dict[str, Any]:
