@@ -17,7 +17,7 @@ def test_a_program_that_cannot_be_started() -> None:
     said = found(say(-0.02, CLIENT, Aborted(how="exit status 127", last="cannot start `./x`: Exec format error")))
     runs = said.pop("runs")
     assert runs.seen is False
-    assert runs.detail == "ended by exit status 127 before it was told to start: cannot start `./x`: Exec format error"
+    assert runs.detail == "ended by exit status 127 before it said anything: cannot start `./x`: Exec format error"
     assert {(one.seen, one.detail) for one in said.values()} == {(None, "")}
     assert not conforms([runs, *said.values()])
 
