@@ -1,4 +1,4 @@
-"""Runs a real SIP client behind an emulated NAT, and shows which keep-alive strategy keeps it reachable, and why.
+"""Runs a real SIP client behind an emulated NAT, and reports which keep-alive strategies keep it reachable, and why.
 
 From Python::
 

@@ -1,4 +1,4 @@
-"""``python -m lab`` is ``lab``."""
+"""Runs the command ``lab`` for ``python -m lab``."""
 
 from lab.cli.start import run
 

@@ -1,4 +1,4 @@
-"""The lab from Python: load or build a scenario, run it, look at what came of it. See ``docs/python.md``."""
+"""Offers the lab to Python: load or build a scenario, run it, read the result. See ``docs/python.md``."""
 
 from __future__ import annotations
 

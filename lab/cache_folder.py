@@ -1,4 +1,4 @@
-"""Where the lab keeps what takes long to get: kernels and releases of clients."""
+"""Names the folder for what takes long to get: kernels and releases of clients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors, each saying whose fault it is.
+"""Defines the errors; each class says whose fault it is.
 
 ::
 

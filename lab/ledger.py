@@ -1,4 +1,4 @@
-"""What a run has made on this machine, on disk before anyone relies on it; so a killed run can be undone by name.
+"""Lists what a run has made on this machine, on disk before it is used, so that a killed run can be removed by name.
 
 One file per run in the user's state folder; one JSON line per entry. A process is named by its id and start time, so
 that a reused id is never taken for it; the first line, the owner's, adds the boot and the process-id namespace in which
@@ -43,13 +43,13 @@ class ProcessName:
     started: int
 
     def is_alive(self) -> bool:
-        """Whether this very process is still running (a zombie is not)."""
+        """Return whether this very process is still running (a zombie is not)."""
         return started(self.pid) == self.started
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessSpace:
-    """Where process ids mean something.
+    """The PID namespace in which process ids are valid.
 
     Attributes:
         boot: the kernel's random id of this boot; empty where it cannot be read.
@@ -118,7 +118,7 @@ class Ledger:
             raise TeardownIncomplete((f"process {pid} (`kill -9 {pid}`)",))
 
     def keep(self) -> None:
-        """What it names is not gone: closing leaves it for `clean`."""
+        """Keep the ledger when it is closed, because something is left; `clean` will find it."""
         self._kept = True
 
     def close(self) -> None:

@@ -43,7 +43,7 @@ class Removed:
 
 @dataclass(slots=True)
 class Cleaned:
-    """What came of cleaning, one sentence or clause each.
+    """The results of cleaning, one sentence or clause each.
 
     Attributes:
         undone: what was undone.
@@ -164,7 +164,7 @@ def _remove_containers(run: str, remove: RemoveContainers, undone: list[str]) ->
 
 @dataclass(slots=True)
 class _Made:
-    """What a ledger says; ``space`` None where an earlier release wrote it, or its first line is not yet whole."""
+    """The content of a ledger; ``space`` is None of an earlier release, or while the first line is incomplete."""
 
     owner: ProcessName
     space: ProcessSpace | None = None
@@ -213,7 +213,7 @@ def _text(path: Path) -> str:
 
 
 def _is_cut_off(text: str) -> bool:
-    """Whether this is the beginning of an entry and no more."""
+    """Return whether this is only the beginning of an entry."""
     begins = text.startswith(_BEGINNING) or _BEGINNING.startswith(text)
     try:
         json.loads(text)

@@ -1,4 +1,4 @@
-"""Quantities with their units, as scenarios write them: ``33 s``, ``40 ms``, ``2 h``, ``1 %``.
+"""Defines quantities with units, as in scenarios: ``33 s``, ``40 ms``, ``2 h``, ``1 %``.
 
 A quantity is a ``float`` in its base unit, so arithmetic and JSON need nothing special. Pydantic validates these types
 through ``__get_pydantic_core_schema__``; it is imported only when a model asks for the schema, never by this module.
