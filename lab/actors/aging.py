@@ -1,4 +1,6 @@
-"""Ends mappings where conntrack's own timers cannot: by whose packets refresh them, by age, or with a word to the ends.
+"""Expires NAT mappings in user space, where conntrack's own timers cannot.
+
+Behaviors that conntrack cannot express: refresh by one direction only, absolute lifetime, RST or FIN at expiry.
 
 Reads the headers of what passes the middlebox, keeps a timer for each flow, and takes the entry out of conntrack's
 table when it has run out. So the mapping's end is announced, and what the flow then meets is decided, as with any

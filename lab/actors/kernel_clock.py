@@ -6,5 +6,5 @@ import time
 
 
 def to_monotonic(realtime_ns: int) -> float:
-    """CLOCK_MONOTONIC in seconds, from a recent CLOCK_REALTIME in nanoseconds; exact unless the clock was set since."""
+    """Return CLOCK_MONOTONIC in seconds for a recent CLOCK_REALTIME in ns; exact unless the clock was set since."""
     return (realtime_ns - time.clock_gettime_ns(time.CLOCK_REALTIME) + time.monotonic_ns()) / 1e9

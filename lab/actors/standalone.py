@@ -54,7 +54,7 @@ def run(
     ready_at: type[Event],
     show: Show,
 ) -> int:
-    """Be the actor's runner until it ends or this process is told to (SIGINT, SIGTERM); returns its exit status.
+    """Run an actor until it ends or this process gets SIGINT or SIGTERM; return its exit status.
 
     Args:
         actor: its main function; runs in a child.

@@ -21,7 +21,7 @@ _PIECE = 65536
 
 
 def main(arguments: list[str]) -> None:
-    """Be the actor that the one argument names."""
+    """Run the actor that the one argument names."""
     (name,) = arguments
     module, function = name.split(":")
     actor: Main = getattr(import_module(module), function)
@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> None:
 
 
 def _be(actor: Main, sock: socket.socket) -> NoReturn:
-    """Be it, and end as a forked actor does, without the interpreter's own farewell.
+    """Run it, and end as a forked actor does, without the interpreter's own exit handlers.
 
     That would delete pjsua2's objects after their library: a ``Call`` of pjsip 2.10 asserts then that its number is one
     of the library's calls, of which there are none any more (``pjsua_call_set_user_data``), and aborts.
@@ -61,7 +61,7 @@ def _free_standard_streams() -> None:
 
 
 def _pass_on(sock: socket.socket, child: int) -> NoReturn:
-    """Between the standard streams and the child, until it ends; the end of the input ends it."""
+    """Forward data between the standard streams and the child until it ends; the end of the input ends it."""
     while True:
         readable, _, _ = select.select([0, sock.fileno()], [], [])
         if 0 in readable:
