@@ -1,4 +1,4 @@
-"""What the runner needs of a backend, whichever it is: network stacks by node name, and processes in them."""
+"""Defines what a backend provides: network stacks by node name, and processes in them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lab.model.topology import Node
 
 
 class BackendKind(str, Enum):
-    """What nodes are: bare network namespaces, or containers."""
+    """The implementation of nodes: bare network namespaces, or containers."""
 
     NETNS = "netns"
     DOCKER = "docker"
@@ -50,7 +50,7 @@ Program = Main | Command
 
 @dataclass(frozen=True)
 class Part:
-    """What is to run in a node.
+    """The program to run in a node, with its files.
 
     Attributes:
         program: the actor.
@@ -96,7 +96,7 @@ class Actor(Protocol):
     sock: socket.socket
 
     def wait(self, within: float | None = None) -> int | None:
-        """The exit status (negative: ended by that signal) once it has ended; None if it has not within that time."""
+        """Return the exit status (negative: ended by that signal); None if it has not ended within that time."""
 
     def freeze(self) -> bool:
         """Stop it where it stands; returns whether the kernel says that it is stopped."""
@@ -112,7 +112,7 @@ class Backend(Protocol):
     """Nodes, and processes in them."""
 
     def make(self, node: str) -> int:
-        """A descriptor of the node's network namespace, still empty; asked for once, and the caller's to close."""
+        """Return a descriptor of the node's network namespace, still empty; the caller must close it."""
 
     def spawn(self, node: str, program: Program, log: Path) -> Actor:
         """Start an actor in a node; what it prints, but for a command's channel, goes to ``log``."""

@@ -45,7 +45,7 @@ class Child:
 
 
 def die_with(parent: int) -> None:
-    """Have the kernel kill this process when its parent dies; exit at once if that has happened already.
+    """Let the kernel kill this process when its parent dies; exit at once if the parent is already dead.
 
     Call it after the last change of credentials: the kernel forgets the request then.
     """

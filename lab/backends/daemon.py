@@ -1,4 +1,4 @@
-"""The Docker daemon of this machine: reaching it, and removing what a run has left with it.
+"""Connects to the Docker daemon of this machine, and removes containers that a run has left.
 
 The lab enters the network namespaces of its containers, so it has to be the daemon of this very machine, and root.
 """
@@ -63,7 +63,7 @@ def went_away(what: str) -> HostNotCapable:
 
 
 def connect(patience_s: int = ANSWERS_WITHIN_S) -> APIClient:
-    """A connection to the daemon, which has so long to answer each request.
+    """Connect to the daemon, with this time limit for each request.
 
     Raises:
         HostNotCapable: there is none, or it is another machine's.
@@ -97,7 +97,7 @@ def _address() -> str:
 
 
 def _root_of(problem: BaseException) -> str:
-    """The system's own words, which the SDK wraps several times over."""
+    """Return the operating system's own message, which the SDK wraps several times."""
     while problem.__context__ is not None:
         problem = problem.__context__
     return getattr(problem, "strerror", None) or str(problem)
@@ -185,7 +185,7 @@ def remove(api: APIClient, container: str) -> None:
 
 
 def _is_gone(api: APIClient, container: str) -> bool:
-    """A daemon that was killed may list containers that are not there."""
+    """Skip containers that do not exist; a daemon that was killed may still list them."""
     from docker.errors import NotFound
 
     try:

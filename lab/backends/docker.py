@@ -1,4 +1,4 @@
-"""Nodes as containers without a network of Docker's; the lab wires their namespaces as it wires bare ones.
+"""Makes nodes as containers without a Docker network; the lab connects their namespaces like bare ones.
 
 One container per node. Its main process is the node's actor, which waits for its first command until the network
 stands; where there is no actor, a program that waits for the end of its input. ``lab.backends.keeper`` has the rest.
@@ -43,7 +43,7 @@ class ContainerActor(Child):
         self._told = False
 
     def wait(self, within: float | None = None) -> int | None:
-        """The exit status (negative: ended by that signal) once it has ended; None if it has not within that time.
+        """Return the exit status (negative: ended by that signal); None if it has not ended within that time.
 
         Raises:
             HostNotCapable: the daemon went away.
@@ -76,7 +76,7 @@ class ContainerActor(Child):
             api.close()
 
     def tell_to_end(self) -> None:
-        """Have the container removed; does not wait."""
+        """Remove the container, without waiting."""
         if self.status is None and not self._told:
             os.kill(self.pid, signal.SIGTERM)  # not waited for yet, so the number is still its own
         self._told = True
@@ -141,7 +141,7 @@ class DockerBackend:
                 os.close(report)
 
     def make(self, node: str) -> int:
-        """A descriptor of a container's network namespace; the caller's to close.
+        """Return a descriptor of a container's network namespace; the caller must close it.
 
         Raises:
             HostNotCapable: the daemon's processes are not this machine's.
@@ -168,7 +168,7 @@ class DockerBackend:
             raise EndedAtOnce(node, status, self._logs[node]) from None
 
     def spawn(self, node: str, program: Program, log: Path) -> ContainerActor:  # noqa: ARG002
-        """The actor of a node: it runs already, and waits for its first command."""
+        """Return the actor of a node; it already runs and waits for its first command."""
         return self._actors[node]
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The container images: what goes into them, their names, and building them.
+"""Names and builds the container images.
 
 An image's tag carries a digest of everything of ours that decides what is in it, so an image that is older than the
 sources is never used by mistake: it has another name. Debian's packages are not part of the digest; ``prune`` and
@@ -59,7 +59,7 @@ _STEP = re.compile(r"Step (?P<number>\d+)/(?P<total>\d+) : (?P<what>\S+ \S+)")
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where building is.
+    """The progress of a build.
 
     Attributes:
         kind: of the image.
@@ -97,7 +97,7 @@ class Image:
 
 
 def tag(kind: str) -> str:
-    """The name of the image that these sources make.
+    """Return the name of the image made from these sources.
 
     Raises:
         HostNotCapable: this lab is in an image itself, and has not got what images are built from.
@@ -111,7 +111,7 @@ def tag(kind: str) -> str:
 
 
 def latest(kind: str) -> str:
-    """The name of the image that was built last, for people and for ``docker-compose.yml``; the lab does not use it."""
+    """Return the name of the image built last, for people and for ``docker-compose.yml``; the lab does not use it."""
     return f"{_name(kind)}:latest"
 
 
@@ -120,7 +120,7 @@ def _name(kind: str) -> str:
 
 
 def missing(kinds: Iterable[str] = NODES) -> list[str]:
-    """Those kinds whose image is not there, or only an older one.
+    """Return the kinds whose image is missing or outdated.
 
     Raises:
         HostNotCapable: Docker does not answer.
@@ -166,7 +166,7 @@ def _build_all(wanted: Sequence[str], report: Callback, kernel: Path | None) -> 
 
 
 def images() -> list[Image]:
-    """The lab's images that Docker has, by kind, newest first.
+    """Return the lab's images in Docker, by kind, newest first.
 
     Raises:
         HostNotCapable: Docker does not answer.
@@ -204,7 +204,7 @@ def remove(unwanted: Iterable[Image]) -> list[Image]:
 
 @contextmanager
 def docker_client() -> Iterator[DockerClient]:
-    """Docker, for the length of a ``with`` block.
+    """Connect to Docker for the length of a ``with`` block.
 
     Raises:
         HostNotCapable: it does not answer.
@@ -305,7 +305,7 @@ def _follow(message: dict[str, Any], kind: str, last: list[str], report: Callbac
 
 
 def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Nobody's in particular, of no particular time."""
+    """Remove owner and time from a tar entry, so that digests are repeatable."""
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = ""
     entry.mtime = packages.TIME
@@ -314,4 +314,4 @@ def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
 
 
 def _silent(_: Progress) -> None:
-    """Nobody wants to know."""
+    """Ignore the progress."""

@@ -1,4 +1,4 @@
-"""The process behind each container: makes it, passes on its channel, and ends with it.
+"""Runs the process behind each container: makes the container, forwards its channel, and ends with it.
 
 What keeps a container alive is its standard input. It is attached to this process, and this process dies with the
 cell's; the daemon then closes the input, whose end ends the program, and removes the container. So whoever is killed,
@@ -82,7 +82,7 @@ class _Told(BaseException):
 
 
 def keep(container: Container, channel: socket.socket, log: Path, report: int, *, parent: int) -> NoReturn:
-    """Be the keeper: a freshly forked child calls this and never returns.
+    """Run the container; a freshly forked child calls this and never returns.
 
     Writes one line of JSON to ``report``: ``id`` and ``pid`` of the container, or why there is none (``missing`` and
     ``fix``, or ``detail``). SIGTERM removes the container; the end of the channel ends its input. The exit status is
@@ -109,7 +109,7 @@ def keep(container: Container, channel: socket.socket, log: Path, report: int, *
 
 
 class _Life:
-    """What a keeper has come to.
+    """The state of one container and of its process.
 
     Attributes:
         status: the exit status that it has to give; None: it failed.

@@ -1,4 +1,4 @@
-"""Nodes as bare network namespaces; an actor is a fork of this process that moved into one.
+"""Makes nodes as bare network namespaces; an actor is a fork of this process inside one.
 
 No exec: what the runner has imported, the actor has too, which in a virtual-time guest is most of an actor's start. So
 fork before anything runs that a fork would tear in two: event loops, threads.
@@ -74,15 +74,15 @@ class NetnsBackend:
         self._namespaces = dict(namespaces or {})
 
     def make(self, node: str) -> int:
-        """A descriptor of a new namespace for a node; the caller's to close."""
+        """Return a descriptor of a new namespace for a node; the caller must close it."""
         self._namespaces[node] = netns.new()
         return self._namespaces[node]
 
     def close(self) -> None:
-        """Nothing: processes are ended one by one, and namespaces are not held here."""
+        """Do nothing: processes are ended one by one, and this object holds no namespaces."""
 
     def namespace(self, node: str) -> int:
-        """The descriptor of the node's network namespace; it stays the network's."""
+        """Return the descriptor of the node's network namespace; the network keeps owning it."""
         return self._namespaces[node]
 
     def spawn(self, node: str, program: Program, log: Path) -> Process:

@@ -1,4 +1,4 @@
-"""The Python packages in the images: from the images' lock file, checked against its hashes, unpacked outside.
+"""Collects the Python packages for the images: from their lock file, checked against its hashes, unpacked.
 
 So a build asks no package index. The packages are those of the images' Python, whichever Python runs this.
 """
@@ -46,7 +46,7 @@ SETS = {
 
 
 def unpacked(lock: Path) -> Path:
-    """Where the Python packages are unpacked, by set; they are fetched unless they are there.
+    """Return the folders of the unpacked Python packages, by set; download what is missing.
 
     Raises:
         HostNotCapable: no index has the packages.
