@@ -1,4 +1,4 @@
-"""``lab actor``: programs that speak the actor protocol."""
+"""Implements ``lab actor``: programs that speak the actor protocol."""
 
 from __future__ import annotations
 

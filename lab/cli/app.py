@@ -1,4 +1,4 @@
-"""The command ``lab`` itself: the group that every module of ``lab.cli.commands`` adds its command to."""
+"""Defines the command ``lab``, the group to which each module of ``lab.cli.commands`` adds its command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What options with a fixed set of words take; light, because ``lab --help`` reads it."""
+"""Lists the words that options accept; imports little, because ``lab --help`` reads it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class ClockChoice(str, Enum):
-    """What ``--clock`` takes."""
+    """The values of ``--clock``."""
 
     AUTO = "auto"
     REAL = "real"
@@ -15,7 +15,7 @@ class ClockChoice(str, Enum):
 
 
 class TransportChoice(str, Enum):
-    """What ``--transport`` takes."""
+    """The values of ``--transport``."""
 
     UDP = "udp"
     TCP = "tcp"
@@ -23,7 +23,7 @@ class TransportChoice(str, Enum):
 
 
 class AccountChoice(str, Enum):
-    """What ``--account`` takes."""
+    """The values of ``--account``."""
 
     SUBSCRIBE = "subscribe"
     REGISTER = "register"
@@ -31,7 +31,7 @@ class AccountChoice(str, Enum):
 
 
 class DigestChoice(str, Enum):
-    """What ``--authentication`` of an actor takes."""
+    """The values of ``--authentication`` of an actor."""
 
     NONE = "none"
     MD5 = "MD5"
@@ -44,7 +44,7 @@ class DigestChoice(str, Enum):
 
 
 class PlaceChoice(str, Enum):
-    """What ``--in`` takes."""
+    """The values of ``--in``."""
 
     REAL = "real"
     DOCKER = "docker"
@@ -63,7 +63,7 @@ DEFAULT_SERVER = next(iter(ServerChoice))
 
 
 class ProbeChoice(str, Enum):
-    """What `lab actor tell` takes."""
+    """The commands of `lab actor tell`."""
 
     NOTIFY = "notify"
     MESSAGE = "message"
@@ -72,7 +72,7 @@ class ProbeChoice(str, Enum):
 
 
 class KindChoice(str, Enum):
-    """What `lab list` takes."""
+    """The values of `lab list`."""
 
     STRATEGIES = "strategies"
     MIDDLEBOXES = "middleboxes"

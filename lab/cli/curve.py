@@ -1,4 +1,4 @@
-"""``lab curve``: when each client can be reached, from one twin cell for each moment."""
+"""Implements ``lab curve``: when each client is reachable, from one twin cell per moment."""
 
 from __future__ import annotations
 

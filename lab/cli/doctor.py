@@ -1,4 +1,4 @@
-"""``lab doctor``: what this machine can do, by trying it, and how to mend what it cannot."""
+"""Implements ``lab doctor``: tries what this machine can do, and says how to fix what it cannot."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def _world(needed_for: str, what: str, start: Callable[[Path], list[str]]) -> It
 
 
 def _spoken_in(argv: list[str]) -> list[tuple[str, str, str]]:
-    """What the tries in a world have said: name, what is missing, what mends it."""
+    """Return the results of the tries in a world: name, what is missing, how to fix it."""
     try:
         done = subprocess.run(
             argv,

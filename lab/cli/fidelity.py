@@ -1,4 +1,4 @@
-"""``lab fidelity``: the same cells in different places and with different servers, and what differs."""
+"""Implements ``lab fidelity``: runs the same cells in different places and with different servers."""
 
 from __future__ import annotations
 

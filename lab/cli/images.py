@@ -1,4 +1,4 @@
-"""``lab images``: the container images."""
+"""Implements ``lab images``: the container images."""
 
 from __future__ import annotations
 

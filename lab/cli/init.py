@@ -31,7 +31,7 @@ Ask = Callable[[str, str, Sequence[str]], str]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Given:
-    """What the options have answered; nothing: not answered."""
+    """The answers given by options; empty: not given."""
 
     transport: str | None = None
     account: str | None = None

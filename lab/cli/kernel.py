@@ -1,4 +1,4 @@
-"""``lab kernel``: the kernel of virtual time."""
+"""Implements ``lab kernel``: the kernel of virtual time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The entry point of the command ``lab``.
+"""Runs the command ``lab``.
 
 Each command is a module of ``lab.cli.commands``: its options and its help. What it does stands in the module of that
 name in ``lab.cli``, which is imported when the command runs: ``lab --help`` must not wait for heavy modules.

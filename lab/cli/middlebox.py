@@ -81,7 +81,7 @@ def _told(profile: Middlebox, claim: Middlebox, result: Result) -> dict[str, Any
 
 
 def _show(console: Console, boxes: list[Middlebox], claims: list[Middlebox], results: list[Result]) -> None:
-    """A row for each middlebox; below, a row for each behaviour that does not agree."""
+    """Print a row for each middlebox; below it, a row for each behaviour that does not agree."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     columns = ("middlebox", "TCP idle", "TCP closing", "UDP new", "UDP answered", "lifetime", "forgotten",
                "mapping/filtering", "next port")  # fmt: skip

@@ -1,4 +1,4 @@
-"""``lab reference``: what a scenario can say."""
+"""Implements ``lab reference``: prints the keys of a scenario file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``lab report``: writes a run's reports again, from its records."""
+"""Implements ``lab report``: writes a run's reports again, from its records."""
 
 from __future__ import annotations
 

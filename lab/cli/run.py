@@ -1,4 +1,4 @@
-"""``lab run``: scenarios in, tables and reports out."""
+"""Implements ``lab run``: runs scenarios, prints tables and writes reports."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from lab.worlds.clock import Clock
 
 @dataclass(frozen=True)
 class Options:
-    """What the user asked for on the command line; see ``lab run --help``."""
+    """The options of the command line; see ``lab run --help``."""
 
     out: Path
     json: bool

@@ -1,4 +1,4 @@
-"""``lab actor run`` and ``lab actor tell``: the lab's actors standing alone, as in ``docker-compose.yml``."""
+"""Implements ``lab actor run`` and ``lab actor tell``: the lab's actors alone, as in ``docker-compose.yml``."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ VARIABLES = {
 def run_server(
     *, address: str, account: str, authentication: str, strategy: str, share: Path | None, json: bool
 ) -> int:
-    """Be the scripted SIP server until told to stop.
+    """Run the scripted SIP server until told to stop.
 
     Raises:
         ScenarioError: an argument makes no sense.
@@ -99,7 +99,7 @@ def run_client(
     share: Path | None,
     json: bool,
 ) -> int:
-    """Be the real pjsip client until told to stop; give up root first, if root it is.
+    """Run the real pjsip client until told to stop; give up root first.
 
     Raises:
         ScenarioError: an argument makes no sense.
@@ -138,7 +138,7 @@ def run_client(
 
 
 def run_middlebox(*, profile: str, inside: str, outside: str, forgets_after: str, json: bool) -> int:
-    """Be a middlebox between the two interfaces with these addresses until told to stop.
+    """Run a middlebox between the two interfaces with these addresses until told to stop.
 
     Raises:
         ScenarioError: an argument makes no sense.
@@ -166,7 +166,7 @@ def run_middlebox(*, profile: str, inside: str, outside: str, forgets_after: str
 
 
 def tell_server(kind: str, *, within: float, hold: float, json: bool) -> int:
-    """Have the server that stands alone here reach for the client; 0 if the client accepts, 1 if not.
+    """Make the stand-alone server send a probe; return 0 if the client accepts, 1 if not.
 
     Raises:
         HostNotCapable: no server stands here.
@@ -241,7 +241,7 @@ def _run(
 
 
 def _check_settings(box: Middlebox) -> None:
-    """Conntrack's settings must be there already; its timers are out of the way, for ``Aging`` does the aging."""
+    """Check conntrack's settings; its timers must be long, because ``Aging`` ends the mappings."""
     wanted = conntrack_settings(box, ages_in_kernel=False)
     differ = here.check_settings(wanted, below="net/netfilter") + here.check_settings(
         (("ip_forward", 1),), below="net/ipv4"

@@ -1,4 +1,4 @@
-"""The console entry point: checks that the lab's files are its own, then runs the command line."""
+"""Checks that the lab's files are its own, then runs the command line; the console entry point."""
 
 from __future__ import annotations
 

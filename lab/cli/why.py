@@ -1,4 +1,4 @@
-"""``lab why``: what a run's records say of cells, from the cause to the lost probe."""
+"""Implements ``lab why``: explains the verdict of cells, from the cause to the lost probe."""
 
 from __future__ import annotations
 

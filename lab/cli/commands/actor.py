@@ -106,7 +106,7 @@ def actor_run_server_command(
     share: Share = None,
     json: JsonLines = False,
 ) -> None:
-    """The scripted SIP server: presence and registrar for anybody, on UDP and TCP 5060 and TLS 5061.
+    """Run the scripted SIP server: presence and registrar for anybody, on UDP and TCP 5060 and TLS 5061.
 
     With --authentication it is so for alice alone, whose password is wonderland. `lab actor tell` has it reach for the
     client.
@@ -152,7 +152,7 @@ def actor_run_client_command(
     share: Share = None,
     json: JsonLines = False,
 ) -> None:
-    """The real pjsip: it registers, subscribes to presence, or both, and falls silent.
+    """Run the real pjsip: it registers, subscribes to presence, or both, and falls silent.
 
     It is alice; with --authentication it has her password, and answers challenges by either hash.
     """
@@ -191,7 +191,7 @@ def actor_run_middlebox_command(
     ] = "",
     json: JsonLines = False,
 ) -> None:
-    """A NAT between two networks this machine or container is in; prints each mapping as it comes and goes.
+    """Run a NAT between two networks of this machine or container; print each mapping when it begins and ends.
 
     Needs NET_ADMIN and NET_RAW, and conntrack's settings as docker-compose.yml gives them.
     """
@@ -210,7 +210,7 @@ def actor_tell_command(
     hold: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, help="Length of the call an INVITE makes.")] = 5.0,
     json: JsonLines = False,
 ) -> None:
-    """Have the server that `lab actor run server` started in this place reach for the client.
+    """Make the server started by `lab actor run server` send a probe to the client.
 
     notify goes within the newest subscription; the others to whoever registered last, or else to the newest subscriber.
 
