@@ -1,4 +1,4 @@
-"""The programs that can be the client of a cell, a folder each; ``lab.clients.catalogue`` finds them.
+"""Contains the client programs, a folder each; ``lab.clients.catalogue`` finds them.
 
 All of them speak the public actor protocol (docs/actor-protocol.md), and what they write is checked (``protocol``).
 """

@@ -1,4 +1,4 @@
-"""What the lab knows of a client program: what it is called, what it can do, how it is started."""
+"""Defines what the lab must know about a client program: its name, its abilities, how to start it."""
 
 from __future__ import annotations
 

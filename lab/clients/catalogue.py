@@ -1,4 +1,4 @@
-"""Which client programs there are: a folder each."""
+"""Finds the client programs: a folder each."""
 
 from __future__ import annotations
 

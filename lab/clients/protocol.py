@@ -1,4 +1,4 @@
-"""What a client may say to the runner: the other half of ``lab.actors.channel``, for programs that are not the lab's.
+"""Checks what a client writes to the runner: the other half of ``lab.actors.channel``, for programs of other authors.
 
 Every line is checked before anybody acts on it: known events have the fields they must have, of the right type, and
 nothing else reaches the names that verdicts are made of. What breaks the protocol is told, never obeyed, and never
@@ -54,7 +54,7 @@ def _one_of(choice: Any) -> str:
 
 
 class Kind(Enum):
-    """What a field holds, in the words of a complaint."""
+    """The type of a field, in the words of an error message."""
 
     TEXT = "text"
     TEXTS = "a list of texts"
@@ -158,7 +158,7 @@ class ClientLines:
         self._skipping = False
 
     def feed(self, data: bytes, *, now: float) -> Iterator[Said | Broken]:
-        """What the data completes.
+        """Return the items that the data completes.
 
         Args:
             data: as read.
@@ -203,7 +203,7 @@ def read(line: bytes, *, now: float) -> Said | Broken:
 
 
 class _Wrong(Exception):
-    """Why a line breaks the protocol."""
+    """The reason why a line breaks the protocol."""
 
 
 def _checked(ev: str, message: dict[str, Any]) -> ClientEvent:

@@ -1,4 +1,4 @@
-"""The ``start`` command of a client: what a scenario says of it, as docs/actor-protocol.md describes it."""
+"""Writes the ``start`` command of a client from the scenario, as docs/actor-protocol.md describes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A program of the scenario's author: a command of this machine, or a container image."""
+"""Runs a program of the scenario's author: a command of this machine, or a container image."""
 
 from __future__ import annotations
 

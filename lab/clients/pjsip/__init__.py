@@ -1,4 +1,4 @@
-"""The real pjsip, as pjsua2-python packages it: the lab's own client."""
+"""Runs the real pjsip, from the package pjsua2-python; the default client."""
 
 from __future__ import annotations
 

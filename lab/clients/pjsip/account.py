@@ -1,4 +1,4 @@
-"""Configures pjsua2's one account."""
+"""Configures the one account of pjsua2."""
 
 from __future__ import annotations
 

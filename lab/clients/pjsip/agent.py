@@ -1,4 +1,4 @@
-"""One pjsip user agent in this process, driven by events alone: no polling.
+"""Runs one pjsip user agent in this process, driven by events only; it never polls.
 
 By default pjsua2 starts a worker thread, a media thread and a sound device, which wake up many times a second; none of
 them is started here. The process sleeps in ``libHandleEvents`` until a packet, a command or one of pjsip's own timers
@@ -323,7 +323,7 @@ class UserAgent:
             self.emit(sent)
 
     def transport_state(self, event: Any) -> None:
-        """A transport changed state."""
+        """Handle a new state of a transport."""
         if event.type == "UDP" or self._stopping:
             return
         state = _TRANSPORT_STATES[event.state]
@@ -332,7 +332,7 @@ class UserAgent:
         )
 
     def registration(self, event: Any) -> None:
-        """A REGISTER was answered, or failed."""
+        """Handle the result of a REGISTER."""
         self._registrations += 1
         self.emit(Registration(code=event.code, reason=event.reason, expires=event.expiration))
         self._answered("REGISTER", event.code)
@@ -345,18 +345,18 @@ class UserAgent:
                 self._set_up()
 
     def _set_up(self) -> None:
-        """The account is set up: tell the mitigations."""
+        """Tell the mitigations that the account is set up."""
         for callback in self._on_set_up:
             callback()
 
     def options_answer(self, address: int, code: int, reason: str) -> None:
-        """An OPTIONS was answered, or failed (408 if there was no answer within Timer F)."""
+        """Handle the result of an OPTIONS (408 if there was no answer within Timer F)."""
         _, number = self._options.pop(address)
         self.emit(OptionsAnswer(n=number, code=code, reason=reason))
         self._answered("OPTIONS", code)
 
     def incoming_call(self, number: int, invite: str) -> None:
-        """The server calls: accept, after ringing for as long as the INVITE asks for."""
+        """Accept a call of the server, after ringing for as long as the INVITE asks for."""
         call = IncomingCall(self, self._account, number)
         self._calls.append(call)
         if (wish := _RING.search(invite)) is None:

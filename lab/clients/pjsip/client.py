@@ -1,4 +1,4 @@
-"""The client actor: one process, one pjsip user agent.
+"""Runs the client actor: one process, one pjsip user agent.
 
 Commands: ``start`` (fields of ``Settings``, and ``mitigations``), ``stop``, ``ip-changed``. Its events are the client's
 in ``lab.record.events``. ``registered`` comes once, after the first 2xx to REGISTER, and ``subscribed`` once, after the
@@ -30,12 +30,12 @@ _RECEIVE_SIZE = 65536
 
 
 def main(sock: socket.socket) -> None:
-    """Be the client until ``stop`` or the end of the socket."""
+    """Run the client until ``stop`` or the end of the socket."""
     run(sock, classes())
 
 
 def run(sock: socket.socket, kinds: Mapping[str, type[Mitigation]]) -> None:
-    """Like ``main``, with the given mitigation classes by kind."""
+    """Run ``main`` with the given mitigation classes by kind."""
     from lab.clients.pjsip.agent import UserAgent  # here: who names this module to a container need not have pjsip
     from lab.clients.pjsip.receiver import Receiver
 

@@ -1,4 +1,4 @@
-"""The configurations of pjsip's endpoint and of its one transport."""
+"""Configures pjsip's endpoint and its one transport."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ends the process when a callback from C fails: an exception cannot cross pjsip, and must not be lost either."""
+"""Ends the process when a callback from C fails, because an exception cannot pass through pjsip."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pjsip library inside the pjsua2 wheel: what pjsua2's own interface does not offer, reached through its symbols.
+"""Reaches functions of the pjsip library inside the pjsua2 wheel that pjsua2 does not offer, through its symbols.
 
 The one module that knows addresses and layouts. The wheel exports its C symbols but comes without headers, so each
 layout is checked against the running library before it is used; a wheel that differs ends in a ``LabFault`` naming the
@@ -29,7 +29,7 @@ from lab.model.endpoint import Endpoint
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Release:
-    """What differs between the releases whose layouts are written here; all else is the same in them.
+    """The differences between the releases whose layouts are written here; all else is the same in them.
 
     Attributes:
         tsx_at: of the transaction timers in ``pjsip_cfg_t``: after the ``pj_bool_t`` of endpt.
@@ -128,7 +128,7 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
 
 @dataclass(frozen=True, slots=True)
 class ConfigLayout:
-    """Where the fields of ``pjsip_sip_cfg_var`` are, in bytes from its start.
+    """The offsets of the fields of ``pjsip_sip_cfg_var``, in bytes.
 
     Attributes:
         tsx: five unsigned ints: max_count, t1, t2, t4, td (the timers in milliseconds).
@@ -296,7 +296,7 @@ class Library:
         self._lib.pjsip_transport_dec_ref(transport)  # its status is PJ_SUCCESS always
 
     def transport_refs(self, transport: int) -> int:
-        """The number of references to a transport; at 0 its idle timer runs."""
+        """Return the number of references to a transport; at 0 its idle timer runs."""
         counter = ctypes.c_void_p.from_address(transport + _AT_REFS).value
         return int(self._lib.pj_atomic_get(counter))
 
@@ -341,7 +341,7 @@ class Library:
         expect("pjsip_tpmgr_set_drop_data_cb", self._lib.pjsip_tpmgr_set_drop_data_cb(manager, on_dropped))
 
     def subscription_of(self, transaction: int) -> int:
-        """The ``pjsip_evsub`` a ``pjsip_transaction`` belongs to; 0: none."""
+        """Return the ``pjsip_evsub`` that a ``pjsip_transaction`` belongs to; 0: none."""
         return int(self._lib.pjsip_tsx_get_evsub(transaction) or 0)
 
     def refresh_subscription(self, subscription: int) -> None:
@@ -381,7 +381,7 @@ def expect(function: str, status: int) -> None:
 
 
 def use_hosts_file_only() -> None:
-    """Have this process look up names in ``/etc/hosts`` alone.
+    """Make this process look up names in ``/etc/hosts`` only.
 
     pjsip looks up the host's own name when a transport is made. A node has no name servers; where the host's
     configuration names some, the look-up would wait for their answers for seconds, and its packets would cross the

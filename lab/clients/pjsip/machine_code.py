@@ -1,4 +1,4 @@
-"""Machine code of a loaded library, rewritten in this process alone."""
+"""Rewrites machine code of a loaded library, in this process only."""
 
 from __future__ import annotations
 

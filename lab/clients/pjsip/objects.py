@@ -1,4 +1,4 @@
-"""pjsua2's objects, whose callbacks become calls to the user agent; each ends the process when it fails."""
+"""Defines pjsua2's objects; their callbacks call the user agent, and end the process if they fail."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CALL_STATES: dict[int, CallState] = {
 
 
 class Listener(Protocol):
-    """Whom the callbacks call."""
+    """The receiver of the callbacks."""
 
     timers: Timers
     subscription: Subscription
@@ -38,10 +38,10 @@ class Listener(Protocol):
         """``OnRegStateParam``."""
 
     def options_answer(self, address: int, code: int, reason: str) -> None:
-        """The final answer to the OPTIONS sent with this user data."""
+        """Handle the final answer to the OPTIONS sent with this user data."""
 
     def incoming_call(self, number: int, invite: str) -> None:
-        """A call and its INVITE."""
+        """Handle a call and its INVITE."""
 
 
 class Endpoint(pj.Endpoint):  # type: ignore[misc]  # pjsua2 has no types
@@ -114,7 +114,7 @@ class IncomingCall(pj.Call):  # type: ignore[misc]
 
 
 class Buddy(pj.Buddy):  # type: ignore[misc]
-    """Whose presence is subscribed to."""
+    """The user whose presence is subscribed to."""
 
     def __init__(self, listener: Listener) -> None:
         super().__init__()

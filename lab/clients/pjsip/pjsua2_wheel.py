@@ -1,4 +1,4 @@
-"""Loads pjsip itself; where that cannot be had, nothing of this client can run, and the error says what to do."""
+"""Loads pjsip; if it cannot be loaded, the error says what to do."""
 
 import sys
 

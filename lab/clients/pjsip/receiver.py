@@ -1,4 +1,4 @@
-"""Streams read by pjsip's event loop: whatever arrives on one ends a waiting ``libHandleEvents`` at once."""
+"""Lets pjsip's event loop read streams, so that arriving data ends a waiting ``libHandleEvents`` at once."""
 
 from __future__ import annotations
 

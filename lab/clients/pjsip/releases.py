@@ -1,4 +1,4 @@
-"""The releases of pjsip that can be the client: what each comes as, and what it cannot do."""
+"""Lists the releases of pjsip that can be the client: their packages and their limits."""
 
 from __future__ import annotations
 

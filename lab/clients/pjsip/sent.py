@@ -1,4 +1,4 @@
-"""What the client sends, by the word of its own log: only there does pjsip show a request as it leaves."""
+"""Reads the requests that the client sends from pjsip's log, the only place where pjsip shows them."""
 
 from __future__ import annotations
 

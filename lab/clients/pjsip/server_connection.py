@@ -1,4 +1,4 @@
-"""A connection to the server beside those of pjsip, read by pjsip's event loop."""
+"""Opens connections to the server besides pjsip's own; pjsip's event loop reads them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the user agent is told at its start, and what follows from it."""
+"""Reads the settings that the user agent gets at its start."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lab.model.scenario import Account, Transport
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """What the user agent is told at its start.
+    """The settings that the user agent gets at its start.
 
     Attributes:
         server, port: the outbound proxy all requests go to; an IPv4 address.
@@ -61,7 +61,7 @@ class Settings:
         return Path(self.state or Path(self.log).parent) / MEMORY_FILE
 
     def local_address(self) -> str:
-        """The local address that packets to the server leave from; sends nothing.
+        """Return the local address from which packets to the server leave; send nothing.
 
         Raises:
             LabFault: there is no route to the server.
@@ -74,6 +74,6 @@ class Settings:
             return str(sock.getsockname()[0])
 
     def instance_id(self) -> str:
-        """A ``+sip.instance`` (RFC 5626 §4.1): pjsip's own is a hash of the host's name, the same in every node."""
+        """Return a ``+sip.instance`` (RFC 5626 §4.1); pjsip's own hash of the host name is the same in every node."""
         digits = f"{random.Random(self.seed).getrandbits(128):032x}"  # noqa: S311  (reproducible, not secret)
         return f"<urn:uuid:{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}>"

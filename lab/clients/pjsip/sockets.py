@@ -1,4 +1,4 @@
-"""Options of the sockets that pjsip opens: passed to it, and read back from the kernel."""
+"""Sets options of pjsip's sockets, and reads them back from the kernel."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lab.model.endpoint import Endpoint
 
 
 class SocketOptions:
-    """What is set on every socket of the client before it connects."""
+    """The options set on every socket of the client before it connects."""
 
     def __init__(self) -> None:
         self._values: dict[SocketOption, int] = {}
@@ -66,7 +66,7 @@ class SocketOptions:
 
 
 def _socket_of(transport: Transport) -> socket.socket:
-    """A duplicate of the transport's socket."""
+    """Return a duplicate of the transport's socket."""
     for entry in Path("/proc/self/fd").iterdir():
         try:
             sock = socket.socket(fileno=os.dup(int(entry.name)))

@@ -1,4 +1,4 @@
-"""The client's presence subscription: its state, and the two ways to renew it before pjsip would."""
+"""Follows the client's presence subscription, and renews it in two ways before pjsip would."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Subscription:
             self._library.refresh_subscription(self._dialog_usage)
 
     def changed(self, info: Any, change: Any) -> None:
-        """Something happened in the subscription.
+        """Handle an event of the subscription.
 
         Args:
             info: ``pjsua2.BuddyInfo``.

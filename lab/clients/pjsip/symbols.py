@@ -1,4 +1,4 @@
-"""Sizes of symbols, from the dynamic symbol table of the image that holds them."""
+"""Reads the sizes of symbols from the dynamic symbol table of a loaded image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls at a later time, on pjsip's own timer heap."""
+"""Schedules calls on pjsip's own timer heap."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Timers:
         return call
 
     def due(self, address: int) -> None:
-        """A timer is due; ``address`` is what pjsip carried for it."""
+        """Run a timer that is due; ``address`` is the value that pjsip carried for it."""
         _, callback = self._pending.pop(address)
         callback()
 
@@ -62,7 +62,7 @@ class Call:
         self._entry: tuple[int, Any] | None = None
 
     def schedule(self, moment: float) -> None:
-        """Be due at a moment of CLOCK_MONOTONIC."""
+        """Set the timer to a time of CLOCK_MONOTONIC."""
         self._moment = moment
         self._entry = self._timers.add(moment, self._due)
 
@@ -81,6 +81,6 @@ class Call:
 
 
 def carried() -> tuple[Any, int]:
-    """User data for pjsip, which only carries pointers to wrapped objects: an object and its address."""
+    """Return user data for pjsip, which only carries pointers to wrapped objects: an object and its address."""
     token = pj.IntVector()
     return token, int(token.this)

@@ -1,4 +1,4 @@
-"""The client's connections: their names in the record, their states, and why each ended."""
+"""Names the client's connections in the record, follows their states, and says why each ended."""
 
 from __future__ import annotations
 
@@ -98,11 +98,11 @@ class Transports:
         return True
 
     def of(self, handle: int) -> Transport:
-        """The transport of a handle not yet destroyed, as it was when first spoken of."""
+        """Return the transport of a handle that is not yet destroyed, as it was when first seen."""
         return self._known[handle].transport
 
     def id(self, handle: int) -> str:
-        """Its name in the record."""
+        """Return its name in the record."""
         return self._known[handle].id
 
     def on_ref(self, handle: int, *, held: bool) -> None:

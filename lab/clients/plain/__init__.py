@@ -1,4 +1,4 @@
-"""A client in eighty lines of plain Python: the example of docs/actor-protocol.md, by a name."""
+"""Runs a client in eighty lines of plain Python, the example of docs/actor-protocol.md, by a name."""
 
 from __future__ import annotations
 

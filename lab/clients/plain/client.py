@@ -1,4 +1,4 @@
-"""A client for the lab, in plain Python: registers, subscribes, answers all that comes. See docs/actor-protocol.md."""
+"""Implements a client in plain Python: registers, subscribes, answers all requests. See docs/actor-protocol.md."""
 
 import hashlib
 import http.client
