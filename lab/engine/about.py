@@ -19,7 +19,7 @@ _CellFolder = Annotated[str, msgspec.Meta(pattern=r"^cells/[^/\x00]+$")]
 
 
 class _Scenario(msgspec.Struct):
-    """What a report says of the scenario."""
+    """The scenario, as a report describes it."""
 
     name: str
     file: str
@@ -29,7 +29,7 @@ class _Scenario(msgspec.Struct):
 
 
 class _Error(msgspec.Struct):
-    """What kept a cell from running to its end; ``missing`` and ``fix`` are there where this machine was at fault."""
+    """The error that ended a cell early; ``missing`` and ``fix`` are set if this machine was at fault."""
 
     side: str
     text: str

@@ -1,4 +1,4 @@
-"""A cell that ran: what was run, its evidence, and its outcome."""
+"""Represents a cell that ran: its input, its evidence, and its outcome."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class CellRun:
 
     @property
     def ran(self) -> bool:
-        """Whether it ran to its end, or something kept it from that; a run that was killed has cells that did not."""
+        """True if the cell ran to its end or failed with an error; a killed run has cells that did neither."""
         if self.error is not None:
             return True
         try:  # a record is shared once its cell has run to its end
@@ -198,7 +198,7 @@ class CellRun:
 
     @property
     def metrics(self) -> Metrics:
-        """What it delivered and cost; raises as `outcome` does."""
+        """The metrics of the cell; raises as `outcome` does."""
         return self.outcome.metrics
 
 

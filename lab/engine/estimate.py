@@ -24,7 +24,7 @@ REAL_CELL_S = 3.0
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """What a scenario comes to, and how long it may take.
+    """The size of a scenario, and its likely duration.
 
     Attributes:
         cells: that can exist.

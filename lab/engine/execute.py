@@ -1,4 +1,4 @@
-"""Runs the cells of orders, all at the same time, and opens what they left."""
+"""Runs the cells of several orders at the same time, and opens their records."""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ class Fleet:
         self._stopping.append(asyncio.ensure_future(self._live.pop(number).stop()))
 
     def _lose(self, number: int, end: End) -> None:
-        """A world ended, and what it did ended with it; another takes its place for those that wait.
+        """Handle the end of a world and of its work; start another one for the waiting cells.
 
         If it had not begun a cell, the next would not either; if it was the last as well, nobody runs those that wait.
         """

@@ -1,4 +1,4 @@
-"""Does jobs in worlds, a folder each: cells, and whatever else runs in a world (``lab.runner.crew``)."""
+"""Runs jobs in worlds, one folder each: cells, and other work (``lab.runner.crew``)."""
 
 from __future__ import annotations
 

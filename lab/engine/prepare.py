@@ -1,4 +1,4 @@
-"""What must be there before anything starts: a clock, programs, images, releases of the client."""
+"""Checks and fetches what a run needs before it starts: a clock, programs, images, releases of the client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run that is over, or was cut short: what it was, and its cells."""
+"""Represents a finished or interrupted run: its input, and its cells."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The folder a run leaves behind.
+"""Writes and reads the folder of a run.
 
 ::
 

@@ -1,4 +1,4 @@
-"""Loads scenario files and keeps the cells that are asked for."""
+"""Loads scenario files and selects cells."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a record shows of the middleboxes: whether others, with other timers, would have done the same. Pure.
+"""Finds from a record whether middleboxes with other timers would have done the same. Pure.
 
 Two middleboxes that differ in idle timers alone do the same until the first of these timers ends. So a record holds for
 both if every packet that came to the middlebox left it, no mapping ended, and no flow was quiet for as long as a timer
@@ -37,7 +37,7 @@ class _Quiet:
 
 
 class Course:
-    """What befell the flows of a cell.
+    """The events on the flows of a cell.
 
     Args:
         evidence: of a cell that ran to its end.

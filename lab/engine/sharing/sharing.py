@@ -1,4 +1,4 @@
-"""Which cells of a run wait for which, and the files that they then have in common."""
+"""Decides which cells of a run wait for others, and which files they then share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of a cell its run can depend on. Pure.
+"""Selects the parts of a cell on which its run can depend. Pure.
 
 =========================================  ==============================================================
 never part of a world                      names and labels, sources, grades; claim, expectation, radio, what else only the

@@ -1,4 +1,4 @@
-"""Makes the cells of twins: the same, but for what the twin is for. They claim nothing.
+"""Makes the cells of twins: copies that differ in what the twin is for. They have no claims.
 
 A probe restarts timers, so several in one cell do not show when a client can be reached; one cell for each moment does.
 """
