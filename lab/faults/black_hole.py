@@ -1,4 +1,4 @@
-"""A middlebox or router that drops one flow."""
+"""Drops the packets of one flow at a middlebox or router."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class BlackHole(Fault):
     """
 
     class Proof(msgspec.Struct, frozen=True, kw_only=True):
-        """What the kernel shows of the rules.
+        """The rules in the kernel.
 
         Attributes:
             node: where they are.

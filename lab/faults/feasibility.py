@@ -1,4 +1,4 @@
-"""Finds faults that can never happen, or never do anything, in a cell. Pure function of the cell.
+"""Finds faults that cannot take effect in a cell (wrong transport, wrong node, after the end). Pure.
 
 What only a run can show (nobody reconnects, nothing is asked of a mute server) is not looked at here; the judge says
 of such a fault that it never happened. Of a client that may do more than it is asked to, less is known.

@@ -1,4 +1,4 @@
-"""A middlebox or router that ends a connection in somebody else's name."""
+"""Ends a connection by a segment with a forged sender, at a middlebox or router."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class SentSegment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ForgedSegments(msgspec.Struct, frozen=True, kw_only=True):
-    """What was sent.
+    """The segments that were sent.
 
     Attributes:
         node: from where.

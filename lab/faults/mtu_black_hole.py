@@ -1,4 +1,4 @@
-"""A link that loses large packets."""
+"""Drops large packets on a link."""
 
 from __future__ import annotations
 
