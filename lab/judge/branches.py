@@ -1,4 +1,4 @@
-"""Says what became of a probe at each of the contacts that it was sent to. Pure."""
+"""Finds the result of a probe at each contact that it was sent to. Pure."""
 
 from __future__ import annotations
 

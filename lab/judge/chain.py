@@ -1,4 +1,4 @@
-"""From a cause to the probe it cost: what happened in between, each link with the lines that show it. Pure.
+"""Builds the chain from a cause to the lost probe; each step names the lines that show it. Pure.
 
 The record shows what happened, not what followed from what. So the links between are what befell the probe's own flow,
 the subscription and the client's requests after the cause and before the probe's end; each kind once, when it first

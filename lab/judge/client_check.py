@@ -1,4 +1,4 @@
-"""What the records of ``lab actor check`` show of a client. Pure."""
+"""Reads the abilities of a client from the records of ``lab actor check``. Pure."""
 
 from __future__ import annotations
 

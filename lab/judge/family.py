@@ -207,7 +207,7 @@ def _reachability(looks: Sequence[Seen], ends: float) -> Reachability:
 
 
 def _by_seeds(cell: Cell, own: Outcome, twins: Sequence[TwinOutcome]) -> Outcome:
-    """Doubt a verdict that depends on the seed."""
+    """Make a verdict inconclusive if it depends on the seed."""
     if not twins:
         return own
     others = sorted(((_seed(twin), twin.outcome) for twin in twins), key=lambda pair: pair[0])

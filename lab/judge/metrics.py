@@ -88,7 +88,7 @@ def _in_shadow(t: float, shadows: list[float]) -> bool:
 
 
 def _covered(shadows: list[float], ends: float) -> float:
-    """Total time within ``AT_ONCE_S`` after any of these moments, before the end."""
+    """Return the total time within ``AT_ONCE_S`` after any of these moments, before the end."""
     covered, reached = 0.0, 0.0
     for t in sorted(shadows):
         start, stop = max(t, reached), min(t + AT_ONCE_S, ends)

@@ -1,4 +1,4 @@
-"""Finds probes that were lost because the server had given up a client that lived. Pure function of the evidence.
+"""Finds probes that were lost because the server had given up a living client. Pure function of the evidence.
 
 A server that gives a client up removes or marks its bindings and subscriptions; it may close its connection, and end
 its calls.

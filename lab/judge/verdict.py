@@ -1,4 +1,4 @@
-"""Record → outcome: pure, so that a run from last year is judged like one of today."""
+"""Judges a record. Pure, so that an old run is judged like a new one."""
 
 from __future__ import annotations
 

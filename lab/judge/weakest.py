@@ -1,4 +1,4 @@
-"""Finds the moments at which a client that answered its probes was weakest. Pure function of the evidence.
+"""Finds the weakest moments of a client that answered its probes. Pure function of the evidence.
 
 A single probe says that the client could be reached then, not that it can be reached at any moment. The record of a
 cell says when it was least likely: just after something that a probe needs has ended, until it is there again, and
