@@ -1,4 +1,4 @@
-"""The axes of a scenario, such as strategy and middlebox; each fixed by one of its keys, or swept by its matrix.
+"""Reads the axes of a scenario, such as strategy and middlebox; a key fixes an axis, or the matrix sweeps it.
 
 Each value of an axis has a label: the name of a catalogue entry, the name an author gives, the transport's word.
 """
@@ -58,13 +58,13 @@ class Axis:
     complete: bool = True
 
     def labels(self) -> list[str]:
-        """The labels of its values; a topology without a middlebox has none."""
+        """Return the labels of its values; a topology without a middlebox has none."""
         return [option.label for option in self.options if option.label]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Failure:
-    """What goes wrong in a cell.
+    """The failure in a cell, from the axis ``failure``.
 
     Attributes:
         middleboxes: in place of the scenario's; None: the scenario's.
@@ -379,7 +379,7 @@ def _catalogue_name(node: Node, names: list[str], noun: str, problems: list[Prob
 
 
 def _own_name(node: Node, names: list[str], problems: list[Problem]) -> str | None:
-    """The name an author gives: not one of the catalogue, which would then mean two things."""
+    """Return the name that an author gives; it must not be one of the catalogue."""
     name = node.get("name")
     if name is None or not isinstance(name.value, str):
         return None

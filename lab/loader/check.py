@@ -1,4 +1,4 @@
-"""From a YAML node to a value of the model, or problems in plain words.
+"""Converts a YAML node to a value of the model, or reports problems in plain words.
 
 Pydantic judges each value; which words are allowed is read off the type the error speaks of. Values go through JSON's
 strict mode, where ``"1"`` is no number and ``yes`` is no truth value, but a word may become an enum and a list a tuple.
@@ -76,7 +76,7 @@ def ruled(rule: Callable[..., T], value: Any, node: Node, problems: list[Problem
 
 
 def unknown_key(node: Node, allowed: Iterable[str]) -> Problem:
-    """A key nobody knows; ``node`` is its value."""
+    """Report an unknown key; ``node`` is its value."""
     return node.problem("unknown key", got="", allowed=choice(node.key, allowed))
 
 
@@ -97,7 +97,7 @@ def choice(word: str, allowed: Iterable[str]) -> str:
 
 
 def describe(expected: Any) -> str:
-    """What may stand where a value of this type is expected."""
+    """Describe the values of this type, in words."""
     said = next(_said(expected), None)
     expected, optional = _bare(expected)
     if said is not None:
@@ -116,7 +116,7 @@ def describe(expected: Any) -> str:
 
 
 def _said(expected: Any) -> Iterator[Takes]:
-    """What stands beside a type, or beside one of those that it may be."""
+    """Return the words beside a type, or beside one of its alternatives."""
     if typing.get_origin(expected) is Annotated:
         inner, *beside = typing.get_args(expected)
         yield from (word for word in beside if isinstance(word, Takes))
@@ -132,12 +132,12 @@ def _mapping(allowed: Iterable[str]) -> str:
 
 
 def keys(cls: Any) -> list[str]:
-    """The YAML keys of a dataclass."""
+    """Return the YAML keys of a dataclass."""
     return [kebab(field.name) for field in dataclasses.fields(cls) if field.init]
 
 
 def hint(cls: Any, key: str) -> Any:
-    """The type of the field a YAML key stands for, with its rules."""
+    """Return the type of the field for a YAML key, with its rules."""
     return _hints(cls)[key]
 
 
@@ -180,7 +180,7 @@ def _words(cls: type[Enum]) -> list[str]:
 
 
 def _bare(expected: Any) -> tuple[Any, bool]:
-    """A type without rules and without None, and whether None was allowed."""
+    """Return a type without rules and without None, and whether None was allowed."""
     optional = False
     while True:
         if typing.get_origin(expected) is Annotated:
@@ -195,7 +195,7 @@ def _bare(expected: Any) -> tuple[Any, bool]:
 
 
 def _inside(expected: Any, step: str | int) -> Any:
-    """The type of what stands at a key or index of a value of type ``expected``."""
+    """Return the type of the value at a key or index of a value of type ``expected``."""
     expected, _ = _bare(expected)
     if dataclasses.is_dataclass(expected):
         return _hints(typing.cast("Any", expected)).get(str(step), Any)
@@ -244,7 +244,7 @@ def _translate(detail: ErrorDetails, expected: Any, node: Node, given: frozenset
 
 
 def _name_of(node: Node, given: frozenset[str], detail: ErrorDetails) -> str | None:
-    """What was given where the wrong value is the mapping's own key."""
+    """Return the given text if the wrong value is the mapping's own key."""
     return shown(node.key) if detail["loc"] and detail["loc"][-1] in given else None
 
 

@@ -1,4 +1,4 @@
-"""The shape of a scenario file, key by key.
+"""Defines the shape of a scenario file, key by key.
 
 Keys that can be written in several ways are typed ``Any`` here, with their JSON schema beside them, and are read by the
 module that knows the ways: ``axes`` (strategy, middlebox, server, matrix) and ``kinds`` (faults, mitigations).

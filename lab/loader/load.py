@@ -150,7 +150,7 @@ def _read(path: Path, text: str, root: Node, problems: list[Problem], server: st
 
 
 def _part(root: Node, key: str, problems: list[Problem]) -> Any:
-    """The value of a key that stands alone, or its default; None if there was a problem."""
+    """Return the value of a single key, or its default; None if there was a problem."""
     node, expected = root.get(key), hint(ScenarioFile, key)
     if node is not None:
         return (build if dataclasses.is_dataclass(expected) else value_of)(expected, node, problems)
@@ -164,7 +164,7 @@ def _part(root: Node, key: str, problems: list[Problem]) -> Any:
 
 
 def _items(root: Node, key: str, problems: list[Problem]) -> list[Node]:
-    """The entries of a list that need not be there."""
+    """Return the entries of an optional list."""
     node = root.get(key)
     if node is None:
         return []

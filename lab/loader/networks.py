@@ -201,7 +201,7 @@ def _tree(draft: _Draft, problems: list[Problem]) -> None:
 
 
 def _addresses(draft: _Draft, problems: list[Problem]) -> None:
-    """Private addresses behind a middlebox, documentation addresses elsewhere; the server in the open."""
+    """Check for private addresses behind a middlebox and documentation addresses elsewhere; the server is outside."""
     hidden: set[str] = set()
     for node in draft.nodes.values():
         if node.role is Role.MIDDLEBOX:
@@ -227,7 +227,7 @@ def _addresses(draft: _Draft, problems: list[Problem]) -> None:
 
 
 def _reached(draft: _Draft, link: str, *, not_through: str) -> set[str]:
-    """Links reached from a link without crossing a node."""
+    """Return the links reached from a link without crossing a node."""
     reached: set[str] = set()
     open_links = [link]
     while open_links:

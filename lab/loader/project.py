@@ -1,4 +1,4 @@
-"""Where a scenario's files are: in the project it belongs to, or among those that come with the lab.
+"""Finds the files of a scenario: in its project, or among those that come with the lab.
 
 A project's root is the nearest folder above the scenario that has a ``topologies`` folder. A topology is the name of a
 file in there, or else of one of the lab's own, or a path relative to the scenario; nothing else outside the root is
@@ -118,5 +118,5 @@ def _folder_with(name: str, folders: list[Path]) -> Path | None:
 
 
 def _shown(file: Path, scenario: Path) -> str:
-    """The file as the user would name it who named the scenario."""
+    """Return the file's path as the user would write it."""
     return os.path.normpath(scenario.parent / os.path.relpath(file, scenario.resolve().parent))

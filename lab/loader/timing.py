@@ -34,7 +34,7 @@ def check_probes(
     accounts: Collection[Account],
     problems: list[Problem],
 ) -> None:
-    """Probes are in order, each can be answered before the end, and every account can be probed so."""
+    """Check that probes are in order, can be answered before the end, and fit every account."""
     latest: Probe | None = None
     only_registers = any(not account.subscribes for account in accounts)
     for node, probe in zip(nodes, probes, strict=True):

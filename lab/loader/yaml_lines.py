@@ -1,4 +1,4 @@
-"""YAML as a tree that knows where each value stands.
+"""Reads YAML into a tree in which each value knows its line.
 
 Built from the parser's events, so nothing is expanded, constructed or nested beyond a bound before it has been looked
 at. Of YAML's implicit types only ``true``/``false``, ``null`` and whole numbers are known (YAML 1.2's spelling); all
@@ -79,7 +79,7 @@ class Node:
     value: dict[str, Node] | list[Node] | str | int | bool | None = None
 
     def plain(self) -> Any:
-        """The value without positions, as JSON knows it."""
+        """Return the value without positions, as JSON values."""
         if isinstance(self.value, dict):
             return {key: child.plain() for key, child in self.value.items()}
         if isinstance(self.value, list):
@@ -87,15 +87,15 @@ class Node:
         return self.value
 
     def get(self, key: str) -> Node | None:
-        """The value of a key; None if there is none or this is not a mapping."""
+        """Return the value of a key; None if there is none or this is not a mapping."""
         return self.value.get(key) if isinstance(self.value, dict) else None
 
     def items(self) -> list[Node]:
-        """The children of a list; none if this is not a list."""
+        """Return the children of a list; none if this is not a list."""
         return self.value if isinstance(self.value, list) else []
 
     def got(self) -> str:
-        """What was given, for a report."""
+        """Return the given value, for a report."""
         if isinstance(self.value, dict):
             return "a mapping" if self.value else "an empty mapping"
         if isinstance(self.value, list):
@@ -103,7 +103,7 @@ class Node:
         return shown(self.text) if self.text else "nothing"
 
     def problem(self, what: str, *, got: str | None = None, allowed: str = "") -> Problem:
-        """Something wrong with this value; ``got`` defaults to the value as written."""
+        """Return a problem with this value; ``got`` defaults to the value as written."""
         given = self.got() if got is None else got
         return Problem(self.file, self.line, self.path, what, got=given, allowed=allowed)
 
@@ -119,7 +119,7 @@ class _Open:
 
 
 def shown(text: str) -> str:
-    """Text from a file as one short, harmless piece of a line."""
+    """Return text from a file as a short, harmless part of a line."""
     return f"`{visible(' '.join(text.split()), most=_LONGEST_SHOWN)}`"
 
 
@@ -154,7 +154,7 @@ def read_yaml(text: str, name: str, problems: list[Problem]) -> Node | None:
 
 @dataclass(slots=True)
 class _Place:
-    """How far a text has been read.
+    """The position up to which a text has been read.
 
     Attributes:
         line: 1-based, where what was read last begins.
