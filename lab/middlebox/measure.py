@@ -1,4 +1,4 @@
-"""Measures what a middlebox does, from its two sides only: never from its table, never from its rules.
+"""Measures a middlebox from its two sides only: never from its table or its rules.
 
     client —lan— box —access— internet —core— server
                                       —other— stranger
@@ -107,7 +107,7 @@ async def _answer(question: Question, network: Network, folder: Path) -> Shown:
 
 
 def _request(transport: str, address: str, port: int) -> bytes:
-    """A SIP request that fits into one packet (RFC 3261 §7), from an inside endpoint."""
+    """Return a SIP request that fits into one packet (RFC 3261 §7), from an inside endpoint."""
     lines = (
         f"OPTIONS sip:{SERVER} SIP/2.0",
         f"Via: SIP/2.0/{transport} {address}:{port};rport;branch=z9hG4bKsurvey",
@@ -202,7 +202,7 @@ class _Survey(Ends):
     # -- what it does to SIP
 
     async def _sip_alg(self) -> tuple[SipAlg, ...]:
-        """The transports whose requests come out with other addresses in them than they went in with."""
+        """Return the transports on which the addresses inside requests are changed."""
         rewritten = {SipAlg.UDP: await self._rewrites_udp(), SipAlg.TCP: await self._rewrites_tcp()}
         return tuple(alg for alg, seen in rewritten.items() if seen)
 
@@ -338,7 +338,7 @@ class _Survey(Ends):
         return await self._met(partial(asyncio.sleep, timer + 2))
 
     async def _met_after_loss(self) -> Met | None:
-        """Have the whole table forgotten, as in a reboot; what acts at expiry then has nothing to act on."""
+        """Forget the whole table, as in a reboot; nothing then acts at expiry."""
         if self._box.forgotten.at_expiry:
             return None
 
