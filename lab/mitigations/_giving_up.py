@@ -1,4 +1,4 @@
-"""What the server's pings have in common that make it give up a client which does not answer."""
+"""Helps mitigations whose pings make the server give up a client that does not answer."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class GivesUp(ServerSide):
 
     @property
     def giving_up(self) -> GivingUp | None:
-        """When the server gives up, and what it does then; None: never."""
+        """The condition under which the server gives up, and its action then; None: never."""
         if self.gives_up_after is None:
             return None
         return GivingUp(

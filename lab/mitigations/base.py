@@ -1,4 +1,4 @@
-"""What a mitigation is, and the narrow view of a client that it gets.
+"""Defines mitigations, and the narrow view of a client that they get.
 
 A mitigation is one mechanism with its parameters: a frozen dataclass whose ``kind`` is its name in scenarios. One file
 each; a file in this folder is found by being there (see ``lab.mitigations.catalogue``). They know nothing of each
@@ -29,7 +29,7 @@ TIMED_OUT = 408
 
 
 class TransportState(str, Enum):
-    """What pjsip reports of a transport (``pjsip_transport_state``)."""
+    """The states of a transport in pjsip (``pjsip_transport_state``)."""
 
     CONNECTED = "connected"
     DISCONNECTED = "disconnected"
@@ -41,7 +41,7 @@ class TransportState(str, Enum):
 
 
 class Setting(str, Enum):
-    """What can be set in pjsip once only, for the whole process."""
+    """The settings that pjsip accepts only once per process."""
 
     TSX_TIMERS = "transaction timers"
     TCP_SWITCH = "switch of large requests to TCP"
@@ -98,7 +98,7 @@ class Answer:
 
 
 class Client(Protocol):
-    """What the pjsip client offers to mitigations.
+    """The functions of the pjsip client for mitigations.
 
     A transport is named by its handle, an opaque number, valid until the transport is destroyed and possibly used again
     for another afterwards. All callbacks come from pjsip's event loop, on its one thread, in the order in which they
@@ -165,13 +165,13 @@ class Client(Protocol):
         """Call back once, after ``delay`` seconds."""
 
     def now(self) -> float:
-        """CLOCK_MONOTONIC in seconds."""
+        """Return CLOCK_MONOTONIC in seconds."""
 
     def emit(self, event: ClientEvent) -> None:
         """Write an event to the record."""
 
     def change_crlf_interval(self, interval: float) -> None:
-        """Another interval than was set: new connections have it at once, others after their next ping."""
+        """Set another interval: new connections use it at once, others after their next ping."""
 
     def send_options(self) -> None:
         """Send OPTIONS to the server outside any dialog; its answer appears in the record as ``options-answer``."""
@@ -209,7 +209,7 @@ class Client(Protocol):
         """
 
     def recall(self) -> dict[str, Any]:
-        """What ``remember`` last wrote, on this client or one before it in the same place; empty if nothing."""
+        """Return the text last written by ``remember``, on this client or an earlier one here; else empty."""
 
     def remember(self, memory: dict[str, Any]) -> None:
         """Write to a file that outlives the client, as JSON."""
@@ -235,7 +235,7 @@ class Mitigation(Protocol):
 
 
 class ClientSide:
-    """What mitigations of the client have in common; each overrides what differs."""
+    """The base of mitigations of the client; each overrides what differs."""
 
     __slots__ = ()
     kind: ClassVar[str]
@@ -252,7 +252,7 @@ class ClientSide:
     """It does nothing for an account that does not subscribe."""
 
     def socket_options(self) -> tuple[SocketOption, ...]:
-        """The socket options it sets."""
+        """Return the socket options that it sets."""
         return ()
 
     def attach(self, client: Client) -> None:
@@ -266,7 +266,7 @@ Ping = Literal["options", "crlf"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GivingUp:
-    """When a server gives up a client that does not answer, and what it does then.
+    """The condition under which a server gives up a client that does not answer, and its action then.
 
     Attributes:
         after: how many pings in a row may have no answer by the time of the next.
@@ -283,7 +283,7 @@ class GivingUp:
 
 
 class Server(Protocol):
-    """What the scripted SIP server offers to mitigations; all from ``attach`` only, before it listens.
+    """The functions of the scripted SIP server for mitigations; call them only from ``attach``, before it listens.
 
     A flow is named by its id; it is *in use* while it is there and a subscription or binding came on it.
     """
@@ -322,7 +322,7 @@ class Server(Protocol):
 
 
 class ServerSide:
-    """What mitigations of the server have in common; each overrides what differs."""
+    """The base of mitigations of the server; each overrides what differs."""
 
     __slots__ = ()
     kind: ClassVar[str]
@@ -338,7 +338,7 @@ class ServerSide:
 
     @property
     def server_needs(self) -> tuple[str, ...]:
-        """What a server must be able to do for it besides its kind, see ``ServerProgram.lacks``."""
+        """The abilities of a server that it needs besides its kind, see ``ServerProgram.lacks``."""
         return ()
 
     def why_not_over(self, transport: str) -> str:  # noqa: ARG002  (as `server_needs`)

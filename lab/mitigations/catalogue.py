@@ -1,4 +1,4 @@
-"""Which mitigations there are, and which cannot be had where: one per module of this package.
+"""Finds the mitigations, one per module of this package, and says which are not available in a cell.
 
 ``base``, this module and those whose name begins with ``_`` are none.
 """
@@ -70,7 +70,7 @@ def _why_not(one: Mitigation, *, transport: str, registers: bool, subscribes: bo
 
 
 def not_offered(mitigations: Iterable[Mitigation], offered: Collection[str]) -> str:
-    """Which of these a client that is not the lab's own would have to do itself and has not offered; empty if none.
+    """Return the mitigations that a client of another author would have to do and has not offered; empty if none.
 
     Args:
         mitigations: of one strategy, of either side.

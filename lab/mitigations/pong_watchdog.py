@@ -1,4 +1,4 @@
-"""CRLF keep-alive whose answer is missed."""
+"""Sends CRLF keep-alives and expects an answer to each."""
 
 from __future__ import annotations
 

@@ -29,5 +29,5 @@ class Register(ClientSide):
     expiry: WholeSeconds
 
     def attach(self, client: Client) -> None:
-        """Have the account register."""
+        """Register the account."""
         client.register(self.expiry)

@@ -1,4 +1,4 @@
-"""Line ends from the server."""
+"""Sends line ends from the server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OPTIONS from the server: the client's answer is traffic that everybody counts."""
+"""Sends OPTIONS from the server; the client's answer is traffic that every timer counts."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class TcpKeepalive(ClientSide):
     count: Count | None = None
 
     def socket_options(self) -> tuple[SocketOption, ...]:
-        """Four, or three."""
+        """Return four options, or three."""
         return tuple(self._values())
 
     def attach(self, client: Client) -> None:
