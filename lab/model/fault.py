@@ -1,4 +1,4 @@
-"""What every fault of a cell has: the moment when it begins. The faults themselves are in ``lab.faults``."""
+"""Defines the base of all faults in a cell: the time of their beginning. The faults are in ``lab.faults``."""
 
 from __future__ import annotations
 

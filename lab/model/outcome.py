@@ -1,4 +1,4 @@
-"""What a record is judged to show."""
+"""Describes the outcome of a cell."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Link:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CauseFound:
-    """Why a probe was lost: what took away a thing that it needed and that was still missing then.
+    """The cause of a lost probe: it removed something that the probe needed and that was still missing.
 
     Attributes:
         kind: which mechanism.
@@ -58,7 +58,7 @@ class Outage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Repair:
-    """What became of the first lost probe's flow (of the first flow if none was lost); None: it did not break.
+    """The recovery of the first lost probe's flow (of the first flow if none was lost); None: it did not break.
 
     Attributes:
         broken_s: when: the cause's time, or if no probe was lost the first fault, or the flow's end.
@@ -77,7 +77,7 @@ class Repair:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lost:
-    """What a client had cost when it lost its connection for more than a moment.
+    """The cost of a client until it first lost its connection for more than a moment.
 
     Attributes:
         at_s: when, in seconds after time zero.
@@ -92,7 +92,7 @@ class Lost:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Metrics:
-    """What a cell cost and delivered.
+    """The cost and the deliveries of a cell.
 
     Traffic is counted on the client's links from the start of the silence to the end of the run, IP level, without the
     sentinel's, and without the second after the set-up and after each probe (the lab's traffic, not the strategy's);
@@ -144,7 +144,7 @@ class Metrics:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProbeFate:
-    """What became of a probe.
+    """The result of a probe.
 
     Attributes:
         at_s: when it was sent, or should have been.
@@ -164,7 +164,7 @@ class ProbeFate:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tried:
-    """What a probe found at a moment at which a client that had answered was weak.
+    """The result of a probe at a weak moment of a client that had answered its own probes.
 
     Attributes:
         at_s: when it was sent.
@@ -182,13 +182,13 @@ class Tried:
 
     @property
     def open_ended(self) -> bool:
-        """Whether the client was out of reach and did not come back."""
+        """True if the client was unreachable and did not come back."""
         return self.reached is False and self.gap_s is None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reachability:
-    """What probes found that were each in a cell of its own.
+    """The results of probes that each have a cell of their own.
 
     Attributes:
         looks: how many there were.

@@ -1,4 +1,4 @@
-"""What the parts of a scenario file say, besides topology, middlebox and mitigations."""
+"""Defines the parts of a scenario file, besides topology, middlebox and mitigations."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class RadioKind(str, Enum):
 
 
 class Account(str, Enum):
-    """What the client sets up before it falls silent."""
+    """The account that the client sets up before it falls silent."""
 
     SUBSCRIBE = "subscribe"
     """A presence subscription and nothing else: the account of pjproject #4225."""
@@ -60,18 +60,18 @@ class Account(str, Enum):
 
     @property
     def registers(self) -> bool:
-        """Whether the client registers."""
+        """True if the client registers."""
         return self is not Account.SUBSCRIBE
 
     @property
     def subscribes(self) -> bool:
-        """Whether the client subscribes."""
+        """True if the client subscribes."""
         return self is not Account.REGISTER
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Registration(Yaml):
-    """How pjsip registers (``pjsua2.AccountRegConfig``).
+    """pjsip's registration options (``pjsua2.AccountRegConfig``).
 
     What pjsua does by itself with answers is in docs/registration.md.
 
@@ -94,7 +94,7 @@ class Registration(Yaml):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Client(Yaml):
-    """What the client is, and what its account does.
+    """The client program and its account.
 
     Attributes:
         account: what it sets up.
@@ -128,7 +128,7 @@ class Client(Yaml):
 
     @property
     def is_own(self) -> bool:
-        """Whether it is the author's, not one that the lab has."""
+        """True if it is the author's own program, not one of the lab's."""
         return bool(self.command or self.image)
 
     @property
@@ -138,7 +138,7 @@ class Client(Yaml):
 
     @property
     def label(self) -> str:
-        """What it is called where clients are compared."""
+        """Its name in comparisons of clients."""
         return self.name or self.kind
 
 
@@ -159,7 +159,7 @@ class Strategy(Yaml):
 
 
 class ProbeKind(str, Enum):
-    """How the server tries to reach the client.
+    """The request by which the server tries to reach the client.
 
     NOTIFY goes within the newest subscription, so the account must subscribe. The others go outside any dialog: to the
     contact that registered last if the client registers, and without one they fail (``no-binding``); to the newest
@@ -197,14 +197,14 @@ class Probe(Yaml):
 
     @property
     def known_at(self) -> Seconds:
-        """When its fate is known at the latest."""
+        """The latest time at which its result is known."""
         call = self.kind_ is ProbeKind.INVITE
         return Seconds(self.at + self.within + (self.ring + self.hold + self.within if call else 0))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Expectation(Yaml):
-    """What makes a cell pass.
+    """The condition for a cell to pass.
 
     Attributes:
         delivered: the share of its probes that must be accepted (2xx) in time.
@@ -291,17 +291,17 @@ class Cell:
 
     @property
     def registers(self) -> bool:
-        """Whether the client registers: its account does, or a mitigation has it do so."""
+        """True if the client registers, by its account or by a mitigation."""
         return self.client.account.registers or any(one.registers for one in self.strategy.mitigations)
 
     @property
     def subscribes(self) -> bool:
-        """Whether the client subscribes."""
+        """True if the client subscribes."""
         return self.client.account.subscribes
 
     @property
     def refresh_before_s(self) -> float:
-        """How long before its end the account's subscription is refreshed, or its registration if it has no other."""
+        """The time before its end at which the subscription (or, without one, the registration) is refreshed."""
         registration = self.client.registration
         if self.subscribes or registration is None:
             return REFRESH_BEFORE_EXPIRY_S

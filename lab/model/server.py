@@ -1,4 +1,4 @@
-"""What a scenario says of the server."""
+"""Defines the server's part of a scenario."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lab.units import Lasting, Seconds, WholeSeconds
 
 
 class NotifyRoute(str, Enum):
-    """How the server addresses an in-dialog NOTIFY."""
+    """The address to which the server sends an in-dialog NOTIFY."""
 
     FLOW = "flow"
     """Over the connection the SUBSCRIBE came in on (RFC 5626 §5.3, RFC 5923)."""
@@ -22,7 +22,7 @@ class NotifyRoute(str, Enum):
 
 
 class ClientCertificate(str, Enum):
-    """Whether the server asks who connects by TLS for a certificate (RFC 5246 §7.4.4)."""
+    """The server's request for a certificate from clients that connect by TLS (RFC 5246 §7.4.4)."""
 
     NONE = "none"
     REQUIRED = "required"
@@ -84,18 +84,18 @@ class Server(Yaml):
 
     @property
     def label(self) -> str:
-        """What it is called where servers are compared."""
+        """Its name in comparisons of servers."""
         return self.name or self.software
 
     @property
     def with_gone_connection(self) -> GoneConnection:
-        """What it does with a request for a contact whose connection is gone."""
+        """Its treatment of a request for a contact whose connection is gone."""
         by_contact = self.notify_route is NotifyRoute.CONTACT
         return self.on_gone_connection or (GoneConnection.CONNECT if by_contact else GoneConnection.FAIL)
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """What the program must be able to do for it: words that stand in the ``lacks`` of one that cannot."""
+        """The abilities that the program needs for it: words that may stand in the ``lacks`` of a server."""
         by_route = GoneConnection.CONNECT if self.notify_route is NotifyRoute.CONTACT else GoneConnection.FAIL
         gone = self.with_gone_connection
         return (

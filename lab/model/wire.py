@@ -1,4 +1,4 @@
-"""Dataclasses to JSON and back, for cells crossing a process or machine boundary.
+"""Converts dataclasses to JSON and back, for cells that cross a process or machine boundary.
 
 Only what the model uses: dataclasses, enums, literals, quantities, addresses, tuples, optionals, and unions of
 dataclasses. A dataclass carries its class in the key ``kind``. The data comes from the lab itself, so a mismatch is a
