@@ -77,7 +77,7 @@ class Network:
 
     @contextmanager
     def entered(self, node: str) -> Iterator[None]:
-        """Be in a node's namespace for the length of a ``with`` block."""
+        """Enter a node's namespace for the length of a ``with`` block."""
         with netns.entered(self.namespaces[node]):
             yield
 

@@ -42,7 +42,7 @@ def enter(namespace: int) -> None:
 
 @contextmanager
 def entered(namespace: int) -> Iterator[None]:
-    """Be in a namespace for the length of a ``with`` block; sockets made there stay in it.
+    """Enter a namespace for the length of a ``with`` block; sockets made there stay in it.
 
     To be where one is already takes no permission: a container may have the right to a network, not to enter one.
     """
