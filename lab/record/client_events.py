@@ -1,4 +1,4 @@
-"""What a client says: also the public protocol, what a client of anybody's may say."""
+"""Defines the client's events, which are also the public protocol of clients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The base of all events, and how their names and keys are spelt."""
+"""Defines the base of all events, with their names and keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every event of a record: one frozen type each, which writers construct and judges read.
+"""Defines every event of a record, one frozen type each; writers construct them and judges read them.
 
 A line of ``record.jsonl`` is an event with three things beside it: ``t`` (seconds after time zero, negative before),
 ``who`` (the node it comes from, or ``runner`` for what the lab itself does and sees) and ``ev``, the event's name. The

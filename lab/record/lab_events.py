@@ -1,4 +1,4 @@
-"""What the lab itself sees and does."""
+"""Defines the events of the lab itself."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class SentinelChallenged(Event, frozen=True, kw_only=True):
 
 
 class SentinelOutcome(Event, frozen=True, kw_only=True):
-    """What came of a challenge, as the sender sees it.
+    """The result of a challenge, as the sender sees it.
 
     Attributes:
         state: ``unreachable``: ICMP said so; ``silent``: nothing came of it within 3 s.

@@ -1,4 +1,4 @@
-"""What a server says."""
+"""Defines the server's events."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ class Probe(Event, frozen=True, kw_only=True):
 
 
 class ProbeBranch(Event, frozen=True, kw_only=True):
-    """What became of a probe outside any dialog at one of the contacts that it was sent to (RFC 3261 §16.6).
+    """The result of a probe outside any dialog at one of its contacts (RFC 3261 §16.6).
 
     Attributes:
         probe: ``p1``, ``p2``, …, as in `Probe`, which says what became of it all.

@@ -54,7 +54,7 @@ class RecordWriter:
 
     @property
     def silent(self) -> bool:
-        """Whether the client has fallen silent."""
+        """True if the client has fallen silent."""
         return self._silence is not None
 
     def begin_silence(self, at: float) -> None:
