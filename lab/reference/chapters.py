@@ -1,4 +1,4 @@
-"""What can be said in a scenario file, read off the classes and catalogue entries that the loader itself uses.
+"""Collects the content of the reference from the classes and catalogue entries that the loader uses.
 
 Nothing here is written twice: meanings are the classes' docstrings, what may stand where is what error messages allow.
 """
@@ -80,7 +80,7 @@ class Chapter:
 
 
 def chapters() -> tuple[Chapter, ...]:
-    """All of it."""
+    """Return all chapters."""
     return (
         Chapter(title="The file", what="", things=tuple(_file())),
         Chapter(title="Moments", what=paragraphs(when.__doc__ or "", keep_lines=True), things=()),
@@ -254,7 +254,7 @@ def value_text(value: Any) -> str:
 
 
 def _enums(expected: Any) -> list[type[Enum]]:
-    """The word lists that a type speaks of, at any depth."""
+    """Return the enums in a type, at any depth."""
     if isinstance(expected, type) and issubclass(expected, Enum):
         return [expected]
     return [enum for part in typing.get_args(expected) for enum in _enums(part)]
