@@ -1,4 +1,4 @@
-"""Explains why a cell came out as it did: the chain to each lost probe, or what kept the client reachable."""
+"""Explains a cell's verdict: the chain to each lost probe, or the traffic that kept the client reachable."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_ALIKE = 3
 
 
 def explain(cell: Cell, outcome: Outcome) -> list[str]:
-    """Sentences about one cell, its name and verdict first."""
+    """Return sentences about one cell, its name and verdict first."""
     measured = outcome.metrics
     ran = outcome.verdict is not Verdict.UNSUPPORTED
     answered = f", {measured.delivered} of {measured.probes} probes answered" if ran else ""

@@ -21,7 +21,7 @@ Result = tuple[Cell, Outcome | LabError]
 
 
 class RowSum(NamedTuple):
-    """What the cells of one row come to: those that passed or failed, for the others show nothing of a strategy.
+    """The summary of one row, of cells that passed or failed; the others say nothing about a strategy.
 
     Attributes:
         outage: the longest, in words: `none seen`, `4 s`, `> 68 s` if it was not over at the end, `30 s to 40 s` if it

@@ -63,7 +63,7 @@ class _Row:
 
 
 class Progress:
-    """What each cell is doing, told by progress messages.
+    """The state of each cell, from progress messages.
 
     Args:
         console: where it is shown.

@@ -174,7 +174,7 @@ def _line(cells: list[Text], widths: list[int], numeric: list[bool]) -> Text:
 
 
 def _columns(result: Outcome | LabError) -> list[Text]:
-    """What stands in the columns after the labels."""
+    """Return the columns after the labels."""
     if isinstance(result, LabError):
         return [Text("error", "bold red"), *(Text() for _ in ("probes", *COSTS, "claim"))]
     if result.verdict is Verdict.UNSUPPORTED:  # nothing ran

@@ -1,4 +1,4 @@
-"""How much a command prints beside its result."""
+"""Sets how much a command prints besides its result."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import Enum
 
 
 class Verbosity(Enum):
-    """What ``--quiet`` and ``--verbose`` choose."""
+    """The levels of ``--quiet`` and ``--verbose``."""
 
     QUIET = "quiet"
     """Errors and broken claims."""

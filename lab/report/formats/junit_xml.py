@@ -1,4 +1,4 @@
-"""JUnit XML: a run as continuous integration systems show it; a cell is a test, its claim what is tested."""
+"""Writes JUnit XML for continuous integration: each cell is a test case that checks its claim."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def render(run: Run) -> str:
 
 
 def _said(cell: Cell, result: Outcome | LabError) -> tuple[str, str, str]:
-    """The element that tells of the cell (empty: it is as it should be), its message and its text."""
+    """Return the element for the cell (empty: its claim holds), its message and its text."""
     if isinstance(result, LabError):
         return "error", f"{result.side} error", str(result)
     text = "\n".join(explain(cell, result))

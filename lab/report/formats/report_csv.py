@@ -1,4 +1,4 @@
-"""``report.csv``: a row per cell, for spreadsheets and data frames."""
+"""Writes ``report.csv``: one row per cell, for spreadsheets and data frames."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``report.html``: a run on one page that needs nothing else: the table of verdicts, and each cell's story."""
+"""Writes ``report.html``: one page without external files: the table of verdicts, each cell explained."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _shown(cell: Cell, result: Outcome | LabError) -> _Shown:
 
 
 def _across(cell: Cell, t: float | None) -> float:
-    """Where a moment lies on the cell's timeline; None: at its end."""
+    """Return the place of a moment on the cell's timeline; None: at its end."""
     share = 1.0 if t is None else min(max(t, 0.0) / float(cell.ends), 1.0)
     return round(share * SCALE, 1)
 

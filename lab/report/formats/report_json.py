@@ -1,4 +1,4 @@
-"""``report.json``: what a run found, for machines. Its shape is documented in docs/report.md and versioned here."""
+"""Writes ``report.json``, the results of a run for programs. docs/report.md documents its versioned format."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def document(run: Run) -> dict[str, Any]:
 
 
 def warnings(results: list[tuple[Cell, Outcome | LabError]]) -> list[str]:
-    """What affects trust in the whole run."""
+    """Return reasons to trust the whole run less."""
     found = []
     outcomes = [(cell, result) for cell, result in results if isinstance(result, Outcome)]
     control = [result for cell, result in outcomes if cell.strategy.name == "none"]
