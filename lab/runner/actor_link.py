@@ -1,4 +1,4 @@
-"""The runner's end of an actor: commands out, events into the record, and its death noticed at once."""
+"""Handles the runner's end of an actor: sends commands, records events, and notices its death at once."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ MOST_COMPLAINTS = 10
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How much an actor may write; what passes a bound ends the cell (``limit-passed``).
+    """The limits of an actor's output; a cell that passes one ends (``limit-passed``).
 
     Attributes:
         bytes: of all its lines.
@@ -58,7 +58,7 @@ class Ears(Protocol):
     """Cuts what an actor writes into events."""
 
     def feed(self, data: bytes, *, now: float) -> Iterable[Said | Broken]:
-        """What the data completes; ``now`` is CLOCK_MONOTONIC."""
+        """Return the items that the data completes; ``now`` is CLOCK_MONOTONIC."""
 
 
 class OurLines:

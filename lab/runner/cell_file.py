@@ -1,4 +1,4 @@
-"""Writes a cell into its folder, for the world to run and the judge of its record, and reads it back."""
+"""Writes a cell into its folder, for the runner and the judge, and reads it back."""
 
 from __future__ import annotations
 

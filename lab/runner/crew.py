@@ -1,4 +1,4 @@
-"""The program inside a world: imports everything once, then forks one process per job it is told to do.
+"""Runs inside a world: imports everything once, then forks one process per job.
 
 Standard input carries requests, one JSON object per line: ``{"job": "module:function", "folder": "<folder>", "modules":
 […]}``. The function gets the folder and how nodes are made, and returns the exit status; the modules are imported

@@ -1,4 +1,4 @@
-"""The stage of one cell: its network, its two actors and what watches them. Built before the event loop runs.
+"""Builds the network, the two actors and the observers of one cell, before the event loop runs.
 
 Order matters: actors are forked first (a fork must not copy an event loop), observers open their sockets next, so that
 they see the first packet. In containers actors run before the network stands, and wait to be told to start.
@@ -164,7 +164,7 @@ class Stage:
             raise failure
 
     async def start_name_server(self, patience: float) -> None:
-        """Have names answered, if the client knows the server by one.
+        """Start the name server, if the client knows the server by name.
 
         Raises:
             LabFault: it does not answer after ``patience`` seconds.
@@ -193,7 +193,7 @@ class Stage:
         self.server.tell(**command, **self.server_program.start(self._folder))
 
     async def server_statistics(self) -> None:
-        """Have the server write what it has counted into the cell's folder, if it can."""
+        """Make the server write its counters into the cell's folder, if it can."""
         if self.server_program.statistics and not self.server.frozen:
             said = self.expectations.next(Statistics)
             self.server.tell("statistics", file=self.server_program.statistics)
@@ -219,7 +219,7 @@ class Stage:
 
     @property
     def client_shows_certificate(self) -> bool:
-        """Whether the server asks the client for a certificate; the client is given one then, and only then."""
+        """True if the server asks the client for a certificate; only then the client gets one."""
         return self.cell.server.client_certificate is ClientCertificate.REQUIRED
 
     @property

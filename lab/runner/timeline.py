@@ -1,4 +1,4 @@
-"""What happens in a cell, in order: set-up until the client falls silent; probes, faults, the challenge; the end.
+"""Runs a cell in order: set-up until the client falls silent; probes, faults, the challenge; the end.
 
 All waiting is for an event with a deadline, or until a moment of the scenario; nothing polls.
 """
@@ -57,7 +57,7 @@ def set_up_within_s(cell: Cell) -> float:
 
 
 def challenge_at(cell: Cell) -> float:
-    """When to challenge the sentinel: seconds after the client fell silent.
+    """Return when to challenge the sentinel, in seconds after the client fell silent.
 
     After the middlebox should have forgotten its flows, if the run lasts that long; else as late as the run allows.
     """
@@ -110,7 +110,7 @@ class Timeline:
         await self._stage.server_statistics()
 
     async def _set_up(self) -> bool:
-        """Until the client falls silent; False if it never gets there."""
+        """Run the set-up until the client falls silent; return False if it fails."""
         self._say("phase", phase="starting")
         gone = self._expectations.next(Aborted, who=self._stage.client_node)  # it may be before it is told to start
         client_ready = self._expectations.next(ClientReady)
@@ -139,7 +139,7 @@ class Timeline:
         return True
 
     async def _tell_time(self, t: float) -> None:
-        """Say how far the cell is."""
+        """Report the cell's progress."""
         self._stage.client.check_output()
         self._say("time", t=t)
 
@@ -150,7 +150,7 @@ class Timeline:
         return [(f"p{number}", probe) for number, probe in enumerate(self._cell.probes, start=1)]
 
     async def _probe(self, agenda: Agenda, name: str, probe: Probe) -> None:
-        """Have the server send a probe; its fate is waited for beside."""
+        """Make the server send a probe, and wait for its result in the background."""
         self._stage.observe_now()
         if self._stage.server.frozen:
             self._record.take(RUNNER, _while_frozen(name, probe))
@@ -201,13 +201,13 @@ async def supervised(stage: Stage, record: RecordWriter, play: Coroutine[Any, An
 
 
 def _settle(failed: asyncio.Future[None], context: dict[str, Any]) -> None:
-    """What went wrong in a callback of the loop (an observer that lost events) ends the cell."""
+    """End the cell after an error in a callback of the loop (an observer that lost events)."""
     if not failed.done():
         failed.set_exception(context.get("exception") or LabFault("the event loop", detail=context["message"]))
 
 
 def _server_died(failed: asyncio.Future[None], happening: Happening[Event], stage: Stage) -> None:
-    """The servers are ours: the death of one is a lab fault, unlike the client's, which is an observation."""
+    """End the cell after the death of a server, which is a lab fault; the death of the client is an observation."""
     event = happening.event
     if isinstance(event, Aborted) and happening.who == stage.server_node and not failed.done():
         names = stage.name_server is not None and stage.name_server.over
