@@ -1,4 +1,4 @@
-"""Hooks the mitigations of the server's side into a server."""
+"""Attaches the mitigations of the server's side to a server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a server is told to authenticate, in its ``start`` command, and what authenticates like that."""
+"""Reads a server's authentication settings from its ``start`` command, and makes the authenticator."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lab.sip.digest import HASHES, Authenticator
 
 
 class Authenticating(NamedTuple):
-    """What ``lab.model.authentication.Authentication`` says, and whose credentials are right.
+    """The settings of ``lab.model.authentication.Authentication``, and the correct credentials.
 
     Attributes:
         algorithm: of ``lab.sip.digest.HASHES``.

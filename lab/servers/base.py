@@ -1,4 +1,4 @@
-"""What the lab knows of a server program: what it is called, what it cannot do, how it is started."""
+"""Defines what the lab must know about a server program: its name, what it lacks, how to start it."""
 
 from __future__ import annotations
 

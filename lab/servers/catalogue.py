@@ -1,4 +1,4 @@
-"""Which server programs there are: a folder each."""
+"""Finds the server programs: a folder each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loop of an actor that runs in asyncio: the runner's commands in, until it says ``stop`` or is gone."""
+"""Runs the loop of an asyncio actor: handles the runner's commands until ``stop``, or until the runner is gone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counts what a client does not answer, and gives it up."""
+"""Counts requests that a client does not answer, and gives the client up."""
 
 from __future__ import annotations
 

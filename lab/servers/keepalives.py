@@ -1,4 +1,4 @@
-"""Timers of the server's keep-alives: one for each flow that is in use, from when it came into use."""
+"""Runs the timers of the server's keep-alives, one for each flow since its first use."""
 
 from __future__ import annotations
 

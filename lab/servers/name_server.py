@@ -1,4 +1,4 @@
-"""The name server of the SIP server's node, whichever serves there: it knows one name, its own (RFC 1035, over UDP).
+"""Runs the name server in the SIP server's node, for any server: it knows the server's name only (RFC 1035, over UDP).
 
 The name means the address that the server listens on first, until the server moves; the name server itself stays there.
 
@@ -36,7 +36,7 @@ _NAME_OF_THE_QUESTION = 0xC000 | _HEADER.size  # a pointer, RFC 1035 §4.1.4
 
 
 class Mode(str, Enum):
-    """How questions are answered."""
+    """The way in which queries are answered."""
 
     TRUE = "true"
     """As they should be."""
@@ -47,7 +47,7 @@ class Mode(str, Enum):
 
 
 class Reply(NamedTuple):
-    """What becomes of a question.
+    """The result of a query.
 
     Attributes:
         name, type: of the question.
@@ -88,7 +88,7 @@ def reply(query: bytes, *, name: str, address: str, mode: Mode) -> Reply | None:
 
 
 def _name(data: bytes, at: int) -> tuple[str, int]:
-    """A name that is not compressed, and where it ends."""
+    """Return an uncompressed name, and the offset of its end."""
     labels = []
     while length := data[at]:
         labels.append(data[at + 1 : at + 1 + length].decode("ascii"))
@@ -123,7 +123,7 @@ class Names:
         self._mode = mode
 
     def move(self, address: str) -> str:
-        """Say this address from now on; returns what has been said until now."""
+        """Answer with this address from now on; return the address until now."""
         was, self._meant = self._meant, address
         return was
 
@@ -179,7 +179,7 @@ class _Actor:
 
 
 def main(sock: socket.socket) -> None:
-    """Be the name server: read commands from ``sock``, write events to it. Returns after ``stop`` or end of file.
+    """Run the name server: read commands from ``sock``, write events to it; return after ``stop`` or end of file.
 
     Raises:
         LabFault: a command makes no sense.

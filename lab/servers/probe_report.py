@@ -1,4 +1,4 @@
-"""Says in the record how a probe stands, for whichever server sends it."""
+"""Records the state of a probe, for any server that sends it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class FlowName(Protocol):
 
     @property
     def id(self) -> str:
-        """Its name in the record."""
+        """Return its name in the record."""
 
     @property
     def endpoint(self) -> Endpoint | None:
@@ -61,7 +61,7 @@ class ProbeReport:
         lost: str | None = None,
         at: float | None = None,
     ) -> None:
-        """Say one state, unless it is over.
+        """Record one state, unless it is over.
 
         Args:
             state: see `Probe`.

@@ -1,4 +1,4 @@
-"""Refuses requests of one method, for as long as the server is told to."""
+"""Refuses requests of one method, as long as commanded."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from lab.sip.message import Headers
 
 
 class Refusal(NamedTuple):
-    """How requests of one method are refused.
+    """The refusal of requests of one method.
 
     Attributes:
         method: theirs; empty: none is refused.
@@ -22,7 +22,7 @@ class Refusal(NamedTuple):
 
     @property
     def headers(self) -> Headers:
-        """What the answer has besides the headers of every answer."""
+        """The headers of the response besides those of every response."""
         return () if self.retry_after is None else (("Retry-After", str(self.retry_after)),)
 
     def __str__(self) -> str:

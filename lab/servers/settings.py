@@ -1,4 +1,4 @@
-"""What the scripted SIP server is told at its start."""
+"""Reads the settings that the scripted SIP server gets at its start."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Settings(NamedTuple):
 
     @property
     def with_gone_connection(self) -> str:
-        """What is done with a request for a contact whose connection is gone: ``fail``, ``connect`` or ``wait``."""
+        """The treatment of a request for a contact whose connection is gone: ``fail``, ``connect`` or ``wait``."""
         return self.on_gone_connection or ("connect" if self.notify_route == "contact" else "fail")
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The ``start`` command of a server: what a scenario says of it, as ``lab.servers.settings`` reads it."""
+"""Writes the ``start`` command of a server from the scenario, as ``lab.servers.settings`` reads it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kamailio as the SIP server: a child process, what it logs, and its JSON-RPC interface.
+"""Runs Kamailio as the SIP server: a child process, its log, and its JSON-RPC interface.
 
 ``actor`` is the process the runner talks to, ``server`` turns commands into requests to Kamailio and its log into
 events; ``config`` writes its configuration, ``log`` reads its log, ``rpc`` speaks to it, ``child`` starts and kills it.

@@ -1,4 +1,4 @@
-"""Kamailio as a process of the lab: commands in, the server's life."""
+"""Runs the actor process of Kamailio: handles the runner's commands."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class _Actor:
 
 
 def main(sock: socket.socket) -> None:
-    """Be the server: read commands from ``sock``, write events to it. Returns after ``stop`` or end of file.
+    """Run the server: read commands from ``sock``, write events to it. Returns after ``stop`` or end of file.
 
     Raises:
         LabFault: a command makes no sense, or Kamailio does not do its part.

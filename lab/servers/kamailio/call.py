@@ -1,4 +1,4 @@
-"""One silent call that Kamailio makes, from its INVITE to its BYE."""
+"""Makes one silent call through Kamailio, from its INVITE to its BYE."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Requests(Protocol):
         """Look for it no more."""
 
     def start(self, method: str, uri: str, target: Known, headers: str, body: str) -> None:
-        """Have ``tm`` send a request."""
+        """Send a request by ``tm``."""
 
     def call_over(self, call_id: str) -> None:
-        """A call is no more."""
+        """Forget a call that has ended."""
 
 
 class Call:
@@ -67,7 +67,7 @@ class Call:
         self._holding: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
-        """Have the INVITE sent."""
+        """Send the INVITE."""
         invite = Sent(
             self._origin, self.call_id, "INVITE", self._target, self._ring + self._within,
             on_sent=lambda flow, at: self._report.say("sent", flow, at=at),
@@ -85,7 +85,7 @@ class Call:
 
     @property
     def headers(self) -> str:
-        """What its INVITE has besides what every request has."""
+        """The headers of its INVITE besides those of every request."""
         rings = f"{RING}: {self._ring:g}\r\n" if self._ring else ""
         return f"Supported: {TIMER}\r\n{rings}Content-Type: {SDP}\r\n"
 
@@ -107,18 +107,18 @@ class Call:
             self._start_within("BYE", reply, target, reply.number("cseq") + OTHER_CSEQ)
 
     def rings(self, flow: Flow, at: float) -> None:
-        """The INVITE's 180 has come; it is said once."""
+        """Handle the INVITE's 180; report it once."""
         if not self._rang:
             self._rang = True
             self._report.say("ringing", flow, code=RINGING, at=at)
 
     @property
     def has_rung(self) -> bool:
-        """Whether the client has answered the INVITE with 180."""
+        """True if the client has answered the INVITE with 180."""
         return self._rang
 
     def late(self, flow: Flow, reply: Told) -> None:
-        """The INVITE's 200 has come after its time, or again; Kamailio has sent the ACK."""
+        """Handle a late or repeated 200 to the INVITE; Kamailio has sent the ACK."""
         if self._accepted is None and is_success(reply.number("code")):
             self._accept(flow, reply)
             self._hang_up()
@@ -130,7 +130,7 @@ class Call:
         self._report.say("failed", None, reason="server-down", lost=self._target.flow)
 
     def request(self, flow: Flow, method: str) -> None:
-        """The client says something within the call; Kamailio has answered."""
+        """Handle a request of the client within the call; Kamailio has answered it."""
         self._target = self._target._replace(flow=flow.id, transport=flow.transport, peer=flow.peer)
         if method == "BYE":
             self._requests.call_over(self.call_id)

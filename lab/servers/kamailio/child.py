@@ -1,4 +1,4 @@
-"""Kamailio's processes: started in the foreground, their log read line by line, killed all at once."""
+"""Runs Kamailio's processes: starts them in the foreground, reads their log line by line, kills all at once."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ LAST_LINES = 8
 
 
 def program() -> str | None:
-    """Where Kamailio is; None if it is not there."""
+    """Return the path of Kamailio; None if it is not installed."""
     return shutil.which("kamailio", path=f"{os.environ.get('PATH', os.defpath)}:{_PLACES}")
 
 
@@ -136,7 +136,7 @@ class Child:
         self._close()
 
     def last_lines(self) -> str:
-        """What it wrote last, but for the lab's own lines."""
+        """Return its last output, without the lab's own lines."""
         return " | ".join(self._last)
 
     def _readable(self) -> None:
@@ -176,7 +176,7 @@ class Child:
 
 
 def _children(pid: int) -> list[int]:
-    """The processes that a process has started."""
+    """Return the child processes of a process."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:

@@ -1,4 +1,4 @@
-"""What the client asks Kamailio for, and what it is answered, as the log shows it."""
+"""Tracks the client's requests to Kamailio and their responses, from the log."""
 
 from __future__ import annotations
 

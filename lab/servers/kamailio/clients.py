@@ -1,4 +1,4 @@
-"""Who can be reached: the subscriptions and bindings that Kamailio holds, as its log shows them."""
+"""Tracks Kamailio's subscriptions and bindings from its log."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class Clients:
         self._last: Known | None = None
 
     def newest_subscription(self) -> Known | None:
-        """The subscription that was made last, of those that are there."""
+        """Return the newest existing subscription."""
         return next(reversed(self._subscriptions.values()), None)
 
     def newest_binding(self, now: float) -> Known | None:
@@ -115,34 +115,34 @@ class Clients:
         return next(reversed(self._bindings.values()), None)
 
     def of_flow(self, flow: str) -> Known | None:
-        """The binding that was registered last on a flow, or else the newest subscriber on it."""
+        """Return the newest binding on a flow, or else the newest subscriber on it."""
         known = (*reversed(self._bindings.values()), *reversed(self._subscriptions.values()))
         return next((one for one in known if one.flow == flow), None)
 
     def address(self, now: float) -> str | None:
-        """The address of record that was registered last, of those that have not expired; None: none is."""
+        """Return the address of record with the newest binding that has not expired; None: there is none."""
         newest = self.newest_binding(now)
         return None if newest is None else newest.aor
 
     def last_registered(self) -> Known | None:
-        """The binding that was registered last, be it there or not; None: none ever was."""
+        """Return the newest binding, even if it has ended; None: there never was one."""
         return self._last
 
     def bindings(self, aor: str) -> list[Known]:
-        """The bindings of an address, the newest first."""
+        """Return the bindings of an address, the newest first."""
         return [one for one in reversed(self._bindings.values()) if one.aor == aor]
 
     def binding(self, aor: str, contact: str) -> Known | None:
-        """The newest binding of an address with this contact."""
+        """Return the newest binding of an address with this contact."""
         found = (one for one in reversed(self._bindings.values()) if (one.aor, one.contact) == (aor, contact))
         return next(found, None)
 
     def flows(self) -> set[str]:
-        """The ids of the flows they came on."""
+        """Return the ids of their flows."""
         return {one.flow for one in (*self._subscriptions.values(), *self._bindings.values())}
 
     def subscribed(self, asked: Asked, granted: int, *, at: float) -> None:
-        """Kamailio has accepted a SUBSCRIBE, for so many seconds; 0: it has ended the subscription."""
+        """Handle an accepted SUBSCRIBE with its granted seconds; 0: the subscription has ended."""
         contact = _contact(asked)
         known = self._subscriptions.get(asked.call_id)
         name = known.id if known else self._new("s")
@@ -155,14 +155,14 @@ class Clients:
         self._on_change()
 
     def unsubscribed(self, call_id: str, state: BindingState, *, at: float) -> None:
-        """A subscription has ended in another way: ``expired`` or ``terminated``."""
+        """Handle the end of a subscription: ``expired`` or ``terminated``."""
         one = self._subscriptions.pop(call_id, None)
         if one is not None:
             self._say_subscription(one, state, 0, at=at)
             self._on_change()
 
     def registered(self, asked: Asked) -> None:
-        """Kamailio has accepted a REGISTER."""
+        """Handle an accepted REGISTER."""
         for address in _contacts(asked):
             if address.uri == "*":
                 for key in [key for key, one in self._bindings.items() if one.aor == asked.aor]:
@@ -185,7 +185,7 @@ class Clients:
         self._on_change()
 
     def unregistered(self, aor: str, contact: str, *, at: float) -> None:
-        """A binding has come to its end.
+        """Handle the end of a binding.
 
         Args:
             aor: the user alone, as Kamailio's registrar keeps it.
@@ -206,7 +206,7 @@ class Clients:
         self._on_change()
 
     def forget(self) -> None:
-        """Kamailio is gone, and what it knew."""
+        """Forget everything, because Kamailio has ended."""
         self._subscriptions.clear()
         self._bindings.clear()
         self._last = None
@@ -258,6 +258,6 @@ def _contact(asked: Asked) -> NameAddr:
 
 
 def _device(address: NameAddr) -> str | None:
-    """The device and its flow (RFC 5626 §4.2), if the Contact names them."""
+    """Return the device and its flow (RFC 5626 §4.2), if the Contact names them."""
     own = dict(address.parameters)
     return f"{own['+sip.instance']} {own['reg-id']}" if own.get("+sip.instance") and own.get("reg-id") else None

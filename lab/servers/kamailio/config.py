@@ -1,4 +1,4 @@
-"""Kamailio's configuration for one cell: a template, what the cell asks for in front of it, and TLS apart. Pure.
+"""Writes Kamailio's configuration for one cell: a template after the cell's settings, and a file for TLS. Pure.
 
 TLS has a file of its own, because that is what Kamailio can read again while it runs.
 """
@@ -40,7 +40,7 @@ class Pings(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """What the mitigations of the server's side ask for.
+    """The functions that the mitigations of the server's side need.
 
     Attributes:
         subscription_expires: granted at most.
@@ -56,7 +56,7 @@ class Wanted(NamedTuple):
 
 
 class Certificates(NamedTuple):
-    """What TLS clients meet.
+    """The certificate settings for TLS clients.
 
     Attributes:
         expired: they are shown the certificate that has expired.
@@ -68,7 +68,7 @@ class Certificates(NamedTuple):
 
 
 def render(settings: Settings, wanted: Wanted, folder: Path) -> str:
-    """The configuration file; the same for the same arguments.
+    """Return the configuration file; the same for the same arguments.
 
     Args:
         settings: as for the scripted server.
@@ -139,7 +139,7 @@ def _authentication(how: Authenticating | None) -> dict[str, str]:
 
 
 def render_tls(settings: Settings, certificates: Certificates) -> str:
-    """What Kamailio's TLS module reads at its start, and again when it is told to.
+    """Return the file that Kamailio's TLS module reads at its start, and again on command.
 
     Connections that Kamailio opens itself, to a client's contact, verify nothing.
     """
@@ -159,7 +159,7 @@ def render_tls(settings: Settings, certificates: Certificates) -> str:
 
 
 def itself(settings: Settings) -> str:
-    """The way of Kamailio's requests to itself, as its log has it."""
+    """Return the path of Kamailio's requests to itself, as its log names it."""
     own = Endpoint(settings.address, settings.ports["udp"])
     return f"udp:{own}/{own}"
 
@@ -169,5 +169,5 @@ def _word(yes: bool) -> str:  # noqa: FBT001  (the value is what it is about)
 
 
 def _quoted(text: str) -> str:
-    """As it must stand between double quotes."""
+    """Return the text for use between double quotes."""
     return text.replace("\\", "\\\\").replace('"', '\\"')

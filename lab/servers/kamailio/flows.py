@@ -1,4 +1,4 @@
-"""The flows that Kamailio's log shows, by the names the record has for them."""
+"""Tracks the flows in Kamailio's log, by their names in the record."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Flows:
         self._flows: dict[str, Flow] = {}  # by name
 
     def seen(self, name: str, connection: int, *, at: float, answered: bool = False, subject: str = "") -> Flow:
-        """The flow that something came on; said if it is new.
+        """Return the flow of a message; report it if it is new.
 
         Args:
             name: as logged, ``tls:198.51.100.2:40000/203.0.113.10:5061``.
@@ -101,16 +101,16 @@ class Flows:
             self.ended(flow.name, "closed", reason, at=None)
 
     def find(self, transport: str, peer: Endpoint) -> Flow | None:
-        """The newest flow to a peer, if there is one."""
+        """Return the newest flow to a peer, if there is one."""
         flows = reversed(self._flows.values())
         return next((flow for flow in flows if (flow.transport, flow.peer) == (transport, peer)), None)
 
     def named(self, name: str) -> Flow | None:
-        """The flow that the log calls so, if it is there."""
+        """Return the flow by its name in the log, if it exists."""
         return self._flows.get(name)
 
     def get(self, id_: str) -> Flow | None:
-        """The flow of a name, if it is still there."""
+        """Return the flow by its name, if it still exists."""
         return next((flow for flow in self._flows.values() if flow.id == id_), None)
 
     def _say(self, flow: Flow, state: FlowState, reason: str, *, at: float | None, subject: str = "") -> None:

@@ -1,4 +1,4 @@
-"""A request that Kamailio forks to all contacts of an address, and what its log says becomes of each branch.
+"""Follows a request that Kamailio forks to all contacts of an address, branch by branch, in its log.
 
 The lab has ``tm`` send it to Kamailio itself, whose route looks the contacts up and relays it (``lookup`` and
 ``t_relay``).
@@ -28,7 +28,7 @@ RINGING = 180
 
 
 class Origin(Protocol):
-    """What a fork needs of the server."""
+    """The parts of the server that a fork needs."""
 
     channel: Channel
     clients: Clients
@@ -53,7 +53,7 @@ class Branch:
 
     @property
     def rank(self) -> tuple[bool, int]:
-        """How good its answer is for the caller; the least is the best."""
+        """The rank of its answer for the caller; the least is the best."""
         return rank(self.code, self.reason)
 
 
@@ -97,7 +97,7 @@ class Fork:
 
     @property
     def over(self) -> bool:
-        """Whether the probe's fate is known, or the winner's call decides it."""
+        """True if the probe's result is known, or the accepted call decides it."""
         return self._won or self.report.over
 
     def begin(self) -> bool:
@@ -121,7 +121,7 @@ class Fork:
         return True
 
     def branch(self, told: Told, *, at: float) -> None:
-        """Kamailio makes a branch."""
+        """Handle a new branch."""
         number, uri = told.number("branch"), told.get("uri")
         flow = self._way(told.get("way") or uri)
         branch = Branch(len(self._branches) + 1, uri, self._origin.clients.binding(self.aor, uri), flow)
@@ -136,7 +136,7 @@ class Fork:
         self._say(branch, "sent", at=at)
 
     def reply(self, flow: Flow, told: Told, *, at: float) -> None:
-        """A client's reply has come, to the request or to a CANCEL."""
+        """Handle a client's response to the request or to a CANCEL."""
         branch = self._branches.get(_branch_number(told.get("via")))
         if branch is None or branch.over:
             return
@@ -157,7 +157,7 @@ class Fork:
                 self._accepted(flow, told, at)
 
     def _lost(self, branch: Branch, *, at: float) -> None:
-        """There is no connection to send it on; it may come."""
+        """Wait for a connection, because there is none."""
         branch.over, branch.reason = True, GONE
         self._wait()
         self._say(branch, "waiting" if self._waiting else "failed", at=at)
@@ -182,12 +182,12 @@ class Fork:
                 self._say(branch, "failed", at=time.monotonic(), reason=reason)
 
     def own_reply(self, code: int) -> None:
-        """Kamailio's own answer has come: what it made of the branches."""
+        """Handle Kamailio's own response, made from those of the branches."""
         if code >= FAILED_FROM and not self.over:
             self._end("timeout")
 
     def flow_ended(self, flow: Flow) -> None:
-        """No answer can come on it any more."""
+        """Handle the end of a flow: no answer can come on it any more."""
         for branch in self._branches.values():
             if branch.flow == flow and not branch.over and not branch.proceeding:
                 branch.over, branch.reason = True, GONE
@@ -196,7 +196,7 @@ class Fork:
             self._end(GONE)
 
     def end(self, reason: str) -> None:
-        """Nothing will be answered any more."""
+        """Handle the end: nothing will be answered any more."""
         self._end(reason)
 
     def _accepted(self, flow: Flow, told: Told, at: float) -> None:

@@ -1,4 +1,4 @@
-"""Notices that Kamailio's idle timeout has ended a connection, which Kamailio 5.6 neither logs nor has an event for."""
+"""Notices that Kamailio's idle timeout has ended a connection; Kamailio 5.6 does not log it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads what Kamailio logs: lines of the lab's configuration, and everything else. Pure.
+"""Reads Kamailio's log: lines of the lab's configuration, and everything else. Pure.
 
 A line of ours ends with ``@lab ready at=1795392126.123456``, or with another word and more fields. What a peer has
 written (a Contact, a Call-ID) is in base64, so that it cannot be taken for a field.
@@ -41,11 +41,11 @@ class Told:
     fields: dict[str, str]
 
     def get(self, name: str) -> str:
-        """A field; empty if it has no value."""
+        """Return a field; empty if it has no value."""
         return self.fields.get(name, "")
 
     def number(self, name: str) -> int:
-        """A field that is a number; 0 if it has no value."""
+        """Return a field that is a number; 0 if it has no value."""
         return int(self.fields.get(name, "0"))
 
 

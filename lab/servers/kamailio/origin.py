@@ -1,4 +1,4 @@
-"""What Kamailio's probes and calls need of the server, and how its requests are addressed."""
+"""Defines the parts of the server that Kamailio's probes and calls need, and addresses its requests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NO_VALUE = "."
 
 
 class Origin(Protocol):
-    """What probes need of the server."""
+    """The parts of the server that probes need."""
 
     address: str
     by_flow: bool
@@ -30,25 +30,25 @@ class Origin(Protocol):
     rpc: Rpc
 
     def own(self, transport: str, flow: str = "") -> str:
-        """The server's own URI; on a flow, as that has it."""
+        """Return the server's own URI; for a flow, the one used on that flow."""
 
     def socket(self, transport: str, flow: str = "") -> str:
-        """From where a request leaves: with UDP it is the flow's own end; a connection knows its own."""
+        """Return the local socket of a request: with UDP the flow's own end; a connection has its own."""
 
     def new(self, prefix: str) -> str:
-        """A new Call-ID."""
+        """Return a new Call-ID."""
 
     def do(self, work: Coroutine[Any, Any, None]) -> None:
         """Do it in the background; its failure is the server's."""
 
 
 def next_hop(origin: Origin, target: Known) -> str:
-    """Where a request to a client goes: to the other end of its flow, or (``.``) where its Contact says."""
+    """Return the next hop of a request: the other end of its flow, or (``.``) its Contact."""
     return f"sip:{target.peer};transport={target.transport}" if origin.by_flow else NO_VALUE
 
 
 def bare(uri: str) -> str:
-    """A URI without its port and parameters, as presence and To have it."""
+    """Return a URI without its port and parameters, as presence and To have it."""
     try:
         parsed = Uri.parse(uri)
     except MalformedMessage:

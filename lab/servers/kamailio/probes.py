@@ -1,4 +1,4 @@
-"""How Kamailio is made to reach the client, and what its log says becomes of it.
+"""Sends probes through Kamailio, and follows them in its log.
 
 NOTIFY comes from its presence module, made to by a PUBLISH that ``tm`` sends to Kamailio itself; OPTIONS, MESSAGE and
 the requests of a silent call come from ``tm`` (``tm.t_uac_start``). What is said of each is as in
@@ -37,7 +37,7 @@ class Probes:
     # What is asked for
 
     def notify(self, probe: str, within: float) -> None:
-        """Have a NOTIFY with ``probe`` as its note sent in the newest subscription."""
+        """Send a NOTIFY with ``probe`` as its note in the newest subscription."""
         report = ProbeReport(self._origin.channel, probe, "notify")
         subscription = self._origin.clients.newest_subscription()
         if subscription is None:
@@ -48,7 +48,7 @@ class Probes:
         self._origin.do(self._publish(subscription.aor, probe))
 
     def single(self, kind: Literal["options", "message"], probe: str, within: float) -> None:
-        """Have OPTIONS or MESSAGE sent to all bindings, or else to the newest subscriber."""
+        """Send OPTIONS or MESSAGE to all bindings, or else to the newest subscriber."""
         report = ProbeReport(self._origin.channel, probe, kind)
         aor = self._address()
         if aor is not None:
@@ -67,7 +67,7 @@ class Probes:
         self._start(kind.upper(), target, call_id, headers=text, body=body)
 
     def invite(self, probe: str, within: float, hold: float, ring: float) -> None:
-        """Have a call made, which rings first, held and ended."""
+        """Make a call: it rings, is held, and ends."""
         report = ProbeReport(self._origin.channel, probe, "invite")
         aor, target = self._address(), self._target()
         if isinstance(target, str) and aor is not None:  # it waits
@@ -94,7 +94,7 @@ class Probes:
         return bound or clients.newest_subscription() or "no-subscription"
 
     def options(self, flow: Flow, within: float) -> None:
-        """Have a keep-alive sent on a flow; ``keep-alive`` says what becomes of it."""
+        """Send a keep-alive on a flow; events ``keep-alive`` report the result."""
         target = self._origin.clients.of_flow(flow.id)
         assert target is not None  # it is in use
 
@@ -125,19 +125,19 @@ class Probes:
         self._forks[fork.call_id] = fork
 
     def stored(self, told: Told) -> None:
-        """Kamailio keeps a request for contacts that come."""
+        """Handle that Kamailio keeps a request for later contacts."""
         fork = self._forks.get(told.get("call_id"))
         if fork is not None:
             fork.stored = f"{told.number('branch')} {told.number('connection')}"
 
     def registered(self, binding: Known) -> None:
-        """A contact has registered: what waits for it is sent there."""
+        """Handle a new registration: send what waits for that contact."""
         for fork in self._forks.values():
             if fork.registered(binding):
                 self._origin.do(self._append(fork))
 
     async def _append(self, fork: Fork) -> None:
-        """Have Kamailio add the contacts that are new to a request that it keeps."""
+        """Make Kamailio add new contacts to a request that it keeps."""
         itself = self._origin.address
         headers = f"From: <sip:{itself}>\r\nTo: <sip:{itself}>\r\nContent-Type: text/plain\r\n"
         way = (self._origin.own("udp"), self._origin.socket("udp"))
@@ -145,13 +145,13 @@ class Probes:
         await self._call("tm.t_uac_start", "MESSAGE", f"sip:lab-append@{itself}", *way, headers, body)
 
     def branch(self, told: Told, *, at: float) -> None:
-        """Kamailio makes a branch of a request."""
+        """Handle a new branch of a request."""
         fork = self._forks.get(told.get("call_id"))
         if fork is not None:
             fork.branch(told, at=at)
 
     def _address(self) -> str | None:
-        """The address whose contacts a request goes to, or waits for; None: it goes to a subscriber, or nobody."""
+        """Return the address to whose contacts a request goes or will go; None: it goes to a subscriber, or nobody."""
         known = self._origin.clients
         last = known.last_registered() if self._origin.wait else None
         return known.address(time.monotonic()) or (None if last is None else last.aor)
@@ -165,7 +165,7 @@ class Probes:
         self._origin.do(self._call("tm.t_uac_start", *arguments))
 
     def start(self, method: str, uri: str, target: Known, headers: str, body: str) -> None:
-        """Have ``tm`` send a request."""
+        """Send a request by ``tm``."""
         way = (next_hop(self._origin, target), self._origin.socket(target.transport, target.flow))
         arguments = [method, uri, *way, headers, *([body] if body else [])]
         self._origin.do(self._call("tm.t_uac_start", *arguments))
@@ -173,7 +173,7 @@ class Probes:
     # What the log says
 
     def sending(self, told: Told, *, at: float) -> None:
-        """Kamailio is about to send a request."""
+        """Handle that Kamailio is about to send a request."""
         method, call_id = told.get("method"), told.get("call_id")
         for sent in self._under_way:
             if sent.is_it(method, call_id, told.number("cseq")):
@@ -215,7 +215,7 @@ class Probes:
         self._published.answered(told)
 
     def request(self, flow: Flow, told: Told) -> None:
-        """A request of the client has come; it may be within a call."""
+        """Handle a request of the client, perhaps within a call."""
         call = self._calls.get(told.get("call_id"))
         if call is not None:
             call.request(flow, told.get("method"))
@@ -234,7 +234,7 @@ class Probes:
             fork.flow_ended(flow)
 
     def forget(self) -> None:
-        """Kamailio is gone: what was under way is lost, and so is what was published."""
+        """Fail all requests in progress and forget the published state, because Kamailio has ended."""
         for sent in list(self._under_way):
             sent.fail("server-down")
         for fork in self._forks.values():
@@ -250,7 +250,7 @@ class Probes:
     # How it is done
 
     def call_over(self, call_id: str) -> None:
-        """A call is no more."""
+        """Forget a call that has ended."""
         self._calls.pop(call_id, None)
 
     def gone(self, sent: Sent) -> None:

@@ -1,4 +1,4 @@
-"""The state that the lab publishes at Kamailio, so that its presence module sends NOTIFYs (RFC 3903)."""
+"""Publishes state at Kamailio, so that its presence module sends NOTIFYs (RFC 3903)."""
 
 from __future__ import annotations
 

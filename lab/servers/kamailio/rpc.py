@@ -1,4 +1,4 @@
-"""JSON-RPC to Kamailio: one datagram each way, over the loopback of the server's node."""
+"""Sends JSON-RPC to Kamailio: one datagram each way, over the loopback interface of the server's node."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One request that Kamailio has been told to send, and what its log says becomes of it."""
+"""Follows one request that Kamailio sends for the lab, in its log."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Sent:
         return waits and (self.method, self.call_id) == (method, call_id)
 
     def sending(self, cseq: int, uri: str, *, at: float) -> None:
-        """Kamailio is about to send it."""
+        """Handle that Kamailio is about to send it."""
         self.cseq = cseq
         self.flow = self._way(uri)
         if at > self._began + SENT_LATE_S:
@@ -83,13 +83,13 @@ class Sent:
         return True
 
     def fail(self, reason: str) -> None:
-        """It will not be answered, or too late."""
+        """Handle a request that will not be answered, or too late."""
         self._timer.cancel()
         self._over = True
         self._on_failed(self.flow, reason, None)
 
     def _way(self, uri: str) -> Flow | None:
-        """The flow that a request to this URI takes; by flow, it is the one of the target."""
+        """Return the flow for a request to this URI; by flow, it is the target's."""
         if self._origin.by_flow:
             return self._origin.flows.get(self.target.flow)
         try:

@@ -1,4 +1,4 @@
-"""Kamailio as a server that does what the runner says: commands become requests to it, its log becomes events."""
+"""Controls Kamailio: turns the runner's commands into requests to it, and its log into events."""
 
 from __future__ import annotations
 
@@ -170,19 +170,19 @@ class KamailioServer:
             self._child = None
 
     def notify(self, probe: str, within: float) -> None:
-        """Have a NOTIFY sent with ``probe`` as its note in the newest subscription."""
+        """Send a NOTIFY with ``probe`` as its note in the newest subscription."""
         self._probes.notify(probe, within)
 
     def probe(self, kind: Literal["options", "message"], probe: str, within: float) -> None:
-        """Have OPTIONS or MESSAGE sent outside any dialog."""
+        """Send OPTIONS or MESSAGE outside any dialog."""
         self._probes.single(kind, probe, within)
 
     def invite(self, probe: str, within: float, hold: float, *, ring: float = 0.0) -> None:
-        """Have a call made and held, after ringing."""
+        """Make a call: it rings, and is held."""
         self._probes.invite(probe, within, hold, ring)
 
     def close_flow(self, name: str | None) -> None:
-        """Have a flow ended in order, if it is there."""
+        """End a flow in order, if it exists."""
         flow = None if name is None else self.flows.get(name)
         if flow is not None and flow.transport != "udp":  # which has no end
             self._closing.add(flow.id)
@@ -236,7 +236,7 @@ class KamailioServer:
         await self._start()
 
     async def serve_certificate(self, *, expired: bool) -> None:
-        """From now on, new TLS connections meet the expired certificate, or the valid one again.
+        """Use the expired certificate, or the valid one again, for new TLS connections.
 
         Raises:
             LabFault: Kamailio does not take it.
@@ -245,7 +245,7 @@ class KamailioServer:
         self.channel.emit(Obeyed(do="certificate"))
 
     async def heed_revocation(self, *, listed: bool) -> None:
-        """From now on, new TLS connections are refused to who is on the revocation list, or that is forgotten.
+        """Refuse new TLS connections of revoked certificates, or stop refusing them.
 
         Raises:
             LabFault: Kamailio does not take it.
@@ -386,7 +386,7 @@ class KamailioServer:
 
 
 def _moment(told: Told) -> float:
-    """When a line was written, on CLOCK_MONOTONIC."""
+    """Return when a line was written, on CLOCK_MONOTONIC."""
     now = time.monotonic()
     moment = told.at + now - time.time()
     return moment if now - LOGGED_LATE_S <= moment <= now else now

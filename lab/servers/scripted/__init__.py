@@ -1,4 +1,4 @@
-"""The scripted SIP server: presence notifier and registrar that does what it is told, when it is told.
+"""Implements the scripted SIP server: a presence notifier and registrar that can misbehave on command.
 
 ``actor`` is the process, ``server`` what becomes of commands and requests, the rest one part of that each.
 

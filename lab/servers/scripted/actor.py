@@ -1,4 +1,4 @@
-"""The scripted SIP server as a process: commands in, the server's life."""
+"""Runs the actor process of the scripted SIP server: handles the runner's commands."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class _Actor:
 
 
 def main(sock: socket.socket) -> None:
-    """Be the server: read commands from ``sock``, write events to it. Returns after ``stop`` or end of file.
+    """Run the server: read commands from ``sock``, write events to it. Returns after ``stop`` or end of file.
 
     Raises:
         LabFault: a command makes no sense.

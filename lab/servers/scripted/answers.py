@@ -1,4 +1,4 @@
-"""The server's answers: sent where they belong, and over UDP sent again when the request comes again."""
+"""Sends the server's responses, and over UDP again when the request is repeated (server transactions)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class _Answer(NamedTuple):
 
 
 class Answers:
-    """What has been answered (server transactions, RFC 3261 §17.2)."""
+    """The answered requests (server transactions, RFC 3261 §17.2)."""
 
     def __init__(self, connections: Connections, channel: Channel, loop: asyncio.AbstractEventLoop) -> None:
         self._connections = connections

@@ -1,4 +1,4 @@
-"""The server as registrar: which contacts are bound to which flows, and until when (RFC 3261 §10.3, RFC 5626)."""
+"""Implements the registrar: contacts, their flows, and their expiry (RFC 3261 §10.3, RFC 5626)."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ class Bindings:
         self._registrar = Registrar(expires, outbound=outbound, policy=policy)
 
     def all(self) -> list[Binding]:
-        """Those that have not ended, the newest last."""
+        """Return those that have not ended, the newest last."""
         return list(self._registrar.all())
 
     def forget(self) -> None:
-        """Know of none any more."""
+        """Forget all bindings."""
         for timer in self._ends.values():
             timer.cancel()
         self._ends.clear()
@@ -102,7 +102,7 @@ class Bindings:
             self._emit(binding, "removed", 0)
 
     def _about_outbound(self, changes: list[tuple[Binding, Change]]) -> Headers:
-        """What RFC 5626 §6 and §5.4 add to the 200 that binds a flow."""
+        """Return the headers of RFC 5626 §6 and §5.4 for the 200 that binds a flow."""
         if not any(binding.device is not None and state != "removed" for binding, state in changes):
             return ()
         timer = () if self._flow_timer is None else (("Flow-Timer", str(round(self._flow_timer))),)

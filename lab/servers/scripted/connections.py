@@ -1,4 +1,4 @@
-"""The server's sockets: what listens, which flows there are, and how a new one comes about."""
+"""Handles the server's sockets: listens, tracks flows, and opens new ones."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from lab.sip.transaction import TIMER_F
 
 
 class User(Protocol):
-    """Whom the connections serve."""
+    """The user of the connections."""
 
     def flow_ready(self, flow: Flow) -> None:
-        """Messages can be sent."""
+        """Handle that messages can be sent."""
 
     def received(self, flow: Flow, item: Item) -> None:
-        """Something was read."""
+        """Handle received data."""
 
     def flow_ended(self, flow: Flow, reason: str) -> None:
-        """It is over, or never began; ``flow-gone`` if in order."""
+        """Handle the end of a flow, or its failure to begin; ``flow-gone`` after an orderly end."""
 
 
 class Connections:
@@ -136,11 +136,11 @@ class Connections:
     # Which there are
 
     def ids(self) -> frozenset[str]:
-        """The flows that are there."""
+        """Return the ids of existing flows."""
         return frozenset(self._flows)
 
     def get(self, flow: str) -> Flow | None:
-        """The flow, if it is still there."""
+        """Return the flow, if it still exists."""
         return self._flows.get(flow)
 
     def own(self, flow: Flow) -> Endpoint:
@@ -148,14 +148,14 @@ class Connections:
         return Endpoint(flow.local, self._ports[flow.transport])
 
     def find(self, transport: str, peer: Address) -> Flow | None:
-        """The flow to an address, if there is one; with UDP there is one to any."""
+        """Return the flow to an address, if there is one; with UDP there is always one."""
         if transport == "udp" and "udp" in self._ports:
             found = self.to(transport, peer)
             return None if isinstance(found, str) else found
         return self._find(transport, peer)
 
     def to(self, transport: str, peer: Address) -> Flow | str:
-        """The flow to an address: one that is there, or one that is only beginning; or why there can be none."""
+        """Return the flow to an address, existing or new; or why there can be none."""
         if (known := self._find(transport, peer)) is not None:
             return known
         if transport not in self._ports:
@@ -211,24 +211,24 @@ class Connections:
     # What flows report
 
     def flow_opened(self, flow: Flow) -> None:
-        """Owner: give it an id and say so."""
+        """Give a new flow an id and record it."""
         self._flow_count += 1
         flow.id = f"f{self._flow_count}"
         self._flows[flow.id] = flow
         self._emit(flow, "connected" if flow.outgoing else "accepted", "")
 
     def flow_ready(self, flow: Flow) -> None:
-        """Owner: say when TLS is there, pass it on."""
+        """Record the end of a TLS handshake, and tell the user."""
         if flow.transport == "tls":
             self._emit(flow, "secured", "", subject=flow.certified if isinstance(flow, StreamFlow) else "")
         self._user.flow_ready(flow)
 
     def flow_received(self, flow: Flow, item: Item) -> None:
-        """Owner: pass it on."""
+        """Pass received data to the user."""
         self._user.received(flow, item)
 
     def flow_ended(self, flow: Flow, state: FlowState, reason: str) -> None:
-        """Owner: forget it and say so."""
+        """Forget a flow that has ended, and record it."""
         self._flows.pop(flow.id, None)
         self._emit(flow, state, reason, at=flow.ended_at)
         self._user.flow_ended(flow, "flow-gone" if state == "closed" else reason)
@@ -272,7 +272,7 @@ def _server_context(settings: Settings, *, expired: bool, listed: bool) -> ssl.S
 
 
 def _client_context() -> ssl.SSLContext:
-    """For connections to a phone's own listener, which has no certificate anybody could check."""
+    """Return a TLS context for connections to a phone's own listener, whose certificate nobody could check."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.check_hostname = False

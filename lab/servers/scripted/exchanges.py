@@ -1,4 +1,4 @@
-"""The server's own requests: sent, sent again over UDP, and matched with their answers (client transactions)."""
+"""Sends the server's own requests, repeats them over UDP, and matches the responses (client transactions)."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class Asker(Protocol):
     """Whoever wants to know what becomes of a request."""
 
     def sent(self, flow: Flow) -> None:
-        """It is about to leave for the first time."""
+        """Handle that the request is about to be sent for the first time."""
 
     def answered(self, flow: Flow, response: Response, *, in_time: bool) -> None:
-        """The final answer came; not ``in_time`` if ``failed`` has been said before."""
+        """Handle the final response; not ``in_time`` if ``failed`` has been called before."""
 
     def failed(self, flow: Flow | None, reason: str) -> None:
-        """No answer in time (``timeout``), or none can come any more: ``flow-gone``, or an errno's text."""
+        """Handle a time-out (``timeout``), or that no response can come: ``flow-gone``, or an errno's text."""
 
 
 class Exchange:

@@ -1,4 +1,4 @@
-"""Transport associations of the scripted SIP server: what carries bytes, and how each association ended.
+"""Implements the flows of the scripted SIP server, and records how each of them ended.
 
 TLS is done here on memory BIOs rather than by asyncio's own: it shows when the handshake failed, keeps the errno of a
 connection that died, and tells a close_notify from a bare FIN.
@@ -27,19 +27,19 @@ MOST_AT_ONCE = 16
 
 
 class Owner(Protocol):
-    """Whom flows report to."""
+    """The receiver of a flow's events."""
 
     def flow_opened(self, flow: Flow) -> None:
-        """Bytes can be exchanged; for a TLS flow from a peer, the handshake is still to come."""
+        """Handle a new connection; for a TLS flow from a peer, the handshake is still to come."""
 
     def flow_ready(self, flow: Flow) -> None:
-        """Messages can be sent."""
+        """Handle that messages can be sent."""
 
     def flow_received(self, flow: Flow, item: Item) -> None:
-        """Something was read."""
+        """Handle received data."""
 
     def flow_ended(self, flow: Flow, state: FlowState, reason: str) -> None:
-        """It is over: ``closed``, ``reset`` or ``failed``."""
+        """Handle the end of a flow: ``closed``, ``reset`` or ``failed``."""
 
 
 class Flow:
@@ -87,7 +87,7 @@ class Flow:
 
 
 class UdpFlow(Flow):
-    """What is exchanged with one address over one UDP socket of the server. Has no end."""
+    """The exchange with one address over one UDP socket of the server. It has no end."""
 
     def __init__(self, sock: socket.socket, peer: Address, *, outgoing: bool) -> None:
         super().__init__("udp", peer, sock.getsockname()[0], outgoing=outgoing)
@@ -152,11 +152,11 @@ class StreamFlow(Flow, asyncio.Protocol):
 
     @property
     def certified(self) -> str:
-        """Who the peer is by its verified certificate; empty if it was not asked for one."""
+        """The name in the peer's verified certificate; empty if none was requested."""
         return "" if self._tls is None else self._tls.certified()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """asyncio: connected."""
+        """Handle the connection; called by asyncio."""
         assert isinstance(transport, asyncio.Transport)
         self._socket = transport
         if not self.outgoing:
@@ -171,7 +171,7 @@ class StreamFlow(Flow, asyncio.Protocol):
             self.data_received(b"")
 
     def data_received(self, data: bytes) -> None:
-        """asyncio: bytes."""
+        """Handle received bytes; called by asyncio."""
         if self._tls is None:
             self._read(data)
             return
@@ -263,11 +263,11 @@ class StreamFlow(Flow, asyncio.Protocol):
             self._socket.write(data)
 
     def eof_received(self) -> None:
-        """asyncio: FIN."""
+        """Handle a FIN; called by asyncio."""
         self._end = self._end or ("closed", "fin")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """asyncio: the socket is gone."""
+        """Handle the end of the socket; called by asyncio."""
         self.ready = False
         if self._idle is not None:
             self._idle.stop()

@@ -28,7 +28,7 @@ RINGING = 180
 
 
 class Target(Protocol):
-    """Where requests outside any dialog go: a binding or a subscriber."""
+    """The target of requests outside any dialog: a binding or a subscriber."""
 
     @property
     def contact(self) -> str:
@@ -44,11 +44,11 @@ class Target(Protocol):
 
     @property
     def id(self) -> str:
-        """Its name in the record."""
+        """Return its name in the record."""
 
     @property
     def registered_at(self) -> float | None:
-        """When its last REGISTER came, on the loop's clock; None: it is a subscriber."""
+        """The time of its last REGISTER, on the loop's clock; None: it is a subscriber."""
 
 
 Make = Callable[[Target, Flow], tuple[Request, Key]]
@@ -75,22 +75,22 @@ class Branch:
 
     @property
     def rank(self) -> tuple[bool, int]:
-        """How good its answer is for the caller; the least is the best."""
+        """The rank of its answer for the caller; the least is the best."""
         return rank(None if self.response is None else self.response.code, self.reason)
 
     def sent(self, flow: Flow) -> None:
-        """Asker."""
+        """Handle a result, as `Asker`."""
         self._fork.branch_sent(self, flow)
 
     def answered(self, flow: Flow, response: Response, *, in_time: bool) -> None:
-        """Asker."""
+        """Handle a result, as `Asker`."""
         self.flow = flow
         if in_time:
             self.over, self.response = True, response
         self._fork.branch_answered(self, flow, response, in_time=in_time)
 
     def failed(self, flow: Flow | None, reason: str) -> None:
-        """Asker; or there was no way to send it."""
+        """Handle a failure, as `Asker`; also if the request could not be sent."""
         self.over, self.flow, self.reason = True, flow, reason
         self._fork.branch_failed(self)
 
@@ -103,7 +103,7 @@ class Branch:
             self._fork.branch_rings(self, flow)
 
     def cancel(self) -> None:
-        """Want it no more: it is not sent if it was not yet, and cancelled once there is a provisional answer."""
+        """Cancel it, once there is a provisional response; do not send it if it was not sent yet."""
         self.unwanted = True
         if self.flow is None:
             self._fork.withdraw(self)
@@ -153,7 +153,7 @@ class Fork:
 
     @property
     def over(self) -> bool:
-        """Whether nothing more can become of it but late answers."""
+        """True if only late answers can still come."""
         return self._won or self.report.over
 
     def begin(self, targets: Iterable[Target]) -> None:
@@ -172,7 +172,7 @@ class Fork:
         self._settle()
 
     def registered(self, target: Target) -> None:
-        """A contact has registered: what waits for it is sent there."""
+        """Handle a new registration: send what waits for that contact."""
         if self._waiting is None or self.over:
             return
         self._end_waiting("registered-anew")
@@ -187,14 +187,14 @@ class Fork:
     # What branches report
 
     def branch_sent(self, branch: Branch, flow: Flow) -> None:
-        """Say it, and of the first one that the probe is sent."""
+        """Record it; for the first one also record that the probe is sent."""
         branch.flow = flow
         if not any(one.flow for one in self._branches if one is not branch):
             self.report.say("sent", flow)
         self._say(branch, "sent")
 
     def branch_rings(self, branch: Branch, flow: Flow) -> None:
-        """Say it, and of the first one that the call rings."""
+        """Record it; for the first one also record that the call rings."""
         self._say(branch, "ringing", code=RINGING)
         if not self._rang:
             self._rang = True
@@ -218,7 +218,7 @@ class Fork:
         self._settle()
 
     def branch_failed(self, branch: Branch) -> None:
-        """Say it, unless it may still be sent."""
+        """Record it, unless it may still be sent."""
         if branch.reason != GONE or not self._beginning:
             self._say(branch, "failed")
         self._settle()
@@ -279,7 +279,7 @@ class Fork:
                 self._say(branch, "failed", reason=reason)
 
     def _settle(self) -> None:
-        """If all branches are over and none was accepted, the best of them is the probe's fate."""
+        """Use the best result as the probe's, if all branches are over and none was accepted."""
         if self._beginning or self.over or self._waiting is not None or not all(one.over for one in self._branches):
             return
         if not self._branches:
@@ -328,10 +328,10 @@ class _Nobody:
     """Wants to know nothing of a CANCEL: the INVITE's own answer tells."""
 
     def sent(self, flow: Flow) -> None:
-        """Asker."""
+        """Handle a result, as `Asker`."""
 
     def answered(self, flow: Flow, response: Response, *, in_time: bool) -> None:
-        """Asker."""
+        """Handle a result, as `Asker`."""
 
     def failed(self, flow: Flow | None, reason: str) -> None:
-        """Asker."""
+        """Handle a result, as `Asker`."""

@@ -1,4 +1,4 @@
-"""The idle timer of one connection of the server."""
+"""Runs the idle timer of one connection of the server."""
 
 from __future__ import annotations
 

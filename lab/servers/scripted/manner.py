@@ -1,4 +1,4 @@
-"""Whether what the server reads is acted on at once, late, or not at all."""
+"""Decides whether the server handles received data at once, late, or not at all."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lab.sip.stream import Item, KeepAlive
 
 
 class Manner(NamedTuple):
-    """How requests and pings are answered.
+    """The way in which requests and pings are answered.
 
     Attributes:
         mode: ``at-once``, ``late``, ``mute``.
@@ -74,5 +74,5 @@ class Reader:
 
 
 def _what(item: Item) -> str:
-    """What was read, as `Ignored` and `Held` say it."""
+    """Return the kind of a received item, in the words of `Ignored` and `Held`."""
     return item.method if isinstance(item, Request) else "crlf-ping" if isinstance(item, KeepAlive) else "malformed"

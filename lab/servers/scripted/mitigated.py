@@ -1,4 +1,4 @@
-"""What the mitigations of the server's side ask of the scripted server, and the pings that it sends for them."""
+"""Implements the mitigations of the server's side, and the pings that the server sends for them."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ class Host(Protocol):
     exchanges: Exchanges
 
     def flow_in_use(self, flow: str) -> Flow:
-        """The flow of this id, which is there."""
+        """Return the flow of this id, which exists."""
 
     def options(self, flow: Flow) -> tuple[Request, Key]:
-        """An OPTIONS to the contact that came on a flow, and what its answer carries."""
+        """Return an OPTIONS to the contact that came on a flow, and the key of its response."""
 
     def give_up(self, flow: str, misses: int, how: GivingUp) -> None:
-        """The client has not answered so many pings in a row on this flow."""
+        """Handle that the client has not answered so many pings in a row on this flow."""
 
     def alive(self, flow: str) -> None:
-        """The client has answered on this flow."""
+        """Handle an answer of the client on this flow."""
 
 
 class Mitigated:
-    """What they have asked for; see ``lab.mitigations.base.Server``.
+    """The functions that the mitigations need; see ``lab.mitigations.base.Server``.
 
     Attributes:
         subscription_expires: seconds granted at most.

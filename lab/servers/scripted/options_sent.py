@@ -1,4 +1,4 @@
-"""Says in the record what becomes of the OPTIONS that the server sends by itself."""
+"""Records the results of the OPTIONS that the server sends by itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lab.sip.message import Response
 
 
 class OptionsSent:
-    """What becomes of a mitigation's OPTIONS.
+    """The results of a mitigation's OPTIONS.
 
     Args:
         say: writes a ``keep-alive`` into the record.
@@ -21,16 +21,16 @@ class OptionsSent:
         self._on_answered = on_answered
 
     def sent(self, flow: Flow) -> None:
-        """Asker."""
+        """Handle a result, as `Asker`."""
         self._say("options", "sent", flow)
 
     def answered(self, flow: Flow, response: Response, *, in_time: bool) -> None:
-        """Asker."""
+        """Handle a result, as `Asker`."""
         self._on_answered()
         if in_time:
             self._say("options", "answered", flow, code=response.code)
 
     def failed(self, flow: Flow | None, reason: str) -> None:
-        """Asker."""
+        """Handle a result, as `Asker`."""
         if flow is not None:
             self._say("options", "failed", flow, reason=reason)

@@ -1,4 +1,4 @@
-"""What the parts of the server that send requests and answers need of the whole."""
+"""Defines the parts of the server that its senders of requests and responses need."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ class Origin(Protocol):
     exchanges: Exchanges
 
     def route(self, flow: str, next_hop: Uri) -> Flow | str:
-        """The flow a request takes, perhaps not ready yet, or why there is none."""
+        """Return the flow for a request, perhaps not ready yet, or why there is none."""
 
     def is_marked(self, flow: str) -> bool:
-        """Whether a client has been given up, so that nothing outside a call is sent to what came on this flow."""
+        """Return whether the client of this flow has been given up; outside calls, nothing is sent to it then."""
 
     def via(self, flow: Flow, method: str) -> tuple[str, Key]:
-        """A Via value with a new branch, and what answers to it carry."""
+        """Return a Via value with a new branch, and the key of its responses."""
 
     def contact(self, flow: Flow) -> str:
-        """The server's own URI, as this flow reaches it."""
+        """Return the server's own URI, as this flow reaches it."""
 
     def new(self, prefix: str) -> str:
-        """A new tag, branch or Call-ID."""
+        """Return a new tag, branch or Call-ID."""
 
     def respond(
         self, flow: Flow, request: Request, code: int, *headers: tuple[str, str], tag: str = "", body: bytes = b""

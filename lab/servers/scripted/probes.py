@@ -1,4 +1,4 @@
-"""How the server tries to reach the client: NOTIFY, OPTIONS, MESSAGE, or a silent call; and what it says of each.
+"""Sends probes (NOTIFY, OPTIONS, MESSAGE, or a silent call) and records their results.
 
 A probe is ``sent`` once, and ``answered`` or ``failed`` once. A call in between is ``ringing`` (the client's 180, if
 it rings), ``talking`` (the client's 200 was there in time, ACK is sent) and ``ending`` (BYE is sent); it is
@@ -85,7 +85,7 @@ class Probes:
         fork.begin(targets)
 
     def registered(self, target: Target) -> None:
-        """A contact has registered: requests may wait for that."""
+        """Handle a new registration, for which requests may wait."""
         for fork in self._forks:
             fork.registered(target)
 
@@ -120,7 +120,7 @@ class Probes:
         return Request(method=method, uri=target.contact, headers=(*fixed, *headers), body=body), key
 
     def call(self, dialog: DialogId | None) -> Call | None:
-        """The call a request of the peer belongs to."""
+        """Return the call of a request from the peer."""
         return None if dialog is None else self._calls.get(dialog)
 
     def forget(self) -> None:
@@ -263,7 +263,7 @@ class Call:
 
 
 class _Farewell:
-    """What becomes of the BYE decides about the whole call."""
+    """The BYE of a call; its result decides about the whole call."""
 
     def __init__(self, report: ProbeReport, over: Callable[[], None]) -> None:
         self._report = report

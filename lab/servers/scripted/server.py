@@ -1,4 +1,4 @@
-"""The scripted SIP server: what becomes of commands, requests and flows."""
+"""Implements the scripted SIP server: handles commands, requests and flows."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ class SipServer:
         self._channel.emit(Obeyed(do="go-down", forgot=not keeps_state))
 
     def serve_certificate(self, *, expired: bool) -> None:
-        """From now on, new TLS connections meet the expired certificate, or the valid one again."""
+        """Use the expired certificate, or the valid one again, for new TLS connections."""
         self._connections.serve_certificate(expired=expired)
         self._channel.emit(Obeyed(do="certificate"))
 
@@ -167,7 +167,7 @@ class SipServer:
         self._connections.move(address)
 
     def heed_revocation(self, *, listed: bool) -> None:
-        """From now on, new TLS connections are refused to who is on the revocation list, or that is forgotten."""
+        """Refuse new TLS connections of revoked certificates, or stop refusing them."""
         self._connections.heed_revocation(listed=listed)
         self._channel.emit(Obeyed(do="revocation"))
 
@@ -184,11 +184,11 @@ class SipServer:
     # What connections report
 
     def flow_ready(self, flow: Flow) -> None:
-        """User: send what has waited for it."""
+        """Send the requests that waited for a flow."""
         self.exchanges.flow_ready(flow)
 
     def flow_ended(self, flow: Flow, reason: str) -> None:
-        """User: what was under way on it has failed."""
+        """Fail the requests in progress on a flow that has ended."""
         self.exchanges.flow_ended(flow, reason, all_lost=self._down)
         if not self._down:
             self._bindings.flow_ended(flow.id)
@@ -196,7 +196,7 @@ class SipServer:
         self._in_use()
 
     def received(self, flow: Flow, item: Item) -> None:
-        """User: act on a message, a ping, or what was neither, now or later."""
+        """Handle a message, a ping, or other data, now or later."""
         self._reader.read(flow, item)
 
     def _act_on(self, flow: Flow, item: Item) -> None:
@@ -358,7 +358,7 @@ class SipServer:
 
 
 def _dialog(request: Request) -> DialogId | None:
-    """The dialog a request is sent within; None also where that cannot be read, which ``check`` then says."""
+    """Return the dialog of a request; None also if it cannot be read, which ``check`` reports."""
     try:
         return dialog_id(request)
     except MalformedMessage:

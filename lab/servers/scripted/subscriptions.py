@@ -1,4 +1,4 @@
-"""The server as presence notifier: who has subscribed, for how long, and what each is sent (RFC 6665)."""
+"""Implements the presence notifier: subscribers, expiry, and NOTIFYs (RFC 6665)."""
 
 from __future__ import annotations
 
@@ -45,15 +45,15 @@ class Subscriptions:
         self._ends: dict[DialogId, asyncio.TimerHandle] = {}
 
     def live(self) -> list[Subscription]:
-        """Those that have not ended, the newest last."""
+        """Return those that have not ended, the newest last."""
         return self._notifier.live(now=self._loop.time())
 
     def newest(self) -> Subscription | None:
-        """The newest that has not ended."""
+        """Return the newest that has not ended."""
         return self._notifier.newest(now=self._loop.time())
 
     def forget(self) -> None:
-        """Know of none any more, and tell nobody."""
+        """Forget all subscriptions, without a NOTIFY."""
         for timer in self._ends.values():
             timer.cancel()
         self._ends.clear()
@@ -123,7 +123,7 @@ class Subscriptions:
         self._origin.exchanges.begin(Exchange(request, key, asker), flow, within)
 
     def _refused(self, key: DialogId) -> None:
-        """The client knows of no such subscription."""
+        """End a subscription that the client does not know."""
         subscription = self._notifier.remove(key)
         if subscription is not None:
             self._ends.pop(key).cancel()
@@ -143,7 +143,7 @@ class Subscriptions:
 
 
 class _NotifySent:
-    """What becomes of a NOTIFY: it may be a probe, and may end the subscription."""
+    """The result of a NOTIFY: it may be a probe, and may end the subscription."""
 
     def __init__(self, report: ProbeReport | None, on_refused: Callable[[], None]) -> None:
         self._report = report

@@ -1,4 +1,4 @@
-"""Finds whom the server can reach outside any dialog: who has registered, or else who has subscribed."""
+"""Finds the contacts that the server can reach outside any dialog: registered ones, or else subscribers."""
 
 from __future__ import annotations
 
