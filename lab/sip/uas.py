@@ -1,4 +1,4 @@
-"""What every user agent server does with a request before and after its method matters (RFC 3261 §8.2)."""
+"""Checks requests as every user agent server must, before and after the method matters (RFC 3261 §8.2)."""
 
 from __future__ import annotations
 
