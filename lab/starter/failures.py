@@ -1,4 +1,4 @@
-"""What can go wrong in a scenario to begin with; ``failures.yaml`` has the list."""
+"""Reads the failures that a new scenario can have, from ``failures.yaml``."""
 
 from __future__ import annotations
 

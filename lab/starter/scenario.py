@@ -26,7 +26,7 @@ LONGEST_COMMENT = 60
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answers:
-    """What the questions ask.
+    """The answers to the questions.
 
     Attributes:
         strategies: by name; `none` is always one of them.
