@@ -1,4 +1,4 @@
-"""A world: the kernel cells run in, seen from outside as a process that takes cell folders and says what happens."""
+"""Controls a world, the kernel in which cells run: a process that takes cell folders and reports events."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STOP_WITHIN_S = 5.0
 
 @dataclass(frozen=True)
 class Overrun:
-    """Why a world was ended that is not the lab's fault: the client of the cell in it took too much.
+    """The reason why a world was ended: the client of its cell used too much. Not the lab's fault.
 
     Attributes:
         what: it did, a clause that follows its name.
@@ -160,7 +160,7 @@ class World:
             self._on_end(fault or LabFault(f"the world ended by itself, status {status}", detail=self._last_words()))
 
     async def _line(self, stdout: asyncio.StreamReader) -> bytes:
-        """The next line; empty at the end, which is at once if the world is frozen or its client keeps it from all."""
+        """Return the next line; empty at the end, which is at once if the world is frozen or blocked by its client."""
         if self._patience_s is None:
             return await stdout.readline()
         assert self._process is not None
@@ -186,7 +186,7 @@ class World:
 
 
 def _message(line: str) -> Message | None:
-    """The message in a line; None for anything else (kernel messages, tracebacks)."""
+    """Return the message in a line; None for anything else (kernel messages, tracebacks)."""
     if not line.startswith("{"):
         return None
     try:

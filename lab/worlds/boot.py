@@ -1,4 +1,4 @@
-"""Boots a guest: User-Mode Linux in time-travel mode, behind a fence it cannot climb.
+"""Boots a guest: User-Mode Linux in time-travel mode, inside a sandbox.
 
 The guest's root is the host's file system, read-only, and its one writable place is the run folder. Guest root could
 remount ``/`` writable, for to hostfs it *is* the host's user; so the real fence is bubblewrap, outside: new namespaces
@@ -64,7 +64,7 @@ DECLARES = ("LAB_FENCE", "container")
 
 
 class Fence(str, Enum):
-    """What keeps a guest from the rest of the machine."""
+    """The sandbox between a guest and the rest of the machine."""
 
     BUBBLEWRAP = "bubblewrap"
     CONTAINER = "the container"
@@ -72,7 +72,7 @@ class Fence(str, Enum):
 
 @dataclass(frozen=True)
 class Request:
-    """What a guest is to do, for its init.
+    """The work of a guest, for its init.
 
     Attributes:
         entry: ``module:function``, called in init's own process.
@@ -108,7 +108,7 @@ class Request:
 
 
 def hidden(paths: Sequence[str]) -> list[str]:
-    """Those of ``paths`` that the guest's own ``/tmp`` and the like would cover, outermost folders only."""
+    """Return the ``paths`` that the guest's own ``/tmp`` and the like would cover, outermost folders only."""
     covered = sorted({path for path in paths if path.startswith(tuple(f"{place}/" for place in HIDDEN))})
     return [path for path in covered if not any(path.startswith(f"{other}/") for other in covered)]
 
@@ -126,7 +126,7 @@ def command(
     fence: Fence = Fence.BUBBLEWRAP,
     parent: int = 0,
 ) -> list[str]:
-    """The command line of one guest; a pure function of its arguments.
+    """Return the command line of one guest; a pure function of its arguments.
 
     Args:
         kernel: the program ``lab.worlds.kernel`` finds or builds.
@@ -210,12 +210,12 @@ def _bubblewrap(*, as_root: bool) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """The environment of the guest's process on the host; the guest's programs have the request's."""
+    """Return the environment of the guest's process on the host; the guest's programs have the request's."""
     return {"PATH": os.pathsep.join(program_folders()), "LC_ALL": "C"}
 
 
 def base_interpreter() -> Path:
-    """The Python behind this process, behind any virtual environment."""
+    """Return the Python interpreter of this process, outside any virtual environment."""
     return Path(os.path.realpath(getattr(sys, "_base_executable", sys.executable)))
 
 
@@ -233,7 +233,7 @@ def check_host() -> Fence:
 
 
 def in_container() -> bool:
-    """Whether this is a container made to run the lab: the image says so, and the kernel does not deny it."""
+    """Return whether this is a container for the lab: the image says so, and the kernel does not contradict."""
     name, value = DECLARES
     return os.environ.get(name) == value and Path("/proc/self/ns/pid").stat().st_ino != INITIAL_PID_NAMESPACE
 
@@ -324,7 +324,7 @@ class Guest:
                         raise self._fault("the guest ended")
 
     def receive(self, *, within_s: float) -> object:
-        """The next JSON line; other lines go to ``console``. None at the end of output.
+        """Return the next JSON line; pass other lines to ``console``. None at the end of output.
 
         Raises:
             LabFault: nothing was said in time: the guest is frozen, for its clock stands still while anything computes.

@@ -1,4 +1,4 @@
-"""Runs a program as init of fresh namespaces, so that whatever it makes ends with it.
+"""Runs a program as init of new namespaces, so that everything it makes ends with it.
 
 ``python -m lab.worlds.enclosure PARENT module:function`` enters new mount, PID, network and IPC namespaces (and, for an
 ordinary user, a user namespace in which that user is root), and calls the function there as process 1. The kernel kills

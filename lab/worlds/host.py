@@ -1,4 +1,4 @@
-"""The host's own kernel as a world: real time, in namespaces of its own, as root or as an ordinary user."""
+"""Runs cells on the host's own kernel: real time, in new namespaces, as root or as an ordinary user."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ RUN = "LAB_RUN"
 
 
 def argv(entry: str = CREW) -> list[str]:
-    """The command line of a world process started by this process."""
+    """Return the command line of a world process started by this process."""
     return module_command("lab.worlds.enclosure", str(os.getpid()), entry)
 
 
 def argv_with_containers() -> list[str]:
-    """The same of a world whose nodes are containers."""
+    """Return the command line of a world whose nodes are containers."""
     return [*argv()[:-1], CONTAINER_CREW, "outside"]
 
 
 def environment() -> dict[str, str]:
-    """Its environment: what Python and the system's tools need, nothing that changes what cells do."""
+    """Return the environment of a world: for Python and system tools; nothing that changes what cells do."""
     folders = (*program_folders(), "/usr/local/sbin", "/usr/sbin", "/sbin")
     path, home = os.pathsep.join(folders), os.environ.get("HOME", "/")
     return {"PATH": path, "HOME": home, "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"}  # an author's client has it, too
 
 
 def environment_with_containers(run: str) -> dict[str, str]:
-    """The same for a world whose nodes are containers: also the daemon's address, and the run's name in the ledger."""
+    """Return the environment of a world with containers: also the daemon's address and the run's name."""
     address = {"DOCKER_HOST": os.environ["DOCKER_HOST"]} if "DOCKER_HOST" in os.environ else {}
     return {**environment(), **address, RUN: run}
 

@@ -76,7 +76,7 @@ def mount(kind: str, target: str, *, source: str = "none", flags: int = 0, data:
 
 
 def _console_raw() -> None:
-    """Bytes pass as they are: no echo, no line editing, no line-end translation, no signals.
+    """Switch off echo, line editing, line-end translation and signals, so that bytes pass unchanged.
 
     The terminal itself takes the place of ``/dev/console``, which never sees the end of its input.
     """

@@ -1,4 +1,4 @@
-"""The virtual-time kernel: found in the user's cache, or built from Debian's kernel source.
+"""Finds the virtual-time kernel in the user's cache, or builds it from Debian's kernel source.
 
 A kernel is User-Mode Linux: the ordinary kernel as a program. Debian's own package lacks time travel, so the lab builds
 one, once per machine. It lands in ``$XDG_CACHE_HOME/lab/kernels`` (``~/.cache/lab/kernels``) under a key made of
@@ -69,18 +69,18 @@ class Kernel:
 
 
 def kernels_folder() -> Path:
-    """The folder of all kernels; not necessarily there yet."""
+    """Return the folder of all kernels; it may not exist yet."""
     return cache_folder() / "kernels"
 
 
 def default_source() -> Path | None:
-    """The newest kernel source that a Debian package installed; None without one."""
+    """Return the newest kernel source installed by a Debian package; None without one."""
     tarballs = sorted(SOURCES.glob("linux-source-*.tar.xz"), key=_version)
     return tarballs[-1] if tarballs else None
 
 
 def find(source: Path | None = None) -> Path | None:
-    """The kernel that ``build`` would make, if it is there; else the newest of the same recipe; never builds.
+    """Return the kernel that ``build`` would make, if it exists; else the newest of the same recipe. Never builds.
 
     Raises:
         HostNotCapable: the cache cannot be read, or there is a kernel that may not be executed.
@@ -185,13 +185,13 @@ def prune() -> list[Path]:
 
 
 def key(source: str, recipe: str, compiler: str) -> str:
-    """The name under which a kernel is kept: the same inputs, the same name."""
+    """Return the name of a kernel in the cache: the same inputs, the same name."""
     text = json.dumps([source, recipe, compiler])
     return hashlib.sha256(text.encode()).hexdigest()[:KEY_DIGITS]
 
 
 def identify(source: Path) -> str:
-    """What tells one source from another without reading all of it.
+    """Return an identity of a source without reading all of it.
 
     A tarball: name, size and modification time, which Debian sets when it makes the package. A tree: the version its
     ``Makefile`` names, and where it is; changes inside a tree go unnoticed, ``prune`` then helps.
@@ -329,4 +329,4 @@ def _version(tarball: Path) -> tuple[int, ...]:
 
 
 def _silent(_: Progress) -> None:
-    """Nobody wants to know."""
+    """Ignore the progress."""

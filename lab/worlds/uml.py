@@ -1,4 +1,4 @@
-"""A guest kernel in time-travel mode as a world: virtual time, without root."""
+"""Runs cells in guests in time-travel mode: virtual time, without root."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def decide(wish: str) -> Clock:
 
 
 def lack() -> HostNotCapable | None:
-    """What this machine lacks for virtual time; None if nothing."""
+    """Return what this machine lacks for virtual time; None if nothing."""
     try:
         boot.check_host()
         found = kernel.find()
@@ -53,7 +53,7 @@ def lack() -> HostNotCapable | None:
 def command(
     run_folder: Path, *, number: int, memory_mb: int, processor: int, visible: tuple[str, ...] = ()
 ) -> list[str]:
-    """The command line of guest ``number`` (from 1), which may write into ``run_folder`` and nowhere else.
+    """Return the command line of guest ``number`` (from 1), which may write into ``run_folder`` only.
 
     Args:
         run_folder: absolute.
