@@ -25,7 +25,7 @@ from lab.model.authentication import Authentication
 from lab.model.client_check import HANGS_UP, ORDERLY, TOPOLOGY
 from lab.model.scenario import Account, Cell, Client, Expectation, Scenario, Server, Strategy, Transport
 from lab.report import terminal
-from lab.runner import images
+from lab.runner import needed_images
 from lab.units import Seconds
 from lab.visible_text import all_visible
 from lab.worlds import uml
@@ -60,7 +60,7 @@ def check(
     server = Server(authentication=Authentication() if authentication else None)
     scenario = _scenario(client, Transport(transport), server)
     if image:
-        daemon.check(images.of_all(scenario.cells))
+        daemon.check(needed_images.of_all(scenario.cells))
     with ledger.workplace("actor-check") as (book, out):
         folder = RunFolder.make(out, scenario, {"clock": decided.value, "backend": backend.value})
         cells = [folder.cell(cell) for cell in scenario.cells]

@@ -21,7 +21,7 @@ from lab.model.scenario import Scenario
 from lab.report import terminal
 from lab.report.paths import shown
 from lab.report.progress import Progress
-from lab.runner import images
+from lab.runner import needed_images
 from lab.worlds import uml
 from lab.worlds.base import Message
 from lab.worlds.clock import Clock
@@ -47,7 +47,7 @@ def compare_files(
         for place in places:
             prepare.check(scenarios, place.backend)
             if place is Place.DOCKER:
-                daemon.check(images.of_all(cell for scenario in scenarios for cell in scenario.cells))
+                daemon.check(needed_images.of_all(cell for scenario in scenarios for cell in scenario.cells))
     if Place.VIRTUAL in places:
         uml.decide(Clock.VIRTUAL.value)
     console = terminal.console(stderr=False)

@@ -22,7 +22,7 @@ from lab.engine.run_folder import RunFolder
 from lab.engine.twins.family import Family
 from lab.errors import HostNotCapable, LabError
 from lab.record.events import VERSION
-from lab.runner.crew import CELL
+from lab.runner.cell_worker import CELL
 from lab.visible_text import visible
 from lab.worlds import kernel
 from lab.worlds.clock import Clock

@@ -1,4 +1,4 @@
-"""Runs jobs in worlds, one folder each: cells, and other work (``lab.runner.crew``)."""
+"""Runs jobs in worlds, one folder each: cells, and other work (``lab.runner.cell_worker``)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Batch:
     """Folders and the job to do in each.
 
     Attributes:
-        job: ``module:function``, see ``lab.runner.crew``.
+        job: ``module:function``, see ``lab.runner.cell_worker``.
         folders: absolute, all of them below ``writable``.
         writable: the one folder that a guest may write.
         clock: which worlds.

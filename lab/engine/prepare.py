@@ -10,7 +10,7 @@ from lab.backends.base import BackendKind
 from lab.clients.catalogue import client_of
 from lab.errors import Problem, ScenarioError
 from lab.model.scenario import DEFAULT_PJSIP, Scenario
-from lab.runner import images
+from lab.runner import needed_images
 from lab.servers.catalogue import server_of
 from lab.worlds import uml
 from lab.worlds.clock import Clock
@@ -38,7 +38,7 @@ def decide(scenarios: Sequence[Scenario], clock: str, backend: BackendKind) -> C
     """
     if backend is BackendKind.NETNS:
         return uml.decide(clock)
-    daemon.check(images.of_all(cell for scenario in scenarios for cell in scenario.cells))
+    daemon.check(needed_images.of_all(cell for scenario in scenarios for cell in scenario.cells))
     return Clock.REAL
 
 

@@ -16,9 +16,9 @@ from lab.errors import LabFault
 from lab.model.client_check import HANGS_UP
 from lab.record.events import Aborted, ClientReady, Probe, ProbeKindName, RunEnded, ServerReady, Step
 from lab.record.writer import FILE_NAME, RUNNER, RecordWriter
-from lab.runner import cell_file, set_up
+from lab.runner import account_setup, cell_file
 from lab.runner.cell import guarded, open_stage
-from lab.runner.stage import Stage
+from lab.runner.testbed import CellTestbed
 from lab.runner.timeline import PROBE_FATE_WITHIN_S, READY_WITHIN_S, supervised
 
 PROBES: tuple[ProbeKindName, ...] = ("notify", "options", "message", "invite")
@@ -41,53 +41,53 @@ def run(folder: Path, open_backend: OpenBackend = bare) -> None:
     subject = cell_file.read(folder)
     record = RecordWriter(folder / FILE_NAME)
     try:
-        stage = open_stage(subject, folder, record, open_backend)
-        if stage is not None:
-            asyncio.run(_play(stage, record))
+        testbed = open_stage(subject, folder, record, open_backend)
+        if testbed is not None:
+            asyncio.run(_play(testbed, record))
     finally:
         record.close()
 
 
-async def _play(stage: Stage, record: RecordWriter) -> None:
+async def _play(testbed: CellTestbed, record: RecordWriter) -> None:
     try:
-        await supervised(stage, record, _check(stage, record))
+        await supervised(testbed, record, _check(testbed, record))
     finally:
-        stage.close()
+        testbed.close()
 
 
-async def _check(stage: Stage, record: RecordWriter) -> None:
-    expectations = stage.expectations
-    gone = expectations.next(Aborted, who=stage.client_node)  # it may be before it is told to start
-    client_ready = expectations.next(ClientReady)
-    ready = expectations.next(ServerReady)
-    stage.start_server()
-    await expectations.within(READY_WITHIN_S, ready, "the server to be ready")
-    done = set_up.expected(stage.cell, expectations)
+async def _check(testbed: CellTestbed, record: RecordWriter) -> None:
+    expected_events = testbed.expected_events
+    gone = expected_events.next(Aborted, who=testbed.client_node)  # it may be before it is told to start
+    client_ready = expected_events.next(ClientReady)
+    ready = expected_events.next(ServerReady)
+    testbed.start_server()
+    await expected_events.within(READY_WITHIN_S, ready, "the server to be ready")
+    done = account_setup.expected(testbed.cell, expected_events)
     record.begin_silence(time.monotonic())
-    stage.start_client()
+    testbed.start_client()
     said: set[asyncio.Future[Any]] = {client_ready, done, gone}
     await asyncio.wait(said, timeout=READY_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
-    if stage.cell.name == HANGS_UP:
+    if testbed.cell.name == HANGS_UP:
         record.take(RUNNER, Step(step="hang-up"))
-        stage.client.hang_up()
+        testbed.client.hang_up()
     else:
         said = {done, gone}
-        await asyncio.wait(said, timeout=set_up.WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(said, timeout=account_setup.WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
         if done.done():
-            for probe in PROBES if stage.cell.subscribes else PROBES[1:]:
-                await _probe(stage, probe)
+            for probe in PROBES if testbed.cell.subscribes else PROBES[1:]:
+                await _probe(testbed, probe)
         await asyncio.wait({gone}, timeout=SETTLES_WITHIN_S)
         record.take(RUNNER, Step(step="stop"))
-        stage.client.tell("stop")
+        testbed.client.tell("stop")
     await asyncio.wait({gone}, timeout=ENDS_WITHIN_S)
-    stage.observe_now()
+    testbed.observe_now()
     record.take(RUNNER, RunEnded())
 
 
-async def _probe(stage: Stage, kind: ProbeKindName) -> None:
-    fates = [stage.expectations.next(Probe, probe=kind, state=state) for state in ("answered", "failed")]
+async def _probe(testbed: CellTestbed, kind: ProbeKindName) -> None:
+    fates = [testbed.expected_events.next(Probe, probe=kind, state=state) for state in ("answered", "failed")]
     held = {"hold": HOLD_S} if kind == "invite" else {}
-    stage.server.tell(kind, probe=kind, within=PROBE_WITHIN_S, **held)
+    testbed.server.tell(kind, probe=kind, within=PROBE_WITHIN_S, **held)
     patience = 2 * PROBE_WITHIN_S + HOLD_S + PROBE_FATE_WITHIN_S
     done, _ = await asyncio.wait(fates, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
     if not done:

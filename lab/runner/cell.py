@@ -21,8 +21,8 @@ from lab.model.scenario import Cell
 from lab.model.topology import Role
 from lab.record.writer import FILE_NAME, RecordWriter
 from lab.runner import cell_file, progress
-from lab.runner.actor_link import aborted
-from lab.runner.stage import Stage
+from lab.runner.actor_handle import aborted
+from lab.runner.testbed import CellTestbed
 from lab.runner.timeline import Timeline
 
 
@@ -58,20 +58,20 @@ def _say_lack(say: Callable[..., None], lack: HostNotCapable) -> int:
 def _run(cell: Cell, folder: Path, open_backend: OpenBackend) -> None:
     record = RecordWriter(folder / FILE_NAME)
     try:
-        stage = open_stage(cell, folder, record, open_backend)
-        if stage is not None:
-            asyncio.run(_play(stage, record, partial(progress.say, cell=str(folder))))
+        testbed = open_stage(cell, folder, record, open_backend)
+        if testbed is not None:
+            asyncio.run(_play(testbed, record, partial(progress.say, cell=str(folder))))
     finally:
         record.close()
 
 
-def open_stage(cell: Cell, folder: Path, record: RecordWriter, open_backend: OpenBackend) -> Stage | None:
+def open_stage(cell: Cell, folder: Path, record: RecordWriter, open_backend: OpenBackend) -> CellTestbed | None:
     """Build a cell's stage. It forks, so call this before any event loop.
 
     Returns: the stage; None if the scenario's own client had ended before its network stood; the record says so then.
     """
     try:
-        return Stage(cell, folder, record, open_backend)
+        return CellTestbed(cell, folder, record, open_backend)
     except EndedAtOnce as end:
         if not cell.client.is_own or end.node != cell.topology.only(Role.CLIENT).name:
             raise
@@ -79,8 +79,8 @@ def open_stage(cell: Cell, folder: Path, record: RecordWriter, open_backend: Ope
         return None
 
 
-async def _play(stage: Stage, record: RecordWriter, say: Callable[..., None]) -> None:
+async def _play(testbed: CellTestbed, record: RecordWriter, say: Callable[..., None]) -> None:
     try:
-        await Timeline(stage, record, say).run()
+        await Timeline(testbed, record, say).run()
     finally:
-        stage.close()
+        testbed.close()

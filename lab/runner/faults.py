@@ -14,8 +14,8 @@ from lab.record import codec
 from lab.record.events import FaultBegan, FaultEnded, FaultMoot
 from lab.record.writer import RUNNER
 from lab.runner.agenda import Agenda, Turn
-from lab.runner.moment import moment_of
-from lab.runner.stage import Stage
+from lab.runner.fault_time import fault_time
+from lab.runner.testbed import CellTestbed
 
 ON_TIME_S = 0.05
 """A fault that begins this little after its time ends as if it had begun on time; a busy machine makes it later."""
@@ -25,16 +25,16 @@ class Faults:
     """The faults of a running cell.
 
     Args:
-        stage: the running cell, silent by now.
+        testbed: the running cell, silent by now.
         agenda: where they are entered.
         silence: when the client fell silent (loop time).
     """
 
-    def __init__(self, stage: Stage, agenda: Agenda, *, silence: float) -> None:
-        self._stage = stage
+    def __init__(self, testbed: CellTestbed, agenda: Agenda, *, silence: float) -> None:
+        self._testbed = testbed
         self._agenda = agenda
         self._silence = silence
-        self._ends = float(stage.cell.ends)
+        self._ends = float(testbed.cell.ends)
         self._in_force: dict[int, Fault] = {}
 
     def schedule(self, number: int, fault: Fault) -> None:
@@ -50,7 +50,7 @@ class Faults:
             self._enter(number, fault, fault.at.fixed)
 
     async def _wait_for(self, number: int, fault: Fault) -> None:
-        moment = await moment_of(fault.at, self._stage, until=self._silence + self._ends)
+        moment = await fault_time(fault.at, self._testbed, until=self._silence + self._ends)
         if moment is None:
             self._moot(number, fault, f"nothing {fault.at.event.value} in time")
         else:
@@ -64,20 +64,20 @@ class Faults:
 
     async def _begin(self, number: int, fault: Fault, t: float) -> None:
         """Begin a fault that is due at ``t``, and enter its end."""
-        stage, name = self._stage, type(fault).__name__
-        stage.observe_now()
+        testbed, name = self._testbed, type(fault).__name__
+        testbed.observe_now()
         if hindrance := self._hindrance(fault):
             self._moot(number, fault, hindrance)
             return
         start = asyncio.get_running_loop().time()
-        doing = fault.begin(number, stage)
+        doing = fault.begin(number, testbed)
         in_force = await doing if inspect.isawaitable(doing) else doing
-        stage.record.take(RUNNER, FaultBegan(n=number, fault=name, proof=codec.proof(in_force.proof)), at=start)
+        testbed.record.take(RUNNER, FaultBegan(n=number, fault=name, proof=codec.proof(in_force.proof)), at=start)
         self._in_force[number] = fault
 
         async def end() -> None:
             del self._in_force[number]
-            stage.record.take(RUNNER, FaultEnded(n=number, fault=name, dropped=in_force.end()))
+            testbed.record.take(RUNNER, FaultEnded(n=number, fault=name, dropped=in_force.end()))
 
         late = start - self._silence - t
         begun_at = t if late < ON_TIME_S else t + late
@@ -98,4 +98,4 @@ class Faults:
 
     def _moot(self, number: int, fault: Fault, why: str) -> None:
         at = min(asyncio.get_running_loop().time(), self._silence + self._ends)
-        self._stage.record.take(RUNNER, FaultMoot(n=number, fault=type(fault).__name__, why=why), at=at)
+        self._testbed.record.take(RUNNER, FaultMoot(n=number, fault=type(fault).__name__, why=why), at=at)

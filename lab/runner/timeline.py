@@ -20,10 +20,10 @@ from lab.record import events
 from lab.record.entry import Happening
 from lab.record.events import Aborted, ClientReady, Event, LimitPassed, RunEnded, ServerReady
 from lab.record.writer import RUNNER, RecordWriter
-from lab.runner import set_up
+from lab.runner import account_setup
 from lab.runner.agenda import Agenda, Turn
 from lab.runner.faults import Faults
-from lab.runner.stage import Stage
+from lab.runner.testbed import CellTestbed
 from lab.sip.status import is_success
 
 _Said = asyncio.Future[Happening[events.Probe]]
@@ -53,7 +53,7 @@ CHALLENGE_ROOM_S = 1.0
 def set_up_within_s(cell: Cell) -> float:
     """Return how long the client's set-up may take, in seconds."""
     more = RETRIES_S if loses(cell.impairments) else 0.0
-    return set_up.WITHIN_S + SETS_UP_IN_ROUND_TRIPS * round_trip_s(cell.impairments) + more
+    return account_setup.WITHIN_S + SETS_UP_IN_ROUND_TRIPS * round_trip_s(cell.impairments) + more
 
 
 def challenge_at(cell: Cell) -> float:
@@ -71,16 +71,16 @@ class Timeline:
     """Drives one stage through its scenario.
 
     Args:
-        stage: built, not yet attached.
+        testbed: built, not yet attached.
         say: takes progress (``phase``, ``probe``), see ``lab.runner.cell``.
     """
 
-    def __init__(self, stage: Stage, record: RecordWriter, say: Callable[..., None]) -> None:
-        self._stage = stage
-        self._cell = stage.cell
+    def __init__(self, testbed: CellTestbed, record: RecordWriter, say: Callable[..., None]) -> None:
+        self._testbed = testbed
+        self._cell = testbed.cell
         self._record = record
         self._say = say
-        self._expectations = stage.expectations
+        self._expected_events = testbed.expected_events
         self._silence = 0.0
 
     async def run(self) -> None:
@@ -89,13 +89,13 @@ class Timeline:
         Raises:
             LabFault: an actor did not get ready or stopped answering.
         """
-        await supervised(self._stage, self._record, self._play())
+        await supervised(self._testbed, self._record, self._play())
 
     async def _play(self) -> None:
         if not await self._set_up():
             return
         agenda, ends = Agenda(self._silence), float(self._cell.ends)
-        faults = Faults(self._stage, agenda, silence=self._silence)
+        faults = Faults(self._testbed, agenda, silence=self._silence)
         for number, fault in enumerate(faults_of(self._cell)):
             faults.schedule(number, fault)
         for name, probe in self._numbered_probes():
@@ -105,25 +105,27 @@ class Timeline:
             t = ends * step / TIME_SIGNALS
             agenda.add(t, Turn.OTHER, partial(self._tell_time, t))
         await agenda.run(ends)
-        self._stage.observe_now()
+        self._testbed.observe_now()
         self._record.take(RUNNER, RunEnded(), at=self._silence + float(self._cell.ends))
-        await self._stage.server_statistics()
+        await self._testbed.server_statistics()
 
     async def _set_up(self) -> bool:
         """Run the set-up until the client falls silent; return False if it fails."""
         self._say("phase", phase="starting")
-        gone = self._expectations.next(Aborted, who=self._stage.client_node)  # it may be before it is told to start
-        client_ready = self._expectations.next(ClientReady)
-        await self._stage.start_name_server(READY_WITHIN_S)
-        ready = self._expectations.next(ServerReady)
-        self._stage.start_server()
-        await self._expectations.within(READY_WITHIN_S, ready, "the server to be ready")
-        await self._stage.open_sentinel()
+        gone = self._expected_events.next(
+            Aborted, who=self._testbed.client_node
+        )  # it may be before it is told to start
+        client_ready = self._expected_events.next(ClientReady)
+        await self._testbed.start_name_server(READY_WITHIN_S)
+        ready = self._expected_events.next(ServerReady)
+        self._testbed.start_server()
+        await self._expected_events.within(READY_WITHIN_S, ready, "the server to be ready")
+        await self._testbed.open_sentinel()
         self._say("phase", phase="subscribing" if self._cell.subscribes else "registering")
-        done = set_up.expected(self._cell, self._expectations)
-        self._stage.start_client()
+        done = account_setup.expected(self._cell, self._expected_events)
+        self._testbed.start_client()
         said: set[asyncio.Future[Any]]
-        if self._stage.client_program.offers is None:
+        if self._testbed.client_program.offers is None:
             said = {client_ready, done, gone}
             await asyncio.wait(said, timeout=READY_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
             offered = client_ready.result().event.mitigations or () if client_ready.done() else ()
@@ -140,29 +142,29 @@ class Timeline:
 
     async def _tell_time(self, t: float) -> None:
         """Report the cell's progress."""
-        self._stage.client.check_output()
+        self._testbed.client.check_output()
         self._say("time", t=t)
 
     async def _challenge(self, agenda: Agenda) -> None:
-        agenda.begin(self._stage.challenge_sentinel())
+        agenda.begin(self._testbed.challenge_sentinel())
 
     def _numbered_probes(self) -> list[tuple[str, Probe]]:
         return [(f"p{number}", probe) for number, probe in enumerate(self._cell.probes, start=1)]
 
     async def _probe(self, agenda: Agenda, name: str, probe: Probe) -> None:
         """Make the server send a probe, and wait for its result in the background."""
-        self._stage.observe_now()
-        if self._stage.server.frozen:
+        self._testbed.observe_now()
+        if self._testbed.server.frozen:
             self._record.take(RUNNER, _while_frozen(name, probe))
             self._say("probe", probe=name, delivered=False, t=float(probe.at))
             return
-        answered = self._expectations.next(events.Probe, probe=name, state="answered")
-        failed = self._expectations.next(events.Probe, probe=name, state="failed")
+        answered = self._expected_events.next(events.Probe, probe=name, state="answered")
+        failed = self._expected_events.next(events.Probe, probe=name, state="failed")
         held = {"hold": float(probe.hold)} if probe.kind_ is ProbeKind.INVITE else {}
         if held and probe.ring:
             held["ring"] = float(probe.ring)
         due = asyncio.get_running_loop().time()
-        self._stage.server.tell(probe.kind_.value, probe=name, within=float(probe.within), due=due, **held)
+        self._testbed.server.tell(probe.kind_.value, probe=name, within=float(probe.within), due=due, **held)
         agenda.begin(self._fate(name, probe, answered, failed))
 
     async def _fate(self, name: str, probe: Probe, answered: _Said, failed: _Said) -> None:
@@ -177,7 +179,7 @@ class Timeline:
         self._say("probe", probe=name, delivered=delivered, t=float(probe.at))
 
 
-async def supervised(stage: Stage, record: RecordWriter, play: Coroutine[Any, Any, None]) -> None:
+async def supervised(testbed: CellTestbed, record: RecordWriter, play: Coroutine[Any, Any, None]) -> None:
     """Listen to everything on a stage while something is played on it; an actor that passes a bound ends it.
 
     Raises:
@@ -186,9 +188,9 @@ async def supervised(stage: Stage, record: RecordWriter, play: Coroutine[Any, An
     failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     asyncio.get_running_loop().set_exception_handler(lambda _, context: _settle(failed, context))
     passed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    record.watch(lambda happening: _server_died(failed, happening, stage))
+    record.watch(lambda happening: _server_died(failed, happening, testbed))
     record.watch(lambda happening: _limit_passed(passed, happening))
-    stage.attach()
+    testbed.attach()
     playing = asyncio.ensure_future(play)
     try:
         await asyncio.wait({playing, failed, passed}, return_when=asyncio.FIRST_COMPLETED)
@@ -206,11 +208,11 @@ def _settle(failed: asyncio.Future[None], context: dict[str, Any]) -> None:
         failed.set_exception(context.get("exception") or LabFault("the event loop", detail=context["message"]))
 
 
-def _server_died(failed: asyncio.Future[None], happening: Happening[Event], stage: Stage) -> None:
+def _server_died(failed: asyncio.Future[None], happening: Happening[Event], testbed: CellTestbed) -> None:
     """End the cell after the death of a server, which is a lab fault; the death of the client is an observation."""
     event = happening.event
-    if isinstance(event, Aborted) and happening.who == stage.server_node and not failed.done():
-        names = stage.name_server is not None and stage.name_server.over
+    if isinstance(event, Aborted) and happening.who == testbed.server_node and not failed.done():
+        names = testbed.name_server is not None and testbed.name_server.over
         which = "name" if names else "SIP"
         failed.set_exception(LabFault(f"the {which} server ended by {event.how}", detail=event.last))
 

@@ -49,7 +49,7 @@ class World:
         on_end: called once with what went wrong when the process ends.
         patience_s: a world that runs a cell and says nothing for so long is frozen; None: it cannot freeze. Such a
             world is a guest, whose client is watched (``lab.worlds.guest_processes``).
-        job: what is done in each folder: ``module:function``, see ``lab.runner.crew``.
+        job: what is done in each folder: ``module:function``, see ``lab.runner.cell_worker``.
         modules: what it imports once, before it forks.
         hears_end: whether the end of its input ends it. A guest's console does not pass that on.
     """

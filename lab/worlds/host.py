@@ -6,20 +6,20 @@ import os
 
 from lab.interpreter import module_command, program_folders
 
-CREW = "lab.runner.crew:main"
-CONTAINER_CREW = "lab.runner.container_crew:main"
+CELL_WORKER = "lab.runner.cell_worker:main"
+CONTAINER_CELL_WORKER = "lab.runner.container_cell_worker:main"
 RUN = "LAB_RUN"
 """Environment variable of a world with containers: the run's name in the ledger, which is their label."""
 
 
-def argv(entry: str = CREW) -> list[str]:
+def argv(entry: str = CELL_WORKER) -> list[str]:
     """Return the command line of a world process started by this process."""
     return module_command("lab.worlds.enclosure", str(os.getpid()), entry)
 
 
 def argv_with_containers() -> list[str]:
     """Return the command line of a world whose nodes are containers."""
-    return [*argv()[:-1], CONTAINER_CREW, "outside"]
+    return [*argv()[:-1], CONTAINER_CELL_WORKER, "outside"]
 
 
 def environment() -> dict[str, str]:

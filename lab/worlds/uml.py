@@ -13,7 +13,7 @@ from lab.machine_limits import allow_open_files
 from lab.worlds import boot, host, kernel
 from lab.worlds.clock import Clock
 
-CREW = "lab.runner.crew:main_in_guest"
+CELL_WORKER = "lab.runner.cell_worker:main_in_guest"
 
 OPEN_FILES = 256
 """That a guest may need: its kernel has the host's files open that its programs have. 64 are too few."""
@@ -78,7 +78,7 @@ def command(
     assert found is not None  # `decide` has looked
     control = run_folder / "guests" / str(number)
     control.mkdir(parents=True)
-    boot.Request(entry=CREW, writable=run_folder, environment=host.environment(), visible=visible).write(control)
+    boot.Request(entry=CELL_WORKER, writable=run_folder, environment=host.environment(), visible=visible).write(control)
     guest = boot.command(
         kernel=found,
         run_folder=run_folder,

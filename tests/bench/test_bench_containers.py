@@ -16,7 +16,7 @@ from lab.engine.run_folder import RunFolder
 from lab.errors import HostNotCapable
 from lab.loader.load import load
 from lab.record.writer import FILE_NAME, RecordWriter
-from lab.runner.stage import Stage
+from lab.runner.testbed import CellTestbed
 from tests.e2e.lab_command import SHORT
 
 pytestmark = [pytest.mark.bench, pytest.mark.docker, pytest.mark.timeout(300)]
@@ -44,9 +44,9 @@ def test_one_cell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         record = RecordWriter(folder / FILE_NAME)
         open_backend = partial(DockerBackend, run=f"bench-{number}-{os.getpid()}", images=names, outside=outside)
         start = time.perf_counter()
-        stage = Stage(cell, folder, record, open_backend)
+        testbed = CellTestbed(cell, folder, record, open_backend)
         stands = time.perf_counter()
-        stage.close()
+        testbed.close()
         up.append(stands - start)
         down.append(time.perf_counter() - stands)
         record.close()

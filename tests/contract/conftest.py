@@ -10,7 +10,7 @@ import pytest
 
 from lab import certificates
 from lab.network import netns
-from tests.contract.pjsip_stage import ADDRESS, Stage, set_loopback
+from tests.contract.pjsip_stage import ADDRESS, ActorTestbed, set_loopback
 
 
 @pytest.fixture(scope="module")
@@ -19,17 +19,17 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> certificates.Certif
 
 
 @pytest.fixture
-def stage(leaves_nothing: None, tmp_path: Path, certificate: certificates.Certificates) -> Iterator[Stage]:
-    stage = Stage(tmp_path, certificate)
-    yield stage
-    for actor in stage.actors:
+def testbed(leaves_nothing: None, tmp_path: Path, certificate: certificates.Certificates) -> Iterator[ActorTestbed]:
+    testbed = ActorTestbed(tmp_path, certificate)
+    yield testbed
+    for actor in testbed.actors:
         actor.process.kill()
 
 
 @pytest.fixture
-def stage_apart(stage: Stage, namespaces: None) -> Iterator[Stage]:
+def testbed_apart(testbed: ActorTestbed, namespaces: None) -> Iterator[ActorTestbed]:
     """A stage in a network namespace that has a loopback interface, which is up, and nothing else."""
-    stage.namespace = netns.new()
-    set_loopback(stage.namespace, ADDRESS)
-    yield stage
-    os.close(stage.namespace)
+    testbed.namespace = netns.new()
+    set_loopback(testbed.namespace, ADDRESS)
+    yield testbed
+    os.close(testbed.namespace)

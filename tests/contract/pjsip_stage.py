@@ -104,7 +104,7 @@ def _child(
         os._exit(status)
 
 
-class Stage:
+class ActorTestbed:
     """Starts actors and ends them with the test."""
 
     def __init__(self, folder: Path, certificate: certificates.Certificates) -> None:

@@ -25,7 +25,7 @@ from lab.sip.digest import Credentials
 from lab.sip.message import Request, Response
 from lab.sip.stream import Item, StreamParser
 from lab.units import Seconds
-from tests.contract.pjsip_stage import ADDRESS, Actor, Stage
+from tests.contract.pjsip_stage import ADDRESS, Actor, ActorTestbed
 
 pytestmark = pytest.mark.kernel
 
@@ -51,18 +51,18 @@ def _software(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def serve(software: str, stage_apart: Stage) -> Serve:
+def serve(software: str, testbed_apart: ActorTestbed) -> Serve:
     """Start a server that authenticates; it is ready when this returns."""
 
     def start(**how: Any) -> Actor:
         settings: dict[str, Any] = {"authentication": to_command(Authentication(**how))}
         if software == "scripted":
-            server = stage_apart.server_that(PORTS, **settings)
+            server = testbed_apart.server_that(PORTS, **settings)
         else:
-            server = stage_apart._actor(kamailio.main)
+            server = testbed_apart._actor(kamailio.main)
             server.tell(
                 "start",
-                folder=str(stage_apart.folder),
+                folder=str(testbed_apart.folder),
                 address=ADDRESS,
                 ports=PORTS,
                 subscription_expires=600.0,
@@ -70,8 +70,8 @@ def serve(software: str, stage_apart: Stage) -> Serve:
                 notify_route="flow",
                 answers_crlf=True,
                 seed=1,
-                certificate=str(stage_apart.certificate.certificate),
-                key=str(stage_apart.certificate.key),
+                certificate=str(testbed_apart.certificate.certificate),
+                key=str(testbed_apart.certificate.key),
                 **settings,
             )
         server.expect("server-ready", within=STARTS_WITHIN_S)
@@ -89,10 +89,10 @@ def answers(server: Actor, *codes: int, method: str) -> None:
 @pytest.mark.parametrize("algorithm", list(DigestAlgorithm))
 @pytest.mark.parametrize("as_", list(ChallengedAs))
 def test_pjsip_answers_a_challenge(
-    serve: Serve, stage_apart: Stage, algorithm: DigestAlgorithm, as_: ChallengedAs
+    serve: Serve, testbed_apart: ActorTestbed, algorithm: DigestAlgorithm, as_: ChallengedAs
 ) -> None:
     server = serve(algorithm=algorithm, as_=as_)
-    client = stage_apart.client(5060, transport="tcp", account="register-and-subscribe", password=PASSWORD)
+    client = testbed_apart.client(5060, transport="tcp", account="register-and-subscribe", password=PASSWORD)
     answers(server, 401, 200, method="REGISTER")
     answers(server, 401 if as_ is ChallengedAs.SERVER else 407, 200, method="SUBSCRIBE")
     client.expect("registration", code=200)
@@ -100,10 +100,10 @@ def test_pjsip_answers_a_challenge(
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
-def test_it_can_be_reached_afterwards(serve: Serve, stage_apart: Stage, transport: str) -> None:
+def test_it_can_be_reached_afterwards(serve: Serve, testbed_apart: ActorTestbed, transport: str) -> None:
     """Over each transport, in the dialog that the second SUBSCRIBE has made, and outside it; also by a call."""
     server = serve()
-    client = stage_apart.client(PORTS[transport], transport=transport, password=PASSWORD)
+    client = testbed_apart.client(PORTS[transport], transport=transport, password=PASSWORD)
     subscription = server.expect("server-subscription", state="active")
     client.expect("subscribed")
     for kind in ("notify", "message", "options"):
@@ -116,12 +116,12 @@ def test_it_can_be_reached_afterwards(serve: Serve, stage_apart: Stage, transpor
 
 
 @pytest.mark.parametrize("method", ["REGISTER", "SUBSCRIBE"])
-def test_each_refresh_is_challenged(serve: Serve, stage_apart: Stage, method: str) -> None:
+def test_each_refresh_is_challenged(serve: Serve, testbed_apart: ActorTestbed, method: str) -> None:
     """However young the nonce: pjsip keeps none, and sends credentials only when it is asked (PJSIP_AUTH_AUTO_SEND_NEXT
     is 0). So each refresh is two requests and two answers."""
     server = serve(nonce_lifetime=Seconds(300))
     how = Register(expiry=Seconds(7)) if method == "REGISTER" else RefreshSubscription(interval=Seconds(1))
-    stage_apart.client(5060, how, transport="tcp", account="register-and-subscribe", password=PASSWORD)
+    testbed_apart.client(5060, how, transport="tcp", account="register-and-subscribe", password=PASSWORD)
     for _ in range(3):
         answers(server, 401, 200, method=method)
 
@@ -132,11 +132,11 @@ def test_each_refresh_is_challenged(serve: Serve, stage_apart: Stage, method: st
     [("subscribe", "SUBSCRIBE", "subscription"), ("register-and-subscribe", "REGISTER", "registration")],
 )
 def test_a_wrong_password(
-    serve: Serve, stage_apart: Stage, account: str, method: str, ev: str, password: str | None, times: int
+    serve: Serve, testbed_apart: ActorTestbed, account: str, method: str, ev: str, password: str | None, times: int
 ) -> None:
     """pjsip takes each new nonce for a sign that the last one was stale, three times (PJSIP_MAX_STALE_COUNT)."""
     server = serve()
-    client = stage_apart.client(5060, transport="tcp", account=account, password=password)
+    client = testbed_apart.client(5060, transport="tcp", account=account, password=password)
     assert client.expect(ev)["code"] == 401
     answers(server, *[401] * times, method=method)
     client.tell("stop")
@@ -148,11 +148,11 @@ def test_a_wrong_password(
     assert not any(one["ev"] in ("binding", "server-subscription") for one in server.events)
 
 
-def test_a_challenge_is_no_reason_to_reconnect(serve: Serve, stage_apart: Stage) -> None:
+def test_a_challenge_is_no_reason_to_reconnect(serve: Serve, testbed_apart: ActorTestbed) -> None:
     """`reconnect` subscribes anew after a SUBSCRIBE that has failed; pjsip says nothing of one that is challenged."""
     server = serve()
     how = (RefreshSubscription(interval=Seconds(0.3)), Reconnect(first=Seconds(0.1), longest=Seconds(0.1)))
-    client = stage_apart.client(5060, *how, transport="tcp", password=PASSWORD)
+    client = testbed_apart.client(5060, *how, transport="tcp", password=PASSWORD)
     for _ in range(5):
         answers(server, 401, 200, method="SUBSCRIBE")
     client.tell("stop")
@@ -162,10 +162,10 @@ def test_a_challenge_is_no_reason_to_reconnect(serve: Serve, stage_apart: Stage)
 
 
 @pytest.mark.parametrize("challenged", [True, False])
-def test_an_options_ping(serve: Serve, stage_apart: Stage, challenged: bool) -> None:
+def test_an_options_ping(serve: Serve, testbed_apart: ActorTestbed, challenged: bool) -> None:
     """pjsip's OPTIONS do not answer a challenge: it is their answer."""
     server = serve(methods=ANY if challenged else (ChallengedMethod.SUBSCRIBE,))
-    client = stage_apart.client(5060, OptionsPing(interval=Seconds(0.2)), transport="tcp", password=PASSWORD)
+    client = testbed_apart.client(5060, OptionsPing(interval=Seconds(0.2)), transport="tcp", password=PASSWORD)
     code = 401 if challenged else 200
     for _ in range(3):
         assert client.expect("options-answer")["code"] == code
@@ -175,10 +175,10 @@ def test_an_options_ping(serve: Serve, stage_apart: Stage, challenged: bool) -> 
 class Caller:
     """A client made of one TCP socket, which authenticates as it is told."""
 
-    def __init__(self, stage: Stage, server: Actor) -> None:
-        assert stage.namespace is not None
+    def __init__(self, testbed: ActorTestbed, server: Actor) -> None:
+        assert testbed.namespace is not None
         self._server = server
-        with netns.entered(stage.namespace):
+        with netns.entered(testbed.namespace):
             self._sock = socket.create_connection((ADDRESS, PORTS["tcp"]), timeout=10.0)
         self._own = "{}:{}".format(*self._sock.getsockname())
         self._parser = StreamParser()
@@ -243,12 +243,14 @@ def asked(answer: Response) -> tuple[str, bool]:
     return nonce[1], "stale=true" in challenge
 
 
-def test_a_nonce_can_be_used_again_until_it_is_too_old(serve: Serve, stage_apart: Stage, software: str) -> None:
+def test_a_nonce_can_be_used_again_until_it_is_too_old(
+    serve: Serve, testbed_apart: ActorTestbed, software: str
+) -> None:
     """With a count that goes upwards. Then the answer says that it is stale, and the next nonce is good.
 
     Kamailio does not look at the digest of a nonce that is too old.
     """
-    with Caller(stage_apart, serve(nonce_lifetime=Seconds(2))) as caller:
+    with Caller(testbed_apart, serve(nonce_lifetime=Seconds(2))) as caller:
         nonce, stale = asked(caller.register())
         began = time.monotonic()
         assert not stale
@@ -265,9 +267,9 @@ def test_a_nonce_can_be_used_again_until_it_is_too_old(serve: Serve, stage_apart
         assert caller.register(nonce=nonce).code == 200
 
 
-def test_a_replay_is_challenged(serve: Serve, stage_apart: Stage) -> None:
+def test_a_replay_is_challenged(serve: Serve, testbed_apart: ActorTestbed) -> None:
     """The count is the same as before, or lower."""
-    with Caller(stage_apart, serve()) as caller:
+    with Caller(testbed_apart, serve()) as caller:
         nonce, _ = asked(caller.register())
         assert caller.register(nonce=nonce, count=2).code == 200
         for count in (2, 1):
@@ -276,17 +278,17 @@ def test_a_replay_is_challenged(serve: Serve, stage_apart: Stage) -> None:
             assert again != nonce
 
 
-def test_wrong_credentials_are_not_called_stale(serve: Serve, stage_apart: Stage) -> None:
-    with Caller(stage_apart, serve()) as caller:
+def test_wrong_credentials_are_not_called_stale(serve: Serve, testbed_apart: ActorTestbed) -> None:
+    with Caller(testbed_apart, serve()) as caller:
         nonce, _ = asked(caller.register())
         again, stale = asked(caller.register(nonce=nonce, password="underland"))
         assert not stale
         assert again != nonce
 
 
-def test_how_often_a_nonce_can_be_used(serve: Serve, stage_apart: Stage, software: str) -> None:
+def test_how_often_a_nonce_can_be_used(serve: Serve, testbed_apart: ActorTestbed, software: str) -> None:
     """Kamailio keeps counts in a byte."""
-    with Caller(stage_apart, serve()) as caller:
+    with Caller(testbed_apart, serve()) as caller:
         nonce, _ = asked(caller.register())
         assert caller.register(nonce=nonce, count=255).code == 200
         answer = caller.register(nonce=nonce, count=256)
@@ -294,17 +296,19 @@ def test_how_often_a_nonce_can_be_used(serve: Serve, stage_apart: Stage, softwar
         assert answer.code == 200 or asked(answer)[1]
 
 
-def test_a_server_that_restarts_knows_none_of_its_nonces(serve: Serve, stage_apart: Stage, software: str) -> None:
+def test_a_server_that_restarts_knows_none_of_its_nonces(
+    serve: Serve, testbed_apart: ActorTestbed, software: str
+) -> None:
     """It challenges again; only the scripted one can tell that the digest is right."""
     server = serve()
-    with Caller(stage_apart, server) as caller:
+    with Caller(testbed_apart, server) as caller:
         nonce, _ = asked(caller.register())
         assert caller.register(nonce=nonce).code == 200
     server.tell("go-down", keeps_state=False)
     server.expect("obeyed", do="go-down")
     server.tell("come-up")
     server.expect("server-ready", within=STARTS_WITHIN_S)
-    with Caller(stage_apart, server) as caller:
+    with Caller(testbed_apart, server) as caller:
         again, stale = asked(caller.register(nonce=nonce, count=2))
         assert stale == (software == "scripted")
         assert caller.register(nonce=again).code == 200

@@ -23,7 +23,7 @@ from lab.mitigations.short_expiry import ShortExpiry
 from lab.network.sockets import certificate_met, client_certificate_met, listening
 from lab.servers.kamailio import actor, child
 from lab.units import Seconds
-from tests.contract.pjsip_stage import ADDRESS, Actor, Stage
+from tests.contract.pjsip_stage import ADDRESS, Actor, ActorTestbed
 from tests.e2e.lab_command import wait_until
 
 pytestmark = [
@@ -40,7 +40,7 @@ Serve = Callable[..., Actor]
 
 
 @pytest.fixture
-def serve(stage_apart: Stage) -> Serve:
+def serve(testbed_apart: ActorTestbed) -> Serve:
     """Start Kamailio; it is ready when this returns."""
 
     def start(*mitigations: Any, **settings: Any) -> Actor:
@@ -50,13 +50,13 @@ def serve(stage_apart: Stage) -> Serve:
             "notify_route": "flow",
             "answers_crlf": True,
             "seed": 1,
-            "certificate": str(stage_apart.certificate.certificate),
-            "key": str(stage_apart.certificate.key),
+            "certificate": str(testbed_apart.certificate.certificate),
+            "key": str(testbed_apart.certificate.key),
         }
-        server = stage_apart._actor(actor.main)
+        server = testbed_apart._actor(actor.main)
         server.tell(
             "start",
-            folder=str(stage_apart.folder),
+            folder=str(testbed_apart.folder),
             address=ADDRESS,
             ports=PORTS,
             mitigations=[to_command(mitigation) for mitigation in mitigations],
@@ -69,10 +69,10 @@ def serve(stage_apart: Stage) -> Serve:
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
-def test_probes_reach_the_client(transport: str, serve: Serve, stage_apart: Stage) -> None:
+def test_probes_reach_the_client(transport: str, serve: Serve, testbed_apart: ActorTestbed) -> None:
     """Of every kind, more than once; and a call is made, held and ended, as the client sees, too."""
     server = serve()
-    client = stage_apart.client(PORTS[transport], transport=transport)
+    client = testbed_apart.client(PORTS[transport], transport=transport)
     subscription = server.expect("server-subscription", state="active")
     assert subscription["expires"] == 600
     client.expect("subscribed")
@@ -90,10 +90,10 @@ def test_probes_reach_the_client(transport: str, serve: Serve, stage_apart: Stag
     assert server.end() == 0
 
 
-def test_a_call_rings_before_it_is_accepted(serve: Serve, stage_apart: Stage) -> None:
+def test_a_call_rings_before_it_is_accepted(serve: Serve, testbed_apart: ActorTestbed) -> None:
     """A second after its 180, which is told once."""
     server = serve()
-    client = stage_apart.client(PORTS["tls"])
+    client = testbed_apart.client(PORTS["tls"])
     client.expect("subscribed")
     server.tell("invite", probe="call", within=10.0, hold=0.1, ring=1.0)
     said = [server.expect("probe", probe="call") for _ in range(5)]
@@ -102,17 +102,17 @@ def test_a_call_rings_before_it_is_accepted(serve: Serve, stage_apart: Stage) ->
     assert said[2]["at"] - said[1]["at"] >= 0.9
 
 
-def test_a_subscription_exists_before_the_client_says_so(serve: Serve, stage_apart: Stage) -> None:
+def test_a_subscription_exists_before_the_client_says_so(serve: Serve, testbed_apart: ActorTestbed) -> None:
     """Events have the times at which Kamailio did things, however late its log is read."""
     server = serve()
-    client = stage_apart.client(PORTS["tls"])
+    client = testbed_apart.client(PORTS["tls"])
     assert server.expect("server-subscription", state="active")["at"] <= client.expect("subscribed")["at"]
 
 
-def test_a_registration_and_its_flow(serve: Serve, stage_apart: Stage) -> None:
+def test_a_registration_and_its_flow(serve: Serve, testbed_apart: ActorTestbed) -> None:
     """A probe outside the dialog goes to the binding; when the client is gone, there is no flow for it."""
     server = serve()
-    client = stage_apart.client(PORTS["tls"], account="register-and-subscribe")
+    client = testbed_apart.client(PORTS["tls"], account="register-and-subscribe")
     binding = server.expect("binding", state="active")
     assert binding["expires"] == 300
     client.expect("subscribed")
@@ -127,10 +127,10 @@ def test_a_registration_and_its_flow(serve: Serve, stage_apart: Stage) -> None:
         assert (failed["reason"], failed["flow"]) == ("flow-gone", binding["flow"])
 
 
-def test_a_call_forks(serve: Serve, stage_apart: Stage) -> None:
+def test_a_call_forks(serve: Serve, testbed_apart: ActorTestbed) -> None:
     """To a contact that is gone and to two that are there, one of which has it."""
     server = serve()
-    clients, bound = _phones(server, stage_apart, 3)
+    clients, bound = _phones(server, testbed_apart, 3)
     clients[0].process.kill()
     server.expect("flow", id=bound[0]["flow"], state="closed")
     server.tell("invite", probe="call", within=10.0, hold=0.1, ring=0.5)
@@ -143,10 +143,10 @@ def test_a_call_forks(serve: Serve, stage_apart: Stage) -> None:
     server.expect("probe", state="answered")
 
 
-def test_the_others_of_a_fork_are_cancelled(serve: Serve, stage_apart: Stage) -> None:
+def test_the_others_of_a_fork_are_cancelled(serve: Serve, testbed_apart: ActorTestbed) -> None:
     """The one that did not have the call answers 487 to CANCEL; or 200, if it accepted in the same instant."""
     server = serve()
-    _, bound = _phones(server, stage_apart, 2)
+    _, bound = _phones(server, testbed_apart, 2)
     server.tell("invite", probe="call", within=10.0, hold=0.1, ring=0.5)
     answered = [server.expect("probe-branch", state="answered") for _ in range(2)]
     assert {one["flow"] for one in answered} == {one["flow"] for one in bound}
@@ -154,26 +154,26 @@ def test_the_others_of_a_fork_are_cancelled(serve: Serve, stage_apart: Stage) ->
     assert answered[1]["code"] in (200, 487)
 
 
-def test_a_call_that_is_under_way_waits_for_a_contact(serve: Serve, stage_apart: Stage) -> None:
+def test_a_call_that_is_under_way_waits_for_a_contact(serve: Serve, testbed_apart: ActorTestbed) -> None:
     """One contact rings, another is gone: when a third registers it rings, too."""
     server = serve(on_gone_connection="wait", wait=20.0)
-    clients, bound = _phones(server, stage_apart, 2)
+    clients, bound = _phones(server, testbed_apart, 2)
     clients[0].process.kill()
     server.expect("flow", id=bound[0]["flow"], state="closed")
     server.tell("invite", probe="call", within=10.0, hold=0.1, ring=8.0)
     server.expect("probe-branch", binding=bound[0]["id"], state="waiting")
     server.expect("probe", state="ringing")
-    third = stage_apart.client(PORTS["tcp"], transport="tcp", account="register-and-subscribe", seed=3)
+    third = testbed_apart.client(PORTS["tcp"], transport="tcp", account="register-and-subscribe", seed=3)
     sent = server.expect("probe-branch", branch=3, state="sent")
     assert sent["binding"] not in (bound[0]["id"], bound[1]["id"])
     third.expect("call", state="early")
 
 
-def _phones(server: Actor, stage: Stage, number: int) -> tuple[list[Actor], list[dict[str, Any]]]:
+def _phones(server: Actor, testbed: ActorTestbed, number: int) -> tuple[list[Actor], list[dict[str, Any]]]:
     """Several phones of one address, one after the other, and what each has registered."""
     clients, bound = [], []
     for seed in range(10, 10 + number):
-        client = stage.client(PORTS["tcp"], transport="tcp", account="register-and-subscribe", seed=seed)
+        client = testbed.client(PORTS["tcp"], transport="tcp", account="register-and-subscribe", seed=seed)
         bound.append(server.expect("binding", state="active"))
         client.expect("subscribed")
         clients.append(client)
@@ -187,10 +187,10 @@ def test_no_client_no_probe(serve: Serve) -> None:
         assert server.expect("probe", probe=kind, state="failed")["reason"] == "no-subscription"
 
 
-def test_it_gives_up_a_contact_that_does_not_answer(serve: Serve, stage_apart: Stage) -> None:
+def test_it_gives_up_a_contact_that_does_not_answer(serve: Serve, testbed_apart: ActorTestbed) -> None:
     """By nathelper's ``keepalive_timeout``, within 10 s of it; the subscription stays."""
     server = serve(ServerOptions(interval=Seconds(1), gives_up_after=2, retransmits=False))
-    client = stage_apart.client(PORTS["udp"], transport="udp", account="register-and-subscribe")
+    client = testbed_apart.client(PORTS["udp"], transport="udp", account="register-and-subscribe")
     client.expect("subscribed")
     answered = server.expect("keep-alive", state="answered", code=200)
     os.kill(client.process.pid, signal.SIGSTOP)
@@ -205,10 +205,10 @@ def test_it_gives_up_a_contact_that_does_not_answer(serve: Serve, stage_apart: S
 
 
 @pytest.mark.parametrize("transport", ["tcp", "tls"])
-def test_it_ends_an_idle_connection(transport: str, serve: Serve, stage_apart: Stage) -> None:
+def test_it_ends_an_idle_connection(transport: str, serve: Serve, testbed_apart: ActorTestbed) -> None:
     """By ``tcp_connection_lifetime``, here 2 s, and 5 to 10 s later; its end is told within two seconds."""
     server = serve(idle_after=2.0)
-    client = stage_apart.client(PORTS[transport], transport=transport)
+    client = testbed_apart.client(PORTS[transport], transport=transport)
     subscribed = client.expect("subscribed")["at"]
     over = client.expect("transport", state="disconnected", within=30.0)
     assert 6.5 <= over["at"] - subscribed <= 13.0
@@ -217,9 +217,9 @@ def test_it_ends_an_idle_connection(transport: str, serve: Serve, stage_apart: S
     assert -0.05 <= ended["at"] - over["at"] <= 2.5  # each process reads the clock when it hears of it
 
 
-def test_it_closes_a_flow_when_told(serve: Serve, stage_apart: Stage) -> None:
+def test_it_closes_a_flow_when_told(serve: Serve, testbed_apart: ActorTestbed) -> None:
     server = serve()
-    client = stage_apart.client(PORTS["tls"])
+    client = testbed_apart.client(PORTS["tls"])
     own = server.expect("server-subscription", state="active")["flow"]
     client.expect("subscribed")
     server.tell("close", flow="f7")
@@ -230,28 +230,28 @@ def test_it_closes_a_flow_when_told(serve: Serve, stage_apart: Stage) -> None:
     client.expect("transport", state="disconnected")
 
 
-def test_a_restart_loses_everything(serve: Serve, stage_apart: Stage) -> None:
+def test_a_restart_loses_everything(serve: Serve, testbed_apart: ActorTestbed) -> None:
     """As if killed: nobody listens, the client's connection ends; then it serves anew and knows of nothing."""
     server = serve()
-    client = stage_apart.client(PORTS["tls"])
+    client = testbed_apart.client(PORTS["tls"])
     client.expect("subscribed")
-    assert stage_apart.namespace is not None
+    assert testbed_apart.namespace is not None
     server.tell("go-down", keeps_state=False)
     server.expect("obeyed", do="go-down")
-    assert not listening(stage_apart.namespace) & set(PORTS.values())
+    assert not listening(testbed_apart.namespace) & set(PORTS.values())
     client.expect("transport", state="disconnected")
     server.tell("come-up")
     server.expect("server-ready", within=STARTS_WITHIN_S)
-    assert set(PORTS.values()) <= listening(stage_apart.namespace)
+    assert set(PORTS.values()) <= listening(testbed_apart.namespace)
     server.tell("notify", probe="p", within=10.0)
     assert server.expect("probe", probe="p", state="failed")["reason"] == "no-subscription"
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
-def test_it_serves_at_a_further_address(transport: str, serve: Serve, stage_apart: Stage) -> None:
+def test_it_serves_at_a_further_address(transport: str, serve: Serve, testbed_apart: ActorTestbed) -> None:
     """Whatever it sends to a client that came there leaves from there, so that the client's NAT lets it in."""
     server = serve(further=[FURTHER])
-    client = stage_apart.client(PORTS[transport], server=FURTHER, transport=transport)
+    client = testbed_apart.client(PORTS[transport], server=FURTHER, transport=transport)
     flow = server.expect("flow", state="accepted")
     assert flow["own"] == f"{FURTHER}:{PORTS[transport]}"
     client.expect("subscribed")
@@ -264,36 +264,36 @@ def test_it_serves_at_a_further_address(transport: str, serve: Serve, stage_apar
     assert f"sip:{FURTHER}:{PORTS[transport]}" in client.log.with_suffix(".pjsip.log").read_text("utf-8", "replace")
 
 
-def test_it_keeps_a_flow_alive_with_options(serve: Serve, stage_apart: Stage) -> None:
+def test_it_keeps_a_flow_alive_with_options(serve: Serve, testbed_apart: ActorTestbed) -> None:
     server = serve(ServerOptions(interval=Seconds(1)))
-    stage_apart.client(PORTS["tls"])
+    testbed_apart.client(PORTS["tls"])
     server.expect("keep-alive", kind="options", state="sent")
     assert server.expect("keep-alive", kind="options", state="answered")["code"] == 200
 
 
-def test_it_grants_less_and_says_when_a_subscription_is_over(serve: Serve, stage_apart: Stage) -> None:
+def test_it_grants_less_and_says_when_a_subscription_is_over(serve: Serve, testbed_apart: ActorTestbed) -> None:
     server = serve(ShortExpiry(expiry=Seconds(2)))
-    client = stage_apart.client(PORTS["tls"])
+    client = testbed_apart.client(PORTS["tls"])
     assert server.expect("server-subscription", state="active")["expires"] == 2
     client.process.kill()
     server.expect("server-subscription", state="expired", within=20.0)
 
 
 @pytest.mark.parametrize("mitigation", [ServerOutbound(), FlowTimer(time=Seconds(25))])
-def test_it_supports_outbound(mitigation: Any, serve: Serve, stage_apart: Stage) -> None:
+def test_it_supports_outbound(mitigation: Any, serve: Serve, testbed_apart: ActorTestbed) -> None:
     """What it was asked for is in the answer to REGISTER, as pjsip's log shows it."""
     serve(mitigation)
-    client = stage_apart.client(PORTS["tls"], account="register-and-subscribe")
+    client = testbed_apart.client(PORTS["tls"], account="register-and-subscribe")
     client.expect("subscribed")
     log = client.log.with_suffix(".pjsip.log").read_text("utf-8", "replace")
     assert "Require: outbound" in log
     assert ("Flow-Timer: 25" in log) == isinstance(mitigation, FlowTimer)
 
 
-def test_a_refresh_from_elsewhere_moves_the_subscription(serve: Serve, stage_apart: Stage) -> None:
+def test_a_refresh_from_elsewhere_moves_the_subscription(serve: Serve, testbed_apart: ActorTestbed) -> None:
     """The client's connection is lost; its next refresh comes over another, and from then on so does NOTIFY."""
     server = serve()
-    client = stage_apart.client(PORTS["tls"], RefreshSubscription(interval=Seconds(1)))
+    client = testbed_apart.client(PORTS["tls"], RefreshSubscription(interval=Seconds(1)))
     first = server.expect("server-subscription", state="active")
     server.expect("server-subscription", state="refreshed", flow=first["flow"])
     server.tell("close", flow=first["flow"])
@@ -306,22 +306,22 @@ def test_a_refresh_from_elsewhere_moves_the_subscription(serve: Serve, stage_apa
     assert server.expect("probe", probe="p", state="answered")["flow"] == moved["flow"]
 
 
-def test_statistics(serve: Serve, stage_apart: Stage) -> None:
+def test_statistics(serve: Serve, testbed_apart: ActorTestbed) -> None:
     server = serve()
-    stage_apart.client(PORTS["tls"]).expect("subscribed")
+    testbed_apart.client(PORTS["tls"]).expect("subscribed")
     server.tell("statistics", file="counted.json")
     assert server.expect("statistics")["connections"] == 1
-    counted = json.loads((stage_apart.folder / "counted.json").read_text("utf-8"))
+    counted = json.loads((testbed_apart.folder / "counted.json").read_text("utf-8"))
     assert counted["statistics"]["core:rcv_requests_subscribe"] == 1
     assert [connection["type"] for connection in counted["core.tcp_list"]] == ["TLS"]
 
 
-def test_certificates_change_while_it_runs(serve: Serve, stage_apart: Stage) -> None:
+def test_certificates_change_while_it_runs(serve: Serve, testbed_apart: ActorTestbed) -> None:
     """For who connects; the client that is connected stays. Of each that is refused the reason is told."""
-    files, namespace = stage_apart.certificate, stage_apart.namespace
+    files, namespace = testbed_apart.certificate, testbed_apart.namespace
     assert namespace is not None
     server = serve(expired=str(files.expired), client_ca=str(files.ca), revoked=str(files.revoked))
-    client = stage_apart.client(PORTS["tls"], certificate=files.client, key=files.client_key)
+    client = testbed_apart.client(PORTS["tls"], certificate=files.client, key=files.client_key)
     assert server.expect("flow", state="secured")["subject"] == certificates.CLIENT
     client.expect("subscribed")
 
@@ -348,25 +348,27 @@ def test_certificates_change_while_it_runs(serve: Serve, stage_apart: Stage) -> 
     server.expect("probe", probe="p", state="answered")
 
 
-def test_who_shows_no_certificate_is_refused(serve: Serve, stage_apart: Stage) -> None:
-    files = stage_apart.certificate
+def test_who_shows_no_certificate_is_refused(serve: Serve, testbed_apart: ActorTestbed) -> None:
+    files = testbed_apart.certificate
     server = serve(client_ca=str(files.ca))
-    stage_apart.client(PORTS["tls"]).expect("transport", state="disconnected")
+    testbed_apart.client(PORTS["tls"]).expect("transport", state="disconnected")
     assert server.expect("flow", state="failed")["reason"] == "peer did not return a certificate"
 
 
-def test_a_configuration_that_cannot_work_ends_the_actor_with_its_reason(stage_apart: Stage, serve: Serve) -> None:
+def test_a_configuration_that_cannot_work_ends_the_actor_with_its_reason(
+    testbed_apart: ActorTestbed, serve: Serve
+) -> None:
     """Kamailio's own words are in the actor's last ones."""
     with pytest.raises(AssertionError, match="'server-ready'"):
         serve(certificate="/nowhere/server.pem", key="/nowhere/server.key")
-    server = stage_apart.actors[-1]
+    server = testbed_apart.actors[-1]
     assert server.end() != 0
     assert "/nowhere/server.pem" in server.log.read_text("utf-8")
 
 
-def test_nothing_of_it_survives_the_actor(serve: Serve, stage_apart: Stage) -> None:
+def test_nothing_of_it_survives_the_actor(serve: Serve, testbed_apart: ActorTestbed) -> None:
     server = serve()
-    namespace = stage_apart.namespace
+    namespace = testbed_apart.namespace
     assert namespace is not None
     server.process.kill()
     wait_until("nobody listens any more", lambda: not listening(namespace) & set(PORTS.values()))

@@ -12,7 +12,7 @@ import pytest
 from lab.network import netns
 from lab.servers.kamailio import actor, child
 from lab.sip.message import Request, Response
-from tests.contract.pjsip_stage import ADDRESS, Actor, Stage
+from tests.contract.pjsip_stage import ADDRESS, Actor, ActorTestbed
 from tests.contract.sip_phone import Phone
 
 pytestmark = [
@@ -29,20 +29,20 @@ Dial = Callable[[], Phone]
 
 
 @pytest.fixture
-def serve(stage_apart: Stage) -> Serve:
+def serve(testbed_apart: ActorTestbed) -> Serve:
     """Start Kamailio; it is ready when this returns."""
 
     def start(**settings: Any) -> Actor:
         usual = {"subscription_expires": 600.0, "registration_expires": 300.0, "notify_route": "flow", "seed": 1}
-        server = stage_apart._actor(actor.main)
+        server = testbed_apart._actor(actor.main)
         server.tell(
             "start",
-            folder=str(stage_apart.folder),
+            folder=str(testbed_apart.folder),
             address=ADDRESS,
             ports=PORTS,
             answers_crlf=True,
-            certificate=str(stage_apart.certificate.certificate),
-            key=str(stage_apart.certificate.key),
+            certificate=str(testbed_apart.certificate.certificate),
+            key=str(testbed_apart.certificate.key),
             **(usual | settings),
         )
         server.expect("server-ready", within=STARTS_WITHIN_S)
@@ -52,13 +52,13 @@ def serve(stage_apart: Stage) -> Serve:
 
 
 @pytest.fixture
-def dial(stage_apart: Stage) -> Iterator[Dial]:
+def dial(testbed_apart: ActorTestbed) -> Iterator[Dial]:
     """Make phones over UDP."""
     with contextlib.ExitStack() as stack:
 
         def run() -> Phone:
-            assert stage_apart.namespace is not None
-            with netns.entered(stage_apart.namespace):
+            assert testbed_apart.namespace is not None
+            with netns.entered(testbed_apart.namespace):
                 phone = Phone("udp", PORTS["udp"], Path(), server=ADDRESS)
             stack.callback(phone.sock.close)
             return phone

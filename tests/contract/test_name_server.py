@@ -9,7 +9,7 @@ import pytest
 from lab import certificates
 from lab.network.sockets import name_met
 from lab.servers import name_server
-from tests.contract.pjsip_stage import ADDRESS, Actor, Stage
+from tests.contract.pjsip_stage import ADDRESS, Actor, ActorTestbed
 
 MOVED = "127.0.0.2"
 
@@ -17,39 +17,39 @@ pytestmark = [pytest.mark.kernel]
 
 
 @pytest.fixture
-def server(stage_apart: Stage) -> Actor:
+def server(testbed_apart: ActorTestbed) -> Actor:
     """A name server that answers."""
-    actor = stage_apart._actor(name_server.main)
+    actor = testbed_apart._actor(name_server.main)
     actor.tell("start", name=certificates.NAME, address=ADDRESS)
     actor.expect("obeyed", do="start")
     return actor
 
 
-def met(stage: Stage) -> str:
+def met(testbed: ActorTestbed) -> str:
     """What somebody is told who asks for the name."""
-    assert stage.namespace is not None
-    return asyncio.run(name_met(stage.namespace, ADDRESS, certificates.NAME))
+    assert testbed.namespace is not None
+    return asyncio.run(name_met(testbed.namespace, ADDRESS, certificates.NAME))
 
 
-def test_it_answers_as_it_is_told_to(server: Actor, stage_apart: Stage) -> None:
-    assert met(stage_apart) == ADDRESS
+def test_it_answers_as_it_is_told_to(server: Actor, testbed_apart: ActorTestbed) -> None:
+    assert met(testbed_apart) == ADDRESS
     for mode in ("servfail", "silent"):
         server.tell("names", mode=mode)
         server.expect("obeyed", do="names", mode=mode)
-        assert met(stage_apart) == mode
+        assert met(testbed_apart) == mode
         assert server.expect("query", type="A")["answer"] == mode
     server.tell("names", mode="true")
     server.expect("obeyed", do="names", mode="true")
-    assert met(stage_apart) == ADDRESS
+    assert met(testbed_apart) == ADDRESS
     server.tell("stop")
     assert server.end() == 0
 
 
-def test_the_name_moves(server: Actor, stage_apart: Stage) -> None:
+def test_the_name_moves(server: Actor, testbed_apart: ActorTestbed) -> None:
     """It says what the name meant before; it goes on answering where it was."""
     server.tell("move-name", address=MOVED)
     assert server.expect("obeyed", do="move-name")["was"] == ADDRESS
-    assert met(stage_apart) == MOVED
+    assert met(testbed_apart) == MOVED
 
 
 def test_a_command_that_makes_no_sense(server: Actor) -> None:

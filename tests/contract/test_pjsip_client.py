@@ -25,7 +25,7 @@ from lab.mitigations.options_ping import OptionsPing
 from lab.network.sockets import certificate_met, client_certificate_met
 from lab.record.events import Other
 from lab.units import Seconds
-from tests.contract.pjsip_stage import ADDRESS, Actor, Stage, set_loopback
+from tests.contract.pjsip_stage import ADDRESS, Actor, ActorTestbed, set_loopback
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,11 +98,11 @@ def with_test_mitigations(sock: socket.socket) -> None:
 
 @pytest.mark.parametrize("account", ["subscribe", "register-and-subscribe"])
 @pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
-def test_subscribes_and_answers_a_probe(stage: Stage, transport: str, account: str) -> None:
+def test_subscribes_and_answers_a_probe(testbed: ActorTestbed, transport: str, account: str) -> None:
     """Over each transport, with or without registrar: set up, then reached by a NOTIFY whose note is in the record."""
-    server = stage.server(**{transport: 0})
+    server = testbed.server(**{transport: 0})
     port = server.expect("server-ready")["ports"][transport]
-    alice = stage.client(port, transport=transport, account=account)
+    alice = testbed.client(port, transport=transport, account=account)
     assert alice.expect("ready")["version"] == "2.15.1"
     if transport != "udp":
         connected = alice.expect("transport", state="connected", id="tp1", type=transport, remote=f"{ADDRESS}:{port}")
@@ -122,10 +122,10 @@ def test_subscribes_and_answers_a_probe(stage: Stage, transport: str, account: s
 
 
 @pytest.mark.alone  # intervals to a tenth of a second
-def test_options_ping(stage: Stage) -> None:
+def test_options_ping(testbed: ActorTestbed) -> None:
     """OPTIONS leave at the interval, without drift, and their answers are told with their number."""
-    server = stage.server(tls=0)
-    alice = stage.client(server.expect("server-ready")["ports"]["tls"], OptionsPing(interval=Seconds(0.2)))
+    server = testbed.server(tls=0)
+    alice = testbed.client(server.expect("server-ready")["ports"]["tls"], OptionsPing(interval=Seconds(0.2)))
     fallen_silent = alice.expect("subscribed")["at"]
     for number in range(1, 6):
         sent = alice.expect("options-sent", n=number)
@@ -134,28 +134,28 @@ def test_options_ping(stage: Stage) -> None:
         alice.expect("options-answer", n=number, code=200)
 
 
-def test_without_a_mitigation_nobody_references_the_transport(stage: Stage) -> None:
+def test_without_a_mitigation_nobody_references_the_transport(testbed: ActorTestbed) -> None:
     """A subscription holds no reference: this is why the idle timer runs."""
-    server = stage.server(tls=0)
-    alice = stage.client(server.expect("server-ready")["ports"]["tls"], ReadReferences(), main=with_test_mitigations)
+    server = testbed.server(tls=0)
+    alice = testbed.client(server.expect("server-ready")["ports"]["tls"], ReadReferences(), main=with_test_mitigations)
     assert alice.expect("other", said="references")["fields"] == "0"
     assert all(event["ev"] != "ref" for event in alice.events)
 
 
-def test_hold_transport_keeps_one_reference(stage: Stage) -> None:
+def test_hold_transport_keeps_one_reference(testbed: ActorTestbed) -> None:
     """One reference, read in the library."""
-    server = stage.server(tls=0)
+    server = testbed.server(tls=0)
     port = server.expect("server-ready")["ports"]["tls"]
-    alice = stage.client(port, HoldTransport(), ReadReferences(), main=with_test_mitigations)
+    alice = testbed.client(port, HoldTransport(), ReadReferences(), main=with_test_mitigations)
     alice.expect("ref", id="tp1", held=True)
     assert alice.expect("other", said="references")["fields"] == "1"
 
 
-def test_hold_transport_takes_the_next_connection(stage: Stage) -> None:
+def test_hold_transport_takes_the_next_connection(testbed: ActorTestbed) -> None:
     """The server goes and comes back: the first connection is given back and destroyed, the second is held."""
-    server = stage.server(tls=0)
+    server = testbed.server(tls=0)
     port = server.expect("server-ready")["ports"]["tls"]
-    alice = stage.client(
+    alice = testbed.client(
         port, HoldTransport(), OptionsPing(interval=Seconds(0.5)), ReadReferences(), main=with_test_mitigations
     )
     alice.expect("subscribed")
@@ -165,7 +165,7 @@ def test_hold_transport_takes_the_next_connection(stage: Stage) -> None:
     assert reason == "TLS closed by the other side (close_notify)"
     alice.expect("ref", id="tp1", held=False)
     alice.expect("transport", id="tp1", state="destroyed", reason=reason)
-    stage.server(tls=port).expect("server-ready")
+    testbed.server(tls=port).expect("server-ready")
     held = alice.expect("ref", held=True)
     assert held["id"] != "tp1"
     assert int(alice.expect("other", said="references")["fields"]) >= 1
@@ -173,10 +173,10 @@ def test_hold_transport_takes_the_next_connection(stage: Stage) -> None:
     assert alice.end() == 0
 
 
-def test_stop_with_a_held_transport(stage: Stage) -> None:
+def test_stop_with_a_held_transport(testbed: ActorTestbed) -> None:
     """Ending in order with a reference still held is no misuse; the connection is closed."""
-    server = stage.server(tls=0)
-    alice = stage.client(
+    server = testbed.server(tls=0)
+    alice = testbed.client(
         server.expect("server-ready")["ports"]["tls"], HoldTransport(), OptionsPing(interval=Seconds(60))
     )
     alice.expect("subscribed")
@@ -185,29 +185,29 @@ def test_stop_with_a_held_transport(stage: Stage) -> None:
     server.expect("flow", state="closed")
 
 
-def test_a_killed_client_is_noticed(stage: Stage) -> None:
+def test_a_killed_client_is_noticed(testbed: ActorTestbed) -> None:
     """Its channel ends, its status tells the signal, and its connection is closed by the kernel."""
-    server = stage.server(tls=0)
-    alice = stage.client(server.expect("server-ready")["ports"]["tls"])
+    server = testbed.server(tls=0)
+    alice = testbed.client(server.expect("server-ready")["ports"]["tls"])
     alice.expect("subscribed")
     os.kill(alice.process.pid, signal.SIGKILL)
     assert alice.end() == -signal.SIGKILL
     server.expect("flow", id="f1")
 
 
-def test_the_end_of_the_channel_ends_the_client(stage: Stage) -> None:
+def test_the_end_of_the_channel_ends_the_client(testbed: ActorTestbed) -> None:
     """A client does not outlive its runner."""
-    server = stage.server(tls=0)
-    alice = stage.client(server.expect("server-ready")["ports"]["tls"])
+    server = testbed.server(tls=0)
+    alice = testbed.client(server.expect("server-ready")["ports"]["tls"])
     alice.expect("subscribed")
     alice.process.sock.shutdown(socket.SHUT_WR)
     assert alice.end() == 0
 
 
-def test_misuse_aborts_the_process(stage: Stage) -> None:
+def test_misuse_aborts_the_process(testbed: ActorTestbed) -> None:
     """A reference given back twice: SIGABRT, the assertion on stderr, and the last lines in pjsip's log."""
-    server = stage.server(tls=0)
-    alice = stage.client(server.expect("server-ready")["ports"]["tls"], ReleaseTwice(), main=with_test_mitigations)
+    server = testbed.server(tls=0)
+    alice = testbed.client(server.expect("server-ready")["ports"]["tls"], ReleaseTwice(), main=with_test_mitigations)
     alice.expect("subscribed")
     assert alice.end() == -signal.SIGABRT
     stderr = alice.log.read_text()
@@ -217,38 +217,38 @@ def test_misuse_aborts_the_process(stage: Stage) -> None:
     assert [event["held"] for event in alice.events if event["ev"] == "ref"] == [True, False]
 
 
-def test_a_failing_callback_ends_the_client_with_its_traceback(stage: Stage) -> None:
+def test_a_failing_callback_ends_the_client_with_its_traceback(testbed: ActorTestbed) -> None:
     """An unknown command is a lab fault: nothing is swallowed on the way through C."""
-    server = stage.server(tls=0)
-    alice = stage.client(server.expect("server-ready")["ports"]["tls"])
+    server = testbed.server(tls=0)
+    alice = testbed.client(server.expect("server-ready")["ports"]["tls"])
     alice.expect("subscribed")
     alice.tell("dance")
     assert alice.end() == 4
     assert "LabFault: client: unknown command {'do': 'dance'}" in alice.log.read_text()
 
 
-def test_nobody_listens(stage: Stage) -> None:
+def test_nobody_listens(testbed: ActorTestbed) -> None:
     """The reason of a failed connection is pjsip's text."""
     with socket.socket() as reserved:
         reserved.bind((ADDRESS, 0))
-        alice = stage.client(reserved.getsockname()[1])
+        alice = testbed.client(reserved.getsockname()[1])
         assert "Connection refused" in alice.expect("transport", state="disconnected")["reason"]
         alice.tell("stop")
         assert alice.end() == 0
 
 
 @pytest.mark.kernel
-def test_without_a_route_options_fail_at_once(stage_apart: Stage) -> None:
+def test_without_a_route_options_fail_at_once(testbed_apart: ActorTestbed) -> None:
     """pjsip both calls back and raises then: one answer in the record, and the client goes on."""
-    server = stage_apart.server(udp=0)
+    server = testbed_apart.server(udp=0)
     port = server.expect("server-ready")["ports"]["udp"]
-    alice = stage_apart.client(port, OptionsPing(interval=Seconds(0.3)), transport="udp")
+    alice = testbed_apart.client(port, OptionsPing(interval=Seconds(0.3)), transport="udp")
     alice.expect("options-answer", n=1, code=200)
-    assert stage_apart.namespace is not None
-    set_loopback(stage_apart.namespace, "0.0.0.0")
+    assert testbed_apart.namespace is not None
+    set_loopback(testbed_apart.namespace, "0.0.0.0")
     alice.expect("options-answer", n=2, code=503, reason="Network is unreachable")
     alice.expect("options-answer", n=3, code=503)
-    set_loopback(stage_apart.namespace, ADDRESS)
+    set_loopback(testbed_apart.namespace, ADDRESS)
     alice.expect("options-answer", n=5, code=200)
     answers = [event["n"] for event in alice.events if event["ev"] == "options-answer"]
     assert answers == sorted(set(answers))
@@ -274,11 +274,11 @@ def with_register_twice(sock: socket.socket) -> None:
 
 
 @pytest.mark.kernel
-def test_a_register_that_cannot_be_sent_does_not_end_the_client(stage_apart: Stage) -> None:
+def test_a_register_that_cannot_be_sent_does_not_end_the_client(testbed_apart: ActorTestbed) -> None:
     """pjsip raises for one that is under way already, and for one that fails at once; the client goes on."""
-    server = stage_apart.server(tcp=0)
+    server = testbed_apart.server(tcp=0)
     port = server.expect("server-ready")["ports"]["tcp"]
-    alice = stage_apart.client(
+    alice = testbed_apart.client(
         port, RegisterTwice(), transport="tcp", account="register-and-subscribe", main=with_register_twice
     )
     alice.expect("subscribed")
@@ -286,16 +286,16 @@ def test_a_register_that_cannot_be_sent_does_not_end_the_client(stage_apart: Sta
     alice.expect("registration", code=200)
     server.tell("stop")
     alice.expect("transport", state="disconnected")  # the next REGISTER needs another connection
-    assert stage_apart.namespace is not None
-    set_loopback(stage_apart.namespace, "0.0.0.0")
+    assert testbed_apart.namespace is not None
+    set_loopback(testbed_apart.namespace, "0.0.0.0")
     alice.expect("registration", code=503, reason="Cannot assign requested address")
-    set_loopback(stage_apart.namespace, ADDRESS)
-    stage_apart.server(tcp=port).expect("binding")
+    set_loopback(testbed_apart.namespace, ADDRESS)
+    testbed_apart.server(tcp=port).expect("binding")
     alice.expect("registration", code=200)
 
 
 @pytest.mark.kernel
-def test_names_are_looked_up_in_the_hosts_file_alone(stage_apart: Stage) -> None:
+def test_names_are_looked_up_in_the_hosts_file_alone(testbed_apart: ActorTestbed) -> None:
     """No name server is asked: the answer is "no such name", not "no answer from those who might know"."""
 
     def look_up(sock: socket.socket) -> None:
@@ -305,18 +305,18 @@ def test_names_are_looked_up_in_the_hosts_file_alone(stage_apart: Stage) -> None
         except socket.gaierror as error:
             Channel(sock).emit(Other(said="failed", fields=str(error.errno)))
 
-    asked = Actor(look_up, stage_apart.folder / "look-up.log", stage_apart.namespace)
-    stage_apart.actors.append(asked)
+    asked = Actor(look_up, testbed_apart.folder / "look-up.log", testbed_apart.namespace)
+    testbed_apart.actors.append(asked)
     assert asked.expect("other", said="failed")["fields"] == str(int(socket.EAI_NONAME))
 
 
-def test_a_server_of_another_authority_is_refused(stage: Stage, tmp_path: Path) -> None:
+def test_a_server_of_another_authority_is_refused(testbed: ActorTestbed, tmp_path: Path) -> None:
     """The certificate is verified: no subscription with a server whose authority is not the given one."""
     other = tmp_path / "other"
     other.mkdir()
-    server = stage.server(tls=0)
+    server = testbed.server(tls=0)
     port = server.expect("server-ready")["ports"]["tls"]
-    alice = stage.client(port, ca=certificates.make(other, ADDRESS).ca)
+    alice = testbed.client(port, ca=certificates.make(other, ADDRESS).ca)
     assert "certificate" in alice.expect("transport", state="disconnected")["reason"].lower()
     alice.tell("stop")
     alice.end()
@@ -324,33 +324,33 @@ def test_a_server_of_another_authority_is_refused(stage: Stage, tmp_path: Path) 
     assert all(event["ev"] != "request" for event in server.events)
 
 
-def test_an_expired_certificate_is_for_new_connections(stage: Stage) -> None:
+def test_an_expired_certificate_is_for_new_connections(testbed: ActorTestbed) -> None:
     """The connection that is there stays; a new one is refused; with the valid certificate it is accepted again."""
-    server = stage.server_that({"tls": 0}, expired=str(stage.certificate.expired))
+    server = testbed.server_that({"tls": 0}, expired=str(testbed.certificate.expired))
     port = server.expect("server-ready")["ports"]["tls"]
-    alice = stage.client(port, ca=stage.certificate.ca)
+    alice = testbed.client(port, ca=testbed.certificate.ca)
     alice.expect("subscribed")
     here = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
     for expired, met in ((True, "expired"), (False, "valid")):
         server.tell("certificate", expired=expired)
         server.expect("obeyed", do="certificate")
-        assert certificate_met(here, ADDRESS, port, stage.certificate.ca) == met
+        assert certificate_met(here, ADDRESS, port, testbed.certificate.ca) == met
         server.tell("notify", probe=met, within=5.0)
         assert server.expect("probe", state="answered")["probe"] == met
         if expired:
-            late = stage.client(port, ca=stage.certificate.ca)
+            late = testbed.client(port, ca=testbed.certificate.ca)
             assert "certificate" in late.expect("transport", state="disconnected")["reason"].lower()
     os.close(here)
 
 
-def test_a_certificate_of_its_own(stage: Stage) -> None:
+def test_a_certificate_of_its_own(testbed: ActorTestbed) -> None:
     """The server asks for it and knows the client by it; one that shows none, or another's, is refused."""
-    made = stage.certificate
-    server = stage.server_that({"tls": 0}, client_ca=str(made.ca))
+    made = testbed.certificate
+    server = testbed.server_that({"tls": 0}, client_ca=str(made.ca))
     port = server.expect("server-ready")["ports"]["tls"]
-    stage.client(port, certificate=made.client, key=made.client_key).expect("subscribed")
+    testbed.client(port, certificate=made.client, key=made.client_key).expect("subscribed")
     assert server.expect("flow", state="secured")["subject"] == certificates.CLIENT
-    other = stage.folder / "other"
+    other = testbed.folder / "other"
     other.mkdir()
     another = certificates.make(other, ADDRESS)
     refused: tuple[tuple[dict[str, Any], str], ...] = (
@@ -358,7 +358,7 @@ def test_a_certificate_of_its_own(stage: Stage) -> None:
         ({"certificate": another.client, "key": another.client_key}, "CERTIFICATE_VERIFY_FAILED: unable to get local"),
     )
     for shown, why in refused:
-        client_of_none = stage.client(port, **shown)
+        client_of_none = testbed.client(port, **shown)
         assert why in server.expect("flow", state="failed")["reason"]
         client_of_none.expect("transport", state="disconnected")
         client_of_none.tell("stop")
@@ -366,12 +366,12 @@ def test_a_certificate_of_its_own(stage: Stage) -> None:
         assert all(event["ev"] != "subscribed" for event in client_of_none.events)
 
 
-def test_a_revoked_certificate_is_for_new_connections(stage: Stage) -> None:
+def test_a_revoked_certificate_is_for_new_connections(testbed: ActorTestbed) -> None:
     """The connection that is there stays; a new one is refused; one after the list is forgotten is accepted again."""
-    made = stage.certificate
-    server = stage.server_that({"tls": 0}, client_ca=str(made.ca), revoked=str(made.revoked))
+    made = testbed.certificate
+    server = testbed.server_that({"tls": 0}, client_ca=str(made.ca), revoked=str(made.revoked))
     port = server.expect("server-ready")["ports"]["tls"]
-    stage.client(port, certificate=made.client, key=made.client_key).expect("subscribed")
+    testbed.client(port, certificate=made.client, key=made.client_key).expect("subscribed")
     here = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
     for listed, met in ((True, "revoked"), (False, "accepted")):
         server.tell("revocation", listed=listed)
@@ -380,29 +380,29 @@ def test_a_revoked_certificate_is_for_new_connections(stage: Stage) -> None:
         server.tell("notify", probe=met, within=5.0)
         assert server.expect("probe", state="answered")["probe"] == met
         if listed:
-            late = stage.client(port, certificate=made.client, key=made.client_key)
+            late = testbed.client(port, certificate=made.client, key=made.client_key)
             late.expect("transport", state="disconnected")
     os.close(here)
 
 
-def test_a_connection_beside_pjsips_shows_the_certificate(stage: Stage) -> None:
+def test_a_connection_beside_pjsips_shows_the_certificate(testbed: ActorTestbed) -> None:
     """What a mitigation opens by itself gets through as well."""
-    made = stage.certificate
-    server = stage.server_that({"tls": 0}, client_ca=str(made.ca))
+    made = testbed.certificate
+    server = testbed.server_that({"tls": 0}, client_ca=str(made.ca))
     port = server.expect("server-ready")["ports"]["tls"]
     shown: dict[str, Any] = {"certificate": made.client, "key": made.client_key}
-    stage.client(port, OpenAnother(), main=with_test_mitigations, **shown).expect("other", said="opened")
+    testbed.client(port, OpenAnother(), main=with_test_mitigations, **shown).expect("other", said="opened")
     subjects = [server.expect("flow", state="secured")["subject"] for _ in range(2)]
     assert subjects == [certificates.CLIENT] * 2
 
 
-def test_the_seed_decides_what_pjsip_draws(stage: Stage) -> None:
+def test_the_seed_decides_what_pjsip_draws(testbed: ActorTestbed) -> None:
     """Same seed, same Call-IDs; another seed, others. Two clients at once are two processes."""
-    server = stage.server(udp=0)
+    server = testbed.server(udp=0)
     port = server.expect("server-ready")["ports"]["udp"]
     call_ids = []
     for seed in (7, 7, 8):
-        alice = stage.client(port, transport="udp", seed=seed)
+        alice = testbed.client(port, transport="udp", seed=seed)
         alice.expect("subscribed")
         call_ids.append(server.expect("request", method="SUBSCRIBE")["call_id"])
     assert call_ids[0] == call_ids[1] != call_ids[2]

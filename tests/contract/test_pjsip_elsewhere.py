@@ -12,7 +12,7 @@ import pytest
 from lab.backends.base import Command
 from lab.clients.pjsip import CLIENT, interpreters
 from lab.model.scenario import DEFAULT_PJSIP
-from tests.contract.pjsip_stage import Stage
+from tests.contract.pjsip_stage import ActorTestbed
 from tests.records import cell
 
 
@@ -26,15 +26,15 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Command:
     return program
 
 
-def test_subscribes_and_answers(stage: Stage, elsewhere: Command) -> None:
+def test_subscribes_and_answers(testbed: ActorTestbed, elsewhere: Command) -> None:
     def main(sock: socket.socket) -> None:
         for fd in (0, 1):
             os.dup2(sock.fileno(), fd)
         os.execve(elsewhere.argv[0], elsewhere.argv, dict(elsewhere.environment))
 
-    server = stage.server(tcp=0)
+    server = testbed.server(tcp=0)
     port = server.expect("server-ready")["ports"]["tcp"]
-    alice = stage.client(port, transport="tcp", account="subscribe", main=main)
+    alice = testbed.client(port, transport="tcp", account="subscribe", main=main)
     assert alice.expect("ready")["version"] == DEFAULT_PJSIP
     alice.expect("subscribed")
     server.tell("notify", probe="notify", within=5.0)

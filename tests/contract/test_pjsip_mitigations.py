@@ -42,7 +42,7 @@ from lab.mitigations.tcp_user_timeout import TcpUserTimeout
 from lab.mitigations.tsx_timers import TsxTimers
 from lab.mitigations.udp_keepalive import UdpKeepalive
 from lab.units import Seconds
-from tests.contract.pjsip_stage import ADDRESS, Actor, Stage
+from tests.contract.pjsip_stage import ADDRESS, Actor, ActorTestbed
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -97,11 +97,13 @@ def with_test_mitigations(sock: socket.socket) -> None:
     client.run(sock, classes() | ours)
 
 
-def start(stage: Stage, *mitigations: Any, transport: str = "tls", account: str = "subscribe") -> tuple[Actor, Actor]:
+def start(
+    testbed: ActorTestbed, *mitigations: Any, transport: str = "tls", account: str = "subscribe"
+) -> tuple[Actor, Actor]:
     """A server and a client that has fallen silent."""
-    server = stage.server(**{transport: 0})
+    server = testbed.server(**{transport: 0})
     port = server.expect("server-ready")["ports"][transport]
-    alice = stage.client(port, *mitigations, transport=transport, account=account)
+    alice = testbed.client(port, *mitigations, transport=transport, account=account)
     alice.expect("subscribed")
     return server, alice
 
@@ -119,10 +121,10 @@ def pjsip_log(actor: Actor) -> str:
 # Transports and their timers
 
 
-def test_idle_time_and_crlf_keepalive(stage: Stage) -> None:
+def test_idle_time_and_crlf_keepalive(testbed: ActorTestbed) -> None:
     """Another idle time ends the transport by it; pings leave before, up to a second late, and do not put it off."""
     mitigations = IdleTime(time=Seconds(4)), CrlfKeepalive(interval=Seconds(1))
-    for server, alice in [start(stage, *mitigations, transport=transport) for transport in STREAMS]:
+    for server, alice in [start(testbed, *mitigations, transport=transport) for transport in STREAMS]:
         silent = times(alice, "subscribed")[0]
         destroyed = alice.expect("transport", state="destroyed")
         assert destroyed["reason"] == "idle-timer"
@@ -137,9 +139,9 @@ def test_idle_time_and_crlf_keepalive(stage: Stage) -> None:
         assert times(alice, "setting", name="crlf-interval", interval=1.0)
 
 
-def test_register_holds_a_reference(stage: Stage) -> None:
+def test_register_holds_a_reference(testbed: ActorTestbed) -> None:
     """A subscribe-only account registers after all, asks for its expiry, and outlives the idle time."""
-    server, alice = start(stage, Register(expiry=Seconds(120)), IdleTime(time=Seconds(1)))
+    server, alice = start(testbed, Register(expiry=Seconds(120)), IdleTime(time=Seconds(1)))
     assert [event["expires"] for event in alice.events if event["ev"] == "registration"] == [120]
     server.expect("binding", expires=120)
     alice.says_nothing(for_s=3.0)
@@ -148,36 +150,36 @@ def test_register_holds_a_reference(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("transport", STREAMS)
-def test_socket_options_are_the_kernels(stage: Stage, transport: str) -> None:
+def test_socket_options_are_the_kernels(testbed: ActorTestbed, transport: str) -> None:
     """Four options, read back from the socket of the connection, on TCP and on TLS."""
-    _, alice = start(stage, TcpKeepalive(idle=Seconds(25), interval=Seconds(7), count=3), transport=transport)
+    _, alice = start(testbed, TcpKeepalive(idle=Seconds(25), interval=Seconds(7), count=3), transport=transport)
     seen = {event["name"]: event["value"] for event in alice.events if event["ev"] == "socket-option"}
     assert seen == {"SO_KEEPALIVE": 1, "TCP_KEEPIDLE": 25, "TCP_KEEPINTVL": 7, "TCP_KEEPCNT": 3}
 
 
-def test_user_timeout_beside_keepalive(stage: Stage) -> None:
+def test_user_timeout_beside_keepalive(testbed: ActorTestbed) -> None:
     """Three options of one mitigation and one of another."""
-    _, alice = start(stage, TcpKeepalive(idle=Seconds(25), interval=Seconds(7)), TcpUserTimeout(time=Seconds(30)))
+    _, alice = start(testbed, TcpKeepalive(idle=Seconds(25), interval=Seconds(7)), TcpUserTimeout(time=Seconds(30)))
     seen = {event["name"]: event["value"] for event in alice.events if event["ev"] == "socket-option"}
     assert seen == {"SO_KEEPALIVE": 1, "TCP_KEEPIDLE": 25, "TCP_KEEPINTVL": 7, "TCP_USER_TIMEOUT": 30000}
 
 
-def test_too_many_socket_options_end_the_client(stage: Stage) -> None:
+def test_too_many_socket_options_end_the_client(testbed: ActorTestbed) -> None:
     """A fifth, which pjsip would drop without a word, is a lab fault."""
-    server = stage.server(tls=0)
+    server = testbed.server(tls=0)
     port = server.expect("server-ready")["ports"]["tls"]
-    alice = stage.client(
+    alice = testbed.client(
         port, TcpKeepalive(idle=Seconds(25), interval=Seconds(7), count=3), TcpUserTimeout(time=Seconds(30))
     )
     assert alice.end() != 0
     assert "setting TCP_USER_TIMEOUT: pjsip passes 4 options at most" in alice.log.read_text()
 
 
-def test_a_setting_made_twice_ends_the_client(stage: Stage) -> None:
+def test_a_setting_made_twice_ends_the_client(testbed: ActorTestbed) -> None:
     """The second would undo the first."""
-    server = stage.server(tls=0)
+    server = testbed.server(tls=0)
     port = server.expect("server-ready")["ports"]["tls"]
-    alice = stage.client(port, CrlfKeepalive(interval=Seconds(5)), PongWatchdog(interval=Seconds(9)))
+    alice = testbed.client(port, CrlfKeepalive(interval=Seconds(5)), PongWatchdog(interval=Seconds(9)))
     assert alice.end() != 0
     assert "setting the interval of pjsip's CRLF keep-alive: two mitigations set it" in alice.log.read_text()
 
@@ -185,9 +187,9 @@ def test_a_setting_made_twice_ends_the_client(stage: Stage) -> None:
 # Subscriptions
 
 
-def test_refresh_subscription_stays_in_its_dialog(stage: Stage) -> None:
+def test_refresh_subscription_stays_in_its_dialog(testbed: ActorTestbed) -> None:
     """SUBSCRIBE at the interval with the first one's Call-ID; the server sees one subscription, refreshed."""
-    server, alice = start(stage, RefreshSubscription(interval=Seconds(0.5)))
+    server, alice = start(testbed, RefreshSubscription(interval=Seconds(0.5)))
     first = server.expect("request", method="SUBSCRIBE")
     seen = [server.expect("server-subscription", state="refreshed", id="s1", expires=600)["at"] for _ in range(3)]
     assert [b - a for a, b in pairwise(seen)] == pytest.approx([0.5, 0.5], abs=0.2)
@@ -196,9 +198,9 @@ def test_refresh_subscription_stays_in_its_dialog(stage: Stage) -> None:
     assert times(alice, "subscription", state="terminated") == []
 
 
-def test_refresh_subscription_after_a_lost_connection(stage: Stage) -> None:
+def test_refresh_subscription_after_a_lost_connection(testbed: ActorTestbed) -> None:
     """The same dialog goes on over the new connection, with the Contact of the old one."""
-    server, alice = start(stage, RefreshSubscription(interval=Seconds(2)), IdleTime(time=Seconds(1)))
+    server, alice = start(testbed, RefreshSubscription(interval=Seconds(2)), IdleTime(time=Seconds(1)))
     before = server.expect("server-subscription", state="active")
     alice.expect("transport", id="tp1", state="destroyed", reason="idle-timer")
     after = server.expect("server-subscription", state="refreshed")
@@ -209,9 +211,9 @@ def test_refresh_subscription_after_a_lost_connection(stage: Stage) -> None:
     alice.expect("notify", note="p1")
 
 
-def test_resubscribe_begins_a_new_dialog(stage: Stage) -> None:
+def test_resubscribe_begins_a_new_dialog(testbed: ActorTestbed) -> None:
     """The old subscription is ended, and half a second later there is another, with another Call-ID and Contact."""
-    server, alice = start(stage, Resubscribe(interval=Seconds(2)), IdleTime(time=Seconds(1)))
+    server, alice = start(testbed, Resubscribe(interval=Seconds(2)), IdleTime(time=Seconds(1)))
     before = server.expect("server-subscription", state="active")
     ended = server.expect("server-subscription", state="terminated", id="s1")
     after = server.expect("server-subscription", state="active", id="s2")
@@ -226,15 +228,15 @@ def test_resubscribe_begins_a_new_dialog(stage: Stage) -> None:
 # Dead connections
 
 
-def test_pong_watchdog(stage: Stage) -> None:
+def test_pong_watchdog(testbed: ActorTestbed) -> None:
     """Without pongs the connection is given up after interval, a second, and patience; the client subscribes anew."""
     mitigations = PongWatchdog(interval=Seconds(1), within=Seconds(0.5)), HoldTransport()
-    answering, kept = start(stage, *mitigations)
+    answering, kept = start(testbed, *mitigations)
     losing = []
     for transport in STREAMS:
-        mute = stage.server_that({transport: 0}, answers_crlf=False)
+        mute = testbed.server_that({transport: 0}, answers_crlf=False)
         port = mute.expect("server-ready")["ports"][transport]
-        losing.append((mute, stage.client(port, *mitigations, transport=transport)))
+        losing.append((mute, testbed.client(port, *mitigations, transport=transport)))
     for mute, lost in losing:
         silent = lost.expect("subscribed")["at"]
         assert lost.expect("unanswered", patience=0.5)["at"] - silent == pytest.approx(2.5, abs=0.2)
@@ -250,9 +252,9 @@ def test_pong_watchdog(stage: Stage) -> None:
     kept.says_nothing(for_s=0.0)
 
 
-def test_reconnect_sees_a_bare_destroy(stage: Stage) -> None:
+def test_reconnect_sees_a_bare_destroy(testbed: ActorTestbed) -> None:
     """The idle timer's end, reported as "destroyed" alone, is repaired; also the second one."""
-    server, alice = start(stage, Reconnect(first=Seconds(0.4)), IdleTime(time=Seconds(1)))
+    server, alice = start(testbed, Reconnect(first=Seconds(0.4)), IdleTime(time=Seconds(1)))
     for id_, subscription in (("tp1", "s2"), ("tp2", "s3")):
         gone = alice.expect("transport", id=id_, state="destroyed", reason="idle-timer")["at"]
         back = server.expect("server-subscription", state="active", id=subscription)["at"]
@@ -262,9 +264,9 @@ def test_reconnect_sees_a_bare_destroy(stage: Stage) -> None:
 
 
 @pytest.mark.alone  # pauses to a tenth of a second
-def test_reconnect_backs_off_until_the_server_is_back(stage: Stage) -> None:
+def test_reconnect_backs_off_until_the_server_is_back(testbed: ActorTestbed) -> None:
     """Refused connections: each pause is about twice the one before; the seed decides how long exactly."""
-    server, alice = start(stage, Reconnect(first=Seconds(0.2), longest=Seconds(60)), Register(expiry=Seconds(300)))
+    server, alice = start(testbed, Reconnect(first=Seconds(0.2), longest=Seconds(60)), Register(expiry=Seconds(300)))
     port = server.events[0]["ports"]["tls"]
     server.tell("stop")
     assert server.end() == 0
@@ -277,7 +279,7 @@ def test_reconnect_backs_off_until_the_server_is_back(stage: Stage) -> None:
     pauses = [b - a for a, b in pairwise(refused)]
     for number, pause in enumerate(pauses):
         assert 0.5 * 0.2 * 2**number <= pause <= 0.2 * 2**number + 0.1
-    again = stage.server(tls=port)
+    again = testbed.server(tls=port)
     again.expect("binding", state="active")
     again.expect("server-subscription", state="active")
     again.tell("notify", probe="p1", within=5.0)
@@ -287,27 +289,27 @@ def test_reconnect_backs_off_until_the_server_is_back(stage: Stage) -> None:
 # Registrations, UDP, calls
 
 
-def test_outbound_in_the_register(stage: Stage) -> None:
+def test_outbound_in_the_register(testbed: ActorTestbed) -> None:
     """Instance id and reg-id as asked for; without the mitigation pjsua's own."""
     instance = "urn:uuid:00000000-0000-1000-8000-000a95a0e128"
-    _, named = start(stage, Register(expiry=Seconds(300)), Outbound(reg_id=2, instance_id=instance))
-    _, unnamed = start(stage, Register(expiry=Seconds(300)))
+    _, named = start(testbed, Register(expiry=Seconds(300)), Outbound(reg_id=2, instance_id=instance))
+    _, unnamed = start(testbed, Register(expiry=Seconds(300)))
     assert f';reg-id=2;+sip.instance="<{instance}>"' in pjsip_log(named)
     assert ';reg-id=1;+sip.instance="<urn:uuid:' in pjsip_log(unnamed)
     assert instance not in pjsip_log(unnamed)
 
 
 @pytest.mark.alone  # retransmissions to tenths of a second
-def test_over_udp(stage: Stage) -> None:
+def test_over_udp(testbed: ActorTestbed) -> None:
     """Keep-alive and retransmissions of four clients, side by side."""
-    server = stage.server(udp=0)
+    server = testbed.server(udp=0)
     port = server.expect("server-ready")["ports"]["udp"]
     keepalive = UdpKeepalive(interval=Seconds(2))
     with UdpRelay(port) as registered, UdpRelay(port) as unregistered, UdpRelay() as usual, UdpRelay() as changed:
-        stage.client(registered.port, Register(expiry=Seconds(300)), keepalive, transport="udp")
-        stage.client(unregistered.port, keepalive, transport="udp")
-        stage.client(usual.port, transport="udp")
-        alice = stage.client(changed.port, TsxTimers(t1=Seconds(60), t2=Seconds(4)), transport="udp")
+        testbed.client(registered.port, Register(expiry=Seconds(300)), keepalive, transport="udp")
+        testbed.client(unregistered.port, keepalive, transport="udp")
+        testbed.client(usual.port, transport="udp")
+        alice = testbed.client(changed.port, TsxTimers(t1=Seconds(60), t2=Seconds(4)), transport="udp")
         relay_for(5.0, registered, unregistered, usual, changed)
     # CRLF once registered, in whole seconds from 80 % of the interval to below it; nothing without registration
     at = [at for at, data in registered.from_client if data == b"\r\n"]
@@ -324,26 +326,26 @@ def test_over_udp(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(("mitigations", "transport"), [((), "tcp"), ((TcpSwitch(),), "udp")])
-def test_tcp_switch(stage: Stage, mitigations: tuple[TcpSwitch, ...], transport: str) -> None:
+def test_tcp_switch(testbed: ActorTestbed, mitigations: tuple[TcpSwitch, ...], transport: str) -> None:
     """A request above 1300 bytes of a client on UDP that also has TCP: over TCP, unless the switch is disabled."""
     with socket.socket() as reserved:
         reserved.bind((ADDRESS, 0))
         port = reserved.getsockname()[1]
-    server = stage.server(udp=port, tcp=port)
+    server = testbed.server(udp=port, tcp=port)
     server.expect("server-ready")
-    stage.client(port, *mitigations, LargeOptions(), transport="udp", main=with_test_mitigations)
+    testbed.client(port, *mitigations, LargeOptions(), transport="udp", main=with_test_mitigations)
     flow = server.expect("request", method="OPTIONS")["flow"]
     flows = [event for event in server.events if event["ev"] == "flow" and event["state"] == "accepted"]
     (seen,) = (event["transport"] for event in flows if event["id"] == flow)
     assert seen == transport
 
 
-def test_session_timer_in_the_invite(stage: Stage) -> None:
+def test_session_timer_in_the_invite(testbed: ActorTestbed) -> None:
     """A call asks for the session timer; without the mitigation pjsua asks for none."""
-    server = stage.server(tls=0)
+    server = testbed.server(tls=0)
     port = server.expect("server-ready")["ports"]["tls"]
-    timed = stage.client(port, SessionTimer(expiry=Seconds(120)), CallOut(), main=with_test_mitigations)
-    untimed = stage.client(port, CallOut(), main=with_test_mitigations)
+    timed = testbed.client(port, SessionTimer(expiry=Seconds(120)), CallOut(), main=with_test_mitigations)
+    untimed = testbed.client(port, CallOut(), main=with_test_mitigations)
     for alice in (timed, untimed):
         alice.expect("subscribed")
         server.expect("request", method="INVITE")
@@ -395,17 +397,17 @@ def relay_for(seconds: float, *relays: UdpRelay) -> None:
 # What a network's patience is
 
 
-def test_adaptive(stage: Stage) -> None:
+def test_adaptive(testbed: ActorTestbed) -> None:
     """Twice as long each time, on connections of its own; pjsip pings accordingly, and the next client knows it."""
     adaptive = Adaptive(start=Seconds(1), longest=Seconds(4))
-    server, alice = start(stage, adaptive, HoldTransport())
+    server, alice = start(testbed, adaptive, HoldTransport())
     assert alice.expect("interval-tried", safe=True)["interval"] == 2.0
     assert alice.expect("interval-tried", safe=True)["interval"] == 4.0
     assert alice.expect("interval-used")["interval"] == 3
     for _ in range(3):  # SIP, and one for each interval
         server.expect("flow", state="accepted")
     alice.says_nothing(for_s=1.0)
-    _, successor = start(stage, adaptive, HoldTransport())
+    _, successor = start(testbed, adaptive, HoldTransport())
     assert [event["interval"] for event in successor.events if event["ev"] == "setting"] == [3]
     successor.says_nothing(for_s=0.5)
 
@@ -414,17 +416,17 @@ def test_adaptive(stage: Stage) -> None:
 
 
 @pytest.mark.waits(35)
-def test_side_by_side_for_33_seconds(stage: Stage) -> None:
+def test_side_by_side_for_33_seconds(testbed: ActorTestbed) -> None:
     """The idle timer; settings that do not stop it; a request into a connection that is dead above TCP."""
-    server, none = start(stage)
+    server, none = start(testbed)
     port = server.events[0]["ports"]["tls"]
     settings = (TcpSwitch(), TsxTimers(t1=Seconds(60), t2=Seconds(4)), CrlfKeepalive(interval=Seconds(10)))
-    advised = stage.client(port, *settings)
+    advised = testbed.client(port, *settings)
     advised.expect("subscribed")
-    held = stage.client(port, HoldTransport())  # the last to subscribe, so the one the server will notify
+    held = testbed.client(port, HoldTransport())  # the last to subscribe, so the one the server will notify
     held.expect("subscribed")
-    mute, dropping = start(stage, OptionsPing(interval=Seconds(1)), DropDeadFlow(), Reconnect(first=Seconds(0.5)))
-    also_mute, using_on = start(stage, OptionsPing(interval=Seconds(1)), HoldTransport())
+    mute, dropping = start(testbed, OptionsPing(interval=Seconds(1)), DropDeadFlow(), Reconnect(first=Seconds(0.5)))
+    also_mute, using_on = start(testbed, OptionsPing(interval=Seconds(1)), HoldTransport())
     for dead in (mute, also_mute):
         os.kill(dead.process.pid, signal.SIGSTOP)
     held.says_nothing(for_s=2.0)

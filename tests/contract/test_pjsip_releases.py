@@ -21,7 +21,7 @@ from lab.model.authentication import PASSWORD, Authentication, DigestAlgorithm
 from lab.model.scenario import DEFAULT_PJSIP, Cell, Server, Strategy, Transport
 from lab.servers.authentication import to_command
 from lab.units import Seconds
-from tests.contract.pjsip_stage import Actor, Stage
+from tests.contract.pjsip_stage import Actor, ActorTestbed
 from tests.records import cell as a_cell
 
 OLD = "2.10"
@@ -49,11 +49,11 @@ def program(wheel: Path) -> Callable[[socket.socket], None]:
 
 
 def subscribed(
-    stage: Stage, wheel: Path, transport: str, *mitigations: ClientSide, account: str
+    testbed: ActorTestbed, wheel: Path, transport: str, *mitigations: ClientSide, account: str
 ) -> tuple[Actor, Actor]:
-    server = stage.server(**{transport: 0})
+    server = testbed.server(**{transport: 0})
     port = server.expect("server-ready")["ports"][transport]
-    alice = stage.client(port, *mitigations, transport=transport, account=account, main=program(wheel))
+    alice = testbed.client(port, *mitigations, transport=transport, account=account, main=program(wheel))
     assert alice.expect("ready")["version"] == OLD
     alice.expect("subscribed")
     return server, alice
@@ -61,9 +61,9 @@ def subscribed(
 
 @pytest.mark.parametrize("account", ["subscribe", "register-and-subscribe"])
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
-def test_subscribes_and_answers(stage: Stage, wheel: Path, transport: str, account: str) -> None:
+def test_subscribes_and_answers(testbed: ActorTestbed, wheel: Path, transport: str, account: str) -> None:
     """As 2.15.1 does: a NOTIFY, OPTIONS, a MESSAGE, a call."""
-    server, alice = subscribed(stage, wheel, transport, account=account)
+    server, alice = subscribed(testbed, wheel, transport, account=account)
     for kind in ("notify", "options", "message"):
         server.tell(kind, probe=kind, within=5.0)
         server.expect("probe", state="answered", probe=kind, code=200)
@@ -76,20 +76,20 @@ def test_subscribes_and_answers(stage: Stage, wheel: Path, transport: str, accou
     assert alice.end() == 0
 
 
-def test_stops_in_the_middle_of_a_call(stage: Stage, wheel: Path) -> None:
+def test_stops_in_the_middle_of_a_call(testbed: ActorTestbed, wheel: Path) -> None:
     """It ends as if nothing were: a call that outlived its library would abort it."""
-    server, alice = subscribed(stage, wheel, "tcp", account="subscribe")
+    server, alice = subscribed(testbed, wheel, "tcp", account="subscribe")
     server.tell("invite", probe="call", within=5.0, hold=60.0)
     alice.expect("call", state="confirmed")
     alice.tell("stop")
     assert alice.end() == 0
 
 
-def test_authenticates(stage: Stage, wheel: Path) -> None:
+def test_authenticates(testbed: ActorTestbed, wheel: Path) -> None:
     """As 2.15.1 does: it keeps no nonce, and each refresh is challenged."""
-    server = stage.server_that({"tcp": 0}, authentication=to_command(Authentication()))
+    server = testbed.server_that({"tcp": 0}, authentication=to_command(Authentication()))
     port = server.expect("server-ready")["ports"]["tcp"]
-    alice = stage.client(
+    alice = testbed.client(
         port,
         RefreshSubscription(interval=Seconds(0.5)),
         transport="tcp",
@@ -103,12 +103,12 @@ def test_authenticates(stage: Stage, wheel: Path) -> None:
             assert server.expect("response-sent", method="SUBSCRIBE")["code"] == code
 
 
-def test_does_not_authenticate_by_sha_256(stage: Stage, wheel: Path) -> None:
+def test_does_not_authenticate_by_sha_256(testbed: ActorTestbed, wheel: Path) -> None:
     """Such cells are unsupported."""
     sha_256 = Authentication(algorithm=DigestAlgorithm.SHA_256)
-    server = stage.server_that({"tcp": 0}, authentication=to_command(sha_256))
+    server = testbed.server_that({"tcp": 0}, authentication=to_command(sha_256))
     port = server.expect("server-ready")["ports"]["tcp"]
-    alice = stage.client(port, transport="tcp", password=PASSWORD, main=program(wheel))
+    alice = testbed.client(port, transport="tcp", password=PASSWORD, main=program(wheel))
     assert alice.expect("subscription", state="terminated")["code"] == 401
     cell = dataclasses.replace(old_cell("tcp", Strategy(name="none")), server=Server(authentication=sha_256))
     reason = "pjsip 2.10, as pjsua2-python 2.10.post6 has it, does not authenticate with SHA-256"
@@ -124,7 +124,7 @@ def old_cell(transport: str, strategy: Strategy) -> Cell:
 
 @pytest.mark.parametrize("strategy", OF_THE_CLIENT, ids=lambda strategy: strategy.name)
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
-def test_strategy(stage: Stage, wheel: Path, transport: str, strategy: Strategy) -> None:
+def test_strategy(testbed: ActorTestbed, wheel: Path, transport: str, strategy: Strategy) -> None:
     """Each strategy works with it or is unsupported, with a reason; none ends the client."""
     reason = CLIENT.unsupported(old_cell(transport, strategy)) or unsupported(
         strategy.mitigations, transport=transport, registers=True, subscribes=True
@@ -133,7 +133,7 @@ def test_strategy(stage: Stage, wheel: Path, transport: str, strategy: Strategy)
         assert "exists on" in reason or "cannot be had with pjsip 2.10" in reason
         return
     ours = [one for one in strategy.mitigations if isinstance(one, ClientSide)]
-    server, _ = subscribed(stage, wheel, transport, *ours, account="register-and-subscribe")
+    server, _ = subscribed(testbed, wheel, transport, *ours, account="register-and-subscribe")
     server.tell("notify", probe="p1", within=5.0)
     server.expect("probe", state="answered", code=200)
 

@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import pytest
 
-from tests.contract.pjsip_stage import Actor, Stage
+from tests.contract.pjsip_stage import Actor, ActorTestbed
 
 
-def start(stage: Stage, *, transport: str = "tls", account: str = "subscribe") -> tuple[Actor, Actor]:
-    server = stage.server(**{transport: 0})
+def start(testbed: ActorTestbed, *, transport: str = "tls", account: str = "subscribe") -> tuple[Actor, Actor]:
+    server = testbed.server(**{transport: 0})
     port = server.expect("server-ready")["ports"][transport]
-    alice = stage.client(port, transport=transport, account=account)
+    alice = testbed.client(port, transport=transport, account=account)
     alice.expect("subscribed")
     return server, alice
 
 
 @pytest.mark.parametrize("account", ["subscribe", "register-and-subscribe"])
 @pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
-def test_message(stage: Stage, transport: str, account: str) -> None:
+def test_message(testbed: ActorTestbed, transport: str, account: str) -> None:
     """Answered 200, and the application gets the text."""
-    server, alice = start(stage, transport=transport, account=account)
+    server, alice = start(testbed, transport=transport, account=account)
     server.tell("message", probe="p1", within=5.0)
     assert alice.expect("message")["text"] == "p1"
     assert server.expect("probe", state="answered", kind="message")["code"] == 200
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
-def test_invite(stage: Stage, transport: str) -> None:
+def test_invite(testbed: ActorTestbed, transport: str) -> None:
     """Accepted, held for as long as was asked, and ended by our BYE."""
-    server, alice = start(stage, transport=transport)
+    server, alice = start(testbed, transport=transport)
     server.tell("invite", probe="p1", within=5.0, hold=0.7)
     talking = server.expect("probe", state="talking", kind="invite")
     confirmed = alice.expect("call", state="confirmed")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from lab.sip.message import Request, Response, parse
-from tests.contract.pjsip_stage import ADDRESS, PATIENCE_S, Stage
+from tests.contract.pjsip_stage import ADDRESS, PATIENCE_S, ActorTestbed
 
 REGISTRATION = {
     "expires": 300,
@@ -62,9 +62,9 @@ def expires(request: Request) -> str | None:
     return request.first("Expires")
 
 
-def test_interval_too_brief(stage: Stage, registrar: OneSocket) -> None:
+def test_interval_too_brief(testbed: ActorTestbed, registrar: OneSocket) -> None:
     """Upon 423 pjsip asks anew, at once, for the time in Min-Expires; what it says is the later answer."""
-    alice = stage.client(
+    alice = testbed.client(
         registrar.port, transport="udp", account="register", registration=REGISTRATION | {"expires": 30}
     )
     assert expires(registrar.answer(423, ("Min-Expires", "120"))) == "30"

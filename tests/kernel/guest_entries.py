@@ -131,9 +131,9 @@ def _hear() -> str:
 
 def serves() -> None:
     """Be the crew."""
-    from lab.runner import crew  # the other entries start faster without
+    from lab.runner import cell_worker  # the other entries start faster without
 
-    crew.main_in_guest()
+    cell_worker.main_in_guest()
 
 
 def tell_time(folder: Path, open_backend: object) -> int:

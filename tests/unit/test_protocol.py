@@ -44,8 +44,8 @@ from lab.record.events import (
 )
 from lab.record.reader import read as read_record
 from lab.record.writer import RecordWriter
-from lab.runner import actor_link
-from lab.runner.actor_link import ActorLink, Bounds
+from lab.runner import actor_handle
+from lab.runner.actor_handle import ActorHandle, Bounds
 from tests.records import cell
 
 NOW = 5000.0
@@ -255,7 +255,7 @@ def heard(
     actor = Ended(ours)
 
     async def listen() -> None:
-        link = ActorLink("client", actor, record, logs=(), ears=ClientLines(), bounds=bounds)  # type: ignore[arg-type]
+        link = ActorHandle("client", actor, record, logs=(), ears=ClientLines(), bounds=bounds)  # type: ignore[arg-type]
         enough = asyncio.get_running_loop().create_future()
         count = 0
 
@@ -289,9 +289,9 @@ def test_arrival_is_stamped(tmp_path: Path) -> None:
 
 def test_complaints_are_few(tmp_path: Path) -> None:
     """Of many broken lines the first are told, and what comes between them is heard."""
-    entries = heard(tmp_path, b"oops\n" * 1000 + b'{"ev": "ready"}\n', until=actor_link.MOST_COMPLAINTS + 1)
+    entries = heard(tmp_path, b"oops\n" * 1000 + b'{"ev": "ready"}\n', until=actor_handle.MOST_COMPLAINTS + 1)
     *complaints, last = entries
-    assert [type(entry.event) for entry in complaints] == [ProtocolError] * actor_link.MOST_COMPLAINTS
+    assert [type(entry.event) for entry in complaints] == [ProtocolError] * actor_handle.MOST_COMPLAINTS
     assert (last.who, last.event) == ("alices-phone", ClientReady())
     event = complaints[0].event
     assert isinstance(event, ProtocolError)
@@ -337,7 +337,7 @@ def test_log_that_is_full(tmp_path: Path) -> None:
     actor = Ended(ours)
     for most in (101, 100):
         bounds = Bounds(10, 10, 10, output=most)
-        link = ActorLink("client", actor, record, logs=(log,), ears=ClientLines(), bounds=bounds)  # type: ignore[arg-type]
+        link = ActorHandle("client", actor, record, logs=(log,), ears=ClientLines(), bounds=bounds)  # type: ignore[arg-type]
         link.check_output()
         link.check_output()
     actor.close()

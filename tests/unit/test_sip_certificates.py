@@ -12,7 +12,7 @@ import pytest
 from cryptography import x509
 
 from lab.certificates import CLIENT, NAME, SPAN, Certificates, make
-from lab.runner.stage import Stage
+from lab.runner.testbed import CellTestbed
 from lab.servers.catalogue import server_of
 from tests.records import cell
 
@@ -110,7 +110,7 @@ def test_the_server_is_given_no_file_of_the_clients(tmp_path: Path) -> None:
     made = make(tmp_path, "203.0.113.10")
     assert made == Certificates.below(tmp_path)
     assert set(tmp_path.iterdir()) - set(made.of_server) == {made.client, made.client_key}
-    stage = Stage.__new__(Stage)
-    stage.server_program = server_of(cell())
-    stage._folder = tmp_path.parent / "cells" / "one"
-    assert set(stage._server_part().reads) == set(Certificates.below(stage.certificates).of_server)
+    testbed = CellTestbed.__new__(CellTestbed)
+    testbed.server_program = server_of(cell())
+    testbed._folder = tmp_path.parent / "cells" / "one"
+    assert set(testbed._server_part().reads) == set(Certificates.below(testbed.certificates).of_server)

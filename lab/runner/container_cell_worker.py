@@ -1,4 +1,4 @@
-"""Runs cells in a world whose nodes are containers (see ``lab.runner.crew``)."""
+"""Runs cells in a world whose nodes are containers (see ``lab.runner.cell_worker``)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import partial
 
 from lab.backends import images
 from lab.backends.docker import DockerBackend
-from lab.runner import crew
+from lab.runner import cell_worker
 from lab.worlds import host
 
 
@@ -16,4 +16,4 @@ def main(outside: int) -> None:
     import docker  # noqa: F401  (half a second, once for all cells)
 
     names = {kind: images.tag(kind) for kind in images.NODES}
-    crew.main(partial(DockerBackend, run=os.environ[host.RUN], images=names, outside=outside))
+    cell_worker.main(partial(DockerBackend, run=os.environ[host.RUN], images=names, outside=outside))

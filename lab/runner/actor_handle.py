@@ -54,26 +54,26 @@ class Bounds:
 BOUNDS_OF_CLIENTS = Bounds(protocol.MOST_BYTES, protocol.MOST_EVENTS, protocol.MOST_EVENTS_BEFORE, MOST_OUTPUT)
 
 
-class Ears(Protocol):
+class LineDecoder(Protocol):
     """Cuts what an actor writes into events."""
 
     def feed(self, data: bytes, *, now: float) -> Iterable[Said | Broken]:
         """Return the items that the data completes; ``now`` is CLOCK_MONOTONIC."""
 
 
-class OurLines:
+class TrustedLineDecoder:
     """The ears for an actor of the lab's own, which is trusted: what it says wrongly is a bug of ours."""
 
     def __init__(self) -> None:
         self._messages = Messages()
 
-    def feed(self, data: bytes, *, now: float) -> Iterable[Said | Broken]:  # noqa: ARG002  (see `Ears`)
-        """See ``Ears``."""
+    def feed(self, data: bytes, *, now: float) -> Iterable[Said | Broken]:  # noqa: ARG002  (see `LineDecoder`)
+        """See ``LineDecoder``."""
         for at, event in self._messages.feed(data):
             yield Said(event, at)
 
 
-class ActorLink:
+class ActorHandle:
     """One actor.
 
     Args:
@@ -96,7 +96,7 @@ class ActorLink:
         record: RecordWriter,
         *,
         logs: tuple[Path, ...],
-        ears: Ears,
+        ears: LineDecoder,
         bounds: Bounds | None = None,
     ) -> None:
         self._role = role

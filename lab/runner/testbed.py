@@ -35,8 +35,8 @@ from lab.network.sockets import open_low_ports
 from lab.record.events import IpChanged, Obeyed, Statistics
 from lab.record.flows import Flow, Flows
 from lab.record.writer import RUNNER, RecordWriter
-from lab.runner.actor_link import BOUNDS_OF_CLIENTS, ActorLink, Bounds, Ears, OurLines
-from lab.runner.expect import Expectations
+from lab.runner.actor_handle import BOUNDS_OF_CLIENTS, ActorHandle, Bounds, LineDecoder, TrustedLineDecoder
+from lab.runner.expected_events import ExpectedEvents
 from lab.runner.sequence_numbers import SequenceNumbers
 from lab.servers import name_server
 from lab.servers import start as start_server
@@ -58,7 +58,7 @@ IP_CHANGE_WITHIN_S = 10.0
 """pjsip does all of it in one call; it waits for no answer."""
 
 
-class Stage:
+class CellTestbed:
     """Everything of one cell that has to be undone; `close` undoes it in reverse order.
 
     For faults it is the `RunningCell`.
@@ -71,7 +71,7 @@ class Stage:
         record.watch(lambda happening: self.flows.see(happening.at, happening.event))
         self.sequence_numbers = SequenceNumbers()
         record.watch(self.sequence_numbers.see)
-        self.expectations = Expectations(record)
+        self.expected_events = ExpectedEvents(record)
         self._folder = folder
         self._asking = asyncio.Lock()
         self._undo: list[Callable[[], Any]] = []
@@ -96,7 +96,7 @@ class Stage:
         self._undo.append(self.network.close)
         if self.server_program.needs_loopback:
             loopback.take_up(self.network.namespaces[self.server_node])
-        self.server = self._actor("server", backend, self.server_node, parts[self.server_node], OurLines())
+        self.server = self._actor("server", backend, self.server_node, parts[self.server_node], TrustedLineDecoder())
         client = parts[self.client_node]
         self.client = self._actor("client", backend, self.client_node, client, ClientLines(), BOUNDS_OF_CLIENTS)
         self.name_server = self._name_server() if self.cell.server.by_name else None
@@ -195,9 +195,9 @@ class Stage:
     async def server_statistics(self) -> None:
         """Make the server write its counters into the cell's folder, if it can."""
         if self.server_program.statistics and not self.server.frozen:
-            said = self.expectations.next(Statistics)
+            said = self.expected_events.next(Statistics)
             self.server.tell("statistics", file=self.server_program.statistics)
-            await self.expectations.within(STATISTICS_WITHIN_S, said, "the server's statistics")
+            await self.expected_events.within(STATISTICS_WITHIN_S, said, "the server's statistics")
 
     def start_client(self) -> None:
         """Tell the client its part of the cell."""
@@ -271,10 +271,10 @@ class Stage:
         assert self.name_server is not None
         self.name_server.tell(do, **fields)
 
-    async def _ask(self, whom: str, actor: ActorLink, patience: float, do: str, **fields: Any) -> Obeyed:
-        obeyed = self.expectations.next(Obeyed, do=do)
+    async def _ask(self, whom: str, actor: ActorHandle, patience: float, do: str, **fields: Any) -> Obeyed:
+        obeyed = self.expected_events.next(Obeyed, do=do)
         actor.tell(do, **fields)
-        return (await self.expectations.within(patience, obeyed, f"{whom} to obey `{do}`")).event
+        return (await self.expected_events.within(patience, obeyed, f"{whom} to obey `{do}`")).event
 
     async def freeze_server(self) -> bool:  # noqa: D102
         async with self._asking:
@@ -284,10 +284,10 @@ class Stage:
         self.server.thaw()
 
     async def tell_client_ip_changed(self) -> None:  # noqa: D102
-        said = self.expectations.next(IpChanged)
+        said = self.expected_events.next(IpChanged)
         self.client.tell("ip-changed")
         if self.client_program.tells_new_address:
-            await self.expectations.within(IP_CHANGE_WITHIN_S, said, "the client to take note of its new address")
+            await self.expected_events.within(IP_CHANGE_WITHIN_S, said, "the client to take note of its new address")
         else:  # what it does with the news is its own affair
             await asyncio.wait({said}, timeout=IP_CHANGE_WITHIN_S)
 
@@ -309,23 +309,23 @@ class Stage:
             writes=(self._folder / "client.log", *self.client_program.writes(self._folder)),
         )
 
-    def _name_server(self) -> ActorLink:
+    def _name_server(self) -> ActorHandle:
         """Start the name server: a process of this machine's in the server's node, whatever nodes are."""
         open_low_ports(self.network.namespaces[self.server_node])
         log = self._folder / "names.out"
         process = NetnsBackend(self.network.namespaces).spawn(self.server_node, name_server.main, log)
-        return self._link("name server", process, (log,), OurLines())
+        return self._link("name server", process, (log,), TrustedLineDecoder())
 
     def _actor(
-        self, role: str, backend: Backend, node: str, part: Part, ears: Ears, bounds: Bounds | None = None
-    ) -> ActorLink:
+        self, role: str, backend: Backend, node: str, part: Part, ears: LineDecoder, bounds: Bounds | None = None
+    ) -> ActorHandle:
         logs = (part.log, self._folder / f"{role}.log")
         return self._link(role, backend.spawn(node, part.program, part.log), logs, ears, bounds)
 
     def _link(
-        self, role: str, actor: Actor, logs: tuple[Path, ...], ears: Ears, bounds: Bounds | None = None
-    ) -> ActorLink:
-        link = ActorLink(role, actor, self.record, logs=logs, ears=ears, bounds=bounds)
+        self, role: str, actor: Actor, logs: tuple[Path, ...], ears: LineDecoder, bounds: Bounds | None = None
+    ) -> ActorHandle:
+        link = ActorHandle(role, actor, self.record, logs=logs, ears=ears, bounds=bounds)
         self._undo.append(link.end)
         return link
 

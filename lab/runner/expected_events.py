@@ -15,13 +15,13 @@ E = TypeVar("E", bound=Event)
 
 
 @dataclass(frozen=True, slots=True)
-class _Expectation:
+class _ExpectedEvent:
     kind: type[Event]
     who: str
     fields: dict[str, Any]
     future: asyncio.Future[Any]
 
-    def is_met_by(self, happening: Happening[Event]) -> bool:
+    def matches(self, happening: Happening[Event]) -> bool:
         return (
             isinstance(happening.event, self.kind)
             and self.who in ("", happening.who)
@@ -29,11 +29,11 @@ class _Expectation:
         )
 
 
-class Expectations:
+class ExpectedEvents:
     """Futures for events that are still to come."""
 
     def __init__(self, record: RecordWriter) -> None:
-        self._waiting: list[_Expectation] = []
+        self._waiting: list[_ExpectedEvent] = []
         record.watch(self._see)
 
     def next(self, kind: type[E], *, who: str = "", **fields: Any) -> asyncio.Future[Happening[E]]:
@@ -45,7 +45,7 @@ class Expectations:
             **fields: only if the event's fields have these values.
         """
         future: asyncio.Future[Happening[E]] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Expectation(kind, who, fields, future))
+        self._waiting.append(_ExpectedEvent(kind, who, fields, future))
         return future
 
     async def within(self, patience: float, future: asyncio.Future[Happening[E]], what: str) -> Happening[E]:
@@ -61,6 +61,6 @@ class Expectations:
 
     def _see(self, happening: Happening[Event]) -> None:
         for one in self._waiting:
-            if not one.future.done() and one.is_met_by(happening):
+            if not one.future.done() and one.matches(happening):
                 one.future.set_result(happening)
         self._waiting = [one for one in self._waiting if not one.future.done()]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from lab.model.when import Event, When
 from lab.record import events
-from lab.runner.stage import Stage
+from lab.runner.testbed import CellTestbed
 
 _SHOWN_BY: Mapping[Event, tuple[type[events.Event], str]] = {
     Event.RECONNECTED: (events.ClientTransport, "connected"),
@@ -23,22 +23,22 @@ _SHOWN_IF_ONLY_REGISTERED: Mapping[Event, tuple[type[events.Event], str]] = {
 """The same for an account that does not subscribe."""
 
 
-async def moment_of(when: When, stage: Stage, *, until: float) -> float | None:
+async def fault_time(when: When, testbed: CellTestbed, *, until: float) -> float | None:
     """Return the loop's time of a moment that something in the run tells, as soon as that has happened.
 
     Args:
         when: the moment; not `Event.SUBSCRIBED`'s, which is known before.
-        stage: the running cell, silent by now.
+        testbed: the running cell, silent by now.
         until: when the run ends (loop time).
 
     Returns:
         None if what it is counted from did not happen before ``until``.
     """
     if when.event is Event.REFRESH_DUE:
-        due = stage.flows.granted_until()
-        return None if due is None else due - stage.cell.refresh_before_s + when.offset
-    shown_by = _SHOWN_BY if stage.cell.subscribes else _SHOWN_IF_ONLY_REGISTERED
+        due = testbed.flows.granted_until()
+        return None if due is None else due - testbed.cell.refresh_before_s + when.offset
+    shown_by = _SHOWN_BY if testbed.cell.subscribes else _SHOWN_IF_ONLY_REGISTERED
     kind, state = shown_by[when.event]
-    shown = stage.expectations.next(kind, state=state)
+    shown = testbed.expected_events.next(kind, state=state)
     await asyncio.wait({shown}, timeout=until - asyncio.get_running_loop().time())
     return shown.result().at + when.offset if shown.done() else None

@@ -8,7 +8,7 @@ from typing import Any
 
 from lab.model.scenario import Cell
 from lab.record.events import ClientEvent, Registered, Subscribed
-from lab.runner.expect import Expectations
+from lab.runner.expected_events import ExpectedEvents
 
 WITHIN_S = 70.0
 """Time for the client's set-up: two SIP transactions (Timer F, 32 s each), so that one failure may be retried."""
@@ -19,10 +19,10 @@ def signs(cell: Cell) -> list[type[ClientEvent]]:
     return [*([Registered] if cell.registers else []), *([Subscribed] if cell.subscribes else [])]
 
 
-def expected(cell: Cell, expectations: Expectations) -> asyncio.Future[float]:
+def expected(cell: Cell, expected_events: ExpectedEvents) -> asyncio.Future[float]:
     """Return a future for the moment when the last of these events has come (loop time)."""
     last: asyncio.Future[float] = asyncio.get_running_loop().create_future()
-    waiting: list[asyncio.Future[Any]] = [expectations.next(kind) for kind in signs(cell)]
+    waiting: list[asyncio.Future[Any]] = [expected_events.next(kind) for kind in signs(cell)]
     for each in waiting:
         each.add_done_callback(lambda _: _settle(last, waiting))
     return last
