@@ -5,7 +5,7 @@ remount ``/`` writable, for to hostfs it *is* the host's user; so the real fence
 for everything (no network at all), all of the host's file system read-only but the run folder, no capabilities.
 
 Inside a container bubblewrap needs what container engines forbid, user namespaces. There, and nowhere else, the
-container is the fence (``Fence.CONTAINER``): what a guest could reach at worst is what the container can.
+container is the fence (``Sandbox.CONTAINER``): what a guest could reach at worst is what the container can.
 
 Standard input and output of the process are the guest's console: JSON lines both ways, and between them whatever the
 kernel has to say.
@@ -43,8 +43,8 @@ from lab.worlds.host import namespaces_fix
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-INIT = Path(__file__).with_name("init.py")
-KEEPER = Path(__file__).with_name("keeper.py")
+INIT = Path(__file__).with_name("guest_init.py")
+SUPERVISOR = Path(__file__).with_name("guest_supervisor.py")
 VOLATILE = "/tmp"  # noqa: S108 - where a container may write and execute
 REQUEST_FILE = "guest.json"
 RUN_INIT = "exec(open(bytes.fromhex(__import__('sys').argv[2])).read())"  # one word: a kernel's command line splits
@@ -63,7 +63,7 @@ DECLARES = ("LAB_FENCE", "container")
 """Set in the environment of our image: it is made to be a fence. Alone it is not believed, see ``in_container``."""
 
 
-class Fence(str, Enum):
+class Sandbox(str, Enum):
     """The sandbox between a guest and the rest of the machine."""
 
     BUBBLEWRAP = "bubblewrap"
@@ -123,7 +123,7 @@ def command(
     memory_mb: int = GUEST_MEMORY_MB,
     interpreter: Path | None = None,
     as_root: bool = False,
-    fence: Fence = Fence.BUBBLEWRAP,
+    sandbox: Sandbox = Sandbox.BUBBLEWRAP,
     parent: int = 0,
 ) -> list[str]:
     """Return the command line of one guest; a pure function of its arguments.
@@ -137,7 +137,7 @@ def command(
         memory_mb: the guest's memory; the host's is used only as far as the guest touches it.
         interpreter: the Python that runs init, without a virtual environment; this process's by default.
         as_root: whether the host's root boots it.
-        fence: what is around it.
+        sandbox: what is around it.
         parent: the process it dies with; bubblewrap finds that out by itself.
 
     Raises:
@@ -188,12 +188,12 @@ def command(
             f"the kernel's command line would have {length} bytes, at most {COMMAND_LINE_BYTES - 1} are possible",
             fix="use a run folder with a shorter path",
         )
-    if fence is Fence.BUBBLEWRAP:
+    if sandbox is Sandbox.BUBBLEWRAP:
         return [*bubblewrap, *STEADY, *guest]
     # Docker's seccomp filter forbids setarch as well: some of the guest's memory is then lost to random gaps.
     # Docker's /dev/shm is small and forbids to execute what is in it, which a guest's memory is for.
-    keeper = [str(interpreter), "-I", "-S", "-B", str(KEEPER), str(parent)]
-    return [*keeper, "env", f"TMPDIR={VOLATILE}", f"HOME={VOLATILE}", *guest]
+    supervisor = [str(interpreter), "-I", "-S", "-B", str(SUPERVISOR), str(parent)]
+    return [*supervisor, "env", f"TMPDIR={VOLATILE}", f"HOME={VOLATILE}", *guest]
 
 
 def _bubblewrap(*, as_root: bool) -> list[str]:
@@ -219,16 +219,16 @@ def base_interpreter() -> Path:
     return Path(os.path.realpath(getattr(sys, "_base_executable", sys.executable)))
 
 
-def check_host() -> Fence:
+def check_host() -> Sandbox:
     """Say what is missing for booting guests, building a kernel aside; returns the fence they will have.
 
     Raises:
         HostNotCapable: there is no bubblewrap, or it cannot do its work and this is no container of ours.
     """
     if (refusal := _bubblewrap_refusal(os.environ.get("PATH", os.defpath))) is None:
-        return Fence.BUBBLEWRAP
+        return Sandbox.BUBBLEWRAP
     if in_container():
-        return Fence.CONTAINER
+        return Sandbox.CONTAINER
     raise refusal
 
 

@@ -14,7 +14,7 @@ RUN = "LAB_RUN"
 
 def argv(entry: str = CELL_WORKER) -> list[str]:
     """Return the command line of a world process started by this process."""
-    return module_command("lab.worlds.enclosure", str(os.getpid()), entry)
+    return module_command("lab.worlds.private_namespaces", str(os.getpid()), entry)
 
 
 def argv_with_containers() -> list[str]:

@@ -75,7 +75,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Made:
+class BuiltKernel:
     """The result of a build."""
 
     program: Path
@@ -155,7 +155,7 @@ def make(
     expected: int,
     progress: Callable[[Progress], None],
     lock: int,
-) -> Made:
+) -> BuiltKernel:
     """Build a kernel from ``source`` in the new folder ``work``.
 
     Raises:
@@ -196,7 +196,7 @@ def make(
     program = work / "linux"
     run(Step.STRIP, ["strip", "-o", str(program), str(tree / "linux")])
     keep_log.unlink(missing_ok=True)
-    return Made(program, patches, compiled, time.monotonic() - began, time.time())
+    return BuiltKernel(program, patches, compiled, time.monotonic() - began, time.time())
 
 
 class _Runner:

@@ -87,7 +87,7 @@ def command(
         start_ns=time.time_ns(),
         memory_mb=memory_mb,
         as_root=os.geteuid() == 0,
-        fence=boot.check_host(),
+        sandbox=boot.check_host(),
         parent=os.getpid(),
     )
     return ["taskset", "--cpu-list", str(processor), *guest]

@@ -68,7 +68,7 @@ def wait_until(what: str, condition: Callable[[], object], *, within: float = 30
 
 def processes_of(lab: int) -> list[int]:
     """The processes of worlds that the ``lab`` process of that id started, zombies left out."""
-    mark = f"lab.worlds.enclosure\0{lab}\0".encode()
+    mark = f"lab.worlds.private_namespaces\0{lab}\0".encode()
     return [pid for pid, command in _commands() if mark in command]
 
 

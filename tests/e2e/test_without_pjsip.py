@@ -29,7 +29,7 @@ def shadow(tmp_path: Path) -> Path:
 
 def test_world_on_this_kernel(shadow: Path) -> None:
     """It refuses in one line that says what is missing, and starts nothing."""
-    argv = [sys.executable, "-m", "lab.worlds.enclosure", str(os.getpid()), "lab.runner.cell_worker:main"]
+    argv = [sys.executable, "-m", "lab.worlds.private_namespaces", str(os.getpid()), "lab.runner.cell_worker:main"]
     environment = {**host.environment(), "PYTHONPATH": str(shadow)}
     request = json.dumps({"job": CELL, "folder": "/", "modules": find("pjsip").modules}) + "\n"
     done = subprocess.run(argv, env=environment, cwd=ROOT, input=request.encode(), capture_output=True, check=False)

@@ -92,8 +92,8 @@ def test_a_request_says_everything_init_needs(tmp_path: Path) -> None:
 
 def test_where_the_container_is_the_fence_a_keeper_takes_the_place_of_bubblewrap() -> None:
     """The kernel's own words are the same; memory goes where a container may execute it."""
-    fenced = _command(fence=boot.Fence.CONTAINER, parent=42)
-    assert fenced[:6] == ["/usr/bin/python3.11", "-I", "-S", "-B", str(boot.KEEPER), "42"]
+    fenced = _command(sandbox=boot.Sandbox.CONTAINER, parent=42)
+    assert fenced[:6] == ["/usr/bin/python3.11", "-I", "-S", "-B", str(boot.SUPERVISOR), "42"]
     assert fenced[6:9] == ["env", "TMPDIR=/tmp", "HOME=/tmp"]
     assert fenced[9:] == _command()[_command().index("/cache/linux") :]
 
@@ -114,7 +114,7 @@ def test_in_a_container_that_forbids_bubblewrap_the_container_is_the_fence(monke
     monkeypatch.setenv(*boot.DECLARES)
     monkeypatch.setattr(boot, "INITIAL_PID_NAMESPACE", 0)
     monkeypatch.setenv("PATH", "/nowhere")
-    assert boot.check_host() is boot.Fence.CONTAINER
+    assert boot.check_host() is boot.Sandbox.CONTAINER
     monkeypatch.delenv(boot.DECLARES[0])
     assert not boot.in_container()
 
@@ -151,7 +151,7 @@ def test_a_bubblewrap_that_may_not_do_its_work(
 
 def test_bubblewrap_is_tried_as_guests_need_it_and_once(bubblewrap: Callable[[str], None], tmp_path: Path) -> None:
     bubblewrap(f'echo "$@" >> {tmp_path}/asked')
-    assert boot.check_host() is boot.check_host() is boot.Fence.BUBBLEWRAP
+    assert boot.check_host() is boot.check_host() is boot.Sandbox.BUBBLEWRAP
     (asked,) = (tmp_path / "asked").read_text().splitlines()
     assert asked.endswith("-- setarch --addr-no-randomize true")
     assert asked.split()[:8] == _command(as_root=os.geteuid() == 0)[1:9]

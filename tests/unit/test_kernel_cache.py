@@ -183,11 +183,11 @@ def test_an_interrupted_build_leaves_nothing(cache: Path, tarball: Path, monkeyp
 NEW = b"a new kernel"
 
 
-def _made(_: Path, *, work: Path, **__: object) -> kernel_build.Made:
+def _made(_: Path, *, work: Path, **__: object) -> kernel_build.BuiltKernel:
     work.mkdir()
     (work / "linux").write_bytes(NEW)
     (work / "linux").chmod(0o755)
-    return kernel_build.Made(work / "linux", (), 700, 1.0, 2.0)
+    return kernel_build.BuiltKernel(work / "linux", (), 700, 1.0, 2.0)
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ TREE = "sleep 1000 & echo started; wait"  # a first process and another, as of a
 
 
 def _keep(*argv: str) -> subprocess.Popen[bytes]:
-    keeper = [sys.executable, "-I", "-S", str(boot.KEEPER), str(os.getpid()), *argv]
-    return subprocess.Popen(keeper, stdout=subprocess.PIPE, start_new_session=True)
+    supervisor = [sys.executable, "-I", "-S", str(boot.SUPERVISOR), str(os.getpid()), *argv]
+    return subprocess.Popen(supervisor, stdout=subprocess.PIPE, start_new_session=True)
 
 
 def _read_to_end(kept: subprocess.Popen[bytes]) -> bytes:
@@ -62,8 +62,8 @@ def test_a_signal_shows_in_the_status() -> None:
 
 
 def test_it_does_nothing_for_a_parent_that_is_gone() -> None:
-    keeper = [sys.executable, "-I", "-S", str(boot.KEEPER), "1", "echo", "alive"]
+    supervisor = [sys.executable, "-I", "-S", str(boot.SUPERVISOR), "1", "echo", "alive"]
     if os.getpid() == 1:
         pytest.skip("process 1 is this one; run the tests under another")
-    done = subprocess.run(keeper, capture_output=True, check=False)
+    done = subprocess.run(supervisor, capture_output=True, check=False)
     assert (done.returncode, done.stdout) == (1, b"")

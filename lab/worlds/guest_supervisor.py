@@ -1,6 +1,7 @@
 """Runs a guest whose sandbox is the container, and ends all its processes together.
 
-``keeper.py PARENT KERNEL…`` starts the kernel as the leader of a process group. A guest is many processes, each traced
+``guest_supervisor.py PARENT KERNEL…`` starts the kernel as the leader of a process group. A guest is many processes,
+each traced
 by the first. If only the first were killed, the others would run on without their tracer, and their system calls, no
 longer intercepted, would go to the host's kernel. Inside bubblewrap that cannot happen, for its PID namespace ends at
 once; here a guard does it: it holds the reading end of a pipe, and when the other end is gone, because this process has

@@ -1,6 +1,7 @@
 """Runs a program as init of new namespaces, so that everything it makes ends with it.
 
-``python -m lab.worlds.enclosure PARENT module:function`` enters new mount, PID, network and IPC namespaces (and, for an
+``python -m lab.worlds.private_namespaces PARENT module:function`` enters new mount, PID, network and IPC namespaces
+(and, for an
 ordinary user, a user namespace in which that user is root), and calls the function there as process 1. The kernel kills
 everything in a PID namespace with its init, and frees network namespaces with their last process: after any exit,
 ``kill -9`` included, no process, link, rule or mount is left on the host.
