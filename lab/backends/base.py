@@ -49,7 +49,7 @@ Program = Main | Command
 
 
 @dataclass(frozen=True)
-class Part:
+class ActorSpec:
     """The program to run in a node, with its files.
 
     Attributes:
@@ -124,7 +124,7 @@ class Backend(Protocol):
 class OpenBackend(Protocol):
     """Makes the nodes of one cell."""
 
-    def __call__(self, nodes: Sequence[Node], parts: Mapping[str, Part], folder: Path) -> Backend:
+    def __call__(self, nodes: Sequence[Node], parts: Mapping[str, ActorSpec], folder: Path) -> Backend:
         """Make them.
 
         Args:

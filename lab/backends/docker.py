@@ -1,7 +1,8 @@
 """Makes nodes as containers without a Docker network; the lab connects their namespaces like bare ones.
 
 One container per node. Its main process is the node's actor, which waits for its first command until the network
-stands; where there is no actor, a program that waits for the end of its input. ``lab.backends.keeper`` has the rest.
+stands; where there is no actor, a program that waits for the end of its input. ``lab.backends.container_process`` has
+the rest.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lab.backends import daemon, keeper
-from lab.backends.base import Command, EndedAtOnce, Part, Program
+from lab.backends import container_process, daemon
+from lab.backends.base import ActorSpec, Command, EndedAtOnce, Program
 from lab.backends.child import Child
-from lab.backends.keeper import USER, Container
+from lab.backends.container_process import USER, Container
 from lab.errors import HostNotCapable, LabFault
 from lab.model.topology import Node, Role
 
@@ -50,7 +51,7 @@ class ContainerActor(Child):
             LabFault: not the container ended, but the keeper.
         """
         status = super().wait(within)
-        if status == -keeper.LOST_DAEMON and not self._told:
+        if status == -container_process.LOST_DAEMON and not self._told:
             raise daemon.went_away(f"the container of {self.node} ran")
         if status is not None and status < 0 and not self._told:
             raise LabFault(f"keeping the container of {self.node}", detail=f"see {OUTPUT} in the cell's folder")
@@ -110,7 +111,7 @@ class DockerBackend:
     def __init__(
         self,
         nodes: Sequence[Node],
-        parts: Mapping[str, Part],
+        parts: Mapping[str, ActorSpec],
         folder: Path,
         *,
         run: str,
@@ -193,7 +194,7 @@ class DockerBackend:
         self._processes[node] = said["pid"]
 
 
-def _container(node: Node, part: Part | None, images: Mapping[str, str], *, run: str, cell: str) -> Container:
+def _container(node: Node, part: ActorSpec | None, images: Mapping[str, str], *, run: str, cell: str) -> Container:
     entrypoint: tuple[str, ...] = _HOLDER
     command: tuple[str, ...] = ()
     environment: Mapping[str, str] = _ENVIRONMENT
@@ -233,13 +234,13 @@ def _start(container: Container, log: Path) -> tuple[ContainerActor, int]:
     except OSError as problem:
         raise LabFault(f"start a keeper for {container.node}", detail=str(problem)) from problem
     if pid == 0:
-        keeper.keep(container, theirs, log, report, parent=parent)
+        container_process.run_container(container, theirs, log, report, parent=parent)
     theirs.close()
     os.close(report)
     return ContainerActor(container.node, pid, ours), hear
 
 
-def _hand_over(parts: Iterable[Part]) -> None:
+def _hand_over(parts: Iterable[ActorSpec]) -> None:
     """Let the user in the containers read and write what parts name, and nothing else."""
     try:
         for part in parts:

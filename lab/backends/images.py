@@ -4,7 +4,7 @@ An image's tag carries a digest of everything of ours that decides what is in it
 sources is never used by mistake: it has another name. Debian's packages are not part of the digest; ``prune`` and
 ``build`` fetch newer ones.
 
-Python packages are unpacked outside (``lab.backends.packages``); modules are compiled inside, by the
+Python packages are unpacked outside (``lab.backends.image_packages``); modules are compiled inside, by the
 image's own Python.
 """
 
@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab import ledger, library
-from lab.backends import daemon, packages
+from lab.backends import daemon, image_packages
 from lab.errors import HostNotCapable, LabFault
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def tag(kind: str) -> str:
     for name, path in _ingredients(kind).items():
         total.update(f"\0{name}\0".encode())
         total.update(hashlib.sha256(path.read_bytes()).digest())
-    return f"{_name(kind)}:{total.hexdigest()[: packages.DIGEST_DIGITS]}"
+    return f"{_name(kind)}:{total.hexdigest()[: image_packages.DIGEST_DIGITS]}"
 
 
 def latest(kind: str) -> str:
@@ -257,7 +257,7 @@ def _removed(client: DockerClient, name: str) -> bool:
 
 def _context(folder: Path, kernel: Path | None) -> Path:
     """Lay out what builds copy from; returns the folder."""
-    (folder / "packages").symlink_to(packages.unpacked(library.root() / _LOCK))
+    (folder / "packages").symlink_to(image_packages.unpacked(library.root() / _LOCK))
     (folder / "kernel").mkdir()
     if kernel is not None:
         (folder / "kernel" / kernel.name).symlink_to(kernel)
@@ -308,7 +308,7 @@ def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
     """Remove owner and time from a tar entry, so that digests are repeatable."""
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = ""
-    entry.mtime = packages.TIME
+    entry.mtime = image_packages.TIME
     entry.mode = 0o755 if entry.isdir() or entry.mode & 0o100 else 0o644
     return entry
 

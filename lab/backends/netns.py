@@ -20,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from lab.backends.base import MOST_OUTPUT, Command, Part, Program
+from lab.backends.base import MOST_OUTPUT, ActorSpec, Command, Program
 from lab.backends.child import Child, close_all_but, die_with
 from lab.errors import LabFault
 from lab.model.topology import Node
@@ -109,7 +109,7 @@ class NetnsBackend:
         return Process(node, pid, ours)
 
 
-def bare(nodes: Sequence[Node], parts: Mapping[str, Part], folder: Path) -> NetnsBackend:  # noqa: ARG001
+def bare(nodes: Sequence[Node], parts: Mapping[str, ActorSpec], folder: Path) -> NetnsBackend:  # noqa: ARG001
     """Open this backend for a cell (``OpenBackend``); nodes are made as the network asks for them."""
     return NetnsBackend()
 

@@ -17,7 +17,7 @@ from lab.actors.aging import Aging
 from lab.actors.capture import Capture
 from lab.actors.observer import Observer
 from lab.actors.sentinel import Sentinel
-from lab.backends.base import Actor, Backend, OpenBackend, Part
+from lab.backends.base import Actor, ActorSpec, Backend, OpenBackend
 from lab.backends.netns import NetnsBackend, bare
 from lab.certificates import NAME, Certificates
 from lab.clients import start as start_client
@@ -291,8 +291,8 @@ class CellTestbed:
         else:  # what it does with the news is its own affair
             await asyncio.wait({said}, timeout=IP_CHANGE_WITHIN_S)
 
-    def _server_part(self) -> Part:
-        return Part(
+    def _server_part(self) -> ActorSpec:
+        return ActorSpec(
             program=self.server_program.program(),
             log=self._folder / "server.out",
             image=self.server_program.image,
@@ -300,8 +300,8 @@ class CellTestbed:
             writes=self.server_program.writes(self._folder),
         )
 
-    def _client_part(self) -> Part:
-        return Part(
+    def _client_part(self) -> ActorSpec:
+        return ActorSpec(
             program=self.client_program.program(self.cell),
             log=self._folder / "client.out",
             image=self.client_program.image(self.cell),
@@ -317,7 +317,7 @@ class CellTestbed:
         return self._link("name server", process, (log,), TrustedLineDecoder())
 
     def _actor(
-        self, role: str, backend: Backend, node: str, part: Part, ears: LineDecoder, bounds: Bounds | None = None
+        self, role: str, backend: Backend, node: str, part: ActorSpec, ears: LineDecoder, bounds: Bounds | None = None
     ) -> ActorHandle:
         logs = (part.log, self._folder / f"{role}.log")
         return self._link(role, backend.spawn(node, part.program, part.log), logs, ears, bounds)

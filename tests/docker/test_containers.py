@@ -14,9 +14,9 @@ import docker
 import pytest
 
 from lab.backends import daemon
-from lab.backends.base import Command, Part
+from lab.backends.base import ActorSpec, Command
+from lab.backends.container_process import USER
 from lab.backends.docker import ContainerActor, DockerBackend
-from lab.backends.keeper import USER
 from lab.clients.pjsip import client as pjsip_client
 from lab.errors import HostNotCapable, LabFault
 from lab.model.topology import Node, Role, Topology
@@ -50,7 +50,7 @@ def open_backend(names: dict[str, str], outside: int, folder: Path, api: docker.
     """Opens backends that are closed after the test, which must leave no container."""
     opened = []
 
-    def open_one(nodes: list[Node], parts: dict[str, Part]) -> DockerBackend:
+    def open_one(nodes: list[Node], parts: dict[str, ActorSpec]) -> DockerBackend:
         opened.append(DockerBackend(nodes, parts, folder, run=RUN, images=names, outside=outside))
         return opened[-1]
 
@@ -73,7 +73,7 @@ def start(open_backend: Open, names: dict[str, str], folder: Path) -> Callable[[
     """Starts such an actor."""
 
     def start_one(code: str) -> ContainerActor:
-        part = Part(Command(("python3", "-uc", code)), folder / "actor.out", names["server"])
+        part = ActorSpec(Command(("python3", "-uc", code)), folder / "actor.out", names["server"])
         return open_backend([SERVER], {"server": part}).spawn("server", part.program, part.log)
 
     return start_one
@@ -109,8 +109,10 @@ def live(names: dict[str, str], one_home: Topology, tmp_path_factory: pytest.Tem
     folder = _folder(tmp_path_factory.mktemp("run"), "live")
     tls = folder.parent.parent / "tls"
     parts = {
-        "client": Part(pjsip_client.main, folder / "client.out", "client", (tls / "ca.pem",), (folder / "client.log",)),
-        "server": Part(sip_server.main, folder / "server.out", "server", (tls,), (folder / "tls.keys",)),
+        "client": ActorSpec(
+            pjsip_client.main, folder / "client.out", "client", (tls / "ca.pem",), (folder / "client.log",)
+        ),
+        "server": ActorSpec(sip_server.main, folder / "server.out", "server", (tls,), (folder / "tls.keys",)),
     }
     outside = os.open("/proc", os.O_PATH)
     run = LIVE
@@ -262,7 +264,7 @@ def test_how_it_ended(start: Callable[[str], ContainerActor], code: str, status:
 
 def test_an_abort_of_the_labs_actor_is_seen(open_backend: Open, folder: Path) -> None:
     """What ends an actor in an image of the lab's comes out as under netns: here Python's own SystemExit."""
-    part = Part(pjsip_client.main, folder / "client.out", "client", (), ())
+    part = ActorSpec(pjsip_client.main, folder / "client.out", "client", (), ())
     actor = open_backend([Node(name="client", role=Role.CLIENT)], {"client": part}).spawn(
         "client", part.program, part.log
     )
@@ -312,7 +314,7 @@ def test_namespace(open_backend: Open, api: docker.APIClient) -> None:
 
 def test_no_such_program(open_backend: Open, names: dict[str, str], folder: Path) -> None:
     """A command that the image has not is said, with the daemon's words."""
-    part = Part(Command(("no-such-program",)), folder / "client.out", names["server"])
+    part = ActorSpec(Command(("no-such-program",)), folder / "client.out", names["server"])
     with pytest.raises(HostNotCapable, match="no-such-program in the image") as caught:
         open_backend([SERVER], {"server": part})
     assert "client.command" in caught.value.fix
@@ -320,14 +322,14 @@ def test_no_such_program(open_backend: Open, names: dict[str, str], folder: Path
 
 def test_image_gone(open_backend: Open, folder: Path) -> None:
     """An image that has been removed since the run began is a host's error with what to do."""
-    part = Part(Command(()), folder / "client.out", "lab-no-such-image")
+    part = ActorSpec(Command(()), folder / "client.out", "lab-no-such-image")
     with pytest.raises(HostNotCapable, match="no image lab-no-such-image"):
         open_backend([SERVER], {"server": part})
 
 
 def test_ends_at_once(open_backend: Open, names: dict[str, str], folder: Path) -> None:
     """A program that does not wait for its first command has no network to be in."""
-    part = Part(Command(("false",)), folder / "client.out", names["server"])
+    part = ActorSpec(Command(("false",)), folder / "client.out", names["server"])
     backend = open_backend([SERVER], {"server": part})
     backend.spawn("server", part.program, part.log).wait(within=30)
     with pytest.raises(LabFault, match="ended at once"):
@@ -338,7 +340,7 @@ def test_what_ignores_its_end_is_cleaned_up(
     names: dict[str, str], outside: int, folder: Path, api: docker.APIClient, tmp_path: Path
 ) -> None:
     """Its keeper killed, an image that does not listen stays; removing by the run's name ends it, and nothing else."""
-    stubborn = Part(Command(("sleep", "600")), folder / "client.out", names["middlebox"])
+    stubborn = ActorSpec(Command(("sleep", "600")), folder / "client.out", names["middlebox"])
     backends = [
         DockerBackend([node], {node.name: stubborn}, folder, run=run, images=names, outside=outside)
         for node, run in ((SERVER, RUN), (Node(name="bystander", role=Role.SERVER), OTHER))

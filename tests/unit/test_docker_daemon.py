@@ -16,9 +16,9 @@ from requests import Response
 from requests.exceptions import ChunkedEncodingError, JSONDecodeError
 from requests.exceptions import ConnectionError as NoAnswer
 
-from lab.backends import daemon, keeper
+from lab.backends import container_process, daemon
+from lab.backends.container_process import Container
 from lab.backends.docker import ContainerActor
-from lab.backends.keeper import Container
 from lab.engine.execute import clean_up, see_to_containers
 from lab.errors import HostNotCapable, LabFault
 from lab.ledger import Ledger
@@ -130,7 +130,7 @@ def test_a_server_that_cannot_be_frozen_for_want_of_a_daemon(serve: Any) -> None
 @pytest.mark.parametrize(
     ("number", "error", "said"),
     [
-        (keeper.LOST_DAEMON, HostNotCapable, "stopped answering while the container of server ran"),
+        (container_process.LOST_DAEMON, HostNotCapable, "stopped answering while the container of server ran"),
         (9, LabFault, "keeping the container of server"),
     ],
 )
@@ -171,11 +171,15 @@ class Ending:
     [
         ({"StatusCode": 3}, None, 3),
         ({"StatusCode": 137}, None, 128 + 9),  # somebody killed the program, and the daemon lives
-        ({"StatusCode": 0}, NoAnswer("refused"), -keeper.LOST_DAEMON),  # a daemon that ends ends its containers first
-        ({"StatusCode": 143}, NoAnswer("refused"), -keeper.LOST_DAEMON),
-        (ChunkedEncodingError("broken"), None, -keeper.LOST_DAEMON),
-        (JSONDecodeError("nothing", "", 0), None, -keeper.LOST_DAEMON),
-        ({}, None, -keeper.LOST_DAEMON),
+        (
+            {"StatusCode": 0},
+            NoAnswer("refused"),
+            -container_process.LOST_DAEMON,
+        ),  # a daemon that ends ends its containers first
+        ({"StatusCode": 143}, NoAnswer("refused"), -container_process.LOST_DAEMON),
+        (ChunkedEncodingError("broken"), None, -container_process.LOST_DAEMON),
+        (JSONDecodeError("nothing", "", 0), None, -container_process.LOST_DAEMON),
+        ({}, None, -container_process.LOST_DAEMON),
     ],
 )
 def test_how_a_keeper_ends(
@@ -194,8 +198,8 @@ def test_how_a_keeper_ends(
         return stream, Ending(answer)
 
     monkeypatch.setattr(daemon, "connect", lambda *_: fake)
-    monkeypatch.setattr(keeper, "_create", lambda api, container: "made")
-    monkeypatch.setattr(keeper, "_begin", begin)
+    monkeypatch.setattr(container_process, "_create", lambda api, container: "made")
+    monkeypatch.setattr(container_process, "_begin", begin)
     assert _kept(tmp_path) == (status, {})
 
 
@@ -216,7 +220,7 @@ def test_a_container_that_cannot_be_started(
         raise problem
 
     monkeypatch.setattr(daemon, "connect", lambda *_: FakeDaemon([]))
-    monkeypatch.setattr(keeper, "_create", refuse)
+    monkeypatch.setattr(container_process, "_create", refuse)
     _, report = _kept(tmp_path)
     assert said in report
 
@@ -231,7 +235,7 @@ def _kept(folder: Path) -> tuple[int, dict[str, str]]:
     if pid == 0:
         sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)  # not pytest's
         try:
-            keeper.keep(container, theirs, folder / "log", report, parent=parent)
+            container_process.run_container(container, theirs, folder / "log", report, parent=parent)
         finally:
             os._exit(99)
     os.close(report)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lab import library
-from lab.backends import images, packages
+from lab.backends import image_packages, images
 from lab.errors import HostNotCapable
 from lab.lock_file import requirements
 
@@ -80,7 +80,7 @@ def test_a_lock_file_is_cut_by_package() -> None:
 
 def test_every_package_named_in_the_sets_is_in_the_lock_file() -> None:
     cut = requirements((library.root() / images._LOCK).read_text("utf-8"))
-    assert not {name for names in packages.SETS.values() for name in names} - cut.keys()
+    assert not {name for names in image_packages.SETS.values() for name in names} - cut.keys()
 
 
 def test_the_lock_file_of_the_images_is_for_their_python_alone() -> None:

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from lab.backends import keeper
-from lab.backends.base import Backend, EndedAtOnce, OpenBackend, Part
+from lab.backends import container_process
+from lab.backends.base import ActorSpec, Backend, EndedAtOnce, OpenBackend
 from lab.judge.client_check import conforms, findings
 from lab.judge.verdict import judge
 from lab.model.scenario import Cell, Client
@@ -39,7 +39,7 @@ class Kept:
     def __init__(self) -> None:
         self.ours, channel = socket.socketpair()
         self.daemon, stream = socket.socketpair()
-        self.thread = threading.Thread(target=keeper._pass_on, args=(channel, stream), daemon=True)
+        self.thread = threading.Thread(target=container_process._pass_on, args=(channel, stream), daemon=True)
         self.ends = (channel, stream)
         self.thread.start()
 
@@ -75,8 +75,8 @@ def test_the_end_of_the_channel_is_the_end_of_the_input(kept: Kept) -> None:
 
 def test_what_is_written_to_standard_error_is_kept_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[bytes] = []
-    monkeypatch.setattr(keeper, "_write_all", lambda _, data: written.append(data))
-    monkeypatch.setattr(keeper, "MOST_OUTPUT", 10)
+    monkeypatch.setattr(container_process, "_write_all", lambda _, data: written.append(data))
+    monkeypatch.setattr(container_process, "MOST_OUTPUT", 10)
     kept = Kept()
     for data in (b"12345", b"67890x", b"y"):
         kept.daemon.sendall(framed(ERR, data))
@@ -87,7 +87,7 @@ def test_what_is_written_to_standard_error_is_kept_up_to_a_bound(monkeypatch: py
 def ends_at_once(node: str, log: Path) -> OpenBackend:
     """A backend whose container of a node has ended before its network stands."""
 
-    def open_backend(nodes: Sequence[Node], parts: Mapping[str, Part], folder: Path) -> Backend:
+    def open_backend(nodes: Sequence[Node], parts: Mapping[str, ActorSpec], folder: Path) -> Backend:
         raise EndedAtOnce(node, 7, log)
 
     return open_backend

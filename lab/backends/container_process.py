@@ -77,11 +77,11 @@ class Container:
     writes: tuple[Path, ...] = ()
 
 
-class _Told(BaseException):
+class _EndRequested(BaseException):
     """To end the container."""
 
 
-def keep(container: Container, channel: socket.socket, log: Path, report: int, *, parent: int) -> NoReturn:
+def run_container(container: Container, channel: socket.socket, log: Path, report: int, *, parent: int) -> NoReturn:
     """Run the container; a freshly forked child calls this and never returns.
 
     Writes one line of JSON to ``report``: ``id`` and ``pid`` of the container, or why there is none (``missing`` and
@@ -89,26 +89,26 @@ def keep(container: Container, channel: socket.socket, log: Path, report: int, *
     the container's; a keeper that fails ends by SIGKILL, one that lost the daemon by ``LOST_DAEMON``, so that nobody
     takes that for the actor's end.
     """
-    life = _Life()
+    state = _ContainerState()
     try:
-        _keep(life, container, channel, log, report, parent)
+        _run_container(state, container, channel, log, report, parent)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    except _Told:  # at any moment, also while it says why there is no container
-        life.status = 128 + signal.SIGKILL
+    except _EndRequested:  # at any moment, also while it says why there is no container
+        state.status = 128 + signal.SIGKILL
     try:
-        if life.api is not None and life.made and not life.lost_daemon:
-            daemon.remove(life.api, life.made)
+        if state.api is not None and state.made and not state.lost_daemon:
+            daemon.remove(state.api, state.made)
     except Exception:  # noqa: BLE001  (whoever started the run looks after what is left)
         traceback.print_exc()
     sys.stdout.flush()
     sys.stderr.flush()
-    if life.status is None:
+    if state.status is None:
         signal.signal(LOST_DAEMON, signal.SIG_DFL)
-        os.kill(os.getpid(), LOST_DAEMON if life.lost_daemon else signal.SIGKILL)
-    os._exit(life.status or 0)
+        os.kill(os.getpid(), LOST_DAEMON if state.lost_daemon else signal.SIGKILL)
+    os._exit(state.status or 0)
 
 
-class _Life:
+class _ContainerState:
     """The state of one container and of its process.
 
     Attributes:
@@ -125,22 +125,24 @@ class _Life:
         self.lost_daemon = False
 
 
-def _keep(life: _Life, container: Container, channel: socket.socket, log: Path, report: int, parent: int) -> None:
+def _run_container(
+    state: _ContainerState, container: Container, channel: socket.socket, log: Path, report: int, parent: int
+) -> None:
     try:
         die_with(parent)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, _told)
+        signal.signal(signal.SIGTERM, _request_end)
         _redirect(log)
         close_all_but(channel.fileno(), report)
-        life.api = daemon.connect()
+        state.api = daemon.connect()
         with daemon.answering("starting a container"):
-            life.made = _create(life.api, container)
-            stream, ending = _begin(life.api, life.made, container, report)
-    except _Told:
+            state.made = _create(state.api, container)
+            stream, ending = _begin(state.api, state.made, container, report)
+    except _EndRequested:
         raise
     except HostNotCapable as lack:
         _say(report, missing=lack.missing, fix=lack.fix)
-        life.status = lack.exit_code
+        state.status = lack.exit_code
         return
     except LabFault as fault:
         _say(report, detail=str(fault))
@@ -150,18 +152,18 @@ def _keep(life: _Life, container: Container, channel: socket.socket, log: Path, 
         traceback.print_exc()
         return
     try:
-        life.status = _live(life.api, channel, stream, ending)
-        life.made = ""  # the daemon removes what has ended
+        state.status = _run_until_end(state.api, channel, stream, ending)
+        state.made = ""  # the daemon removes what has ended
     except _UNANSWERED:
-        life.lost_daemon = True
+        state.lost_daemon = True
         traceback.print_exc()
     except Exception:  # noqa: BLE001  (the child's last frame)
         traceback.print_exc()
 
 
-def _told(_number: int, _frame: object) -> None:
+def _request_end(_number: int, _frame: object) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough, and must not meet what follows
-    raise _Told
+    raise _EndRequested
 
 
 def _begin(api: APIClient, made: str, container: Container, report: int) -> tuple[socket.socket, Any]:
@@ -177,7 +179,7 @@ def _begin(api: APIClient, made: str, container: Container, report: int) -> tupl
     return stream, ending
 
 
-def _live(api: APIClient, channel: socket.socket, stream: socket.socket, ending: Any) -> int:
+def _run_until_end(api: APIClient, channel: socket.socket, stream: socket.socket, ending: Any) -> int:
     """Pass on what is said until the container ends; return its exit status.
 
     A daemon that is told to end ends its containers first, which must not be taken for an actor's own end: so the
