@@ -27,7 +27,7 @@ from lab.report import terminal
 from lab.servers.kamailio import child as kamailio
 from lab.worlds import boot, host, kernel
 
-TRIES = "lab.network.abilities:main"
+TRIES = "lab.network.capabilities:main"
 EVERY_CELL, CLIENT = "every cell", "client: pjsip"
 VIRTUAL, REAL, CONTAINERS = "--clock virtual", "--clock real", "--backend docker"
 WITHIN_S = 60.0

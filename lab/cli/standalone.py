@@ -27,7 +27,7 @@ from lab.mitigations.catalogue import unsupported
 from lab.model.authentication import Authentication, DigestAlgorithm
 from lab.model.middlebox import Middlebox
 from lab.model.scenario import Account, Client, Server, Strategy, Transport
-from lab.network import here
+from lab.network import local_interface
 from lab.network.nft import comments, conntrack_settings, rule_set
 from lab.record import codec
 from lab.record.events import Event, Probe, Registered, ServerReady, Subscribed
@@ -71,7 +71,7 @@ def run_server(
         HostNotCapable: this is not where it can be.
     """
     chosen = _arguments("server", strategy=strategy, addresses={"--address": address})
-    here.interface_with(IPv4Address(address))
+    local_interface.interface_with(IPv4Address(address))
     with ledger.workplace("server") as (_, folder):
         made = certificates.make(folder, address)
         if share is not None:
@@ -114,7 +114,7 @@ def run_client(
     if why:
         raise ScenarioError([Problem("lab actor run client", 0, "", why, got=strategy)])
     if gateway:
-        here.route_everything_through(IPv4Address(gateway))
+        local_interface.route_everything_through(IPv4Address(gateway))
     if os.geteuid() == 0:
         os.setgroups([])
         os.setgid(_USER)
@@ -159,7 +159,7 @@ def run_middlebox(*, profile: str, inside: str, outside: str, forgets_after: str
     if forgets_after:
         soon = Seconds(int(forgets_after))
         box = dataclasses.replace(box, established_idle_timeout=soon, udp_mapping_timer=soon, udp_one_way_timer=None)
-    within, without = (here.interface_with(IPv4Address(address)) for address in (inside, outside))
+    within, without = (local_interface.interface_with(IPv4Address(address)) for address in (inside, outside))
     _check_settings(box)
     asyncio.run(_middlebox(box, within, without, IPv4Address(outside), _Printer(json=json)))
     return EXIT_CLAIMS_HOLD
@@ -243,7 +243,7 @@ def _run(
 def _check_settings(box: Middlebox) -> None:
     """Check conntrack's settings; its timers must be long, because ``Aging`` ends the mappings."""
     wanted = conntrack_settings(box, ages_in_kernel=False)
-    differ = here.check_settings(wanted, below="net/netfilter") + here.check_settings(
+    differ = local_interface.check_settings(wanted, below="net/netfilter") + local_interface.check_settings(
         (("ip_forward", 1),), below="net/ipv4"
     )
     if differ:

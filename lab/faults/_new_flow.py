@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lab.faults.base import LostProbe, Occurrence
-from lab.network.sockets import DNS_PORT
+from lab.network.socket_checks import DNS_PORT
 from lab.record.entry import Entry
 from lab.record.events import ENDED_AT_CLIENT, ENDED_AT_SERVER, Binding, Packet, ServerFlow, ServerSubscription
 from lab.record.evidence import Evidence

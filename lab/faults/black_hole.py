@@ -13,7 +13,7 @@ from lab.faults.base import Fault, Harm, InForce, LostProbe, Occurrence, Running
 from lab.model.endpoint import Endpoint
 from lab.model.rules import OfNode
 from lab.model.verdict import CauseKind
-from lab.network.losses import in_transit
+from lab.network.drop_rules import in_transit
 from lab.record.events import Packet
 from lab.record.evidence import ProbeAttempt
 from lab.record.flows import Flow

@@ -15,8 +15,8 @@ from lab.faults.base import Fault, Harm, Infeasible, InForce, LostProbe, Occurre
 from lab.model.scenario import Cell
 from lab.model.topology import Topology
 from lab.model.verdict import CauseKind
-from lab.network.cut import cut
-from lab.network.move import move, source_towards
+from lab.network.link_change import move, source_towards
+from lab.network.link_drops import drop_everything
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,7 +66,7 @@ class ClientMove(Fault):
         """See `Fault`. The old link goes dead, as when a phone has left the radio's range; then the address changes."""
         topology, client = cell.cell.topology, cell.client_node
         first, second = topology.client_links()
-        losses = cut(first.name, ends_of(cell, first.name), name=f"fault-{number}")
+        losses = drop_everything(first.name, ends_of(cell, first.name), name=f"fault-{number}")
         old, ends = dict(first.ends)[client], dict(second.ends)
         new: IPv4Interface = ends.pop(client)
         (gateway,) = ends.values()

@@ -17,8 +17,8 @@ from lab.model.rules import HostAddress
 from lab.model.scenario import Cell
 from lab.model.topology import Topology
 from lab.model.verdict import CauseKind
-from lab.network.cut import silence
-from lab.network.sockets import name_met
+from lab.network.link_drops import drop_address
+from lab.network.socket_checks import name_met
 from lab.record.events import Packet
 from lab.sip.ports import PORTS
 
@@ -95,7 +95,7 @@ class DnsChange(Fault):
         if self.old is OldAddress.SERVES:
             return InForce(proof=self.Proof(was=said.was, met=met, old=self.old.value, rules=0))
         (far,) = (node for node, _ in link.ends if node != server)
-        losses = silence(
+        losses = drop_address(
             link.name,
             cell.namespaces[server],
             cell.namespaces[far],

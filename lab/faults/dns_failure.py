@@ -13,7 +13,7 @@ from lab.faults._refusals import host_of_lab
 from lab.faults.base import Fault, Harm, Infeasible, InForce, LostProbe, Occurrence, RunningCell
 from lab.model.scenario import Cell
 from lab.model.verdict import CauseKind
-from lab.network.sockets import name_met
+from lab.network.socket_checks import name_met
 from lab.record.events import Query
 from lab.units import Lasting
 

@@ -21,7 +21,7 @@ from lab.faults.base import (
 )
 from lab.model.scenario import Cell, Transport
 from lab.model.verdict import CauseKind
-from lab.network.sockets import certificate_met
+from lab.network.socket_checks import certificate_met
 from lab.record.events import ClientTransport
 from lab.units import Lasting
 

@@ -9,7 +9,7 @@ from lab.faults._losses import harm_of_losses, rules_missing
 from lab.faults.base import Fault, Harm, InForce, LostProbe, Occurrence, RunningCell, WideEffect
 from lab.model.rules import OfLink
 from lab.model.verdict import CauseKind
-from lab.network.cut import cut
+from lab.network.link_drops import drop_everything
 from lab.record.evidence import ProbeAttempt
 from lab.record.flows import Flow
 from lab.units import Lasting
@@ -29,7 +29,7 @@ class LinkDown(Fault):
 
     def begin(self, number: int, cell: RunningCell) -> InForce:
         """See `Fault`."""
-        losses = cut(self.link, ends_of(cell, self.link), name=f"fault-{number}")
+        losses = drop_everything(self.link, ends_of(cell, self.link), name=f"fault-{number}")
         return InForce(proof=LinkRules(link=self.link, rules=losses.rules, lasts=self.lasts), end=losses.end)
 
     def missing(self, seen: Occurrence[LinkRules]) -> str:

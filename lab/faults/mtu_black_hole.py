@@ -9,7 +9,7 @@ from lab.faults._losses import harm_of_losses, rules_missing
 from lab.faults.base import Fault, Harm, InForce, LostProbe, Occurrence, RunningCell
 from lab.model.rules import Mtu, OfLink
 from lab.model.verdict import CauseKind
-from lab.network.cut import narrow
+from lab.network.link_drops import drop_large_packets
 from lab.units import Lasting
 
 
@@ -33,7 +33,7 @@ class MtuBlackHole(Fault):
 
     def begin(self, number: int, cell: RunningCell) -> InForce:
         """See `Fault`."""
-        losses = narrow(self.link, ends_of(cell, self.link), self.mtu, name=f"fault-{number}")
+        losses = drop_large_packets(self.link, ends_of(cell, self.link), self.mtu, name=f"fault-{number}")
         return InForce(proof=LinkRules(link=self.link, rules=losses.rules, lasts=self.lasts), end=losses.end)
 
     def missing(self, seen: Occurrence[LinkRules]) -> str:

@@ -16,9 +16,9 @@ from lab.model.scenario import Cell
 from lab.model.topology import Role, Topology
 from lab.model.verdict import CauseKind
 from lab.network import conntrack, netns
+from lab.network.address_change import readdress
 from lab.network.apply import nft
 from lab.network.nft import rule_set
-from lab.network.readdress import readdress
 
 LOST_TABLE = CauseKind("middlebox-lost-table", "Fault: the middlebox rebooted, its table is empty.")
 NEW_ADDRESS = CauseKind(

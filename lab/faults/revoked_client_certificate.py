@@ -21,7 +21,7 @@ from lab.faults.base import (
 )
 from lab.model.scenario import Cell, ClientCertificate, Transport
 from lab.model.verdict import CauseKind
-from lab.network.sockets import client_certificate_met
+from lab.network.socket_checks import client_certificate_met
 from lab.units import Lasting
 
 

@@ -10,7 +10,7 @@ from lab.faults._flows import harm_if_older
 from lab.faults.base import IS_DOWN, STANDS_STILL, Fault, Harm, InForce, LostProbe, Occurrence, RunningCell
 from lab.model.scenario import Cell
 from lab.model.verdict import CauseKind
-from lab.network.sockets import listening
+from lab.network.socket_checks import listening
 from lab.record.evidence import ProbeAttempt
 from lab.record.flows import Flow
 from lab.units import Lasting, Seconds

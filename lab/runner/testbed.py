@@ -31,7 +31,7 @@ from lab.model.topology import Role
 from lab.network import loopback
 from lab.network.apply import Network, apply
 from lab.network.plan import plan, render
-from lab.network.sockets import open_low_ports
+from lab.network.socket_checks import open_low_ports
 from lab.record.events import IpChanged, Obeyed, Statistics
 from lab.record.flows import Flow, Flows
 from lab.record.writer import RUNNER, RecordWriter

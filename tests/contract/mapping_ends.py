@@ -18,7 +18,7 @@ from lab.middlebox.measure import TOPOLOGY
 from lab.model import wire
 from lab.model.middlebox import Hairpinning, Middlebox, RefreshDirection
 from lab.network.apply import Network, apply
-from lab.network.cut import cut
+from lab.network.link_drops import drop_everything
 from lab.network.plan import plan
 from lab.runner.cell import guarded
 from lab.units import Seconds
@@ -161,7 +161,7 @@ async def lost_at_the_door(trial: Try) -> None:
     for link, node in (("lan", "client"), ("access", "internet")):
         near, far, stranger = trial.near(), trial.far(), trial.far(STRANGER)
         mapped = await trial.answered(near, far)
-        losses = cut(link, (trial.network.namespaces[node], trial.network.namespaces["box"]))
+        losses = drop_everything(link, (trial.network.namespaces[node], trial.network.namespaces["box"]))
         await asyncio.sleep(timer / 2)
         if link == "lan":
             near.sendto(b"lost", far.getsockname())

@@ -20,7 +20,7 @@ from lab.mitigations.refresh_subscription import RefreshSubscription
 from lab.mitigations.server_options import ServerOptions
 from lab.mitigations.server_outbound import ServerOutbound
 from lab.mitigations.short_expiry import ShortExpiry
-from lab.network.sockets import certificate_met, client_certificate_met, listening
+from lab.network.socket_checks import certificate_met, client_certificate_met, listening
 from lab.servers.kamailio import actor, child
 from lab.units import Seconds
 from tests.contract.pjsip_stage import ADDRESS, Actor, ActorTestbed

@@ -26,7 +26,7 @@ from lab.model.middlebox import FilteringBehavior, ForgottenFlow, Middlebox
 from lab.model.topology import Topology
 from lab.network import conntrack
 from lab.network.apply import Network, apply
-from lab.network.cut import cut
+from lab.network.link_drops import drop_everything
 from lab.network.plan import NoOffloads, plan
 from lab.record.events import Event, Packet
 from lab.units import Seconds
@@ -226,7 +226,7 @@ def test_unacknowledged_data_do_not_shorten_the_claim(network: Network) -> None:
 
     async def story() -> set[int]:
         near, far = await tcp_pair(network)
-        cut("core", (network.namespaces["internet"], network.namespaces["server"]))
+        drop_everything("core", (network.namespaces["internet"], network.namespaces["server"]))
         near.send(b"never acknowledged")
         await asyncio.sleep(2)  # three retransmissions: 0.2 s, 0.6 s, 1.4 s (RFC 6298)
         remaining = {mapping.remaining for mapping in conntrack.table(network.namespaces["home-nat"])}
@@ -291,7 +291,7 @@ def test_a_cut_link_carries_nothing_and_tells_nobody(network: Network) -> None:
 
     async def story() -> tuple[bool, bool]:
         near, far = await tcp_pair(network)
-        down = cut("lan", ends)
+        down = drop_everything("lan", ends)
         during = await arrives(near, far)
         down.end()
         after = await within(asyncio.get_running_loop().sock_recv(far, 1))

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from lab import certificates
-from lab.network.sockets import name_met
+from lab.network.socket_checks import name_met
 from lab.servers import name_server
 from tests.contract.pjsip_stage import ADDRESS, Actor, ActorTestbed
 

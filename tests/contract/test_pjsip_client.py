@@ -22,7 +22,7 @@ from lab.mitigations import classes
 from lab.mitigations.base import ClientSide, TransportState
 from lab.mitigations.hold_transport import HoldTransport
 from lab.mitigations.options_ping import OptionsPing
-from lab.network.sockets import certificate_met, client_certificate_met
+from lab.network.socket_checks import certificate_met, client_certificate_met
 from lab.record.events import Other
 from lab.units import Seconds
 from tests.contract.pjsip_stage import ADDRESS, Actor, ActorTestbed, set_loopback

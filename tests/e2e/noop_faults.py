@@ -15,7 +15,7 @@ from typing import Any
 from lab.backends import netns
 from lab.backends.base import OpenBackend
 from lab.faults import reboot
-from lab.network import apply, conntrack, forge, losses, move
+from lab.network import apply, conntrack, drop_rules, forge, link_change
 from lab.network.netlink import Netlink
 from lab.record.events import Obeyed
 from lab.runner import cell
@@ -50,7 +50,7 @@ class _NoStop:
 
 
 def _loses_nothing(commands: str) -> str:
-    return _nft(commands.replace(losses.LOSE, "counter"))
+    return _nft(commands.replace(drop_rules.LOSE, "counter"))
 
 
 def _obeys(do: str, **said: Any) -> Callable[..., None]:
@@ -79,7 +79,7 @@ UNDONE: dict[str, tuple[Any, str, Any]] = {
     "table": (conntrack, "forget_flows", _nothing),
     "address": (reboot, "readdress", _no_readdress),
     "eviction": (conntrack, "forget", _nothing),
-    "losses": (losses, "nft", _loses_nothing),
+    "losses": (drop_rules, "nft", _loses_nothing),
     "segment": (forge, "forge", _nothing),
     "close": (flows.StreamFlow, "close", _nothing),
     "restart": (SipServer, "go_down", _obeys("go-down")),
@@ -89,7 +89,7 @@ UNDONE: dict[str, tuple[Any, str, Any]] = {
     "names": (Names, "answer", _nothing),
     "moving": (Names, "move", _same),
     "revocation": (Connections, "heed_revocation", _nothing),
-    "move": (move, "Netlink", _Deaf),
+    "move": (link_change, "Netlink", _Deaf),
     **{name: act for cases in brought() for name, act in cases.acts.items()},
 }
 """Where what is left undone is, and what is there instead."""

@@ -21,14 +21,14 @@ from lab.model.endpoint import Endpoint
 from lab.model.middlebox import ForgottenFlow, Middlebox
 from lab.model.topology import Topology
 from lab.network import conntrack
+from lab.network.address_change import readdress
 from lab.network.apply import Network, apply, nft
-from lab.network.cut import cut, narrow, silence
+from lab.network.drop_rules import in_transit
 from lab.network.forge import Segment, forge
-from lab.network.losses import in_transit
-from lab.network.move import move, source_towards
+from lab.network.link_change import move, source_towards
+from lab.network.link_drops import drop_address, drop_everything, drop_large_packets
 from lab.network.plan import plan
-from lab.network.readdress import readdress
-from lab.network.sockets import listening
+from lab.network.socket_checks import listening
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("namespaces")]
 
@@ -229,7 +229,7 @@ def test_a_narrow_link_loses_what_is_larger_and_nothing_else(net: Net, mtu: int)
     for sock in (near, far):
         sock.settimeout(LOST_AFTER_S)
     ends = (net.home, net.network.namespaces["internet"])
-    losses = narrow("access", ends, mtu)
+    losses = drop_large_packets("access", ends, mtu)
     for sender, receiver in ((near, far), (far, near)):
         sender.send(bytes(mtu - 28))  # less IP's and UDP's headers
         assert len(receiver.recv(2000)) == mtu - 28
@@ -252,7 +252,7 @@ def test_a_silent_address(net: Net) -> None:
         passes = net.opened.enter_context(socket.create_connection((SERVER, PORT + 2), ARRIVES_WITHIN_S))
     answers = net.opened.enter_context(other.accept()[0])
     ends = (net.network.namespaces["server"], net.network.namespaces["internet"])
-    losses = silence("core", *ends, address=SERVER, ports=(PORT, PORT + 1))
+    losses = drop_address("core", *ends, address=SERVER, ports=(PORT, PORT + 1))
     assert losses.rules == 2
     for sender, receiver in ((near, far), (far, near)):
         assert not arrives(sender, receiver, within=LOST_AFTER_S)
@@ -268,7 +268,10 @@ def test_two_losses_on_a_link_do_not_know_of_each_other(net: Net) -> None:
     """Ending one leaves the other in place."""
     ends = (net.home, net.network.namespaces["internet"])
     near, far = net.pair()
-    down, tight = cut("access", ends, name="fault-0"), narrow("access", ends, 500, name="fault-1")
+    down, tight = (
+        drop_everything("access", ends, name="fault-0"),
+        drop_large_packets("access", ends, 500, name="fault-1"),
+    )
     assert not arrives(near, far, within=LOST_AFTER_S)
     down.end()
     far.settimeout(ARRIVES_WITHIN_S)

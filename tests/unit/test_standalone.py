@@ -108,7 +108,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> None:
         raise Started(start)
 
     monkeypatch.setattr(standalone, "run", run)
-    monkeypatch.setattr("lab.network.here.interface_with", lambda _: "lo")
+    monkeypatch.setattr("lab.network.local_interface.interface_with", lambda _: "lo")
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_a_strategy_that_cannot_be_had_is_refused() -> None:
 
 def test_what_the_container_was_not_given_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """The settings of this machine are not those of a middlebox; the way out names compose's variables."""
-    monkeypatch.setattr("lab.network.here.interface_with", lambda _: "lo")
+    monkeypatch.setattr("lab.network.local_interface.interface_with", lambda _: "lo")
     with pytest.raises(HostNotCapable, match="nf_conntrack_tcp_loose is ") as caught:
         command.run_middlebox(
             profile="repickup-60s" if _loose() == "0" else "silent-60s",

@@ -19,7 +19,7 @@ LOSE = "counter drop"
 
 
 @dataclass(frozen=True, slots=True)
-class Losses:
+class DropRules:
     """Rules in place.
 
     Attributes:
@@ -43,7 +43,7 @@ class Losses:
         return dropped
 
 
-def on_arrival(name: str, interfaces: Mapping[int, str], match: str | Mapping[int, str] = "") -> Losses:
+def on_arrival(name: str, interfaces: Mapping[int, str], match: str | Mapping[int, str] = "") -> DropRules:
     """Lose what arrives at interfaces and matches, before the node's IP stack sees it.
 
     Args:
@@ -59,17 +59,17 @@ def on_arrival(name: str, interfaces: Mapping[int, str], match: str | Mapping[in
     return _lose(f"netdev {name}", chains)
 
 
-def in_transit(name: str, namespace: int, matches: Sequence[str]) -> Losses:
+def in_transit(name: str, namespace: int, matches: Sequence[str]) -> DropRules:
     """Lose what passes a node and matches any of these conditions, before conntrack sees it."""
     rules = "\n".join(f"{match} {LOSE}" for match in matches)
     return _lose(f"ip {name}", {namespace: f"type filter hook prerouting priority raw;\n{rules}\n"})
 
 
-def _lose(table: str, chains: Mapping[int, str]) -> Losses:
+def _lose(table: str, chains: Mapping[int, str]) -> DropRules:
     for namespace, chain in chains.items():
         with netns.entered(namespace):
             nft(f"table {table} {{ chain losses {{ {chain} }}\n}}")
-    return Losses(sum(len(_counters(namespace, table)) for namespace in chains), table, tuple(chains))
+    return DropRules(sum(len(_counters(namespace, table)) for namespace in chains), table, tuple(chains))
 
 
 def _counters(namespace: int, table: str) -> list[int]:

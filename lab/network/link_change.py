@@ -10,6 +10,7 @@ from contextlib import closing
 from ipaddress import IPv4Address, IPv4Interface
 
 from lab.network import netns
+from lab.network.address_change import RTM_DELADDR, address_message, know, shown
 from lab.network.lean_pyroute2 import (
     NETLINK_ROUTE,
     NLM_F_CREATE,
@@ -21,7 +22,6 @@ from lab.network.lean_pyroute2 import (
     rtmsg,
 )
 from lab.network.netlink import Netlink
-from lab.network.readdress import RTM_DELADDR, address_message, know, shown
 
 _MAIN_TABLE, _UNICAST = 254, 1  # linux/rtnetlink.h: RT_TABLE_MAIN, RTN_UNICAST
 

@@ -17,17 +17,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lab.network.losses import Losses, on_arrival
+from lab.network.drop_rules import DropRules, on_arrival
 
 
-def cut(interface: str, namespaces: tuple[int, int], *, name: str = "down") -> Losses:
+def drop_everything(interface: str, namespaces: tuple[int, int], *, name: str = "down") -> DropRules:
     """Make the link carry nothing; ``namespaces`` are those of its two ends, ``name`` tells cuts at once apart."""
     return on_arrival(name, dict.fromkeys(namespaces, interface))
 
 
-def silence(
+def drop_address(
     interface: str, here: int, there: int, *, address: str, ports: Sequence[int], name: str = "silence"
-) -> Losses:
+) -> DropRules:
     """Make an address of one end mute and deaf on some TCP and UDP ports.
 
     Args:
@@ -43,6 +43,6 @@ def silence(
     return on_arrival(name, {here: interface, there: interface}, {here: to, there: from_})
 
 
-def narrow(interface: str, namespaces: tuple[int, int], mtu: int, *, name: str = "narrow") -> Losses:
+def drop_large_packets(interface: str, namespaces: tuple[int, int], mtu: int, *, name: str = "narrow") -> DropRules:
     """Make the link lose IPv4 packets of more than ``mtu`` bytes, and the ICMP that asks for smaller ones."""
     return on_arrival(name, dict.fromkeys(namespaces, interface), f"ip length > {mtu}")
