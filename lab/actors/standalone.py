@@ -34,7 +34,7 @@ class TakenError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class StandalonePaths:
     """The files by which a stand-alone actor is reached.
 
     Attributes:
@@ -50,7 +50,7 @@ def run(
     actor: Callable[[socket.socket], None],
     start: Command,
     *,
-    place: Place,
+    place: StandalonePaths,
     ready_at: type[Event],
     show: Show,
 ) -> int:
@@ -87,7 +87,7 @@ def run(
     return code if code >= 0 else 128 - code
 
 
-def _clear(place: Place) -> None:
+def _clear(place: StandalonePaths) -> None:
     """Remove what one that has been killed has left.
 
     Raises:
@@ -103,7 +103,7 @@ def _clear(place: Place) -> None:
         raise TakenError(f"{problem.filename or place.control} is another user's") from None
 
 
-def tell(place: Place, command: Command, *, until: Callable[[Event], bool], within: float) -> Message | None:
+def tell(place: StandalonePaths, command: Command, *, until: Callable[[Event], bool], within: float) -> Message | None:
     """Give an actor that stands alone a command; returns the first message that ``until`` accepts, None if none comes.
 
     Args:
@@ -129,7 +129,9 @@ def tell(place: Place, command: Command, *, until: Callable[[Event], bool], with
 
 
 class _Runner:
-    def __init__(self, sock: socket.socket, pid: int, place: Place, ready_at: type[Event], show: Show) -> None:
+    def __init__(
+        self, sock: socket.socket, pid: int, place: StandalonePaths, ready_at: type[Event], show: Show
+    ) -> None:
         self._sock, self._pid, self._place, self._ready_at, self._show = sock, pid, place, ready_at, show
         self._messages = Messages()
         self._listeners: set[asyncio.StreamWriter] = set()

@@ -38,10 +38,10 @@ from lab.units import Seconds
 from lab.visible_text import visible
 
 
-def _place(actor: str) -> standalone.Place:
+def _place(actor: str) -> standalone.StandalonePaths:
     """Return where an actor of a kind stands: one of each kind on a machine, or in a container."""
     folder = Path(tempfile.gettempdir())  # the only one that a container can write to
-    return standalone.Place(control=folder / f"lab-{actor}.sock", ready=folder / f"lab-{actor}.ready")
+    return standalone.StandalonePaths(control=folder / f"lab-{actor}.sock", ready=folder / f"lab-{actor}.ready")
 
 
 PLACES = {actor: _place(actor) for actor in ("server", "client", "middlebox")}
@@ -241,7 +241,7 @@ def _run(
 
 
 def _check_settings(box: Middlebox) -> None:
-    """Check conntrack's settings; its timers must be long, because ``Aging`` ends the mappings."""
+    """Check conntrack's settings; its timers must be long, because ``MappingExpiry`` ends the mappings."""
     wanted = conntrack_settings(box, ages_in_kernel=False)
     differ = local_interface.check_settings(wanted, below="net/netfilter") + local_interface.check_settings(
         (("ip_forward", 1),), below="net/ipv4"
@@ -256,8 +256,8 @@ def _check_settings(box: Middlebox) -> None:
 
 
 async def _middlebox(box: Middlebox, inside: str, outside: str, address: IPv4Address, printer: _Printer) -> None:
-    from lab.actors.aging import Aging
-    from lab.actors.observer import Observer
+    from lab.actors.mapping_expiry import MappingExpiry
+    from lab.actors.mapping_observer import MappingObserver
     from lab.network.apply import nft
 
     def emit(event: Event, *, at: float | None = None) -> None:
@@ -273,8 +273,8 @@ async def _middlebox(box: Middlebox, inside: str, outside: str, address: IPv4Add
     nft("delete table ip lab" if "table ip lab" in nft("list tables") else "list tables")
     nft(rules)
     assert comments(nft("list table ip lab")) == comments(rules)
-    observer = Observer("middlebox", namespace, emit)
-    aging = Aging(box, namespace=namespace, inside=inside, outside=outside)
+    observer = MappingObserver("middlebox", namespace, emit)
+    aging = MappingExpiry(box, namespace=namespace, inside=inside, outside=outside)
     observer.watch()
     aging.watch()
     printer.line(time.monotonic(), "ready", {"profile": box.name, "inside": inside, "outside": outside})

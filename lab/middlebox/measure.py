@@ -19,8 +19,8 @@ from ipaddress import IPv4Interface
 from pathlib import Path
 from typing import Any
 
-from lab.actors.aging import Aging
 from lab.actors.capture import Capture
+from lab.actors.mapping_expiry import MappingExpiry
 from lab.actors.sentinel import Sentinel
 from lab.backends.base import OpenBackend
 from lab.backends.netns import bare
@@ -95,7 +95,7 @@ async def _answer(question: Question, network: Network, folder: Path) -> Shown:
     box = question.box
     aging = None
     if not box.ages_in_kernel:
-        aging = Aging(box, namespace=network.namespaces["box"], inside="lan", outside="access")
+        aging = MappingExpiry(box, namespace=network.namespaces["box"], inside="lan", outside="access")
         aging.watch()
     survey = _Survey(question, network, folder)
     try:

@@ -12,7 +12,8 @@ from lab.units import Seconds, WholeSeconds
 class ForgottenFlow(str, Enum):
     """The response to a TCP flow whose mapping has expired; see ``lab/network/nft.py`` for the rules.
 
-    The ``…-at-expiry`` values act at that moment (``lab/actors/aging.py``); what is sent later is dropped silently.
+    The ``…-at-expiry`` values act at that moment (``lab/actors/mapping_expiry.py``); what is sent later is dropped
+    silently.
     """
 
     SILENT = "silent"

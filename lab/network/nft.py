@@ -6,7 +6,7 @@ Pure: values in, text out. Three mechanisms, all of them the kernel's own:
   looks endpoint-independent; filtering is address- and port-dependent (RFC 4787 §5): an inbound packet passes only if
   conntrack knows its exact five-tuple. What else there is, is for UDP, see below.
 * *forgetting*: conntrack's idle timers, set per namespace, hence per middlebox; where those cannot
-  (``Middlebox.ages_in_kernel``), ``lab.actors.aging`` takes the entry away.
+  (``Middlebox.ages_in_kernel``), ``lab.actors.mapping_expiry`` takes the entry away.
 * *what a forgotten flow meets*: ``nf_conntrack_tcp_loose`` and the rules for packets that belong to no mapping.
 
 Effect, for ``ForgottenFlow.RST_TO_SENDER`` between links ``lan`` and ``access``::
@@ -209,7 +209,7 @@ def conntrack_settings(box: Middlebox, *, ages_in_kernel: bool | None = None) ->
     answered and is 2 s old (``nf_conntrack_udp_packet``). The policy objects of ``ct timeout`` would do the same per
     flow, but give one that is picked up in mid-stream the timeout of SYN_SENT until its second packet (``nft_ct.c``).
 
-    Where ``lab.actors.aging`` does the aging, conntrack's own timers are out of its way.
+    Where ``lab.actors.mapping_expiry`` does the aging, conntrack's own timers are out of its way.
 
     Args:
         box: what it does.

@@ -15,7 +15,7 @@ Conntrack knows sessions: one remote endpoint each. A mapping (RFC 4787 §4.1) m
 **A mapping ends with the last of its sessions.** Whatever ends a session (a timer, a lifetime, an eviction, a reboot)
 takes it out of conntrack's table, and then takes out of the memory of UDP what no session is left of
 (``without_session``). So a mapping has one timer: any of its sessions keeps it (RFC 4787 §4.3), and the next mapping
-gets the port that the rule says. The sets have no timers of their own; ``lab.actors.aging`` ends the sessions.
+gets the port that the rule says. The sets have no timers of their own; ``lab.actors.mapping_expiry`` ends the sessions.
 ``ports`` outlives its flow on purpose, and is lost with the whole table only.
 
 Does not model: refresh of the callee's mapping by hairpinned packets.

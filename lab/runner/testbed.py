@@ -13,9 +13,9 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
-from lab.actors.aging import Aging
 from lab.actors.capture import Capture
-from lab.actors.observer import Observer
+from lab.actors.mapping_expiry import MappingExpiry
+from lab.actors.mapping_observer import MappingObserver
 from lab.actors.sentinel import Sentinel
 from lab.backends.base import Actor, ActorSpec, Backend, OpenBackend
 from lab.backends.netns import NetnsBackend, bare
@@ -329,17 +329,17 @@ class CellTestbed:
         self._undo.append(link.end)
         return link
 
-    def _observer(self, node: str) -> Observer:
-        observer = Observer(node, self.network.namespaces[node], partial(self.record.take, node))
+    def _observer(self, node: str) -> MappingObserver:
+        observer = MappingObserver(node, self.network.namespaces[node], partial(self.record.take, node))
         self._undo.append(observer.close)
         return observer
 
-    def _aging(self, node: str, box: Middlebox) -> Aging:
+    def _aging(self, node: str, box: Middlebox) -> MappingExpiry:
         inside, outside = self.cell.topology.node(node).inside, self.cell.topology.node(node).outside
         (link,) = (link for link in self.cell.topology.links if link.name == outside)
         delays = any(each.from_ == node and each.to in dict(link.ends) for each in self.cell.impairments)
         namespace = self.network.namespaces[node]
-        aging = Aging(box, namespace=namespace, inside=inside, outside=outside, delays=delays)
+        aging = MappingExpiry(box, namespace=namespace, inside=inside, outside=outside, delays=delays)
         self._undo.append(aging.close)
         return aging
 

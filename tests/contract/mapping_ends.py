@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from lab.actors.aging import Aging
+from lab.actors.mapping_expiry import MappingExpiry
 from lab.backends.base import OpenBackend
 from lab.backends.netns import bare
 from lab.middlebox.measure import TOPOLOGY
@@ -49,7 +49,7 @@ def _run(folder: Path) -> None:
 async def _try(ways: list[Callable[[Try], Awaitable[None]]], box: Middlebox, network: Network) -> list[Row]:
     aging = None
     if not box.ages_in_kernel:
-        aging = Aging(box, namespace=network.namespaces["box"], inside="lan", outside="access")
+        aging = MappingExpiry(box, namespace=network.namespaces["box"], inside="lan", outside="access")
         aging.watch()
     trial = Try(box, network)
     try:

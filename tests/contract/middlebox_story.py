@@ -23,7 +23,7 @@ from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.l2 import Ether
 
 from lab.actors.capture import Capture
-from lab.actors.observer import Observer
+from lab.actors.mapping_observer import MappingObserver
 from lab.actors.sentinel import Sentinel
 from lab.model.middlebox import ForgottenFlow, Middlebox
 from lab.model.topology import Topology
@@ -87,7 +87,7 @@ async def story_of(network: Network, file: Path) -> Seen:
     """Play the story; captures go to files beside ``file``."""
     seen = Seen()
     space = network.namespaces
-    observer = Observer("home-nat", space["home-nat"], seen.take)
+    observer = MappingObserver("home-nat", space["home-nat"], seen.take)
     captures = [
         Capture(link, here=here, there=there, namespace=space[here], path=file.with_suffix(f".{link}"), emit=seen.take)
         for link, here, there in (

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.actors.aging import Aging
 from lab.actors.capture import Capture
-from lab.actors.observer import Observer
+from lab.actors.mapping_expiry import MappingExpiry
+from lab.actors.mapping_observer import MappingObserver
 from lab.actors.sentinel import Sentinel
 from lab.errors import LabFault
 from lab.judge.sentinel import Kept, expected
@@ -71,7 +71,7 @@ def seen(one_home: Topology, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     folder = tmp_path_factory.mktemp("middlebox")
     networks = {name: built(one_home, box) for name, box in BOXES.items()}
     agings = [
-        Aging(box, namespace=networks[name].namespaces["home-nat"], inside="lan", outside="access")
+        MappingExpiry(box, namespace=networks[name].namespaces["home-nat"], inside="lan", outside="access")
         for name, box in BOXES.items()
         if not box.ages_in_kernel
     ]
@@ -247,7 +247,7 @@ def test_an_emptied_table_is_a_forgotten_flow(one_home: Topology, way: Forgotten
 
     async def story() -> None:
         space = network.namespaces
-        observer = Observer("home-nat", space["home-nat"], seen.take)
+        observer = MappingObserver("home-nat", space["home-nat"], seen.take)
         sentinel = await Sentinel.open(client=space["client"], server=space["server"], address=SERVER, emit=seen.take)
         conntrack.forget_flows(space["home-nat"])
         observer.observe_now()
@@ -348,7 +348,7 @@ def _flood(network: Network) -> None:
 def test_lost_announcements_are_a_fault(network: Network) -> None:
     """When more mappings come than the observer's socket holds, it says so instead of telling half the story."""
     seen = Seen()
-    observer = Observer("home-nat", network.namespaces["home-nat"], seen.take)
+    observer = MappingObserver("home-nat", network.namespaces["home-nat"], seen.take)
     observer._link.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)  # the kernel's minimum
     _flood(network)
     with pytest.raises(LabFault, match="home-nat: more came than was read"):

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-AFTER_LEAN = "import sys, lab.network.apply, lab.actors.observer"
+AFTER_LEAN = "import sys, lab.network.apply, lab.actors.mapping_observer"
 
 
 def _run(program: str) -> str:

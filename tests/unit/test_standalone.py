@@ -38,12 +38,12 @@ def _echo(sock: socket.socket) -> None:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> standalone.Place:
-    return standalone.Place(control=tmp_path / "control", ready=tmp_path / "ready")
+def place(tmp_path: Path) -> standalone.StandalonePaths:
+    return standalone.StandalonePaths(control=tmp_path / "control", ready=tmp_path / "ready")
 
 
 def test_it_is_ready_takes_commands_and_ends_when_told(
-    place: standalone.Place, capfd: pytest.CaptureFixture[str]
+    place: standalone.StandalonePaths, capfd: pytest.CaptureFixture[str]
 ) -> None:
     shown: list[Event] = []
     answers: list[Message | None] = []
@@ -72,12 +72,12 @@ def test_it_is_ready_takes_commands_and_ends_when_told(
     assert capfd.readouterr().out == ""
 
 
-def test_its_exit_status_is_the_actors(place: standalone.Place) -> None:
+def test_its_exit_status_is_the_actors(place: standalone.StandalonePaths) -> None:
     start = {"do": "stop", "status": 3}
     assert standalone.run(_echo, start, place=place, ready_at=ServerReady, show=lambda _at, _event: None) == 3
 
 
-def test_one_of_a_kind_in_a_place(place: standalone.Place) -> None:
+def test_one_of_a_kind_in_a_place(place: standalone.StandalonePaths) -> None:
     """A second is refused, and the first is left alone; what a killed one has left is no hindrance."""
     with socket.socket(socket.AF_UNIX) as first:
         first.bind(str(place.control))
@@ -143,7 +143,7 @@ def test_a_client_has_the_password_that_is_asked_for() -> None:
         assert (start["user"], start["password"], start["account"]) == (USER, password, "register")
 
 
-def test_telling_nobody_is_the_hosts_fault(monkeypatch: pytest.MonkeyPatch, place: standalone.Place) -> None:
+def test_telling_nobody_is_the_hosts_fault(monkeypatch: pytest.MonkeyPatch, place: standalone.StandalonePaths) -> None:
     monkeypatch.setitem(command.PLACES, "server", place)
     with pytest.raises(HostNotCapable, match="no server stands here"):
         command.tell_server("notify", within=1, hold=1, json=False)

@@ -19,7 +19,7 @@ from lab.record import events
 from lab.record.writer import Emit
 
 
-class Observer:
+class MappingObserver:
     """Emits the mappings of one middlebox as they come and go, each with the moment at which it did.
 
     A LabFault raised while the event loop delivers reaches the loop's exception handler.

@@ -89,7 +89,7 @@ Key = tuple[int, Endpoint, Endpoint]
 """Protocol, inside endpoint, remote endpoint."""
 
 
-class Aging:
+class MappingExpiry:
     """The timers of one middlebox.
 
     Args:
