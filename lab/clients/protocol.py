@@ -53,7 +53,7 @@ def _one_of(choice: Any) -> str:
     return f"one of {', '.join(get_args(choice))}"
 
 
-class Kind(Enum):
+class FieldKind(Enum):
     """The type of a field, in the words of an error message."""
 
     TEXT = "text"
@@ -67,22 +67,22 @@ class Kind(Enum):
     ENDPOINT = "address:port"
 
 
-_KINDS: dict[Any, Kind] = {
-    str: Kind.TEXT,
-    tuple[str, ...]: Kind.TEXTS,
-    float: Kind.NUMBER,
-    int: Kind.WHOLE,
-    bool: Kind.FLAG,
-    TransportState: Kind.TRANSPORT_STATE,
-    SubscriptionState: Kind.SUBSCRIPTION_STATE,
-    CallState: Kind.CALL_STATE,
-    Endpoint: Kind.ENDPOINT,
+_KINDS: dict[Any, FieldKind] = {
+    str: FieldKind.TEXT,
+    tuple[str, ...]: FieldKind.TEXTS,
+    float: FieldKind.NUMBER,
+    int: FieldKind.WHOLE,
+    bool: FieldKind.FLAG,
+    TransportState: FieldKind.TRANSPORT_STATE,
+    SubscriptionState: FieldKind.SUBSCRIPTION_STATE,
+    CallState: FieldKind.CALL_STATE,
+    Endpoint: FieldKind.ENDPOINT,
 }
 """By the type of the field of an event."""
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class EventSchema:
     """An event that the lab knows.
 
     Attributes:
@@ -93,12 +93,12 @@ class Known:
     """
 
     event: type[ClientEvent]
-    must: dict[str, Kind]
-    may: dict[str, Kind]
+    must: dict[str, FieldKind]
+    may: dict[str, FieldKind]
     names: dict[str, str]
 
     @classmethod
-    def of(cls, kind: type[ClientEvent]) -> Known:
+    def of(cls, kind: type[ClientEvent]) -> EventSchema:
         """Read what the type demands and allows."""
         types = get_type_hints(kind)
         fields = [one for one in msgspec.structs.fields(kind) if one.name not in ClientEvent.__struct_fields__]
@@ -112,7 +112,7 @@ class Known:
         )
 
 
-def _kind(hint: Any) -> Kind:
+def _kind(hint: Any) -> FieldKind:
     """Return what a field of this type holds, whether or not it may be None."""
     if hint in _KINDS:
         return _KINDS[hint]
@@ -120,12 +120,12 @@ def _kind(hint: Any) -> Kind:
     return _KINDS[there]
 
 
-EVENTS: dict[str, Known] = {name_of(kind): Known.of(kind) for kind in CLIENT_EVENTS}
+EVENTS: dict[str, EventSchema] = {name_of(kind): EventSchema.of(kind) for kind in CLIENT_EVENTS}
 """What clients say; any other event is kept as ``Other``, which proves nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ClientMessage:
     """An event.
 
     Attributes:
@@ -138,7 +138,7 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
+class ProtocolViolation:
     """A line that breaks the protocol.
 
     Attributes:
@@ -150,14 +150,14 @@ class Broken:
     line: str
 
 
-class ClientLines:
+class ClientLineDecoder:
     """Cuts what a client writes into checked events; keeps at most one incomplete line."""
 
     def __init__(self) -> None:
         self._rest = b""
         self._skipping = False
 
-    def feed(self, data: bytes, *, now: float) -> Iterator[Said | Broken]:
+    def feed(self, data: bytes, *, now: float) -> Iterator[ClientMessage | ProtocolViolation]:
         """Return the items that the data completes.
 
         Args:
@@ -178,31 +178,31 @@ class ClientLines:
             self._skipping, self._rest = True, b""
 
 
-def read(line: bytes, *, now: float) -> Said | Broken:
+def read(line: bytes, *, now: float) -> ClientMessage | ProtocolViolation:
     """Check one line."""
     try:
         message = json.loads(line, parse_constant=_no_constant)
     except RecursionError:
-        return Broken(_TOO_DEEP, _short(line))
+        return ProtocolViolation(_TOO_DEEP, _short(line))
     except ValueError:  # UnicodeDecodeError is one
-        return Broken(
+        return ProtocolViolation(
             "not JSON; standard output is for the protocol alone, all else goes to standard error", _short(line)
         )
     if not isinstance(message, dict):
-        return Broken("not a JSON object", _short(line))
+        return ProtocolViolation("not a JSON object", _short(line))
     if _is_deep(message):
-        return Broken(_TOO_DEEP, _short(line))
+        return ProtocolViolation(_TOO_DEEP, _short(line))
     try:
         at = _time(message.pop("at", None), now)
         ev = message.pop("ev", None)
         if not isinstance(ev, str):
-            raise _Wrong("no event name in `ev`")
-        return Said(_checked(ev, message), at)
-    except _Wrong as wrong:
-        return Broken(str(wrong), _short(line))
+            raise _Violation("no event name in `ev`")
+        return ClientMessage(_checked(ev, message), at)
+    except _Violation as wrong:
+        return ProtocolViolation(str(wrong), _short(line))
 
 
-class _Wrong(Exception):
+class _Violation(Exception):
     """The reason why a line breaks the protocol."""
 
 
@@ -216,28 +216,28 @@ def _checked(ev: str, message: dict[str, Any]) -> ClientEvent:
         if value is not None:
             values[known.names[key]] = _value(ev, key, kind, value)
         elif key in known.must:
-            raise _Wrong(f"`{ev}` without `{key}` ({kind.value})")
+            raise _Violation(f"`{ev}` without `{key}` ({kind.value})")
     return known.event(**values, also=_plain(json.dumps(message)) if message else msgspec.UNSET)
 
 
-def _value(ev: str, name: str, kind: Kind, value: Any) -> Any:  # noqa: C901  (one case per kind)
+def _value(ev: str, name: str, kind: FieldKind, value: Any) -> Any:  # noqa: C901  (one case per kind)
     def refuse() -> NoReturn:
-        raise _Wrong(f"`{name}` of `{ev}` is not {kind.value}")
+        raise _Violation(f"`{name}` of `{ev}` is not {kind.value}")
 
     match kind:
-        case Kind.TEXTS:
+        case FieldKind.TEXTS:
             if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
                 refuse()
             return tuple(_plain(item) for item in value)
-        case Kind.NUMBER:
+        case FieldKind.NUMBER:
             if not _is_number(value):
                 refuse()
             return float(value)
-        case Kind.WHOLE:
+        case FieldKind.WHOLE:
             if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 2**63:
                 refuse()
             return value
-        case Kind.FLAG:
+        case FieldKind.FLAG:
             if not isinstance(value, bool):
                 refuse()
             return value
@@ -245,7 +245,7 @@ def _value(ev: str, name: str, kind: Kind, value: Any) -> Any:  # noqa: C901  (o
         refuse()
     if kind.value.startswith("one of ") and value not in kind.value.removeprefix("one of ").split(", "):
         refuse()
-    return _endpoint(value) or refuse() if kind is Kind.ENDPOINT else _plain(value)
+    return _endpoint(value) or refuse() if kind is FieldKind.ENDPOINT else _plain(value)
 
 
 def _endpoint(text: str) -> Endpoint | None:
@@ -260,9 +260,9 @@ def _time(at: Any, now: float) -> float | None:
     if at is None:
         return None
     if not _is_number(at):
-        raise _Wrong("`at` is not a number")
+        raise _Violation("`at` is not a number")
     if not now - EARLIEST_S <= at <= now + LATEST_S:
-        raise _Wrong("`at` is not a moment of CLOCK_MONOTONIC in seconds; leave it out if in doubt")
+        raise _Violation("`at` is not a moment of CLOCK_MONOTONIC in seconds; leave it out if in doubt")
     return float(at)
 
 
@@ -276,8 +276,8 @@ def _no_constant(word: str) -> NoReturn:
     raise ValueError(word)  # NaN and infinities, which JSON does not have
 
 
-def _too_long(line: bytes) -> Broken:
-    return Broken(f"a line of more than {LONGEST_LINE} bytes", _short(line))
+def _too_long(line: bytes) -> ProtocolViolation:
+    return ProtocolViolation(f"a line of more than {LONGEST_LINE} bytes", _short(line))
 
 
 def _is_deep(value: Any) -> bool:

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from lab.actors.channel import Messages
 from lab.backends.base import MOST_OUTPUT, Actor
 from lab.clients import protocol
-from lab.clients.protocol import Broken, Said
+from lab.clients.protocol import ClientMessage, ProtocolViolation
 from lab.record.events import Aborted, LimitPassed, ProtocolError
 from lab.record.writer import RUNNER, RecordWriter
 from lab.visible_text import from_bytes
@@ -57,7 +57,7 @@ BOUNDS_OF_CLIENTS = Bounds(protocol.MOST_BYTES, protocol.MOST_EVENTS, protocol.M
 class LineDecoder(Protocol):
     """Cuts what an actor writes into events."""
 
-    def feed(self, data: bytes, *, now: float) -> Iterable[Said | Broken]:
+    def feed(self, data: bytes, *, now: float) -> Iterable[ClientMessage | ProtocolViolation]:
         """Return the items that the data completes; ``now`` is CLOCK_MONOTONIC."""
 
 
@@ -67,10 +67,10 @@ class TrustedLineDecoder:
     def __init__(self) -> None:
         self._messages = Messages()
 
-    def feed(self, data: bytes, *, now: float) -> Iterable[Said | Broken]:  # noqa: ARG002  (see `LineDecoder`)
+    def feed(self, data: bytes, *, now: float) -> Iterable[ClientMessage | ProtocolViolation]:  # noqa: ARG002  (see `LineDecoder`)
         """See ``LineDecoder``."""
         for at, event in self._messages.feed(data):
-            yield Said(event, at)
+            yield ClientMessage(event, at)
 
 
 class ActorHandle:
@@ -179,8 +179,8 @@ class ActorHandle:
             if passed := self._passed():
                 self._end_by(passed)
 
-    def _hear(self, event: Said | Broken, now: float) -> None:
-        if isinstance(event, Said):
+    def _hear(self, event: ClientMessage | ProtocolViolation, now: float) -> None:
+        if isinstance(event, ClientMessage):
             self._record.take(self._actor.node, event.event, at=now if event.at is None else event.at)
         else:
             self._complaints += 1
@@ -215,7 +215,7 @@ class ActorHandle:
             asyncio.get_running_loop().remove_reader(self._actor.sock)
         self._record.take(RUNNER, LimitPassed(actor=self._role, what=passed))
 
-    def _complain(self, broken: Broken, now: float) -> None:
+    def _complain(self, broken: ProtocolViolation, now: float) -> None:
         self._record.take(RUNNER, ProtocolError(actor=self._role, why=broken.why, wrote=broken.line), at=now)
 
     def _ended(self) -> None:

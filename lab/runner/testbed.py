@@ -22,7 +22,7 @@ from lab.backends.netns import NetnsBackend, bare
 from lab.certificates import NAME, Certificates
 from lab.clients import start as start_client
 from lab.clients.catalogue import client_of
-from lab.clients.protocol import ClientLines
+from lab.clients.protocol import ClientLineDecoder
 from lab.faults.base import faults_of
 from lab.model.endpoint import Endpoint
 from lab.model.middlebox import Middlebox
@@ -98,7 +98,7 @@ class CellTestbed:
             loopback.take_up(self.network.namespaces[self.server_node])
         self.server = self._actor("server", backend, self.server_node, parts[self.server_node], TrustedLineDecoder())
         client = parts[self.client_node]
-        self.client = self._actor("client", backend, self.client_node, client, ClientLines(), BOUNDS_OF_CLIENTS)
+        self.client = self._actor("client", backend, self.client_node, client, ClientLineDecoder(), BOUNDS_OF_CLIENTS)
         self.name_server = self._name_server() if self.cell.server.by_name else None
         for fault in faults_of(self.cell):
             fault.prepare()  # after the forks, which would copy what it loads

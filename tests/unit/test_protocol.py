@@ -21,10 +21,10 @@ from lab.clients.protocol import (
     LONGEST_TEXT,
     MOST_BYTES,
     MOST_EVENTS,
-    Broken,
-    ClientLines,
-    Kind,
-    Said,
+    ClientLineDecoder,
+    ClientMessage,
+    FieldKind,
+    ProtocolViolation,
     read,
 )
 from lab.model.endpoint import Endpoint
@@ -50,29 +50,29 @@ from tests.records import cell
 
 NOW = 5000.0
 
-GOOD: dict[Kind, Any] = {
-    Kind.TEXT: "some text",
-    Kind.TEXTS: ["options-ping"],
-    Kind.NUMBER: 1.5,
-    Kind.WHOLE: 200,
-    Kind.FLAG: True,
-    Kind.TRANSPORT_STATE: "connected",
-    Kind.SUBSCRIPTION_STATE: "active",
-    Kind.CALL_STATE: "confirmed",
-    Kind.ENDPOINT: "10.0.0.2:40001",
+GOOD: dict[FieldKind, Any] = {
+    FieldKind.TEXT: "some text",
+    FieldKind.TEXTS: ["options-ping"],
+    FieldKind.NUMBER: 1.5,
+    FieldKind.WHOLE: 200,
+    FieldKind.FLAG: True,
+    FieldKind.TRANSPORT_STATE: "connected",
+    FieldKind.SUBSCRIPTION_STATE: "active",
+    FieldKind.CALL_STATE: "confirmed",
+    FieldKind.ENDPOINT: "10.0.0.2:40001",
 }
-READ: dict[Kind, Any] = {Kind.TEXTS: ("options-ping",), Kind.ENDPOINT: Endpoint("10.0.0.2", 40001)}
+READ: dict[FieldKind, Any] = {FieldKind.TEXTS: ("options-ping",), FieldKind.ENDPOINT: Endpoint("10.0.0.2", 40001)}
 """How good values arrive, if not as they are."""
-BAD: dict[Kind, list[Any]] = {
-    Kind.TEXT: [5, ["a"], {}, True],
-    Kind.TEXTS: ["options-ping", [5], {}],
-    Kind.NUMBER: ["1.5", True, [], 10**400],
-    Kind.WHOLE: [1.5, "200", True, 2**63],
-    Kind.FLAG: [1, "true", []],
-    Kind.TRANSPORT_STATE: ["open", 1, "connected, disconnected"],
-    Kind.SUBSCRIPTION_STATE: ["refreshed", None],
-    Kind.CALL_STATE: ["ringing", {}],
-    Kind.ENDPOINT: ["10.0.0.2", 5060, "10.0.0.2:port", ":5060", "10.0.0.2:65536"],
+BAD: dict[FieldKind, list[Any]] = {
+    FieldKind.TEXT: [5, ["a"], {}, True],
+    FieldKind.TEXTS: ["options-ping", [5], {}],
+    FieldKind.NUMBER: ["1.5", True, [], 10**400],
+    FieldKind.WHOLE: [1.5, "200", True, 2**63],
+    FieldKind.FLAG: [1, "true", []],
+    FieldKind.TRANSPORT_STATE: ["open", 1, "connected, disconnected"],
+    FieldKind.SUBSCRIPTION_STATE: ["refreshed", None],
+    FieldKind.CALL_STATE: ["ringing", {}],
+    FieldKind.ENDPOINT: ["10.0.0.2", 5060, "10.0.0.2:port", ":5060", "10.0.0.2:65536"],
 }
 
 
@@ -80,9 +80,9 @@ def line(**fields: Any) -> bytes:
     return json.dumps(fields).encode()
 
 
-def said(data: bytes) -> Said:
+def said(data: bytes) -> ClientMessage:
     event = read(data, now=NOW)
-    assert isinstance(event, Said), event
+    assert isinstance(event, ClientMessage), event
     return event
 
 
@@ -95,19 +95,19 @@ def event_of(ev: str, **values: Any) -> ClientEvent:
 
 def why(data: bytes) -> str:
     event = read(data, now=NOW)
-    assert isinstance(event, Broken), event
+    assert isinstance(event, ProtocolViolation), event
     return event.why
 
 
 def test_kinds_are_all_tried() -> None:
-    assert set(GOOD) == set(BAD) == set(Kind)
+    assert set(GOOD) == set(BAD) == set(FieldKind)
 
 
 @pytest.mark.parametrize("ev", EVENTS)
 def test_event_with_everything(ev: str) -> None:
     """Each event may say all its fields, and they arrive as they are."""
     fields = {name: GOOD[kind] for name, kind in {**EVENTS[ev].must, **EVENTS[ev].may}.items()}
-    assert said(line(ev=ev, at=NOW, **fields)) == Said(event_of(ev, **fields), NOW)
+    assert said(line(ev=ev, at=NOW, **fields)) == ClientMessage(event_of(ev, **fields), NOW)
 
 
 @pytest.mark.parametrize("ev", EVENTS)
@@ -211,24 +211,24 @@ def test_time_that_is_not_said() -> None:
 
 def test_pieces() -> None:
     """Lines are put together from whatever pieces come, empty lines are nothing."""
-    lines = ClientLines()
+    lines = ClientLineDecoder()
     data = line(ev="ready") + b"\n\n" + line(ev="subscribed") + b"\n"
     events = [event for byte in data for event in lines.feed(bytes([byte]), now=NOW)]
-    assert [event.event for event in events if isinstance(event, Said)] == [ClientReady(), Subscribed()]
+    assert [event.event for event in events if isinstance(event, ClientMessage)] == [ClientReady(), Subscribed()]
 
 
 @pytest.mark.parametrize("piece", [10 * LONGEST_LINE, 1000])
 def test_giant_line(piece: int) -> None:
     """It is complained of once, not kept, and what follows it is heard."""
-    lines = ClientLines()
+    lines = ClientLineDecoder()
     giant = b"x" * 5 * LONGEST_LINE + b"\n" + line(ev="subscribed") + b"\n"
-    events: list[Said | Broken] = []
+    events: list[ClientMessage | ProtocolViolation] = []
     for at in range(0, len(giant), piece):
         events += lines.feed(giant[at : at + piece], now=NOW)
         assert len(lines._rest) <= LONGEST_LINE
     (broken, subscribed) = events
-    assert isinstance(broken, Broken)
-    assert isinstance(subscribed, Said)
+    assert isinstance(broken, ProtocolViolation)
+    assert isinstance(subscribed, ClientMessage)
     assert len(broken.line) <= 200
 
 
@@ -255,7 +255,7 @@ def heard(
     actor = Ended(ours)
 
     async def listen() -> None:
-        link = ActorHandle("client", actor, record, logs=(), ears=ClientLines(), bounds=bounds)  # type: ignore[arg-type]
+        link = ActorHandle("client", actor, record, logs=(), ears=ClientLineDecoder(), bounds=bounds)  # type: ignore[arg-type]
         enough = asyncio.get_running_loop().create_future()
         count = 0
 
@@ -337,7 +337,7 @@ def test_log_that_is_full(tmp_path: Path) -> None:
     actor = Ended(ours)
     for most in (101, 100):
         bounds = Bounds(10, 10, 10, output=most)
-        link = ActorHandle("client", actor, record, logs=(log,), ears=ClientLines(), bounds=bounds)  # type: ignore[arg-type]
+        link = ActorHandle("client", actor, record, logs=(log,), ears=ClientLineDecoder(), bounds=bounds)  # type: ignore[arg-type]
         link.check_output()
         link.check_output()
     actor.close()
@@ -388,8 +388,8 @@ LINES = some.one_of(
 @given(data=LINES)
 def test_any_line(data: bytes) -> None:
     """Whatever a client writes becomes an event that can be written into a record and shown, or a complaint."""
-    for event in ClientLines().feed(data.replace(b"\n", b" ") + b"\n", now=NOW):
-        if isinstance(event, Said):
+    for event in ClientLineDecoder().feed(data.replace(b"\n", b" ") + b"\n", now=NOW):
+        if isinstance(event, ClientMessage):
             assert codec.from_line(codec.to_line(1.0, "phone", event.event), number=1).event == event.event
             shown = str(event.event)
         else:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from lab.clients.pjsip.sent import request_sent
+from lab.clients.pjsip.log_reader import request_sent
 from lab.judge import rewriting
 from lab.model.middlebox import Middlebox, SipAlg
 from lab.model.scenario import Cell, Transport

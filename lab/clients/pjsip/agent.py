@@ -20,11 +20,11 @@ import msgspec
 
 from lab.actors.channel import Channel
 from lab.clients.pjsip.account import account_config
+from lab.clients.pjsip.callbacks import Account, Buddy, Endpoint, IncomingCall, Log
 from lab.clients.pjsip.endpoint import endpoint_config, transport_config
 from lab.clients.pjsip.library import Library, use_hosts_file_only
-from lab.clients.pjsip.objects import Account, Buddy, Endpoint, IncomingCall, Log
+from lab.clients.pjsip.log_reader import request_sent
 from lab.clients.pjsip.pjsua2_wheel import pj
-from lab.clients.pjsip.sent import request_sent
 from lab.clients.pjsip.server_connection import ServerConnection
 from lab.clients.pjsip.settings import Settings
 from lab.clients.pjsip.sockets import SocketOptions

@@ -21,7 +21,7 @@ Emit = Callable[[ClientEvent], None]
 
 
 @dataclass(slots=True)
-class _Known:
+class _TrackedTransport:
     id: str
     transport: Transport
     alive: bool = True
@@ -42,7 +42,7 @@ class Transports:
         self._emit = emit
         self._read = read
         self._logs_idle_end = logs_idle_end
-        self._known: dict[int, _Known] = {}
+        self._known: dict[int, _TrackedTransport] = {}
         self._count = 0
         self._watchers: list[Callable[[int, TransportState], None]] = []
 
@@ -69,7 +69,7 @@ class Transports:
         known = self._known.get(handle)
         if known is None:
             self._count += 1
-            known = self._known[handle] = _Known(f"tp{self._count}", self._read(handle))
+            known = self._known[handle] = _TrackedTransport(f"tp{self._count}", self._read(handle))
         unannounced = known.alive and state is TransportState.DESTROYED and not error
         known.alive = state is TransportState.CONNECTED
         known.reason = known.reason or error or (IDLE_TIMER if unannounced and not self._logs_idle_end else "")
