@@ -10,7 +10,7 @@ from lab.model.authentication import PASSWORD, USER, Authentication, ChallengedA
 from lab.sip.digest import HASHES, Authenticator
 
 
-class Authenticating(NamedTuple):
+class AuthenticationSettings(NamedTuple):
     """The settings of ``lab.model.authentication.Authentication``, and the correct credentials.
 
     Attributes:
@@ -29,7 +29,7 @@ class Authenticating(NamedTuple):
     password: str
 
     @classmethod
-    def read(cls, fields: dict[str, Any]) -> Authenticating:
+    def read(cls, fields: dict[str, Any]) -> AuthenticationSettings:
         """Read the command's part.
 
         Raises:
@@ -48,7 +48,7 @@ def to_command(authentication: Authentication | None) -> dict[str, Any] | None:
     """Return the part of a server's ``start`` command that says how it authenticates the lab's client."""
     if authentication is None:
         return None
-    return Authenticating(
+    return AuthenticationSettings(
         algorithm=authentication.algorithm.value,
         nonce_lifetime=float(authentication.nonce_lifetime),
         methods=[method.value for method in authentication.methods],
@@ -58,7 +58,7 @@ def to_command(authentication: Authentication | None) -> dict[str, Any] | None:
     )._asdict()
 
 
-def authenticator(how: Authenticating | None, *, realm: str, seed: int) -> Authenticator | None:
+def authenticator(how: AuthenticationSettings | None, *, realm: str, seed: int) -> Authenticator | None:
     """Return what authenticates like this; None if nothing is to be authenticated."""
     if how is None:
         return None

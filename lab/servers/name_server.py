@@ -96,7 +96,7 @@ def _name(data: bytes, at: int) -> tuple[str, int]:
     return ".".join(labels), at + 1
 
 
-class Names:
+class NameServer:
     """Answers from ``listen`` on, truly until told otherwise; each question goes into the record."""
 
     def __init__(self, name: str, address: str, channel: Channel, loop: asyncio.AbstractEventLoop) -> None:
@@ -155,7 +155,7 @@ class _Actor:
         self._channel = Channel(sock)
         self._loop = loop
         self._commands = CommandLoop(sock, loop, doing="serving names", obey=self._obey)
-        self._names: Names | None = None
+        self._names: NameServer | None = None
 
     async def run(self) -> None:
         """Serve until told to stop, or the runner is gone."""
@@ -166,13 +166,13 @@ class _Actor:
     def _obey(self, command: dict[str, Any]) -> None:
         match command, self._names:
             case {"do": "start", "name": str(name), "address": str(address)}, None:
-                self._names = Names(name, address, self._channel, self._loop)
+                self._names = NameServer(name, address, self._channel, self._loop)
                 self._names.listen()
                 self._channel.emit(Obeyed(do="start"))
-            case {"do": "names", "mode": "true" | "servfail" | "silent" as mode}, Names() as names:
+            case {"do": "names", "mode": "true" | "servfail" | "silent" as mode}, NameServer() as names:
                 names.answer(Mode(mode))
                 self._channel.emit(Obeyed(do="names", mode=mode))
-            case {"do": "move-name", "address": str(address)}, Names() as names:
+            case {"do": "move-name", "address": str(address)}, NameServer() as names:
                 self._channel.emit(Obeyed(do="move-name", was=names.move(address)))
             case _:
                 raise LabFault("commanding the name server", detail=repr(command))

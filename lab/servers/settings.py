@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from lab.errors import LabFault
-from lab.servers.authentication import Authenticating
+from lab.servers.authentication import AuthenticationSettings
 
 
 class Settings(NamedTuple):
@@ -57,7 +57,7 @@ class Settings(NamedTuple):
     idle_ends_with: str = "fin"
     idle_crlf_counts: bool = True
     mitigations: Sequence[dict[str, Any]] = ()
-    authentication: Authenticating | None = None
+    authentication: AuthenticationSettings | None = None
     matches_by: str = "contact"
     at_most: int | None = None
     removes_oldest: bool = False
@@ -88,5 +88,5 @@ class Settings(NamedTuple):
             if seconds < 1 or seconds != int(seconds):
                 raise LabFault("starting the SIP server", detail=f"expires {seconds!r}, not a whole number of seconds")
         if command.get("authentication") is not None:
-            settings = settings._replace(authentication=Authenticating.read(command["authentication"]))
+            settings = settings._replace(authentication=AuthenticationSettings.read(command["authentication"]))
         return settings

@@ -19,7 +19,7 @@ from lab.network import apply, conntrack, drop_rules, forge, link_change
 from lab.network.netlink import Netlink
 from lab.record.events import Obeyed
 from lab.runner import cell
-from lab.servers.name_server import Names
+from lab.servers.name_server import NameServer
 from lab.servers.scripted import flows
 from lab.servers.scripted.connections import Connections
 from lab.servers.scripted.server import SipServer
@@ -86,8 +86,8 @@ UNDONE: dict[str, tuple[Any, str, Any]] = {
     "stop": (netns, "os", _NoStop()),
     "manner": (SipServer, "answer", _obeys("answer")),
     "certificate": (Connections, "serve_certificate", _nothing),
-    "names": (Names, "answer", _nothing),
-    "moving": (Names, "move", _same),
+    "names": (NameServer, "answer", _nothing),
+    "moving": (NameServer, "move", _same),
     "revocation": (Connections, "heed_revocation", _nothing),
     "move": (link_change, "Netlink", _Deaf),
     **{name: act for cases in brought() for name, act in cases.acts.items()},

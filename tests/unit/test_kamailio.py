@@ -27,11 +27,11 @@ from lab.model.registrar import GoneConnection, MatchesBy, Registrar, WhenFull
 from lab.model.scenario import NotifyRoute
 from lab.model.when import When
 from lab.record.events import Binding, ClientGivenUp, ServerFlow, ServerSubscription
-from lab.servers.authentication import Authenticating
+from lab.servers.authentication import AuthenticationSettings
 from lab.servers.catalogue import names
 from lab.servers.kamailio import child, log
-from lab.servers.kamailio.clients import Asked, Clients
-from lab.servers.kamailio.config import Certificates, Pings, Wanted, render, render_tls
+from lab.servers.kamailio.clients import Clients, PendingRequest
+from lab.servers.kamailio.config import Certificates, Pings, ServerFeatures, render, render_tls
 from lab.servers.kamailio.flows import Flow, Flows
 from lab.servers.settings import Settings
 from lab.units import Seconds
@@ -51,7 +51,7 @@ SETTINGS = Settings(
     expired="/run folder/expired.pem",
     revoked="/run folder/revoked.pem",
 )
-AUTHENTICATING = Authenticating(
+AUTHENTICATING = AuthenticationSettings(
     algorithm="SHA-256",
     nonce_lifetime=33.0,
     methods=["REGISTER", "OPTIONS"],
@@ -61,8 +61,8 @@ AUTHENTICATING = Authenticating(
 )
 
 
-def configuration(wanted: Wanted | None = None, **changes: Any) -> str:
-    return render(SETTINGS._replace(**changes), wanted or Wanted(600), Path("/cell folder"))
+def configuration(wanted: ServerFeatures | None = None, **changes: Any) -> str:
+    return render(SETTINGS._replace(**changes), wanted or ServerFeatures(600), Path("/cell folder"))
 
 
 def tls(certificates: Certificates = Certificates(), **changes: Any) -> str:  # noqa: B008  (immutable)
@@ -70,7 +70,7 @@ def tls(certificates: Certificates = Certificates(), **changes: Any) -> str:  # 
 
 
 @pytest.mark.parametrize("authentication", [None, AUTHENTICATING])
-def test_nothing_is_left_to_fill_in(authentication: Authenticating | None) -> None:
+def test_nothing_is_left_to_fill_in(authentication: AuthenticationSettings | None) -> None:
     assert "@" not in configuration(authentication=authentication).replace('"@lab "', "")
 
 
@@ -91,9 +91,9 @@ def test_nothing_is_left_to_fill_in(authentication: Authenticating | None) -> No
         ({"least_expires": 60.0}, '                append_to_reply("Min-Expires: 60\\r\\n");'),
         ({"on_gone_connection": "connect"}, "tcp_no_connect=no"),
         ({"on_gone_connection": "wait"}, "#!define WAITS"),
-        ({"wanted": Wanted(30)}, 'modparam("presence", "max_expires", 30)'),
-        ({"wanted": Wanted(600, outbound=True)}, 'modparam("registrar", "outbound_mode", 1)'),
-        ({"wanted": Wanted(600, outbound=True, flow_timer=25)}, 'modparam("registrar", "flow_timer", 25)'),
+        ({"wanted": ServerFeatures(30)}, 'modparam("presence", "max_expires", 30)'),
+        ({"wanted": ServerFeatures(600, outbound=True)}, 'modparam("registrar", "outbound_mode", 1)'),
+        ({"wanted": ServerFeatures(600, outbound=True, flow_timer=25)}, 'modparam("registrar", "flow_timer", 25)'),
         ({"authentication": AUTHENTICATING}, "#!define WITH_AUTHENTICATION"),
         ({"authentication": AUTHENTICATING}, 'modparam("auth", "algorithm", "SHA-256")'),
         ({"authentication": AUTHENTICATING}, 'modparam("auth", "nonce_expire", 33)'),
@@ -103,9 +103,9 @@ def test_nothing_is_left_to_fill_in(authentication: Authenticating | None) -> No
             '    if (is_method("REGISTER|SUBSCRIBE|OPTIONS") && !t_newtran()) exit;',
         ),
         ({"authentication": AUTHENTICATING}, '        if (1 == 1 && $rm != "REGISTER") $var(challenge) = 407;'),
-        ({"wanted": Wanted(600, pings=Pings(20, 3))}, "#!define WITH_PINGS"),
-        ({"wanted": Wanted(600, pings=Pings(20, 3))}, 'modparam("nathelper", "natping_interval", 20)'),
-        ({"wanted": Wanted(600, pings=Pings(20, 3))}, 'modparam("nathelper", "keepalive_timeout", 60)'),
+        ({"wanted": ServerFeatures(600, pings=Pings(20, 3))}, "#!define WITH_PINGS"),
+        ({"wanted": ServerFeatures(600, pings=Pings(20, 3))}, 'modparam("nathelper", "natping_interval", 20)'),
+        ({"wanted": ServerFeatures(600, pings=Pings(20, 3))}, 'modparam("nathelper", "keepalive_timeout", 60)'),
     ],
 )
 def test_each_setting_changes_the_configuration(changed: dict[str, Any], line: str) -> None:
@@ -117,7 +117,7 @@ def test_a_contact_is_matched_by_its_uri_unless_a_device_is() -> None:
     """usrloc would compare the instance first, wherever it is named."""
     assert "#!define BY_CONTACT" in configuration().splitlines()
     assert "#!define BY_CONTACT" not in configuration(matches_by="instance").splitlines()
-    assert "#!define BY_CONTACT" not in configuration(Wanted(600, outbound=True)).splitlines()
+    assert "#!define BY_CONTACT" not in configuration(ServerFeatures(600, outbound=True)).splitlines()
 
 
 def test_a_path_cannot_end_its_string() -> None:
@@ -165,7 +165,7 @@ def test_a_line_of_ours() -> None:
         f" 6(17) NOTICE: @lab request at=12.5 method={coded('SUBSCRIBE')} flow=tls:1.2.3.4:5 cseq=7 connection=<null>"
     )
     told = log.parse(line.encode())
-    assert told == log.Told("request", 12.5, {"method": "SUBSCRIBE", "flow": "tls:1.2.3.4:5", "cseq": "7"})
+    assert told == log.LogLine("request", 12.5, {"method": "SUBSCRIBE", "flow": "tls:1.2.3.4:5", "cseq": "7"})
     assert told.number("connection") == 0
     assert told.get("contact") == ""
 
@@ -212,9 +212,9 @@ def test_a_handshake_that_fails_is_told_with_its_reason_and_whose_it_was() -> No
     ):
         assert handshakes.read(line) is None
     second = handshakes.read(end("7(18)", own))
-    assert second == log.Refused("tls:198.51.100.2:40001/203.0.113.10:5061", "sslv3 alert certificate expired")
+    assert second == log.HandshakeFailure("tls:198.51.100.2:40001/203.0.113.10:5061", "sslv3 alert certificate expired")
     first = handshakes.read(end("6(17)", own))
-    assert first == log.Refused("tls:198.51.100.2:40000/203.0.113.10:5061", "certificate verify failed")
+    assert first == log.HandshakeFailure("tls:198.51.100.2:40000/203.0.113.10:5061", "certificate verify failed")
     assert handshakes.read(end("6(17)", own)) is None  # it has been told
 
 
@@ -296,8 +296,8 @@ def test_the_same_port_again_is_another_flow(heard: Heard) -> None:
     ]  # fmt: skip
 
 
-def asked(**changes: Any) -> Asked:
-    usual = Asked("f1", "tls", PEER, "call", "sip:alice@x", "<sip:alice@10.0.0.2;ob>", "600", 5.0)
+def asked(**changes: Any) -> PendingRequest:
+    usual = PendingRequest("f1", "tls", PEER, "call", "sip:alice@x", "<sip:alice@10.0.0.2;ob>", "600", 5.0)
     return usual._replace(**changes)
 
 

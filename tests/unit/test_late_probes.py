@@ -12,10 +12,10 @@ import pytest
 
 from lab.actors.channel import Channel, Messages
 from lab.record.events import Probe
-from lab.servers.kamailio.log import Told
-from lab.servers.kamailio.sent import Sent
+from lab.servers.kamailio.log import LogLine
+from lab.servers.kamailio.sent_request import SentRequest
 from lab.servers.probe_report import came_too_late
-from lab.servers.scripted.exchanges import Exchange, Exchanges
+from lab.servers.scripted.client_transactions import ClientTransaction, ClientTransactions
 from lab.servers.scripted.flows import Flow
 from lab.sip.message import Request, Response
 
@@ -68,12 +68,12 @@ class _Idle:
 def test_an_answer_that_was_read_late(within: float, told: list[object]) -> None:
     """Its time had passed when it was read, though nobody had looked at the clock before."""
     with contextlib.closing(asyncio.new_event_loop()) as loop:
-        exchanges, asker = Exchanges(loop), _Asker()
+        exchanges, asker = ClientTransactions(loop), _Asker()
         request = Request(
             method="OPTIONS", uri="sip:alice", headers=(("Via", f"SIP/2.0/UDP h;branch={KEY[0]}"),), body=b""
         )
         flow = cast("Flow", _Idle())
-        exchanges.begin(Exchange(request, KEY, asker), flow, within)
+        exchanges.begin(ClientTransaction(request, KEY, asker), flow, within)
         headers = (("Via", f"SIP/2.0/UDP h;branch={KEY[0]}"), ("CSeq", "1 OPTIONS"))
         assert exchanges.response(flow, Response(code=200, reason="OK", headers=headers, body=b""))
         assert asker.told == told
@@ -99,7 +99,7 @@ class _Origin:
 async def _kamailio(*, sent: float | None = None, answered: float | None = None) -> list[str]:
     """What is said of a request that is sent, or answered, that long after it was asked for; it has 1 s."""
     told: list[str] = []
-    request = Sent(
+    request = SentRequest(
         cast("Any", _Origin()), "c", "OPTIONS", cast("Any", None), 1.0,
         on_sent=lambda _flow, _at: told.append("sent"),
         on_answered=lambda _flow, _reply, _at: told.append("answered"),
@@ -109,5 +109,5 @@ async def _kamailio(*, sent: float | None = None, answered: float | None = None)
     if sent is not None:
         request.sending(1, "no URI", at=now + sent)
     if answered is not None:
-        assert request.answered(cast("Any", None), cast("Told", None), at=now + answered) is (told == ["answered"])
+        assert request.answered(cast("Any", None), cast("LogLine", None), at=now + answered) is (told == ["answered"])
     return told

@@ -7,11 +7,11 @@ from math import inf
 from typing import Protocol
 
 from lab.record.events import ProbeState
-from lab.servers.kamailio.clients import Known
+from lab.servers.kamailio.clients import StoredContact
 from lab.servers.kamailio.flows import Flow
-from lab.servers.kamailio.log import Told
-from lab.servers.kamailio.origin import Origin, bare, uri_of
-from lab.servers.kamailio.sent import Sent
+from lab.servers.kamailio.log import LogLine
+from lab.servers.kamailio.sent_request import SentRequest
+from lab.servers.kamailio.server_context import ServerContext, bare, uri_of
 from lab.servers.probe_report import FROZEN, SENT_LATE_S, ProbeReport
 from lab.sip.call import RING, SDP, TIMER, silent_sdp
 from lab.sip.status import FAILED_FROM, is_success
@@ -24,13 +24,13 @@ OTHER_CSEQ = 100
 class Requests(Protocol):
     """The requests that are under way, as a call sees them."""
 
-    def expect(self, sent: Sent) -> None:
+    def expect(self, sent: SentRequest) -> None:
         """Look for a request in the log, and for what becomes of it."""
 
-    def gone(self, sent: Sent) -> None:
+    def gone(self, sent: SentRequest) -> None:
         """Look for it no more."""
 
-    def start(self, method: str, uri: str, target: Known, headers: str, body: str) -> None:
+    def start(self, method: str, uri: str, target: StoredContact, headers: str, body: str) -> None:
         """Send a request by ``tm``."""
 
     def call_over(self, call_id: str) -> None:
@@ -43,9 +43,9 @@ class Call:
     def __init__(
         self,
         requests: Requests,
-        origin: Origin,
+        origin: ServerContext,
         report: ProbeReport,
-        target: Known,
+        target: StoredContact,
         *,
         within: float,
         hold: float,
@@ -61,14 +61,14 @@ class Call:
         self._ring = ring
         self._rang = False
         self._hang_up_at = inf
-        self._accepted: Told | None = None
+        self._accepted: LogLine | None = None
         self._others: set[str] = set()  # tags of contacts that have accepted the call besides
         self._cseq = 0
         self._holding: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
         """Send the INVITE."""
-        invite = Sent(
+        invite = SentRequest(
             self._origin, self.call_id, "INVITE", self._target, self._ring + self._within,
             on_sent=lambda flow, at: self._report.say("sent", flow, at=at),
             on_answered=self._answered,
@@ -89,7 +89,7 @@ class Call:
         rings = f"{RING}: {self._ring:g}\r\n" if self._ring else ""
         return f"Supported: {TIMER}\r\n{rings}Content-Type: {SDP}\r\n"
 
-    def accepted(self, flow: Flow, reply: Told, at: float, wins: bool) -> None:  # noqa: FBT001  (a callback's)
+    def accepted(self, flow: Flow, reply: LogLine, at: float, wins: bool) -> None:  # noqa: FBT001  (a callback's)
         """Take the 2xx of a branch of the INVITE; Kamailio has sent the ACK to the first."""
         if wins:
             self._answered(flow, reply, at)
@@ -98,7 +98,7 @@ class Call:
         elif reply.get("to_tag") != self._accepted.get("to_tag"):
             self._end_other(flow, reply)
 
-    def _end_other(self, flow: Flow, reply: Told) -> None:
+    def _end_other(self, flow: Flow, reply: LogLine) -> None:
         """End the dialog with another contact that has accepted the call (RFC 3261 §13.2.2.4)."""
         target = self._target._replace(flow=flow.id, transport=flow.transport, peer=flow.peer)
         self._start_within("ACK", reply, target, reply.number("cseq"))
@@ -117,7 +117,7 @@ class Call:
         """True if the client has answered the INVITE with 180."""
         return self._rang
 
-    def late(self, flow: Flow, reply: Told) -> None:
+    def late(self, flow: Flow, reply: LogLine) -> None:
         """Handle a late or repeated 200 to the INVITE; Kamailio has sent the ACK."""
         if self._accepted is None and is_success(reply.number("code")):
             self._accept(flow, reply)
@@ -136,7 +136,7 @@ class Call:
             self._requests.call_over(self.call_id)
             self._report.say("failed", flow, reason="the client hung up")
 
-    def _answered(self, flow: Flow, reply: Told, at: float) -> None:
+    def _answered(self, flow: Flow, reply: LogLine, at: float) -> None:
         code = reply.number("code")
         if code >= FAILED_FROM:
             self._report.say("failed", flow, code=code, reason=str(code), at=at)
@@ -147,7 +147,7 @@ class Call:
         self._hang_up_at = asyncio.get_running_loop().time() + self._hold
         self._holding = asyncio.get_running_loop().call_at(self._hang_up_at, self._hang_up)
 
-    def _accept(self, flow: Flow, reply: Told) -> None:
+    def _accept(self, flow: Flow, reply: LogLine) -> None:
         self._accepted = reply
         self._report.call_id = self.call_id
         self._cseq = reply.number("cseq")
@@ -175,12 +175,12 @@ class Call:
             self._requests.call_over(self.call_id)
             self._report.say(state, flow, code=code, reason=reason, at=at)
 
-        def answered(flow: Flow, reply: Told, at: float) -> None:
+        def answered(flow: Flow, reply: LogLine, at: float) -> None:
             code = reply.number("code")
             accepted = is_success(code)
             over("answered" if accepted else "failed", flow, code=code, reason="" if accepted else str(code), at=at)
 
-        bye = Sent(
+        bye = SentRequest(
             self._origin, self.call_id, "BYE", self._target, self._within,
             on_sent=lambda flow, at: self._report.say("ending", flow, at=at),
             on_answered=answered,
@@ -190,7 +190,7 @@ class Call:
         self._requests.expect(bye)
         self._start_within("BYE", self._accepted, self._target, self._cseq + 1)
 
-    def _start_within(self, method: str, reply: Told, target: Known, cseq: int) -> None:
+    def _start_within(self, method: str, reply: LogLine, target: StoredContact, cseq: int) -> None:
         """Have a request sent within the dialog that a 2xx has made."""
         headers = (
             f"From: <sip:{self._origin.address}>;tag={reply.get('from_tag')}\r\n"

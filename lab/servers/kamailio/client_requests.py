@@ -5,9 +5,9 @@ from __future__ import annotations
 from lab.actors.channel import Channel
 from lab.record import events
 from lab.record.events import ResponseSent
-from lab.servers.kamailio.clients import Asked, Clients
+from lab.servers.kamailio.clients import Clients, PendingRequest
 from lab.servers.kamailio.flows import Flow, Flows
-from lab.servers.kamailio.log import Told
+from lab.servers.kamailio.log import LogLine
 from lab.sip.fields import parameters
 from lab.sip.message import Request
 from lab.sip.sender import sender
@@ -26,8 +26,8 @@ class ClientRequests:
         self._channel = channel
         self._flows = flows
         self._clients = clients
-        self._registering: dict[tuple[str, int], Asked] = {}  # by Call-ID and CSeq; not answered yet
-        self._subscribing: dict[str, Asked] = {}  # by Call-ID; no NOTIFY has followed yet
+        self._registering: dict[tuple[str, int], PendingRequest] = {}  # by Call-ID and CSeq; not answered yet
+        self._subscribing: dict[str, PendingRequest] = {}  # by Call-ID; no NOTIFY has followed yet
         self._newest: dict[str, int] = {}  # CSeq of the newest SUBSCRIBE, by Call-ID
 
     def forget(self) -> None:
@@ -36,7 +36,7 @@ class ClientRequests:
         self._subscribing.clear()
         self._newest.clear()
 
-    def request(self, told: Told, *, at: float) -> Flow:
+    def request(self, told: LogLine, *, at: float) -> Flow:
         """Say that a request has come; return the flow it came on."""
         flow = self._flows.seen(told.get("flow"), told.number("connection"), at=at, subject=told.get("subject"))
         method, call_id, cseq = told.get("method"), told.get("call_id"), told.number("cseq")
@@ -52,7 +52,7 @@ class ClientRequests:
             contact=said.contact,
         )
         self._channel.emit(event, at=at)
-        asked = Asked(
+        asked = PendingRequest(
             flow.id, flow.transport, flow.peer, call_id,
             told.get("aor"), told.get("contact"), told.get("expires"), at,
         )  # fmt: skip
@@ -63,7 +63,7 @@ class ClientRequests:
             self._subscribing[call_id] = asked
         return flow
 
-    def response(self, told: Told, *, at: float) -> None:
+    def response(self, told: LogLine, *, at: float) -> None:
         """Say that Kamailio has answered."""
         code, method, call_id = told.number("code"), told.get("method"), told.get("call_id")
         flow = self._flows.seen(told.get("flow"), told.number("connection"), at=at)
@@ -72,13 +72,13 @@ class ClientRequests:
         if method == "SUBSCRIBE":
             self._subscribing.pop(call_id, None)  # what was not followed by a NOTIFY has been refused
 
-    def registered(self, told: Told) -> None:
+    def registered(self, told: LogLine) -> None:
         """Kamailio has saved the contacts of a REGISTER."""
         asked = self._registering.get((told.get("call_id"), told.number("cseq")))
         if asked is not None:
             self._clients.registered(asked)
 
-    def notify(self, told: Told, *, at: float) -> None:
+    def notify(self, told: LogLine, *, at: float) -> None:
         """Kamailio sends a NOTIFY: that after a SUBSCRIBE says what was granted, before the client knows it."""
         call_id, (state, _, rest) = told.get("call_id"), told.get("state").partition(";")
         asked = self._subscribing.pop(call_id, None)

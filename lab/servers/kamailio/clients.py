@@ -19,7 +19,7 @@ EARLY_S = 2.0
 """A binding that Kamailio removes this long before its time has not come to its end: usrloc looks once a second."""
 
 
-class Asked(NamedTuple):
+class PendingRequest(NamedTuple):
     """A SUBSCRIBE or REGISTER that is being answered.
 
     Attributes:
@@ -41,7 +41,7 @@ class Asked(NamedTuple):
     at: float
 
 
-class Known(NamedTuple):
+class StoredContact(NamedTuple):
     """A subscription or a binding.
 
     Attributes:
@@ -86,7 +86,7 @@ class Clients:
         by_device: bool,
         only_one: bool,
         on_change: Callable[[], None],
-        on_registered: Callable[[Known], None] = lambda _known: None,
+        on_registered: Callable[[StoredContact], None] = lambda _known: None,
         gives_up_after: int | None = None,
     ) -> None:
         self._channel = channel
@@ -96,16 +96,16 @@ class Clients:
         self._on_change = on_change
         self._on_registered = on_registered
         self._gives_up_after = gives_up_after
-        self._subscriptions: dict[str, Known] = {}
-        self._bindings: dict[str, Known] = {}
+        self._subscriptions: dict[str, StoredContact] = {}
+        self._bindings: dict[str, StoredContact] = {}
         self._count = {"s": 0, "b": 0}
-        self._last: Known | None = None
+        self._last: StoredContact | None = None
 
-    def newest_subscription(self) -> Known | None:
+    def newest_subscription(self) -> StoredContact | None:
         """Return the newest existing subscription."""
         return next(reversed(self._subscriptions.values()), None)
 
-    def newest_binding(self, now: float) -> Known | None:
+    def newest_binding(self, now: float) -> StoredContact | None:
         """Return the binding that was registered last, of those that have not expired.
 
         Kamailio looks for expired contacts once a second, and uses none in between (``VALID_CONTACT`` in usrloc).
@@ -114,7 +114,7 @@ class Clients:
             self._unbind(key, "expired", at=self._bindings[key].expires_at)
         return next(reversed(self._bindings.values()), None)
 
-    def of_flow(self, flow: str) -> Known | None:
+    def of_flow(self, flow: str) -> StoredContact | None:
         """Return the newest binding on a flow, or else the newest subscriber on it."""
         known = (*reversed(self._bindings.values()), *reversed(self._subscriptions.values()))
         return next((one for one in known if one.flow == flow), None)
@@ -124,15 +124,15 @@ class Clients:
         newest = self.newest_binding(now)
         return None if newest is None else newest.aor
 
-    def last_registered(self) -> Known | None:
+    def last_registered(self) -> StoredContact | None:
         """Return the newest binding, even if it has ended; None: there never was one."""
         return self._last
 
-    def bindings(self, aor: str) -> list[Known]:
+    def bindings(self, aor: str) -> list[StoredContact]:
         """Return the bindings of an address, the newest first."""
         return [one for one in reversed(self._bindings.values()) if one.aor == aor]
 
-    def binding(self, aor: str, contact: str) -> Known | None:
+    def binding(self, aor: str, contact: str) -> StoredContact | None:
         """Return the newest binding of an address with this contact."""
         found = (one for one in reversed(self._bindings.values()) if (one.aor, one.contact) == (aor, contact))
         return next(found, None)
@@ -141,7 +141,7 @@ class Clients:
         """Return the ids of their flows."""
         return {one.flow for one in (*self._subscriptions.values(), *self._bindings.values())}
 
-    def subscribed(self, asked: Asked, granted: int, *, at: float) -> None:
+    def subscribed(self, asked: PendingRequest, granted: int, *, at: float) -> None:
         """Handle an accepted SUBSCRIBE with its granted seconds; 0: the subscription has ended."""
         contact = _contact(asked)
         known = self._subscriptions.get(asked.call_id)
@@ -161,7 +161,7 @@ class Clients:
             self._say_subscription(one, state, 0, at=at)
             self._on_change()
 
-    def registered(self, asked: Asked) -> None:
+    def registered(self, asked: PendingRequest) -> None:
         """Handle an accepted REGISTER."""
         for address in _contacts(asked):
             if address.uri == "*":
@@ -217,31 +217,31 @@ class Clients:
         if one is not None:
             self._say_binding(one, state, 0, at=at)
 
-    def _granted(self, asked: Asked, address: NameAddr) -> int:
+    def _granted(self, asked: PendingRequest, address: NameAddr) -> int:
         own = dict(address.parameters).get("expires")
         try:
             return min(self._longest, parse_expires(own or asked.expires))
         except MalformedMessage:
             return self._longest
 
-    def _known(self, asked: Asked, name: str, key: str, contact: str, expires_at: float) -> Known:
+    def _known(self, asked: PendingRequest, name: str, key: str, contact: str, expires_at: float) -> StoredContact:
         where = (asked.flow, asked.transport, asked.peer)
-        return Known(name, key, *where, contact, asked.aor, expires_at, registered_at=asked.at)
+        return StoredContact(name, key, *where, contact, asked.aor, expires_at, registered_at=asked.at)
 
     def _new(self, kind: str) -> str:
         self._count[kind] += 1
         return f"{kind}{self._count[kind]}"
 
-    def _say_subscription(self, one: Known, state: BindingState, expires: int, *, at: float) -> None:
+    def _say_subscription(self, one: StoredContact, state: BindingState, expires: int, *, at: float) -> None:
         event = ServerSubscription(id=one.id, state=state, expires=expires, flow=one.flow, contact=one.contact)
         self._channel.emit(event, at=at)
 
-    def _say_binding(self, one: Known, state: BindingState, expires: int, *, at: float) -> None:
+    def _say_binding(self, one: StoredContact, state: BindingState, expires: int, *, at: float) -> None:
         event = Binding(id=one.id, state=state, expires=expires, flow=one.flow, contact=one.contact, aor=one.aor)
         self._channel.emit(event, at=at)
 
 
-def _contacts(asked: Asked) -> list[NameAddr]:
+def _contacts(asked: PendingRequest) -> list[NameAddr]:
     if asked.contact.strip() == "*":
         return [NameAddr("", "*")]
     found = []
@@ -253,7 +253,7 @@ def _contacts(asked: Asked) -> list[NameAddr]:
     return found
 
 
-def _contact(asked: Asked) -> NameAddr:
+def _contact(asked: PendingRequest) -> NameAddr:
     return next(iter(_contacts(asked)), NameAddr("", ""))
 
 

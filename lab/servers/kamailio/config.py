@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lab.model.endpoint import Endpoint
-from lab.servers.authentication import Authenticating
+from lab.servers.authentication import AuthenticationSettings
 from lab.servers.kamailio import TLS_CONFIGURATION
 from lab.servers.settings import Settings
 from lab.sip.call import silent_sdp
@@ -39,7 +39,7 @@ class Pings(NamedTuple):
     misses: int
 
 
-class Wanted(NamedTuple):
+class ServerFeatures(NamedTuple):
     """The functions that the mitigations of the server's side need.
 
     Attributes:
@@ -67,7 +67,7 @@ class Certificates(NamedTuple):
     listed: bool = False
 
 
-def render(settings: Settings, wanted: Wanted, folder: Path) -> str:
+def render(settings: Settings, wanted: ServerFeatures, folder: Path) -> str:
     """Return the configuration file; the same for the same arguments.
 
     Args:
@@ -122,7 +122,7 @@ def render(settings: Settings, wanted: Wanted, folder: Path) -> str:
     return "\n".join(head) + "\n\n" + body
 
 
-def _authentication(how: Authenticating | None) -> dict[str, str]:
+def _authentication(how: AuthenticationSettings | None) -> dict[str, str]:
     """Return the template's values for digest authentication; empty where that part of the template is left out."""
     if how is None:
         names = ("ALGORITHM", "AS_PROXY", "METHODS", "NONCE_LIFETIME", "PASSWORD", "USER")

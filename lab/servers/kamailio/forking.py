@@ -15,9 +15,9 @@ from typing import Protocol
 from lab.actors.channel import Channel
 from lab.model.endpoint import Endpoint
 from lab.record.events import BranchState, ProbeBranch
-from lab.servers.kamailio.clients import Clients, Known
+from lab.servers.kamailio.clients import Clients, StoredContact
 from lab.servers.kamailio.flows import Flow, Flows
-from lab.servers.kamailio.log import Told
+from lab.servers.kamailio.log import LogLine
 from lab.servers.probe_report import ProbeReport
 from lab.sip.fields import Uri, Via, split
 from lab.sip.forking import GONE, rank
@@ -27,7 +27,7 @@ from lab.sip.status import FAILED_FROM, is_success
 RINGING = 180
 
 
-class Origin(Protocol):
+class ServerContext(Protocol):
     """The parts of the server that a fork needs."""
 
     channel: Channel
@@ -41,7 +41,7 @@ class Origin(Protocol):
 class Branch:
     """The request to one contact."""
 
-    def __init__(self, number: int, uri: str, binding: Known | None, flow: Flow | None) -> None:
+    def __init__(self, number: int, uri: str, binding: StoredContact | None, flow: Flow | None) -> None:
         self.number = number
         self.uri = uri
         self.binding = binding
@@ -72,14 +72,14 @@ class Fork:
 
     def __init__(
         self,
-        origin: Origin,
+        origin: ServerContext,
         report: ProbeReport,
         call_id: str,
         method: str,
         aor: str,
         *,
         patience: float,
-        on_accepted: Callable[[Flow, Told, float, bool], None] | None,
+        on_accepted: Callable[[Flow, LogLine, float, bool], None] | None,
     ) -> None:
         self.call_id = call_id
         self.method = method
@@ -113,14 +113,14 @@ class Fork:
             self._lost(branch, at=now)
         return True
 
-    def registered(self, binding: Known) -> bool:
+    def registered(self, binding: StoredContact) -> bool:
         """Return whether it waits for this contact; then it waits no more."""
         if self._waiting is None or self.over or binding.aor != self.aor or not self.stored:
             return False
         self._end_waiting("registered-anew")
         return True
 
-    def branch(self, told: Told, *, at: float) -> None:
+    def branch(self, told: LogLine, *, at: float) -> None:
         """Handle a new branch."""
         number, uri = told.number("branch"), told.get("uri")
         flow = self._way(told.get("way") or uri)
@@ -135,7 +135,7 @@ class Fork:
             self.report.say("sent", flow, at=at)
         self._say(branch, "sent", at=at)
 
-    def reply(self, flow: Flow, told: Told, *, at: float) -> None:
+    def reply(self, flow: Flow, told: LogLine, *, at: float) -> None:
         """Handle a client's response to the request or to a CANCEL."""
         branch = self._branches.get(_branch_number(told.get("via")))
         if branch is None or branch.over:
@@ -199,7 +199,7 @@ class Fork:
         """Handle the end: nothing will be answered any more."""
         self._end(reason)
 
-    def _accepted(self, flow: Flow, told: Told, at: float) -> None:
+    def _accepted(self, flow: Flow, told: LogLine, at: float) -> None:
         wins = not self.over
         self._won = self._won or wins
         self._end_waiting("another-answered")

@@ -27,7 +27,7 @@ _END = re.compile(rb"^ *(?P<process>\d+\(\d+\)) ERROR: tls .*?: (?P<which>src|ds
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class LogLine:
     """A line of ours.
 
     Attributes:
@@ -49,7 +49,7 @@ class Told:
         return int(self.fields.get(name, "0"))
 
 
-def parse(line: bytes) -> Told | None:
+def parse(line: bytes) -> LogLine | None:
     """Read one line; None if it is none of ours, or damaged."""
     match = _OURS.search(line)
     if match is None:
@@ -63,10 +63,10 @@ def parse(line: bytes) -> Told | None:
             fields[key] = (value if key in PLAIN else base64.b64decode(value, validate=True)).decode("utf-8", "replace")
         except binascii.Error:
             return None
-    return Told(match["what"].decode(), float(match["at"]), fields)
+    return LogLine(match["what"].decode(), float(match["at"]), fields)
 
 
-class Refused(NamedTuple):
+class HandshakeFailure(NamedTuple):
     """A TLS handshake that has failed.
 
     Attributes:
@@ -85,7 +85,7 @@ class Handshakes:
         self._reasons: dict[bytes, str] = {}  # by process, as the log names it
         self._peers: dict[bytes, str] = {}
 
-    def read(self, line: bytes) -> Refused | None:
+    def read(self, line: bytes) -> HandshakeFailure | None:
         """Read one line; what has failed if that is known with it."""
         if (error := _ERROR.search(line)) is not None:
             self._reasons[error["process"]] = error["reason"].decode("utf-8", "replace")
@@ -95,5 +95,5 @@ class Handshakes:
                 self._peers[process] = end
                 return None
             reason, peer = self._reasons.pop(process, None), self._peers.pop(process, None)
-            return None if reason is None or peer is None else Refused(f"tls:{peer}/{end}", reason)
+            return None if reason is None or peer is None else HandshakeFailure(f"tls:{peer}/{end}", reason)
         return None

@@ -12,13 +12,13 @@ from typing import Literal
 
 from lab.record.events import KeepAlive, KeepAliveState
 from lab.servers.kamailio.call import RINGING, Call
-from lab.servers.kamailio.clients import Known
+from lab.servers.kamailio.clients import StoredContact
 from lab.servers.kamailio.flows import Flow
 from lab.servers.kamailio.forking import Fork
-from lab.servers.kamailio.log import Told
-from lab.servers.kamailio.origin import Origin, bare, next_hop
-from lab.servers.kamailio.published import Published
-from lab.servers.kamailio.sent import Sent
+from lab.servers.kamailio.log import LogLine
+from lab.servers.kamailio.published_state import Published
+from lab.servers.kamailio.sent_request import SentRequest
+from lab.servers.kamailio.server_context import ServerContext, bare, next_hop
 from lab.servers.probe_report import ProbeReport
 from lab.sip.call import silent_sdp
 
@@ -26,11 +26,11 @@ from lab.sip.call import silent_sdp
 class Probes:
     """Requests that are under way, and the published state that makes Kamailio send NOTIFYs."""
 
-    def __init__(self, origin: Origin) -> None:
+    def __init__(self, origin: ServerContext) -> None:
         self._origin = origin
-        self._under_way: list[Sent] = []
+        self._under_way: list[SentRequest] = []
         self._calls: dict[str, Call] = {}
-        self._notes: dict[str, Sent] = {}  # by note
+        self._notes: dict[str, SentRequest] = {}  # by note
         self._forks: dict[str, Fork] = {}  # by Call-ID
         self._published = Published(origin)
 
@@ -85,7 +85,7 @@ class Probes:
             self.fork(Fork(self._origin, report, call.call_id, "INVITE", aor, patience=patience, on_accepted=accepted))
             self._start_fork("INVITE", aor, call.call_id, call.headers, silent_sdp(self._origin.address).decode())
 
-    def _target(self) -> Known | str:
+    def _target(self) -> StoredContact | str:
         """Return the contact that registered last, else the newest subscriber if that will do; or why there is none."""
         clients = self._origin.clients
         bound = clients.newest_binding(time.monotonic())
@@ -107,7 +107,7 @@ class Probes:
 
         call_id = self._origin.new("c")
         self.expect(
-            Sent(
+            SentRequest(
                 self._origin, call_id, "OPTIONS", target, within,
                 on_sent=lambda flow, at: say("sent", flow, at=at),
                 on_answered=lambda flow, reply, at: say("answered", flow, code=reply.number("code"), at=at),
@@ -116,7 +116,7 @@ class Probes:
         )  # fmt: skip
         self._start("OPTIONS", target, call_id)
 
-    def expect(self, sent: Sent) -> None:
+    def expect(self, sent: SentRequest) -> None:
         """Look for a request in the log, and for what becomes of it."""
         self._under_way.append(sent)
 
@@ -124,13 +124,13 @@ class Probes:
         """Look for the branches of a request in the log, and for what becomes of them."""
         self._forks[fork.call_id] = fork
 
-    def stored(self, told: Told) -> None:
+    def stored(self, told: LogLine) -> None:
         """Handle that Kamailio keeps a request for later contacts."""
         fork = self._forks.get(told.get("call_id"))
         if fork is not None:
             fork.stored = f"{told.number('branch')} {told.number('connection')}"
 
-    def registered(self, binding: Known) -> None:
+    def registered(self, binding: StoredContact) -> None:
         """Handle a new registration: send what waits for that contact."""
         for fork in self._forks.values():
             if fork.registered(binding):
@@ -144,7 +144,7 @@ class Probes:
         body = f"{fork.stored} {'waits' if fork.suspended else 'runs'} {bare(fork.aor)}"
         await self._call("tm.t_uac_start", "MESSAGE", f"sip:lab-append@{itself}", *way, headers, body)
 
-    def branch(self, told: Told, *, at: float) -> None:
+    def branch(self, told: LogLine, *, at: float) -> None:
         """Handle a new branch of a request."""
         fork = self._forks.get(told.get("call_id"))
         if fork is not None:
@@ -164,7 +164,7 @@ class Probes:
         arguments = [method, bare(aor), *way, fixed + waits + headers, *([body] if body else [])]
         self._origin.do(self._call("tm.t_uac_start", *arguments))
 
-    def start(self, method: str, uri: str, target: Known, headers: str, body: str) -> None:
+    def start(self, method: str, uri: str, target: StoredContact, headers: str, body: str) -> None:
         """Send a request by ``tm``."""
         way = (next_hop(self._origin, target), self._origin.socket(target.transport, target.flow))
         arguments = [method, uri, *way, headers, *([body] if body else [])]
@@ -172,7 +172,7 @@ class Probes:
 
     # What the log says
 
-    def sending(self, told: Told, *, at: float) -> None:
+    def sending(self, told: LogLine, *, at: float) -> None:
         """Handle that Kamailio is about to send a request."""
         method, call_id = told.get("method"), told.get("call_id")
         for sent in self._under_way:
@@ -183,7 +183,7 @@ class Probes:
                 break
         self._tidy()
 
-    def reply(self, flow: Flow, told: Told, *, at: float) -> bool:
+    def reply(self, flow: Flow, told: LogLine, *, at: float) -> bool:
         """Take a reply of a client; False if it is a final one to an OPTIONS that the lab has not asked for."""
         method, call_id, code = told.get("method"), told.get("call_id"), told.number("code")
         fork = self._forks.get(call_id)
@@ -206,7 +206,7 @@ class Probes:
             return method != "OPTIONS"
         return True
 
-    def own_reply(self, told: Told) -> None:
+    def own_reply(self, told: LogLine) -> None:
         """Take Kamailio's reply to a request that it has sent to itself."""
         fork = self._forks.get(told.get("call_id"))
         if fork is not None and told.get("method") == fork.method:
@@ -214,7 +214,7 @@ class Probes:
             return
         self._published.answered(told)
 
-    def request(self, flow: Flow, told: Told) -> None:
+    def request(self, flow: Flow, told: LogLine) -> None:
         """Handle a request of the client, perhaps within a call."""
         call = self._calls.get(told.get("call_id"))
         if call is not None:
@@ -253,7 +253,7 @@ class Probes:
         """Forget a call that has ended."""
         self._calls.pop(call_id, None)
 
-    def gone(self, sent: Sent) -> None:
+    def gone(self, sent: SentRequest) -> None:
         """Look for it no more."""
         if sent in self._under_way:
             self._under_way.remove(sent)
@@ -261,15 +261,17 @@ class Probes:
     def _tidy(self) -> None:
         self._notes = {note: sent for note, sent in self._notes.items() if sent in self._under_way}
 
-    def _is_for(self, sent: Sent, body: str) -> bool:
+    def _is_for(self, sent: SentRequest, body: str) -> bool:
         return any(one is sent and f"<note>{note}</note>" in body for note, one in self._notes.items())
 
-    def _reporting(self, report: ProbeReport, call_id: str, method: str, target: Known, within: float) -> Sent:
+    def _reporting(
+        self, report: ProbeReport, call_id: str, method: str, target: StoredContact, within: float
+    ) -> SentRequest:
         def failed(flow: Flow | None, reason: str, lost: str | None) -> None:
             self.gone(sent)
             report.say("failed", flow, reason=reason, lost=lost)
 
-        sent = Sent(
+        sent = SentRequest(
             self._origin, call_id, method, target, within,
             on_sent=lambda flow, at: report.say("sent", flow, at=at),
             on_answered=lambda flow, reply, at: report.say("answered", flow, code=reply.number("code"), at=at),
@@ -278,7 +280,7 @@ class Probes:
         self.expect(sent)
         return sent
 
-    def _start(self, method: str, target: Known, call_id: str, *, headers: str = "", body: str = "") -> None:
+    def _start(self, method: str, target: StoredContact, call_id: str, *, headers: str = "", body: str = "") -> None:
         own = self._origin.own(target.transport, target.flow)
         fixed = (
             f"From: <sip:{self._origin.address}>\r\nTo: <{bare(target.aor)}>\r\nCall-ID: {call_id}\r\n"

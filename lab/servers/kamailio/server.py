@@ -15,19 +15,19 @@ from lab.mitigations.base import GivingUp, Ping
 from lab.model.endpoint import Endpoint
 from lab.record import events
 from lab.record.events import Obeyed, ServerReady, Statistics
-from lab.servers.attach import attach_all
 from lab.servers.kamailio import CONFIGURATION, LOG, TLS_CONFIGURATION, log
 from lab.servers.kamailio.child import Child
 from lab.servers.kamailio.client_requests import ClientRequests
-from lab.servers.kamailio.clients import REMOVES, Clients, Known
-from lab.servers.kamailio.config import Certificates, Pings, Wanted, itself, render, render_tls
+from lab.servers.kamailio.clients import REMOVES, Clients, StoredContact
+from lab.servers.kamailio.config import Certificates, Pings, ServerFeatures, itself, render, render_tls
 from lab.servers.kamailio.flows import Flow, Flows
 from lab.servers.kamailio.idle_watch import IdleWatch
-from lab.servers.kamailio.log import Handshakes, Told
-from lab.servers.kamailio.origin import NO_VALUE
+from lab.servers.kamailio.log import Handshakes, LogLine
 from lab.servers.kamailio.probes import Probes
 from lab.servers.kamailio.rpc import Rpc
+from lab.servers.kamailio.server_context import NO_VALUE
 from lab.servers.keepalives import KeepAlives
+from lab.servers.mitigation_hooks import attach_all
 from lab.servers.refusal import Refusal
 from lab.servers.settings import Settings
 from lab.sip.transaction import TIMER_F
@@ -76,7 +76,7 @@ class KamailioServer:
         self._folder = folder
         self._loop = loop
         self._fail = fail
-        self._wanted = Wanted(round(settings.subscription_expires))
+        self._wanted = ServerFeatures(round(settings.subscription_expires))
         self._keepalives = KeepAlives(loop)
         attach_all(self, settings.mitigations)
         self.flows = Flows(channel, self._flow_ended, self._watch_idle)
@@ -323,7 +323,7 @@ class KamailioServer:
             case "expired":
                 self.clients.unregistered(told.get("aor"), told.get("contact"), at=at)
 
-    def _reply(self, told: Told, at: float) -> None:
+    def _reply(self, told: LogLine, at: float) -> None:
         name = told.get("flow")
         if name == itself(self._settings):
             self._probes.own_reply(told)
@@ -335,7 +335,7 @@ class KamailioServer:
                 )
                 self.channel.emit(answered, at=at)
 
-    def _ended(self, told: Told, state: str, at: float) -> None:
+    def _ended(self, told: LogLine, state: str, at: float) -> None:
         flow = self.flows.named(told.get("flow"))
         if flow is not None:
             by_us = flow.id in self._closing
@@ -346,7 +346,7 @@ class KamailioServer:
         if self._settings.idle_after is not None:
             self.do(IdleWatch(self._settings.idle_after, self.flows, self.rpc.call).watch(flow))
 
-    def _registered(self, binding: Known) -> None:
+    def _registered(self, binding: StoredContact) -> None:
         self._probes.registered(binding)
 
     def _flow_ended(self, flow: Flow) -> None:
@@ -385,7 +385,7 @@ class KamailioServer:
             self._fail(error)
 
 
-def _moment(told: Told) -> float:
+def _moment(told: LogLine) -> float:
     """Return when a line was written, on CLOCK_MONOTONIC."""
     now = time.monotonic()
     moment = told.at + now - time.time()

@@ -11,7 +11,7 @@ from lab.errors import LabFault
 from lab.servers.command_loop import CommandLoop
 from lab.servers.probe_report import came_too_late
 from lab.servers.refusal import Refusal
-from lab.servers.scripted.manner import Manner
+from lab.servers.scripted.response_policy import ResponsePolicy
 from lab.servers.scripted.server import SipServer
 from lab.servers.settings import Settings
 
@@ -47,7 +47,7 @@ class _Actor:
             case {"do": "close", "flow": str(flow) | (None as flow)}, SipServer() as server:
                 server.close_flow(flow)
             case {"do": "answer", "mode": "at-once" | "late" | "mute" as mode, "by": by}, SipServer() as server:
-                server.answer(Manner(mode, by or 0.0))
+                server.answer(ResponsePolicy(mode, by or 0.0))
             case {
                 "do": "refuse",
                 "method": str(method),

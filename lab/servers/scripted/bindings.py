@@ -9,7 +9,7 @@ from lab.actors.channel import Channel
 from lab.record import events
 from lab.record.events import BindingState
 from lab.servers.scripted.flows import Flow
-from lab.servers.scripted.origin import Origin
+from lab.servers.scripted.server_context import ServerContext
 from lab.sip.message import Headers, Request
 from lab.sip.registrar import OUTBOUND, Binding, Change, Key, Policy, Registrar, address_of_record, contacts
 
@@ -29,7 +29,7 @@ class Bindings:
 
     def __init__(
         self,
-        origin: Origin,
+        origin: ServerContext,
         channel: Channel,
         loop: asyncio.AbstractEventLoop,
         *,

@@ -26,7 +26,7 @@ MOST_AT_ONCE = 16
 """Messages of one connection that are acted on before others have their turn: some milliseconds."""
 
 
-class Owner(Protocol):
+class FlowListener(Protocol):
     """The receiver of a flow's events."""
 
     def flow_opened(self, flow: Flow) -> None:
@@ -130,7 +130,7 @@ class StreamFlow(Flow, asyncio.Protocol):
 
     def __init__(
         self,
-        owner: Owner,
+        owner: FlowListener,
         transport: str,
         local: str,
         *,

@@ -15,9 +15,9 @@ from typing import Protocol
 from lab.actors.channel import Channel
 from lab.record.events import GIVEN_UP, BranchState, ProbeBranch
 from lab.servers.probe_report import ProbeReport
-from lab.servers.scripted.exchanges import Exchange
+from lab.servers.scripted.client_transactions import ClientTransaction
 from lab.servers.scripted.flows import Flow, why
-from lab.servers.scripted.origin import Origin
+from lab.servers.scripted.server_context import ServerContext
 from lab.sip.fields import Uri
 from lab.sip.forking import GLOBAL_FAILURE, GONE, rank
 from lab.sip.message import Request, Response
@@ -126,7 +126,7 @@ class Fork:
 
     def __init__(
         self,
-        origin: Origin,
+        origin: ServerContext,
         channel: Channel,
         loop: asyncio.AbstractEventLoop,
         report: ProbeReport,
@@ -236,7 +236,7 @@ class Fork:
         copied = [pair for pair in invite.headers if pair[0] in ("Via", "Max-Forwards", "From", "To", "Call-ID")]
         request = Request(method="CANCEL", uri=invite.uri, headers=(*copied, ("CSeq", "1 CANCEL")))
         self._say(branch, "cancelled")
-        self._origin.exchanges.begin(Exchange(request, (branch.key[0], "CANCEL"), _Nobody()), flow, None)
+        self._origin.exchanges.begin(ClientTransaction(request, (branch.key[0], "CANCEL"), _Nobody()), flow, None)
 
     # How it is done
 
@@ -249,7 +249,7 @@ class Fork:
             branch.failed(None, flow)
             return
         branch.request, branch.key = self._make(target, flow)
-        exchange = Exchange(branch.request, branch.key, branch, on_provisional=branch.provisional)
+        exchange = ClientTransaction(branch.request, branch.key, branch, on_provisional=branch.provisional)
         if not flow.ready and not self._connecting:
             self._connecting = True
             self.report.connecting(target.flow)

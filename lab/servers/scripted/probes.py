@@ -16,10 +16,10 @@ from lab.actors.channel import Channel
 from lab.errors import LabFault
 from lab.record.events import GIVEN_UP, ProbeKindName
 from lab.servers.probe_report import FROZEN, SENT_LATE_S, ProbeReport
-from lab.servers.scripted.exchanges import Exchange
+from lab.servers.scripted.client_transactions import ClientTransaction
 from lab.servers.scripted.flows import Flow, why
 from lab.servers.scripted.forking import Fork, OnAccepted, Target
-from lab.servers.scripted.origin import Origin
+from lab.servers.scripted.server_context import ServerContext
 from lab.sip.call import RING, SDP, TIMER, session_timer, silent_sdp
 from lab.sip.dialog import Dialog, DialogId
 from lab.sip.fields import NameAddr, parse_cseq
@@ -35,7 +35,9 @@ class Probes:
         wait: seconds for which a request is kept for a contact whose connection is gone.
     """
 
-    def __init__(self, origin: Origin, channel: Channel, loop: asyncio.AbstractEventLoop, *, wait: float) -> None:
+    def __init__(
+        self, origin: ServerContext, channel: Channel, loop: asyncio.AbstractEventLoop, *, wait: float
+    ) -> None:
         self._origin = origin
         self._channel = channel
         self._loop = loop
@@ -152,7 +154,7 @@ class Call:
 
     def __init__(
         self,
-        origin: Origin,
+        origin: ServerContext,
         loop: asyncio.AbstractEventLoop,
         report: ProbeReport,
         calls: dict[DialogId, Call],
@@ -254,7 +256,9 @@ class Call:
             return
         via, key = self._origin.via(flow, "BYE")
         self._dialog, bye = self._dialog.request("BYE", via=via)
-        self._origin.exchanges.begin(Exchange(bye, key, _Farewell(self._report, self._over)), flow, self._within)
+        self._origin.exchanges.begin(
+            ClientTransaction(bye, key, _FinalRequest(self._report, self._over)), flow, self._within
+        )
 
     def _over(self) -> None:
         if self._dialog is not None:
@@ -262,7 +266,7 @@ class Call:
         self._dialog = None
 
 
-class _Farewell:
+class _FinalRequest:
     """The BYE of a call; its result decides about the whole call."""
 
     def __init__(self, report: ProbeReport, over: Callable[[], None]) -> None:

@@ -16,16 +16,16 @@ from lab.record.events import (
 )
 from lab.servers.authentication import authenticator
 from lab.servers.refusal import Refusal
-from lab.servers.scripted.answers import Answers
 from lab.servers.scripted.bindings import Bindings
+from lab.servers.scripted.client_transactions import ClientTransactions
 from lab.servers.scripted.connections import Connections
-from lab.servers.scripted.exchanges import Exchanges
+from lab.servers.scripted.contact_lookup import ReachableContact, all_contacts, on_flow
 from lab.servers.scripted.flows import Flow
-from lab.servers.scripted.manner import Manner, Reader
-from lab.servers.scripted.mitigated import Mitigated
 from lab.servers.scripted.probes import Probes
+from lab.servers.scripted.response_policy import Reader, ResponsePolicy
+from lab.servers.scripted.server_mitigations import Mitigated
+from lab.servers.scripted.server_transactions import ServerTransactions
 from lab.servers.scripted.subscriptions import Subscriptions
-from lab.servers.scripted.whom import Whom, all_contacts, on_flow
 from lab.servers.settings import Settings
 from lab.sip.call import TIMER
 from lab.sip.dialog import DialogId, dialog_id
@@ -48,9 +48,9 @@ class SipServer:
         self._channel = channel
         self._loop = loop
         self.address = settings.address
-        self.exchanges = Exchanges(loop)
+        self.exchanges = ClientTransactions(loop)
         self._connections = Connections(settings, channel, loop, self)
-        self._answers = Answers(self._connections, channel, loop)
+        self._answers = ServerTransactions(self._connections, channel, loop)
         self._gone = settings.with_gone_connection
         self._probes = Probes(self, channel, loop, wait=settings.wait if self._gone == "wait" else 0.0)
         self._mitigated = Mitigated(
@@ -91,7 +91,7 @@ class SipServer:
         self._mitigated.in_use((subscribed | registered) & self._connections.ids())
 
     def _registered(self, binding: Binding) -> None:
-        self._probes.registered(Whom.bound(binding))
+        self._probes.registered(ReachableContact.bound(binding))
 
     # Commands
 
@@ -130,7 +130,7 @@ class SipServer:
             flow.close()
         self._channel.emit(Obeyed(do="close", flow=None if flow is None else flow.id))
 
-    def answer(self, manner: Manner) -> None:
+    def answer(self, manner: ResponsePolicy) -> None:
         """Answer like this from now on."""
         self._reader.behave(manner)
 

@@ -9,9 +9,9 @@ from functools import partial
 from lab.actors.channel import Channel
 from lab.record.events import GIVEN_UP, BindingState, ServerSubscription
 from lab.servers.probe_report import ProbeReport
-from lab.servers.scripted.exchanges import Exchange
+from lab.servers.scripted.client_transactions import ClientTransaction
 from lab.servers.scripted.flows import Flow
-from lab.servers.scripted.origin import Origin
+from lab.servers.scripted.server_context import ServerContext
 from lab.sip.dialog import DialogId
 from lab.sip.message import Request, Response
 from lab.sip.subscription import Notifier, Subscription
@@ -29,7 +29,7 @@ class Subscriptions:
 
     def __init__(
         self,
-        origin: Origin,
+        origin: ServerContext,
         channel: Channel,
         loop: asyncio.AbstractEventLoop,
         *,
@@ -120,7 +120,7 @@ class Subscriptions:
         if report is not None and not flow.ready:
             report.connecting(subscription.flow)
         asker = _NotifySent(report, partial(self._refused, subscription.dialog.id))
-        self._origin.exchanges.begin(Exchange(request, key, asker), flow, within)
+        self._origin.exchanges.begin(ClientTransaction(request, key, asker), flow, within)
 
     def _refused(self, key: DialogId) -> None:
         """End a subscription that the client does not know."""

@@ -14,7 +14,7 @@ from lab.sip.transaction import TIMER_J, Key, server_key, top_via
 from lab.sip.uas import respond
 
 
-class _Answer(NamedTuple):
+class _ServerTransaction(NamedTuple):
     """An answer as it was sent."""
 
     at: float
@@ -23,14 +23,14 @@ class _Answer(NamedTuple):
     to: Address
 
 
-class Answers:
+class ServerTransactions:
     """The answered requests (server transactions, RFC 3261 §17.2)."""
 
     def __init__(self, connections: Connections, channel: Channel, loop: asyncio.AbstractEventLoop) -> None:
         self._connections = connections
         self._channel = channel
         self._loop = loop
-        self._sent: dict[Key, _Answer] = {}  # over UDP, by request, oldest first
+        self._sent: dict[Key, _ServerTransaction] = {}  # over UDP, by request, oldest first
 
     def again(self, flow: Flow, request: Request) -> bool:
         """Send the answer a request has had already; False if it has had none."""
@@ -44,7 +44,7 @@ class Answers:
     ) -> None:
         """Answer; ``tag`` for To where it has none."""
         response = respond(request, code, *headers, peer=flow.peer, tag=tag, body=body)
-        answer = _Answer(self._loop.time(), code, response.encode(), flow.peer)
+        answer = _ServerTransaction(self._loop.time(), code, response.encode(), flow.peer)
         if flow.transport == "udp":
             try:
                 answer = answer._replace(to=top_via(response).response_endpoint)
@@ -57,14 +57,14 @@ class Answers:
         """Forget what was answered."""
         self._sent.clear()
 
-    def _remember(self, key: Key, answer: _Answer) -> None:
+    def _remember(self, key: Key, answer: _ServerTransaction) -> None:
         while self._sent and (oldest := next(iter(self._sent))) is not None:
             if self._sent[oldest].at + TIMER_J > answer.at:
                 break
             del self._sent[oldest]
         self._sent[key] = answer
 
-    def _send(self, flow: Flow, method: str, answer: _Answer) -> None:
+    def _send(self, flow: Flow, method: str, answer: _ServerTransaction) -> None:
         reason = ""
         if flow.transport == "udp":
             try:

@@ -6,7 +6,7 @@ from collections.abc import Coroutine
 from typing import Any, Protocol
 
 from lab.actors.channel import Channel
-from lab.servers.kamailio.clients import Clients, Known
+from lab.servers.kamailio.clients import Clients, StoredContact
 from lab.servers.kamailio.flows import Flows
 from lab.servers.kamailio.rpc import Rpc
 from lab.sip.fields import NameAddr, Uri
@@ -16,7 +16,7 @@ NO_VALUE = "."
 """What ``tm.t_uac_start`` takes for a parameter that is not given."""
 
 
-class Origin(Protocol):
+class ServerContext(Protocol):
     """The parts of the server that probes need."""
 
     address: str
@@ -42,7 +42,7 @@ class Origin(Protocol):
         """Do it in the background; its failure is the server's."""
 
 
-def next_hop(origin: Origin, target: Known) -> str:
+def next_hop(origin: ServerContext, target: StoredContact) -> str:
     """Return the next hop of a request: the other end of its flow, or (``.``) its Contact."""
     return f"sip:{target.peer};transport={target.transport}" if origin.by_flow else NO_VALUE
 

@@ -6,16 +6,16 @@ import asyncio
 from collections.abc import Callable
 
 from lab.model.endpoint import Endpoint
-from lab.servers.kamailio.clients import Known
+from lab.servers.kamailio.clients import StoredContact
 from lab.servers.kamailio.flows import Flow
-from lab.servers.kamailio.log import Told
-from lab.servers.kamailio.origin import Origin
+from lab.servers.kamailio.log import LogLine
+from lab.servers.kamailio.server_context import ServerContext
 from lab.servers.probe_report import FROZEN, SENT_LATE_S
 from lab.sip.fields import Uri
 from lab.sip.message import MalformedMessage
 
 
-class Sent:
+class SentRequest:
     """One request that Kamailio has been told to send, from then to its fate.
 
     Args:
@@ -30,14 +30,14 @@ class Sent:
 
     def __init__(
         self,
-        origin: Origin,
+        origin: ServerContext,
         call_id: str,
         method: str,
-        target: Known,
+        target: StoredContact,
         within: float,
         *,
         on_sent: Callable[[Flow | None, float], None],
-        on_answered: Callable[[Flow, Told, float], None],
+        on_answered: Callable[[Flow, LogLine, float], None],
         on_failed: Callable[[Flow | None, str, str | None], None],
         expects: int | None = None,
     ) -> None:
@@ -73,7 +73,7 @@ class Sent:
         else:
             self._on_sent(self.flow, at)
 
-    def answered(self, flow: Flow, reply: Told, *, at: float) -> bool:
+    def answered(self, flow: Flow, reply: LogLine, *, at: float) -> bool:
         """Take a final answer; False if it was read too late, as the server stood still: then it has failed."""
         if at > self._timer.when() and not self._over:
             self.fail("timeout")

@@ -13,7 +13,7 @@ from lab.sip.transaction import TIMER_F, Key, client_key, retransmissions
 _RETRANSMISSIONS = {method: retransmissions(method) for method in ("INVITE", "other")}
 
 
-class Asker(Protocol):
+class TransactionUser(Protocol):
     """Whoever wants to know what becomes of a request."""
 
     def sent(self, flow: Flow) -> None:
@@ -26,7 +26,7 @@ class Asker(Protocol):
         """Handle a time-out (``timeout``), or that no response can come: ``flow-gone``, or an errno's text."""
 
 
-class Exchange:
+class ClientTransaction:
     """A request and what became of it.
 
     Args:
@@ -41,7 +41,7 @@ class Exchange:
         self,
         request: Request,
         key: Key,
-        asker: Asker,
+        asker: TransactionUser,
         *,
         on_provisional: Callable[[Flow, Response], None] = lambda _flow, _response: None,
         retransmits: bool = True,
@@ -61,14 +61,14 @@ class Exchange:
         self.patience: asyncio.TimerHandle | None = None
 
 
-class Exchanges:
+class ClientTransactions:
     """All requests under way."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._exchanges: dict[Key, Exchange] = {}
+        self._exchanges: dict[Key, ClientTransaction] = {}
 
-    def begin(self, exchange: Exchange, flow: Flow, within: float | None) -> None:
+    def begin(self, exchange: ClientTransaction, flow: Flow, within: float | None) -> None:
         """Send it as soon as the flow is ready; after ``within`` seconds say that it failed, if that is asked for."""
         now = self._loop.time()
         over = [one.key for one in self._exchanges.values() if one.began + TIMER_F < now and one.patience is None]
@@ -133,10 +133,10 @@ class Exchanges:
         exchange.asker.answered(flow, response, in_time=not exchange.given_up)
         return True
 
-    def _on(self, flow: Flow) -> list[Exchange]:
+    def _on(self, flow: Flow) -> list[ClientTransaction]:
         return [one for one in self._exchanges.values() if one.flow is flow]
 
-    def _transmit(self, exchange: Exchange) -> None:
+    def _transmit(self, exchange: ClientTransaction) -> None:
         flow = exchange.flow
         assert flow is not None
         exchange.sent += 1
@@ -152,17 +152,17 @@ class Exchanges:
             at = exchange.began + times[exchange.sent - 1]
             exchange.resend = self._loop.call_at(at, self._transmit, exchange)
 
-    def _give_up(self, exchange: Exchange) -> None:
+    def _give_up(self, exchange: ClientTransaction) -> None:
         exchange.patience = None
         exchange.given_up = True  # the transaction goes on
         exchange.asker.failed(exchange.flow, "timeout")
 
-    def _fail(self, exchange: Exchange, reason: str) -> None:
+    def _fail(self, exchange: ClientTransaction, reason: str) -> None:
         self._finish(exchange)
         if not exchange.given_up:
             exchange.asker.failed(exchange.flow, reason)
 
-    def _finish(self, exchange: Exchange) -> None:
+    def _finish(self, exchange: ClientTransaction) -> None:
         self._exchanges.pop(exchange.key, None)
         for timer in (exchange.resend, exchange.patience):
             if timer is not None:

@@ -11,12 +11,12 @@ from lab.actors.channel import Channel
 from lab.mitigations.base import GivingUp, Ping
 from lab.record import events
 from lab.record.events import KeepAliveKind, KeepAliveState
-from lab.servers.attach import attach_all
 from lab.servers.death_detector import DeathDetector
 from lab.servers.keepalives import KeepAlives
-from lab.servers.scripted.exchanges import Exchange, Exchanges
+from lab.servers.mitigation_hooks import attach_all
+from lab.servers.scripted.client_transactions import ClientTransaction, ClientTransactions
 from lab.servers.scripted.flows import Flow, why
-from lab.servers.scripted.options_sent import OptionsSent
+from lab.servers.scripted.options_report import OptionsReport
 from lab.sip.message import Request
 from lab.sip.stream import KeepAlive
 from lab.sip.transaction import TIMER_F, Key
@@ -25,7 +25,7 @@ from lab.sip.transaction import TIMER_F, Key
 class Host(Protocol):
     """The server, as its pings see it."""
 
-    exchanges: Exchanges
+    exchanges: ClientTransactions
 
     def flow_in_use(self, flow: str) -> Flow:
         """Return the flow of this id, which exists."""
@@ -82,8 +82,8 @@ class Mitigated:
     ) -> None:  # `on_answered` is the death detector's
         over = self._host.flow_in_use(flow)
         request, key = self._host.options(over)
-        asker = OptionsSent(self._say, on_answered)
-        self._host.exchanges.begin(Exchange(request, key, asker, retransmits=retransmits), over, TIMER_F)
+        asker = OptionsReport(self._say, on_answered)
+        self._host.exchanges.begin(ClientTransaction(request, key, asker, retransmits=retransmits), over, TIMER_F)
 
     def send_crlf(self, flow: str) -> None:  # noqa: D102
         over = self._host.flow_in_use(flow)

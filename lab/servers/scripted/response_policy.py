@@ -14,7 +14,7 @@ from lab.sip.message import Request, Response
 from lab.sip.stream import Item, KeepAlive
 
 
-class Manner(NamedTuple):
+class ResponsePolicy(NamedTuple):
     """The way in which requests and pings are answered.
 
     Attributes:
@@ -47,9 +47,9 @@ class Reader:
         self._loop = loop
         self._connections = connections
         self._act = act
-        self._manner = Manner("at-once", 0.0)
+        self._manner = ResponsePolicy("at-once", 0.0)
 
-    def behave(self, manner: Manner) -> None:
+    def behave(self, manner: ResponsePolicy) -> None:
         """Act like this from now on; what is held already keeps its time, and is not acted on if mute then."""
         self._manner = manner
         self._channel.emit(Obeyed(do="answer", mode=manner.mode, by=manner.by))

@@ -9,7 +9,7 @@ from lab.servers.scripted.subscriptions import Subscriptions
 from lab.sip.registrar import Binding
 
 
-class Whom(NamedTuple):
+class ReachableContact(NamedTuple):
     """A binding or a subscriber; see `lab.servers.scripted.forking.Target`."""
 
     contact: str
@@ -19,18 +19,18 @@ class Whom(NamedTuple):
     registered_at: float | None = None
 
     @classmethod
-    def bound(cls, binding: Binding) -> Whom:
+    def bound(cls, binding: Binding) -> ReachableContact:
         """Return the one of a binding."""
         return cls(binding.contact, binding.flow, binding.aor, binding.id, binding.registered_at)
 
 
-def on_flow(flow: str, bindings: Bindings, subscriptions: Subscriptions) -> Whom | None:
+def on_flow(flow: str, bindings: Bindings, subscriptions: Subscriptions) -> ReachableContact | None:
     """Return the binding that was registered last on a flow, or else its newest subscriber."""
-    known = [*_subscribers(subscriptions), *map(Whom.bound, bindings.all())]
+    known = [*_subscribers(subscriptions), *map(ReachableContact.bound, bindings.all())]
     return next((one for one in reversed(known) if one.flow == flow), None)
 
 
-def all_contacts(bindings: Bindings, subscriptions: Subscriptions, *, bindings_only: bool) -> list[Whom]:
+def all_contacts(bindings: Bindings, subscriptions: Subscriptions, *, bindings_only: bool) -> list[ReachableContact]:
     """Return all contacts of the address that was registered last, the newest first; else the newest subscriber.
 
     Args:
@@ -40,10 +40,10 @@ def all_contacts(bindings: Bindings, subscriptions: Subscriptions, *, bindings_o
     """
     bound = bindings.all()
     if bound or bindings_only:
-        return [Whom.bound(one) for one in reversed(bound) if one.aor == bound[-1].aor]
+        return [ReachableContact.bound(one) for one in reversed(bound) if one.aor == bound[-1].aor]
     return _subscribers(subscriptions)[-1:]
 
 
-def _subscribers(subscriptions: Subscriptions) -> list[Whom]:
+def _subscribers(subscriptions: Subscriptions) -> list[ReachableContact]:
     live = subscriptions.live()
-    return [Whom(one.dialog.remote_target, one.flow, one.dialog.remote.uri, one.id) for one in live]
+    return [ReachableContact(one.dialog.remote_target, one.flow, one.dialog.remote.uri, one.id) for one in live]

@@ -8,7 +8,7 @@ from lab.servers.scripted.flows import Flow
 from lab.sip.message import Response
 
 
-class OptionsSent:
+class OptionsReport:
     """The results of a mitigation's OPTIONS.
 
     Args:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from lab.servers.kamailio.log import Told
-from lab.servers.kamailio.origin import Origin, bare
+from lab.servers.kamailio.log import LogLine
+from lab.servers.kamailio.server_context import ServerContext, bare
 from lab.sip.pidf import CONTENT_TYPE, pidf
 from lab.sip.subscription import PACKAGE
 
@@ -15,9 +15,9 @@ STALE_ETAG = 412  # RFC 3903 §11.2.1
 class Published:
     """The published state of each address, and the PUBLISH requests that are under way."""
 
-    def __init__(self, origin: Origin) -> None:
+    def __init__(self, origin: ServerContext) -> None:
         self._origin = origin
-        self._under_way: dict[str, asyncio.Future[Told]] = {}  # by Call-ID
+        self._under_way: dict[str, asyncio.Future[LogLine]] = {}  # by Call-ID
         self._etags: dict[str, str] = {}  # by whose state it is
 
     async def publish(self, aor: str, note: str) -> None:
@@ -29,7 +29,7 @@ class Published:
         if told.get("etag"):
             self._etags[aor] = told.get("etag")
 
-    def answered(self, told: Told) -> None:
+    def answered(self, told: LogLine) -> None:
         """Take Kamailio's reply, if it is to one of these."""
         future = self._under_way.pop(told.get("call_id"), None)
         if future is not None and not future.done():
@@ -39,9 +39,9 @@ class Published:
         """Kamailio is gone, and with it what was published."""
         self._etags.clear()
 
-    async def _send(self, aor: str, note: str) -> Told:
+    async def _send(self, aor: str, note: str) -> LogLine:
         call_id = self._origin.new("p")
-        future: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[LogLine] = asyncio.get_running_loop().create_future()
         self._under_way[call_id] = future
         presentity = bare(aor)
         known = f"SIP-If-Match: {self._etags[aor]}\r\n" if aor in self._etags else ""

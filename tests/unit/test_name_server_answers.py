@@ -10,7 +10,7 @@ import struct
 import pytest
 
 from lab.actors.channel import Channel
-from lab.servers.name_server import TTL_S, Mode, Names, reply
+from lab.servers.name_server import TTL_S, Mode, NameServer, reply
 
 NAME, ADDRESS = "sip.example.com", "203.0.113.10"
 A, AAAA, SRV, TXT = 1, 28, 33, 16
@@ -56,7 +56,7 @@ def test_a_name_that_moves() -> None:
     loop = asyncio.new_event_loop()
     ours, theirs = socket.socketpair()
     with contextlib.closing(loop), ours, theirs:
-        names = Names(NAME, ADDRESS, Channel(theirs), loop)
+        names = NameServer(NAME, ADDRESS, Channel(theirs), loop)
         assert names.move("203.0.113.20") == ADDRESS
         assert names.move("203.0.113.30") == "203.0.113.20"
 

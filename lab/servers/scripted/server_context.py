@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from lab.servers.scripted.exchanges import Exchanges
+from lab.servers.scripted.client_transactions import ClientTransactions
 from lab.servers.scripted.flows import Flow
 from lab.sip.fields import Uri
 from lab.sip.message import Request
 from lab.sip.transaction import Key
 
 
-class Origin(Protocol):
+class ServerContext(Protocol):
     """The server, as its parts see it."""
 
     address: str
-    exchanges: Exchanges
+    exchanges: ClientTransactions
 
     def route(self, flow: str, next_hop: Uri) -> Flow | str:
         """Return the flow for a request, perhaps not ready yet, or why there is none."""
