@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from lab.sip.fields import NameAddr, Uri, parse_cseq, split
 from lab.sip.message import MalformedMessage, Request, Response
-from lab.sip.uas import Refused
+from lab.sip.uas import RequestRefused
 
 DialogId = tuple[str, str, str]
 """Call-ID, local tag, remote tag."""
@@ -110,7 +110,7 @@ class Dialog(NamedTuple):
         """
         number, _ = parse_cseq(request.first("CSeq") or "")
         if number <= self.remote_cseq:
-            raise Refused(500)
+            raise RequestRefused(500)
         return self._replace(remote_cseq=number, remote_target=contact_of(request) or self.remote_target)
 
     @property

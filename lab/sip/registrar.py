@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from lab.sip.fields import NameAddr, Uri, parse_cseq, parse_expires, split
 from lab.sip.message import MalformedMessage, Request
-from lab.sip.uas import Refused
+from lab.sip.uas import RequestRefused
 
 OUTBOUND = "outbound"
 """The option tag (RFC 5626 §11.6)."""
@@ -126,7 +126,7 @@ class Registrar:
         for binding, _ in changes:
             old = self._bindings.get(binding.key)
             if old is not None and old.call_id == call_id and cseq <= old.cseq:
-                raise Refused(500)
+                raise RequestRefused(500)
         changes = [(self._named(binding), state) for binding, state in changes]
         for binding, state in changes:
             self._bindings.pop(binding.key, None)  # the newest is last; the same contact may be named twice
@@ -151,7 +151,7 @@ class Registrar:
         if excess <= 0 or not kept:
             return []
         if not self._policy.removes_oldest or excess > len(others):
-            raise Refused(TOO_MANY)
+            raise RequestRefused(TOO_MANY)
         return others[:excess]
 
     def _named(self, binding: Binding) -> Binding:
@@ -169,7 +169,7 @@ class Registrar:
         own = dict(address.parameters).get("expires")
         wanted = default if own is None else parse_expires(own)
         if 0 < wanted < self._policy.least_expires:
-            raise Refused(423, ("Min-Expires", str(self._policy.least_expires)))
+            raise RequestRefused(423, ("Min-Expires", str(self._policy.least_expires)))
         granted = min(self._longest, wanted)
         device = _device(address) if self._outbound and _asks_for_outbound(request) else None
         return Binding(

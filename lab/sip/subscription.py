@@ -12,7 +12,7 @@ from lab.sip.dialog import Dialog, DialogId, dialog_id
 from lab.sip.fields import parse_expires, split
 from lab.sip.message import Request
 from lab.sip.pidf import CONTENT_TYPE, pidf
-from lab.sip.uas import Refused
+from lab.sip.uas import RequestRefused
 
 PACKAGE = "presence"
 
@@ -78,7 +78,7 @@ class Notifier:
         """
         event = request.first("Event") or ""
         if split(event, ";")[:1] != (PACKAGE,):
-            raise Refused(489, ("Allow-Events", PACKAGE))
+            raise RequestRefused(489, ("Allow-Events", PACKAGE))
         expires = request.first("Expires")
         granted = self._longest if expires is None else min(self._longest, parse_expires(expires))
         key = dialog_id(request)
@@ -95,7 +95,7 @@ class Notifier:
             subscription = old._replace(dialog=old.dialog.receive(request), expires_at=now + granted, flow=flow)
             state = "refreshed"
         else:
-            raise Refused(481)
+            raise RequestRefused(481)
         self._subscriptions[subscription.dialog.id] = subscription
         if not granted:
             state = "terminated"

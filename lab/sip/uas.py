@@ -32,7 +32,7 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:", re.ASCII)
 Address = tuple[str, int]
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """A request gets this answer and nothing else happens."""
 
     def __init__(self, code: int, *headers: tuple[str, str]) -> None:
@@ -54,19 +54,19 @@ def check(request: Request, *, methods: tuple[str, ...] = ALLOWED, extensions: f
         Refused: with 405, 416, 420, 481, 501 or 505.
     """
     if request.version != VERSION:
-        raise Refused(505)
+        raise RequestRefused(505)
     _check_fields(request)
     if request.method not in methods:
         within_dialog = NameAddr.parse(request.first("To") or "").tag is not None  # which is not there: §12.2.2
         if request.method in _OF_SOMETHING or (within_dialog and request.method in _RECOGNISED):
-            raise Refused(481)
-        raise Refused(405 if request.method in _RECOGNISED else 501, ("Allow", ", ".join(methods)))
+            raise RequestRefused(481)
+        raise RequestRefused(405 if request.method in _RECOGNISED else 501, ("Allow", ", ".join(methods)))
     if not request.uri.lower().startswith(("sip:", "sips:")):
-        raise Refused(416)
+        raise RequestRefused(416)
     required = [tag for line in request.all("Require") for tag in split(line, ",")]
     unsupported = [tag for tag in required if tag.lower() not in extensions]
     if unsupported:
-        raise Refused(420, ("Unsupported", ", ".join(unsupported)))
+        raise RequestRefused(420, ("Unsupported", ", ".join(unsupported)))
 
 
 def _check_fields(request: Request) -> None:

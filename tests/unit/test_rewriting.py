@@ -12,8 +12,8 @@ from lab.model.middlebox import Middlebox, SipAlg
 from lab.model.scenario import Cell, Transport
 from lab.record import events
 from lab.record.events import RequestSent
+from lab.sip.claimed_source import ClaimedSource, claimed_source
 from lab.sip.message import Request, parse
-from lab.sip.sender import Sender, sender
 from tests.records import CLIENT, OUTSIDE, SERVER, Line, evidence, say
 from tests.records import cell as any_cell
 
@@ -39,21 +39,21 @@ def request(head: str = HEAD) -> Request:
 @pytest.mark.parametrize(
     ("written", "meant"),
     [
-        ("Via: SIP/2.0/TCP 10.0.0.2:59337;", Sender(via=PRIVATE, contact=PRIVATE)),
-        ("Via: SIP/2.0/TCP 10.0.0.2;", Sender(via="10.0.0.2", contact=PRIVATE)),
-        ("Via: SIP 10.0.0.2:59337;", Sender(via=None, contact=PRIVATE)),
+        ("Via: SIP/2.0/TCP 10.0.0.2:59337;", ClaimedSource(via=PRIVATE, contact=PRIVATE)),
+        ("Via: SIP/2.0/TCP 10.0.0.2;", ClaimedSource(via="10.0.0.2", contact=PRIVATE)),
+        ("Via: SIP 10.0.0.2:59337;", ClaimedSource(via=None, contact=PRIVATE)),
     ],
 )
-def test_sender(written: str, meant: Sender) -> None:
+def test_sender(written: str, meant: ClaimedSource) -> None:
     """Host and port as written; nothing where it cannot be read."""
-    assert sender(request(HEAD.replace("Via: SIP/2.0/TCP 10.0.0.2:59337;", written))) == meant
+    assert claimed_source(request(HEAD.replace("Via: SIP/2.0/TCP 10.0.0.2:59337;", written))) == meant
 
 
 @pytest.mark.parametrize("contact", ["", "Contact: *\r\n", "Contact: <tel:1>\r\n"])
 def test_sender_without_a_contact(contact: str) -> None:
     """A request need not have one, nor one with a host."""
     head = "".join(line for line in HEAD.splitlines(keepends=True) if not line.startswith("Contact")) + contact
-    assert sender(request(head)).contact is None
+    assert claimed_source(request(head)).contact is None
 
 
 def test_the_log_shows_what_leaves() -> None:

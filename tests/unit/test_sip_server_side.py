@@ -17,7 +17,7 @@ from lab.sip.pidf import pidf
 from lab.sip.registrar import Policy, Registrar, address_of_record, contacts
 from lab.sip.subscription import Notifier, Subscription
 from lab.sip.transaction import client_key, retransmissions, server_key
-from lab.sip.uas import Refused, check, respond
+from lab.sip.uas import RequestRefused, check, respond
 
 PEER = ("198.51.100.2", 40000)
 
@@ -63,7 +63,7 @@ def without(message: Request, name: str) -> Request:
 )  # fmt: skip
 def test_refused(message: Request, code: int, headers: tuple[tuple[str, str], ...]) -> None:
     """Each reason to refuse has its status and headers."""
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestRefused) as caught:
         check(message)
     assert (caught.value.code, caught.value.headers) == (code, headers)
 
@@ -96,7 +96,7 @@ def test_a_request_without_sense_is_malformed(message: Request) -> None:
 def test_extensions_that_are_supported_may_be_required() -> None:
     """Only the others are named in the refusal."""
     check(request("OPTIONS", Require="Outbound"), extensions=frozenset(("outbound",)))
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestRefused) as caught:
         check(request("OPTIONS", Require="outbound, 100rel"), extensions=frozenset(("outbound",)))
     assert caught.value.headers == (("Unsupported", "100rel"),)
 
@@ -186,7 +186,7 @@ def test_target_refresh() -> None:
     kept = moved.receive(without(request("SUBSCRIBE", cseq=10), "Contact"))
     assert kept.remote_target == "sip:alice@10.0.0.9:1"
     for old in (8, 9):
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(RequestRefused) as caught:
             moved.receive(request("SUBSCRIBE", cseq=old))
         assert caught.value.code == 500
 
@@ -252,7 +252,7 @@ def test_the_life_of_a_subscription() -> None:
     assert subscription.dialog.remote_target == "sip:alice@10.0.0.2:9"
     subscription, state = subscribe(notifier, 360.0, Expires="0", **inside(3))
     assert (state, state_of(subscription, 360.0)) == ("terminated", "terminated;reason=timeout")
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestRefused) as caught:
         subscribe(notifier, 361.0, **inside(4))
     assert caught.value.code == 481
 
@@ -292,7 +292,7 @@ def test_the_newest_live_subscription() -> None:
 @pytest.mark.parametrize(("event", "code"), [("", 489), ("dialog", 489), ("presence.winfo", 489)])
 def test_other_packages_are_refused(event: str, code: int) -> None:
     """With the one package there is."""
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestRefused) as caught:
         subscribe(Notifier(600.0), 0.0, Event=event)
     assert (caught.value.code, caught.value.headers) == (code, (("Allow-Events", "presence"),))
 
@@ -370,7 +370,7 @@ def test_one_contact_too_many() -> None:
         if removes_oldest:
             assert register(registrar, 1.0, cseq=2, Contact="<sip:new@h>")[-1] == ("sip:old@h", "removed")
             continue
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(RequestRefused) as caught:
             register(registrar, 1.0, cseq=2, Contact="<sip:new@h>")
         assert caught.value.code == 503
         assert [one.contact for one in registrar.bindings(AOR)] == ["sip:old@h"]
@@ -381,7 +381,7 @@ def test_out_of_order_register() -> None:
     registrar = Registrar(300.0)
     register(registrar, 0.0, cseq=5)
     before = registrar.bindings(AOR)
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestRefused) as caught:
         register(registrar, 1.0, cseq=5, Contact="<sip:new@h>, <sip:alice@10.0.0.2:5060>")
     assert (caught.value.code, registrar.bindings(AOR)) == (500, before)
     assert register(registrar, 1.0, cseq=1, Call_ID="c2") == [("sip:alice@10.0.0.2:5060", "refreshed")]
@@ -467,7 +467,7 @@ def test_no_request_raises_anything_else(raw: bytes, data: st.DataObject) -> Non
     for _ in range(data.draw(st.integers(0, 4)) if damaged else 0):
         damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(32, 126))
     notifier, registrar = Notifier(600.0), Registrar(300.0)
-    with contextlib.suppress(MalformedMessage, Refused):
+    with contextlib.suppress(MalformedMessage, RequestRefused):
         message = parse(bytes(damaged))
         if isinstance(message, Response):
             client_key(message)

@@ -7,7 +7,7 @@ import pytest
 from lab.sip.fields import NameAddr, parse_cseq, split
 from lab.sip.message import MalformedMessage, Request, Response, parse
 from lab.sip.stream import KeepAlive, StreamParser
-from lab.sip.uas import Refused, check, respond
+from lab.sip.uas import RequestRefused, check, respond
 from tests.torture import MESSAGES, VALID, Torture
 
 PEER = ("192.0.2.1", 5060)
@@ -30,7 +30,7 @@ def status(message: Request | Response | MalformedMessage) -> int:
                     NameAddr.parse(value)
     except MalformedMessage as error:
         return error.code
-    except Refused as refusal:
+    except RequestRefused as refusal:
         return respond(message, refusal.code, *refusal.headers, peer=PEER, tag="t").code
     return 200
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from lab.record.events import RequestSent
+from lab.sip.claimed_source import claimed_source
 from lab.sip.fields import parse_cseq
 from lab.sip.message import MalformedMessage, Request, parse_head
-from lab.sip.sender import sender
 
 _SENT = re.compile(r"TX \d+ bytes Request msg [^\n]*:\r?\n(?P<head>.*?)\r?\n\r?\n", re.DOTALL)  # pjsua_core.c
 
@@ -26,5 +26,5 @@ def request_sent(entry: str) -> RequestSent | None:
             return None
     except MalformedMessage:
         return None  # the log has cut it off
-    said = sender(message)
+    said = claimed_source(message)
     return RequestSent(method=message.method, call_id=call_id, cseq=cseq, via=said.via, contact=said.contact)

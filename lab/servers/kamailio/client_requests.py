@@ -8,9 +8,9 @@ from lab.record.events import ResponseSent
 from lab.servers.kamailio.clients import Clients, PendingRequest
 from lab.servers.kamailio.flows import Flow, Flows
 from lab.servers.kamailio.log import LogLine
+from lab.sip.claimed_source import claimed_source
 from lab.sip.fields import parameters
 from lab.sip.message import Request
-from lab.sip.sender import sender
 
 
 class ClientRequests:
@@ -41,7 +41,7 @@ class ClientRequests:
         flow = self._flows.seen(told.get("flow"), told.number("connection"), at=at, subject=told.get("subject"))
         method, call_id, cseq = told.get("method"), told.get("call_id"), told.number("cseq")
         headers = tuple((name.capitalize(), told.get(name)) for name in ("via", "contact"))
-        said = sender(Request(method=method, uri=told.get("aor"), headers=headers))
+        said = claimed_source(Request(method=method, uri=told.get("aor"), headers=headers))
         event = events.Request(
             method=method,
             flow=flow.id,

@@ -19,8 +19,8 @@ from lab.servers.kamailio.clients import Clients, StoredContact
 from lab.servers.kamailio.flows import Flow, Flows
 from lab.servers.kamailio.log import LogLine
 from lab.servers.probe_report import ProbeReport
+from lab.sip.best_response import GONE, rank
 from lab.sip.fields import Uri, Via, split
-from lab.sip.forking import GONE, rank
 from lab.sip.message import MalformedMessage
 from lab.sip.status import FAILED_FROM, is_success
 

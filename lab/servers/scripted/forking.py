@@ -18,8 +18,8 @@ from lab.servers.probe_report import ProbeReport
 from lab.servers.scripted.client_transactions import ClientTransaction
 from lab.servers.scripted.flows import Flow, why
 from lab.servers.scripted.server_context import ServerContext
+from lab.sip.best_response import GLOBAL_FAILURE, GONE, rank
 from lab.sip.fields import Uri
-from lab.sip.forking import GLOBAL_FAILURE, GONE, rank
 from lab.sip.message import Request, Response
 from lab.sip.status import FAILED_FROM, is_success
 from lab.sip.transaction import Key

@@ -27,17 +27,17 @@ from lab.servers.scripted.server_mitigations import Mitigated
 from lab.servers.scripted.server_transactions import ServerTransactions
 from lab.servers.scripted.subscriptions import Subscriptions
 from lab.servers.settings import Settings
+from lab.sip.best_response import GONE
 from lab.sip.call import TIMER
+from lab.sip.claimed_source import claimed_source
 from lab.sip.dialog import DialogId, dialog_id
 from lab.sip.fields import Uri, parse_cseq
-from lab.sip.forking import GONE
 from lab.sip.message import VERSION, MalformedMessage, Request
 from lab.sip.registrar import OUTBOUND, Binding, Policy
-from lab.sip.sender import sender
 from lab.sip.stream import Item, KeepAlive
 from lab.sip.subscription import PACKAGE
 from lab.sip.transaction import COOKIE, Key
-from lab.sip.uas import ALLOWED, ALLOWED_IN_CALL, Refused, check
+from lab.sip.uas import ALLOWED, ALLOWED_IN_CALL, RequestRefused, check
 
 
 class SipServer:
@@ -234,7 +234,7 @@ class SipServer:
                 check(request, extensions=frozenset((OUTBOUND,) if self._mitigated.outbound else ()))
             else:
                 check(request, methods=ALLOWED_IN_CALL, extensions=frozenset((TIMER,)))
-        except Refused as refusal:
+        except RequestRefused as refusal:
             self._emit_request(flow, request)
             if request.method != "ACK":
                 self.respond(flow, request, refusal.code, *refusal.headers)
@@ -247,7 +247,7 @@ class SipServer:
                 call.request(flow, request)
             else:
                 self._outside_calls(flow, request)
-        except Refused as refusal:
+        except RequestRefused as refusal:
             self.respond(flow, request, refusal.code, *refusal.headers)
 
     def _outside_calls(self, flow: Flow, request: Request) -> None:
@@ -277,7 +277,7 @@ class SipServer:
             cseq = parse_cseq(request.first("CSeq") or "")[0]
         except MalformedMessage:  # refused before anybody looked at it
             cseq = None
-        said = sender(request)
+        said = claimed_source(request)
         self._channel.emit(
             events.Request(
                 method=request.method,

@@ -9,7 +9,7 @@ from lab.sip.message import MalformedMessage, Request
 from lab.sip.transaction import top_via
 
 
-class Sender(NamedTuple):
+class ClaimedSource(NamedTuple):
     """The claimed source of a request, each ``host:port`` as written; None where there is none.
 
     Attributes:
@@ -21,9 +21,9 @@ class Sender(NamedTuple):
     contact: str | None
 
 
-def sender(request: Request) -> Sender:
+def claimed_source(request: Request) -> ClaimedSource:
     """Return where a request says it comes from."""
-    return Sender(_via(request), _contact(request))
+    return ClaimedSource(_via(request), _contact(request))
 
 
 def _via(request: Request) -> str | None:
