@@ -17,7 +17,7 @@ from lab.engine.select import choose
 from lab.engine.twins.plan import possible
 from lab.loader import load as loader
 from lab.model.scenario import Scenario
-from lab.model.twin import Wanted
+from lab.model.twin import TwinPlan
 from lab.worlds.clock import GUEST_MEMORY_MB
 
 Labels = Mapping[str, str | Sequence[str]]
@@ -114,7 +114,7 @@ def run(
         memory_mb=memory_mb,
         watch=watch,
         backend=kind,
-        twins=possible(Wanted(moments=moments, causes=causes, costs=costs, seeds=seeds), decided),
+        twins=possible(TwinPlan(moments=moments, causes=causes, costs=costs, seeds=seeds), decided),
     )
     (ran,) = execute([order])
     return ran

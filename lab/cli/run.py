@@ -21,7 +21,7 @@ from lab.engine.twins.plan import possible
 from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED, LabError, TeardownIncomplete
 from lab.model.outcome import Outcome
 from lab.model.scenario import Scenario
-from lab.model.twin import NO_TWINS, Wanted
+from lab.model.twin import NO_TWINS, TwinPlan
 from lab.model.verdict import Verdict
 from lab.report import files as reports
 from lab.report import terminal
@@ -49,7 +49,7 @@ class Options:
     clock: str
     backend: BackendKind
     server: str = DEFAULT_SERVER
-    twins: Wanted = NO_TWINS
+    twins: TwinPlan = NO_TWINS
     as_list: bool = False
     verbosity: Verbosity = Verbosity.NORMAL
 

@@ -14,13 +14,13 @@ from lab.engine.select import choose
 from lab.errors import EXIT_CLAIMS_HOLD, Problem, ScenarioError
 from lab.loader.load import load
 from lab.model.scenario import Scenario
-from lab.model.twin import Wanted
+from lab.model.twin import TwinPlan
 from lab.report import terminal
 from lab.report.formats.report_json import without_none
 from lab.units import counted, short_time
 
 FORMAT = 1
-AS_LAB_RUN = Wanted(moments=1, causes=True, costs=True)
+AS_LAB_RUN = TwinPlan(moments=1, causes=True, costs=True)
 """The twins of `lab run` without options."""
 
 

@@ -16,7 +16,7 @@ from lab.judge.family import TwinOutcome, whole
 from lab.judge.verdict import judge
 from lab.kept_file import DAMAGE, damaged
 from lab.loader.unsupported import examined
-from lab.model.outcome import CauseFound, Metrics, Outcome
+from lab.model.outcome import Cause, Metrics, Outcome
 from lab.model.scenario import Cell
 from lab.model.twin import Role
 from lab.model.verdict import Verdict
@@ -192,7 +192,7 @@ class CellRun:
         return self.outcome.verdict
 
     @property
-    def cause(self) -> CauseFound | None:
+    def cause(self) -> Cause | None:
         """The cause of a ``fail``, else None; raises as `outcome` does."""
         return self.outcome.cause
 

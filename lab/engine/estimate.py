@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from lab.engine.jobs import JOBS_IN_REAL_TIME
 from lab.engine.twins.plan import beforehand
 from lab.model.scenario import Cell, Scenario
-from lab.model.twin import Wanted
+from lab.model.twin import TwinPlan
 
 # Rough figures of two slow processors, docs/performance.md.
 START_S = 2.0
@@ -47,7 +47,7 @@ class Estimate:
     processors: int
 
 
-def estimate(scenario: Scenario, wanted: Wanted) -> Estimate:
+def estimate(scenario: Scenario, wanted: TwinPlan) -> Estimate:
     """Estimate a run of a scenario with these twins."""
     cells = [cell for cell in scenario.cells if not cell.unsupported]
     twins = list({twin.name: twin for cell in cells for _, twin in beforehand(cell, wanted)}.values())

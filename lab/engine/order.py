@@ -10,7 +10,7 @@ from typing import Any
 from lab.backends.base import BackendKind
 from lab.engine.run_folder import RunFolder, Watch
 from lab.model.scenario import Scenario
-from lab.model.twin import NO_TWINS, Wanted
+from lab.model.twin import NO_TWINS, TwinPlan
 from lab.worlds.clock import GUEST_MEMORY_MB, Clock
 
 
@@ -41,5 +41,5 @@ class Order:
     memory_mb: int = GUEST_MEMORY_MB
     watch: Watch = field(default=_nobody)
     backend: BackendKind = BackendKind.NETNS
-    twins: Wanted = NO_TWINS
+    twins: TwinPlan = NO_TWINS
     shares: bool = True

@@ -10,7 +10,7 @@ import msgspec
 
 from lab.faults._requests import harm_of_silence
 from lab.faults.base import STANDS_STILL, Fault, Harm, Infeasible, InForce, LostProbe, Occurrence, RunningCell
-from lab.model.rules import Takes
+from lab.model.rules import AllowedValues
 from lab.model.scenario import Cell
 from lab.model.verdict import CauseKind
 from lab.record.entry import Entry
@@ -33,7 +33,7 @@ def _failure(value: int) -> int:
     return value
 
 
-Refusal = Annotated[int, Checked(_failure), Takes("a status code from 400 to 699")]
+Refusal = Annotated[int, Checked(_failure), AllowedValues("a status code from 400 to 699")]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from lab.judge.gaps import Account, Gap, Lost, Need
 from lab.judge.tolerances import CLOCKS_S
-from lab.model.outcome import CauseFound
+from lab.model.outcome import Cause
 from lab.model.scenario import Cell
 from lab.model.suspect import WithoutExpiry
 from lab.model.verdict import CLIENT_UNSUBSCRIBED, REGISTRATION_EXPIRED, SUBSCRIPTION_EXPIRED, CauseKind
@@ -75,7 +75,7 @@ def gaps(evidence: Evidence, lost: Lost) -> Iterator[Gap]:
         text = f"the client itself ended the {account} at {end.t:.1f} s, and had no new one yet"
     else:
         return
-    cause = CauseFound(kind=kind, at_s=end.t, text=text, evidence=(end.line,))
+    cause = Cause(kind=kind, at_s=end.t, text=text, evidence=(end.line,))
     yield Gap(need=Need.ACCOUNT, since_s=end.t, cause=cause, without=without)
 
 

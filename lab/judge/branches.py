@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.model.outcome import Link
+from lab.model.outcome import ChainStep
 from lab.record.entry import Entry
 from lab.record.events import ProbeBranch
 from lab.record.evidence import Evidence, ProbeAttempt
@@ -17,7 +17,7 @@ _FAILED = {
 }
 
 
-def branches(evidence: Evidence, probe: ProbeAttempt) -> tuple[Link, ...]:
+def branches(evidence: Evidence, probe: ProbeAttempt) -> tuple[ChainStep, ...]:
     """Return the branches of a probe, that to the contact which registered last first; empty: it had none."""
     steps: dict[int, list[Entry[ProbeBranch]]] = {}
     for entry in evidence.of(ProbeBranch, probe=probe.name):
@@ -25,11 +25,11 @@ def branches(evidence: Evidence, probe: ProbeAttempt) -> tuple[Link, ...]:
     return tuple(_branch(said) for _, said in sorted(steps.items()))
 
 
-def _branch(said: list[Entry[ProbeBranch]]) -> Link:
+def _branch(said: list[Entry[ProbeBranch]]) -> ChainStep:
     first = said[0]
     flow = said[-1].event.flow
     whom = f"{first.event.contact} on {flow}, registered {_since(first.event.age)} before"
-    return Link(at_s=first.t, text=f"{whom}: {_fate(said)}", evidence=tuple(entry.line for entry in said))
+    return ChainStep(at_s=first.t, text=f"{whom}: {_fate(said)}", evidence=tuple(entry.line for entry in said))
 
 
 def _since(age: float) -> str:

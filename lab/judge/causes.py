@@ -16,7 +16,7 @@ from lab.judge import account, after_forgetting, fault_causes, server_gave_up, s
 from lab.judge.gaps import Gap, Lost, Need
 from lab.judge.sentinel import CLOSED
 from lab.judge.tolerances import AT_ONCE_S
-from lab.model.outcome import CauseFound
+from lab.model.outcome import Cause
 from lab.model.suspect import Suspect, Without, WithoutIdleTimer, WithoutServerIdle, WithoutTimer
 from lab.model.verdict import CLIENT_ABORTED, CLIENT_CLOSED, CLIENT_IDLE_TIMER, MIDDLEBOX_FORGOT, UNKNOWN
 from lab.record.entry import Entry
@@ -47,7 +47,7 @@ def find(evidence: Evidence, probe: ProbeAttempt) -> tuple[Suspect, ...]:
     found = sorted(gaps, key=lambda gap: (gap.outlived or _outlived(gap, anew), gap.since_s))
     if not found:
         text = f"no answer to the probe at {probe.asked_s:.1f} s; the record does not show why"
-        return (Suspect(cause=CauseFound(kind=UNKNOWN, at_s=None, text=text), without=None),)
+        return (Suspect(cause=Cause(kind=UNKNOWN, at_s=None, text=text), without=None),)
     tried: set[Without | None] = {None}
     suspects = []
     for number, gap in enumerate(found):
@@ -119,21 +119,21 @@ NEEDS: dict[Need, Callable[[Evidence, Lost], Iterator[Gap]]] = {
 """What a probe needs, with what finds the times in which it was missing; of equal times the first counts."""
 
 
-def _gap(need: Need, cause: CauseFound, without: Without | None = None, *, outlived: bool = False) -> Gap:
+def _gap(need: Need, cause: Cause, without: Without | None = None, *, outlived: bool = False) -> Gap:
     assert cause.at_s is not None
     return Gap(need=need, since_s=cause.at_s, cause=cause, without=without, outlived=outlived)
 
 
-def _closed(evidence: Evidence, lost: Lost) -> list[CauseFound]:
+def _closed(evidence: Evidence, lost: Lost) -> list[Cause]:
     if lost.flow is None:
         return []
     return [*_client_closed(evidence, lost.flow, lost.probe), *_seen_closing(evidence, lost.flow, lost.probe)]
 
 
-def _aborted(evidence: Evidence, before: float) -> Iterator[CauseFound]:
+def _aborted(evidence: Evidence, before: float) -> Iterator[Cause]:
     for entry in evidence.of(Aborted, who=evidence.client):
         if entry.t <= before:
-            yield CauseFound(
+            yield Cause(
                 kind=CLIENT_ABORTED,
                 at_s=entry.t,
                 text=f"client process ended by {entry.event.how} at {entry.t:.1f} s: {entry.event.last}",
@@ -141,7 +141,7 @@ def _aborted(evidence: Evidence, before: float) -> Iterator[CauseFound]:
             )
 
 
-def _client_closed(evidence: Evidence, flow: Flow, probe: ProbeAttempt) -> Iterator[CauseFound]:
+def _client_closed(evidence: Evidence, flow: Flow, probe: ProbeAttempt) -> Iterator[Cause]:
     for entry in evidence.transport(flow):
         if entry.t > probe.known_s or entry.event.state == "connected":
             continue
@@ -150,11 +150,11 @@ def _client_closed(evidence: Evidence, flow: Flow, probe: ProbeAttempt) -> Itera
         else:
             why = entry.event.reason or entry.event.state
             kind, text = CLIENT_CLOSED, f"client's transport ended at {entry.t:.1f} s: {why}"
-        yield CauseFound(kind=kind, at_s=entry.t, text=text, evidence=(entry.line,))
+        yield Cause(kind=kind, at_s=entry.t, text=text, evidence=(entry.line,))
         return
 
 
-def _seen_closing(evidence: Evidence, flow: Flow, probe: ProbeAttempt) -> Iterator[CauseFound]:
+def _seen_closing(evidence: Evidence, flow: Flow, probe: ProbeAttempt) -> Iterator[Cause]:
     """Find who sent FIN or RST first, where the client does not speak of the end of its transport."""
     before = probe.known_s
     if flow.proto == "udp":
@@ -169,11 +169,11 @@ def _seen_closing(evidence: Evidence, flow: Flow, probe: ProbeAttempt) -> Iterat
         dying = any(entry.t <= died <= entry.t + AT_ONCE_S for died in deaths)
         if packet.src == flow.inside and packet.from_ == evidence.client and not dying:
             text = f"client closed the connection at {entry.t:.1f} s, as link {packet.link} shows; it does not say why"
-            yield CauseFound(kind=CLIENT_CLOSED, at_s=entry.t, text=text, evidence=(entry.line,))
+            yield Cause(kind=CLIENT_CLOSED, at_s=entry.t, text=text, evidence=(entry.line,))
         return
 
 
-def _mapping_lost(evidence: Evidence, lost: Lost) -> Iterator[tuple[str, CauseFound]]:
+def _mapping_lost(evidence: Evidence, lost: Lost) -> Iterator[tuple[str, Cause]]:
     """Find the first end of the flow's mappings that neither a fault nor the end of the connection brought about."""
     if lost.flow is None:
         return
@@ -189,7 +189,7 @@ def _mapping_lost(evidence: Evidence, lost: Lost) -> Iterator[tuple[str, CauseFo
     met = [outcome.line for outcome in evidence.of(SentinelOutcome) if observed]
     yield (
         entry.who,
-        CauseFound(
+        Cause(
             kind=MIDDLEBOX_FORGOT,
             at_s=entry.t,
             text=f"middlebox {entry.who} forgot the flow at {entry.t:.1f} s{observed}",

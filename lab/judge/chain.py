@@ -14,7 +14,7 @@ from lab.judge.causes import HUNG_UP, flow_of
 from lab.judge.gaps import Account
 from lab.judge.sentinel import CLOSED
 from lab.judge.tolerances import CLOCKS_S, TICKS_S
-from lab.model.outcome import CauseFound, Link
+from lab.model.outcome import Cause, ChainStep
 from lab.model.topology import Role, Topology
 from lab.record.entry import Entry
 from lab.record.events import (
@@ -36,7 +36,7 @@ from lab.record.flows import Flow
 _KEEP_ALIVES = {"options": "OPTIONS", "crlf": "CRLF"}
 
 
-def chain(evidence: Evidence, probe: ProbeAttempt, cause: CauseFound) -> tuple[Link, ...]:
+def chain(evidence: Evidence, probe: ProbeAttempt, cause: Cause) -> tuple[ChainStep, ...]:
     """Return the links from the cause, which is the first, to the failed probe, which is the last.
 
     A cause that is unknown is no link, nor is anything before the probe one then.
@@ -57,11 +57,11 @@ def chain(evidence: Evidence, probe: ProbeAttempt, cause: CauseFound) -> tuple[L
         if cause.at_s <= link.at_s <= probe.known_s + CLOCKS_S * (link.at_s in at_once)
         and not {*link.evidence} & {*cause.evidence, *symptom.evidence}
     ]
-    first = Link(at_s=cause.at_s, text=cause.text, evidence=cause.evidence)
+    first = ChainStep(at_s=cause.at_s, text=cause.text, evidence=cause.evidence)
     return (first, *sorted(between, key=lambda link: link.at_s), symptom)
 
 
-def _of_flow(evidence: Evidence, flow: Flow | None) -> Iterator[Link]:
+def _of_flow(evidence: Evidence, flow: Flow | None) -> Iterator[ChainStep]:
     """Find the end of the flow: of its mapping, of its connection at either side."""
     if flow is None:
         return
@@ -82,7 +82,7 @@ def _of_flow(evidence: Evidence, flow: Flow | None) -> Iterator[Link]:
             break
 
 
-def _of_requests(evidence: Evidence, needed: Account, *, since: float, until: float) -> Iterator[Link]:
+def _of_requests(evidence: Evidence, needed: Account, *, since: float, until: float) -> Iterator[ChainStep]:
     """Find what client and server then tried in vain, and the account that ended for want of it."""
     kinds: list[list[tuple[Entry[Event], str, str]]] = [
         [(entry, f"the server ignored {entry.event.what}", "") for entry in evidence.between(Ignored, since, until)],
@@ -112,7 +112,7 @@ def _of_requests(evidence: Evidence, needed: Account, *, since: float, until: fl
             yield _link(*min(kind, key=lambda each: each[0].t))
 
 
-def _of_fault(evidence: Evidence, cause: CauseFound) -> Iterator[Link]:
+def _of_fault(evidence: Evidence, cause: Cause) -> Iterator[ChainStep]:
     """Find the end of a fault that lasted, if a fault is the cause."""
     for place in range(len(evidence.cell.faults)):
         began, ended = evidence.fault_began(place), evidence.fault_ended(place)
@@ -131,7 +131,7 @@ _SAID_OF = {
 """What is said of a lost probe, by the server's reason."""
 
 
-def _symptom(evidence: Evidence, probe: ProbeAttempt) -> Link:
+def _symptom(evidence: Evidence, probe: ProbeAttempt) -> ChainStep:
     said = [entry for entry in evidence.of(Probe, probe=probe.name) if entry.t >= probe.asked_s]
     lines = [entry.line for entry in said]
     last = max(said, key=lambda entry: entry.t).event
@@ -155,7 +155,7 @@ def _symptom(evidence: Evidence, probe: ProbeAttempt) -> Link:
         )
     else:
         text = f"{name} failed: {last.reason}"
-    return Link(at_s=probe.asked_s, text=text, evidence=tuple(sorted(lines)))
+    return ChainStep(at_s=probe.asked_s, text=text, evidence=tuple(sorted(lines)))
 
 
 def _journey(evidence: Evidence, probe: ProbeAttempt) -> tuple[list[int], str]:
@@ -189,5 +189,7 @@ def _counted(packets: int) -> str:
     return "1 packet" if packets == 1 else f"{packets} packets"
 
 
-def _link(entry: Entry[Event], what: str, why: str = "") -> Link:
-    return Link(at_s=entry.t, text=f"{what} at {entry.t:.1f} s" + (f": {why}" if why else ""), evidence=(entry.line,))
+def _link(entry: Entry[Event], what: str, why: str = "") -> ChainStep:
+    return ChainStep(
+        at_s=entry.t, text=f"{what} at {entry.t:.1f} s" + (f": {why}" if why else ""), evidence=(entry.line,)
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from lab.model.outcome import CauseFound, Outcome
+from lab.model.outcome import Cause, Outcome
 from lab.model.scenario import Cell
 from lab.model.verdict import Verdict
 
@@ -16,7 +16,7 @@ def claimed(cell: Cell, outcome: Outcome) -> Outcome:
     return dataclasses.replace(outcome, claim_holds=holds, claim_text=text)
 
 
-def differs(cell: Cell, verdict: Verdict, cause: CauseFound | None) -> str:
+def differs(cell: Cell, verdict: Verdict, cause: Cause | None) -> str:
     """Say what differs from the claim; empty if nothing does or nothing was claimed."""
     claim = cell.claim
     if claim is None:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from lab.judge.claims import claimed
 from lab.judge.looks import Look as Seen
 from lab.judge.looks import Reach, look, windows
-from lab.model.outcome import CauseFound, Metrics, Outcome, Reachability, SeedOutcome, Tried
+from lab.model.outcome import Cause, Metrics, Outcome, ProbeTrial, Reachability, SeedOutcome
 from lab.model.scenario import Cell
 from lab.model.suspect import Suspect, Without
 from lab.model.twin import AtMoment, LeftOut, Look, OtherSeed, Role
@@ -132,7 +132,7 @@ def _by_moments(cell: Cell, own: Outcome, twins: Sequence[TwinOutcome]) -> Outco
     return dataclasses.replace(outcome, verdict=Verdict.INCONCLUSIVE, doubt=doubt, seen_in=tried.folder, kept_by=())
 
 
-def _tried(twin: TwinOutcome) -> Tried:
+def _tried(twin: TwinOutcome) -> ProbeTrial:
     role, seen = twin.role, twin.outcome
     assert isinstance(role, AtMoment)
     reached = seen.probes[-1].answered if seen.verdict in (Verdict.PASS, Verdict.FAIL) else None
@@ -141,15 +141,15 @@ def _tried(twin: TwinOutcome) -> Tried:
         cause = _last(seen)
         since = role.at_s if cause is None or cause.at_s is None else cause.at_s
         gap = round(max(0.0, role.until_s - min(since, role.at_s)), 3)
-    return Tried(at_s=role.at_s, why=role.why, reached=reached, gap_s=gap, folder=twin.folder)
+    return ProbeTrial(at_s=role.at_s, why=role.why, reached=reached, gap_s=gap, folder=twin.folder)
 
 
-def _last(outcome: Outcome) -> CauseFound | None:
+def _last(outcome: Outcome) -> Cause | None:
     """Return the cause of the last probe's loss."""
     return outcome.probes[-1].cause or outcome.cause
 
 
-def _badness(tried: Tried) -> tuple[int, float]:
+def _badness(tried: ProbeTrial) -> tuple[int, float]:
     rank = {False: 2, None: 1, True: 0}[tried.reached]
     return rank, float("inf") if tried.open_ended else tried.gap_s or 0.0
 
@@ -237,5 +237,5 @@ def _seed(twin: TwinOutcome) -> int:
 
 
 def _why(outcome: Outcome) -> str:
-    cause: CauseFound | None = outcome.cause
+    cause: Cause | None = outcome.cause
     return cause.text if cause is not None else outcome.doubt

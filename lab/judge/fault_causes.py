@@ -18,7 +18,7 @@ from lab.faults.base import LostProbe, occurrences
 from lab.judge import account
 from lab.judge.gaps import Gap, Lost, Need
 from lab.judge.tolerances import AT_ONCE_S
-from lab.model.outcome import CauseFound
+from lab.model.outcome import Cause
 from lab.model.suspect import WithoutFault
 from lab.record.events import REQUESTS, Probe, ResponseSent
 from lab.record.evidence import Evidence, accepted
@@ -51,7 +51,7 @@ def gaps(evidence: Evidence, lost: Lost, *, closed: float | None) -> Iterator[Ga
         if harm is not None and not _mended(evidence, lost, lost.flow, since=max(over, harm.since_s)):
             text = f"{fault.words()} at {seen.at:.1f} s{harm.words}"
             lines = (seen.began.line, *harm.evidence)
-            cause = CauseFound(kind=fault.cause, at_s=seen.at, text=text, evidence=lines)
+            cause = Cause(kind=fault.cause, at_s=seen.at, text=text, evidence=lines)
             again = lost.asked_again_s
             yield Gap(
                 need=Need.FAULTS,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
-from lab.model.outcome import CauseFound
+from lab.model.outcome import Cause
 from lab.model.suspect import Without
 from lab.record.evidence import ProbeAttempt
 from lab.record.flows import Flow
@@ -43,7 +43,7 @@ class Gap:
 
     need: Need
     since_s: float
-    cause: CauseFound
+    cause: Cause
     without: Without | None
     outlived: bool = False
     anew_s: float | None = None

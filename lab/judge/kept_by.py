@@ -14,7 +14,7 @@ from lab.judge.gaps import Account
 from lab.judge.sentinel import middleboxes_on_path
 from lab.judge.tolerances import AT_ONCE_S, CLOCKS_S
 from lab.model.middlebox import Middlebox
-from lab.model.outcome import Link
+from lab.model.outcome import ChainStep
 from lab.record.entry import Entry
 from lab.record.events import CrlfPing, Event, KeepAlive, Packet, Request
 from lab.record.evidence import Evidence
@@ -25,14 +25,14 @@ _OF_CALLS = ("ACK", "BYE", "CANCEL")
 """Requests that only end what a probe began."""
 
 
-def kept_by(evidence: Evidence) -> tuple[Link, ...]:
+def kept_by(evidence: Evidence) -> tuple[ChainStep, ...]:
     """Return what kept the client reachable until its last answered probe, flow by flow."""
     reached: dict[str, float] = {}
     for probe in evidence.probes:
         flow = evidence.flow_of(probe)
         if probe.answered and flow is not None:
             reached[flow.id] = max(reached.get(flow.id, 0.0), probe.asked_s)
-    found: list[Link] = []
+    found: list[ChainStep] = []
     for flow_id, until in reached.items():
         flow = evidence.flows.get(flow_id, until)
         if flow is not None:
@@ -40,17 +40,19 @@ def kept_by(evidence: Evidence) -> tuple[Link, ...]:
     return tuple(found)
 
 
-def _moved(evidence: Evidence, flow: Flow, until: float) -> Iterator[Link]:
+def _moved(evidence: Evidence, flow: Flow, until: float) -> Iterator[ChainStep]:
     """Find when the client moved to a flow, if it did not set up the account on it."""
     did_by: dict[Account, str] = {"subscription": "subscribed", "registration": "registered"}
     for account, did in did_by.items():
         grants = [entry for entry in changes(evidence, account) if entry.event.state in GRANTED and entry.t <= until]
         first = next((entry for entry in grants if entry.event.flow == flow.id), None)
         if first is not None and first.t > CLOCKS_S:
-            yield Link(at_s=first.t, text=f"the client {did} on {flow.id} at {first.t:.1f} s", evidence=(first.line,))
+            yield ChainStep(
+                at_s=first.t, text=f"the client {did} on {flow.id} at {first.t:.1f} s", evidence=(first.line,)
+            )
 
 
-def _crossed(evidence: Evidence, flow: Flow, until: float) -> Iterator[Link]:
+def _crossed(evidence: Evidence, flow: Flow, until: float) -> Iterator[ChainStep]:
     """Find what was sent on a flow while the client was silent, each kind once."""
     sent: dict[str, list[Entry[Event]]] = defaultdict(list)
     for request in evidence.of(Request, flow=flow.id):
@@ -70,7 +72,7 @@ def _crossed(evidence: Evidence, flow: Flow, until: float) -> Iterator[Link]:
         if count > 1:
             how_often = f"{count} times, about every {(last.t - first.t) / (count - 1):.0f} s"
         lines = tuple(dict.fromkeys((first.line, last.line)))
-        yield Link(at_s=first.t, text=f"{what} crossed on {flow.id} {how_often}", evidence=lines)
+        yield ChainStep(at_s=first.t, text=f"{what} crossed on {flow.id} {how_often}", evidence=lines)
 
 
 def _bare_segments(evidence: Evidence, flow: Flow) -> Iterator[Entry[Event]]:
@@ -84,7 +86,7 @@ def _bare_segments(evidence: Evidence, flow: Flow) -> Iterator[Entry[Event]]:
         before = entry.t
 
 
-def _quiet(evidence: Evidence, flow: Flow, until: float) -> Iterator[Link]:
+def _quiet(evidence: Evidence, flow: Flow, until: float) -> Iterator[ChainStep]:
     """Say how long a flow was quiet at most, and what the middleboxes on its way allow."""
     entries = [entry for entry in _on_client_links(evidence, flow) if entry.t <= until]
     longest, end = 0.0, None
@@ -96,7 +98,7 @@ def _quiet(evidence: Evidence, flow: Flow, until: float) -> Iterator[Link]:
     boxes = dict(evidence.cell.middleboxes)
     allowed = [_allows(name, boxes[name], flow) for name in middleboxes_on_path(evidence.cell.topology)]
     text = "; ".join([f"{flow.id} was quiet for {longest:.1f} s at most, which ended at {end.t:.1f} s", *allowed])
-    yield Link(at_s=end.t, text=text, evidence=(end.line,))
+    yield ChainStep(at_s=end.t, text=text, evidence=(end.line,))
 
 
 def _allows(name: str, box: Middlebox, flow: Flow) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from lab.model.outcome import CauseFound, Outcome
+from lab.model.outcome import Cause, Outcome
 from lab.model.verdict import UNKNOWN, Verdict
 
 
@@ -30,7 +30,7 @@ class Look:
 
     at_s: float
     reach: Reach
-    cause: CauseFound | None = None
+    cause: Cause | None = None
     doubt: str = ""
 
 
@@ -49,7 +49,7 @@ class Window:
     from_s: float
     to_s: float
     before_s: float | None
-    cause: CauseFound | None
+    cause: Cause | None
 
 
 def look(at_s: float, outcome: Outcome) -> Look:

@@ -9,14 +9,14 @@ from lab.judge.radio import radio
 from lab.judge.repair import leaked_sockets, repair, stale_contacts
 from lab.judge.tolerances import AT_ONCE_S
 from lab.model.endpoint import Endpoint
-from lab.model.outcome import CauseFound, Metrics, Outage
+from lab.model.outcome import Cause, Metrics, Outage
 from lab.record.entry import Entry
 from lab.record.events import SENTINEL_PORT, ClientTransport, Packet, ResponseSent, ServerFlow
 from lab.record.evidence import Evidence, ProbeAttempt
 from lab.sip.status import CHALLENGES
 
 
-def measure(evidence: Evidence, causes: dict[str, CauseFound]) -> Metrics:
+def measure(evidence: Evidence, causes: dict[str, Cause]) -> Metrics:
     """Count traffic, probes and outages of one cell.
 
     Args:
@@ -97,7 +97,7 @@ def _covered(shadows: list[float], ends: float) -> float:
     return covered
 
 
-def _outages(probes: Sequence[ProbeAttempt], causes: dict[str, CauseFound]) -> Iterable[Outage]:
+def _outages(probes: Sequence[ProbeAttempt], causes: dict[str, Cause]) -> Iterable[Outage]:
     """Find the times from a lost probe, or its cause if that is known, to the next answered probe.
 
     A probe that was answered ends an outage and is never within one, however old the cause of the next lost one is.

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from lab.judge.account import GRANTED
 from lab.judge.causes import flow_of
 from lab.judge.tolerances import AT_ONCE_S, TIMER_F_S
-from lab.model.outcome import CauseFound, Repair
+from lab.model.outcome import Cause, Recovery
 from lab.model.verdict import CLIENT_ABORTED
 from lab.record.entry import Entry
 from lab.record.events import (
@@ -37,7 +37,7 @@ _NOBODY_ANSWERED = (408, 503)
 """With these pjsip ends a call whose requests got no answer, or could not be sent (RFC 3261 §8.1.3.1)."""
 
 
-def repair(evidence: Evidence, causes: dict[str, CauseFound], ends: float) -> Repair:
+def repair(evidence: Evidence, causes: dict[str, Cause], ends: float) -> Recovery:
     """Return what became of the flow.
 
     Args:
@@ -51,7 +51,7 @@ def repair(evidence: Evidence, causes: dict[str, CauseFound], ends: float) -> Re
     flow = (None if first is None else flow_of(evidence, first)) or evidence.flows.current(0.0)
     broken = cause.at_s if cause is not None and cause.at_s is not None else _first_break(evidence, flow, ends)
     if broken is None or flow is None:
-        return Repair()
+        return Recovery()
     # the kernel of a client that dies closes its connections a moment before the runner hears of the death
     early = AT_ONCE_S if cause is not None and cause.kind == CLIENT_ABORTED else 0.0
 
@@ -63,7 +63,7 @@ def repair(evidence: Evidence, causes: dict[str, CauseFound], ends: float) -> Re
     registered = [entry for entry in evidence.of(Binding) if entry.event.state in GRANTED]
     moved = [one.t for one in subscribed if one.t >= broken and one.event.flow != flow.id]
     moved += [one.t for one in registered if one.t >= broken and one.event.flow != flow.id]
-    return Repair(
+    return Recovery(
         broken_s=broken,
         client_noticed_after_s=after(_client_signs(evidence, flow), until=min([ends, *moved])),
         server_noticed_after_s=after(_server_signs(evidence, flow), early=early),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lab.faults.base import LostProbe, occurrences
-from lab.model.outcome import CauseFound
+from lab.model.outcome import Cause
 from lab.model.verdict import SERVER_GAVE_UP
 from lab.record.entry import Entry
 from lab.record.events import GIVEN_UP, Aborted, ClientGivenUp, KeepAlive, Packet, ServerFlow
@@ -29,7 +29,7 @@ ON_ITS_WAY_S = 2.0
 """A request is at the client by then, if it is not lost; longer than any path that the lab's own scenarios have."""
 
 
-def cause(evidence: Evidence, probe: ProbeAttempt) -> CauseFound | None:
+def cause(evidence: Evidence, probe: ProbeAttempt) -> Cause | None:
     """Return that the server had given up the client, if that is why it had nobody to send the probe to.
 
     It is the cause only if the client could have been reached otherwise: it lived, its flow's mappings were there, and
@@ -48,7 +48,7 @@ def cause(evidence: Evidence, probe: ProbeAttempt) -> CauseFound | None:
     words = f"server gave up the client at {last.t:.1f} s after {what} not answered"
     lines = (*(ping.line for ping in pings), last.line)
     text = words + _why_unanswered(evidence, flow, pings, last.t)
-    return CauseFound(kind=SERVER_GAVE_UP, at_s=last.t, text=text, evidence=lines)
+    return Cause(kind=SERVER_GAVE_UP, at_s=last.t, text=text, evidence=lines)
 
 
 def _given_up(evidence: Evidence, probe: ProbeAttempt) -> Entry[ClientGivenUp] | None:

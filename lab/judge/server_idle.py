@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lab.model.outcome import CauseFound
+from lab.model.outcome import Cause
 from lab.model.verdict import SERVER_IDLE_TIMEOUT
 from lab.record.entry import Entry
 from lab.record.events import IDLE_TIMEOUT, Packet, ServerFlow
@@ -12,7 +12,7 @@ from lab.record.evidence import Evidence, ProbeAttempt
 from lab.record.flows import Flow
 
 
-def causes(evidence: Evidence, flow: Flow, probe: ProbeAttempt) -> Iterator[CauseFound]:
+def causes(evidence: Evidence, flow: Flow, probe: ProbeAttempt) -> Iterator[Cause]:
     """Return the end of the probe's flow by the server's idle timeout, if that came before the probe's fate.
 
     The server says that it was the idle timeout. The moment is that of its FIN or RST where a link shows it, for
@@ -32,7 +32,7 @@ def causes(evidence: Evidence, flow: Flow, probe: ProbeAttempt) -> Iterator[Caus
             at, lines = first.t, [first.line, told.line]
         if at <= probe.known_s:
             text = f"server closed the connection after {timeout.after} without traffic at {at:.1f} s"
-            yield CauseFound(kind=SERVER_IDLE_TIMEOUT, at_s=at, text=text, evidence=tuple(lines))
+            yield Cause(kind=SERVER_IDLE_TIMEOUT, at_s=at, text=text, evidence=tuple(lines))
 
 
 def _first_end(evidence: Evidence, flow: Flow) -> Entry[Packet] | None:

@@ -21,7 +21,7 @@ from pydantic_core import ErrorDetails
 
 from lab.errors import Problem
 from lab.loader.yaml_lines import Node, shown
-from lab.model.rules import Takes, Yaml, kebab
+from lab.model.rules import AllowedValues, Yaml, kebab
 from lab.model.when import When
 from lab.units import Quantity
 
@@ -115,11 +115,11 @@ def describe(expected: Any) -> str:
     return f"{text}, or nothing" if optional else text
 
 
-def _said(expected: Any) -> Iterator[Takes]:
+def _said(expected: Any) -> Iterator[AllowedValues]:
     """Return the words beside a type, or beside one of its alternatives."""
     if typing.get_origin(expected) is Annotated:
         inner, *beside = typing.get_args(expected)
-        yield from (word for word in beside if isinstance(word, Takes))
+        yield from (word for word in beside if isinstance(word, AllowedValues))
         yield from _said(inner)
     elif typing.get_origin(expected) in (typing.Union, types.UnionType):
         for one in typing.get_args(expected):

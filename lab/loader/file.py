@@ -16,7 +16,7 @@ from lab.clients.pjsip.releases import DEFAULT, RELEASES
 from lab.loader.kinds import causes
 from lab.loader.probes import ProbeGrid
 from lab.model.impairment import Impairment
-from lab.model.rules import Seed, Takes, Text, Yaml
+from lab.model.rules import AllowedValues, Seed, Text, Yaml
 from lab.model.scenario import Claim, Client, Expectation, Probe, RadioKind, Server, Transport
 from lab.servers import catalogue as servers
 from lab.units import Lasting, Seconds
@@ -81,17 +81,19 @@ class ScenarioFile(Yaml):
     seed: Seed = 1
     topology: Text
     transport: Transport = Transport.TLS
-    server: Annotated[Annotated[str, WithJsonSchema(_SERVER_NAME)] | Server, Takes("a word or a mapping")] = field(
-        default_factory=Server
+    server: Annotated[Annotated[str, WithJsonSchema(_SERVER_NAME)] | Server, AllowedValues("a word or a mapping")] = (
+        field(default_factory=Server)
     )
-    client: Annotated[Annotated[str, WithJsonSchema(_CLIENT_NAME)] | Client, Takes("a name or a mapping")] = field(
-        default_factory=Client
+    client: Annotated[Annotated[str, WithJsonSchema(_CLIENT_NAME)] | Client, AllowedValues("a name or a mapping")] = (
+        field(default_factory=Client)
     )
-    pjsip: Annotated[Any, WithJsonSchema({"enum": list(RELEASES)}), Takes(f"one of {', '.join(RELEASES)}")] = DEFAULT
-    middlebox: Annotated[Any, WithJsonSchema(_NAME_OR_MAPPING), Takes("a name or a mapping")] = None
-    strategy: Annotated[Any, WithJsonSchema(_NAME_OR_MAPPING), Takes("a name or a mapping")] = "none"
-    failure: Annotated[Any, WithJsonSchema({"type": "object"}), Takes("a mapping")] = None
-    matrix: Annotated[Any, WithJsonSchema(_MATRIX), Takes("a mapping of axes to lists")] = None
+    pjsip: Annotated[Any, WithJsonSchema({"enum": list(RELEASES)}), AllowedValues(f"one of {', '.join(RELEASES)}")] = (
+        DEFAULT
+    )
+    middlebox: Annotated[Any, WithJsonSchema(_NAME_OR_MAPPING), AllowedValues("a name or a mapping")] = None
+    strategy: Annotated[Any, WithJsonSchema(_NAME_OR_MAPPING), AllowedValues("a name or a mapping")] = "none"
+    failure: Annotated[Any, WithJsonSchema({"type": "object"}), AllowedValues("a mapping")] = None
+    matrix: Annotated[Any, WithJsonSchema(_MATRIX), AllowedValues("a mapping of axes to lists")] = None
     impairments: tuple[Impairment, ...] = ()
     faults: tuple[Annotated[Any, WithJsonSchema(_ONE_KEY)], ...] = ()
     probes: tuple[Probe, ...] | ProbeGrid

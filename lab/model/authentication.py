@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated
 
-from lab.model.rules import Takes, Yaml
+from lab.model.rules import AllowedValues, Yaml
 from lab.units import Checked, Seconds, WholeSeconds
 
 USER = "alice"
@@ -55,7 +55,7 @@ def _some_each_once(methods: tuple[ChallengedMethod, ...]) -> tuple[ChallengedMe
 
 
 _Methods = Annotated[
-    tuple[ChallengedMethod, ...], Checked(_some_each_once), Takes("a list such as `[REGISTER, SUBSCRIBE]`")
+    tuple[ChallengedMethod, ...], Checked(_some_each_once), AllowedValues("a list such as `[REGISTER, SUBSCRIBE]`")
 ]
 
 

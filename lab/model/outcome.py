@@ -9,7 +9,7 @@ from lab.model.verdict import CauseKind, Verdict
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Link:
+class ChainStep:
     """One link of the chain from a cause to a failed probe.
 
     Attributes:
@@ -24,7 +24,7 @@ class Link:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class CauseFound:
+class Cause:
     """The cause of a lost probe: it removed something that the probe needed and that was still missing.
 
     Attributes:
@@ -39,7 +39,7 @@ class CauseFound:
     at_s: float | None
     text: str
     evidence: tuple[int, ...] = ()
-    chain: tuple[Link, ...] = ()
+    chain: tuple[ChainStep, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,7 +57,7 @@ class Outage:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Repair:
+class Recovery:
     """The recovery of the first lost probe's flow (of the first flow if none was lost); None: it did not break.
 
     Attributes:
@@ -76,7 +76,7 @@ class Repair:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Lost:
+class CostUntilLoss:
     """The cost of a client until it first lost its connection for more than a moment.
 
     Attributes:
@@ -136,10 +136,10 @@ class Metrics:
     challenges: int
     stale_contacts: int
     leaked_sockets: int
-    repair: Repair
+    repair: Recovery
     observed_s: float
     measured: bool = False
-    lost: Lost | None = None
+    lost: CostUntilLoss | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -158,12 +158,12 @@ class ProbeFate:
     at_s: float
     kind_: str
     answered: bool
-    branches: tuple[Link, ...] = ()
-    cause: CauseFound | None = None
+    branches: tuple[ChainStep, ...] = ()
+    cause: Cause | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Tried:
+class ProbeTrial:
     """The result of a probe at a weak moment of a client that had answered its own probes.
 
     Attributes:
@@ -250,15 +250,15 @@ class Outcome:
     """
 
     verdict: Verdict
-    cause: CauseFound | None
+    cause: Cause | None
     doubt: str
     metrics: Metrics
     probes: tuple[ProbeFate, ...]
     claim_holds: bool | None
     claim_text: str
     suspects: tuple[Suspect, ...] = ()
-    kept_by: tuple[Link, ...] = ()
-    tried: tuple[Tried, ...] = ()
+    kept_by: tuple[ChainStep, ...] = ()
+    tried: tuple[ProbeTrial, ...] = ()
     left_out: str = ""
     reachability: Reachability | None = None
     seeds: tuple[SeedOutcome, ...] = ()

@@ -44,7 +44,7 @@ class Yaml:
     __pydantic_config__: ClassVar[dict[str, Any]] = {"alias_generator": kebab, "extra": "forbid"}
 
 
-class Before:
+class RawValueRule:
     """The rule sees the value as it stands in the file, and may turn it into the field's type.
 
     Attributes:
@@ -65,7 +65,7 @@ class Before:
         return {"anyOf": [handler(schema), self.also]}
 
 
-class Takes(str):
+class AllowedValues(str):
     """Beside a type: what may stand there, in words, where the type alone does not say it."""
 
     __slots__ = ()
@@ -174,39 +174,41 @@ def _text(value: str) -> str:
     return value
 
 
-NodeName = Annotated[str, Checked(partial(check_name, longest=LONGEST_NODE)), Takes("the name of a node")]
-LinkName = Annotated[str, Checked(partial(check_name, longest=LONGEST_LINK)), Takes("the name of a link")]
-OfNode = Annotated[str, Takes("the name of a node")]
-OfLink = Annotated[str, Takes("the name of a link")]
+NodeName = Annotated[str, Checked(partial(check_name, longest=LONGEST_NODE)), AllowedValues("the name of a node")]
+LinkName = Annotated[str, Checked(partial(check_name, longest=LONGEST_LINK)), AllowedValues("the name of a link")]
+OfNode = Annotated[str, AllowedValues("the name of a node")]
+OfLink = Annotated[str, AllowedValues("the name of a link")]
 """Of one that must be there, which is another's to check."""
-CauseName = Annotated[str, Takes("one of the causes that `lab reference` lists")]
+CauseName = Annotated[str, AllowedValues("one of the causes that `lab reference` lists")]
 """Which there are, the loader knows."""
-Label = Annotated[str, Checked(partial(check_name, longest=LONGEST_LABEL)), Takes("a name")]
-ServerName = Annotated[str, Takes("the name of a server program")]
-ClientName = Annotated[str, Takes("the name of a client program, or a name")]
+Label = Annotated[str, Checked(partial(check_name, longest=LONGEST_LABEL)), AllowedValues("a name")]
+ServerName = Annotated[str, AllowedValues("the name of a server program")]
+ClientName = Annotated[str, AllowedValues("the name of a client program, or a name")]
 """Of programs, which only the catalogues of programs know."""
-HostAddress = Annotated[str, Checked(check_host), Takes("an IPv4 address such as `198.51.100.3`")]
-Mtu = Annotated[int, Checked(_mtu), Takes(f"a whole number of bytes, {SMALLEST_MTU} to {LARGEST_MTU - 1}")]
+HostAddress = Annotated[str, Checked(check_host), AllowedValues("an IPv4 address such as `198.51.100.3`")]
+Mtu = Annotated[int, Checked(_mtu), AllowedValues(f"a whole number of bytes, {SMALLEST_MTU} to {LARGEST_MTU - 1}")]
 """Less than a link of the lab carries anyway."""
-Seed = Annotated[int, Checked(_seed), Takes(f"a whole number, 0 to {2**32 - 1}")]
+Seed = Annotated[int, Checked(_seed), AllowedValues(f"a whole number, 0 to {2**32 - 1}")]
 Text = Annotated[str, Checked(_text)]
 WholeSecondsOrNever = Annotated[
-    WholeSeconds | None, Before(_or_never, also={"const": "never"}), Takes("a time such as `60 s`, or `never`")
+    WholeSeconds | None,
+    RawValueRule(_or_never, also={"const": "never"}),
+    AllowedValues("a time such as `60 s`, or `never`"),
 ]
 """None is written ``never``."""
 OneOrMore = Annotated[
-    tuple[str, ...], Before(_one_or_more, also={"type": "string"}), Takes("a name or a list of names")
+    tuple[str, ...], RawValueRule(_one_or_more, also={"type": "string"}), AllowedValues("a name or a list of names")
 ]
 """Written as one name or as a list of names."""
 Words = Annotated[
     tuple[str, ...],
-    Before(_words, also={"type": "array", "minItems": 1}),
-    Takes("a list such as `[./my-client, --verbose]`"),
+    RawValueRule(_words, also={"type": "array", "minItems": 1}),
+    AllowedValues("a list such as `[./my-client, --verbose]`"),
 ]
 """A program and its arguments."""
 Variables = Annotated[
     tuple[tuple[str, str], ...],
-    Before(_variables, also={"type": "object", "additionalProperties": {"type": "string"}}),
-    Takes("a mapping of names to texts such as `{MODE: test}`"),
+    RawValueRule(_variables, also={"type": "object", "additionalProperties": {"type": "string"}}),
+    AllowedValues("a mapping of names to texts such as `{MODE: test}`"),
 ]
 """Environment variables; a mapping in YAML."""

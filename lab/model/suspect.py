@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from lab.model.outcome import CauseFound
+    from lab.model.outcome import Cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,5 +65,5 @@ class Suspect:
         without: what a twin run would leave out to try it; None: nothing can be left out.
     """
 
-    cause: CauseFound
+    cause: Cause
     without: Without | None

@@ -49,7 +49,7 @@ class Link:
     ends: tuple[tuple[str, IPv4Interface], ...]
 
 
-class Way(NamedTuple):
+class NetworkPath(NamedTuple):
     """A way through the network.
 
     Attributes:
@@ -114,12 +114,12 @@ class Topology:
         (link,) = (link for link in self.links if any(end == server for end, _ in link.ends))
         return link
 
-    def way(self, first: Link) -> Way:
+    def way(self, first: Link) -> NetworkPath:
         """Return the path from the client to the server that begins with one of the client's links."""
         server = self.only(Role.SERVER).name
         (start,) = (end for end, _ in first.ends if end != self.only(Role.CLIENT).name)
         nodes = self.path(start, server)
-        return Way(nodes, (first.name, *(self.link_towards(node, server).name for node in nodes[:-1])))
+        return NetworkPath(nodes, (first.name, *(self.link_towards(node, server).name for node in nodes[:-1])))
 
     def path(self, start: str, goal: str) -> tuple[str, ...]:
         """Return the nodes from start to goal, both included; empty if there is no path.

@@ -75,7 +75,7 @@ class Twin:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Wanted:
+class TwinPlan:
     """The twins that a run is to have.
 
     Attributes:
@@ -91,5 +91,5 @@ class Wanted:
     seeds: int = 1
 
 
-NO_TWINS = Wanted()
+NO_TWINS = TwinPlan()
 """The scenario's own cells and nothing else."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from lab.model.outcome import CauseFound, Link, Lost, Outcome, ProbeFate, Reachability, Repair, Tried
+from lab.model.outcome import Cause, ChainStep, CostUntilLoss, Outcome, ProbeFate, ProbeTrial, Reachability, Recovery
 from lab.model.scenario import Cell
 from lab.model.verdict import CLIENT_UNSUBSCRIBED, REGISTRATION_EXPIRED, SUBSCRIPTION_EXPIRED, Verdict
 
@@ -84,7 +84,7 @@ def short(outcome: Outcome) -> str:
     return "; ".join(said)
 
 
-def tried(one: Tried) -> str:
+def tried(one: ProbeTrial) -> str:
     """Say what a probe at one of the client's weakest moments found."""
     found = {True: "answered", False: "lost", None: "showed nothing"}[one.reached]
     gap = "" if one.gap_s is None else f", out of reach for {one.gap_s:.1f} s"
@@ -99,7 +99,7 @@ def reachable(seen: Reachability) -> str:
     return f"reachable at {seen.reached} of {seen.looks} moments ({seen.share:.1%}){doubt}{gap}"
 
 
-def lost(one: Lost) -> str:
+def lost(one: CostUntilLoss) -> str:
     """Say what a client had cost when it was first out of reach in the silent hour."""
     packets = "1 packet" if one.packets == 1 else f"{one.packets} packets"
     cost = f"{packets}, {one.bytes} bytes, {one.wakeups} wake-ups"
@@ -131,7 +131,7 @@ def _chain_to(alike: Sequence[ProbeFate]) -> list[str]:
     return told
 
 
-def _same(one: CauseFound | None, other: CauseFound | None) -> bool:
+def _same(one: Cause | None, other: Cause | None) -> bool:
     return one is not None and other is not None and (one.kind, one.at_s) == (other.kind, other.at_s)
 
 
@@ -143,14 +143,14 @@ def _forked(probe: ProbeFate) -> list[str]:
     return said + [f"    {_sentence(branch)}" for branch in probe.branches]
 
 
-def _sentence(link: Link) -> str:
+def _sentence(link: ChainStep) -> str:
     shown = [str(number) for number in link.evidence]
     if len(shown) > MOST_LINES:
         shown = [*shown[: MOST_LINES - 1], "…", shown[-1]]
     return f"{link.text} ({'line' if len(shown) == 1 else 'lines'} {', '.join(shown)})"
 
 
-def _noticed(repair: Repair, cell: Cell, cause: CauseFound | None) -> str:
+def _noticed(repair: Recovery, cell: Cell, cause: Cause | None) -> str:
     """Say who noticed the break of the flow, and when the client was back; of an account that ended only the latter."""
     assert repair.broken_s is not None
     resubscribed = ("the client", "subscribed again", repair.resubscribed_after_s)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.model.twin import Wanted
+from lab.model.twin import TwinPlan
 from tests.e2e.lab_command import ROOT
 from tests.e2e.together import Cells, Virtually
 
@@ -33,7 +33,7 @@ FAULTS = {
     "forged-segment": ("forged-segment: { at: 20 s, node: home-nat, to: server }", "forged-rst"),
 }
 HOLED_BY = {name: Cells(HOLED.replace("FAULT", fault), name=f"moved-{name}") for name, (fault, _) in FAULTS.items()}
-CHANGE = Cells(ROOT / "scenarios" / "field" / "dns-change.yaml", twins=Wanted(moments=1, causes=True))
+CHANGE = Cells(ROOT / "scenarios" / "field" / "dns-change.yaml", twins=TwinPlan(moments=1, causes=True))
 
 
 @pytest.mark.cells(CHANGE)

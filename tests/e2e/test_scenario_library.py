@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from lab.model.twin import NO_TWINS, Wanted
+from lab.model.twin import NO_TWINS, TwinPlan
 from tests.e2e.lab_command import IN_REAL_TIME, ROOT
 from tests.e2e.together import Cells, Virtually
 
@@ -20,7 +20,7 @@ LIBRARY = sorted(
     if path.stem not in ("all", "registered-phone", *IN_REAL_TIME)  # those two take minutes: scripts/test --all
 )
 
-TWINS = Wanted(moments=1, causes=True)
+TWINS = TwinPlan(moments=1, causes=True)
 """As `lab run` looks at them by default, but for the costs."""
 WEAK = {
     "advice-2b-options-or-refresh",

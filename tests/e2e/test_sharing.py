@@ -8,7 +8,7 @@ from lab.engine.execute import execute
 from lab.engine.order import Order
 from lab.engine.run import Run
 from lab.loader.load import load
-from lab.model.twin import Wanted
+from lab.model.twin import TwinPlan
 from lab.report.explanation import explain
 from lab.worlds.clock import Clock
 from tests.e2e.lab_command import ROOT
@@ -43,7 +43,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Run]:
     return dict(zip((True, False), execute(orders), strict=True))
 
 
-TWINS = Wanted(costs=True)
+TWINS = TwinPlan(costs=True)
 LINUX, NEVER, SILENT = ("linux-default", "never-forgets", "silent-60s")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.model.twin import Wanted
+from lab.model.twin import TwinPlan
 from tests.e2e.lab_command import run
 from tests.e2e.together import Cells, Virtually
 
@@ -21,8 +21,8 @@ middlebox: { name: forgets-after-6s, base: silent-60s, udp-mapping-timer: 6 s }
 strategy: none
 """
 ONE = COMMON + "probes: [{ at: 30 s, kind: options }]\nends: 40 s\n"
-LUCK = Cells("title: By luck\n" + ONE, "luck", twins=Wanted(moments=1))
-TOLERATED = Cells("title: Tolerated\nexpect: { outage: 20 s }\n" + ONE, "tolerated", twins=Wanted(moments=1))
+LUCK = Cells("title: By luck\n" + ONE, "luck", twins=TwinPlan(moments=1))
+TOLERATED = Cells("title: Tolerated\nexpect: { outage: 20 s }\n" + ONE, "tolerated", twins=TwinPlan(moments=1))
 APART = Cells(
     "title: Apart\n"
     + COMMON
@@ -42,7 +42,7 @@ probes: [{ at: 615 s }]
 ends: 640 s
 """,
     "mute",
-    twins=Wanted(causes=True),
+    twins=TwinPlan(causes=True),
 )
 SILENT = Cells(
     """\
@@ -56,9 +56,9 @@ ends: 70 s
 costs-over: 30 min
 """,
     "costs",
-    twins=Wanted(costs=True),
+    twins=TwinPlan(costs=True),
 )
-SEEDS = Cells("title: Seeds\n" + ONE, "seeds", twins=Wanted(seeds=2))
+SEEDS = Cells("title: Seeds\n" + ONE, "seeds", twins=TwinPlan(seeds=2))
 
 
 @pytest.mark.cells(LUCK)

@@ -16,7 +16,7 @@ from lab.engine.execute import execute
 from lab.engine.order import Order
 from lab.engine.select import load_all
 from lab.fidelity.comparable_events import Moment, differences, moments
-from lab.model.twin import Wanted
+from lab.model.twin import TwinPlan
 from lab.model.verdict import CauseKind
 from lab.runner import cell_file
 from lab.worlds.clock import Clock
@@ -127,7 +127,7 @@ ANOTHER_SEED = Cells(
     ARTICLE / "all.yaml",
     only=tuple(f"failure={failure}" for failure in ("idle", "reboot", "rst")),
     seed=20261123,
-    twins=Wanted(moments=1),
+    twins=TwinPlan(moments=1),
 )
 
 

@@ -30,7 +30,7 @@ from lab.engine.order import Order
 from lab.engine.run import Run
 from lab.engine.select import load_all
 from lab.model.scenario import Cell, Scenario
-from lab.model.twin import NO_TWINS, Wanted
+from lab.model.twin import NO_TWINS, TwinPlan
 from lab.record.writer import FILE_NAME
 from lab.report.formats.report_json import document
 from lab.worlds.clock import Clock
@@ -57,7 +57,7 @@ class Cells:
     seed: int | None = None
     server: str = "scripted"
     beside: tuple[Path, ...] = ()
-    twins: Wanted = NO_TWINS
+    twins: TwinPlan = NO_TWINS
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Seen:
 
 Virtually = Callable[[Cells], Seen]
 """Gives what came of cells."""
-Place = tuple[Path, int | None, str, Wanted, str]
+Place = tuple[Path, int | None, str, TwinPlan, str]
 """Where a cell comes from: its file, seed, server and twins, and its name there."""
 
 

@@ -16,7 +16,7 @@ from lab.faults.client_move import ClientMove
 from lab.faults.port_remap import PortRemap
 from lab.loader.load import load
 from lab.model.endpoint import Endpoint
-from lab.model.outcome import CauseFound
+from lab.model.outcome import Cause
 from lab.model.when import When
 from lab.network.netlink import Netlink
 from lab.worlds import kernel
@@ -107,7 +107,7 @@ CASES = FaultCases(
 )
 
 
-def cause(*lines: Line) -> CauseFound:
+def cause(*lines: Line) -> Cause:
     """What the probe at 100 s was lost for; the idle timer closes the flow at 93 s whatever else happens."""
     story = [*flow_set_up(), *sentinel("delivered"), *lines, idle_timer(93.0), *probe(1, 100, answered=False), END]
     outcome = judged(with_fault(REMAP), *story)

@@ -12,7 +12,7 @@ from lab.faults.link_down import LinkDown
 from lab.faults.server_freeze import ServerFreeze
 from lab.judge.verdict import judge
 from lab.model.endpoint import Endpoint
-from lab.model.outcome import CauseFound, Outcome
+from lab.model.outcome import Cause, Outcome
 from lab.model.scenario import Cell
 from lab.model.when import When
 from lab.record.events import (
@@ -251,7 +251,7 @@ def outcome() -> tuple[Cell, Outcome]:
 def test_report_carries_the_chain() -> None:
     """Machines get what people read."""
     subject, seen = outcome()
-    assert isinstance(seen.cause, CauseFound)
+    assert isinstance(seen.cause, Cause)
     told = document(run_of(_scenario(subject), [(subject, seen)]))["cells"][0]["cause"]
     assert [link["text"] for link in told["chain"]] == [link.text for link in seen.cause.chain]
     assert told["chain"][0] == {"at_s": 33.0, "text": told["text"], "evidence": told["evidence"]}

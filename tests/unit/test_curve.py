@@ -14,7 +14,7 @@ from lab.faults.black_hole import BlackHole
 from lab.faults.server_close import ServerClose
 from lab.judge.looks import Look, Reach, Window, look, windows
 from lab.loader.unsupported import examined
-from lab.model.outcome import CauseFound
+from lab.model.outcome import Cause
 from lab.model.scenario import Cell, Claim, Probe, ProbeKind, Scenario
 from lab.model.verdict import CLIENT_IDLE_TIMER, UNKNOWN, Verdict
 from lab.model.when import Event, When
@@ -68,7 +68,7 @@ def test_twin_does_not_end_while_the_middlebox_forgets(timeout: float, at: float
     assert float(probed_at(a_cell(timeout=timeout), at).ends) == ends
 
 
-IDLE = CauseFound(kind=CLIENT_IDLE_TIMER, at_s=33.0, text="client idle timer closed the transport at 33.0 s")
+IDLE = Cause(kind=CLIENT_IDLE_TIMER, at_s=33.0, text="client idle timer closed the transport at 33.0 s")
 
 
 def looks(marks: str) -> list[Look]:
@@ -106,7 +106,7 @@ def test_windows(marks: str, found: list[tuple[float | None, float, float, float
 
 def test_an_outage_has_the_first_cause_that_is_known() -> None:
     """A look at the very edge may not show why; the others do."""
-    nothing = CauseFound(kind=UNKNOWN, at_s=None, text="the record does not show why")
+    nothing = Cause(kind=UNKNOWN, at_s=None, text="the record does not show why")
     edge, *others = looks("░░█")
     (window,) = windows([replace(edge, cause=nothing), *others])
     assert window.cause == IDLE

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from lab.judge.family import TwinOutcome, whole
-from lab.model.outcome import CauseFound, Lost, Outcome, ProbeFate
+from lab.model.outcome import Cause, CostUntilLoss, Outcome, ProbeFate
 from lab.model.scenario import Cell, Claim, Expectation
 from lab.model.suspect import Suspect, Without, WithoutFault, WithoutIdleTimer
 from lab.model.twin import AtMoment, LeftOut, Look, OtherSeed
@@ -16,8 +16,8 @@ from lab.units import Percent, Seconds
 from tests.records import END, cell, flow_set_up, judged, probe, sentinel
 
 PASSED = judged(cell(), *flow_set_up(), *sentinel("delivered"), *probe(1, 100.0, answered=True), END)
-IDLE = CauseFound(kind=CLIENT_IDLE_TIMER, at_s=33.0, text="the idle timer did it")
-MUTE = CauseFound(kind=MIDDLEBOX_FORGOT, at_s=90.0, text="the middlebox did it")
+IDLE = Cause(kind=CLIENT_IDLE_TIMER, at_s=33.0, text="the idle timer did it")
+MUTE = Cause(kind=MIDDLEBOX_FORGOT, at_s=90.0, text="the middlebox did it")
 FAILED = replace(
     PASSED,
     verdict=Verdict.FAIL,
@@ -157,7 +157,7 @@ def test_a_verdict_that_depends_on_the_seed() -> None:
 
 def test_costs_are_those_of_the_silent_twin() -> None:
     """The figures per hour, and when it lost its connection; the rest stays the cell's own."""
-    lost = Lost(at_s=33.0, packets=0, bytes=0, wakeups=0)
+    lost = CostUntilLoss(at_s=33.0, packets=0, bytes=0, wakeups=0)
     silent = replace(PASSED.metrics, packets_per_hour=7.0, observed_s=3599.0, lost=lost, delivered=0)
     metrics = whole(cell(), PASSED, [], silent).metrics
     assert (metrics.measured, metrics.packets_per_hour, metrics.lost, metrics.delivered) == (True, 7.0, lost, 1)

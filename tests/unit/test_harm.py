@@ -23,7 +23,7 @@ from lab.faults.server_mute import ServerMute
 from lab.faults.server_restart import ServerRestart
 from lab.faults.server_slow import ServerSlow
 from lab.model.endpoint import Endpoint
-from lab.model.outcome import CauseFound
+from lab.model.outcome import Cause
 from lab.model.when import When
 from lab.record.events import ClientSubscription, FaultEnded, Held, Ignored, OptionsAnswer, Packet, Unanswered
 from lab.units import Seconds
@@ -100,7 +100,7 @@ Lines = Sequence[Line]
 
 def cause(
     fault: Fault, *lines: Line, reason: str = "timeout", proto: str = "tcp", flow: str = "f1", frozen: bool = False
-) -> CauseFound:
+) -> Cause:
     """What the probe at 100 s was lost for; its idle timer closes the flow at 93 s whatever else happens."""
     sent = [] if frozen or reason == "no-subscription" else [attempt(100.0, "sent", flow=flow)]
     lost = frozen_probe(100.0) if frozen else attempt(105.0 if sent else 100.0, "failed", flow=flow, reason=reason)

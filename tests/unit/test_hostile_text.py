@@ -17,7 +17,7 @@ import pytest
 from rich.text import Text
 
 from lab.errors import LabFault
-from lab.model.outcome import CauseFound, Link, Lost, Outcome, ProbeFate, SeedOutcome, Tried
+from lab.model.outcome import Cause, ChainStep, CostUntilLoss, Outcome, ProbeFate, ProbeTrial, SeedOutcome
 from lab.model.scenario import Cell, Claim, Scenario
 from lab.model.verdict import CLIENT_IDLE_TIMER, Verdict
 from lab.report import files, terminal
@@ -40,7 +40,7 @@ def with_hostile_text(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(with_hostile_text(each) for each in value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        kept = {CauseFound: {"kind"}, Cell: {f.name for f in dataclasses.fields(Cell)} - {"name", "axes"}}
+        kept = {Cause: {"kind"}, Cell: {f.name for f in dataclasses.fields(Cell)} - {"name", "axes"}}
         names = [f.name for f in dataclasses.fields(value) if f.init and f.name not in kept.get(type(value), set())]
         return dataclasses.replace(value, **{name: with_hostile_text(getattr(value, name)) for name in names})
     return value
@@ -48,8 +48,8 @@ def with_hostile_text(value: Any) -> Any:
 
 def hostile_run() -> Any:
     """A run with a cell of each kind of end; all its texts are hostile."""
-    cause = CauseFound(
-        kind=CLIENT_IDLE_TIMER, at_s=33.0, text="cause", chain=(Link(at_s=33.0, text="link", evidence=(4,)),)
+    cause = Cause(
+        kind=CLIENT_IDLE_TIMER, at_s=33.0, text="cause", chain=(ChainStep(at_s=33.0, text="link", evidence=(4,)),)
     )
     probe = ProbeFate(at_s=40.0, kind_="notify", answered=False, cause=cause, branches=cause.chain)
     results: list[tuple[Cell, Outcome | LabFault]] = []
@@ -65,10 +65,11 @@ def hostile_run() -> Any:
             kept_by=cause.chain,
             left_out="left out",
             seeds=(SeedOutcome(seed=2, verdict=Verdict.FAIL, text="other seed"),),
-            tried=(Tried(at_s=3.0, why="weak", reached=False, gap_s=1.0, folder="twins/x"),),
+            tried=(ProbeTrial(at_s=3.0, why="weak", reached=False, gap_s=1.0, folder="twins/x"),),
         )
         outcome = dataclasses.replace(
-            outcome, metrics=dataclasses.replace(outcome.metrics, lost=Lost(at_s=1.0, packets=1, bytes=1, wakeups=1))
+            outcome,
+            metrics=dataclasses.replace(outcome.metrics, lost=CostUntilLoss(at_s=1.0, packets=1, bytes=1, wakeups=1)),
         )
         a = dataclasses.replace(
             a_cell(claim=Claim(verdict=Verdict.PASS)), name=verdict.value, axes=(("strategy", verdict.value),)

@@ -9,7 +9,7 @@ import pytest
 
 from lab.judge.radio import NETWORKS, radio
 from lab.model.endpoint import Endpoint
-from lab.model.outcome import Metrics, Repair
+from lab.model.outcome import Metrics, Recovery
 from lab.model.scenario import RadioKind
 from lab.model.topology import Link, Node, Role
 from lab.record.entry import Entry
@@ -184,7 +184,7 @@ def test_challenges_are_those_of_the_silence() -> None:
 
 def test_nothing_broke() -> None:
     """Then there is nothing to notice."""
-    assert measured(subscription(50, "refreshed"), answered=True).repair == Repair()
+    assert measured(subscription(50, "refreshed"), answered=True).repair == Recovery()
 
 
 def test_black_hole_that_nobody_notices_in_time() -> None:
@@ -207,7 +207,7 @@ def test_break_that_was_mended_before_the_probe() -> None:
         binding(42, "refreshed", flow="f2"),
         subscription(43.0, "active", flow="f2", name="s2"),
     ]
-    assert measured(*lines, answered=True).repair == Repair(
+    assert measured(*lines, answered=True).repair == Recovery(
         broken_s=40,
         client_noticed_after_s=0.2,
         server_noticed_after_s=0.0,

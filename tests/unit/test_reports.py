@@ -13,7 +13,7 @@ import pytest
 import lab
 from lab.engine.twins.cells import probed_at
 from lab.errors import HostNotCapable, LabError
-from lab.model.outcome import CauseFound, Link, Outage, Outcome
+from lab.model.outcome import Cause, ChainStep, Outage, Outcome
 from lab.model.scenario import Cell, Claim, Scenario
 from lab.model.verdict import CLIENT_IDLE_TIMER, Verdict
 from lab.report.explanation import explain
@@ -35,11 +35,11 @@ CAUSE = "idle timer closed the <transport>"
 
 def _result(verdict: Verdict, *, holds: bool | None, doubt: str = "") -> Outcome:
     empty = judged(a_cell())
-    cause = CauseFound(
+    cause = Cause(
         kind=CLIENT_IDLE_TIMER,
         at_s=33.0,
         text=CAUSE,
-        chain=(Link(at_s=33.0, text=CAUSE, evidence=(4,)),),
+        chain=(ChainStep(at_s=33.0, text=CAUSE, evidence=(4,)),),
     )
     return dataclasses.replace(
         empty,

@@ -15,7 +15,7 @@ from lab.engine.twins.plan import afterwards, beforehand, possible
 from lab.faults.link_down import LinkDown
 from lab.model.scenario import Cell
 from lab.model.suspect import WithoutFault, WithoutIdleTimer
-from lab.model.twin import AtMoment, LeftOut, OtherSeed, Role, Silent, Wanted
+from lab.model.twin import AtMoment, LeftOut, OtherSeed, Role, Silent, TwinPlan
 from lab.units import Seconds
 from lab.worlds.clock import Clock
 from tests.lost_probes import AT, SECOND
@@ -37,21 +37,21 @@ from tests.records import (
     with_fault,
 )
 
-DEFAULT = Wanted(moments=1, causes=True, costs=True, seeds=1)
+DEFAULT = TwinPlan(moments=1, causes=True, costs=True, seeds=1)
 
 
 @pytest.mark.parametrize(
     ("options", "wanted"),
     [
         ((), DEFAULT),
-        (("--moments", "3"), Wanted(moments=3, causes=True, costs=True)),
-        (("--moments", "0"), Wanted(moments=0, causes=True, costs=True)),
-        (("--no-causes",), Wanted(moments=1, causes=False, costs=True)),
-        (("--no-costs",), Wanted(moments=1, causes=True, costs=False)),
-        (("--seeds", "5"), Wanted(moments=1, causes=True, costs=True, seeds=5)),
+        (("--moments", "3"), TwinPlan(moments=3, causes=True, costs=True)),
+        (("--moments", "0"), TwinPlan(moments=0, causes=True, costs=True)),
+        (("--no-causes",), TwinPlan(moments=1, causes=False, costs=True)),
+        (("--no-costs",), TwinPlan(moments=1, causes=True, costs=False)),
+        (("--seeds", "5"), TwinPlan(moments=1, causes=True, costs=True, seeds=5)),
     ],
 )
-def test_the_options_of_lab_run(options: tuple[str, ...], wanted: Wanted, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_options_of_lab_run(options: tuple[str, ...], wanted: TwinPlan, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each option reaches the engine."""
     asked: list[Any] = []
 
@@ -74,10 +74,10 @@ def test_fewer_than_no_moments_is_refused() -> None:
 def test_real_time_has_no_time_for_all() -> None:
     """Costs and causes are for virtual time; moments are tried in both."""
     assert possible(DEFAULT, Clock.VIRTUAL) == DEFAULT
-    assert possible(DEFAULT, Clock.REAL) == Wanted(moments=1, causes=False, costs=False)
+    assert possible(DEFAULT, Clock.REAL) == TwinPlan(moments=1, causes=False, costs=False)
 
 
-def roles(wanted: Wanted, *lines: Line, of: Cell | None = None, role: Role | None = None) -> list[Role]:
+def roles(wanted: TwinPlan, *lines: Line, of: Cell | None = None, role: Role | None = None) -> list[Role]:
     """The twins that follow from a record."""
     subject = of or cell()
     ran = CellRun(Path("x"), subject)
@@ -95,16 +95,16 @@ PASSES = [*GAPS, *probe(1, 100.0, answered=True)]
 
 def test_so_many_weakest_moments_of_a_pass() -> None:
     """The weakest first; none if none is asked for."""
-    tried = roles(Wanted(moments=2), *PASSES)
+    tried = roles(TwinPlan(moments=2), *PASSES)
     assert [one.at_s for one in tried if isinstance(one, AtMoment)] == [71.0, 33.375]
-    assert roles(Wanted(moments=1), *PASSES) == tried[:1]
-    assert roles(Wanted(moments=0, causes=True, costs=True), *PASSES) == []
+    assert roles(TwinPlan(moments=1), *PASSES) == tried[:1]
+    assert roles(TwinPlan(moments=0, causes=True, costs=True), *PASSES) == []
 
 
 def test_a_twin_at_a_moment_has_no_such_twins() -> None:
     """One of another seed has."""
-    assert roles(Wanted(moments=1), *PASSES, role=AtMoment(at_s=1.0, until_s=None, why="")) == []
-    assert len(roles(Wanted(moments=1), *PASSES, role=OtherSeed(seed=2))) == 1
+    assert roles(TwinPlan(moments=1), *PASSES, role=AtMoment(at_s=1.0, until_s=None, why="")) == []
+    assert len(roles(TwinPlan(moments=1), *PASSES, role=OtherSeed(seed=2))) == 1
 
 
 def test_each_suspect_of_a_fail() -> None:
@@ -113,18 +113,18 @@ def test_each_suspect_of_a_fail() -> None:
     struck = begins(down, down.Proof(link="lan", rules=2, lasts=8.0), until=58.0)
     ate = probe(1, 100.0, answered=False)
     lines = [idle_timer(33.0), *struck, ON_LAN, *ate]
-    found = roles(Wanted(causes=True), *lines, of=with_fault(down))
+    found = roles(TwinPlan(causes=True), *lines, of=with_fault(down))
     assert found == [
         LeftOut(without=(WithoutFault(0),)),
         LeftOut(without=(WithoutIdleTimer(),)),
         LeftOut(without=(WithoutFault(0), WithoutIdleTimer())),
     ]
-    assert roles(Wanted(moments=9, causes=False), *lines, of=with_fault(down)) == []
-    assert roles(Wanted(causes=True), idle_timer(33.0), *ate) == []
+    assert roles(TwinPlan(moments=9, causes=False), *lines, of=with_fault(down)) == []
+    assert roles(TwinPlan(causes=True), idle_timer(33.0), *ate) == []
 
 
 def test_before_a_run() -> None:
     """A silent hour, and other seeds, if they are asked for."""
-    made = [role for role, _ in beforehand(cell(), Wanted(costs=True, seeds=3))]
+    made = [role for role, _ in beforehand(cell(), TwinPlan(costs=True, seeds=3))]
     assert made == [OtherSeed(seed=2), OtherSeed(seed=3), Silent(over_s=3600.0)]
-    assert list(beforehand(cell(), Wanted(moments=1, causes=True))) == []
+    assert list(beforehand(cell(), TwinPlan(moments=1, causes=True))) == []

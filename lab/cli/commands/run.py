@@ -11,7 +11,7 @@ from lab.backends.base import BackendKind
 from lab.cli.app import app
 from lab.cli.choices import DEFAULT_SERVER, ClockChoice, ServerChoice
 from lab.cli.options import AsList, Files, Memory, Only, Out, Quiet, Verbose, verbosity
-from lab.model.twin import Wanted
+from lab.model.twin import TwinPlan
 from lab.worlds.clock import GUEST_MEMORY_MB
 
 
@@ -96,6 +96,6 @@ def run_command(
         server=server.value,
         as_list=as_list,
         verbosity=verbosity(quiet=quiet, verbose=verbose),
-        twins=Wanted(moments=moments, causes=causes, costs=costs, seeds=seeds),
+        twins=TwinPlan(moments=moments, causes=causes, costs=costs, seeds=seeds),
     )
     raise typer.Exit(run_files(files, options))

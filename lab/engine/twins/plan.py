@@ -12,7 +12,7 @@ from lab.errors import LabError
 from lab.judge.weakest import weakest
 from lab.model.scenario import Cell
 from lab.model.suspect import Suspect
-from lab.model.twin import LeftOut, Look, OtherSeed, Role, Silent, Wanted
+from lab.model.twin import LeftOut, Look, OtherSeed, Role, Silent, TwinPlan
 from lab.model.verdict import Verdict
 from lab.worlds.clock import Clock
 
@@ -20,14 +20,14 @@ Planned = tuple[Role, Cell]
 """A twin, and what is to be run."""
 
 
-def possible(wanted: Wanted, clock: Clock) -> Wanted:
+def possible(wanted: TwinPlan, clock: Clock) -> TwinPlan:
     """Return which of these twins can be had: real time has no hours to spare, nor minutes for each suspect."""
     if clock is Clock.VIRTUAL:
         return wanted
     return dataclasses.replace(wanted, costs=False, causes=False)
 
 
-def beforehand(cell: Cell, wanted: Wanted) -> Iterator[Planned]:
+def beforehand(cell: Cell, wanted: TwinPlan) -> Iterator[Planned]:
     """Yield the twins of a cell that do not depend on what its record shows.
 
     Args:
@@ -45,7 +45,7 @@ def beforehand(cell: Cell, wanted: Wanted) -> Iterator[Planned]:
         yield Silent(over_s=over), cells.silent(cell, over)
 
 
-def afterwards(run: CellRun, role: Role | None, wanted: Wanted) -> Iterator[Planned]:
+def afterwards(run: CellRun, role: Role | None, wanted: TwinPlan) -> Iterator[Planned]:
     """Yield the twins that follow from the record of a cell, or of a twin of one.
 
     Args:

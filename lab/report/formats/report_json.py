@@ -10,7 +10,7 @@ from typing import Any
 from lab import __version__
 from lab.engine.run import Run
 from lab.errors import LabError
-from lab.model.outcome import CauseFound, Link, Outcome, Reachability
+from lab.model.outcome import Cause, ChainStep, Outcome, Reachability
 from lab.model.scenario import DEFAULT_CLIENT, Cell, Transport
 from lab.model.verdict import Verdict
 from lab.report.grid import is_look
@@ -138,7 +138,7 @@ def _claim(cell: Cell, result: Outcome) -> dict[str, Any] | None:
     }
 
 
-def _cause(cause: CauseFound | None) -> dict[str, Any] | None:
+def _cause(cause: Cause | None) -> dict[str, Any] | None:
     if cause is None:
         return None
     return {
@@ -150,5 +150,5 @@ def _cause(cause: CauseFound | None) -> dict[str, Any] | None:
     }
 
 
-def _link(link: Link) -> dict[str, Any]:
+def _link(link: ChainStep) -> dict[str, Any]:
     return {"at_s": link.at_s, "text": link.text, "evidence": list(link.evidence)}
