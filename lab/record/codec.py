@@ -20,7 +20,7 @@ class _Head(msgspec.Struct, frozen=True):
     who: str
 
 
-class _Moment(msgspec.Struct, frozen=True):
+class _ChannelHead(msgspec.Struct, frozen=True):
     """The field beside an event on a channel: CLOCK_MONOTONIC in seconds."""
 
     at: float
@@ -48,7 +48,7 @@ def read_endpoint(kind: type, value: Any) -> Any:
 
 _ENCODER = msgspec.json.Encoder(enc_hook=_write_value)
 _HEAD = msgspec.json.Decoder(_Head)
-_MOMENT = msgspec.json.Decoder(_Moment)
+_MOMENT = msgspec.json.Decoder(_ChannelHead)
 
 
 @cache

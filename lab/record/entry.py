@@ -28,7 +28,7 @@ class Entry(Generic[E_co]):
 
 
 @dataclass(frozen=True, slots=True)
-class Happening(Generic[E_co]):
+class TimedEvent(Generic[E_co]):
     """An event as the running cell takes it, before its time is settled.
 
     Attributes:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from lab.record import codec
-from lab.record.entry import Happening
+from lab.record.entry import TimedEvent
 from lab.record.events import VERSION, Event, NeverSilent, RecordBegan
 
 FILE_NAME = "record.jsonl"
@@ -34,17 +34,17 @@ class RecordWriter:
         self._file = path.open("wb")
         self._started = time.monotonic()
         self._silence: float | None = None
-        self._waiting: list[Happening[Event]] = []
-        self._watchers: list[Callable[[Happening[Event]], None]] = []
+        self._waiting: list[TimedEvent[Event]] = []
+        self._watchers: list[Callable[[TimedEvent[Event]], None]] = []
         self.take(RUNNER, RecordBegan(version=VERSION), at=self._started)
 
-    def watch(self, callback: Callable[[Happening[Event]], None]) -> None:
+    def watch(self, callback: Callable[[TimedEvent[Event]], None]) -> None:
         """Show every further event to ``callback``."""
         self._watchers.append(callback)
 
     def take(self, who: str, event: Event, *, at: float | None = None) -> None:
         """Add an event that happened at ``at`` (CLOCK_MONOTONIC seconds; default now)."""
-        happening = Happening(time.monotonic() if at is None else at, who, event)
+        happening = TimedEvent(time.monotonic() if at is None else at, who, event)
         if self._silence is None:
             self._waiting.append(happening)
         else:
@@ -69,7 +69,7 @@ class RecordWriter:
         if self._silence is None:
             self._silence = self._started
             self._settle(self._started)
-            self._write(Happening(time.monotonic(), RUNNER, NeverSilent()), self._started)
+            self._write(TimedEvent(time.monotonic(), RUNNER, NeverSilent()), self._started)
         self._file.close()
 
     def _settle(self, zero: float) -> None:
@@ -79,7 +79,7 @@ class RecordWriter:
             self._write(happening, zero)
         self._waiting.clear()
 
-    def _write(self, happening: Happening[Event], zero: float) -> None:
+    def _write(self, happening: TimedEvent[Event], zero: float) -> None:
         self._file.write(codec.to_line(round(happening.at - zero, 6), happening.who, happening.event))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from lab.errors import LabFault
-from lab.record.entry import Happening
+from lab.record.entry import TimedEvent
 from lab.record.events import Event
 from lab.record.writer import RecordWriter
 
@@ -21,7 +21,7 @@ class _ExpectedEvent:
     fields: dict[str, Any]
     future: asyncio.Future[Any]
 
-    def matches(self, happening: Happening[Event]) -> bool:
+    def matches(self, happening: TimedEvent[Event]) -> bool:
         return (
             isinstance(happening.event, self.kind)
             and self.who in ("", happening.who)
@@ -36,7 +36,7 @@ class ExpectedEvents:
         self._waiting: list[_ExpectedEvent] = []
         record.watch(self._see)
 
-    def next(self, kind: type[E], *, who: str = "", **fields: Any) -> asyncio.Future[Happening[E]]:
+    def next(self, kind: type[E], *, who: str = "", **fields: Any) -> asyncio.Future[TimedEvent[E]]:
         """Return a future for the next event of a type.
 
         Args:
@@ -44,11 +44,11 @@ class ExpectedEvents:
             who: only from there; empty: from anywhere.
             **fields: only if the event's fields have these values.
         """
-        future: asyncio.Future[Happening[E]] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[TimedEvent[E]] = asyncio.get_running_loop().create_future()
         self._waiting.append(_ExpectedEvent(kind, who, fields, future))
         return future
 
-    async def within(self, patience: float, future: asyncio.Future[Happening[E]], what: str) -> Happening[E]:
+    async def within(self, patience: float, future: asyncio.Future[TimedEvent[E]], what: str) -> TimedEvent[E]:
         """Wait for one.
 
         Raises:
@@ -59,7 +59,7 @@ class ExpectedEvents:
         except asyncio.TimeoutError:
             raise LabFault(f"waiting for {what}", detail=f"nothing for {patience:g} s; see the actor's log") from None
 
-    def _see(self, happening: Happening[Event]) -> None:
+    def _see(self, happening: TimedEvent[Event]) -> None:
         for one in self._waiting:
             if not one.future.done() and one.matches(happening):
                 one.future.set_result(happening)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab.model.endpoint import Endpoint
-from lab.record.entry import Happening
+from lab.record.entry import TimedEvent
 from lab.record.events import Event, Packet
 
 _COUNT = 1 << 32
@@ -16,7 +16,7 @@ class SequenceNumbers:
     def __init__(self) -> None:
         self._next: dict[tuple[str, Endpoint, Endpoint], int] = {}  # by link, source, target
 
-    def see(self, happening: Happening[Event]) -> None:
+    def see(self, happening: TimedEvent[Event]) -> None:
         """Take note of an event."""
         packet = happening.event
         if not isinstance(packet, Packet) or packet.seq is None or "R" in packet.flags:

@@ -17,7 +17,7 @@ from lab.model.impairment import loses, round_trip_s
 from lab.model.scenario import Cell, Probe, ProbeKind
 from lab.model.sentinel_time import followed_s
 from lab.record import events
-from lab.record.entry import Happening
+from lab.record.entry import TimedEvent
 from lab.record.events import Aborted, ClientReady, Event, LimitPassed, RunEnded, ServerReady
 from lab.record.writer import RUNNER, RecordWriter
 from lab.runner import account_setup
@@ -26,7 +26,7 @@ from lab.runner.faults import Faults
 from lab.runner.testbed import CellTestbed
 from lab.sip.status import is_success
 
-_Said = asyncio.Future[Happening[events.Probe]]
+_Said = asyncio.Future[TimedEvent[events.Probe]]
 
 READY_WITHIN_S = 60.0
 """An actor not ready after this time is broken: starting takes a few seconds in the slowest world seen."""
@@ -208,7 +208,7 @@ def _settle(failed: asyncio.Future[None], context: dict[str, Any]) -> None:
         failed.set_exception(context.get("exception") or LabFault("the event loop", detail=context["message"]))
 
 
-def _server_died(failed: asyncio.Future[None], happening: Happening[Event], testbed: CellTestbed) -> None:
+def _server_died(failed: asyncio.Future[None], happening: TimedEvent[Event], testbed: CellTestbed) -> None:
     """End the cell after the death of a server, which is a lab fault; the death of the client is an observation."""
     event = happening.event
     if isinstance(event, Aborted) and happening.who == testbed.server_node and not failed.done():
@@ -217,7 +217,7 @@ def _server_died(failed: asyncio.Future[None], happening: Happening[Event], test
         failed.set_exception(LabFault(f"the {which} server ended by {event.how}", detail=event.last))
 
 
-def _limit_passed(passed: asyncio.Future[None], happening: Happening[Event]) -> None:
+def _limit_passed(passed: asyncio.Future[None], happening: TimedEvent[Event]) -> None:
     """Note that an actor has passed a bound: nothing that follows would show anything."""
     if isinstance(happening.event, LimitPassed) and not passed.done():
         passed.set_result(None)

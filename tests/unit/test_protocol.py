@@ -29,7 +29,7 @@ from lab.clients.protocol import (
 )
 from lab.model.endpoint import Endpoint
 from lab.record import codec
-from lab.record.entry import Entry, Happening
+from lab.record.entry import Entry, TimedEvent
 from lab.record.events import (
     ClientEvent,
     ClientReady,
@@ -259,7 +259,7 @@ def heard(
         enough = asyncio.get_running_loop().create_future()
         count = 0
 
-        def see(happening: Happening[Event]) -> None:
+        def see(happening: TimedEvent[Event]) -> None:
             nonlocal count
             count += 1
             if until(happening.event) if callable(until) else count == until:
@@ -331,7 +331,7 @@ def test_log_that_is_full(tmp_path: Path) -> None:
     log = tmp_path / "client.out"
     log.write_bytes(b"x" * 100)
     record = RecordWriter(tmp_path / "record.jsonl")
-    seen: list[Happening[Event]] = []
+    seen: list[TimedEvent[Event]] = []
     record.watch(seen.append)
     ours, theirs = socket.socketpair()
     actor = Ended(ours)

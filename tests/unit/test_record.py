@@ -18,7 +18,7 @@ from lab.model.endpoint import Endpoint
 from lab.model.scenario import Probe as ProbeToSend
 from lab.model.scenario import ProbeKind
 from lab.record import codec
-from lab.record.entry import Entry, Happening
+from lab.record.entry import Entry, TimedEvent
 from lab.record.events import (
     EVENTS,
     VERSION,
@@ -204,7 +204,7 @@ def test_endpoints_do_not_change() -> None:
 def test_writer(tmp_path: Path) -> None:
     """The version comes first; what happened before time zero is negative, and in time order."""
     writer = RecordWriter(tmp_path / FILE_NAME)
-    seen: list[Happening[Event]] = []
+    seen: list[TimedEvent[Event]] = []
     writer.watch(seen.append)
     writer.take("b", Subscribed(), at=90.0)
     writer.take("a", Subscribed(), at=80.0)
@@ -425,7 +425,7 @@ def test_sequence_numbers() -> None:
 
     def see(flags: str, seq: int, payload: int = 0) -> int | None:
         entry = packet(1.0, "lan", CLIENT, INSIDE, REMOTE, flags=flags, seq=seq, payload=payload)
-        numbers.see(Happening(1.0, CLIENT, entry.event))
+        numbers.see(TimedEvent(1.0, CLIENT, entry.event))
         return numbers.next("lan", INSIDE, REMOTE)
 
     assert numbers.next("lan", INSIDE, REMOTE) is None
