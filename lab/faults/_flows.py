@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lab.faults.base import Harm, LostProbe, Occurrence
+from lab.faults.base import FaultImpact, LostProbe, Occurrence
 from lab.record.events import ENDED_AT_SERVER, ServerFlow
 
 AT_ONCE_S = 1.0
@@ -21,7 +21,7 @@ def no_flow(seen: Occurrence[Any], flow: str | None) -> str:
     return ""
 
 
-def harm_if_older(seen: Occurrence[Any], lost: LostProbe) -> Harm | None:
+def harm_if_older(seen: Occurrence[Any], lost: LostProbe) -> FaultImpact | None:
     """Return the harm of a fault that no flow survives: the probe's was there before it."""
     older = any(entry.t < seen.at for entry in seen.evidence.of(ServerFlow, id=lost.flow.id))
-    return Harm(since_s=seen.at) if older else None
+    return FaultImpact(since_s=seen.at) if older else None

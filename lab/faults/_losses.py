@@ -8,7 +8,7 @@ from typing import Any
 from lab.clients.catalogue import client_of
 from lab.faults._new_flow import lost_attempt
 from lab.faults._requests import GIVES_UP_WITHIN_S, expired, given_up
-from lab.faults.base import Harm, LostProbe, Occurrence
+from lab.faults.base import FaultImpact, LostProbe, Occurrence
 from lab.record.entry import Entry
 from lab.record.events import Event, Packet
 from lab.record.evidence import BEFORE_S, Evidence
@@ -29,7 +29,7 @@ def packets_of(
             yield entry
 
 
-def harm_of_losses(seen: Occurrence[Any], lost: LostProbe, loses: Callable[[Packet], bool]) -> Harm | None:
+def harm_of_losses(seen: Occurrence[Any], lost: LostProbe, loses: Callable[[Packet], bool]) -> FaultImpact | None:
     """Return what a loss of packets cost: of the probe's flow, or of one that was to take its place.
 
     Args:
@@ -44,10 +44,10 @@ def harm_of_losses(seen: Occurrence[Any], lost: LostProbe, loses: Callable[[Pack
     if gone is None:
         return None
     words = f", and the client asked for a new connection in vain at {gone.t:.1f} s"
-    return Harm(since_s=gone.t, evidence=(gone.line,), words=words, anew_s=gone.t)
+    return FaultImpact(since_s=gone.t, evidence=(gone.line,), words=words, anew_s=gone.t)
 
 
-def _harm_on_flow(seen: Occurrence[Any], lost: LostProbe, loses: Callable[[Packet], bool]) -> Harm | None:
+def _harm_on_flow(seen: Occurrence[Any], lost: LostProbe, loses: Callable[[Packet], bool]) -> FaultImpact | None:
     """Return what it cost the probe's flow: the probe's packets, or earlier ones after which it was never whole again.
 
     A client that answers, or has no subscription, is not out of reach. Then the loss must have cost it a request.
@@ -61,20 +61,20 @@ def _harm_on_flow(seen: Occurrence[Any], lost: LostProbe, loses: Callable[[Packe
     first = next(dropped(seen.at, seen.over), None)
     if first is None:
         return None
-    harm = Harm(since_s=first.t, evidence=(first.line,))
+    impact = FaultImpact(since_s=first.t, evidence=(first.line,))
     if probe.unconfirmed_s is not None:
         lost_acks = [one.line for one in dropped(probe.unconfirmed_s - BEFORE_S, probe.asked_s)]
-        return Harm(since_s=seen.at, evidence=(lost_acks[0],)) if lost_acks else None
+        return FaultImpact(since_s=seen.at, evidence=(lost_acks[0],)) if lost_acks else None
     if not probe.unreached:
         told: list[Entry[Event]] = given_up(evidence, since=first.t, until=seen.over + GIVES_UP_WITHIN_S)
         told += [entry for entry in expired(seen, lost) if entry.t >= first.t]
-        return harm if told or not client_of(evidence.cell).tells_failures else None
+        return impact if told or not client_of(evidence.cell).tells_failures else None
     if probe.asked_s <= seen.over:
         asked = next(dropped(probe.asked_s - BEFORE_S, probe.known_s), None)
         if asked is not None:
-            return Harm(since_s=seen.at, evidence=(asked.line,))
+            return FaultImpact(since_s=seen.at, evidence=(asked.line,))
     all_dropped = list(dropped(seen.at, seen.over))
-    return None if _alive(evidence, lost.flow, all_dropped, since=seen.over, until=probe.asked_s) else harm
+    return None if _alive(evidence, lost.flow, all_dropped, since=seen.over, until=probe.asked_s) else impact
 
 
 def _alive(evidence: Evidence, flow: Flow, dropped: Sequence[Entry[Packet]], *, since: float, until: float) -> bool:

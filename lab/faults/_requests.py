@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from lab.faults.base import Harm, LostProbe, Occurrence
+from lab.faults.base import FaultImpact, LostProbe, Occurrence
 from lab.record.entry import Entry
 from lab.record.events import Binding, Event, ServerSubscription, Unanswered
 from lab.record.evidence import BEFORE_S, Evidence
@@ -45,7 +45,7 @@ def expired(seen: Occurrence[Any], lost: LostProbe) -> list[Entry[Event]]:
 
 def harm_of_silence(
     seen: Occurrence[Any], lost: LostProbe, *, since: float, methods: Collection[str] | None
-) -> Harm | None:
+) -> FaultImpact | None:
     """Return the harm of requests that were not answered: from the first that failed, if before the probe's end.
 
     Also of one that would have moved the client to a new flow, before it failed.
@@ -65,4 +65,4 @@ def harm_of_silence(
     if lost.asked_again_s is not None and since <= lost.asked_again_s <= seen.over:
         told.append(lost.asked_again_s)
     told = [t for t in told if t <= lost.probe.known_s + BEFORE_S]
-    return Harm(since_s=min(told)) if told else None
+    return FaultImpact(since_s=min(told)) if told else None

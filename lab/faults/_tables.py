@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lab.faults._flows import AT_ONCE_S
-from lab.faults.base import Harm, LostProbe, Occurrence
+from lab.faults.base import FaultImpact, LostProbe, Occurrence
 from lab.network import conntrack
 from lab.record.flows import Flow
 
@@ -23,8 +23,8 @@ def mappings_of(table: Sequence[conntrack.Mapping], flow: Flow | None) -> list[c
     return [one for one in mine if one.inside in flow.endpoints]
 
 
-def harm_of_forgetting(seen: Occurrence[Any], lost: LostProbe, node: str) -> Harm | None:
+def harm_of_forgetting(seen: Occurrence[Any], lost: LostProbe, node: str) -> FaultImpact | None:
     """Return the harm of a mapping that ended at once in a middlebox and was not made anew before the probe."""
     ended = [entry for entry in seen.evidence.lost_mappings(lost.flow, lost.probe.asked_s) if entry.who == node]
     harmed = any(seen.at <= entry.t <= seen.at + AT_ONCE_S for entry in ended)
-    return Harm(since_s=seen.at) if harmed else None
+    return FaultImpact(since_s=seen.at) if harmed else None

@@ -121,7 +121,7 @@ def nothing_to_end() -> int | None:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class InForce:
+class ActiveFault:
     """A fault that has begun in the running cell.
 
     Attributes:
@@ -212,7 +212,7 @@ class LostProbe:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Harm:
+class FaultImpact:
     """A trace of a fault on the flow of a lost probe.
 
     Attributes:
@@ -236,7 +236,8 @@ class Fault(model.Fault):
     """Base of all faults; each overrides what differs. It must have `Proof`, `causes`, and what raises here."""
 
     Proof: ClassVar[type[msgspec.Struct]]
-    """What shows that it took effect (see `InForce`): a frozen msgspec struct with a docstring. The record has it as
+    """What shows that it took effect (see `ActiveFault`): a frozen msgspec struct with a docstring. The record has it
+    as
     JSON, so later versions may add fields with defaults only."""
     order: ClassVar[int] = 1000
     """Its place where faults are listed: the smaller first, then by name."""
@@ -287,7 +288,7 @@ class Fault(model.Fault):
     def prepare(self) -> None:
         """Load what ``begin`` needs, while the cell is built: later it would cost time that counts."""
 
-    def begin(self, number: int, cell: RunningCell) -> InForce | Awaitable[InForce]:
+    def begin(self, number: int, cell: RunningCell) -> ActiveFault | Awaitable[ActiveFault]:
         """Do it, now.
 
         Args:
@@ -334,7 +335,7 @@ class Fault(model.Fault):
         """Say what happened, for a sentence that goes on with its time."""
         raise NotImplementedError
 
-    def harm(self, seen: Occurrence[Any], lost: LostProbe) -> Harm | None:
+    def impact(self, seen: Occurrence[Any], lost: LostProbe) -> FaultImpact | None:
         """Return what it did to the flow of a lost probe; None if the record shows nothing."""
         raise NotImplementedError
 

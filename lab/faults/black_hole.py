@@ -9,7 +9,7 @@ import msgspec
 
 from lab.faults._flows import no_flow
 from lab.faults._losses import harm_of_losses, rules_missing
-from lab.faults.base import Fault, Harm, InForce, LostProbe, Occurrence, RunningCell, client_moves
+from lab.faults.base import ActiveFault, Fault, FaultImpact, LostProbe, Occurrence, RunningCell, client_moves
 from lab.model.endpoint import Endpoint
 from lab.model.rules import OfNode
 from lab.model.verdict import CauseKind
@@ -65,11 +65,11 @@ class BlackHole(Fault):
     direction: Direction = Direction.BOTH
     lasts: Lasting | None = None
 
-    def begin(self, number: int, cell: RunningCell) -> InForce:
+    def begin(self, number: int, cell: RunningCell) -> ActiveFault:
         """See `Fault`. Rules drop by the five-tuple, whichever endpoint the client has at this node."""
         flow = cell.current_flow()
         if flow is None:
-            return InForce(proof=self.Proof(node=self.node, flow=None, direction=self.direction.value, rules=0))
+            return ActiveFault(proof=self.Proof(node=self.node, flow=None, direction=self.direction.value, rules=0))
         matches = []
         for endpoint in flow.endpoints:
             if self.direction is not Direction.IN:
@@ -80,7 +80,7 @@ class BlackHole(Fault):
         proof = self.Proof(
             node=self.node, flow=flow.id, direction=self.direction.value, rules=losses.rules, wanted=len(matches)
         )
-        return InForce(proof=proof, end=losses.end)
+        return ActiveFault(proof=proof, end=losses.end)
 
     def missing(self, seen: Occurrence[Proof]) -> str:
         """See `Fault`."""
@@ -98,7 +98,7 @@ class BlackHole(Fault):
         """See `Fault`."""
         return f"{self.node} began to drop the flow {_WHICH[self.direction]}"
 
-    def harm(self, seen: Occurrence[Proof], lost: LostProbe) -> Harm | None:
+    def impact(self, seen: Occurrence[Proof], lost: LostProbe) -> FaultImpact | None:
         """See `Fault`."""
         topology = seen.evidence.cell.topology
 

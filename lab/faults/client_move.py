@@ -11,7 +11,7 @@ import msgspec
 from lab.faults._flows import harm_if_older
 from lab.faults._links import BOTH_ENDS, ends_of
 from lab.faults._losses import rules_missing
-from lab.faults.base import Fault, Harm, Infeasible, InForce, LostProbe, Occurrence, RunningCell, WideEffect
+from lab.faults.base import ActiveFault, Fault, FaultImpact, Infeasible, LostProbe, Occurrence, RunningCell, WideEffect
 from lab.model.scenario import Cell
 from lab.model.topology import Topology
 from lab.model.verdict import CauseKind
@@ -62,7 +62,7 @@ class ClientMove(Fault):
             return Infeasible(what="the client moves once only, and has moved", allowed="one `client-move`")
         return None
 
-    async def begin(self, number: int, cell: RunningCell) -> InForce:
+    async def begin(self, number: int, cell: RunningCell) -> ActiveFault:
         """See `Fault`. The old link goes dead, as when a phone has left the radio's range; then the address changes."""
         topology, client = cell.cell.topology, cell.client_node
         first, second = topology.client_links()
@@ -75,7 +75,7 @@ class ClientMove(Fault):
         if self.told:
             await cell.tell_client_ip_changed()
         source = source_towards(topology.address(cell.server_node).ip, namespace)
-        return InForce(proof=self.Proof(rules=losses.rules, left=left, address=str(new), source=source))
+        return ActiveFault(proof=self.Proof(rules=losses.rules, left=left, address=str(new), source=source))
 
     def missing(self, seen: Occurrence[Proof]) -> str:
         """See `Fault`."""
@@ -94,6 +94,6 @@ class ClientMove(Fault):
         """See `Fault`."""
         return f"the client changed networks{' and was told' if self.told else ''}"
 
-    def harm(self, seen: Occurrence[Proof], lost: LostProbe) -> Harm | None:
+    def impact(self, seen: Occurrence[Proof], lost: LostProbe) -> FaultImpact | None:
         """See `Fault`."""
         return harm_if_older(seen, lost)

@@ -11,7 +11,7 @@ import msgspec
 from lab.faults._addresses import not_free
 from lab.faults._losses import harm_of_losses, rules_missing
 from lab.faults._names import NAMES, asks_nobody
-from lab.faults.base import Fault, Harm, Infeasible, InForce, LostProbe, Occurrence, RunningCell
+from lab.faults.base import ActiveFault, Fault, FaultImpact, Infeasible, LostProbe, Occurrence, RunningCell
 from lab.model.registrar import GoneConnection
 from lab.model.rules import HostAddress
 from lab.model.scenario import Cell
@@ -85,7 +85,7 @@ class DnsChange(Fault):
         """See `Fault`."""
         return float("inf")
 
-    async def begin(self, number: int, cell: RunningCell) -> InForce:
+    async def begin(self, number: int, cell: RunningCell) -> ActiveFault:
         """See `Fault`."""
         said = await cell.ask_name_server("move-name", address=self.address)
         if cell.cell.server.with_gone_connection is GoneConnection.CONNECT:
@@ -93,7 +93,7 @@ class DnsChange(Fault):
         server, link = cell.server_node, cell.cell.topology.server_link()
         met = await name_met(cell.namespaces[server], cell.server_endpoint.host, cell.server_name)
         if self.old is OldAddress.SERVES:
-            return InForce(proof=self.Proof(was=said.was, met=met, old=self.old.value, rules=0))
+            return ActiveFault(proof=self.Proof(was=said.was, met=met, old=self.old.value, rules=0))
         (far,) = (node for node, _ in link.ends if node != server)
         losses = drop_address(
             link.name,
@@ -104,7 +104,7 @@ class DnsChange(Fault):
             name=f"fault-{number}",
         )
         proof = self.Proof(was=said.was, met=met, old=self.old.value, rules=losses.rules)
-        return InForce(proof=proof, end=losses.end)
+        return ActiveFault(proof=proof, end=losses.end)
 
     def missing(self, seen: Occurrence[Proof]) -> str:
         """See `Fault`."""
@@ -119,7 +119,7 @@ class DnsChange(Fault):
         """See `Fault`."""
         return f"the server moved to {self.address} and its old address fell silent"
 
-    def harm(self, seen: Occurrence[Proof], lost: LostProbe) -> Harm | None:
+    def impact(self, seen: Occurrence[Proof], lost: LostProbe) -> FaultImpact | None:
         """See `Fault`. An old address that serves harms nobody."""
         if self.old is OldAddress.SERVES:
             return None

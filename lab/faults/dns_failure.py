@@ -10,7 +10,7 @@ import msgspec
 from lab.faults._names import NAMES, asks_nobody
 from lab.faults._new_flow import asked_anew
 from lab.faults._refusals import host_of_lab
-from lab.faults.base import Fault, Harm, Infeasible, InForce, LostProbe, Occurrence, RunningCell
+from lab.faults.base import ActiveFault, Fault, FaultImpact, Infeasible, LostProbe, Occurrence, RunningCell
 from lab.model.scenario import Cell
 from lab.model.verdict import CauseKind
 from lab.network.socket_checks import name_met
@@ -53,7 +53,7 @@ class DnsFailure(Fault):
         """See `Fault`."""
         return asks_nobody(cell)
 
-    async def begin(self, number: int, cell: RunningCell) -> InForce:
+    async def begin(self, number: int, cell: RunningCell) -> ActiveFault:
         """See `Fault`."""
         await cell.ask_name_server("names", mode=self.how.value)
         met = await name_met(cell.namespaces[cell.server_node], cell.server_endpoint.host, cell.server_name)
@@ -61,7 +61,7 @@ class DnsFailure(Fault):
         def answer() -> None:
             cell.tell_name_server("names", mode="true")
 
-        return InForce(proof=self.Proof(met=met), end=answer)
+        return ActiveFault(proof=self.Proof(met=met), end=answer)
 
     def missing(self, seen: Occurrence[Proof]) -> str:
         """See `Fault`."""
@@ -71,7 +71,7 @@ class DnsFailure(Fault):
         """See `Fault`."""
         return f"the name server {_DID[self.how]}"
 
-    def harm(self, seen: Occurrence[Proof], lost: LostProbe) -> Harm | None:
+    def impact(self, seen: Occurrence[Proof], lost: LostProbe) -> FaultImpact | None:
         """See `Fault`. It harms only a client that asks: the first question in vain shows it."""
         lab = host_of_lab(seen.evidence)
         for entry in seen.evidence.of(Query, type="A"):
@@ -79,5 +79,5 @@ class DnsFailure(Fault):
             if in_vain and seen.at <= entry.t <= lost.probe.known_s:
                 words = f", and the client asked in vain at {entry.t:.1f} s"
                 anew = asked_anew(seen, lost, entry.t)
-                return Harm(since_s=seen.at, evidence=(entry.line,), words=words, anew_s=anew)
+                return FaultImpact(since_s=seen.at, evidence=(entry.line,), words=words, anew_s=anew)
         return None

@@ -8,7 +8,7 @@ import msgspec
 
 from lab.faults._flows import no_flow
 from lab.faults._tables import harm_of_forgetting, mappings_of
-from lab.faults.base import Fault, Harm, InForce, LostProbe, Occurrence, RunningCell
+from lab.faults.base import ActiveFault, Fault, FaultImpact, LostProbe, Occurrence, RunningCell
 from lab.model.rules import OfNode
 from lab.model.verdict import CauseKind
 from lab.network import conntrack
@@ -41,7 +41,7 @@ class EvictFlow(Fault):
 
     node: OfNode
 
-    def begin(self, number: int, cell: RunningCell) -> InForce:
+    def begin(self, number: int, cell: RunningCell) -> ActiveFault:
         """See `Fault`."""
         flow = cell.current_flow()
         namespace = cell.namespaces[self.node]
@@ -50,7 +50,7 @@ class EvictFlow(Fault):
         for mapping in mine:
             conntrack.forget(namespace, mapping)
         left = {mapping.number for mapping in conntrack.table(namespace)}
-        return InForce(
+        return ActiveFault(
             proof=self.Proof(
                 node=self.node,
                 flow=None if flow is None else flow.id,
@@ -76,6 +76,6 @@ class EvictFlow(Fault):
         """See `Fault`."""
         return f"middlebox {self.node} gave up the flow to make room"
 
-    def harm(self, seen: Occurrence[Proof], lost: LostProbe) -> Harm | None:
+    def impact(self, seen: Occurrence[Proof], lost: LostProbe) -> FaultImpact | None:
         """See `Fault`."""
         return harm_of_forgetting(seen, lost, self.node)

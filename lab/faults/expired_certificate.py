@@ -11,10 +11,10 @@ from lab.faults._refusals import UNVERIFIED, failed_flows
 from lab.faults.base import (
     IS_DOWN,
     STANDS_STILL,
+    ActiveFault,
     Fault,
-    Harm,
+    FaultImpact,
     Infeasible,
-    InForce,
     LostProbe,
     Occurrence,
     RunningCell,
@@ -57,7 +57,7 @@ class ExpiredCertificate(Fault):
             return Infeasible(what="only TLS has certificates", allowed="`transport: tls`")
         return None
 
-    async def begin(self, number: int, cell: RunningCell) -> InForce:
+    async def begin(self, number: int, cell: RunningCell) -> ActiveFault:
         """See `Fault`."""
         await cell.ask_server("certificate", expired=True)
         namespace, (address, port) = cell.namespaces[cell.server_node], cell.server_endpoint.address
@@ -66,7 +66,7 @@ class ExpiredCertificate(Fault):
         def renew() -> None:
             cell.tell_server("certificate", expired=False)
 
-        return InForce(proof=self.Proof(met=met), end=renew)
+        return ActiveFault(proof=self.Proof(met=met), end=renew)
 
     def missing(self, seen: Occurrence[Proof]) -> str:
         """See `Fault`."""
@@ -77,7 +77,7 @@ class ExpiredCertificate(Fault):
         """See `Fault`."""
         return "the server's certificate expired"
 
-    def harm(self, seen: Occurrence[Proof], lost: LostProbe) -> Harm | None:
+    def impact(self, seen: Occurrence[Proof], lost: LostProbe) -> FaultImpact | None:
         """See `Fault`. It harms only a client that connects: its refusal shows it.
 
         pjsip refuses when the handshake is done, and says so itself. Others send an alert, which the server tells.
@@ -95,5 +95,5 @@ class ExpiredCertificate(Fault):
             word = reason.lower()
             if seen.at <= t <= lost.probe.known_s and "certificate" in word and "revoked" not in word:
                 words = f", and the client refused it at {t:.1f} s"
-                return Harm(since_s=seen.at, evidence=(line,), words=words, anew_s=asked_anew(seen, lost, t))
+                return FaultImpact(since_s=seen.at, evidence=(line,), words=words, anew_s=asked_anew(seen, lost, t))
         return None

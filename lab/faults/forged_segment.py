@@ -8,7 +8,7 @@ from enum import Enum
 import msgspec
 
 from lab.faults._flows import AT_ONCE_S, no_flow
-from lab.faults.base import Fault, Harm, Infeasible, InForce, LostProbe, Occurrence, RunningCell
+from lab.faults.base import ActiveFault, Fault, FaultImpact, Infeasible, LostProbe, Occurrence, RunningCell
 from lab.model.endpoint import Endpoint
 from lab.model.rules import OfNode
 from lab.model.scenario import Cell, Transport
@@ -94,7 +94,7 @@ class ForgedSegment(Fault):
         """See `Fault`."""
         forge.prepare()
 
-    def begin(self, number: int, cell: RunningCell) -> InForce:
+    def begin(self, number: int, cell: RunningCell) -> ActiveFault:
         """See `Fault`. Each end gets what the other end's next segment would be."""
         flow = cell.current_flow()
         sent = [] if flow is None else [self._send(end, flow, cell) for end in self._ends]
@@ -102,7 +102,7 @@ class ForgedSegment(Fault):
         proof = ForgedSegments(
             node=self.node, flow=None if flow is None else flow.id, segments=segments, wanted=len(self._ends)
         )
-        return InForce(proof=proof)
+        return ActiveFault(proof=proof)
 
     @property
     def _ends(self) -> tuple[End, ...]:
@@ -157,12 +157,12 @@ class ForgedSegment(Fault):
         to = "either end" if self.to is End.BOTH else f"the {self.to.value}"
         return f"{self.node} forged a {self.flag.name} to {to}"
 
-    def harm(self, seen: Occurrence[ForgedSegments], lost: LostProbe) -> Harm | None:
+    def impact(self, seen: Occurrence[ForgedSegments], lost: LostProbe) -> FaultImpact | None:
         """See `Fault`."""
         under_way = sum(each.one_way_delay + each.jitter for each in seen.evidence.cell.impairments)
         until = seen.at + AT_ONCE_S + under_way
         ended = any(seen.at <= t <= until for t in _ends_of(seen.evidence, lost.flow))
-        return Harm(since_s=seen.at) if ended else None
+        return FaultImpact(since_s=seen.at) if ended else None
 
 
 def _ends_of(evidence: Evidence, flow: Flow) -> list[float]:

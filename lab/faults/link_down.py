@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lab.faults._links import BOTH_ENDS, LinkRules, ends_of, links_of
 from lab.faults._losses import harm_of_losses, rules_missing
-from lab.faults.base import Fault, Harm, InForce, LostProbe, Occurrence, RunningCell, WideEffect
+from lab.faults.base import ActiveFault, Fault, FaultImpact, LostProbe, Occurrence, RunningCell, WideEffect
 from lab.model.rules import OfLink
 from lab.model.verdict import CauseKind
 from lab.network.link_drops import drop_everything
@@ -27,10 +27,10 @@ class LinkDown(Fault):
     link: OfLink
     lasts: Lasting
 
-    def begin(self, number: int, cell: RunningCell) -> InForce:
+    def begin(self, number: int, cell: RunningCell) -> ActiveFault:
         """See `Fault`."""
         losses = drop_everything(self.link, ends_of(cell, self.link), name=f"fault-{number}")
-        return InForce(proof=LinkRules(link=self.link, rules=losses.rules, lasts=self.lasts), end=losses.end)
+        return ActiveFault(proof=LinkRules(link=self.link, rules=losses.rules, lasts=self.lasts), end=losses.end)
 
     def missing(self, seen: Occurrence[LinkRules]) -> str:
         """See `Fault`."""
@@ -49,6 +49,6 @@ class LinkDown(Fault):
         """See `Fault`."""
         return f"link {self.link} went down"
 
-    def harm(self, seen: Occurrence[LinkRules], lost: LostProbe) -> Harm | None:
+    def impact(self, seen: Occurrence[LinkRules], lost: LostProbe) -> FaultImpact | None:
         """See `Fault`."""
         return harm_of_losses(seen, lost, lambda packet: packet.link == self.link)

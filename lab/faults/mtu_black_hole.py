@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lab.faults._links import BOTH_ENDS, LinkRules, ends_of
 from lab.faults._losses import harm_of_losses, rules_missing
-from lab.faults.base import Fault, Harm, InForce, LostProbe, Occurrence, RunningCell
+from lab.faults.base import ActiveFault, Fault, FaultImpact, LostProbe, Occurrence, RunningCell
 from lab.model.rules import Mtu, OfLink
 from lab.model.verdict import CauseKind
 from lab.network.link_drops import drop_large_packets
@@ -31,10 +31,10 @@ class MtuBlackHole(Fault):
     mtu: Mtu
     lasts: Lasting | None = None
 
-    def begin(self, number: int, cell: RunningCell) -> InForce:
+    def begin(self, number: int, cell: RunningCell) -> ActiveFault:
         """See `Fault`."""
         losses = drop_large_packets(self.link, ends_of(cell, self.link), self.mtu, name=f"fault-{number}")
-        return InForce(proof=LinkRules(link=self.link, rules=losses.rules, lasts=self.lasts), end=losses.end)
+        return ActiveFault(proof=LinkRules(link=self.link, rules=losses.rules, lasts=self.lasts), end=losses.end)
 
     def missing(self, seen: Occurrence[LinkRules]) -> str:
         """See `Fault`."""
@@ -44,6 +44,6 @@ class MtuBlackHole(Fault):
         """See `Fault`."""
         return f"link {self.link} began to lose packets of more than {self.mtu} bytes"
 
-    def harm(self, seen: Occurrence[LinkRules], lost: LostProbe) -> Harm | None:
+    def impact(self, seen: Occurrence[LinkRules], lost: LostProbe) -> FaultImpact | None:
         """See `Fault`."""
         return harm_of_losses(seen, lost, lambda packet: packet.link == self.link and packet.bytes > self.mtu)

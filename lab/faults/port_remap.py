@@ -13,7 +13,7 @@ import msgspec
 from lab.errors import LabFault
 from lab.faults._flows import no_flow
 from lab.faults._tables import harm_of_forgetting, mappings_of
-from lab.faults.base import Fault, Harm, InForce, LostProbe, Occurrence, RunningCell
+from lab.faults.base import ActiveFault, Fault, FaultImpact, LostProbe, Occurrence, RunningCell
 from lab.model.endpoint import LARGEST_PORT, Endpoint
 from lab.model.rules import OfNode
 from lab.model.verdict import CauseKind
@@ -66,7 +66,7 @@ class PortRemap(Fault):
 
     node: OfNode
 
-    def begin(self, number: int, cell: RunningCell) -> InForce:
+    def begin(self, number: int, cell: RunningCell) -> ActiveFault:
         """See `Fault`."""
         flow, namespace = cell.current_flow(), cell.namespaces[self.node]
         table = conntrack.table(namespace)
@@ -77,7 +77,7 @@ class PortRemap(Fault):
             _insert(namespace, mapping, port=_free_port(before, [one.outside for one in table]))
             now = (one for one in conntrack.table(namespace) if _same_session(one, mapping))
             after = next((one.outside for one in now), None)
-        return InForce(
+        return ActiveFault(
             proof=self.Proof(node=self.node, flow=None if flow is None else flow.id, before=before, after=after)
         )
 
@@ -96,14 +96,14 @@ class PortRemap(Fault):
         """See `Fault`."""
         return f"middlebox {self.node} mapped the flow to another external port"
 
-    def harm(self, seen: Occurrence[Proof], lost: LostProbe) -> Harm | None:
+    def impact(self, seen: Occurrence[Proof], lost: LostProbe) -> FaultImpact | None:
         """See `Fault`. The server goes on sending to the old endpoint, or somebody met the new one in vain."""
         if harm_of_forgetting(seen, lost, self.node) is None:
             return None
         for entry in seen.evidence.of(Packet):
             met = entry.event.dst == seen.proof.before or entry.event.src == seen.proof.after
             if met and seen.at <= entry.t <= lost.probe.known_s:
-                return Harm(since_s=seen.at, evidence=(entry.line,))
+                return FaultImpact(since_s=seen.at, evidence=(entry.line,))
         return None
 
 

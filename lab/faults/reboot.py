@@ -10,7 +10,7 @@ import msgspec
 
 from lab.faults._addresses import not_free
 from lab.faults._tables import harm_of_forgetting
-from lab.faults.base import Fault, Harm, Infeasible, InForce, LostProbe, Occurrence, RunningCell, WideEffect
+from lab.faults.base import ActiveFault, Fault, FaultImpact, Infeasible, LostProbe, Occurrence, RunningCell, WideEffect
 from lab.model.rules import HostAddress, OfNode
 from lab.model.scenario import Cell
 from lab.model.topology import Role, Topology
@@ -74,14 +74,14 @@ class Reboot(Fault):
             return Infeasible(what="the address it has", allowed="another one, or none", key="address")
         return None
 
-    def begin(self, number: int, cell: RunningCell) -> InForce:
+    def begin(self, number: int, cell: RunningCell) -> ActiveFault:
         """See `Fault`. The address changes first: nothing may be mapped to the old one afterwards."""
         namespace = cell.namespaces[self.node]
         before = {mapping.number for mapping in conntrack.table(namespace)}
         shown = () if self.address is None else self._readdress(self.address, cell)
         conntrack.forget_flows(namespace)
         left = before & {mapping.number for mapping in conntrack.table(namespace)}
-        return InForce(proof=self.Proof(node=self.node, lost=len(before), left=len(left), address=shown))
+        return ActiveFault(proof=self.Proof(node=self.node, lost=len(before), left=len(left), address=shown))
 
     def _readdress(self, address: str, cell: RunningCell) -> tuple[str, ...]:
         """Give it the address, and rules that know it."""
@@ -128,6 +128,6 @@ class Reboot(Fault):
         did = "lost its table" if self.address is None else f"came back as {self.address}"
         return f"middlebox {self.node} rebooted and {did}"
 
-    def harm(self, seen: Occurrence[Proof], lost: LostProbe) -> Harm | None:
+    def impact(self, seen: Occurrence[Proof], lost: LostProbe) -> FaultImpact | None:
         """See `Fault`."""
         return harm_of_forgetting(seen, lost, self.node)

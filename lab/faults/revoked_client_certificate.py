@@ -11,10 +11,10 @@ from lab.faults._refusals import UNVERIFIED, failed_flows
 from lab.faults.base import (
     IS_DOWN,
     STANDS_STILL,
+    ActiveFault,
     Fault,
-    Harm,
+    FaultImpact,
     Infeasible,
-    InForce,
     LostProbe,
     Occurrence,
     RunningCell,
@@ -59,7 +59,7 @@ class RevokedClientCertificate(Fault):
         allowed = "`server: { client-certificate: required }`"
         return Infeasible(what="the server asks for no certificate", allowed=allowed)
 
-    async def begin(self, number: int, cell: RunningCell) -> InForce:
+    async def begin(self, number: int, cell: RunningCell) -> ActiveFault:
         """See `Fault`."""
         await cell.ask_server("revocation", listed=True)
         namespace, (address, port) = cell.namespaces[cell.server_node], cell.server_endpoint.address
@@ -69,7 +69,7 @@ class RevokedClientCertificate(Fault):
         def reinstate() -> None:
             cell.tell_server("revocation", listed=False)
 
-        return InForce(proof=self.Proof(met=met), end=reinstate)
+        return ActiveFault(proof=self.Proof(met=met), end=reinstate)
 
     def missing(self, seen: Occurrence[Proof]) -> str:
         """See `Fault`."""
@@ -80,12 +80,12 @@ class RevokedClientCertificate(Fault):
         """See `Fault`."""
         return "the client's certificate was revoked"
 
-    def harm(self, seen: Occurrence[Proof], lost: LostProbe) -> Harm | None:
+    def impact(self, seen: Occurrence[Proof], lost: LostProbe) -> FaultImpact | None:
         """See `Fault`. It harms only a client that connects: the server's refusal shows it."""
         for entry in failed_flows(seen.evidence):
             refused = "certificate revoked" in entry.event.reason or entry.event.reason == UNVERIFIED
             if refused and seen.at <= entry.t <= lost.probe.known_s:
                 words = f", and the server refused it at {entry.t:.1f} s"
                 anew = asked_anew(seen, lost, entry.t)
-                return Harm(since_s=seen.at, evidence=(entry.line,), words=words, anew_s=anew)
+                return FaultImpact(since_s=seen.at, evidence=(entry.line,), words=words, anew_s=anew)
         return None

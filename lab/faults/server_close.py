@@ -10,10 +10,10 @@ from lab.faults._flows import AT_ONCE_S, no_flow
 from lab.faults.base import (
     IS_DOWN,
     STANDS_STILL,
+    ActiveFault,
     Fault,
-    Harm,
+    FaultImpact,
     Infeasible,
-    InForce,
     LostProbe,
     Occurrence,
     RunningCell,
@@ -42,11 +42,11 @@ class ServerClose(Fault):
             return Infeasible(what="UDP has no connection to close", allowed="`transport: tcp` or `tls`")
         return None
 
-    async def begin(self, number: int, cell: RunningCell) -> InForce:
+    async def begin(self, number: int, cell: RunningCell) -> ActiveFault:
         """See `Fault`."""
         flow = cell.current_flow()
         said = await cell.ask_server("close", flow=None if flow is None else flow.id)
-        return InForce(proof=self.Proof(flow=said.flow))
+        return ActiveFault(proof=self.Proof(flow=said.flow))
 
     def missing(self, seen: Occurrence[Proof]) -> str:
         """See `Fault`."""
@@ -62,6 +62,6 @@ class ServerClose(Fault):
         """See `Fault`."""
         return "the server closed the connection"
 
-    def harm(self, seen: Occurrence[Proof], lost: LostProbe) -> Harm | None:
+    def impact(self, seen: Occurrence[Proof], lost: LostProbe) -> FaultImpact | None:
         """See `Fault`."""
-        return Harm(since_s=seen.at) if seen.proof.flow == lost.flow.id else None
+        return FaultImpact(since_s=seen.at) if seen.proof.flow == lost.flow.id else None

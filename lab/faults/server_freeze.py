@@ -9,7 +9,7 @@ import msgspec
 from lab.faults._flows import AT_ONCE_S
 from lab.faults._losses import packets_of
 from lab.faults._requests import harm_of_silence
-from lab.faults.base import STANDS_STILL, Fault, Harm, InForce, LostProbe, Occurrence, RunningCell
+from lab.faults.base import STANDS_STILL, ActiveFault, Fault, FaultImpact, LostProbe, Occurrence, RunningCell
 from lab.model.verdict import CauseKind
 from lab.record.events import KeepAlive
 from lab.record.evidence import ProbeAttempt
@@ -32,13 +32,13 @@ class ServerFreeze(Fault):
 
     lasts: Lasting
 
-    async def begin(self, number: int, cell: RunningCell) -> InForce:
+    async def begin(self, number: int, cell: RunningCell) -> ActiveFault:
         """See `Fault`."""
 
         def thaw() -> None:
             cell.thaw_server()
 
-        return InForce(proof=self.Proof(stopped=await cell.freeze_server()), end=thaw)
+        return ActiveFault(proof=self.Proof(stopped=await cell.freeze_server()), end=thaw)
 
     def missing(self, seen: Occurrence[Proof]) -> str:
         """See `Fault`."""
@@ -63,13 +63,13 @@ class ServerFreeze(Fault):
                 return entry.line
         return None
 
-    def harm(self, seen: Occurrence[Proof], lost: LostProbe) -> Harm | None:
+    def impact(self, seen: Occurrence[Proof], lost: LostProbe) -> FaultImpact | None:
         """See `Fault`. Its link shows that it was asked something meanwhile, but not by what method."""
         if lost.probe.reason == "server-frozen":
             stood = seen.at <= lost.probe.known_s and lost.probe.asked_s <= seen.over
-            return Harm(since_s=seen.at) if stood else None
+            return FaultImpact(since_s=seen.at) if stood else None
         if (unread := self._unread(seen, lost)) is not None:
-            return Harm(since_s=seen.at, evidence=(unread,), words=", and read the answer too late")
+            return FaultImpact(since_s=seen.at, evidence=(unread,), words=", and read the answer too late")
         last = seen.evidence.cell.topology.server_link().name
         asked = [
             entry.t
@@ -79,7 +79,7 @@ class ServerFreeze(Fault):
         in_vain = harm_of_silence(seen, lost, since=min(asked), methods=None) if asked else None
         return in_vain or self._harm_of_no_keep_alives(seen, lost)
 
-    def _harm_of_no_keep_alives(self, seen: Occurrence[Proof], lost: LostProbe) -> Harm | None:
+    def _harm_of_no_keep_alives(self, seen: Occurrence[Proof], lost: LostProbe) -> FaultImpact | None:
         """Return the harm of keep-alives that the server did not send, if a mapping ended for want of them."""
         of_server = [one for one in seen.evidence.cell.strategy.mitigations if one.side == "server"]
         every = [float(one.interval) for one in of_server if hasattr(one, "interval")]
@@ -87,5 +87,5 @@ class ServerFreeze(Fault):
             return None
         ended = seen.evidence.lost_mappings(lost.flow, lost.probe.asked_s, lost.probe.known_s)
         if any(seen.at + AT_ONCE_S < entry.t <= seen.over for entry in ended):
-            return Harm(since_s=seen.at, words=" and did not send its keep-alives")
+            return FaultImpact(since_s=seen.at, words=" and did not send its keep-alives")
         return None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from dataclasses import dataclass
 
-from lab.faults._answers import ANSWERS, Answering, begin_answering, harm_of_answers, not_obeyed, obeyed_at
-from lab.faults.base import STANDS_STILL, Fault, Harm, InForce, LostProbe, Occurrence, RunningCell
+from lab.faults._answers import ANSWERS, ResponseMode, begin_answering, harm_of_answers, not_obeyed, obeyed_at
+from lab.faults.base import STANDS_STILL, ActiveFault, Fault, FaultImpact, LostProbe, Occurrence, RunningCell
 from lab.model.scenario import Cell
 from lab.model.verdict import CauseKind
 from lab.record.events import ResponseSent
@@ -21,7 +21,7 @@ class ServerMute(Fault):
         lasts: None: until the end of the run.
     """
 
-    Proof = Answering
+    Proof = ResponseMode
     order = 100
     holds = ANSWERS
     not_while = frozenset({STANDS_STILL})
@@ -33,11 +33,11 @@ class ServerMute(Fault):
         """See `Fault`."""
         return ("mute",)
 
-    def begin(self, number: int, cell: RunningCell) -> Awaitable[InForce]:
+    def begin(self, number: int, cell: RunningCell) -> Awaitable[ActiveFault]:
         """See `Fault`."""
         return begin_answering(cell, "mute")
 
-    def missing(self, seen: Occurrence[Answering]) -> str:
+    def missing(self, seen: Occurrence[ResponseMode]) -> str:
         """See `Fault`."""
         since = obeyed_at(seen)
         answered = any(since < sent.t < seen.over for sent in seen.evidence.of(ResponseSent))
@@ -47,6 +47,6 @@ class ServerMute(Fault):
         """See `Fault`."""
         return "the server stopped answering"
 
-    def harm(self, seen: Occurrence[Answering], lost: LostProbe) -> Harm | None:
+    def impact(self, seen: Occurrence[ResponseMode], lost: LostProbe) -> FaultImpact | None:
         """See `Fault`."""
         return harm_of_answers(seen, lost)

@@ -9,7 +9,16 @@ from typing import Annotated
 import msgspec
 
 from lab.faults._requests import harm_of_silence
-from lab.faults.base import STANDS_STILL, Fault, Harm, Infeasible, InForce, LostProbe, Occurrence, RunningCell
+from lab.faults.base import (
+    STANDS_STILL,
+    ActiveFault,
+    Fault,
+    FaultImpact,
+    Infeasible,
+    LostProbe,
+    Occurrence,
+    RunningCell,
+)
 from lab.model.rules import AllowedValues
 from lab.model.scenario import Cell
 from lab.model.verdict import CauseKind
@@ -77,7 +86,7 @@ class ServerRefuses(Fault):
         """See `Fault`."""
         return ("refuse",)
 
-    async def begin(self, number: int, cell: RunningCell) -> InForce:
+    async def begin(self, number: int, cell: RunningCell) -> ActiveFault:
         """See `Fault`."""
         retry_after = None if self.retry_after is None else int(self.retry_after)
         said = await cell.ask_server("refuse", method=self.method.value, code=self.code, retry_after=retry_after)
@@ -85,7 +94,7 @@ class ServerRefuses(Fault):
         def end() -> None:
             cell.tell_server("refuse", method="", code=self.code, retry_after=None)
 
-        return InForce(proof=self.Proof(refuses=said.mode), end=end)
+        return ActiveFault(proof=self.Proof(refuses=said.mode), end=end)
 
     def missing(self, seen: Occurrence[Proof]) -> str:
         """See `Fault`."""
@@ -98,7 +107,7 @@ class ServerRefuses(Fault):
         """See `Fault`."""
         return f"the server began to refuse {self.method.value} with {self.code}"
 
-    def harm(self, seen: Occurrence[Proof], lost: LostProbe) -> Harm | None:
+    def impact(self, seen: Occurrence[Proof], lost: LostProbe) -> FaultImpact | None:
         """See `Fault`."""
         refused = [entry.t for entry in self._answers(seen)]
         if not refused:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from lab.faults._flows import harm_if_older
-from lab.faults.base import IS_DOWN, STANDS_STILL, Fault, Harm, InForce, LostProbe, Occurrence, RunningCell
+from lab.faults.base import IS_DOWN, STANDS_STILL, ActiveFault, Fault, FaultImpact, LostProbe, Occurrence, RunningCell
 from lab.model.scenario import Cell
 from lab.model.verdict import CauseKind
 from lab.network.socket_checks import listening
@@ -48,7 +48,7 @@ class ServerRestart(Fault):
         """See `Fault`."""
         return float(self.down)
 
-    async def begin(self, number: int, cell: RunningCell) -> InForce:
+    async def begin(self, number: int, cell: RunningCell) -> ActiveFault:
         """See `Fault`."""
         await cell.ask_server("go-down", keeps_state=self.keeps_state)
         left = tuple(sorted(listening(cell.namespaces[cell.server_node])))
@@ -57,7 +57,7 @@ class ServerRestart(Fault):
             if not left:  # else it never went down, and cannot come up: the judge looks
                 cell.tell_server("come-up")
 
-        return InForce(proof=self.Proof(listening=left, keeps_state=self.keeps_state), end=come_up)
+        return ActiveFault(proof=self.Proof(listening=left, keeps_state=self.keeps_state), end=come_up)
 
     def missing(self, seen: Occurrence[Proof]) -> str:
         """See `Fault`."""
@@ -71,6 +71,6 @@ class ServerRestart(Fault):
         """See `Fault`."""
         return f"the server restarted and {'kept' if self.keeps_state else 'lost'} its state"
 
-    def harm(self, seen: Occurrence[Proof], lost: LostProbe) -> Harm | None:
+    def impact(self, seen: Occurrence[Proof], lost: LostProbe) -> FaultImpact | None:
         """See `Fault`."""
         return harm_if_older(seen, lost)

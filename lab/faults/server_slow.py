@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from dataclasses import dataclass
 
-from lab.faults._answers import ANSWERS, Answering, begin_answering, harm_of_answers, not_obeyed, obeyed_at
-from lab.faults.base import STANDS_STILL, Fault, Harm, InForce, LostProbe, Occurrence, RunningCell
+from lab.faults._answers import ANSWERS, ResponseMode, begin_answering, harm_of_answers, not_obeyed, obeyed_at
+from lab.faults.base import STANDS_STILL, ActiveFault, Fault, FaultImpact, LostProbe, Occurrence, RunningCell
 from lab.model.scenario import Cell
 from lab.model.verdict import CauseKind
 from lab.record.events import Held, ResponseSent
@@ -25,7 +25,7 @@ class ServerSlow(Fault):
         lasts: None: until the end of the run.
     """
 
-    Proof = Answering
+    Proof = ResponseMode
     order = 110
     holds = ANSWERS
     not_while = frozenset({STANDS_STILL})
@@ -38,11 +38,11 @@ class ServerSlow(Fault):
         """See `Fault`."""
         return ("late",)
 
-    def begin(self, number: int, cell: RunningCell) -> Awaitable[InForce]:
+    def begin(self, number: int, cell: RunningCell) -> Awaitable[ActiveFault]:
         """See `Fault`."""
         return begin_answering(cell, "late", by=float(self.by))
 
-    def missing(self, seen: Occurrence[Answering]) -> str:
+    def missing(self, seen: Occurrence[ResponseMode]) -> str:
         """See `Fault`. The n-th answer of the time follows what was held n-th, by the delay."""
         if lacking := not_obeyed(seen, "late"):
             return lacking
@@ -58,6 +58,6 @@ class ServerSlow(Fault):
         """See `Fault`."""
         return f"the server began to answer {self.by} late"
 
-    def harm(self, seen: Occurrence[Answering], lost: LostProbe) -> Harm | None:
+    def impact(self, seen: Occurrence[ResponseMode], lost: LostProbe) -> FaultImpact | None:
         """See `Fault`."""
         return harm_of_answers(seen, lost)

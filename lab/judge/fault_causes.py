@@ -46,20 +46,20 @@ def gaps(evidence: Evidence, lost: Lost, *, closed: float | None) -> Iterator[Ga
     for fault, seen in occurrences(evidence):
         if seen.at > lost.probe.known_s:
             continue
-        harm = fault.harm(seen, struck)
+        impact = fault.impact(seen, struck)
         over = seen.at if fault.is_change else seen.over
-        if harm is not None and not _mended(evidence, lost, lost.flow, since=max(over, harm.since_s)):
-            text = f"{fault.words()} at {seen.at:.1f} s{harm.words}"
-            lines = (seen.began.line, *harm.evidence)
+        if impact is not None and not _mended(evidence, lost, lost.flow, since=max(over, impact.since_s)):
+            text = f"{fault.words()} at {seen.at:.1f} s{impact.words}"
+            lines = (seen.began.line, *impact.evidence)
             cause = Cause(kind=fault.cause, at_s=seen.at, text=text, evidence=lines)
             again = lost.asked_again_s
             yield Gap(
                 need=Need.FAULTS,
-                since_s=harm.since_s,
+                since_s=impact.since_s,
                 cause=cause,
                 without=WithoutFault(seen.began.event.n),
                 outlived=again is not None and not seen.at <= again <= seen.over,
-                anew_s=harm.anew_s,
+                anew_s=impact.anew_s,
             )
 
 

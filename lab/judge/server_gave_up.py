@@ -76,7 +76,9 @@ def _unreachable(evidence: Evidence, flow: Flow, given_up: float, probe: ProbeAt
     closed = any(entry.t <= given_up and entry.event.state != "connected" for entry in evidence.transport(flow))
     lost = LostProbe(probe=probe, flow=flow, closed=None)
     faulty = any(
-        seen.at <= given_up and (fault.lasts_s == 0 or seen.over > probe.asked_s) and fault.harm(seen, lost) is not None
+        seen.at <= given_up
+        and (fault.lasts_s == 0 or seen.over > probe.asked_s)
+        and fault.impact(seen, lost) is not None
         for fault, seen in occurrences(evidence)
     )
     return died or closed or faulty or bool(evidence.lost_mappings(flow, probe.asked_s))

@@ -71,13 +71,13 @@ class Faults:
             return
         start = asyncio.get_running_loop().time()
         doing = fault.begin(number, testbed)
-        in_force = await doing if inspect.isawaitable(doing) else doing
-        testbed.record.take(RUNNER, FaultBegan(n=number, fault=name, proof=codec.proof(in_force.proof)), at=start)
+        active = await doing if inspect.isawaitable(doing) else doing
+        testbed.record.take(RUNNER, FaultBegan(n=number, fault=name, proof=codec.proof(active.proof)), at=start)
         self._in_force[number] = fault
 
         async def end() -> None:
             del self._in_force[number]
-            testbed.record.take(RUNNER, FaultEnded(n=number, fault=name, dropped=in_force.end()))
+            testbed.record.take(RUNNER, FaultEnded(n=number, fault=name, dropped=active.end()))
 
         late = start - self._silence - t
         begun_at = t if late < ON_TIME_S else t + late

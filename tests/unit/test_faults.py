@@ -90,7 +90,7 @@ def test_its_causes(name: str) -> None:
     assert set(every) < kinds.causes().keys()
 
 
-MUST = ("begin", "missing", "words", "harm")
+MUST = ("begin", "missing", "words", "impact")
 """What `Fault` leaves to each."""
 
 
