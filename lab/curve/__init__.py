@@ -2,6 +2,6 @@
 
 ::
 
-    measure    runs the twins (``lab.engine.twins``), whose outcomes are outages (``lab.judge.looks``)
+    measure    runs the twins (``lab.engine.twins``), whose outcomes are outages (``lab.judge.reachability``)
     chart      a strip of marks on a terminal, and ``curve.json``
 """

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from lab import __version__
-from lab.judge.looks import Look, Reach, Window, windows
+from lab.judge.reachability import OutageWindow, Reach, ReachabilitySample, windows
 from lab.model.scenario import Cell, Scenario
 
 FORMAT = 1
@@ -20,7 +20,7 @@ STYLES = {Reach.REACHABLE: "green", Reach.UNREACHABLE: "red", Reach.UNKNOWN: "ye
 STRIP = 60
 """Marks on one line at most."""
 
-Curve = tuple[Cell, Sequence[Look]]
+Curve = tuple[Cell, Sequence[ReachabilitySample]]
 
 
 def document(scenario: Scenario, curves: Sequence[Curve], *, clock: str, every_s: float) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def document(scenario: Scenario, curves: Sequence[Curve], *, clock: str, every_s
     }
 
 
-def _look(look: Look) -> dict[str, Any]:
+def _look(look: ReachabilitySample) -> dict[str, Any]:
     return {
         "at_s": look.at_s,
         "reach": look.reach.value,
@@ -52,7 +52,7 @@ def _look(look: Look) -> dict[str, Any]:
     }
 
 
-def _window(window: Window) -> dict[str, Any]:
+def _window(window: OutageWindow) -> dict[str, Any]:
     return {
         "after_s": window.after_s,
         "from_s": window.from_s,
@@ -85,7 +85,7 @@ def show(console: Console, scenario: Scenario, curves: Sequence[Curve], *, every
     console.print()
 
 
-def _outage(window: Window) -> str:
+def _outage(window: OutageWindow) -> str:
     lost = (
         f"by {window.from_s:g} s" if window.after_s is None else f"between {window.after_s:g} s and {window.from_s:g} s"
     )

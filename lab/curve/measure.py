@@ -12,11 +12,11 @@ from lab.engine.run import Run
 from lab.engine.run_folder import Watch
 from lab.engine.twins.cells import probed_at
 from lab.errors import LabError
-from lab.judge.looks import Look, look
+from lab.judge.reachability import ReachabilitySample, sample
 from lab.model.scenario import Cell, Scenario
 from lab.worlds.clock import Clock
 
-Curves = list[tuple[Cell, list[Look]]]
+Curves = list[tuple[Cell, list[ReachabilitySample]]]
 """Of each cell what its twins show, in the order of the moments."""
 
 
@@ -41,4 +41,4 @@ def measure(scenario: Scenario, times: Sequence[float], *, out: Path, clock: Clo
         if isinstance(each.result, LabError):
             raise each.result
     outcomes = iter([each.outcome for each in run])
-    return run, [(cell, [look(at, next(outcomes)) for at in times]) for cell in scenario.cells]
+    return run, [(cell, [sample(at, next(outcomes)) for at in times]) for cell in scenario.cells]

@@ -12,7 +12,7 @@ from lab.engine.twins import cells
 from lab.engine.twins.folder import Twins
 from lab.errors import LabError, ScenarioError
 from lab.judge.costs import costs
-from lab.judge.family import TwinOutcome, whole
+from lab.judge.twin_results import TwinOutcome, with_twins
 from lab.judge.verdict import judge
 from lab.kept_file import DAMAGE, damaged
 from lab.loader.unsupported import examined
@@ -153,7 +153,7 @@ class CellRun:
             told.append(TwinOutcome(role, outcome, str(twin.folder.relative_to(self.folder.parent.parent))))
         if self.silent is not None and self.silent.error is not None:
             return self.silent.error
-        outcome = whole(self.cell, own, told, self._costs())
+        outcome = with_twins(self.cell, own, told, self._costs())
         hour = "" if self.silent is None else self.silent.shared_with
         return replace(outcome, shared_with=self.shared_with, costs_shared_with=hour)
 

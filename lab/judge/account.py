@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lab.judge.gaps import Account, Gap, Lost, Need
+from lab.judge.probe_needs import Account, Gap, Need, UnansweredProbe
 from lab.judge.tolerances import CLOCKS_S
 from lab.model.outcome import Cause
 from lab.model.scenario import Cell
@@ -60,7 +60,7 @@ def asked_in_vain(evidence: Evidence, account: Account, probe: ProbeAttempt) -> 
     return max(asked, key=lambda entry: entry.t, default=None)
 
 
-def gaps(evidence: Evidence, lost: Lost) -> Iterator[Gap]:
+def gaps(evidence: Evidence, lost: UnansweredProbe) -> Iterator[Gap]:
     """Find the end of the account, if it was not granted again by the probe."""
     end = _end(evidence, lost)
     if end is None:
@@ -79,7 +79,7 @@ def gaps(evidence: Evidence, lost: Lost) -> Iterator[Gap]:
     yield Gap(need=Need.ACCOUNT, since_s=end.t, cause=cause, without=without)
 
 
-def _end(evidence: Evidence, lost: Lost) -> Change | None:
+def _end(evidence: Evidence, lost: UnansweredProbe) -> Change | None:
     """Return the end of the last account that there was at the probe, or within the same instant; None: one lives."""
     newest: dict[str, Change] = {}
     for entry in changes(evidence, lost.account):

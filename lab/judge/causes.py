@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from lab.faults.base import occurrences
-from lab.judge import account, after_forgetting, fault_causes, server_gave_up, server_idle
-from lab.judge.gaps import Gap, Lost, Need
+from lab.judge import account, fault_causes, forgotten_flow, server_gave_up, server_idle
+from lab.judge.probe_needs import Gap, Need, UnansweredProbe
 from lab.judge.sentinel import CLOSED
 from lab.judge.tolerances import AT_ONCE_S
 from lab.model.outcome import Cause
@@ -67,7 +67,7 @@ def flow_of(evidence: Evidence, probe: ProbeAttempt) -> Flow | None:
     return _lost(evidence, probe).flow
 
 
-def _lost(evidence: Evidence, probe: ProbeAttempt) -> Lost:
+def _lost(evidence: Evidence, probe: ProbeAttempt) -> UnansweredProbe:
     if probe.reason == HUNG_UP:  # it lacked something while it talked
         talking = (entry.t for entry in evidence.of(Probe, probe=probe.name, state="talking"))
         probe = replace(probe, asked_s=next(talking, probe.asked_s))
@@ -79,16 +79,16 @@ def _lost(evidence: Evidence, probe: ProbeAttempt) -> Lost:
     again = account.asked_in_vain(evidence, needed, probe)
     elsewhere = again is not None and flow is not None and again.event.flow != flow.id
     asked_again = again.t if again is not None and elsewhere else None
-    return Lost(probe=probe, account=needed, flow=flow, asked_again_s=asked_again)
+    return UnansweredProbe(probe=probe, account=needed, flow=flow, asked_again_s=asked_again)
 
 
-def _process(evidence: Evidence, lost: Lost) -> Iterator[Gap]:
+def _process(evidence: Evidence, lost: UnansweredProbe) -> Iterator[Gap]:
     """Find the death of the client."""
     for cause in _aborted(evidence, lost.probe.known_s):
         yield _gap(Need.PROCESS, cause)
 
 
-def _flow(evidence: Evidence, lost: Lost) -> Iterator[Gap]:
+def _flow(evidence: Evidence, lost: UnansweredProbe) -> Iterator[Gap]:
     """Find the end of the flow's connection."""
     for cause in _closed(evidence, lost):
         without = WithoutIdleTimer() if cause.kind == CLIENT_IDLE_TIMER else None
@@ -97,19 +97,19 @@ def _flow(evidence: Evidence, lost: Lost) -> Iterator[Gap]:
         yield _gap(Need.FLOW, cause, WithoutServerIdle(), outlived=lost.asked_again_s is not None)
 
 
-def _mapping(evidence: Evidence, lost: Lost) -> Iterator[Gap]:
+def _mapping(evidence: Evidence, lost: UnansweredProbe) -> Iterator[Gap]:
     """Find the end of the flow's mapping by a middlebox's own timer."""
     for node, cause in _mapping_lost(evidence, lost):
         yield _gap(Need.MAPPING, cause, WithoutTimer(node), outlived=lost.asked_again_s is not None)
 
 
-def _faults(evidence: Evidence, lost: Lost) -> Iterator[Gap]:
+def _faults(evidence: Evidence, lost: UnansweredProbe) -> Iterator[Gap]:
     """Find the faults that took something away."""
     own = [cause.at_s for cause in _closed(evidence, lost) if cause.kind == CLIENT_CLOSED]
     return fault_causes.gaps(evidence, lost, closed=next(iter(own), None))
 
 
-NEEDS: dict[Need, Callable[[Evidence, Lost], Iterator[Gap]]] = {
+NEEDS: dict[Need, Callable[[Evidence, UnansweredProbe], Iterator[Gap]]] = {
     Need.FAULTS: _faults,
     Need.PROCESS: _process,
     Need.ACCOUNT: account.gaps,
@@ -124,7 +124,7 @@ def _gap(need: Need, cause: Cause, without: Without | None = None, *, outlived: 
     return Gap(need=need, since_s=cause.at_s, cause=cause, without=without, outlived=outlived)
 
 
-def _closed(evidence: Evidence, lost: Lost) -> list[Cause]:
+def _closed(evidence: Evidence, lost: UnansweredProbe) -> list[Cause]:
     if lost.flow is None:
         return []
     return [*_client_closed(evidence, lost.flow, lost.probe), *_seen_closing(evidence, lost.flow, lost.probe)]
@@ -173,7 +173,7 @@ def _seen_closing(evidence: Evidence, flow: Flow, probe: ProbeAttempt) -> Iterat
         return
 
 
-def _mapping_lost(evidence: Evidence, lost: Lost) -> Iterator[tuple[str, Cause]]:
+def _mapping_lost(evidence: Evidence, lost: UnansweredProbe) -> Iterator[tuple[str, Cause]]:
     """Find the first end of the flow's mappings that neither a fault nor the end of the connection brought about."""
     if lost.flow is None:
         return
@@ -185,7 +185,7 @@ def _mapping_lost(evidence: Evidence, lost: Lost) -> Iterator[tuple[str, Cause]]
     if not ends:
         return
     entry = min(ends, key=lambda found: found.t)
-    observed = after_forgetting.words(evidence, entry.who)
+    observed = forgotten_flow.words(evidence, entry.who)
     met = [outcome.line for outcome in evidence.of(SentinelOutcome) if observed]
     yield (
         entry.who,

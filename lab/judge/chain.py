@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from lab.judge import account, journey
+from lab.judge import account, probe_packets
 from lab.judge.causes import HUNG_UP, flow_of
-from lab.judge.gaps import Account
+from lab.judge.probe_needs import Account
 from lab.judge.sentinel import CLOSED
 from lab.judge.tolerances import CLOCKS_S, TICKS_S
 from lab.model.outcome import Cause, ChainStep
@@ -161,7 +161,7 @@ def _symptom(evidence: Evidence, probe: ProbeAttempt) -> ChainStep:
 def _journey(evidence: Evidence, probe: ProbeAttempt) -> tuple[list[int], str]:
     """Find the packets that went from the server to the client for a probe, and how far they got."""
     topology = evidence.cell.topology
-    seen = journey.packets(evidence, probe, flow_of(evidence, probe))
+    seen = probe_packets.packets(evidence, probe, flow_of(evidence, probe))
     if not seen:
         tried = any(evidence.of(Probe, probe=probe.name, state="connecting"))
         return [], "the server could not connect to the Contact" if tried else "no packet with data left the server"

@@ -7,7 +7,7 @@ import dataclasses
 from lab.judge.metrics import client_packets, measure
 from lab.judge.radio import radio
 from lab.judge.tolerances import AT_ONCE_S, BACK_WITHIN_S
-from lab.judge.weakest import ends
+from lab.judge.weakest_times import ends
 from lab.model.outcome import CostUntilLoss, Metrics
 from lab.record.evidence import Evidence
 

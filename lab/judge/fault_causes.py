@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 from lab.faults.base import LostProbe, occurrences
 from lab.judge import account
-from lab.judge.gaps import Gap, Lost, Need
+from lab.judge.probe_needs import Gap, Need, UnansweredProbe
 from lab.judge.tolerances import AT_ONCE_S
 from lab.model.outcome import Cause
 from lab.model.suspect import WithoutFault
@@ -26,7 +26,7 @@ from lab.record.flows import Flow
 from lab.sip.status import is_success
 
 
-def gaps(evidence: Evidence, lost: Lost, *, closed: float | None) -> Iterator[Gap]:
+def gaps(evidence: Evidence, lost: UnansweredProbe, *, closed: float | None) -> Iterator[Gap]:
     """Find the faults that cost the probe, each with the time from which on it stood in the way.
 
     Args:
@@ -63,7 +63,7 @@ def gaps(evidence: Evidence, lost: Lost, *, closed: float | None) -> Iterator[Ga
             )
 
 
-def _mended(evidence: Evidence, lost: Lost, flow: Flow, *, since: float) -> bool:
+def _mended(evidence: Evidence, lost: UnansweredProbe, flow: Flow, *, since: float) -> bool:
     """Return whether the probe's flow worked, or carried the account, between a fault with its harm and the probe."""
     before = lost.probe.asked_s if lost.probe.unconfirmed_s is None else lost.probe.unconfirmed_s
     if since >= before:

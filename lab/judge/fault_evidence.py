@@ -17,7 +17,7 @@ from lab.record.events import FaultMoot, Mapping
 from lab.record.evidence import Evidence
 
 
-def doubt(evidence: Evidence, *, moot: Callable[[float], bool]) -> str:
+def why_inconclusive(evidence: Evidence, *, moot: Callable[[float], bool]) -> str:
     """Say why the record does not show that the scenario's faults happened as asked; empty if it does.
 
     Args:

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 
 from lab.judge.radio import radio
-from lab.judge.repair import leaked_sockets, repair, stale_contacts
+from lab.judge.recovery import leaked_sockets, repair, stale_contacts
 from lab.judge.tolerances import AT_ONCE_S
 from lab.model.endpoint import Endpoint
 from lab.model.outcome import Cause, Metrics, Outage

@@ -23,7 +23,7 @@ CLOSED = ("CLOSE", "TIME_WAIT", "LAST_ACK")
 """States of a mapping that ends because another middlebox has ended the connection."""
 
 
-class Kept(Enum):
+class MappingState(Enum):
     """The state of a flow's mapping in one middlebox."""
 
     YES = "still there"
@@ -32,7 +32,7 @@ class Kept(Enum):
     MOVED = "gone with the whole table and the address it used"
 
 
-Path = Sequence[tuple[Middlebox, Kept]]
+Path = Sequence[tuple[Middlebox, MappingState]]
 """The middleboxes between client and server, the client's first, each with what became of the flow."""
 
 
@@ -64,7 +64,7 @@ def outcome_of(evidence: Evidence, flow: str) -> str:
     return next((entry.event.state for entry in evidence.of(SentinelOutcome, flow=flow)), "")
 
 
-def doubt(evidence: Evidence) -> str:
+def why_inconclusive(evidence: Evidence) -> str:
     """Say why the record does not show the middleboxes doing what the scenario says; empty if it does."""
     for flow, side in zip(FLOWS, (0, 1), strict=True):
         sent = next(evidence.of(SentinelChallenged, flow=flow), None)
@@ -110,7 +110,7 @@ def _paths(evidence: Evidence, flow: str) -> list[Path]:
     paths: list[Path] = []
     again = -followed_s(cell.impairments) if loses(cell.impairments) else 0.0
     for younger in dict.fromkeys((0.0, round_trip_s(cell.impairments), again)):
-        path: list[tuple[Middlebox, Kept]] = []
+        path: list[tuple[Middlebox, MappingState]] = []
         for name in middleboxes_on_path(cell.topology):
             inside = cell.topology.node(name).inside
             begun = sent.t - sent.event.idle
@@ -135,7 +135,11 @@ def _with_one_first(path: Path) -> Iterator[Path]:
     """Give, for each of several middleboxes with the same timer, the path on which it forgets a little earlier."""
     timers = [_timeout(box) for box, _ in path]
     for number, (box, kept) in enumerate(path):
-        if kept is Kept.EXPIRED and timers.count(_timeout(box)) > 1 and box.established_idle_timeout is not None:
+        if (
+            kept is MappingState.EXPIRED
+            and timers.count(_timeout(box)) > 1
+            and box.established_idle_timeout is not None
+        ):
             sooner = replace(box, established_idle_timeout=Seconds(box.established_idle_timeout - TICKS_S))
             yield [(sooner, kept) if at == number else each for at, each in enumerate(path)]
 
@@ -158,16 +162,16 @@ def _from_inside(path: Path) -> str:
     return "reset" if elsewhere else "delivered"  # by the server, who knows no such connection
 
 
-def _stops(box: Middlebox, kept: Kept, *, elsewhere: bool) -> bool:
+def _stops(box: Middlebox, kept: MappingState, *, elsewhere: bool) -> bool:
     """Return whether a segment from inside ends at this middlebox."""
-    return (elsewhere or kept is not Kept.YES) and not box.forgotten.picks_up
+    return (elsewhere or kept is not MappingState.YES) and not box.forgotten.picks_up
 
 
-def _moves(box: Middlebox, kept: Kept) -> bool:
+def _moves(box: Middlebox, kept: MappingState) -> bool:
     """Return whether what a middlebox picks up comes out of another endpoint than before."""
-    lost = kept in (Kept.LOST, Kept.MOVED) and box.port_assignment is PortAssignment.NO_PRESERVATION
-    new_port = kept is not Kept.YES and box.forgotten is ForgottenFlow.REPICKUP_NEW_PORT
-    return kept is Kept.MOVED or new_port or lost
+    lost = kept in (MappingState.LOST, MappingState.MOVED) and box.port_assignment is PortAssignment.NO_PRESERVATION
+    new_port = kept is not MappingState.YES and box.forgotten is ForgottenFlow.REPICKUP_NEW_PORT
+    return kept is MappingState.MOVED or new_port or lost
 
 
 def path_of(evidence: Evidence, flow: str) -> Path:
@@ -183,7 +187,7 @@ def deciders(path: Path) -> tuple[int | None, int | None]:
             from_inside = place
             break
         elsewhere |= _moves(box, kept)
-    forgot = [place for place, (_, kept) in enumerate(path) if kept is not Kept.YES]
+    forgot = [place for place, (_, kept) in enumerate(path) if kept is not MappingState.YES]
     return from_inside, forgot[-1] if forgot else None
 
 
@@ -191,8 +195,8 @@ def _from_outside(path: Path) -> str:
     if told := _told(path[::-1], {ForgottenFlow.RST_TO_BOTH: "reset"}):
         return told
     for box, kept in reversed(path):
-        if kept is not Kept.YES:
-            answers = box.forgotten is ForgottenFlow.RST_TO_SENDER and kept is not Kept.MOVED
+        if kept is not MappingState.YES:
+            answers = box.forgotten is ForgottenFlow.RST_TO_SENDER and kept is not MappingState.MOVED
             return "reset" if answers else "silent"  # nobody answers for an address that is gone
     return "delivered"
 
@@ -203,8 +207,8 @@ def _told(path: Path, words: dict[ForgottenFlow, str]) -> str:
     The word passes the middleboxes on its way only if they still have the flow at that moment.
     """
     for number, (box, kept) in enumerate(path):
-        if kept is Kept.EXPIRED and box.forgotten in words:
-            nearer = [other for other, of_other in path[:number] if of_other is not Kept.YES]
+        if kept is MappingState.EXPIRED and box.forgotten in words:
+            nearer = [other for other, of_other in path[:number] if of_other is not MappingState.YES]
             if all(_timeout(other) > _timeout(box) for other in nearer):
                 return words[box.forgotten]
     return ""
@@ -214,13 +218,13 @@ def _timeout(box: Middlebox) -> float:
     return float("inf") if box.established_idle_timeout is None else box.established_idle_timeout
 
 
-def _kept(box: Middlebox, idle: float, age: float, emptied: Kept | None) -> Kept:
+def _kept(box: Middlebox, idle: float, age: float, emptied: MappingState | None) -> MappingState:
     if emptied is not None:
         return emptied
-    return Kept.EXPIRED if forgets(box, idle=idle, age=age) else Kept.YES
+    return MappingState.EXPIRED if forgets(box, idle=idle, age=age) else MappingState.YES
 
 
-def _emptied(evidence: Evidence, node: str, *, since: float, until: float) -> Kept | None:
+def _emptied(evidence: Evidence, node: str, *, since: float, until: float) -> MappingState | None:
     """Return what faults that emptied a middlebox's table in a time did to flows; None: there were none."""
     happened = sorted(occurrences(evidence), key=lambda one: one[1].at)
     effects = [fault.wide_effect for fault, seen in happened if since <= seen.at <= until]
@@ -230,7 +234,7 @@ def _emptied(evidence: Evidence, node: str, *, since: float, until: float) -> Ke
     topology = evidence.cell.topology
     first = next(str(address.ip) for end, address in topology.link(topology.node(node).outside).ends if end == node)
     last = [effect.new_address for effect in emptied if effect.new_address][-1:]
-    return Kept.MOVED if last not in ([], [first]) else Kept.LOST
+    return MappingState.MOVED if last not in ([], [first]) else MappingState.LOST
 
 
 def _allowed(evidence: Evidence, wanted: str, *, sent: float) -> set[str]:

@@ -10,16 +10,16 @@ from lab.judge import (
     account_check,
     causes,
     claims,
-    contradictions,
+    consistency,
     fault_evidence,
     metrics,
-    rewriting,
     sentinel,
+    sip_alg_check,
     unreachable_contact,
 )
-from lab.judge.branches import branches
 from lab.judge.chain import chain
-from lab.judge.kept_by import kept_by
+from lab.judge.pass_explanation import kept_by
+from lab.judge.probe_branches import branches
 from lab.mitigations.catalogue import not_offered
 from lab.model.outcome import Outcome, ProbeFate
 from lab.model.suspect import Suspect
@@ -115,8 +115,8 @@ def _doubt(evidence: Evidence, suspects: Mapping[str, Sequence[Suspect]]) -> str
     known = [probe.name for probe in evidence.probes]
     if sorted(known) != sorted(f"p{number}" for number, _ in enumerate(due, start=1)):
         return f"{len(due)} probes were due, the fate of {len(known)} is known: {', '.join(known) or 'none'}"
-    without_effect = fault_evidence.doubt(evidence, moot=lambda t: _failed_by(evidence, suspects, t))
-    doubts = (rewriting.doubt, sentinel.doubt, contradictions.doubt)
+    without_effect = fault_evidence.why_inconclusive(evidence, moot=lambda t: _failed_by(evidence, suspects, t))
+    doubts = (sip_alg_check.why_inconclusive, sentinel.why_inconclusive, consistency.why_inconclusive)
     return without_effect or next((text for each in doubts if (text := each(evidence))), "")
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from lab.judge.sentinel import Kept, expected
+from lab.judge.sentinel import MappingState, expected
 from lab.middlebox.question import Lived, Met, NextPort, Shown
 from lab.model.middlebox import BEHAVIOURS, ForgottenFlow, Middlebox, PortAssignment
 from lab.units import Seconds
@@ -112,7 +112,7 @@ def forgotten(met: Met) -> ForgottenFlow | None:
             ForgottenFlow.FIN_TO_INSIDE: ("closed", "open"),
         }.get(way, ("open", "open"))
         if (
-            expected([(box, Kept.EXPIRED)]) == (met.inside, met.outside)
+            expected([(box, MappingState.EXPIRED)]) == (met.inside, met.outside)
             and found == (met.found_inside, met.found_outside)
             and met.new_port is (way is ForgottenFlow.REPICKUP_NEW_PORT)
         ):

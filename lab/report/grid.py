@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from lab.engine.twins.cells import AT
 from lab.errors import LabError
-from lab.judge.looks import look, windows
+from lab.judge.reachability import sample, windows
 from lab.model.outcome import Outcome
 from lab.model.scenario import Cell
 from lab.model.verdict import Verdict
@@ -111,7 +111,7 @@ def _outage_between_looks(judged: Sequence[tuple[Cell, Outcome]]) -> str:
     """Return the longest time without a look that found the client, and the time between the looks around it."""
     found = []
     for _, curve in groupby(judged, key=lambda each: [axis for axis in each[0].axes if axis[0] != AT]):
-        looks = [look(float(cell.probes[0].at), outcome) for cell, outcome in curve]
+        looks = [sample(float(cell.probes[0].at), outcome) for cell, outcome in curve]
         for window in windows(looks):
             longest = None if window.before_s is None else window.before_s - (window.after_s or 0.0)
             found.append((window.to_s - window.from_s, longest))

@@ -21,7 +21,7 @@ from lab.actors.mapping_expiry import MappingExpiry
 from lab.actors.mapping_observer import MappingObserver
 from lab.actors.sentinel import Sentinel
 from lab.errors import LabFault
-from lab.judge.sentinel import Kept, expected
+from lab.judge.sentinel import MappingState, expected
 from lab.model.middlebox import FilteringBehavior, ForgottenFlow, Middlebox
 from lab.model.topology import Topology
 from lab.network import conntrack
@@ -113,7 +113,7 @@ def test_a_word_at_expiry_comes_at_expiry(seen: dict[str, Seen], name: str) -> N
 def test_a_forgotten_flow_meets_what_is_claimed(seen: dict[str, Seen], name: str) -> None:
     """Both of the sentinel's challenges end as the behaviour says."""
     outcomes = (seen[name].outcome("from-inside"), seen[name].outcome("from-outside"))
-    assert outcomes == expected([(BOXES[name], Kept.EXPIRED)])
+    assert outcomes == expected([(BOXES[name], MappingState.EXPIRED)])
 
 
 def test_without_a_timeout_nothing_is_forgotten(seen: dict[str, Seen]) -> None:
@@ -258,7 +258,7 @@ def test_an_emptied_table_is_a_forgotten_flow(one_home: Topology, way: Forgotten
     asyncio.run(story())
     network.close()
     assert [event["state"] for event in seen.of("mapping")] == ["new", "new", "destroyed", "destroyed"]
-    assert (seen.outcome("from-inside"), seen.outcome("from-outside")) == expected([(box, Kept.LOST)])
+    assert (seen.outcome("from-inside"), seen.outcome("from-outside")) == expected([(box, MappingState.LOST)])
 
 
 @pytest.mark.parametrize("network", [replace(FORGETFUL, filtering=FilteringBehavior.ENDPOINT_INDEPENDENT)],

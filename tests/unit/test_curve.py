@@ -12,7 +12,7 @@ from lab.engine.twins.cells import probed_at
 from lab.faults.base import Fault
 from lab.faults.black_hole import BlackHole
 from lab.faults.server_close import ServerClose
-from lab.judge.looks import Look, Reach, Window, look, windows
+from lab.judge.reachability import OutageWindow, Reach, ReachabilitySample, sample, windows
 from lab.loader.unsupported import examined
 from lab.model.outcome import Cause
 from lab.model.scenario import Cell, Claim, Probe, ProbeKind, Scenario
@@ -71,11 +71,11 @@ def test_twin_does_not_end_while_the_middlebox_forgets(timeout: float, at: float
 IDLE = Cause(kind=CLIENT_IDLE_TIMER, at_s=33.0, text="client idle timer closed the transport at 33.0 s")
 
 
-def looks(marks: str) -> list[Look]:
+def looks(marks: str) -> list[ReachabilitySample]:
     """``█░?`` at 10 s, 20 s, 30 s."""
     reach = {mark: reach for reach, mark in curve.MARKS.items()}
     return [
-        Look(
+        ReachabilitySample(
             at_s=10.0 * place,
             reach=reach[mark],
             cause=IDLE if reach[mark] is Reach.UNREACHABLE else None,
@@ -99,7 +99,8 @@ def looks(marks: str) -> list[Look]:
 def test_windows(marks: str, found: list[tuple[float | None, float, float, float | None]]) -> None:
     """Each lies between the looks that found the client."""
     expected = [
-        Window(after_s=after, from_s=begin, to_s=to, before_s=before, cause=IDLE) for after, begin, to, before in found
+        OutageWindow(after_s=after, from_s=begin, to_s=to, before_s=before, cause=IDLE)
+        for after, begin, to, before in found
     ]
     assert list(windows(looks(marks))) == expected
 
@@ -119,7 +120,7 @@ def test_look_is_the_outcome_of_a_twin() -> None:
     good = judged(cell(), *flow_set_up(), *sentinel("delivered"), *probe(1, 100, answered=True), END)
     bad = judged(cell(), *flow_set_up(), *sentinel("delivered"), *probe(1, 100, answered=False), idle_timer(), END)
     doubtful = judged(cell(), *flow_set_up(), *probe(1, 100, answered=True), END)
-    seen = [look(5.0, outcome) for outcome in (good, bad, doubtful)]
+    seen = [sample(5.0, outcome) for outcome in (good, bad, doubtful)]
     assert [each.reach for each in seen] == [Reach.REACHABLE, Reach.UNREACHABLE, Reach.UNKNOWN]
     assert [each.cause is not None for each in seen] == [False, True, False]
     assert [bool(each.doubt) for each in seen] == [False, False, True]

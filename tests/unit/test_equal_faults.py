@@ -35,7 +35,9 @@ def doubt_of(faults: list[Fault], *lines: Line) -> str:
     from lab.judge import fault_evidence
 
     story = [*flow_set_up(), *sentinel("delivered"), *probe(1, 100, answered=True), *lines, END]
-    return fault_evidence.doubt(evidence(replace(a_cell(), faults=tuple(faults)), *story), moot=lambda _: False)
+    return fault_evidence.why_inconclusive(
+        evidence(replace(a_cell(), faults=tuple(faults)), *story), moot=lambda _: False
+    )
 
 
 def evicted(t: float, number: int, *, found: bool, gone: bool | None = None, flow: str = "f1") -> list[Line]:

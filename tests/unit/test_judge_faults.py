@@ -25,7 +25,7 @@ from lab.faults.server_freeze import ServerFreeze
 from lab.faults.server_mute import ServerMute
 from lab.faults.server_restart import ServerRestart
 from lab.faults.server_slow import ServerSlow
-from lab.judge.sentinel import Kept, expected
+from lab.judge.sentinel import MappingState, expected
 from lab.loader.kinds import faults
 from lab.loader.unsupported import examined
 from lab.model.endpoint import Endpoint
@@ -479,17 +479,19 @@ SILENT, REPICKUP, RST_BOTH, RST_IN = (
 @pytest.mark.parametrize(
     ("path", "meets"),
     [
-        ([(SILENT, Kept.MOVED)], ("silent", "silent")),
-        ([(RST_BOTH, Kept.LOST)], ("reset", "reset")),
-        ([(RST_BOTH, Kept.MOVED)], ("reset", "silent")),
-        ([(RST_IN, Kept.MOVED)], ("reset", "silent")),
-        ([(REPICKUP, Kept.LOST)], ("delivered", "silent")),
-        ([(REPICKUP, Kept.MOVED)], ("reset", "silent")),
-        ([(REPICKUP, Kept.MOVED), (SILENT, Kept.YES)], ("silent", "silent")),
-        ([(REPICKUP, Kept.MOVED), (REPICKUP, Kept.YES)], ("reset", "silent")),
-        ([(SILENT, Kept.YES), (REPICKUP, Kept.MOVED)], ("reset", "silent")),
+        ([(SILENT, MappingState.MOVED)], ("silent", "silent")),
+        ([(RST_BOTH, MappingState.LOST)], ("reset", "reset")),
+        ([(RST_BOTH, MappingState.MOVED)], ("reset", "silent")),
+        ([(RST_IN, MappingState.MOVED)], ("reset", "silent")),
+        ([(REPICKUP, MappingState.LOST)], ("delivered", "silent")),
+        ([(REPICKUP, MappingState.MOVED)], ("reset", "silent")),
+        ([(REPICKUP, MappingState.MOVED), (SILENT, MappingState.YES)], ("silent", "silent")),
+        ([(REPICKUP, MappingState.MOVED), (REPICKUP, MappingState.YES)], ("reset", "silent")),
+        ([(SILENT, MappingState.YES), (REPICKUP, MappingState.MOVED)], ("reset", "silent")),
     ],
 )
-def test_what_a_new_address_means_for_old_flows(path: list[tuple[Middlebox, Kept]], meets: tuple[str, str]) -> None:
+def test_what_a_new_address_means_for_old_flows(
+    path: list[tuple[Middlebox, MappingState]], meets: tuple[str, str]
+) -> None:
     """From inside, a flow picked up again comes from an endpoint nobody beyond knows; from outside nobody is there."""
     assert expected(path) == meets

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from lab.faults.reboot import Reboot
-from lab.judge.sentinel import Kept, doubt, expected, forgets, middleboxes_on_path, outcome_of
+from lab.judge.sentinel import MappingState, expected, forgets, middleboxes_on_path, outcome_of, why_inconclusive
 from lab.model.endpoint import Endpoint
 from lab.model.impairment import Impairment
 from lab.model.middlebox import ForgottenFlow, Middlebox, PortAssignment
@@ -22,7 +22,7 @@ from tests.records import SENTINEL, Line, begins, evidence, packet, say, sentine
 SILENT, REPICKUP, NEW_PORT, TO_SENDER, TO_INSIDE, TO_BOTH, FIN, ICMP = (
     Middlebox(name=f.value, forgotten=f) for f in ForgottenFlow
 )
-YES, EXPIRED, LOST, MOVED = Kept
+YES, EXPIRED, LOST, MOVED = MappingState
 
 
 def after(box: Middlebox, seconds: float) -> Middlebox:
@@ -59,13 +59,13 @@ def after(box: Middlebox, seconds: float) -> Middlebox:
         ([(after(FIN, 60), EXPIRED), (SILENT, YES)], ("closed", "silent")),
     ],
 )
-def test_expected(path: list[tuple[Middlebox, Kept]], met: tuple[str, str]) -> None:
+def test_expected(path: list[tuple[Middlebox, MappingState]], met: tuple[str, str]) -> None:
     """Each side meets the nearest middlebox that has forgotten the flow and does not pick it up again."""
     assert met == expected(path)
 
 
 @pytest.mark.parametrize("kept", [LOST, MOVED])
-def test_a_port_is_lost_with_the_table(kept: Kept) -> None:
+def test_a_port_is_lost_with_the_table(kept: MappingState) -> None:
     """Who does not preserve ports picks a flow up on another one after a reboot; after an expiry it still knows it."""
     box = replace(REPICKUP, port_assignment=PortAssignment.NO_PRESERVATION)
     assert expected([(box, kept)]) == ("reset", "silent")
@@ -154,7 +154,7 @@ FAULTS = (Reboot(at=When(offset=20.0), node="home-nat"), Reboot(at=When(offset=2
 )
 def test_no_doubt(one_home: Topology, box: Middlebox, lines: list[Line]) -> None:
     """The record shows what the scenario says, with its faults taken into account."""
-    assert doubt(evidence(_cell(one_home, box), *lines)) == ""
+    assert why_inconclusive(evidence(_cell(one_home, box), *lines)) == ""
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_no_doubt(one_home: Topology, box: Middlebox, lines: list[Line]) -> None
 )
 def test_doubt(one_home: Topology, box: Middlebox, lines: list[Line], why: str) -> None:
     """Whatever differs from what the scenario says is told."""
-    assert re.search(why, doubt(evidence(_cell(one_home, box), *lines)))
+    assert re.search(why, why_inconclusive(evidence(_cell(one_home, box), *lines)))
 
 
 def test_outcome_of(one_home: Topology) -> None:
@@ -199,7 +199,7 @@ def test_a_long_path_is_given_its_time(
     cell = replace(_cell(one_home, BOX), impairments=long)
     outcomes: list[tuple[SentinelState, SentinelState]] = [("delivered", "delivered"), ("reset", "silent")]
     for inside, outside in outcomes:
-        certain = doubt(evidence(cell, *_lines(inside, outside, idle=idle))) == ""
+        certain = why_inconclusive(evidence(cell, *_lines(inside, outside, idle=idle))) == ""
         assert certain is ((inside, outside) in met)
 
 
@@ -211,9 +211,9 @@ def test_what_a_middlebox_saw_last_counts(one_home: Topology) -> None:
         return [packet(10.0, "lan", "home-nat", SENTINEL, end, flags=flags) for end in ends]
 
     cell = _cell(one_home, BOX)
-    assert doubt(evidence(cell, *_lines("delivered", "delivered", *seen("PA")))) == ""
-    assert doubt(evidence(cell, *_lines("reset", "silent", *seen("PA")))) != ""
-    assert doubt(evidence(cell, *_lines("reset", "silent", *seen("R")))) == ""
+    assert why_inconclusive(evidence(cell, *_lines("delivered", "delivered", *seen("PA")))) == ""
+    assert why_inconclusive(evidence(cell, *_lines("reset", "silent", *seen("PA")))) != ""
+    assert why_inconclusive(evidence(cell, *_lines("reset", "silent", *seen("R")))) == ""
 
 
 def test_equal_timers(one_home: Topology) -> None:
@@ -227,6 +227,6 @@ def test_equal_timers(one_home: Topology) -> None:
     )
     boxes = (("home-nat", after(SILENT, 60)), ("internet", after(TO_BOTH, 60)))
     cell = replace(_cell(one_home, BOX), topology=cgn, middleboxes=boxes)
-    assert doubt(evidence(cell, *_lines("reset", "reset"))) == ""
-    assert doubt(evidence(cell, *_lines("silent", "reset"))) == ""
-    assert doubt(evidence(cell, *_lines("delivered", "reset"))) != ""
+    assert why_inconclusive(evidence(cell, *_lines("reset", "reset"))) == ""
+    assert why_inconclusive(evidence(cell, *_lines("silent", "reset"))) == ""
+    assert why_inconclusive(evidence(cell, *_lines("delivered", "reset"))) != ""

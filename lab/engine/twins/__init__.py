@@ -7,5 +7,5 @@
     folder     where they are in a run folder
     family     makes them while a run goes on
 
-What they are for is data (``lab.model.twin``); what follows from their outcomes is judged (``lab.judge.family``).
+What they are for is data (``lab.model.twin``); what follows from their outcomes is judged (``lab.judge.twin_results``).
 """

@@ -9,7 +9,7 @@ from itertools import chain
 from lab.engine.cell_run import CellRun
 from lab.engine.twins import cells
 from lab.errors import LabError
-from lab.judge.weakest import weakest
+from lab.judge.weakest_times import weakest
 from lab.model.scenario import Cell
 from lab.model.suspect import Suspect
 from lab.model.twin import LeftOut, Look, OtherSeed, Role, Silent, TwinPlan

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from lab.judge.account import GRANTED, changes
-from lab.judge.gaps import Account
+from lab.judge.probe_needs import Account
 from lab.judge.sentinel import middleboxes_on_path
 from lab.judge.tolerances import AT_ONCE_S, CLOCKS_S
 from lab.model.middlebox import Middlebox

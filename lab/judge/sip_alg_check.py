@@ -9,7 +9,7 @@ from lab.record.events import Request, RequestSent
 from lab.record.evidence import Evidence
 
 
-def doubt(evidence: Evidence) -> str:
+def why_inconclusive(evidence: Evidence) -> str:
     """Say why the record does not show the SIP ALGs of the scenario, and no others; empty if it does.
 
     What the client sent is compared with what came: the client's own changes of its Contact are none of an ALG's. Of a

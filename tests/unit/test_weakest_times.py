@@ -7,7 +7,7 @@ from dataclasses import replace
 from lab.faults.link_down import LinkDown
 from lab.judge.costs import costs
 from lab.judge.tolerances import AIM_S
-from lab.judge.weakest import weakest
+from lab.judge.weakest_times import weakest
 from lab.model.scenario import Cell, Probe, ProbeKind
 from lab.model.when import When
 from lab.record.events import ClientBack, ClientGivenUp

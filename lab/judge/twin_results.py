@@ -11,8 +11,8 @@ import dataclasses
 from collections.abc import Sequence
 
 from lab.judge.claims import claimed
-from lab.judge.looks import Look as Seen
-from lab.judge.looks import Reach, look, windows
+from lab.judge.reachability import Reach, sample, windows
+from lab.judge.reachability import ReachabilitySample as Seen
 from lab.model.outcome import Cause, Metrics, Outcome, ProbeTrial, Reachability, SeedOutcome
 from lab.model.scenario import Cell
 from lab.model.suspect import Suspect, Without
@@ -35,7 +35,7 @@ class TwinOutcome:
     folder: str
 
 
-def whole(cell: Cell, own: Outcome, twins: Sequence[TwinOutcome], silent: Metrics | None) -> Outcome:
+def with_twins(cell: Cell, own: Outcome, twins: Sequence[TwinOutcome], silent: Metrics | None) -> Outcome:
     """Return a cell's outcome in the light of its twins'.
 
     Args:
@@ -163,7 +163,7 @@ def _by_looks(cell: Cell, own: Outcome, twins: Sequence[TwinOutcome]) -> Outcome
         return own
     seen = [(_at(twin), twin.outcome, twin.folder) for twin in twins]
     seen = sorted([*seen, (float(cell.apart[-1]), own, "")], key=lambda one: one[0])
-    looks = [look(at, outcome) for at, outcome, _ in seen]
+    looks = [sample(at, outcome) for at, outcome, _ in seen]
     reachability = _reachability(looks, float(cell.ends))
     outcome = dataclasses.replace(own, reachability=reachability)
     needed = float(cell.expect.delivered if cell.expect.reachable is None else cell.expect.reachable)

@@ -50,7 +50,7 @@ class Gap:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Lost:
+class UnansweredProbe:
     """A lost probe and what it should have used.
 
     Attributes:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from lab.judge.after_forgetting import UDP, words
+from lab.judge.forgotten_flow import UDP, words
 from lab.model.endpoint import Endpoint
 from lab.model.middlebox import ForgottenFlow, Middlebox
 from lab.model.scenario import Cell, Client, Expectation, Server, Strategy, Transport

@@ -23,7 +23,7 @@ from lab.record.evidence import BEFORE_S, Evidence
 from lab.units import Seconds
 
 
-def doubt(evidence: Evidence) -> str:
+def why_inconclusive(evidence: Evidence) -> str:
     """Say why the record contradicts the scenario; empty if it does not."""
     return next(_contradictions(evidence), "")
 

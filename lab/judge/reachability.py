@@ -19,7 +19,7 @@ class Reach(str, Enum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Look:
+class ReachabilitySample:
     """One probe in a cell of its own.
 
     Attributes:
@@ -35,7 +35,7 @@ class Look:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Window:
+class OutageWindow:
     """An outage, as far as the looks tell: it began after ``after_s`` and was over before ``before_s``.
 
     Attributes:
@@ -52,16 +52,16 @@ class Window:
     cause: Cause | None
 
 
-def look(at_s: float, outcome: Outcome) -> Look:
+def sample(at_s: float, outcome: Outcome) -> ReachabilitySample:
     """Return the result of a twin cell with one probe."""
     reach = {Verdict.PASS: Reach.REACHABLE, Verdict.FAIL: Reach.UNREACHABLE}.get(outcome.verdict, Reach.UNKNOWN)
-    return Look(at_s=at_s, reach=reach, cause=outcome.cause, doubt=outcome.doubt)
+    return ReachabilitySample(at_s=at_s, reach=reach, cause=outcome.cause, doubt=outcome.doubt)
 
 
-def windows(looks: Sequence[Look]) -> Iterable[Window]:
+def windows(looks: Sequence[ReachabilitySample]) -> Iterable[OutageWindow]:
     """Return the outages, in time order; an inconclusive probe neither begins nor ends one."""
     reached: float | None = None
-    lost: list[Look] = []
+    lost: list[ReachabilitySample] = []
     for each in looks:
         if each.reach is Reach.REACHABLE:
             if lost:
@@ -74,7 +74,9 @@ def windows(looks: Sequence[Look]) -> Iterable[Window]:
         yield _window(reached, lost, None)
 
 
-def _window(after: float | None, lost: Sequence[Look], before: float | None) -> Window:
+def _window(after: float | None, lost: Sequence[ReachabilitySample], before: float | None) -> OutageWindow:
     first, last = lost[0], lost[-1]
     known = (look.cause for look in lost if look.cause is not None and look.cause.kind != UNKNOWN)
-    return Window(after_s=after, from_s=first.at_s, to_s=last.at_s, before_s=before, cause=next(known, first.cause))
+    return OutageWindow(
+        after_s=after, from_s=first.at_s, to_s=last.at_s, before_s=before, cause=next(known, first.cause)
+    )

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from lab.clients.pjsip.log_reader import request_sent
-from lab.judge import rewriting
+from lab.judge import sip_alg_check
 from lab.model.middlebox import Middlebox, SipAlg
 from lab.model.scenario import Cell, Transport
 from lab.record import events
@@ -94,7 +94,7 @@ def came(via: str, contact: str | None = None, cseq: int = 1) -> Line:
 
 
 def doubt(subject: Cell, *lines: Line) -> str:
-    return rewriting.doubt(evidence(subject, *lines))
+    return sip_alg_check.why_inconclusive(evidence(subject, *lines))
 
 
 @pytest.mark.parametrize("transport", [Transport.UDP, Transport.TCP])

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from lab.judge.family import TwinOutcome, whole
+from lab.judge.twin_results import TwinOutcome, with_twins
 from lab.model.outcome import Cause, CostUntilLoss, Outcome, ProbeFate
 from lab.model.scenario import Cell, Claim, Expectation
 from lab.model.suspect import Suspect, Without, WithoutFault, WithoutIdleTimer
@@ -31,7 +31,7 @@ UNKNOWN = replace(PASSED, verdict=Verdict.INCONCLUSIVE, doubt="nobody knows")
 def with_moment(outcome: Outcome, *, until: float | None = 40.0, of: Cell | None = None) -> Outcome:
     """A cell that passed, with one weak moment, at 34 s, whose twin came out so."""
     role = AtMoment(at_s=34.0, until_s=until, why="just then")
-    return whole(of or cell(), PASSED, [TwinOutcome(role, outcome, "twins/x")], None)
+    return with_twins(of or cell(), PASSED, [TwinOutcome(role, outcome, "twins/x")], None)
 
 
 def test_the_worst_moment_decides() -> None:
@@ -75,14 +75,14 @@ def test_the_worst_of_several_moments() -> None:
     twins = [
         TwinOutcome(role, each, str(role.at_s)) for role, each in zip(roles, (FAILED, FAILED, PASSED), strict=True)
     ]
-    seen = whole(cell(), PASSED, twins, None)
+    seen = with_twins(cell(), PASSED, twins, None)
     assert [one.at_s for one in seen.tried] == [35.0, 34.0, 36.0]
     assert seen.seen_in == "35.0"
 
 
 def without(*came: tuple[tuple[Without, ...], Outcome]) -> Outcome:
     """A cell that failed with two suspects, and twins that came out so."""
-    return whole(cell(), FAILED, [TwinOutcome(LeftOut(without=left), each, "") for left, each in came], None)
+    return with_twins(cell(), FAILED, [TwinOutcome(LeftOut(without=left), each, "") for left, each in came], None)
 
 
 FIRST, SECOND = (WithoutIdleTimer(),), (WithoutFault(0),)
@@ -117,7 +117,7 @@ def looks(*came: Outcome, expect: Expectation | None = None) -> Outcome:
     times = tuple(Seconds(10.0 * (number + 1)) for number in range(len(came)))
     subject = replace(cell(), apart=times, expect=expect or Expectation(reachable=Percent(90)))
     twins = [TwinOutcome(Look(at_s=float(at)), each, f"at {at}") for at, each in zip(times, came[:-1], strict=False)]
-    return whole(subject, came[-1], twins, None)
+    return with_twins(subject, came[-1], twins, None)
 
 
 def test_the_share_of_the_time() -> None:
@@ -148,9 +148,9 @@ def test_a_tolerated_outage_of_looks() -> None:
 
 def test_a_verdict_that_depends_on_the_seed() -> None:
     """Both stories are told, and the verdict is none."""
-    same = whole(cell(), PASSED, [TwinOutcome(OtherSeed(seed=2), PASSED, "")], None)
+    same = with_twins(cell(), PASSED, [TwinOutcome(OtherSeed(seed=2), PASSED, "")], None)
     assert (same.verdict, [one.seed for one in same.seeds]) == (Verdict.PASS, [1, 2])
-    other = whole(cell(), PASSED, [TwinOutcome(OtherSeed(seed=2), FAILED, "")], None)
+    other = with_twins(cell(), PASSED, [TwinOutcome(OtherSeed(seed=2), FAILED, "")], None)
     assert other.verdict is Verdict.INCONCLUSIVE
     assert "pass with 1; fail with 2 (the idle timer did it)" in other.doubt
 
@@ -159,14 +159,14 @@ def test_costs_are_those_of_the_silent_twin() -> None:
     """The figures per hour, and when it lost its connection; the rest stays the cell's own."""
     lost = CostUntilLoss(at_s=33.0, packets=0, bytes=0, wakeups=0)
     silent = replace(PASSED.metrics, packets_per_hour=7.0, observed_s=3599.0, lost=lost, delivered=0)
-    metrics = whole(cell(), PASSED, [], silent).metrics
+    metrics = with_twins(cell(), PASSED, [], silent).metrics
     assert (metrics.measured, metrics.packets_per_hour, metrics.lost, metrics.delivered) == (True, 7.0, lost, 1)
-    assert not whole(cell(), PASSED, [], None).metrics.measured
+    assert not with_twins(cell(), PASSED, [], None).metrics.measured
 
 
 def test_the_claim_is_of_the_whole() -> None:
     """What is claimed is compared with what the twins made of the cell."""
     subject = replace(cell(), claim=Claim(verdict=Verdict.PASS))
-    assert whole(subject, PASSED, [], None).claim_holds
+    assert with_twins(subject, PASSED, [], None).claim_holds
     seen = with_moment(FAILED, of=subject)
     assert (seen.claim_holds, seen.claim_text) == (False, "claimed pass, seen fail")

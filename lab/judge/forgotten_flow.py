@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.judge.sentinel import CLOSED, FLOWS, Kept, Path, deciders, middleboxes_on_path, outcome_of, path_of
+from lab.judge.sentinel import CLOSED, FLOWS, MappingState, Path, deciders, middleboxes_on_path, outcome_of, path_of
 from lab.model.middlebox import ForgottenFlow
 from lab.model.scenario import Transport
 from lab.record.events import SENTINEL_PORT, Mapping, Packet, SentinelChallenged, SentinelOpened
@@ -43,7 +43,7 @@ def words(evidence: Evidence, node: str) -> str:
     place = names.index(node)
     paths = [path_of(evidence, flow) for flow in FLOWS]
     box, kept = paths[0][place]
-    if kept is Kept.EXPIRED:
+    if kept is MappingState.EXPIRED:
         if box.forgotten is ForgottenFlow.RST_TO_BOTH and {entry.event.found for entry in challenged} == {"reset"}:
             return " and ended it towards both with RST"
         if _another_port(evidence, node):
@@ -55,7 +55,7 @@ def words(evidence: Evidence, node: str) -> str:
 
 def _met(evidence: Evidence, flow: str, path: Path, place: int) -> str:
     """Return what a challenge met at a middlebox; empty if it met another, or none that had forgotten the flow."""
-    if path[place][1] is Kept.YES:
+    if path[place][1] is MappingState.YES:
         return ""
     decides = deciders(path)[FLOWS.index(flow)]
     if place == decides:
