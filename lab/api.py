@@ -10,9 +10,9 @@ from typing import Any
 from lab.backends.base import BackendKind
 from lab.engine import prepare
 from lab.engine.execute import clean_up, execute
-from lab.engine.order import Order
 from lab.engine.run import Run
 from lab.engine.run_folder import RunFolder
+from lab.engine.run_request import RunRequest
 from lab.engine.select import choose
 from lab.engine.twins.plan import possible
 from lab.loader import load as loader
@@ -106,7 +106,7 @@ def run(
     def watch(_: RunFolder) -> Callable[[dict[str, Any]], None]:
         return on_progress or (lambda _: None)
 
-    order = Order(
+    order = RunRequest(
         scenario=chosen,
         out=Path(out),
         clock=decided,

@@ -15,9 +15,9 @@ from lab.backends import daemon
 from lab.backends.base import BackendKind
 from lab.engine.cell_run import CellRun
 from lab.engine.execute import see_to_containers
-from lab.engine.jobs import Batch, do
 from lab.engine.prepare import modules_of, visible_to
 from lab.engine.run_folder import RunFolder
+from lab.engine.world_jobs import Batch, do
 from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED, Problem, ScenarioError, TeardownIncomplete
 from lab.judge.client_check import Finding, conforms, findings
 from lab.loader.command import Missing, missing

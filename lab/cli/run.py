@@ -13,9 +13,9 @@ from rich.text import Text
 from lab.backends.base import BackendKind
 from lab.engine import prepare
 from lab.engine.execute import clean_up, execute
-from lab.engine.order import Order
 from lab.engine.run import Run
 from lab.engine.run_folder import RunFolder
+from lab.engine.run_request import RunRequest
 from lab.engine.select import load_all
 from lab.engine.twins.plan import possible
 from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED, LabError, TeardownIncomplete
@@ -94,7 +94,7 @@ def _run_one(scenario: Scenario, options: Options, clock: Clock, console: Consol
         progress.expect({str(folder.cell(cell)): cell for cell in scenario.cells if not cell.unsupported})
         return progress.take
 
-    order = Order(
+    order = RunRequest(
         scenario=scenario,
         out=options.out,
         clock=clock,

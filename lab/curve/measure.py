@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lab.engine.execute import execute
-from lab.engine.order import Order
 from lab.engine.run import Run
 from lab.engine.run_folder import Watch
+from lab.engine.run_request import RunRequest
 from lab.engine.twins.cells import probed_at
 from lab.errors import LabError
 from lab.judge.reachability import ReachabilitySample, sample
@@ -34,7 +34,9 @@ def measure(scenario: Scenario, times: Sequence[float], *, out: Path, clock: Clo
         LabError: a twin could not run to its end.
     """
     cells = tuple(probed_at(cell, at) for cell in scenario.cells for at in times)
-    (run,) = execute([Order(scenario=dataclasses.replace(scenario, cells=cells), out=out, clock=clock, watch=watch)])
+    (run,) = execute(
+        [RunRequest(scenario=dataclasses.replace(scenario, cells=cells), out=out, clock=clock, watch=watch)]
+    )
     if not run.finished:
         return run, []
     for each in run:

@@ -6,8 +6,8 @@ import math
 import os
 from dataclasses import dataclass
 
-from lab.engine.jobs import JOBS_IN_REAL_TIME
 from lab.engine.twins.plan import beforehand
+from lab.engine.world_jobs import JOBS_IN_REAL_TIME
 from lab.model.scenario import Cell, Scenario
 from lab.model.twin import TwinPlan
 

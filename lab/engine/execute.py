@@ -15,11 +15,11 @@ from lab import __version__, ledger, leftovers
 from lab.backends import daemon
 from lab.backends.base import BackendKind
 from lab.engine import prepare
-from lab.engine.jobs import Batch, do
-from lab.engine.order import Order
 from lab.engine.run import Run
 from lab.engine.run_folder import RunFolder
-from lab.engine.twins.family import Family
+from lab.engine.run_request import RunRequest
+from lab.engine.twins.twin_runs import TwinRuns
+from lab.engine.world_jobs import Batch, do
 from lab.errors import HostNotCapable, LabError
 from lab.record.events import VERSION
 from lab.runner.cell_worker import CELL
@@ -28,7 +28,7 @@ from lab.worlds import kernel
 from lab.worlds.clock import Clock
 
 
-def execute(orders: Sequence[Order], report: Callable[[str], None] | None = None) -> list[Run]:
+def execute(orders: Sequence[RunRequest], report: Callable[[str], None] | None = None) -> list[Run]:
     """Run all cells of some orders; return what came of each.
 
     Args:
@@ -99,9 +99,9 @@ def see_to_containers(book: ledger.Ledger, say: Callable[[str], None]) -> tuple[
     return left
 
 
-def _batch(order: Order, folder: RunFolder, book: ledger.Ledger) -> Batch:
+def _batch(order: RunRequest, folder: RunFolder, book: ledger.Ledger) -> Batch:
     say = order.watch(folder)
-    family = Family(folder, order, say)
+    family = TwinRuns(folder, order, say)
     return Batch(
         job=CELL,
         folders=family.beforehand(),
@@ -118,7 +118,7 @@ def _batch(order: Order, folder: RunFolder, book: ledger.Ledger) -> Batch:
     )
 
 
-def _about(order: Order) -> dict[str, Any]:
+def _about(order: RunRequest) -> dict[str, Any]:
     """Return how an order is run, for ``run.json``."""
     found = kernel.find() if order.clock is Clock.VIRTUAL else None
     return {

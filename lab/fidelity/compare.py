@@ -10,9 +10,9 @@ from pathlib import Path
 from lab.backends.base import BackendKind
 from lab.engine.cell_run import CellRun
 from lab.engine.execute import execute
-from lab.engine.order import Order
 from lab.engine.run import Run
 from lab.engine.run_folder import Watch
+from lab.engine.run_request import RunRequest
 from lab.errors import LabError
 from lab.fidelity.comparable_events import Difference, Moment, differences, furthest_apart, moments
 from lab.model.outcome import Outcome
@@ -115,7 +115,7 @@ def run_all(
     for clock in (Clock.VIRTUAL, Clock.REAL):
         now = [way for way in ways if way.place.clock is clock]
         orders = [
-            Order(
+            RunRequest(
                 scenario=scenarios[way.server],
                 out=out,
                 clock=clock,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from lab.engine.jobs import Batch, do
+from lab.engine.world_jobs import Batch, do
 from lab.errors import LabError
 from lab.ledger import Ledger
 from lab.middlebox.compare import Compared, compare

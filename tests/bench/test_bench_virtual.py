@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from lab.engine.execute import execute
-from lab.engine.order import Order
 from lab.engine.run_folder import RunFolder
+from lab.engine.run_request import RunRequest
 from lab.loader.load import load
 from lab.worlds import kernel
 from lab.worlds.base import Message
@@ -69,7 +69,7 @@ def test_two_idle_hours(tmp_path: Path, say: Say) -> None:
 
         return take
 
-    execute([Order(scenario=load(file), out=tmp_path / "idle", clock=Clock.VIRTUAL, watch=watch)])
+    execute([RunRequest(scenario=load(file), out=tmp_path / "idle", clock=Clock.VIRTUAL, watch=watch)])
     idle = moments["probe"] - moments["silent"]
     say("\n| two-idle-hours.yaml | wall clock | × real time |\n|---|---|---|")
     say(f"| cold, `lab run` to exit | {took:.2f} s | {7446 / took:,.0f} |")

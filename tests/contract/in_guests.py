@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lab import ledger
-from lab.engine.jobs import Batch, do
+from lab.engine.world_jobs import Batch, do
 from lab.errors import HostNotCapable
 from lab.model import wire
 from lab.worlds import kernel, uml

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from lab.engine.execute import execute
-from lab.engine.order import Order
 from lab.engine.run import Run
+from lab.engine.run_request import RunRequest
 from lab.fidelity.comparable_events import Difference, differences, moments
 from lab.loader.load import load
 from lab.model.scenario import Scenario
@@ -68,7 +68,7 @@ def test_twelve_cells_agree(tmp_path: Path) -> None:
     assert len(scenario.cells) == 12
 
     def ran(clock: Clock) -> Run:
-        (done,) = execute([Order(scenario=scenario, out=tmp_path / clock.value, clock=clock)])
+        (done,) = execute([RunRequest(scenario=scenario, out=tmp_path / clock.value, clock=clock)])
         assert done.finished
         return done
 

@@ -14,8 +14,8 @@ import pytest
 
 from lab.engine import execute as engine
 from lab.engine.cell_run import CellRun
-from lab.engine.order import Order
 from lab.engine.run_folder import RunFolder
+from lab.engine.run_request import RunRequest
 from lab.loader.load import load
 from lab.mitigations import classes
 from lab.model.scenario import Cell
@@ -106,7 +106,9 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, bool], Cel
         patch.syspath_prepend(ROOT)
         patch.setattr(engine, "CELL", noop_mitigations.JOB)
         out = tmp_path_factory.mktemp("vacuity")
-        (ran,) = engine.execute([Order(scenario=together, out=out, clock=Clock.VIRTUAL, watch=watch, shares=False)])
+        (ran,) = engine.execute(
+            [RunRequest(scenario=together, out=out, clock=Clock.VIRTUAL, watch=watch, shares=False)]
+        )
     found = {}
     for each in ran:
         kind, _, noop = each.name.partition(",")

@@ -12,8 +12,8 @@ from dataclasses import replace
 import pytest
 
 from lab.engine import execute as engine
-from lab.engine.order import Order
 from lab.engine.run_folder import RunFolder
+from lab.engine.run_request import RunRequest
 from lab.loader.kinds import faults
 from lab.loader.load import load
 from lab.model.outcome import Outcome
@@ -100,7 +100,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, bool],
         patch.syspath_prepend(ROOT)
         patch.setattr(engine, "CELL", noop_faults.JOB)
         together = replace(scenario, cells=tuple(cells.values()))
-        order = Order(scenario=together, out=folder / "runs", clock=Clock.VIRTUAL, watch=watch, shares=False)
+        order = RunRequest(scenario=together, out=folder / "runs", clock=Clock.VIRTUAL, watch=watch, shares=False)
         (ran,) = engine.execute([order])
     return {key: ran[cell.name].outcome for key, cell in cells.items()}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from lab.engine.execute import execute
-from lab.engine.order import Order
 from lab.engine.run import Run
+from lab.engine.run_request import RunRequest
 from lab.loader.load import load
 from lab.model.twin import TwinPlan
 from lab.report.explanation import explain
@@ -37,7 +37,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Run]:
     (folder / "phone.yaml").write_text(SCENARIO, encoding="utf-8")
     scenario = load(folder / "phone.yaml")
     orders = [
-        Order(scenario=scenario, out=folder / str(shares), clock=Clock.VIRTUAL, jobs=1, shares=shares, twins=TWINS)
+        RunRequest(scenario=scenario, out=folder / str(shares), clock=Clock.VIRTUAL, jobs=1, shares=shares, twins=TWINS)
         for shares in (True, False)
     ]
     return dict(zip((True, False), execute(orders), strict=True))

@@ -13,7 +13,7 @@ import pytest
 
 from lab.engine.cell_run import CellRun
 from lab.engine.execute import execute
-from lab.engine.order import Order
+from lab.engine.run_request import RunRequest
 from lab.engine.select import load_all
 from lab.fidelity.comparable_events import Moment, differences, moments
 from lab.model.twin import TwinPlan
@@ -109,7 +109,7 @@ def test_repeatable(tmp_path: Path) -> None:
     (scenario,) = load_all([ARTICLE / "idle-subscription.yaml"], only=("strategy=options-ping-40s",), seed=3)
     copies = tuple(replace(scenario.cells[0], name=f"copy-{number}") for number in range(20))
     together = replace(scenario, cells=copies)
-    (ran,) = execute([Order(scenario=together, out=tmp_path, clock=Clock.VIRTUAL, jobs=len(copies), shares=False)])
+    (ran,) = execute([RunRequest(scenario=together, out=tmp_path, clock=Clock.VIRTUAL, jobs=len(copies), shares=False)])
     assert len(list((ran.folder / "guests").iterdir())) == len(copies)
     seen: list[tuple[CauseKind, list[Moment]]] = []
     for each in ran:

@@ -26,8 +26,8 @@ from lab.cli import run
 from lab.engine import prepare
 from lab.engine.cell_run import CellRun
 from lab.engine.execute import execute
-from lab.engine.order import Order
 from lab.engine.run import Run
+from lab.engine.run_request import RunRequest
 from lab.engine.select import load_all
 from lab.model.scenario import Cell, Scenario
 from lab.model.twin import NO_TWINS, TwinPlan
@@ -116,7 +116,7 @@ def run_together(
     for twins in dict.fromkeys(each.twins for each in scenarios):
         those = {place: cell for place, cell in cells.items() if place[-2] == twins}
         together = replace(next(iter(scenarios.values())), name="together", cells=tuple(those.values()))
-        (ran,) = execute([Order(scenario=together, out=folder / "runs", clock=clock, jobs=jobs, twins=twins)])
+        (ran,) = execute([RunRequest(scenario=together, out=folder / "runs", clock=clock, jobs=jobs, twins=twins)])
         assert ran.finished
         results.update(zip(those, ran.cells, strict=True))
 

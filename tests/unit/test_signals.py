@@ -14,7 +14,7 @@ from typing import IO, Any
 
 import pytest
 
-from lab.engine import jobs
+from lab.engine import world_jobs
 from lab.worlds import suspension
 from tests.e2e.lab_command import wait_until
 
@@ -69,7 +69,7 @@ def _started(*ignored: signal.Signals) -> Iterator[Run]:
             signal.signal(signal.SIGINT, signal.default_int_handler)
             for number in ignored:
                 signal.signal(number, signal.SIG_IGN)
-            came_of_it = asyncio.run(jobs._interruptible([_wait(told, say)], [_Guest(say)]))  # type: ignore[list-item]
+            came_of_it = asyncio.run(world_jobs._interruptible([_wait(told, say)], [_Guest(say)]))  # type: ignore[list-item]
             os.write(say, f"{came_of_it}\n".encode())
         finally:
             os._exit(0)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from lab.engine.cell_run import CellRun
-from lab.engine.order import Order
 from lab.engine.run_folder import RunFolder
+from lab.engine.run_request import RunRequest
 from lab.engine.sharing.sharing import Sharing
 from lab.engine.twins.folder import Twins
 from lab.engine.twins.plan import Planned, afterwards, beforehand
@@ -20,7 +20,7 @@ from lab.model.twin import Role, Silent, Twin
 from lab.worlds.clock import Clock
 
 
-class Family:
+class TwinRuns:
     """The cells of one run, and their twins.
 
     Args:
@@ -30,7 +30,7 @@ class Family:
             ``ended`` for cells that need not run, as they share the record of another.
     """
 
-    def __init__(self, run: RunFolder, order: Order, say: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, run: RunFolder, order: RunRequest, say: Callable[[dict[str, Any]], None]) -> None:
         self._run = run
         self._order = order
         self._say = say

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lab.backends.base import BackendKind
-from lab.engine.fleet import Fleet
+from lab.engine.world_pool import WorldPool
 from lab.errors import LabError
 from lab.ledger import Ledger
 from lab.worlds import host, processors, uml
@@ -164,7 +164,7 @@ async def _run(batch: Batch, guests: list[World]) -> Errors:
             guests.append(world)
         return world
 
-    fleet = Fleet(
+    fleet = WorldPool(
         make_world,
         worlds=worlds,
         slots=slots,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
-from lab.engine.fleet import Fleet, Message
+from lab.engine.world_pool import Message, WorldPool
 from lab.errors import LabError, LabFault
 from lab.record import reader
 from lab.record.events import LimitPassed
@@ -59,7 +59,7 @@ def _play(
         return cast("World", made[-1])
 
     async def play() -> dict[Path, LabError]:
-        fleet = Fleet(make, worlds=worlds, slots=slots, ahead=ahead, on_message=lambda _: None, more=more)
+        fleet = WorldPool(make, worlds=worlds, slots=slots, ahead=ahead, on_message=lambda _: None, more=more)
         running = asyncio.ensure_future(fleet.run(folders or [Path(str(number)) for number in range(cells)]))
         for _ in range(5):
             await asyncio.sleep(0)  # until the worlds are up

@@ -19,7 +19,7 @@ def _nobody(_: RunFolder) -> Callable[[dict[str, Any]], None]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
+class RunRequest:
     """A scenario and how to run it.
 
     Attributes:

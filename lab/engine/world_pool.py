@@ -18,7 +18,7 @@ Message = dict[str, Any]
 MakeWorld = Callable[[Callable[[Message], None], Callable[[End], None]], World]
 
 
-class Fleet:
+class WorldPool:
     """Some worlds and the cells waiting for them.
 
     Args:
