@@ -20,7 +20,7 @@ from lab.engine.run_folder import RunFolder
 from lab.engine.world_jobs import Batch, do
 from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED, Problem, ScenarioError, TeardownIncomplete
 from lab.judge.client_check import Finding, conforms, findings
-from lab.loader.command import Missing, missing
+from lab.loader.client_command import Missing, missing
 from lab.model.authentication import Authentication
 from lab.model.client_check import HANGS_UP, ORDERLY, TOPOLOGY
 from lab.model.scenario import Account, Cell, Client, Expectation, Scenario, Server, Strategy, Transport

@@ -48,7 +48,7 @@ class CommandGroup(TyperGroup):
             return super().invoke(ctx)
         except typer.BadParameter as error:
             if match := _NOT_ONE_OF.search(error.message):
-                from lab.loader.check import choice
+                from lab.loader.conversion import choice
 
                 words = re.findall(r"'([^']*)'", match["words"])
                 error.message = f"unknown word `{match['word']}`; {choice(match['word'], words)}"

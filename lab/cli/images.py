@@ -8,7 +8,7 @@ from rich.table import Table
 
 from lab.backends import images
 from lab.errors import Problem, ScenarioError
-from lab.loader.check import choice
+from lab.loader.conversion import choice
 from lab.report import terminal
 from lab.worlds import kernel
 

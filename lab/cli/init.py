@@ -12,7 +12,7 @@ import typer
 
 from lab.errors import EXIT_CLAIMS_HOLD, Problem, ScenarioError
 from lab.loader import catalogue
-from lab.loader.check import choice
+from lab.loader.conversion import choice
 from lab.loader.load import load_text
 from lab.model.scenario import Account, Transport
 from lab.report import terminal

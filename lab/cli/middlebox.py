@@ -16,7 +16,7 @@ from lab import ledger
 from lab.cli.list import FILTERING, MAPPING
 from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED, LabError, Problem, ScenarioError
 from lab.loader import catalogue
-from lab.loader.check import choice
+from lab.loader.conversion import choice
 from lab.middlebox.compare import NEXT_PORT
 from lab.middlebox.survey import Result, survey
 from lab.model.middlebox import FilteringBehavior, MappingBehavior, Middlebox

@@ -7,8 +7,8 @@ import sys
 from typing import Any
 
 from lab.errors import EXIT_CLAIMS_HOLD, Problem, ScenarioError
-from lab.loader.check import choice
-from lab.loader.file import schema
+from lab.loader.conversion import choice
+from lab.loader.scenario_file import schema
 from lab.reference import record_page
 from lab.reference.markdown import all_names, markdown
 

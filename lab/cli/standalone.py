@@ -22,7 +22,7 @@ from lab.actors import standalone
 from lab.clients import start as start_client
 from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, HostNotCapable, Problem, ScenarioError
 from lab.loader import catalogue
-from lab.loader.check import choice
+from lab.loader.conversion import choice
 from lab.mitigations.catalogue import unsupported
 from lab.model.authentication import Authentication, DigestAlgorithm
 from lab.model.middlebox import Middlebox

@@ -7,7 +7,7 @@ from pathlib import Path
 from lab.cli.report import raise_damage
 from lab.engine.run import Run
 from lab.errors import EXIT_CLAIMS_HOLD, LabError, Problem, ScenarioError
-from lab.loader.check import choice
+from lab.loader.conversion import choice
 from lab.model.verdict import Verdict
 from lab.report import terminal
 from lab.report.explanation import explain

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lab.errors import Problem, ScenarioError
-from lab.loader.check import choice
+from lab.loader.conversion import choice
 from lab.loader.load import load
 from lab.model.scenario import Scenario
 from lab.servers.catalogue import DEFAULT as DEFAULT_SERVER

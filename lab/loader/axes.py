@@ -13,10 +13,10 @@ from typing import Any
 from lab.clients import catalogue as clients
 from lab.clients.pjsip.releases import RELEASES
 from lab.errors import Problem
-from lab.loader import catalogue, kinds
-from lab.loader.check import build, choice, keys, ruled, unknown_key, value_of
-from lab.loader.file import ScenarioFile
-from lab.loader.kinds import read_kind
+from lab.loader import catalogue, one_key_mappings
+from lab.loader.conversion import build, choice, keys, ruled, unknown_key, value_of
+from lab.loader.one_key_mappings import read_kind
+from lab.loader.scenario_file import ScenarioFile
 from lab.loader.yaml_lines import Node
 from lab.model.fault import Fault
 from lab.model.middlebox import GROUPS, Grade, Middlebox
@@ -220,7 +220,7 @@ def _read_failure(topology: Topology | None, node: Node, problems: list[Problem]
     if written_faults is not None and not written_faults.items():
         problems.append(written_faults.problem("not a list with entries", allowed="at least one, or leave it out"))
     nodes = tuple(written_faults.items()) if written_faults is not None else ()
-    found = tuple(read_kind(kinds.faults(), each, problems) for each in nodes)
+    found = tuple(read_kind(one_key_mappings.faults(), each, problems) for each in nodes)
     if name is None or (written_box is not None and box is None):
         return None
     return Option(name, Failure(middleboxes=box.value if box else None, faults=found, nodes=nodes))

@@ -13,8 +13,8 @@ from typing import TypeVar
 
 import lab
 from lab.errors import LabFault, Problem, ScenarioError
-from lab.loader.check import build
-from lab.loader.kinds import mitigations, read_kind
+from lab.loader.conversion import build
+from lab.loader.one_key_mappings import mitigations, read_kind
 from lab.loader.text_file import read_text
 from lab.loader.yaml_lines import Node, read_yaml
 from lab.model.middlebox import Middlebox

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from lab.errors import Problem
 from lab.loader.axes import AXES, Axis, Option
-from lab.loader.check import choice
+from lab.loader.conversion import choice
 from lab.loader.yaml_lines import Node
 from lab.model.scenario import Claim
 from lab.servers import catalogue as servers

@@ -12,18 +12,18 @@ from typing import Any
 from lab.errors import Problem, ScenarioError
 from lab.faults.feasibility import infeasible_faults
 from lab.loader.axes import Failure, read_axes
-from lab.loader.certificates import check_client_certificates
-from lab.loader.check import build, describe, hint, keys, unknown_key, value_of
-from lab.loader.command import check_clients
-from lab.loader.disturbances import check_faults, check_possible, check_targets
+from lab.loader.certificate_checks import check_client_certificates
+from lab.loader.client_command import check_clients
+from lab.loader.conversion import build, describe, hint, keys, unknown_key, value_of
 from lab.loader.expand import cell_name, check_labels, check_reach, check_size, claim_of, combinations, labels
-from lab.loader.file import ScenarioFile
-from lab.loader.impairments import check_impairments
-from lab.loader.kinds import faults, read_kind
+from lab.loader.fault_checks import check_faults, check_possible, check_targets
+from lab.loader.impairment_checks import check_impairments
+from lab.loader.one_key_mappings import faults, read_kind
 from lab.loader.probes import check_expectation, read_probes
-from lab.loader.project import scenario_file, scenario_name, topology_of
+from lab.loader.scenario_file import ScenarioFile
+from lab.loader.scenario_paths import scenario_file, scenario_name, topology_of
 from lab.loader.text_file import read_text
-from lab.loader.timing import check_claims, read_claim
+from lab.loader.timing_checks import check_claims, read_claim
 from lab.loader.unsupported import examined
 from lab.loader.yaml_lines import Node, read_yaml
 from lab.model.impairment import Impairment

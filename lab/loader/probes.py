@@ -7,8 +7,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from lab.errors import Problem
-from lab.loader.check import build
-from lab.loader.timing import check_probes, probes_of
+from lab.loader.conversion import build
+from lab.loader.timing_checks import check_probes, probes_of
 from lab.loader.yaml_lines import Node
 from lab.model.rules import Yaml
 from lab.model.scenario import Account, Expectation, Probe, ProbeKind

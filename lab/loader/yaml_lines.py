@@ -131,7 +131,7 @@ def read_yaml(text: str, name: str, problems: list[Problem]) -> Node | None:
     at = _Place()
     try:
         root = _compose(text, name, problems, at)
-    except _GaveUp as gave_up:
+    except _UnreadableYaml as gave_up:
         problems.append(gave_up.problem)
         return None
     except MarkedYAMLError as error:
@@ -165,7 +165,7 @@ class _Place:
     index: int = 0
 
 
-class _GaveUp(Exception):
+class _UnreadableYaml(Exception):
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
 
@@ -207,7 +207,9 @@ def _compose(text: str, name: str, problems: list[Problem], at: _Place) -> Node 
         if isinstance(event, DocumentStartEvent):
             documents += 1
             if documents > 1:
-                raise _GaveUp(Problem(name, line, "", "a second document", allowed="one document for each file"))
+                raise _UnreadableYaml(
+                    Problem(name, line, "", "a second document", allowed="one document for each file")
+                )
         elif isinstance(event, (MappingEndEvent, SequenceEndEvent)):
             stack.pop()
         elif isinstance(event, (AliasEvent, ScalarEvent, MappingStartEvent, SequenceStartEvent)):
@@ -215,7 +217,9 @@ def _compose(text: str, name: str, problems: list[Problem], at: _Place) -> Node 
             _refuse(event, written, name, line)
             values += 1
             if values > MOST_VALUES:
-                raise _GaveUp(Problem(name, line, "", "too many keys and values", allowed=f"at most {MOST_VALUES}"))
+                raise _UnreadableYaml(
+                    Problem(name, line, "", "too many keys and values", allowed=f"at most {MOST_VALUES}")
+                )
             if _takes_key(event, stack, name, line, problems):
                 continue
             node = _place(event, stack, Node(name, line, "", text=written), problems)
@@ -225,21 +229,25 @@ def _compose(text: str, name: str, problems: list[Problem], at: _Place) -> Node 
                 node.value = {} if isinstance(event, MappingStartEvent) else []
                 stack.append(_Open(node))
                 if len(stack) > DEEPEST:
-                    raise _GaveUp(Problem(name, line, "", "nested too deeply", allowed=f"at most {DEEPEST} levels"))
+                    raise _UnreadableYaml(
+                        Problem(name, line, "", "nested too deeply", allowed=f"at most {DEEPEST} levels")
+                    )
     return root
 
 
 def _refuse(event: Any, written: str, name: str, line: int) -> None:
     """Stop at what a scenario never needs."""
     if isinstance(event, AliasEvent):
-        raise _GaveUp(Problem(name, line, "", "an alias", got=shown(f"*{event.anchor}"), allowed="write the value out"))
+        raise _UnreadableYaml(
+            Problem(name, line, "", "an alias", got=shown(f"*{event.anchor}"), allowed="write the value out")
+        )
     if event.anchor is not None:
-        raise _GaveUp(
+        raise _UnreadableYaml(
             Problem(name, line, "", "an anchor", got=shown(f"&{event.anchor}"), allowed="write the value out")
         )
     if event.tag is not None:
         tag = written.split(maxsplit=1)[0]
-        raise _GaveUp(Problem(name, line, "", "a tag", got=shown(tag), allowed="write the value without it"))
+        raise _UnreadableYaml(Problem(name, line, "", "a tag", got=shown(tag), allowed="write the value without it"))
 
 
 def _takes_key(event: Any, stack: list[_Open], name: str, line: int, problems: list[Problem]) -> bool:
@@ -247,7 +255,9 @@ def _takes_key(event: Any, stack: list[_Open], name: str, line: int, problems: l
     if not stack or not isinstance(stack[-1].node.value, dict) or stack[-1].key is not None:
         return False
     if not isinstance(event, ScalarEvent):
-        raise _GaveUp(Problem(name, line, stack[-1].node.path, "a key that is not text", allowed="`key: value`"))
+        raise _UnreadableYaml(
+            Problem(name, line, stack[-1].node.path, "a key that is not text", allowed="`key: value`")
+        )
     mapping = stack[-1]
     mapping.key, mapping.key_line = event.value, line
     if event.value in mapping.seen:

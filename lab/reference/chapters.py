@@ -19,10 +19,10 @@ from typing import Any
 from lab import library
 from lab.clients import catalogue as clients
 from lab.loader import catalogue
-from lab.loader.check import describe, hint
-from lab.loader.file import ScenarioFile
-from lab.loader.kinds import causes, faults, mitigations
+from lab.loader.conversion import describe, hint
+from lab.loader.one_key_mappings import causes, faults, mitigations
 from lab.loader.probes import ProbeGrid
+from lab.loader.scenario_file import ScenarioFile
 from lab.model import topology, when
 from lab.model.authentication import Authentication
 from lab.model.idle_timeout import IdleTimeout

@@ -13,9 +13,9 @@ from lab import library
 from lab.clients import catalogue as clients
 from lab.errors import Problem, ScenarioError
 from lab.loader import catalogue
-from lab.loader.check import choice, describe, hint
-from lab.loader.kinds import causes, faults, mitigations
+from lab.loader.conversion import choice, describe, hint
 from lab.loader.load import load
+from lab.loader.one_key_mappings import causes, faults, mitigations
 from lab.loader.yaml_lines import read_yaml
 from lab.model.middlebox import BEHAVIOURS, GROUPS, Middlebox
 from lab.model.rules import kebab

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lab.loader.kinds import faults
+from lab.loader.one_key_mappings import faults
 from lab.worlds.clock import Clock
 from tests.e2e.together import Cells, run_together
 from tests.fault_cases import brought

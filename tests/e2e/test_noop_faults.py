@@ -14,8 +14,8 @@ import pytest
 from lab.engine import execute as engine
 from lab.engine.run_folder import RunFolder
 from lab.engine.run_request import RunRequest
-from lab.loader.kinds import faults
 from lab.loader.load import load
+from lab.loader.one_key_mappings import faults
 from lab.model.outcome import Outcome
 from lab.model.scenario import Cell
 from lab.model.verdict import Verdict

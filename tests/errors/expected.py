@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from lab.loader.check import keys
-from lab.loader.kinds import causes, faults
+from lab.loader.conversion import keys
+from lab.loader.one_key_mappings import causes, faults
 from lab.model.scenario import Server
 
 CASES = Path(__file__).parent / "cases"

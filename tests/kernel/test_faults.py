@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.loader.networks import read_topology
+from lab.loader.topologies import read_topology
 from lab.model.endpoint import Endpoint
 from lab.model.middlebox import ForgottenFlow, Middlebox
 from lab.model.topology import Topology

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from lab.cli import completion
 from lab.cli.main import COMMANDS, app
 from lab.loader import catalogue
-from lab.loader.check import MOST_WORDS, choice
+from lab.loader.conversion import MOST_WORDS, choice
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "lab" / "cli" / "commands"

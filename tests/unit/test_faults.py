@@ -13,7 +13,7 @@ import pytest
 
 from lab.faults import base, catalogue
 from lab.faults.base import Fault
-from lab.loader import kinds
+from lab.loader import one_key_mappings
 from lab.model import fault as model
 from lab.model import verdict
 from lab.model.verdict import CauseKind
@@ -33,7 +33,7 @@ def fault(name: str) -> type[Fault]:
 def test_every_module_is_a_fault() -> None:
     """It is found by being there, alone or with the others, under its module's name."""
     assert catalogue.classes().keys() == FAULTS.keys()
-    assert kinds.faults() == catalogue.classes()
+    assert one_key_mappings.faults() == catalogue.classes()
     for name, stem in FAULTS.items():
         assert fault(name).__module__ == f"lab.faults.{stem}"
         assert catalogue.find(fault(name).__name__) is fault(name)
@@ -86,8 +86,8 @@ def test_its_causes(name: str) -> None:
     every = [cause.name for cls in catalogue.classes().values() for cause in cls.causes]
     assert len(every) == len(set(every))
     own = [one for one in vars(verdict).values() if isinstance(one, CauseKind)]
-    assert len(kinds.causes()) == len(every) + len(own)
-    assert set(every) < kinds.causes().keys()
+    assert len(one_key_mappings.causes()) == len(every) + len(own)
+    assert set(every) < one_key_mappings.causes().keys()
 
 
 MUST = ("begin", "missing", "words", "impact")

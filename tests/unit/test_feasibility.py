@@ -28,8 +28,8 @@ from lab.faults.server_freeze import ServerFreeze
 from lab.faults.server_mute import ServerMute
 from lab.faults.server_restart import ServerRestart
 from lab.faults.server_slow import ServerSlow
-from lab.loader.kinds import faults
 from lab.loader.load import load
+from lab.loader.one_key_mappings import faults
 from lab.loader.unsupported import why_unsupported
 from lab.mitigations.register import Register
 from lab.mitigations.resubscribe import Resubscribe

@@ -26,7 +26,7 @@ from lab.faults.server_mute import ServerMute
 from lab.faults.server_restart import ServerRestart
 from lab.faults.server_slow import ServerSlow
 from lab.judge.sentinel import MappingState, expected
-from lab.loader.kinds import faults
+from lab.loader.one_key_mappings import faults
 from lab.loader.unsupported import examined
 from lab.model.endpoint import Endpoint
 from lab.model.middlebox import ForgottenFlow, Middlebox

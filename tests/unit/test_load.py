@@ -15,13 +15,13 @@ import pytest
 from lab.errors import LabFault, ScenarioError
 from lab.faults.mtu_black_hole import MtuBlackHole
 from lab.loader import catalogue
-from lab.loader.check import keys
+from lab.loader.conversion import keys
 from lab.loader.expand import MOST_CELLS
-from lab.loader.file import ScenarioFile, schema
-from lab.loader.kinds import faults
 from lab.loader.load import load
-from lab.loader.networks import read_topology
+from lab.loader.one_key_mappings import faults
 from lab.loader.probes import ProbeGrid
+from lab.loader.scenario_file import ScenarioFile, schema
+from lab.loader.topologies import read_topology
 from lab.mitigations import classes
 from lab.mitigations.hold_transport import HoldTransport
 from lab.mitigations.options_ping import OptionsPing

@@ -11,8 +11,8 @@ import pytest
 from lab.cli.reference import print_reference
 from lab.errors import ScenarioError
 from lab.loader import catalogue
-from lab.loader.file import ScenarioFile
-from lab.loader.kinds import faults, mitigations
+from lab.loader.one_key_mappings import faults, mitigations
+from lab.loader.scenario_file import ScenarioFile
 from lab.model.middlebox import Middlebox
 from lab.model.rules import kebab
 from lab.model.scenario import Claim, Client, Expectation, Probe, Server

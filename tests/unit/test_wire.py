@@ -17,8 +17,8 @@ from hypothesis import strategies as some
 from lab.faults.black_hole import BlackHole, Direction
 from lab.faults.link_down import LinkDown
 from lab.faults.reboot import Reboot
-from lab.loader.kinds import faults
 from lab.loader.load import load
+from lab.loader.one_key_mappings import faults
 from lab.mitigations import classes
 from lab.model.scenario import Account, Cell, Client, Probe, Transport
 from lab.model.topology import Topology

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, WithJsonSchema
 
 from lab.clients import catalogue as clients
 from lab.clients.pjsip.releases import DEFAULT, RELEASES
-from lab.loader.kinds import causes
+from lab.loader.one_key_mappings import causes
 from lab.loader.probes import ProbeGrid
 from lab.model.impairment import Impairment
 from lab.model.rules import AllowedValues, Seed, Text, Yaml

@@ -8,7 +8,7 @@ from itertools import combinations
 from pathlib import Path
 
 from lab.errors import Problem
-from lab.loader.check import build, choice, ruled, unknown_key
+from lab.loader.conversion import build, choice, ruled, unknown_key
 from lab.loader.text_file import read_text
 from lab.loader.yaml_lines import Node as Written
 from lab.loader.yaml_lines import read_yaml, shown

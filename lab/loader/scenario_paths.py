@@ -15,8 +15,8 @@ from pathlib import Path
 
 from lab import library
 from lab.errors import Problem
-from lab.loader.check import choice, value_of
-from lab.loader.networks import read_topology
+from lab.loader.conversion import choice, value_of
+from lab.loader.topologies import read_topology
 from lab.loader.yaml_lines import Node
 from lab.model.rules import LONGEST_LABEL, Text, is_name
 from lab.model.topology import Topology

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from lab.errors import Problem
 from lab.faults.base import Infeasible
-from lab.loader.check import choice, keys
-from lab.loader.kinds import faults
+from lab.loader.conversion import choice, keys
+from lab.loader.one_key_mappings import faults
 from lab.loader.yaml_lines import Node
 from lab.model.fault import Fault
 from lab.model.topology import Role, Topology

@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Collection, Sequence
 
 from lab.errors import Problem
-from lab.loader.check import build, choice
-from lab.loader.kinds import causes
+from lab.loader.conversion import build, choice
+from lab.loader.one_key_mappings import causes
 from lab.loader.yaml_lines import Node
 from lab.model.scenario import Account, Claim, Probe, ProbeKind
 from lab.model.verdict import Verdict

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from lab.errors import Problem
-from lab.loader.check import build, choice
+from lab.loader.conversion import build, choice
 from lab.loader.yaml_lines import Node
 from lab.model.verdict import (
     CLIENT_ABORTED,

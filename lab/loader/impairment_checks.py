@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lab.errors import Problem
-from lab.loader.check import choice
+from lab.loader.conversion import choice
 from lab.loader.yaml_lines import Node
 from lab.model.impairment import Impairment
 from lab.model.topology import Topology
