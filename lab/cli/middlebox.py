@@ -18,7 +18,7 @@ from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED, La
 from lab.loader import catalogue
 from lab.loader.conversion import choice
 from lab.middlebox.compare import NEXT_PORT
-from lab.middlebox.survey import Result, survey
+from lab.middlebox.measure_profiles import Result, measure_profiles
 from lab.model.middlebox import FilteringBehavior, MappingBehavior, Middlebox
 from lab.model.rules import kebab
 from lab.report import terminal
@@ -55,7 +55,7 @@ def test_middleboxes(
         def told(name: str) -> None:
             console.print(f"[dim]{next(done)}/{len(boxes)} {name}[/dim]")
 
-        results = survey(boxes, claims, folder, book, clock=decided, memory_mb=memory_mb, on_done=told)
+        results = measure_profiles(boxes, claims, folder, book, clock=decided, memory_mb=memory_mb, on_done=told)
     if results is None:
         return EXIT_INTERRUPTED
     if json:

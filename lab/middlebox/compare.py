@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any
 
 from lab.judge.sentinel import MappingState, expected
-from lab.middlebox.question import Lived, Met, NextPort, Shown
+from lab.middlebox.measurement import ForgottenFlowResponse, IdleSurvival, Measurement, NextPort
 from lab.model.middlebox import BEHAVIOURS, ForgottenFlow, Middlebox, PortAssignment
 from lab.units import Seconds
 
@@ -21,7 +21,7 @@ TIMERS = {
     "udp_one_way_timer": "udp_one_way",
     "lifetime": "lifetime",
 }
-"""The fields that are timers, and where ``Shown`` has what was seen of them."""
+"""The fields that are timers, and where ``Measurement`` has what was seen of them."""
 
 
 NEXT_PORT = "port_after_expiry"
@@ -29,7 +29,7 @@ NEXT_PORT = "port_after_expiry"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Compared:
+class BehaviorComparison:
     """One behaviour.
 
     Attributes:
@@ -44,13 +44,13 @@ class Compared:
     agrees: bool | None
 
 
-def compare(claim: Middlebox, shown: Shown) -> list[Compared]:
+def compare(claim: Middlebox, shown: Measurement) -> list[BehaviorComparison]:
     """Compare each behaviour of a profile, in the order of its fields, and what follows from them."""
     own = [_timer(name, claim, shown) if name in TIMERS else _behaviour(name, claim, shown) for name in BEHAVIOURS]
     return [*own, _next_port(claim, shown)]
 
 
-def _next_port(claim: Middlebox, shown: Shown) -> Compared:
+def _next_port(claim: Middlebox, shown: Measurement) -> BehaviorComparison:
     """Compare what becomes of a UDP mapping that has ended: nothing enters, and the next one's port is the rule's."""
     preserves = claim.port_assignment is PortAssignment.PRESERVATION
     claimed = NextPort.INSIDE if preserves else NextPort.ANOTHER
@@ -60,12 +60,12 @@ def _next_port(claim: Middlebox, shown: Shown) -> Compared:
     }
     text = ", ".join(text if len(seen) == 1 else f"{text} after its {end}" for text, end in seen.items())
     agrees = all(each.next_port is claimed and not each.enters for each in shown.ended) if shown.ended else None
-    return Compared(behaviour=NEXT_PORT, claimed=claimed.value, shown=text, agrees=agrees)
+    return BehaviorComparison(behaviour=NEXT_PORT, claimed=claimed.value, shown=text, agrees=agrees)
 
 
-def _timer(name: str, claim: Middlebox, shown: Shown) -> Compared:
+def _timer(name: str, claim: Middlebox, shown: Measurement) -> BehaviorComparison:
     claimed = claim.new_udp_timer if name == "udp_one_way_timer" else getattr(claim, name)
-    lived: Lived = getattr(shown, TIMERS[name])
+    lived: IdleSurvival = getattr(shown, TIMERS[name])
     text = "never" if claimed is None else str(claimed)
     agrees: bool | None
     if claimed is None:
@@ -74,27 +74,29 @@ def _timer(name: str, claim: Middlebox, shown: Shown) -> Compared:
         agrees = None if lived.alive < claimed else False
     else:
         agrees = claimed - CLOSE_S <= lived.alive < claimed < lived.dead <= claimed + CLOSE_S
-    return Compared(behaviour=name, claimed=text, shown=_span(lived), agrees=agrees)
+    return BehaviorComparison(behaviour=name, claimed=text, shown=_span(lived), agrees=agrees)
 
 
-def _span(lived: Lived) -> str:
+def _span(lived: IdleSurvival) -> str:
     if lived.dead is None:
         return f"more than {Seconds(lived.alive)}"
     return f"{lived.alive:g} to {Seconds(lived.dead)}"
 
 
-def _behaviour(name: str, claim: Middlebox, shown: Shown) -> Compared:
+def _behaviour(name: str, claim: Middlebox, shown: Measurement) -> BehaviorComparison:
     claimed: Any = getattr(claim, name)
     if name == "forgotten":
         seen = None if shown.met is None else forgotten(shown.met)
         text = "" if shown.met is None else (seen.value if seen else _words(shown.met))
         agrees = None if shown.met is None else seen is claim.forgotten
-        return Compared(behaviour=name, claimed=claimed.value, shown=text, agrees=agrees)
+        return BehaviorComparison(behaviour=name, claimed=claimed.value, shown=text, agrees=agrees)
     value: Any = getattr(shown, name)
     if isinstance(value, tuple):
-        return Compared(behaviour=name, claimed=_list(claimed), shown=_list(value), agrees=set(value) == set(claimed))
+        return BehaviorComparison(
+            behaviour=name, claimed=_list(claimed), shown=_list(value), agrees=set(value) == set(claimed)
+        )
     text = "" if value is None else value.value
-    return Compared(
+    return BehaviorComparison(
         behaviour=name, claimed=claimed.value, shown=text, agrees=None if value is None else value is claimed
     )
 
@@ -103,7 +105,7 @@ def _list(values: tuple[Enum, ...]) -> str:
     return ", ".join(value.value for value in values) or "none"
 
 
-def forgotten(met: Met) -> ForgottenFlow | None:
+def forgotten(met: ForgottenFlowResponse) -> ForgottenFlow | None:
     """Return the behaviour with these observations; None if there is none."""
     for way in ForgottenFlow:
         box = Middlebox(name="x", established_idle_timeout=Seconds(1), forgotten=way)
@@ -120,6 +122,6 @@ def forgotten(met: Met) -> ForgottenFlow | None:
     return None
 
 
-def _words(met: Met) -> str:
+def _words(met: ForgottenFlowResponse) -> str:
     port = ", on a new port" if met.new_port else ""
     return f"inside {met.inside} (found {met.found_inside}){port}, outside {met.outside} (found {met.found_outside})"

@@ -26,7 +26,14 @@ from lab.backends.base import OpenBackend
 from lab.backends.netns import bare
 from lab.errors import LabFault
 from lab.middlebox.ends import ARRIVES_WITHIN_S, SERVER, Ends
-from lab.middlebox.question import Ended, Lived, Met, NextPort, Question, Shown
+from lab.middlebox.measurement import (
+    EndedMapping,
+    ForgottenFlowResponse,
+    IdleSurvival,
+    Measurement,
+    MeasurementRequest,
+    NextPort,
+)
 from lab.model import wire
 from lab.model.endpoint import Endpoint
 from lab.model.middlebox import (
@@ -82,7 +89,7 @@ def run(folder: Path, open_backend: OpenBackend = bare) -> int:  # noqa: ARG001 
 
 
 def _run(folder: Path) -> None:
-    question = wire.from_json(Question, json.loads((folder / QUESTION_FILE).read_text("utf-8")))
+    question = wire.from_json(MeasurementRequest, json.loads((folder / QUESTION_FILE).read_text("utf-8")))
     network = apply(plan(TOPOLOGY, {"box": question.box}))
     try:
         shown = asyncio.run(_answer(question, network, folder))
@@ -91,17 +98,17 @@ def _run(folder: Path) -> None:
     (folder / ANSWER_FILE).write_text(json.dumps(wire.to_json(shown)), encoding="utf-8")
 
 
-async def _answer(question: Question, network: Network, folder: Path) -> Shown:
+async def _answer(question: MeasurementRequest, network: Network, folder: Path) -> Measurement:
     box = question.box
     aging = None
     if not box.ages_in_kernel:
         aging = MappingExpiry(box, namespace=network.namespaces["box"], inside="lan", outside="access")
         aging.watch()
-    survey = _Survey(question, network, folder)
+    measurer = _Measurer(question, network, folder)
     try:
-        return await survey.answer()
+        return await measurer.answer()
     finally:
-        survey.close()
+        measurer.close()
         if aging is not None:
             aging.close()
 
@@ -122,13 +129,13 @@ def _request(transport: str, address: str, port: int) -> bytes:
     return "\r\n".join((*lines, "", "")).encode()
 
 
-class _Survey(Ends):
-    def __init__(self, question: Question, network: Network, folder: Path) -> None:
+class _Measurer(Ends):
+    def __init__(self, question: MeasurementRequest, network: Network, folder: Path) -> None:
         self._box, self._claim, self._longest = question.box, question.claim, question.longest
         self._folder = folder
         super().__init__(network, first_s=0.8 * question.box.new_udp_timer)
 
-    async def answer(self) -> Shown:
+    async def answer(self) -> Measurement:
         mapping = await self._mapping()
         filtering = await self._filtering()
         ports = await self._port_assignment()
@@ -144,7 +151,7 @@ class _Survey(Ends):
         ended = start(self._ended())
         direction, segments = start(self._refresh_direction()), start(self._refreshing_segments())
         met = await self._met_after_expiry()
-        shown = Shown(
+        shown = Measurement(
             established=await established,
             transitory=await transitory,
             udp=await udp,
@@ -233,11 +240,11 @@ class _Survey(Ends):
 
     # -- timers
 
-    async def _lived(self, timer: str, idle_flow: Callable[[float], Awaitable[bool]]) -> Lived:
+    async def _lived(self, timer: str, idle_flow: Callable[[float], Awaitable[bool]]) -> IdleSurvival:
         """Leave flows alone for the times of a ladder, and see which of them can still be reached."""
         rungs = self._rungs(timer)
         heard = await asyncio.gather(*(idle_flow(rung) for rung in rungs))
-        return Lived(
+        return IdleSurvival(
             alive=max((rung for rung, alive in zip(rungs, heard, strict=True) if alive), default=0.0),
             dead=min((rung for rung, alive in zip(rungs, heard, strict=True) if not alive), default=None),
         )
@@ -281,7 +288,7 @@ class _Survey(Ends):
                     return False  # another mapping took its place
         return True
 
-    async def _ended(self) -> tuple[Ended, ...]:
+    async def _ended(self) -> tuple[EndedMapping, ...]:
         """Let mappings end, and see what enters by their outside endpoints and which port the next ones get."""
         timer, lifetime = self._box.udp_mapping_timer, self._box.lifetime
         ends = []
@@ -291,7 +298,7 @@ class _Survey(Ends):
             ends.append(self._after_end("lifetime", used_for=lifetime - _CLOSELY, idle=2 * _CLOSELY))
         return tuple(await asyncio.gather(*ends))
 
-    async def _after_end(self, end: str, *, used_for: float, idle: float) -> Ended:
+    async def _after_end(self, end: str, *, used_for: float, idle: float) -> EndedMapping:
         begun = self._loop.time()
         near, far, mapped = await self.udp_pair(answered=True)
         await self._use(near, far, mapped, until=begun + used_for)
@@ -302,7 +309,7 @@ class _Survey(Ends):
             enters |= await self.delivered(far, near, mapped)
         inside = near.getsockname()[1]
         port = NextPort.INSIDE if anew[1] == inside else NextPort.BEFORE if anew == mapped else NextPort.ANOTHER
-        return Ended(end=end, enters=enters, next_port=port)
+        return EndedMapping(end=end, enters=enters, next_port=port)
 
     # -- refresh
 
@@ -331,13 +338,13 @@ class _Survey(Ends):
 
     # -- what a forgotten flow meets
 
-    async def _met_after_expiry(self) -> Met | None:
+    async def _met_after_expiry(self) -> ForgottenFlowResponse | None:
         timer = self._box.established_idle_timeout
         if timer is None or timer + 2 > self._longest:
             return None
         return await self._met(partial(asyncio.sleep, timer + 2))
 
-    async def _met_after_loss(self) -> Met | None:
+    async def _met_after_loss(self) -> ForgottenFlowResponse | None:
         """Forget the whole table, as in a reboot; nothing then acts at expiry."""
         if self._box.forgotten.at_expiry:
             return None
@@ -347,7 +354,7 @@ class _Survey(Ends):
 
         return await self._met(lose)
 
-    async def _met(self, forgotten: Callable[[], Awaitable[None]]) -> Met:
+    async def _met(self, forgotten: Callable[[], Awaitable[None]]) -> ForgottenFlowResponse:
         packets: list[Packet] = []
         challenged: dict[str, SentinelChallenged] = {}
         outcomes: dict[str, SentinelOutcome] = {}
@@ -371,7 +378,7 @@ class _Survey(Ends):
         sentinel.close()
         capture.close()
         known = {packet.src for packet in packets if "S" in packet.flags}
-        return Met(
+        return ForgottenFlowResponse(
             inside=outcomes["from-inside"].state,
             outside=outcomes["from-outside"].state,
             found_inside=challenged["from-inside"].found,

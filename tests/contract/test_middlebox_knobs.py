@@ -15,8 +15,8 @@ import pytest
 
 from lab.middlebox.compare import NEXT_PORT, compare
 from lab.middlebox.measure import ANSWER_FILE, QUESTION_FILE
-from lab.middlebox.question import Question, Shown
-from lab.middlebox.survey import JOB
+from lab.middlebox.measure_profiles import JOB
+from lab.middlebox.measurement import Measurement, MeasurementRequest
 from lab.model import wire
 from lab.model.middlebox import (
     BEHAVIOURS,
@@ -71,28 +71,28 @@ def test_liveness_is_complete() -> None:
     assert tuple(FLIPPED) == BEHAVIOURS
 
 
-def _surveyed(boxes: list[Middlebox], folder: Path, *, longest: float) -> list[Shown]:
+def _surveyed(boxes: list[Middlebox], folder: Path, *, longest: float) -> list[Measurement]:
     """What each shows, the timers of the base being looked at closely."""
-    questions = [Question(box=box, claim=BASE, longest=longest) for box in boxes]
+    questions = [MeasurementRequest(box=box, claim=BASE, longest=longest) for box in boxes]
     folders = in_guests(JOB, questions, folder, file=QUESTION_FILE)
-    return [wire.from_json(Shown, json.loads((place / ANSWER_FILE).read_text())) for place in folders]
+    return [wire.from_json(Measurement, json.loads((place / ANSWER_FILE).read_text())) for place in folders]
 
 
 @pytest.fixture(scope="module")
-def flipped(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Shown]:
+def flipped(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Measurement]:
     """What the base shows (under ``base``), and with each field flipped."""
     boxes = {"base": BASE} | {name: dataclasses.replace(BASE, **{name: value}) for name, value in FLIPPED.items()}
     shown = _surveyed(list(boxes.values()), tmp_path_factory.mktemp("flipped"), longest=LONGEST_S)
     return dict(zip(boxes, shown, strict=True))
 
 
-def test_base(flipped: dict[str, Shown]) -> None:
+def test_base(flipped: dict[str, Measurement]) -> None:
     """The base does what it says."""
     assert [each for each in compare(BASE, flipped["base"]) if not each.agrees] == []
 
 
 @pytest.mark.parametrize("name", FLIPPED)
-def test_flipped(flipped: dict[str, Shown], name: str) -> None:
+def test_flipped(flipped: dict[str, Measurement], name: str) -> None:
     """With one field flipped the middlebox does what it then says, and no longer what it said of that field before."""
     box = dataclasses.replace(BASE, **{name: FLIPPED[name]})
     assert [each for each in compare(box, flipped[name]) if not each.agrees] == []
@@ -101,7 +101,7 @@ def test_flipped(flipped: dict[str, Shown], name: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def translated(tmp_path_factory: pytest.TempPathFactory) -> list[Shown]:
+def translated(tmp_path_factory: pytest.TempPathFactory) -> list[Measurement]:
     """What each combination of RFC 4787's behaviours shows; no time for timers."""
     return _surveyed(list(map(_translating, TRANSLATIONS)), tmp_path_factory.mktemp("translated"), longest=0.0)
 
@@ -114,7 +114,7 @@ def _translating(way: tuple[Any, ...]) -> Middlebox:
 
 
 @pytest.mark.parametrize("way", TRANSLATIONS, ids=lambda way: ",".join(part.value for part in way))
-def test_translation(translated: list[Shown], way: tuple[Any, ...]) -> None:
+def test_translation(translated: list[Measurement], way: tuple[Any, ...]) -> None:
     """Mapping, filtering, port assignment and hairpinning are independent of each other."""
     shown = translated[TRANSLATIONS.index(way)]
     assert way == (shown.mapping, shown.filtering, shown.port_assignment, shown.hairpinning)

@@ -6,21 +6,21 @@ from dataclasses import replace
 
 import pytest
 
-from lab.middlebox.compare import NEXT_PORT, Compared, compare
-from lab.middlebox.question import Ended, Lived, NextPort, Shown
+from lab.middlebox.compare import NEXT_PORT, BehaviorComparison, compare
+from lab.middlebox.measurement import EndedMapping, IdleSurvival, Measurement, NextPort
 from lab.model.middlebox import FilteringBehavior, Hairpinning, MappingBehavior, Middlebox, PortAssignment
 from lab.units import Seconds
 
 PRESERVES = Middlebox(name="box")
 RANDOM = replace(PRESERVES, port_assignment=PortAssignment.NO_PRESERVATION)
-SHOWN = Shown(
-    established=Lived(alive=1000.0, dead=None),
-    transitory=Lived(alive=239.0, dead=241.0),
-    udp=Lived(alive=299.0, dead=301.0),
-    udp_one_way=Lived(alive=299.0, dead=301.0),
+SHOWN = Measurement(
+    established=IdleSurvival(alive=1000.0, dead=None),
+    transitory=IdleSurvival(alive=239.0, dead=241.0),
+    udp=IdleSurvival(alive=299.0, dead=301.0),
+    udp_one_way=IdleSurvival(alive=299.0, dead=301.0),
     refresh_direction=None,
     refreshing_segments=None,
-    lifetime=Lived(alive=3600.0, dead=None),
+    lifetime=IdleSurvival(alive=3600.0, dead=None),
     ended=(),
     met=None,
     mapping=MappingBehavior.ENDPOINT_INDEPENDENT,
@@ -31,14 +31,14 @@ SHOWN = Shown(
 )
 
 
-def _of(behaviour: str, claim: Middlebox, shown: Shown) -> Compared:
+def _of(behaviour: str, claim: Middlebox, shown: Measurement) -> BehaviorComparison:
     (one,) = (each for each in compare(claim, shown) if each.behaviour == behaviour)
     return one
 
 
-def _ended(*ports: NextPort, enters: bool = False) -> Shown:
+def _ended(*ports: NextPort, enters: bool = False) -> Measurement:
     ends = zip(("timer", "lifetime"), ports, strict=False)
-    return replace(SHOWN, ended=tuple(Ended(end=end, enters=enters, next_port=port) for end, port in ends))
+    return replace(SHOWN, ended=tuple(EndedMapping(end=end, enters=enters, next_port=port) for end, port in ends))
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def _ended(*ports: NextPort, enters: bool = False) -> Shown:
         (RANDOM, SHOWN, "", None),
     ],
 )  # fmt: skip
-def test_next_port(claim: Middlebox, shown: Shown, said: str, agrees: bool | None) -> None:
+def test_next_port(claim: Middlebox, shown: Measurement, said: str, agrees: bool | None) -> None:
     """The next mapping's port is what the rule says, whatever ended the one before; the old one lets nothing in."""
     one = _of(NEXT_PORT, claim, shown)
     assert (one.shown, one.agrees) == (said, agrees)
@@ -64,12 +64,12 @@ def test_next_port(claim: Middlebox, shown: Shown, said: str, agrees: bool | Non
 @pytest.mark.parametrize(
     ("lifetime", "lived", "agrees"),
     [
-        (None, Lived(alive=3600.0, dead=None), True),
-        (None, Lived(alive=59.0, dead=3600.0), False),
-        (Seconds(60), Lived(alive=59.0, dead=61.0), True),
-        (Seconds(60), Lived(alive=61.0, dead=None), False),
+        (None, IdleSurvival(alive=3600.0, dead=None), True),
+        (None, IdleSurvival(alive=59.0, dead=3600.0), False),
+        (Seconds(60), IdleSurvival(alive=59.0, dead=61.0), True),
+        (Seconds(60), IdleSurvival(alive=61.0, dead=None), False),
     ],
 )
-def test_lifetime(lifetime: Seconds | None, lived: Lived, agrees: bool) -> None:
+def test_lifetime(lifetime: Seconds | None, lived: IdleSurvival, agrees: bool) -> None:
     """A mapping that is said to have no lifetime is looked at, too."""
     assert _of("lifetime", replace(PRESERVES, lifetime=lifetime), replace(SHOWN, lifetime=lived)).agrees is agrees

@@ -10,9 +10,9 @@ from typing import Any
 from lab.engine.world_jobs import Batch, do
 from lab.errors import LabError
 from lab.ledger import Ledger
-from lab.middlebox.compare import Compared, compare
+from lab.middlebox.compare import BehaviorComparison, compare
 from lab.middlebox.measure import ANSWER_FILE, QUESTION_FILE
-from lab.middlebox.question import Question, Shown
+from lab.middlebox.measurement import Measurement, MeasurementRequest
 from lab.model import wire
 from lab.model.middlebox import Middlebox
 from lab.worlds.clock import Clock
@@ -24,11 +24,11 @@ LONGEST_S = {Clock.VIRTUAL: 10 * 86400.0, Clock.REAL: 65.0}
 """How long anything is waited for: in virtual time twice the longest timer of the catalogue, which Linux has; in real
 time enough for a timer of a minute."""
 
-Result = list[Compared] | LabError
+Result = list[BehaviorComparison] | LabError
 """Of a profile: each behaviour, or why it could not be measured."""
 
 
-def survey(
+def measure_profiles(
     boxes: Sequence[Middlebox],
     claims: Sequence[Middlebox],
     folder: Path,
@@ -52,7 +52,7 @@ def survey(
     folders = [folder / profile.name for profile in boxes]
     for place, profile, claim in zip(folders, boxes, claims, strict=True):
         place.mkdir()
-        question = Question(box=profile, claim=claim, longest=LONGEST_S[clock])
+        question = MeasurementRequest(box=profile, claim=claim, longest=LONGEST_S[clock])
         (place / QUESTION_FILE).write_text(json.dumps(wire.to_json(question)), encoding="utf-8")
 
     def on_message(message: dict[str, Any]) -> None:
@@ -77,5 +77,5 @@ def survey(
     ]
 
 
-def _answer(folder: Path) -> Shown:
-    return wire.from_json(Shown, json.loads((folder / ANSWER_FILE).read_text("utf-8")))
+def _answer(folder: Path) -> Measurement:
+    return wire.from_json(Measurement, json.loads((folder / ANSWER_FILE).read_text("utf-8")))

@@ -18,7 +18,7 @@ from lab.model.middlebox import (
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Question:
+class MeasurementRequest:
     """A middlebox to measure.
 
     Attributes:
@@ -33,7 +33,7 @@ class Question:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Lived:
+class IdleSurvival:
     """The idle times, in seconds, after which an idle mapping still let packets in.
 
     Attributes:
@@ -54,7 +54,7 @@ class NextPort(str, Enum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Ended:
+class EndedMapping:
     """The observations of a UDP mapping that had ended.
 
     Attributes:
@@ -69,7 +69,7 @@ class Ended:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Met:
+class ForgottenFlowResponse:
     """The response to a TCP flow from either side after its mapping had ended; in the words of the sentinel.
 
     Attributes:
@@ -86,7 +86,7 @@ class Met:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Shown:
+class Measurement:
     """The measured behavior of a middlebox; None where there was no time to measure.
 
     Attributes:
@@ -96,15 +96,15 @@ class Shown:
         ended: UDP mappings that had ended, each in another way; empty: the time did not allow to wait for any.
     """
 
-    established: Lived
-    transitory: Lived
-    udp: Lived
-    udp_one_way: Lived
+    established: IdleSurvival
+    transitory: IdleSurvival
+    udp: IdleSurvival
+    udp_one_way: IdleSurvival
     refresh_direction: RefreshDirection | None
     refreshing_segments: RefreshingSegments | None
-    lifetime: Lived
-    ended: tuple[Ended, ...]
-    met: Met | None
+    lifetime: IdleSurvival
+    ended: tuple[EndedMapping, ...]
+    met: ForgottenFlowResponse | None
     mapping: MappingBehavior
     filtering: FilteringBehavior
     port_assignment: PortAssignment
