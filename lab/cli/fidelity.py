@@ -16,7 +16,7 @@ from lab.engine.run import Run
 from lab.engine.run_folder import RunFolder, Watch
 from lab.engine.select import load_all
 from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED
-from lab.fidelity.compare import Comparison, Place, Way, compare, run_all, sentences
+from lab.fidelity.compare import Comparison, Place, RunVariant, compare, run_all, sentences
 from lab.model.scenario import Scenario
 from lab.report import terminal
 from lab.report.paths import shown
@@ -54,7 +54,7 @@ def compare_files(
     status = EXIT_CLAIMS_HOLD
     for same in zip(*loaded.values(), strict=True):
         by_server = dict(zip(loaded, same, strict=True))
-        ways = [Way(place, server) for server in by_server for place in places]
+        ways = [RunVariant(place, server) for server in by_server for place in places]
         runs = _run(by_server, ways, out, memory_mb, console)
         if not all(run.finished for run in runs.values()):
             return EXIT_INTERRUPTED
@@ -68,15 +68,15 @@ def compare_files(
 
 
 def _run(
-    scenarios: dict[str, Scenario], ways: list[Way], out: Path, memory_mb: int, console: Console
-) -> dict[Way, Run]:
+    scenarios: dict[str, Scenario], ways: list[RunVariant], out: Path, memory_mb: int, console: Console
+) -> dict[RunVariant, Run]:
     progress: dict[Clock, Progress] = {}
 
     def around(clock: Clock, run: Callable[[], list[Run]]) -> list[Run]:
         with progress.setdefault(clock, Progress(console, clock=clock.value)):
             return run()
 
-    def watch(scenario: Scenario, way: Way) -> Watch:
+    def watch(scenario: Scenario, way: RunVariant) -> Watch:
         def see(folder: RunFolder) -> Callable[[Message], None]:
             here = progress[way.place.clock]
             cells = {folder.cell(cell): cell for cell in scenario.cells}
@@ -90,7 +90,7 @@ def _run(
     return run_all(scenarios, ways, out=out, memory_mb=memory_mb, watch=watch, around=around)
 
 
-def _show(console: Console, scenario: Scenario, ways: list[Way], compared: list[Comparison]) -> None:
+def _show(console: Console, scenario: Scenario, ways: list[RunVariant], compared: list[Comparison]) -> None:
     table = Table(title=scenario.title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("cell", no_wrap=True, overflow="fold")
     for name in ("found", *map(str, ways), "furthest apart", "differs"):

@@ -73,7 +73,7 @@ TIMER_SHARE = 1 / 8
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class ComparableEvent:
     """Something that happened, by a name that does not change from run to run.
 
     Attributes:
@@ -94,14 +94,14 @@ class Difference:
     second_s: float | None
 
 
-def moments(entries: Iterable[Entry[Event]]) -> list[Moment]:
+def moments(entries: Iterable[Entry[Event]]) -> list[ComparableEvent]:
     """Return the moments of a record's silence, until its end, in time order."""
     found = []
     for entry in entries:
         if isinstance(entry.event, RunEnded):
             break
         if type(entry.event) in _TOLD and entry.t >= 0 and not _is_sentinels(entry.event):
-            found.append(Moment(entry.t, _name(entry)))
+            found.append(ComparableEvent(entry.t, _name(entry)))
     return found
 
 
@@ -118,7 +118,7 @@ def _is_sentinels(event: Event) -> bool:
 
 
 def differences(
-    first: Sequence[Moment], second: Sequence[Moment], *, within: float, ends: float = float("inf")
+    first: Sequence[ComparableEvent], second: Sequence[ComparableEvent], *, within: float, ends: float = float("inf")
 ) -> list[Difference]:
     """Return events that one run lacks, or that are more than ``within`` seconds apart; n-th of a name with n-th.
 
@@ -146,12 +146,14 @@ def _same(a: float | None, b: float | None, within: float, ends: float) -> bool:
     return abs(a - b) <= within
 
 
-def furthest_apart(first: Sequence[Moment], second: Sequence[Moment]) -> float:
+def furthest_apart(first: Sequence[ComparableEvent], second: Sequence[ComparableEvent]) -> float:
     """Return the largest time between an event and its counterpart, in seconds; events without one do not count."""
     return max((abs(a - b) for _, a, b in _pairs(first, second) if a is not None and b is not None), default=0.0)
 
 
-def _pairs(first: Sequence[Moment], second: Sequence[Moment]) -> Iterable[tuple[str, float | None, float | None]]:
+def _pairs(
+    first: Sequence[ComparableEvent], second: Sequence[ComparableEvent]
+) -> Iterable[tuple[str, float | None, float | None]]:
     times: dict[str, tuple[list[float], list[float]]] = defaultdict(lambda: ([], []))
     for side, run in enumerate((first, second)):
         for moment in run:

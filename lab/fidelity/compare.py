@@ -14,7 +14,7 @@ from lab.engine.run import Run
 from lab.engine.run_folder import Watch
 from lab.engine.run_request import RunRequest
 from lab.errors import LabError
-from lab.fidelity.comparable_events import Difference, Moment, differences, furthest_apart, moments
+from lab.fidelity.comparable_events import ComparableEvent, Difference, differences, furthest_apart, moments
 from lab.model.outcome import Outcome
 from lab.model.scenario import Cell, Scenario
 from lab.model.verdict import Verdict
@@ -43,7 +43,7 @@ class Place(str, Enum):
 
 
 @dataclass(frozen=True)
-class Way:
+class RunVariant:
     """One way to run cells."""
 
     place: Place
@@ -67,7 +67,7 @@ class Observation:
     found: str
     error: str
     comparable: bool
-    moments: list[Moment]
+    moments: list[ComparableEvent]
 
 
 @dataclass(frozen=True)
@@ -82,9 +82,9 @@ class Comparison:
     """
 
     cell: Cell
-    seen: dict[Way, Observation]
+    seen: dict[RunVariant, Observation]
     apart_s: float
-    differing: dict[Way, list[Difference]]
+    differing: dict[RunVariant, list[Difference]]
 
     def agrees(self) -> bool:
         """Return whether every way in which the cell can exist showed the same."""
@@ -94,13 +94,13 @@ class Comparison:
 
 def run_all(
     scenarios: dict[str, Scenario],
-    ways: list[Way],
+    ways: list[RunVariant],
     *,
     out: Path,
     memory_mb: int,
-    watch: Callable[[Scenario, Way], Watch],
+    watch: Callable[[Scenario, RunVariant], Watch],
     around: Callable[[Clock, Callable[[], list[Run]]], list[Run]],
-) -> dict[Way, Run]:
+) -> dict[RunVariant, Run]:
     """Run the same cells in several ways: first what computes, then, all at the same time, what waits.
 
     Args:
@@ -111,7 +111,7 @@ def run_all(
         watch: who sees the progress of one way.
         around: called with the clock and what runs all ways that have it, which it calls.
     """
-    runs: dict[Way, Run] = {}
+    runs: dict[RunVariant, Run] = {}
     for clock in (Clock.VIRTUAL, Clock.REAL):
         now = [way for way in ways if way.place.clock is clock]
         orders = [
@@ -132,7 +132,7 @@ def run_all(
     return runs
 
 
-def compare(runs: dict[Way, Run], ways: list[Way], *, within: float) -> list[Comparison]:
+def compare(runs: dict[RunVariant, Run], ways: list[RunVariant], *, within: float) -> list[Comparison]:
     """Compare the cells of finished runs.
 
     Args:
@@ -173,10 +173,10 @@ def _in_short(seen: Outcome | LabError) -> str:
     return f"{seen.verdict.value} ({seen.cause.kind.name})" if seen.cause else seen.verdict.value
 
 
-def _compare(cell: Cell, seen: dict[Way, Observation], within: float) -> Comparison:
+def _compare(cell: Cell, seen: dict[RunVariant, Observation], within: float) -> Comparison:
     apart = 0.0
     differing = {}
-    first: dict[str, list[Moment]] = {}
+    first: dict[str, list[ComparableEvent]] = {}
     for way, each in seen.items():
         known = first.setdefault(way.server, each.moments)
         apart = max(apart, furthest_apart(known, each.moments))

@@ -15,7 +15,7 @@ from lab.engine.cell_run import CellRun
 from lab.engine.execute import execute
 from lab.engine.run_request import RunRequest
 from lab.engine.select import load_all
-from lab.fidelity.comparable_events import Moment, differences, moments
+from lab.fidelity.comparable_events import ComparableEvent, differences, moments
 from lab.model.twin import TwinPlan
 from lab.model.verdict import CauseKind
 from lab.runner import cell_file
@@ -58,7 +58,7 @@ def _reports(folder: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _moments(cell: dict[str, Any]) -> list[Moment]:
+def _moments(cell: dict[str, Any]) -> list[ComparableEvent]:
     return moments(CellRun.open(cell["run"] / cell["folder"]).evidence.entries)
 
 
@@ -111,7 +111,7 @@ def test_repeatable(tmp_path: Path) -> None:
     together = replace(scenario, cells=copies)
     (ran,) = execute([RunRequest(scenario=together, out=tmp_path, clock=Clock.VIRTUAL, jobs=len(copies), shares=False)])
     assert len(list((ran.folder / "guests").iterdir())) == len(copies)
-    seen: list[tuple[CauseKind, list[Moment]]] = []
+    seen: list[tuple[CauseKind, list[ComparableEvent]]] = []
     for each in ran:
         assert each.cause is not None
         seen.append((each.cause.kind, moments(each.evidence.entries)))

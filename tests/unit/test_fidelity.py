@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from lab.fidelity.comparable_events import Moment
-from lab.fidelity.compare import Observation, Place, Way, _compare, sentences
+from lab.fidelity.comparable_events import ComparableEvent
+from lab.fidelity.compare import Observation, Place, RunVariant, _compare, sentences
 from tests.records import cell
 
 REAL, VIRTUAL, OTHER = (
-    Way(Place.REAL, "scripted"),
-    Way(Place.VIRTUAL, "scripted"),
-    Way(Place.REAL, "kamailio"),
+    RunVariant(Place.REAL, "scripted"),
+    RunVariant(Place.VIRTUAL, "scripted"),
+    RunVariant(Place.REAL, "kamailio"),
 )
-MOMENTS = [Moment(33.0, "client transport destroyed")]
+MOMENTS = [ComparableEvent(33.0, "client transport destroyed")]
 FAIL = Observation("fail (client-idle-timer)", "", comparable=True, moments=MOMENTS)
 
 
 def test_the_same_everywhere() -> None:
     """Servers have events of their own, so only ways with the same one share their moments."""
-    other = Observation(FAIL.found, "", comparable=True, moments=[Moment(33.0, "server says otherwise")])
+    other = Observation(FAIL.found, "", comparable=True, moments=[ComparableEvent(33.0, "server says otherwise")])
     compared = _compare(cell(), {REAL: FAIL, VIRTUAL: FAIL, OTHER: other}, within=0.5)
     assert compared.agrees()
     assert list(sentences(compared)) == []
@@ -32,7 +32,7 @@ def test_another_verdict() -> None:
 
 def test_another_time() -> None:
     """The same verdict for another reason shows in the times."""
-    late = Observation(FAIL.found, "", comparable=True, moments=[Moment(34.0, MOMENTS[0].name)])
+    late = Observation(FAIL.found, "", comparable=True, moments=[ComparableEvent(34.0, MOMENTS[0].name)])
     compared = _compare(cell(), {REAL: FAIL, VIRTUAL: late}, within=0.5)
     assert not compared.agrees()
     assert compared.apart_s == 1.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.fidelity.comparable_events import GIVEN_UP, Difference, Moment, differences, furthest_apart, moments
+from lab.fidelity.comparable_events import GIVEN_UP, ComparableEvent, Difference, differences, furthest_apart, moments
 from lab.model.endpoint import Endpoint
 from tests.records import CLIENT, CONNECTED, END, MAPPED, REMOTE, SENTINEL, changed, idle_timer, on_lan
 
@@ -22,7 +22,7 @@ def test_only_the_silence_counts() -> None:
         changed(END, t=50.0),
         changed(CONNECTED, t=50.1, state="shutdown"),
     ]
-    assert moments(record) == [Moment(33.0, "client transport destroyed idle-timer")]
+    assert moments(record) == [ComparableEvent(33.0, "client transport destroyed idle-timer")]
 
 
 def test_the_sentinels_mappings_are_none() -> None:
@@ -34,8 +34,8 @@ def test_the_sentinels_mappings_are_none() -> None:
 
 def test_differences() -> None:
     """A moment too far from its counterpart, and one without, are told; one close by is not."""
-    first = [Moment(1.0, "a"), Moment(2.0, "b"), Moment(9.0, "b")]
-    second = [Moment(1.004, "a"), Moment(2.5, "b")]
+    first = [ComparableEvent(1.0, "a"), ComparableEvent(2.0, "b"), ComparableEvent(9.0, "b")]
+    second = [ComparableEvent(1.004, "a"), ComparableEvent(2.5, "b")]
     assert differences(first, second, within=0.01) == [Difference("b", 2.0, 2.5), Difference("b", 9.0, None)]
     assert furthest_apart(first, second) == 0.5
     assert differences(first, first, within=0.0) == []
@@ -43,7 +43,7 @@ def test_differences() -> None:
 
 def test_the_start_is_not_sharp() -> None:
     """What happens as the silence begins may lie before it in another run; what happens later may not be missing."""
-    begin, later = Moment(0.02, "a"), Moment(0.6, "b")
+    begin, later = ComparableEvent(0.02, "a"), ComparableEvent(0.6, "b")
     assert differences([begin], [], within=0.5) == []
     assert differences([begin], [], within=0.01) == [Difference("a", 0.02, None)]
     assert differences([], [later], within=0.5) == [Difference("b", None, 0.6)]
@@ -54,10 +54,15 @@ def test_the_start_is_not_sharp() -> None:
 def test_kernels_give_up_at_different_times() -> None:
     """The timers of two kernels differ by up to an eighth; what the program does before, or without, does not."""
     gone = f"client transport disconnected {GIVEN_UP}"
-    real, virtual = [Moment(75.2, gone), Moment(75.3, "b")], [Moment(74.0, gone), Moment(74.1, "b")]
+    real, virtual = (
+        [ComparableEvent(75.2, gone), ComparableEvent(75.3, "b")],
+        [ComparableEvent(74.0, gone), ComparableEvent(74.1, "b")],
+    )
     assert differences(real, virtual, within=0.5) == []
-    assert differences([*real, Moment(60.0, "a")], [*virtual, Moment(61.0, "a")], within=0.5) == [
+    assert differences([*real, ComparableEvent(60.0, "a")], [*virtual, ComparableEvent(61.0, "a")], within=0.5) == [
         Difference("a", 60.0, 61.0)
     ]
-    assert differences([Moment(75.2, gone)], [Moment(60.0, gone)], within=0.5) == [Difference(gone, 75.2, 60.0)]
+    assert differences([ComparableEvent(75.2, gone)], [ComparableEvent(60.0, gone)], within=0.5) == [
+        Difference(gone, 75.2, 60.0)
+    ]
     assert differences(real[1:], virtual[1:], within=0.5) == [Difference("b", 75.3, 74.1)]
