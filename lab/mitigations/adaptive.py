@@ -73,7 +73,7 @@ class _Learning:
         self._how = how
         memory = client.recall()
         self._known = self._from(float(memory.get("safe", how.start)), memory.get("unsafe"))
-        self._probe: _Probe | None = None
+        self._probe: _ProbeConnection | None = None
         self._silence = Silence(client, self._patience(), self._lost)
 
     @property
@@ -87,7 +87,7 @@ class _Learning:
     def begin(self) -> None:
         candidate = self._known.candidate()
         if candidate is not None:
-            self._probe = _Probe(self._client, candidate, self._learnt)
+            self._probe = _ProbeConnection(self._client, candidate, self._learnt)
 
     def _lost(self, handle: int) -> None:
         """Handle a SIP connection that does not answer."""
@@ -121,13 +121,13 @@ class _Learning:
         )
 
 
-class _Stage(Enum):
+class _Phase(Enum):
     FRESH = "a connection is being made, and pinged at once"
     IDLE = "it has answered and is left alone"
     PINGED = "it has been pinged after that"
 
 
-class _Probe:
+class _ProbeConnection:
     """Finds out whether one interval is safe: a connection that is pinged, left idle for it, and pinged again.
 
     Args:
@@ -149,34 +149,34 @@ class _Probe:
         self._connection.close()
 
     def _open(self) -> None:
-        self._stage = _Stage.FRESH
+        self._phase = _Phase.FRESH
         self._timer: Timer = self._client.after(PONG_WITHIN_S, self._failed)
         self._connection: Connection = self._client.connect(self._received, self._failed)
 
     def _received(self, data: bytes) -> None:
         if data == b"":
             self._connection.send(_PING)
-        elif _PONG in data and self._stage is not _Stage.IDLE:
+        elif _PONG in data and self._phase is not _Phase.IDLE:
             self._timer.cancel()
             self._answered()
 
     def _answered(self) -> None:
-        if self._suspect or self._stage is _Stage.PINGED:
+        if self._suspect or self._phase is _Phase.PINGED:
             self.end()
             self._done(self._interval, safe=not self._suspect)
         else:
-            self._stage = _Stage.IDLE
+            self._phase = _Phase.IDLE
             self._timer = self._client.after(self._interval, self._ping)
 
     def _ping(self) -> None:
-        self._stage = _Stage.PINGED
+        self._phase = _Phase.PINGED
         self._timer = self._client.after(PONG_WITHIN_S, self._failed)
         self._connection.send(_PING)
 
     def _failed(self) -> None:
         """Handle a missing pong, a failed connection attempt, or an ended connection."""
         self.end()
-        if self._stage is _Stage.FRESH:  # the path is down, or the server never answers: nothing to do with idling
+        if self._phase is _Phase.FRESH:  # the path is down, or the server never answers: nothing to do with idling
             self._suspect = False
             self._timer = self._client.after(self._pause, self._open)
             self._pause = min(2 * self._pause, _LONGEST_PAUSE_S)
