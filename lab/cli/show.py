@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from lab.errors import EXIT_CLAIMS_HOLD
 from lab.reference import things
-from lab.reference.chapters import Key, Thing
+from lab.reference.chapters import Key, ReferenceEntry
 from lab.report import terminal
 
 WIDEST = 100
@@ -35,7 +35,7 @@ def show(names: Sequence[str], *, only: str = "") -> int:
     return EXIT_CLAIMS_HOLD
 
 
-def lines(kind: str, thing: Thing, width: int) -> Iterator[str]:
+def lines(kind: str, thing: ReferenceEntry, width: int) -> Iterator[str]:
     """Yield what there is to tell of a thing, no line longer than the window unless a drawing is."""
     yield f"{thing.name} ({kind})"
     yield ""

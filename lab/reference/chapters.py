@@ -56,7 +56,7 @@ class Key:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Thing:
+class ReferenceEntry:
     """Something that can stand in a scenario, by its name there.
 
     Attributes:
@@ -76,7 +76,7 @@ class Chapter:
 
     title: str
     what: str
-    things: tuple[Thing, ...]
+    things: tuple[ReferenceEntry, ...]
 
 
 def chapters() -> tuple[Chapter, ...]:
@@ -115,7 +115,9 @@ def chapters() -> tuple[Chapter, ...]:
             " `base`, the name of one that has all the values left out.",
             things=(
                 thing_of("middlebox", Middlebox),
-                Thing(name="middleboxes by name", what=", ".join(f"`{name}`" for name in catalogue.middlebox_names())),
+                ReferenceEntry(
+                    name="middleboxes by name", what=", ".join(f"`{name}`" for name in catalogue.middlebox_names())
+                ),
             ),
         ),
         Chapter(
@@ -126,13 +128,13 @@ def chapters() -> tuple[Chapter, ...]:
             " move to, and one server; no loops. Each middlebox of a topology needs a profile.",
             things=(
                 thing_of("node", topology.Node, given=("name",)),
-                *(Thing(name=name, what=drawing_of(path)) for name, path in library.topologies().items()),
+                *(ReferenceEntry(name=name, what=drawing_of(path)) for name, path in library.topologies().items()),
             ),
         ),
         Chapter(
             title="Causes",
             what="What a `fail` can be due to; a claim's `cause`.",
-            things=tuple(Thing(name=kind.name, what=kind.what) for kind in causes().values()),
+            things=tuple(ReferenceEntry(name=kind.name, what=kind.what) for kind in causes().values()),
         ),
     )
 
@@ -144,7 +146,7 @@ def drawing_of(path: Path) -> str:
     return f"```\n{textwrap.dedent(drawing)}\n```\n\n{paragraphs(text)}"
 
 
-def _file() -> Iterator[Thing]:
+def _file() -> Iterator[ReferenceEntry]:
     yield thing_of("scenario", ScenarioFile)
     for name, cls in (
         ("server", Server),
@@ -162,7 +164,7 @@ def _file() -> Iterator[Thing]:
         yield thing_of(name, cls)
 
 
-def mitigation_thing(name: str, cls: Any) -> Thing:
+def mitigation_thing(name: str, cls: Any) -> ReferenceEntry:
     """Return a mitigation."""
     notes = [("transports", ", ".join(cls.transports)), ("done by", f"the {cls.side}"), ("source", cls.source)]
     if cls.needs_registration:
@@ -172,25 +174,29 @@ def mitigation_thing(name: str, cls: Any) -> Thing:
     return thing_of(name, cls, notes=tuple(notes))
 
 
-def strategy_thing(name: str) -> Thing:
+def strategy_thing(name: str) -> ReferenceEntry:
     """Return a strategy of the catalogue."""
     strategy = catalogue.strategy(name)
     made_of = ", ".join(f"`{_written(mitigation)}`" for mitigation in strategy.mitigations)
-    return Thing(name=name, what=strategy.what, notes=(("mitigations", made_of or "none"), ("source", strategy.source)))
+    return ReferenceEntry(
+        name=name, what=strategy.what, notes=(("mitigations", made_of or "none"), ("source", strategy.source))
+    )
 
 
-def client_thing(name: str) -> Thing:
+def client_thing(name: str) -> ReferenceEntry:
     """Return a client program."""
     client = clients.find(name)
     some = ", ".join(f"`{kind}`" for kind in sorted(client.offers or ())) or "none"
     offers = "what it says in `ready`" if client.offers is None else some
-    return Thing(name=name, what=_sentence(client.what), notes=(("mitigations", offers),))
+    return ReferenceEntry(name=name, what=_sentence(client.what), notes=(("mitigations", offers),))
 
 
-def server_thing(name: str) -> Thing:
+def server_thing(name: str) -> ReferenceEntry:
     """Return a server program."""
     server = servers.find(name)
-    return Thing(name=name, what=_sentence(server.what), notes=tuple(("lacks", why) for why in server.lacks.values()))
+    return ReferenceEntry(
+        name=name, what=_sentence(server.what), notes=tuple(("lacks", why) for why in server.lacks.values())
+    )
 
 
 def _sentence(what: str) -> str:
@@ -205,14 +211,16 @@ def _written(mitigation: Any) -> str:
     return f"{mitigation.kind}: {{ {inside} }}" if inside else str(mitigation.kind)
 
 
-def thing_of(name: str, cls: Any, *, notes: tuple[tuple[str, str], ...] = (), given: tuple[str, ...] = ()) -> Thing:
+def thing_of(
+    name: str, cls: Any, *, notes: tuple[tuple[str, str], ...] = (), given: tuple[str, ...] = ()
+) -> ReferenceEntry:
     """Return a thing that is written as a mapping with the fields of a class, without those that are given."""
     what, _, _ = inspect.cleandoc(cls.__doc__ or "").partition("Attributes:\n")
     texts = _attributes(cls)
     meanings = {field: text.replace("None: ", "if it is left out: ") for field, text in texts.items()}
     written = (field for field in dataclasses.fields(cls) if field.init and field.name not in given)
     keys = tuple(_key(cls, field, meanings.get(field.name, "")) for field in written)
-    return Thing(name=name, what=paragraphs(what), keys=keys, notes=notes)
+    return ReferenceEntry(name=name, what=paragraphs(what), keys=keys, notes=notes)
 
 
 def _attributes(cls: Any) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lab.reference.chapters import Chapter, Key, Thing, chapters
+from lab.reference.chapters import Chapter, Key, ReferenceEntry, chapters
 
 HEAD = """\
 # What a scenario can say
@@ -39,7 +39,7 @@ def _chapter(chapter: Chapter) -> Iterator[str]:
         yield from (*(f"- `{thing.name}`: {thing.what}" for thing in chapter.things), "")
 
 
-def _thing(thing: Thing, heading: str) -> Iterator[str]:
+def _thing(thing: ReferenceEntry, heading: str) -> Iterator[str]:
     yield from (f"### {heading}", "")
     if thing.what:
         yield from (thing.what, "")

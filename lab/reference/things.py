@@ -20,7 +20,7 @@ from lab.loader.yaml_lines import read_yaml
 from lab.model.middlebox import BEHAVIOURS, GROUPS, Middlebox
 from lab.model.rules import kebab
 from lab.reference.chapters import (
-    Thing,
+    ReferenceEntry,
     client_thing,
     drawing_of,
     mitigation_thing,
@@ -52,7 +52,7 @@ class Kind:
     name: str
     one: str
     names: Callable[[], Sequence[str]]
-    find: Callable[[str], Thing]
+    find: Callable[[str], ReferenceEntry]
     line: Callable[[str], str] | None = None
 
     def summary(self, name: str) -> str:
@@ -71,7 +71,9 @@ def kinds() -> tuple[Kind, ...]:
         Kind("clients", "client", clients.names, client_thing),
         Kind("servers", "server", servers.names, server_thing),
         Kind("mitigations", "mitigation", lambda: list(mitigations()), lambda n: mitigation_thing(n, mitigations()[n])),
-        Kind("causes", "cause", lambda: list(causes()), lambda name: Thing(name=name, what=causes()[name].what)),
+        Kind(
+            "causes", "cause", lambda: list(causes()), lambda name: ReferenceEntry(name=name, what=causes()[name].what)
+        ),
         Kind("failures", "failure of `lab init`", lambda: list(failures()), failure_thing),
     )
 
@@ -86,7 +88,7 @@ def all_names() -> list[str]:
     return list(dict.fromkeys(name for each in kinds() for name in each.names()))
 
 
-def found(name: str) -> list[tuple[Kind, Thing]]:
+def found(name: str) -> list[tuple[Kind, ReferenceEntry]]:
     """Return what has this name: one thing of each kind at most."""
     return [(each, each.find(name)) for each in kinds() if name in each.names()]
 
@@ -110,7 +112,7 @@ def first_sentence(text: str) -> str:
     return " ".join(prose.partition("\n\n")[0].split()).partition(". ")[0].rstrip(".")
 
 
-def middlebox_thing(name: str) -> Thing:
+def middlebox_thing(name: str) -> ReferenceEntry:
     """Return a profile: each value with how well it is known, and the sources."""
     profile = catalogue.middlebox(name)
     comment = [line for line in (_MIDDLEBOXES / f"{name}.yaml").read_text("utf-8").splitlines() if line[:1] == "#"]
@@ -119,27 +121,29 @@ def middlebox_thing(name: str) -> Thing:
         for each in BEHAVIOURS
     ]
     what = " ".join(line.lstrip("# ") for line in comment)
-    return Thing(name=name, what=what, notes=(*values, ("source", profile.source)))
+    return ReferenceEntry(name=name, what=what, notes=(*values, ("source", profile.source)))
 
 
-def fault_thing(name: str) -> Thing:
+def fault_thing(name: str) -> ReferenceEntry:
     """Return a fault: its keys, and the causes that it can be."""
     fault = faults()[name]
     return thing_of(name, fault, notes=(("causes", ", ".join(cause.name for cause in fault.causes)),))
 
 
-def failure_thing(name: str) -> Thing:
+def failure_thing(name: str) -> ReferenceEntry:
     """Return something that can go wrong in a scenario of ``lab init``."""
     failure = failures()[name]
-    return Thing(name=name, what=failure.what, notes=tuple(("faults", f"`{fault}`") for fault in failure.faults))
+    return ReferenceEntry(
+        name=name, what=failure.what, notes=tuple(("faults", f"`{fault}`") for fault in failure.faults)
+    )
 
 
-def topology_thing(name: str) -> Thing:
+def topology_thing(name: str) -> ReferenceEntry:
     """Return a network with its drawing."""
-    return Thing(name=name, what=drawing_of(library.topologies()[name]))
+    return ReferenceEntry(name=name, what=drawing_of(library.topologies()[name]))
 
 
-def scenario_thing(name: str) -> Thing:
+def scenario_thing(name: str) -> ReferenceEntry:
     """Return a scenario that comes with the lab: its drawing, what it is about, its axes."""
     path = library.scenarios()[name]
     scenario = load(path)
@@ -155,7 +159,9 @@ def scenario_thing(name: str) -> Thing:
     drawing = f"```\n{textwrap.dedent(chr(10).join(comment))}\n```\n\n" if comment else ""
     notes = [("file", str(path)), *((axis, ", ".join(labels)) for axis, labels in axes.items())]
     source = [("source", scenario.source)] if scenario.source else []
-    return Thing(name=name, what=f"{drawing}{scenario.title}\n\n{scenario.why.strip()}", notes=(*notes, *source))
+    return ReferenceEntry(
+        name=name, what=f"{drawing}{scenario.title}\n\n{scenario.why.strip()}", notes=(*notes, *source)
+    )
 
 
 def scenario_title(name: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from lab import certificates
 from lab.network import netns
-from tests.contract.pjsip_stage import ADDRESS, ActorTestbed, set_loopback
+from tests.contract.pjsip_testbed import ADDRESS, ActorTestbed, set_loopback
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from lab.sip.digest import Credentials
 from lab.sip.message import Request, Response
 from lab.sip.stream import Item, StreamParser
 from lab.units import Seconds
-from tests.contract.pjsip_stage import ADDRESS, Actor, ActorTestbed
+from tests.contract.pjsip_testbed import ADDRESS, Actor, ActorTestbed
 
 pytestmark = pytest.mark.kernel
 

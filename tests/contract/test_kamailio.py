@@ -23,7 +23,7 @@ from lab.mitigations.short_expiry import ShortExpiry
 from lab.network.socket_checks import certificate_met, client_certificate_met, listening
 from lab.servers.kamailio import actor, child
 from lab.units import Seconds
-from tests.contract.pjsip_stage import ADDRESS, Actor, ActorTestbed
+from tests.contract.pjsip_testbed import ADDRESS, Actor, ActorTestbed
 from tests.e2e.lab_command import wait_until
 
 pytestmark = [

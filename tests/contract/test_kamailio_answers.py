@@ -12,7 +12,7 @@ import pytest
 from lab.network import netns
 from lab.servers.kamailio import actor, child
 from lab.sip.message import Request, Response
-from tests.contract.pjsip_stage import ADDRESS, Actor, ActorTestbed
+from tests.contract.pjsip_testbed import ADDRESS, Actor, ActorTestbed
 from tests.contract.sip_phone import Phone
 
 pytestmark = [

@@ -9,7 +9,7 @@ import pytest
 from lab import certificates
 from lab.network.socket_checks import name_met
 from lab.servers import name_server
-from tests.contract.pjsip_stage import ADDRESS, Actor, ActorTestbed
+from tests.contract.pjsip_testbed import ADDRESS, Actor, ActorTestbed
 
 MOVED = "127.0.0.2"
 

@@ -25,7 +25,7 @@ from lab.mitigations.options_ping import OptionsPing
 from lab.network.socket_checks import certificate_met, client_certificate_met
 from lab.record.events import Other
 from lab.units import Seconds
-from tests.contract.pjsip_stage import ADDRESS, Actor, ActorTestbed, set_loopback
+from tests.contract.pjsip_testbed import ADDRESS, Actor, ActorTestbed, set_loopback
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,7 +12,7 @@ import pytest
 from lab.backends.base import Command
 from lab.clients.pjsip import CLIENT, interpreters
 from lab.model.scenario import DEFAULT_PJSIP
-from tests.contract.pjsip_stage import ActorTestbed
+from tests.contract.pjsip_testbed import ActorTestbed
 from tests.records import cell
 
 

@@ -42,7 +42,7 @@ from lab.mitigations.tcp_user_timeout import TcpUserTimeout
 from lab.mitigations.tsx_timers import TsxTimers
 from lab.mitigations.udp_keepalive import UdpKeepalive
 from lab.units import Seconds
-from tests.contract.pjsip_stage import ADDRESS, Actor, ActorTestbed
+from tests.contract.pjsip_testbed import ADDRESS, Actor, ActorTestbed
 
 if TYPE_CHECKING:
     from typing_extensions import Self

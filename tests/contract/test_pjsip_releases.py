@@ -21,7 +21,7 @@ from lab.model.authentication import PASSWORD, Authentication, DigestAlgorithm
 from lab.model.scenario import DEFAULT_PJSIP, Cell, Server, Strategy, Transport
 from lab.servers.authentication import to_command
 from lab.units import Seconds
-from tests.contract.pjsip_stage import Actor, ActorTestbed
+from tests.contract.pjsip_testbed import Actor, ActorTestbed
 from tests.records import cell as a_cell
 
 OLD = "2.10"

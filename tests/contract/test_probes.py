@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.contract.pjsip_stage import Actor, ActorTestbed
+from tests.contract.pjsip_testbed import Actor, ActorTestbed
 
 
 def start(testbed: ActorTestbed, *, transport: str = "tls", account: str = "subscribe") -> tuple[Actor, Actor]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from lab.sip.message import Request, Response, parse
-from tests.contract.pjsip_stage import ADDRESS, PATIENCE_S, ActorTestbed
+from tests.contract.pjsip_testbed import ADDRESS, PATIENCE_S, ActorTestbed
 
 REGISTRATION = {
     "expires": 300,

@@ -14,7 +14,7 @@ from lab.mitigations.server_options import ServerOptions
 from lab.mitigations.server_outbound import ServerOutbound
 from lab.mitigations.short_expiry import ShortExpiry
 from lab.units import Seconds
-from tests.contract.pjsip_stage import Actor, ActorTestbed
+from tests.contract.pjsip_testbed import Actor, ActorTestbed
 
 IDLE = IdleTime(time=Seconds(2))
 """Stands for the 33 s, so that a test need not wait for them."""

@@ -27,7 +27,7 @@ SCALE = 1000
 """Width of a timeline in its own units."""
 
 
-class _Shown(NamedTuple):
+class _CellView(NamedTuple):
     """One cell as the page shows it."""
 
     cell: Cell
@@ -61,13 +61,13 @@ def render(run: Run) -> str:
     )
 
 
-def _shown(cell: Cell, result: Outcome | LabError) -> _Shown:
+def _shown(cell: Cell, result: Outcome | LabError) -> _CellView:
     link = quote(f"cells/{cell.name}/", errors="replace")
     if isinstance(result, LabError):
-        return _Shown(cell, None, "error", "!", str(result), "", [str(result)], link)
+        return _CellView(cell, None, "error", "!", str(result), "", [str(result)], link)
     claim = "" if result.claim_holds is None else result.claim_text or "claim holds"
     story = explain(cell, result)[1:]
-    return _Shown(cell, result, result.verdict.value, SIGNS[result.verdict], short(result), claim, story, link)
+    return _CellView(cell, result, result.verdict.value, SIGNS[result.verdict], short(result), claim, story, link)
 
 
 def _across(cell: Cell, t: float | None) -> float:
