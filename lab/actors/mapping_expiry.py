@@ -230,7 +230,7 @@ class MappingExpiry:
             flow.refreshed = at
 
     def _sessions_beside(self, key: Key) -> list[_Flow]:
-        """Return the sessions that share a new session's mapping: by the behaviour, or by their outside endpoint."""
+        """Return the sessions that share a new session's mapping: by the behavior, or by their outside endpoint."""
         if key not in self._outside:
             self._hear()  # a packet from outside is seen here after its session was announced
         outside = self._outside.get(key)

@@ -1,1 +1,1 @@
-"""Contains data only: middlebox profiles and strategies, read by ``lab.loader.catalogue``."""
+"""Contains data only: middlebox profiles and strategies, read by ``lab.loader.catalog``."""

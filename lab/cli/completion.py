@@ -25,17 +25,17 @@ def scenario(ctx: Any, incomplete: str) -> list[str]:
 
 
 def strategy(incomplete: str) -> list[str]:
-    """Return strategies of the catalogue."""
-    from lab.loader import catalogue
+    """Return strategies of the catalog."""
+    from lab.loader import catalog
 
-    return _those(catalogue.strategy_names(), incomplete)
+    return _those(catalog.strategy_names(), incomplete)
 
 
 def middlebox(incomplete: str) -> list[str]:
-    """Return middleboxes of the catalogue."""
-    from lab.loader import catalogue
+    """Return middleboxes of the catalog."""
+    from lab.loader import catalog
 
-    return _those(catalogue.middlebox_names(), incomplete)
+    return _those(catalog.middlebox_names(), incomplete)
 
 
 def failure(incomplete: str) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import typer
 
 from lab.errors import EXIT_CLAIMS_HOLD, Problem, ScenarioError
-from lab.loader import catalogue
+from lab.loader import catalog
 from lab.loader.conversion import choice
 from lab.loader.load import load_text
 from lab.model.scenario import Account, Transport
@@ -72,7 +72,7 @@ def answers(given: Given, ask: Ask) -> Answers:
         ScenarioError: a name that was given is of nothing.
     """
     usual = Answers()
-    middleboxes, strategies = catalogue.middlebox_names(), catalogue.strategy_names()
+    middleboxes, strategies = catalog.middlebox_names(), catalog.strategy_names()
     problems = [
         Problem(WHERE, 0, option, "no such thing", f"`{name}`", choice(name, known))
         for option, names, known in (

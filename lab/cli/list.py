@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from lab.errors import EXIT_CLAIMS_HOLD
-from lab.loader import catalogue
+from lab.loader import catalog
 from lab.model import wire
 from lab.model.middlebox import FilteringBehavior, Grade, MappingBehavior, Middlebox
 from lab.reference import things
@@ -57,7 +57,7 @@ def as_json(kind: things.Kind, names: Sequence[str]) -> list[object]:
     """Return things of a kind as JSON values: a profile with all its values, else the name and what it is."""
     things.check(kind.names(), names)
     if kind.name == MIDDLEBOXES:
-        return [wire.to_json(catalogue.middlebox(name)) for name in names]
+        return [wire.to_json(catalog.middlebox(name)) for name in names]
     return [{"name": name, "what": kind.summary(name)} for name in names]
 
 
@@ -81,7 +81,7 @@ def lines(kind: things.Kind, width: int) -> Iterator[str]:
 def middleboxes(width: int) -> Iterator[str]:
     """Yield the profiles' main values as a table of less than 80 columns, and what its abbreviations mean."""
     head = ("middlebox", "TCP", "UDP", "forgotten flow meets", "NAT", "ev.")
-    rows = [head, *(_row(catalogue.middlebox(name)) for name in catalogue.middlebox_names())]
+    rows = [head, *(_row(catalog.middlebox(name)) for name in catalog.middlebox_names())]
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
     for number, row in enumerate(rows):
         yield GAP.join(f"{text:{column}}" for text, column in zip(row, widths, strict=True)).rstrip()

@@ -1,4 +1,4 @@
-"""``lab middlebox test``: whether the lab does what the profiles of the catalogue say."""
+"""``lab middlebox test``: whether the lab does what the profiles of the catalog say."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rich.text import Text
 from lab import ledger
 from lab.cli.list import FILTERING, MAPPING
 from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED, LabError, Problem, ScenarioError
-from lab.loader import catalogue
+from lab.loader import catalog
 from lab.loader.conversion import choice
 from lab.middlebox.compare import NEXT_PORT
 from lab.middlebox.measure_profiles import Result, measure_profiles
@@ -37,7 +37,7 @@ def test_middleboxes(
         ScenarioError: no such profile.
         HostNotCapable: virtual time was asked for and cannot be had here.
     """
-    known = catalogue.middlebox_names()
+    known = catalog.middlebox_names()
     wrong = [name for name in (*names, *([against] if against else [])) if name not in known]
     problems = [Problem("lab middlebox test", 0, "", "unknown middlebox", name, choice(name, known)) for name in wrong]
     if not names and not all_of_them:
@@ -46,8 +46,8 @@ def test_middleboxes(
         raise ScenarioError(problems)
     decided = uml.decide(clock)
     console = terminal.console(stderr=json)
-    boxes = [catalogue.middlebox(name) for name in (known if all_of_them else dict.fromkeys(names))]
-    claims = [catalogue.middlebox(against) if against else profile for profile in boxes]
+    boxes = [catalog.middlebox(name) for name in (known if all_of_them else dict.fromkeys(names))]
+    claims = [catalog.middlebox(against) if against else profile for profile in boxes]
     with ledger.workplace("middlebox-test") as (book, folder):
         console.print(f"{counted(len(boxes), 'middlebox', 'middleboxes')}, {decided.value} time")
         done = count(1)
@@ -74,14 +74,14 @@ def _told(profile: Middlebox, claim: Middlebox, result: Result) -> dict[str, Any
     about: dict[str, Any] = {"name": profile.name, "against": claim.name}
     if isinstance(result, LabError):
         return {**about, "error": str(result)}
-    behaviours = {
-        kebab(each.behaviour): {"claimed": each.claimed, "shown": each.shown, "agrees": each.agrees} for each in result
+    behaviors = {
+        kebab(each.behavior): {"claimed": each.claimed, "shown": each.shown, "agrees": each.agrees} for each in result
     }
-    return {**about, "agrees": all(each.agrees is not False for each in result), "behaviours": behaviours}
+    return {**about, "agrees": all(each.agrees is not False for each in result), "behaviours": behaviors}
 
 
 def _show(console: Console, boxes: list[Middlebox], claims: list[Middlebox], results: list[Result]) -> None:
-    """Print a row for each middlebox; below it, a row for each behaviour that does not agree."""
+    """Print a row for each middlebox; below it, a row for each behavior that does not agree."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     columns = ("middlebox", "TCP idle", "TCP closing", "UDP new", "UDP answered", "lifetime", "forgotten",
                "mapping/filtering", "next port")  # fmt: skip
@@ -93,7 +93,7 @@ def _show(console: Console, boxes: list[Middlebox], claims: list[Middlebox], res
         if isinstance(result, LabError):
             table.add_row(profile.name, *[""] * (len(order) + 2), Text("error", "bold red"))
             continue
-        seen = {each.behaviour: each.shown or "not seen" for each in result}
+        seen = {each.behavior: each.shown or "not seen" for each in result}
         bad = [each for each in result if each.agrees is False]
         looked = sum(1 for each in result if each.agrees is not None)
         verdict = Text("no", "bold red") if bad else Text(f"{looked}/{len(result)}", "green")
@@ -107,4 +107,4 @@ def _show(console: Console, boxes: list[Middlebox], claims: list[Middlebox], res
         for each in result:
             if each.agrees is False:
                 what = f"{claim.name} says {each.claimed}, seen {each.shown}"
-                console.print(f"{profile.name}: {kebab(each.behaviour)}: {what}", style="red", markup=False)
+                console.print(f"{profile.name}: {kebab(each.behavior)}: {what}", style="red", markup=False)

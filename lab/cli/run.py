@@ -29,7 +29,7 @@ from lab.report.formats import report_html, report_json
 from lab.report.paths import shown
 from lab.report.progress import Progress
 from lab.report.verbosity import Verbosity
-from lab.servers.catalogue import DEFAULT as DEFAULT_SERVER
+from lab.servers.catalog import DEFAULT as DEFAULT_SERVER
 from lab.units import counted
 from lab.worlds import boot, uml
 from lab.worlds.base import Message

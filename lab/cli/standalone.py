@@ -21,9 +21,9 @@ from lab import certificates, ledger
 from lab.actors import standalone
 from lab.clients import start as start_client
 from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, HostNotCapable, Problem, ScenarioError
-from lab.loader import catalogue
+from lab.loader import catalog
 from lab.loader.conversion import choice
-from lab.mitigations.catalogue import unsupported
+from lab.mitigations.catalog import unsupported
 from lab.model.authentication import Authentication, DigestAlgorithm
 from lab.model.middlebox import Middlebox
 from lab.model.scenario import Account, Client, Server, Strategy, Transport
@@ -144,7 +144,7 @@ def run_middlebox(*, profile: str, inside: str, outside: str, forgets_after: str
         ScenarioError: an argument makes no sense.
         HostNotCapable: this is not where it can be.
     """
-    known = catalogue.middlebox_names()
+    known = catalog.middlebox_names()
     problems = _not_addresses("middlebox", {"--inside": inside, "--outside": outside})
     if profile not in known:
         problems.append(
@@ -155,7 +155,7 @@ def run_middlebox(*, profile: str, inside: str, outside: str, forgets_after: str
         problems.append(Problem("lab actor run middlebox", 0, "--forgets-after", what, forgets_after, allowed))
     if problems:
         raise ScenarioError(problems)
-    box = catalogue.middlebox(profile)
+    box = catalog.middlebox(profile)
     if forgets_after:
         soon = Seconds(int(forgets_after))
         box = dataclasses.replace(box, established_idle_timeout=soon, udp_mapping_timer=soon, udp_one_way_timer=None)
@@ -195,13 +195,13 @@ def _is_fate(event: Event, probe: str) -> bool:
 
 def _arguments(actor: str, *, strategy: str, addresses: dict[str, str]) -> Strategy:
     problems = _not_addresses(actor, addresses)
-    known = catalogue.strategy_names()
+    known = catalog.strategy_names()
     if strategy not in known:
         where = f"lab actor run {actor}"
         problems.append(Problem(where, 0, "--strategy", "unknown strategy", strategy, choice(strategy, known)))
     if problems:
         raise ScenarioError(problems)
-    return catalogue.strategy(strategy)
+    return catalog.strategy(strategy)
 
 
 def _not_addresses(actor: str, addresses: dict[str, str]) -> list[Problem]:

@@ -6,7 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from lab.mitigations.catalogue import to_command
+from lab.mitigations.catalog import to_command
 from lab.model.authentication import PASSWORD, USER
 from lab.model.scenario import Client, Strategy, Transport
 from lab.sip.ports import PORTS

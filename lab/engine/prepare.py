@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 
 from lab.backends import daemon
 from lab.backends.base import BackendKind
-from lab.clients.catalogue import client_of
+from lab.clients.catalog import client_of
 from lab.errors import Problem, ScenarioError
 from lab.model.scenario import DEFAULT_PJSIP, Scenario
 from lab.runner import needed_images
-from lab.servers.catalogue import server_of
+from lab.servers.catalog import server_of
 from lab.worlds import uml
 from lab.worlds.clock import Clock
 

@@ -10,7 +10,7 @@ from lab.errors import Problem, ScenarioError
 from lab.loader.conversion import choice
 from lab.loader.load import load
 from lab.model.scenario import Scenario
-from lab.servers.catalogue import DEFAULT as DEFAULT_SERVER
+from lab.servers.catalog import DEFAULT as DEFAULT_SERVER
 
 
 def load_all(

@@ -1,1 +1,1 @@
-"""Contains the faults, one per module; ``lab.faults.catalogue`` finds them."""
+"""Contains the faults, one per module; ``lab.faults.catalog`` finds them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from lab.clients.catalogue import client_of
+from lab.clients.catalog import client_of
 from lab.faults._new_flow import lost_attempt
 from lab.faults._requests import GIVES_UP_WITHIN_S, expired, given_up
 from lab.faults.base import FaultImpact, LostProbe, Occurrence

@@ -1,7 +1,7 @@
 """Defines the interface of faults: parameters, feasibility, execution, proof, and effect on a probe.
 
 A fault is one thing that the lab can do to a running cell. It is a frozen dataclass in a module of its own, found by
-being in this folder (``lab.faults.catalogue``); nothing outside its module names it. Its fields are its keys in
+being in this folder (``lab.faults.catalog``); nothing outside its module names it. Its fields are its keys in
 scenarios, and its docstring is what ``lab reference`` prints. Modules whose name begins with ``_`` hold what several
 faults share.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lab.clients.catalogue import client_of
+from lab.clients.catalog import client_of
 from lab.faults.base import Fault, Infeasible, faults_of
 from lab.model.scenario import Cell, ProbeKind, Transport
 from lab.model.topology import Role, Topology

@@ -92,8 +92,8 @@ class Reboot(Fault):
         ((other, _),) = (end for end in link.ends if end[0] != self.node)
         new = IPv4Interface(f"{address}/{first.network.prefixlen}")
         shown = readdress(link.name, new, node=spaces[self.node], neighbour=spaces[other])
-        behaviour = dict(cell.cell.middleboxes)[self.node]
-        rules = rule_set(behaviour, inside=box.inside, outside=box.outside, address=new.ip)
+        behavior = dict(cell.cell.middleboxes)[self.node]
+        rules = rule_set(behavior, inside=box.inside, outside=box.outside, address=new.ip)
         with netns.entered(spaces[self.node]):
             nft(f"delete table ip lab\n{rules}")
         return shown

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from lab.clients.catalogue import client_of
+from lab.clients.catalog import client_of
 from lab.judge import (
     account_check,
     causes,
@@ -20,7 +20,7 @@ from lab.judge import (
 from lab.judge.chain import chain
 from lab.judge.pass_explanation import kept_by
 from lab.judge.probe_branches import branches
-from lab.mitigations.catalogue import not_offered
+from lab.mitigations.catalog import not_offered
 from lab.model.outcome import Outcome, ProbeFate
 from lab.model.suspect import Suspect
 from lab.model.verdict import Verdict

@@ -1,6 +1,6 @@
 """Reads the axes of a scenario, such as strategy and middlebox; a key fixes an axis, or the matrix sweeps it.
 
-Each value of an axis has a label: the name of a catalogue entry, the name an author gives, the transport's word.
+Each value of an axis has a label: the name of a catalog entry, the name an author gives, the transport's word.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from lab.clients import catalogue as clients
+from lab.clients import catalog as clients
 from lab.clients.pjsip.releases import RELEASES
 from lab.errors import Problem
-from lab.loader import catalogue, one_key_mappings
+from lab.loader import catalog, one_key_mappings
 from lab.loader.conversion import build, choice, keys, ruled, unknown_key, value_of
 from lab.loader.one_key_mappings import read_kind
 from lab.loader.scenario_file import ScenarioFile
@@ -23,8 +23,8 @@ from lab.model.middlebox import GROUPS, Grade, Middlebox
 from lab.model.rules import LONGEST_LABEL, Label, check_name, is_name
 from lab.model.scenario import Client, Server, Strategy, Transport
 from lab.model.topology import Role, Topology
-from lab.servers import catalogue as servers
-from lab.servers.catalogue import DEFAULT as DEFAULT_SERVER
+from lab.servers import catalog as servers
+from lab.servers.catalog import DEFAULT as DEFAULT_SERVER
 
 AXES = ("strategy", "middlebox", "transport", "failure", "pjsip", "server", "client")
 _DEFAULTS: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(ScenarioFile)}
@@ -182,7 +182,7 @@ def _add(axis: Axis, node: Node, read: _Read, problems: list[Problem]) -> None:
 
 def _default(axis: Axis, root: Node, topology: Topology | None, problems: list[Problem], server: str) -> None:
     if axis.name == "strategy":
-        axis.options.append(Option(_DEFAULTS["strategy"], catalogue.strategy(_DEFAULTS["strategy"])))
+        axis.options.append(Option(_DEFAULTS["strategy"], catalog.strategy(_DEFAULTS["strategy"])))
     elif axis.name == "transport":
         axis.options.append(Option(_DEFAULTS["transport"].value, _DEFAULTS["transport"]))
     elif axis.name == "pjsip":
@@ -196,7 +196,7 @@ def _default(axis: Axis, root: Node, topology: Topology | None, problems: list[P
     elif topology is None:
         axis.complete = False
     elif any(node.role is Role.MIDDLEBOX for node in topology.nodes):
-        allowed = f"one of {', '.join(catalogue.middlebox_names())}"
+        allowed = f"one of {', '.join(catalog.middlebox_names())}"
         problems.append(Problem(root.file, 0, "middlebox", "missing", allowed=allowed))
     else:
         axis.options.append(Option("", ()))
@@ -299,10 +299,10 @@ def _read_client(node: Node, problems: list[Problem]) -> Option | None:
 
 def _read_strategy(node: Node, problems: list[Problem]) -> Option | None:
     if not isinstance(node.value, dict):
-        name = _catalogue_name(node, catalogue.strategy_names(), "strategy", problems)
-        return None if name is None else Option(name, catalogue.strategy(name))
-    label = _own_name(node, catalogue.strategy_names(), problems)
-    strategy: Strategy | None = catalogue.read_strategy(node, problems, {})
+        name = _catalog_name(node, catalog.strategy_names(), "strategy", problems)
+        return None if name is None else Option(name, catalog.strategy(name))
+    label = _own_name(node, catalog.strategy_names(), problems)
+    strategy: Strategy | None = catalog.read_strategy(node, problems, {})
     if strategy is not None and not strategy.mitigations:
         problems.append(node.problem("a strategy without mitigations", got="", allowed="at least one, or `none`"))
     return None if label is None else Option(label, strategy)
@@ -336,10 +336,10 @@ def _read_middleboxes(boxes: list[str], node: Node, problems: list[Problem]) -> 
 
 
 def _read_middlebox(node: Node, problems: list[Problem]) -> Option | None:
-    names = catalogue.middlebox_names()
+    names = catalog.middlebox_names()
     if not isinstance(node.value, dict):
-        name = _catalogue_name(node, names, "middlebox", problems)
-        return None if name is None else Option(name, catalogue.middlebox(name))
+        name = _catalog_name(node, names, "middlebox", problems)
+        return None if name is None else Option(name, catalog.middlebox(name))
     label = _own_name(node, names, problems)
     profile = build(_Profile, node, problems)
     base = node.get("base")
@@ -353,7 +353,7 @@ def _read_middlebox(node: Node, problems: list[Problem]) -> Option | None:
 
 def _completed(profile: _Profile, written: list[str]) -> Middlebox:
     """Fill in from the base what was not written."""
-    base = catalogue.middlebox(profile.base) if profile.base else Middlebox(name=profile.name)
+    base = catalog.middlebox(profile.base) if profile.base else Middlebox(name=profile.name)
     own = {key.replace("-", "_"): None for key in keys(Middlebox) if key in written}
     changed = dataclasses.replace(base, **{name: getattr(profile, name) for name in own})
     if "evidence" not in own:  # what is known of the base's values is not known of others
@@ -367,7 +367,7 @@ def _completed(profile: _Profile, written: list[str]) -> Middlebox:
     )
 
 
-def _catalogue_name(node: Node, names: list[str], noun: str, problems: list[Problem]) -> str | None:
+def _catalog_name(node: Node, names: list[str], noun: str, problems: list[Problem]) -> str | None:
     if isinstance(node.value, str) and node.value in names:
         return node.value
     if isinstance(node.value, list):
@@ -379,10 +379,10 @@ def _catalogue_name(node: Node, names: list[str], noun: str, problems: list[Prob
 
 
 def _own_name(node: Node, names: list[str], problems: list[Problem]) -> str | None:
-    """Return the name that an author gives; it must not be one of the catalogue."""
+    """Return the name that an author gives; it must not be one of the catalog."""
     name = node.get("name")
     if name is None or not isinstance(name.value, str):
         return None
     if name.value in names:
-        problems.append(name.problem("a name of the catalogue", allowed="another name"))
+        problems.append(name.problem("a name of the catalog", allowed="another name"))
     return name.value if is_name(name.value, longest=LONGEST_LABEL) else None  # if not, its field says so

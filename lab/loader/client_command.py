@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.clients.catalogue import DEFAULT
+from lab.clients.catalog import DEFAULT
 from lab.clients.own import search_path
 from lab.errors import Problem
 from lab.loader.axes import Axis

@@ -28,7 +28,7 @@ from lab.units import Quantity
 T = TypeVar("T")
 
 MOST_WORDS = 60
-"""Of these few an error names all; the catalogue has fewer of each kind."""
+"""Of these few an error names all; the catalog has fewer of each kind."""
 SOME_WORDS = 3
 """Of more words, as many as resemble most what was given."""
 

@@ -12,7 +12,7 @@ from lab.loader.axes import AXES, Axis, Option
 from lab.loader.conversion import choice
 from lab.loader.yaml_lines import Node
 from lab.model.scenario import Claim
-from lab.servers import catalogue as servers
+from lab.servers import catalog as servers
 
 MOST_CELLS = 5000
 LONGEST_NAME = 200

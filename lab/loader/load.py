@@ -29,7 +29,7 @@ from lab.loader.yaml_lines import Node, read_yaml
 from lab.model.impairment import Impairment
 from lab.model.rules import kebab
 from lab.model.scenario import Cell, Scenario
-from lab.servers.catalogue import DEFAULT as DEFAULT_SERVER
+from lab.servers.catalog import DEFAULT as DEFAULT_SERVER
 
 _PLAIN = ("title", "source", "why", "seed", "expect", "ends", "radio", "costs-over")
 """Keys whose value says all; the others need each other."""

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 def faults() -> dict[str, type[Fault]]:
     """Return the fault classes by their name in scenarios."""
-    from lab.faults.catalogue import classes
+    from lab.faults.catalog import classes
 
     return classes()
 
@@ -46,10 +46,10 @@ def mitigations() -> dict[str, type]:
 
 def causes() -> dict[str, CauseKind]:
     """Return every kind of cause, the judge's and those of faults, by its name."""
-    from lab.faults import catalogue
+    from lab.faults import catalog
 
     kinds = (
-        CLIENT_IDLE_TIMER, MIDDLEBOX_FORGOT, *catalogue.causes(), CLIENT_ABORTED, CLIENT_CLOSED, REGISTRATION_EXPIRED,
+        CLIENT_IDLE_TIMER, MIDDLEBOX_FORGOT, *catalog.causes(), CLIENT_ABORTED, CLIENT_CLOSED, REGISTRATION_EXPIRED,
         SUBSCRIPTION_EXPIRED, CLIENT_UNSUBSCRIBED, SERVER_IDLE_TIMEOUT, SERVER_GAVE_UP, UNKNOWN,
     )  # fmt: skip
     return {kind.name: kind for kind in kinds}

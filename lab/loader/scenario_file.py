@@ -11,14 +11,14 @@ from typing import Annotated, Any
 
 from pydantic import TypeAdapter, WithJsonSchema
 
-from lab.clients import catalogue as clients
+from lab.clients import catalog as clients
 from lab.clients.pjsip.releases import DEFAULT, RELEASES
 from lab.loader.one_key_mappings import causes
 from lab.loader.probes import ProbeGrid
 from lab.model.impairment import Impairment
 from lab.model.rules import AllowedValues, Seed, Text, Yaml
 from lab.model.scenario import Claim, Client, Expectation, Probe, RadioKind, Server, Transport
-from lab.servers import catalogue as servers
+from lab.servers import catalog as servers
 from lab.units import Lasting, Seconds
 
 _NAME_OR_MAPPING = {"anyOf": [{"type": "string"}, {"type": "object"}]}
@@ -57,9 +57,9 @@ class ScenarioFile(Yaml):
         client: which program it is, or a mapping with that (``name``) or with a program of your own, and what it sets
             up before it falls silent; an axis.
         pjsip: release of the client pjsip; an axis.
-        middlebox: catalogue name, or a mapping with ``name`` and the values (those of ``base`` unless given); with
+        middlebox: catalog name, or a mapping with ``name`` and the values (those of ``base`` unless given); with
             several middleboxes a mapping of node to either; an axis.
-        strategy: catalogue name, or a mapping with ``name`` and ``mitigations``; an axis.
+        strategy: catalog name, or a mapping with ``name`` and ``mitigations``; an axis.
         failure: a mapping with ``name`` and what goes wrong: a ``middlebox`` in place of the scenario's, ``faults``
             besides its own; an axis.
         matrix: axis to list of values; one cell for each combination.

@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from lab.clients.catalogue import client_of
+from lab.clients.catalog import client_of
 from lab.faults.base import Infeasible, faults_of
 from lab.faults.feasibility import infeasible_faults
-from lab.mitigations.catalogue import client_kinds, not_offered, unsupported
+from lab.mitigations.catalog import client_kinds, not_offered, unsupported
 from lab.model.scenario import Cell, Transport
-from lab.servers.catalogue import server_of
+from lab.servers.catalog import server_of
 
 
 def examined(cell: Cell, infeasible: Sequence[tuple[int, Infeasible]] | None = None) -> Cell:

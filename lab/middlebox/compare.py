@@ -8,7 +8,7 @@ from typing import Any
 
 from lab.judge.sentinel import MappingState, expected
 from lab.middlebox.measurement import ForgottenFlowResponse, IdleSurvival, Measurement, NextPort
-from lab.model.middlebox import BEHAVIOURS, ForgottenFlow, Middlebox, PortAssignment
+from lab.model.middlebox import BEHAVIORS, ForgottenFlow, Middlebox, PortAssignment
 from lab.units import Seconds
 
 CLOSE_S = 1.0
@@ -30,23 +30,23 @@ NEXT_PORT = "port_after_expiry"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BehaviorComparison:
-    """One behaviour.
+    """One behavior.
 
     Attributes:
-        behaviour: the field of ``Middlebox``, or ``NEXT_PORT``.
+        behavior: the field of ``Middlebox``, or ``NEXT_PORT``.
         claimed, shown: as people read them; ``shown`` is empty if it could not be looked at.
         agrees: None if it could not be looked at.
     """
 
-    behaviour: str
+    behavior: str
     claimed: str
     shown: str
     agrees: bool | None
 
 
 def compare(claim: Middlebox, shown: Measurement) -> list[BehaviorComparison]:
-    """Compare each behaviour of a profile, in the order of its fields, and what follows from them."""
-    own = [_timer(name, claim, shown) if name in TIMERS else _behaviour(name, claim, shown) for name in BEHAVIOURS]
+    """Compare each behavior of a profile, in the order of its fields, and what follows from them."""
+    own = [_timer(name, claim, shown) if name in TIMERS else _behavior(name, claim, shown) for name in BEHAVIORS]
     return [*own, _next_port(claim, shown)]
 
 
@@ -60,7 +60,7 @@ def _next_port(claim: Middlebox, shown: Measurement) -> BehaviorComparison:
     }
     text = ", ".join(text if len(seen) == 1 else f"{text} after its {end}" for text, end in seen.items())
     agrees = all(each.next_port is claimed and not each.enters for each in shown.ended) if shown.ended else None
-    return BehaviorComparison(behaviour=NEXT_PORT, claimed=claimed.value, shown=text, agrees=agrees)
+    return BehaviorComparison(behavior=NEXT_PORT, claimed=claimed.value, shown=text, agrees=agrees)
 
 
 def _timer(name: str, claim: Middlebox, shown: Measurement) -> BehaviorComparison:
@@ -74,7 +74,7 @@ def _timer(name: str, claim: Middlebox, shown: Measurement) -> BehaviorCompariso
         agrees = None if lived.alive < claimed else False
     else:
         agrees = claimed - CLOSE_S <= lived.alive < claimed < lived.dead <= claimed + CLOSE_S
-    return BehaviorComparison(behaviour=name, claimed=text, shown=_span(lived), agrees=agrees)
+    return BehaviorComparison(behavior=name, claimed=text, shown=_span(lived), agrees=agrees)
 
 
 def _span(lived: IdleSurvival) -> str:
@@ -83,21 +83,21 @@ def _span(lived: IdleSurvival) -> str:
     return f"{lived.alive:g} to {Seconds(lived.dead)}"
 
 
-def _behaviour(name: str, claim: Middlebox, shown: Measurement) -> BehaviorComparison:
+def _behavior(name: str, claim: Middlebox, shown: Measurement) -> BehaviorComparison:
     claimed: Any = getattr(claim, name)
     if name == "forgotten":
         seen = None if shown.met is None else forgotten(shown.met)
         text = "" if shown.met is None else (seen.value if seen else _words(shown.met))
         agrees = None if shown.met is None else seen is claim.forgotten
-        return BehaviorComparison(behaviour=name, claimed=claimed.value, shown=text, agrees=agrees)
+        return BehaviorComparison(behavior=name, claimed=claimed.value, shown=text, agrees=agrees)
     value: Any = getattr(shown, name)
     if isinstance(value, tuple):
         return BehaviorComparison(
-            behaviour=name, claimed=_list(claimed), shown=_list(value), agrees=set(value) == set(claimed)
+            behavior=name, claimed=_list(claimed), shown=_list(value), agrees=set(value) == set(claimed)
         )
     text = "" if value is None else value.value
     return BehaviorComparison(
-        behaviour=name, claimed=claimed.value, shown=text, agrees=None if value is None else value is claimed
+        behavior=name, claimed=claimed.value, shown=text, agrees=None if value is None else value is claimed
     )
 
 
@@ -106,7 +106,7 @@ def _list(values: tuple[Enum, ...]) -> str:
 
 
 def forgotten(met: ForgottenFlowResponse) -> ForgottenFlow | None:
-    """Return the behaviour with these observations; None if there is none."""
+    """Return the behavior with these observations; None if there is none."""
     for way in ForgottenFlow:
         box = Middlebox(name="x", established_idle_timeout=Seconds(1), forgotten=way)
         found = {

@@ -21,11 +21,11 @@ JOB = "lab.middlebox.measure:run"
 """Answers the question in a folder."""
 
 LONGEST_S = {Clock.VIRTUAL: 10 * 86400.0, Clock.REAL: 65.0}
-"""How long anything is waited for: in virtual time twice the longest timer of the catalogue, which Linux has; in real
+"""How long anything is waited for: in virtual time twice the longest timer of the catalog, which Linux has; in real
 time enough for a timer of a minute."""
 
 Result = list[BehaviorComparison] | LabError
-"""Of a profile: each behaviour, or why it could not be measured."""
+"""Of a profile: each behavior, or why it could not be measured."""
 
 
 def measure_profiles(

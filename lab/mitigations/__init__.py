@@ -1,5 +1,5 @@
 """Contains the mitigations: mechanisms that may keep a client reachable, one file each."""
 
-from lab.mitigations.catalogue import classes
+from lab.mitigations.catalog import classes
 
 __all__ = ["classes"]

@@ -1,7 +1,7 @@
 """Defines mitigations, and the narrow view of a client that they get.
 
 A mitigation is one mechanism with its parameters: a frozen dataclass whose ``kind`` is its name in scenarios. One file
-each; a file in this folder is found by being there (see ``lab.mitigations.catalogue``). They know nothing of each
+each; a file in this folder is found by being there (see ``lab.mitigations.catalog``). They know nothing of each
 other. Files whose name begins with ``_`` hold what several of them share.
 
 What the client does (``side`` is ``client``) derives from ``ClientSide`` and is attached to a ``Client``. What the

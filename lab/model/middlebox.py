@@ -133,10 +133,10 @@ class Evidence(Yaml):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Middlebox(Yaml):
-    """A named, sourced set of NAT behaviours.
+    """A named, sourced set of NAT behaviors.
 
     Attributes:
-        name: catalogue name, or the one the scenario gives.
+        name: catalog name, or the one the scenario gives.
         established_idle_timeout: idle time after which an established TCP flow is forgotten (RFC 5382 REQ-5 asks for
             2 h 4 min at least); None: never within any run.
         transitory_timeout: the same for a TCP flow that is being opened or closed (REQ-5 asks for 4 min at least).
@@ -223,6 +223,6 @@ GROUPS = {
     "hairpinning": "translation",
     "sip_alg": "alg",
 }
-"""Of each behaviour, the field of ``Evidence`` that says how well it is known."""
+"""Of each behavior, the field of ``Evidence`` that says how well it is known."""
 
-BEHAVIOURS = tuple(field.name for field in fields(Middlebox) if field.name in GROUPS)
+BEHAVIORS = tuple(field.name for field in fields(Middlebox) if field.name in GROUPS)

@@ -184,7 +184,7 @@ CauseName = Annotated[str, AllowedValues("one of the causes that `lab reference`
 Label = Annotated[str, Checked(partial(check_name, longest=LONGEST_LABEL)), AllowedValues("a name")]
 ServerName = Annotated[str, AllowedValues("the name of a server program")]
 ClientName = Annotated[str, AllowedValues("the name of a client program, or a name")]
-"""Of programs, which only the catalogues of programs know."""
+"""Of programs, which only the catalogs of programs know."""
 HostAddress = Annotated[str, Checked(check_host), AllowedValues("an IPv4 address such as `198.51.100.3`")]
 Mtu = Annotated[int, Checked(_mtu), AllowedValues(f"a whole number of bytes, {SMALLEST_MTU} to {LARGEST_MTU - 1}")]
 """Less than a link of the lab carries anyway."""

@@ -250,7 +250,7 @@ class Cell:
     Attributes:
         name: the axes' values joined by commas, file-name safe; ``none`` or ``hold-transport,silent-60s``.
         axes: (axis, label) pairs in the scenario's order.
-        middleboxes: (node name, behaviour) for each middlebox node.
+        middleboxes: (node name, behavior) for each middlebox node.
         impairments: what links do to packets, by direction.
         ends: end of the run, seconds after the client fell silent.
         apart: when the client is probed in cells of their own, in the way of the one probe that this cell has.

@@ -38,7 +38,7 @@ Effect, for ``ForgottenFlow.RST_TO_SENDER`` between links ``lan`` and ``access``
         }
     }
 
-What each behaviour is made of (``input`` sees what comes from outside and matches no mapping, for its destination is
+What each behavior is made of (``input`` sees what comes from outside and matches no mapping, for its destination is
 then the middlebox itself):
 
 =========================  =========  ==========================  ==========================
@@ -202,7 +202,7 @@ def _map_picked_up(box: Middlebox, outside: str, *, remembers_port: bool) -> Lin
 def conntrack_settings(box: Middlebox, *, ages_in_kernel: bool | None = None) -> tuple[tuple[str, int], ...]:
     """Return the (sysctl, value) pairs below ``net.netfilter`` for one middlebox.
 
-    ``established`` is what the behaviour says. Conntrack shortens it to ``unacknowledged`` while data lacks its ACK,
+    ``established`` is what the behavior says. Conntrack shortens it to ``unacknowledged`` while data lacks its ACK,
     and to ``max_retrans`` after three retransmissions, if those are smaller (``nf_conntrack_tcp_packet``). So they are
     never smaller here: the established idle timeout holds for every established flow; and never below the kernel's own
     300 s, which would shorten the transitory states. Of the UDP timers the shorter one holds until a flow has been

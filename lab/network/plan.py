@@ -171,7 +171,7 @@ def plan(
 
     Args:
         topology: connected, without loops.
-        middleboxes: the behaviour of each middlebox node, by its name.
+        middleboxes: the behavior of each middlebox node, by its name.
         further: addresses that a node has beside its own on each link in whose subnet they are, by its name.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Collects the content of the reference from the classes and catalogue entries that the loader uses.
+"""Collects the content of the reference from the classes and catalog entries that the loader uses.
 
 Nothing here is written twice: meanings are the classes' docstrings, what may stand where is what error messages allow.
 """
@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from lab import library
-from lab.clients import catalogue as clients
-from lab.loader import catalogue
+from lab.clients import catalog as clients
+from lab.loader import catalog
 from lab.loader.conversion import describe, hint
 from lab.loader.one_key_mappings import causes, faults, mitigations
 from lab.loader.probes import ProbeGrid
@@ -32,7 +32,7 @@ from lab.model.registrar import Registrar
 from lab.model.rules import kebab
 from lab.model.scenario import Claim, Client, Expectation, Probe, Registration, Server
 from lab.reference.docstrings import attributes_of, paragraphs
-from lab.servers import catalogue as servers
+from lab.servers import catalog as servers
 
 _OPTIONAL = ", or nothing"
 
@@ -97,7 +97,7 @@ def chapters() -> tuple[Chapter, ...]:
         Chapter(
             title="Strategies",
             what="By name; the lab's own lists of mitigations.",
-            things=tuple(strategy_thing(name) for name in catalogue.strategy_names()),
+            things=tuple(strategy_thing(name) for name in catalog.strategy_names()),
         ),
         Chapter(
             title="Clients",
@@ -116,7 +116,7 @@ def chapters() -> tuple[Chapter, ...]:
             things=(
                 thing_of("middlebox", Middlebox),
                 ReferenceEntry(
-                    name="middleboxes by name", what=", ".join(f"`{name}`" for name in catalogue.middlebox_names())
+                    name="middleboxes by name", what=", ".join(f"`{name}`" for name in catalog.middlebox_names())
                 ),
             ),
         ),
@@ -175,8 +175,8 @@ def mitigation_thing(name: str, cls: Any) -> ReferenceEntry:
 
 
 def strategy_thing(name: str) -> ReferenceEntry:
-    """Return a strategy of the catalogue."""
-    strategy = catalogue.strategy(name)
+    """Return a strategy of the catalog."""
+    strategy = catalog.strategy(name)
     made_of = ", ".join(f"`{_written(mitigation)}`" for mitigation in strategy.mitigations)
     return ReferenceEntry(
         name=name, what=strategy.what, notes=(("mitigations", made_of or "none"), ("source", strategy.source))

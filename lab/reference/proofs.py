@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from lab.faults import catalogue
+from lab.faults import catalog
 from lab.reference.docstrings import attributes_of, paragraphs
 
 BEGIN = "<!-- proofs: written by python -m lab.reference.proofs docs/report.md -->\n"
@@ -20,7 +20,7 @@ END = "<!-- end of proofs -->\n"
 
 def table() -> str:
     """Return the table: one row for each fault, by its class in ``lab/faults``."""
-    rows = (f"| `{cls.__name__}` | {_proof(cls.Proof)} |\n" for cls in catalogue.classes().values())
+    rows = (f"| `{cls.__name__}` | {_proof(cls.Proof)} |\n" for cls in catalog.classes().values())
     return "".join(("| fault | proof that it took effect |\n", "|---|---|\n", *rows))
 
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import lab
 from lab import library
-from lab.clients import catalogue as clients
+from lab.clients import catalog as clients
 from lab.errors import Problem, ScenarioError
-from lab.loader import catalogue
+from lab.loader import catalog
 from lab.loader.conversion import choice, describe, hint
 from lab.loader.load import load
 from lab.loader.one_key_mappings import causes, faults, mitigations
 from lab.loader.yaml_lines import read_yaml
-from lab.model.middlebox import BEHAVIOURS, GROUPS, Middlebox
+from lab.model.middlebox import BEHAVIORS, GROUPS, Middlebox
 from lab.model.rules import kebab
 from lab.reference.chapters import (
     ReferenceEntry,
@@ -30,7 +30,7 @@ from lab.reference.chapters import (
     value_text,
     words_of,
 )
-from lab.servers import catalogue as servers
+from lab.servers import catalog as servers
 from lab.starter.failures import failures
 
 NEVER = "`never`"
@@ -63,8 +63,8 @@ class Kind:
 def kinds() -> tuple[Kind, ...]:
     """Return all kinds."""
     return (
-        Kind("strategies", "strategy", catalogue.strategy_names, strategy_thing),
-        Kind("middleboxes", "middlebox", catalogue.middlebox_names, middlebox_thing),
+        Kind("strategies", "strategy", catalog.strategy_names, strategy_thing),
+        Kind("middleboxes", "middlebox", catalog.middlebox_names, middlebox_thing),
         Kind("faults", "fault", lambda: list(faults()), fault_thing),
         Kind("topologies", "topology", lambda: list(library.topologies()), topology_thing),
         Kind("scenarios", "scenario", lambda: list(library.scenarios()), scenario_thing, scenario_title),
@@ -114,11 +114,11 @@ def first_sentence(text: str) -> str:
 
 def middlebox_thing(name: str) -> ReferenceEntry:
     """Return a profile: each value with how well it is known, and the sources."""
-    profile = catalogue.middlebox(name)
+    profile = catalog.middlebox(name)
     comment = [line for line in (_MIDDLEBOXES / f"{name}.yaml").read_text("utf-8").splitlines() if line[:1] == "#"]
     values = [
         (kebab(each), f"{_value(each, getattr(profile, each))} [{getattr(profile.evidence, GROUPS[each]).value}]")
-        for each in BEHAVIOURS
+        for each in BEHAVIORS
     ]
     what = " ".join(line.lstrip("# ") for line in comment)
     return ReferenceEntry(name=name, what=what, notes=(*values, ("source", profile.source)))

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from lab.faults.catalogue import find
+from lab.faults.catalog import find
 from lab.kept_file import read_kept
 from lab.mitigations import classes
 from lab.model import wire

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lab.backends.images import MIDDLEBOX
-from lab.clients.catalogue import client_of
+from lab.clients.catalog import client_of
 from lab.model.scenario import Cell
-from lab.servers.catalogue import server_of
+from lab.servers.catalog import server_of
 
 
 def of_all(cells: Iterable[Cell]) -> set[str]:

@@ -21,7 +21,7 @@ from lab.backends.base import Actor, ActorSpec, Backend, OpenBackend
 from lab.backends.netns import NetnsBackend, bare
 from lab.certificates import NAME, Certificates
 from lab.clients import start as start_client
-from lab.clients.catalogue import client_of
+from lab.clients.catalog import client_of
 from lab.clients.protocol import ClientLineDecoder
 from lab.faults.base import faults_of
 from lab.model.endpoint import Endpoint
@@ -40,7 +40,7 @@ from lab.runner.expected_events import ExpectedEvents
 from lab.runner.sequence_numbers import SequenceNumbers
 from lab.servers import name_server
 from lab.servers import start as start_server
-from lab.servers.catalogue import server_of
+from lab.servers.catalog import server_of
 from lab.sip.ports import PORTS
 
 NETWORK_FILE = "network.txt"

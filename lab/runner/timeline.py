@@ -12,7 +12,7 @@ from typing import Any
 
 from lab.errors import LabFault
 from lab.faults.base import faults_of, standstill_s
-from lab.mitigations.catalogue import not_offered
+from lab.mitigations.catalog import not_offered
 from lab.model.impairment import loses, round_trip_s
 from lab.model.scenario import Cell, Probe, ProbeKind
 from lab.model.sentinel_time import followed_s

@@ -7,7 +7,7 @@ from typing import Any
 
 from lab.errors import LabFault
 from lab.mitigations.base import Server, ServerSide
-from lab.mitigations.catalogue import classes, from_command
+from lab.mitigations.catalog import classes, from_command
 
 
 def attach_all(server: Server, mitigations: Iterable[Mapping[str, Any]]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lab.mitigations.catalogue import to_command
+from lab.mitigations.catalog import to_command
 from lab.model.idle_timeout import IdleTimeout
 from lab.model.scenario import Server, Strategy
 from lab.servers import authentication

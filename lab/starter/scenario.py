@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lab import library
-from lab.loader import catalogue
+from lab.loader import catalog
 from lab.model.scenario import Account, Transport
 from lab.starter.failures import SILENCE, failures
 
@@ -54,7 +54,7 @@ def text(answers: Answers) -> str:
     """Return the scenario as a file."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    wrong, box, account = failures()[answers.failure], catalogue.middlebox(answers.middlebox), answers.account
+    wrong, box, account = failures()[answers.failure], catalog.middlebox(answers.middlebox), answers.account
     last = last_probe_s(answers)
     environment = Environment(  # noqa: S701  (it is YAML, and every value is a name of ours)
         loader=PackageLoader("lab.starter", "."),
@@ -81,7 +81,7 @@ def text(answers: Answers) -> str:
 
 def last_probe_s(answers: Answers) -> int:
     """Return when the server probes for the last time: once the middlebox must have forgotten an idle flow."""
-    box = catalogue.middlebox(answers.middlebox)
+    box = catalog.middlebox(answers.middlebox)
     timer = box.udp_mapping_timer if answers.transport is Transport.UDP else box.established_idle_timeout
     forgotten = 0 if timer is None else int(timer) + AFTER_TIMER_S
     return forgotten if LAST_PROBE_S < forgotten <= LATEST_PROBE_S else LAST_PROBE_S
@@ -94,5 +94,5 @@ def _drawing(topology: str) -> str:
 
 def _what(name: str) -> str:
     """Return what a strategy does, as short as a comment is."""
-    what = catalogue.strategy(name).what.partition(";")[0].partition(",")[0]
+    what = catalog.strategy(name).what.partition(";")[0].partition(",")[0]
     return what if len(what) <= LONGEST_COMMENT else f"{what[: LONGEST_COMMENT - 1]}…"

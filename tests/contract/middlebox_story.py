@@ -44,7 +44,7 @@ BOXES = {
     **{way.value: replace(FORGETFUL, forgotten=way) for way in ForgottenFlow},
     "never": replace(FORGETFUL, established_idle_timeout=None),
 }
-BEHAVIOURS = [way.value for way in ForgottenFlow]
+BEHAVIORS = [way.value for way in ForgottenFlow]
 
 
 @dataclass

@@ -19,7 +19,7 @@ from lab import certificates
 from lab.actors.channel import Lines
 from lab.backends.netns import Process
 from lab.clients.pjsip import client
-from lab.mitigations.catalogue import to_command
+from lab.mitigations.catalog import to_command
 from lab.network import netns
 from lab.servers.scripted import actor as sip_server
 

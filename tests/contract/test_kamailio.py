@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from lab import certificates
-from lab.mitigations.catalogue import to_command
+from lab.mitigations.catalog import to_command
 from lab.mitigations.flow_timer import FlowTimer
 from lab.mitigations.refresh_subscription import RefreshSubscription
 from lab.mitigations.server_options import ServerOptions

@@ -53,6 +53,6 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[Any, ...], list
 
 @pytest.mark.parametrize("way", TRANSLATIONS, ids=lambda way: ",".join(part.value for part in way))
 def test_a_mapping_ends_with_its_port(rows: dict[tuple[Any, ...], list[Row]], way: tuple[Any, ...]) -> None:
-    """All that was seen is what the behaviour says."""
+    """All that was seen is what the behavior says."""
     assert [row for row in rows[way] if row.wanted != row.seen] == []
     assert len(rows[way]) > 100

@@ -1,4 +1,4 @@
-"""The middlebox on real segments: what gets through, what must not, and when it forgets. Each behaviour, both sides.
+"""The middlebox on real segments: what gets through, what must not, and when it forgets. Each behavior, both sides.
 
 All networks run side by side through one story (``middlebox_story``), for forgetting takes real time; each test then
 reads what its network showed.
@@ -31,7 +31,7 @@ from lab.network.plan import NoOffloads, plan
 from lab.record.events import Event, Packet
 from lab.units import Seconds
 from tests.contract.middlebox_story import (
-    BEHAVIOURS,
+    BEHAVIORS,
     BOXES,
     FORGETFUL,
     NAT,
@@ -67,7 +67,7 @@ def before_all_others() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def seen(one_home: Topology, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Seen]:
-    """What each behaviour showed."""
+    """What each behavior showed."""
     folder = tmp_path_factory.mktemp("middlebox")
     networks = {name: built(one_home, box) for name, box in BOXES.items()}
     agings = [
@@ -92,7 +92,7 @@ def seen(one_home: Topology, tmp_path_factory: pytest.TempPathFactory) -> dict[s
             network.close()
 
 
-@pytest.mark.parametrize("name", [*BEHAVIOURS, "never"])
+@pytest.mark.parametrize("name", [*BEHAVIORS, "never"])
 def test_a_flow_in_use_stays(seen: dict[str, Seen], name: str) -> None:
     """Traffic from either side before the timeout keeps a TCP flow, and a UDP mapping, for longer than the timeout."""
     assert seen[name].kept_tcp == [True, True]
@@ -100,7 +100,7 @@ def test_a_flow_in_use_stays(seen: dict[str, Seen], name: str) -> None:
     assert seen[name].kept_were_alive
 
 
-@pytest.mark.parametrize("name", BEHAVIOURS)
+@pytest.mark.parametrize("name", BEHAVIORS)
 def test_a_word_at_expiry_comes_at_expiry(seen: dict[str, Seen], name: str) -> None:
     """Who is told when the mapping expires has heard of it before anything is sent; nobody else has."""
     way = ForgottenFlow(name)
@@ -109,9 +109,9 @@ def test_a_word_at_expiry_comes_at_expiry(seen: dict[str, Seen], name: str) -> N
     assert found == told.get(way, ["open", "open"])
 
 
-@pytest.mark.parametrize("name", BEHAVIOURS)
+@pytest.mark.parametrize("name", BEHAVIORS)
 def test_a_forgotten_flow_meets_what_is_claimed(seen: dict[str, Seen], name: str) -> None:
-    """Both of the sentinel's challenges end as the behaviour says."""
+    """Both of the sentinel's challenges end as the behavior says."""
     outcomes = (seen[name].outcome("from-inside"), seen[name].outcome("from-outside"))
     assert outcomes == expected([(BOXES[name], MappingState.EXPIRED)])
 
@@ -136,7 +136,7 @@ def test_without_a_timeout_nothing_is_forgotten(seen: dict[str, Seen]) -> None:
     ],
 )
 def test_who_sees_a_reset(seen: dict[str, Seen], name: str, to_inside: int, to_outside: int, by_server: int) -> None:
-    """The middlebox sends exactly the RSTs its behaviour claims, each to the side that sent and to no other."""
+    """The middlebox sends exactly the RSTs its behavior claims, each to the side that sent and to no other."""
     assert len(seen[name].resets("lan", "home-nat")) == to_inside
     assert len(seen[name].resets("access", "home-nat")) == to_outside
     assert len(seen[name].resets("core", "internet")) == to_outside
@@ -162,7 +162,7 @@ def test_nothing_of_a_forgotten_flow_passes(seen: dict[str, Seen], name: str) ->
     ] == []
 
 
-@pytest.mark.parametrize("name", [*BEHAVIOURS, "never"])
+@pytest.mark.parametrize("name", [*BEHAVIORS, "never"])
 def test_a_stranger_meets_silence(seen: dict[str, Seen], name: str) -> None:
     """Nothing unsolicited is forwarded or answered, not even by an ICMP error, and it does no harm to live mappings."""
     addressed = [packet for packet in seen[name].of("packet") if STRANGER in packet["src"] or STRANGER in packet["dst"]]
@@ -170,7 +170,7 @@ def test_a_stranger_meets_silence(seen: dict[str, Seen], name: str) -> None:
     assert {(packet["link"], packet["from"]) for packet in addressed} == {("access", "internet")}
 
 
-@pytest.mark.parametrize("name", [*BEHAVIOURS, "never"])
+@pytest.mark.parametrize("name", [*BEHAVIORS, "never"])
 def test_udp_mapping_timer(seen: dict[str, Seen], name: str) -> None:
     """An idle UDP mapping ends: nothing enters any more, and the next datagram from inside makes a new one."""
     assert not seen[name].idle_udp_from_outside
@@ -179,7 +179,7 @@ def test_udp_mapping_timer(seen: dict[str, Seen], name: str) -> None:
     assert states[:3] == ["new", "destroyed", "new"]
 
 
-@pytest.mark.parametrize("name", BEHAVIOURS)
+@pytest.mark.parametrize("name", BEHAVIORS)
 def test_mappings_end_on_time(seen: dict[str, Seen], name: str) -> None:
     """Idle mappings end within 0.2 s of the claimed timeout after their last packet, and the observer knows when.
 
@@ -193,14 +193,14 @@ def test_mappings_end_on_time(seen: dict[str, Seen], name: str) -> None:
         assert abs(ended - last - TIMEOUT) < 0.2
 
 
-@pytest.mark.parametrize("name", BEHAVIOURS)
+@pytest.mark.parametrize("name", BEHAVIORS)
 def test_expiries_are_told_when_asked(seen: dict[str, Seen], name: str) -> None:
     """``observe_now`` tells of every mapping that has expired by then, though the kernel looks but once a minute."""
     sentinel = {event["local"] for event in seen[name].of("sentinel-opened")}
     assert seen[name].ended_when_asked == {*sentinel, seen[name].endpoints["idle udp"]}
 
 
-@pytest.mark.parametrize("name", BEHAVIOURS)
+@pytest.mark.parametrize("name", BEHAVIORS)
 def test_mappings_are_told_as_they_are(seen: dict[str, Seen], name: str) -> None:
     """A mapping keeps the source port, shows the middlebox's address, and names the remote endpoint."""
     event = seen[name].of("mapping", state="new", inside=seen[name].endpoints["kept"])[0]
@@ -240,7 +240,7 @@ def test_unacknowledged_data_do_not_shorten_the_claim(network: Network) -> None:
 
 @pytest.mark.parametrize("way", ForgottenFlow)
 def test_an_emptied_table_is_a_forgotten_flow(one_home: Topology, way: ForgottenFlow) -> None:
-    """After ``forget_flows`` a flow meets what the behaviour says of forgotten ones, however young it is."""
+    """After ``forget_flows`` a flow meets what the behavior says of forgotten ones, however young it is."""
     box = Middlebox(name="never", forgotten=way)
     network = built(one_home, box)
     seen = Seen()

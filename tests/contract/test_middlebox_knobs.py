@@ -1,6 +1,6 @@
-"""No silent knob: flipping any behaviour of a middlebox changes what is seen of it from outside, and nothing else.
+"""No silent knob: flipping any behavior of a middlebox changes what is seen of it from outside, and nothing else.
 
-Everything is surveyed in virtual time: the timers that tell behaviours apart are then exact on the busiest machine.
+Everything is surveyed in virtual time: the timers that tell behaviors apart are then exact on the busiest machine.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from lab.middlebox.measure_profiles import JOB
 from lab.middlebox.measurement import Measurement, MeasurementRequest
 from lab.model import wire
 from lab.model.middlebox import (
-    BEHAVIOURS,
+    BEHAVIORS,
     FilteringBehavior,
     ForgottenFlow,
     Hairpinning,
@@ -68,7 +68,7 @@ TRANSLATIONS = list(itertools.product(MappingBehavior, FilteringBehavior, PortAs
 def test_liveness_is_complete() -> None:
     """A field added to a middlebox needs a proof that it does something."""
     assert {field.name for field in dataclasses.fields(Middlebox)} == {*FLIPPED, *ABOUT}
-    assert tuple(FLIPPED) == BEHAVIOURS
+    assert tuple(FLIPPED) == BEHAVIORS
 
 
 def _surveyed(boxes: list[Middlebox], folder: Path, *, longest: float) -> list[Measurement]:
@@ -97,12 +97,12 @@ def test_flipped(flipped: dict[str, Measurement], name: str) -> None:
     box = dataclasses.replace(BASE, **{name: FLIPPED[name]})
     assert [each for each in compare(box, flipped[name]) if not each.agrees] == []
     follows = [NEXT_PORT] if name == "port_assignment" else []
-    assert [each.behaviour for each in compare(BASE, flipped[name]) if not each.agrees] == [name, *follows]
+    assert [each.behavior for each in compare(BASE, flipped[name]) if not each.agrees] == [name, *follows]
 
 
 @pytest.fixture(scope="module")
 def translated(tmp_path_factory: pytest.TempPathFactory) -> list[Measurement]:
-    """What each combination of RFC 4787's behaviours shows; no time for timers."""
+    """What each combination of RFC 4787's behaviors shows; no time for timers."""
     return _surveyed(list(map(_translating, TRANSLATIONS)), tmp_path_factory.mktemp("translated"), longest=0.0)
 
 

@@ -13,9 +13,9 @@ import pytest
 
 from lab.clients.pjsip import CLIENT, interpreters, wheels
 from lab.clients.pjsip.releases import RELEASES
-from lab.loader import catalogue
+from lab.loader import catalog
 from lab.mitigations.base import ClientSide
-from lab.mitigations.catalogue import unsupported
+from lab.mitigations.catalog import unsupported
 from lab.mitigations.refresh_subscription import RefreshSubscription
 from lab.model.authentication import PASSWORD, Authentication, DigestAlgorithm
 from lab.model.scenario import DEFAULT_PJSIP, Cell, Server, Strategy, Transport
@@ -25,7 +25,7 @@ from tests.contract.pjsip_testbed import Actor, ActorTestbed
 from tests.records import cell as a_cell
 
 OLD = "2.10"
-STRATEGIES = [catalogue.strategy(name) for name in catalogue.strategy_names()]
+STRATEGIES = [catalog.strategy(name) for name in catalog.strategy_names()]
 OF_THE_CLIENT = [each for each in STRATEGIES if any(isinstance(one, ClientSide) for one in each.mitigations)]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lab.mitigations.catalogue import to_command
+from lab.mitigations.catalog import to_command
 from lab.mitigations.flow_timer import FlowTimer
 from lab.mitigations.idle_time import IdleTime
 from lab.mitigations.server_crlf import ServerCrlf

@@ -49,7 +49,7 @@ def test_idle_behind_nat(reports: dict[str, dict[str, Any]]) -> None:
     assert _at(report, "hold-transport") == pytest.approx(60.0, abs=0.5)
 
 
-def test_each_expiry_behaviour_is_named(reports: dict[str, dict[str, Any]]) -> None:
+def test_each_expiry_behavior_is_named(reports: dict[str, dict[str, Any]]) -> None:
     """The cause says what the middlebox did to the forgotten flow, as it was seen and not as it was configured."""
     causes = {
         cell["name"]: (cell["cause"] or {}).get("text", "") for cell in reports["idle-behind-nat-expiry"]["cells"]

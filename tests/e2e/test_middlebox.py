@@ -1,4 +1,4 @@
-"""``lab middlebox``: the catalogue in the lab, in virtual time."""
+"""``lab middlebox``: the catalog in the lab, in virtual time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.loader import catalogue
+from lab.loader import catalog
 from tests.e2e.lab_command import run
 from tests.e2e.together import Cells, Virtually
 
@@ -21,7 +21,7 @@ def test_all_profiles_do_what_they_say(tmp_path: Path) -> None:
     done = run("middlebox", "test", "--all", "--clock", "virtual", "--json", home=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     told = {box["name"]: box for box in json.loads(done.stdout)["middleboxes"]}
-    assert sorted(told) == catalogue.middlebox_names()
+    assert sorted(told) == catalog.middlebox_names()
     for box in told.values():
         unseen = [key for key, each in box["behaviours"].items() if each["agrees"] is None]
         never = box["behaviours"]["established-idle-timeout"]["claimed"] == "never"
@@ -83,7 +83,7 @@ def test_of_two_middleboxes_the_one_that_forgot_is_named(virtually: Virtually) -
     [(["rfc-idael"], "did you mean `rfc-ideal`?"), ([], "nothing to test"), (["rfc-ideal", "--against", "x"], "got x")],
 )
 def test_wrong_names(tmp_path: Path, arguments: list[str], said: str) -> None:
-    """A name that is not in the catalogue is the author's fault: status 2."""
+    """A name that is not in the catalog is the author's fault: status 2."""
     done = run("middlebox", "test", *arguments, home=tmp_path)
     assert done.returncode == 2
     assert said in done.stderr

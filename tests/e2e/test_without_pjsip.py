@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.clients.catalogue import find
+from lab.clients.catalog import find
 from lab.runner.cell_worker import CELL
 from lab.worlds import host
 from tests.e2e.lab_command import ROOT, SHORT, run

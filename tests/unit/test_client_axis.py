@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 import lab
-from lab.clients import catalogue
+from lab.clients import catalog
 from lab.clients.base import ClientProgram
 from lab.loader.unsupported import why_unsupported
-from lab.mitigations.catalogue import client_kinds
+from lab.mitigations.catalog import client_kinds
 
 SCENARIO: dict[str, Any] = {
     "title": "t",
@@ -60,9 +60,9 @@ def test_there_is_no_such_client(name: str) -> None:
         lab.build({**SCENARIO, "matrix": {"client": ["pjsip", name]}})
 
 
-@pytest.mark.parametrize("name", catalogue.names())
+@pytest.mark.parametrize("name", catalog.names())
 def test_every_client_says_what_it_is(name: str) -> None:
-    program = catalogue.find(name)
+    program = catalog.find(name)
     assert isinstance(program, ClientProgram)
     assert (program.name, bool(program.what)) == (name, True)
     assert program.offers is None or program.offers <= client_kinds()

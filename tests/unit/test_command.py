@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from lab.cli import completion
 from lab.cli.main import COMMANDS, app
-from lab.loader import catalogue
+from lab.loader import catalog
 from lab.loader.conversion import MOST_WORDS, choice
 
 ROOT = Path(__file__).parents[2]
@@ -107,5 +107,5 @@ def test_completion_of_cells(tmp_path: Path) -> None:
 
 
 def test_completion_knows_all_strategies() -> None:
-    """It asks the catalogue."""
-    assert completion.strategy("") == catalogue.strategy_names()
+    """It asks the catalog."""
+    assert completion.strategy("") == catalog.strategy_names()

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from lab.faults import base, catalogue
+from lab.faults import base, catalog
 from lab.faults.base import Fault
 from lab.loader import one_key_mappings
 from lab.model import fault as model
@@ -21,34 +21,34 @@ from lab.reference.markdown import markdown
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "lab" / "faults"
-NO_FAULTS = {"base", "catalogue", "feasibility"}
+NO_FAULTS = {"base", "catalog", "feasibility"}
 MODULES = sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_"))
 FAULTS = {stem.replace("_", "-"): stem for stem in MODULES if stem not in NO_FAULTS}
 
 
 def fault(name: str) -> type[Fault]:
-    return catalogue.classes()[name]
+    return catalog.classes()[name]
 
 
 def test_every_module_is_a_fault() -> None:
     """It is found by being there, alone or with the others, under its module's name."""
-    assert catalogue.classes().keys() == FAULTS.keys()
-    assert one_key_mappings.faults() == catalogue.classes()
+    assert catalog.classes().keys() == FAULTS.keys()
+    assert one_key_mappings.faults() == catalog.classes()
     for name, stem in FAULTS.items():
         assert fault(name).__module__ == f"lab.faults.{stem}"
-        assert catalogue.find(fault(name).__name__) is fault(name)
+        assert catalog.find(fault(name).__name__) is fault(name)
 
 
-@pytest.mark.parametrize("name", ["Meteor", "Base", "Fault", "Catalogue", "_Links", "", ".", "../model/fault", "os"])
+@pytest.mark.parametrize("name", ["Meteor", "Base", "Fault", "Catalog", "_Links", "", ".", "../model/fault", "os"])
 def test_what_is_no_fault_is_not_found(name: str) -> None:
     """Nor is a module that only faults use."""
     with pytest.raises(ValueError, match="no fault"):
-        catalogue.find(name)
+        catalog.find(name)
 
 
 def test_the_list_is_in_order() -> None:
     """By their own numbers, then by name."""
-    listed = [(cls.order, name) for name, cls in catalogue.classes().items()]
+    listed = [(cls.order, name) for name, cls in catalog.classes().items()]
     assert listed == sorted(listed)
 
 
@@ -83,7 +83,7 @@ def test_its_causes(name: str) -> None:
         assert cause.what.startswith("Fault: ")
         assert cause.what.endswith(".")
     assert fault(name).causes
-    every = [cause.name for cls in catalogue.classes().values() for cause in cls.causes]
+    every = [cause.name for cls in catalog.classes().values() for cause in cls.causes]
     assert len(every) == len(set(every))
     own = [one for one in vars(verdict).values() if isinstance(one, CauseKind)]
     assert len(one_key_mappings.causes()) == len(every) + len(own)

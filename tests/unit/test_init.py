@@ -14,7 +14,7 @@ from lab.cli.init import Given, answers
 from lab.cli.main import app
 from lab.engine.select import load_all
 from lab.errors import ScenarioError
-from lab.loader import catalogue
+from lab.loader import catalog
 from lab.loader.load import load_text
 from lab.model.scenario import Account, Transport
 from lab.starter.failures import failures
@@ -43,7 +43,7 @@ def test_every_answer_gives_a_scenario(transport: Transport, account: Account, f
     assert max(map(len, written.splitlines())) <= 106
 
 
-@pytest.mark.parametrize("name", catalogue.middlebox_names())
+@pytest.mark.parametrize("name", catalog.middlebox_names())
 def test_every_middlebox(name: str) -> None:
     """It loads; the last probe comes when an idle flow is forgotten, unless that takes hours."""
     asked = Answers(middlebox=name)

@@ -28,7 +28,7 @@ from lab.model.scenario import NotifyRoute
 from lab.model.when import When
 from lab.record.events import Binding, ClientGivenUp, ServerFlow, ServerSubscription
 from lab.servers.authentication import AuthenticationSettings
-from lab.servers.catalogue import names
+from lab.servers.catalog import names
 from lab.servers.kamailio import child, log
 from lab.servers.kamailio.clients import Clients, PendingRequest
 from lab.servers.kamailio.config import Certificates, Pings, ServerFeatures, render, render_tls

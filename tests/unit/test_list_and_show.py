@@ -13,7 +13,7 @@ from lab.cli import show
 from lab.cli.choices import KindChoice
 from lab.cli.main import app
 from lab.errors import ScenarioError
-from lab.loader import catalogue
+from lab.loader import catalog
 from lab.reference import things
 
 KINDS = [kind.name for kind in things.kinds()]
@@ -99,7 +99,7 @@ def test_profiles_as_middlebox_list_has_them() -> None:
     assert lab("middlebox", "list") == lab("list", "middleboxes")
     assert lab("middlebox", "list", "reboot") == lab("show", "reboot").partition("reboot (fault)")[0]
     listed = json.loads(lab("middlebox", "list", "--json"))
-    assert [each["name"] for each in listed] == catalogue.middlebox_names()
+    assert [each["name"] for each in listed] == catalog.middlebox_names()
     assert all(each["source"] and each["evidence"] for each in listed)
     named: list[dict[str, Any]] = json.loads(lab("middlebox", "list", "reboot", "--json"))
     assert [each["name"] for each in named] == ["reboot"]
@@ -114,7 +114,7 @@ def test_what_abbreviations_mean() -> None:
     assert all(word in legend for word in used)
     grades = {letter for line in table.splitlines()[2:] for letter in line.split()[5]}
     assert all(f"{letter} " in legend for letter in grades)
-    assert len(table.splitlines()) == len(catalogue.middlebox_names()) + 2
+    assert len(table.splitlines()) == len(catalog.middlebox_names()) + 2
 
 
 def test_what_there_is_not() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from lab.errors import LabFault, ScenarioError
 from lab.faults.mtu_black_hole import MtuBlackHole
-from lab.loader import catalogue
+from lab.loader import catalog
 from lab.loader.conversion import keys
 from lab.loader.expand import MOST_CELLS
 from lab.loader.load import load
@@ -505,7 +505,7 @@ def test_every_value_arrives(read: Read) -> None:
         ),
         source="measured",
     )
-    assert dict(cell.middleboxes)["cgn"] == catalogue.middlebox("rfc-ideal")
+    assert dict(cell.middleboxes)["cgn"] == catalog.middlebox("rfc-ideal")
     assert cell.strategy.mitigations[0] == OptionsPing(interval=Seconds(25))
     written = re.findall(r"^  - ([a-z-]+): \{ at: ", FULL, re.MULTILINE)
     assert sorted(written) == sorted(faults())
@@ -542,11 +542,11 @@ def test_defaults(read: Read) -> None:
         axes=(("strategy", "none"),),
         seed=1,
         topology=cell.topology,
-        middleboxes=(("home-nat", catalogue.middlebox("never-forgets")),),
+        middleboxes=(("home-nat", catalog.middlebox("never-forgets")),),
         transport=Transport.TLS,
         server=Server(),
         client=Client(),
-        strategy=catalogue.strategy("none"),
+        strategy=catalog.strategy("none"),
         faults=(),
         probes=(Probe(at=Seconds(45), within=Seconds(5)),),
         expect=Expectation(delivered=Percent(100)),
@@ -665,22 +665,22 @@ def test_cell_names_fit_a_folder(read: Read, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("written", "expected"),
     [
-        ("{ name: m, base: silent-60s }", catalogue.middlebox("silent-60s")),
+        ("{ name: m, base: silent-60s }", catalog.middlebox("silent-60s")),
         (
             "{ name: m, base: silent-60s, established-idle-timeout: 30 s }",
             dataclasses.replace(
-                catalogue.middlebox("silent-60s"),
+                catalog.middlebox("silent-60s"),
                 established_idle_timeout=Seconds(30),
-                evidence=dataclasses.replace(catalogue.middlebox("silent-60s").evidence, tcp=Grade.ASSUMED),
-                source="silent-60s with another established-idle-timeout; " + catalogue.middlebox("silent-60s").source,
+                evidence=dataclasses.replace(catalog.middlebox("silent-60s").evidence, tcp=Grade.ASSUMED),
+                source="silent-60s with another established-idle-timeout; " + catalog.middlebox("silent-60s").source,
             ),
         ),
         (
             "{ name: m, base: silent-60s, established-idle-timeout: never, source: mine }",
             dataclasses.replace(
-                catalogue.middlebox("silent-60s"),
+                catalog.middlebox("silent-60s"),
                 established_idle_timeout=None,
-                evidence=dataclasses.replace(catalogue.middlebox("silent-60s").evidence, tcp=Grade.ASSUMED),
+                evidence=dataclasses.replace(catalog.middlebox("silent-60s").evidence, tcp=Grade.ASSUMED),
                 source="mine",
             ),
         ),
@@ -767,34 +767,34 @@ def test_same_on_every_machine(tmp_path: Path) -> None:
     assert printed == {f"{load(path).cells}\n"}
 
 
-@pytest.mark.parametrize("name", catalogue.middlebox_names())
-def test_catalogue_middleboxes(name: str) -> None:
+@pytest.mark.parametrize("name", catalog.middlebox_names())
+def test_catalog_middleboxes(name: str) -> None:
     """Every profile is readable, called as its file is, and says where its values come from."""
-    box = catalogue.middlebox(name)
+    box = catalog.middlebox(name)
     assert box.name == name
     assert box.source
 
 
-@pytest.mark.parametrize("name", catalogue.strategy_names())
-def test_catalogue_strategies(name: str) -> None:
+@pytest.mark.parametrize("name", catalog.strategy_names())
+def test_catalog_strategies(name: str) -> None:
     """Every strategy is readable, called as its file is, and says what it is; ``none`` alone is empty."""
-    strategy = catalogue.strategy(name)
+    strategy = catalog.strategy(name)
     assert strategy.name == name
     assert strategy.what
     assert strategy.source
     assert bool(strategy.mitigations) == (name != "none")
 
 
-def test_catalogue_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_catalog_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong entry is the lab's fault, not the scenario's author's."""
     (tmp_path / "strategies").mkdir()
     (tmp_path / "strategies" / "broken.yaml").write_text("mitigations: [prayer]\nname: twice\n")
-    monkeypatch.setattr(catalogue, "_FOLDER", tmp_path)
-    assert catalogue.strategy_names() == ["broken"]
+    monkeypatch.setattr(catalog, "_FOLDER", tmp_path)
+    assert catalog.strategy_names() == ["broken"]
     with pytest.raises(LabFault) as caught:
-        catalogue.strategy("broken")
+        catalog.strategy("broken")
     assert str(caught.value).startswith(
-        "cannot read the catalogue: lab/catalog/strategies/broken.yaml:1 mitigations[0]: unknown kind, got `prayer`; "
+        "cannot read the catalog: lab/catalog/strategies/broken.yaml:1 mitigations[0]: unknown kind, got `prayer`; "
     )
     assert "broken.yaml:2 name: unknown key" in str(caught.value)
 

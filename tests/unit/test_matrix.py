@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from lab.errors import LabError, LabFault
-from lab.loader import catalogue
+from lab.loader import catalog
 from lab.model.outcome import Outcome
 from lab.model.scenario import Cell, Scenario
 from lab.model.verdict import Verdict
@@ -83,7 +83,7 @@ def test_estimated_costs_are_marked() -> None:
 
 def test_the_whole_article_fits_eighty_columns() -> None:
     """25 strategies with the longest names against 14 failures: no line is longer, and no column is lost."""
-    strategies = sorted(catalogue.strategy_names(), key=len)[-25:]
+    strategies = sorted(catalog.strategy_names(), key=len)[-25:]
     failures = [f"a-failure-with-a-name-{number}" for number in range(14)]
     lines = printed(many(strategies, failures)).splitlines()
     assert max(map(len, lines)) <= 80

@@ -31,8 +31,8 @@ SHOWN = Measurement(
 )
 
 
-def _of(behaviour: str, claim: Middlebox, shown: Measurement) -> BehaviorComparison:
-    (one,) = (each for each in compare(claim, shown) if each.behaviour == behaviour)
+def _of(behavior: str, claim: Middlebox, shown: Measurement) -> BehaviorComparison:
+    (one,) = (each for each in compare(claim, shown) if each.behavior == behavior)
     return one
 
 

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 import lab.mitigations
 from lab.mitigations import classes
 from lab.mitigations.base import ClientSide, SocketOption, TransportState
-from lab.mitigations.catalogue import unsupported
+from lab.mitigations.catalog import unsupported
 from lab.mitigations.crlf_keepalive import CrlfKeepalive
 from lab.mitigations.hold_transport import HoldTransport
 from lab.mitigations.idle_time import IdleTime
@@ -91,11 +91,11 @@ def test_two_clients_do_not_share_references() -> None:
     assert (one.done, other.done) == (["+1000"], [])
 
 
-def test_every_module_of_the_folder_is_in_the_catalogue() -> None:
+def test_every_module_of_the_folder_is_in_the_catalog() -> None:
     """A file is found by being there, under the name it has."""
     folder = Path(lab.mitigations.__path__[0])
     files = {path.stem.replace("_", "-") for path in folder.glob("[!_]*.py")}
-    assert set(classes()) == files - {"base", "catalogue"}
+    assert set(classes()) == files - {"base", "catalog"}
     assert all(kind == cls.kind for kind, cls in classes().items())
 
 

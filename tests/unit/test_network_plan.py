@@ -36,7 +36,7 @@ def test_one_home(one_home: Topology) -> None:
 
 @pytest.mark.parametrize("forgotten", ForgottenFlow)
 def test_rule_set(forgotten: ForgottenFlow) -> None:
-    """The rule set of each behaviour, as reviewed."""
+    """The rule set of each behavior, as reviewed."""
     rules = nft.rule_set(replace(BOX, forgotten=forgotten), inside="lan", outside="access", address=ADDRESS)
     assert (GOLDEN / f"network-{forgotten.value}.nft").read_text() == rules
 
@@ -122,7 +122,7 @@ def test_uncountable_timeout(seconds: float) -> None:
 
 
 def test_only_repickup_picks_up() -> None:
-    """``tcp_loose`` is on for the behaviours that need it."""
+    """``tcp_loose`` is on for the behaviors that need it."""
     loose = {
         forgotten: dict(nft.conntrack_settings(replace(BOX, forgotten=forgotten)))["nf_conntrack_tcp_loose"]
         for forgotten in ForgottenFlow

@@ -10,7 +10,7 @@ import pytest
 
 from lab.cli.reference import print_reference
 from lab.errors import ScenarioError
-from lab.loader import catalogue
+from lab.loader import catalog
 from lab.loader.one_key_mappings import faults, mitigations
 from lab.loader.scenario_file import ScenarioFile
 from lab.model.middlebox import Middlebox
@@ -53,9 +53,9 @@ def test_every_key_has_a_meaning() -> None:
 
 def test_all_there_is_has_its_place() -> None:
     """Faults, mitigations, strategies by name; middleboxes in one list."""
-    assert {*faults(), *mitigations(), *catalogue.strategy_names()} <= set(all_names())
+    assert {*faults(), *mitigations(), *catalog.strategy_names()} <= set(all_names())
     text = markdown(("middleboxes by name",))
-    assert all(f"`{name}`" in text for name in catalogue.middlebox_names())
+    assert all(f"`{name}`" in text for name in catalog.middlebox_names())
 
 
 @pytest.mark.parametrize(

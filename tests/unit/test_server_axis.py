@@ -48,7 +48,7 @@ def test_a_name_alone_decides_nothing() -> None:
             [{"answers-crlf": False}, {"answers-crlf": True}],
             "given twice, got `scripted`; each value once, or a `name`",
         ),
-        ([{"name": "kamailio", "software": "scripted"}], "a name of the catalogue, got `kamailio`; another name"),
+        ([{"name": "kamailio", "software": "scripted"}], "a name of the catalog, got `kamailio`; another name"),
         ([{"name": "A b"}], "not a name"),
     ],
 )

@@ -13,7 +13,7 @@ from cryptography import x509
 
 from lab.certificates import CLIENT, NAME, SPAN, Certificates, make
 from lab.runner.testbed import CellTestbed
-from lab.servers.catalogue import server_of
+from lab.servers.catalog import server_of
 from tests.records import cell
 
 

@@ -8,14 +8,14 @@ import pytest
 from rich.console import Console
 
 from lab.errors import LabError, LabFault
-from lab.loader import catalogue
+from lab.loader import catalog
 from lab.model.outcome import Outcome
 from lab.model.scenario import Cell, Claim, Scenario
 from lab.model.verdict import Verdict
 from lab.report import terminal
 from tests.records import CLIENT, END, cell, flow_set_up, forgot, idle_timer, judged, on_lan, probe, sentinel
 
-LONGEST = max(catalogue.strategy_names(), key=len)
+LONGEST = max(catalog.strategy_names(), key=len)
 AXES = (("strategy", LONGEST), ("failure", "server-restart"))
 PASSES = Claim(verdict=Verdict.PASS)
 
@@ -39,7 +39,7 @@ def printed(*rows: tuple[Cell, Outcome | LabError], width: int = terminal.WIDTH_
 
 
 def test_row_and_its_reason_in_120_columns() -> None:
-    """The longest strategy of the catalogue leaves no room beside it: the reason stands beneath its row."""
+    """The longest strategy of the catalog leaves no room beside it: the reason stands beneath its row."""
     title, head, rule, first, why, *_ = printed(row(timeout=60))
     assert title == "A title"
     assert head.split() == [

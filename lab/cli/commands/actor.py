@@ -138,7 +138,7 @@ def actor_run_client_command(
     ] = AccountChoice.SUBSCRIBE,
     authentication: Digest = DigestChoice.NONE,
     strategy: Annotated[
-        str, typer.Option(metavar="NAME", envvar="LAB_STRATEGY", help="What keeps it reachable, by its catalogue name.")
+        str, typer.Option(metavar="NAME", envvar="LAB_STRATEGY", help="What keeps it reachable, by its catalog name.")
     ] = "none",
     gateway: Annotated[
         str,

@@ -12,7 +12,7 @@ from lab.cli.choices import ClockChoice
 from lab.worlds.clock import GUEST_MEMORY_MB
 
 middlebox_app = typer.Typer(
-    help="The catalogue of middleboxes: what they are said to do, and whether they do it here.", no_args_is_help=True
+    help="The catalog of middleboxes: what they are said to do, and whether they do it here.", no_args_is_help=True
 )
 app.add_typer(middlebox_app, name="middlebox", short_help="NATs and firewalls by name: list and test them.")
 

@@ -41,7 +41,7 @@ class Pjsip(ClientProgram):
     @property
     def offers(self) -> frozenset[str]:  # type: ignore[override]  # worked out when asked for: it imports every mitigation
         """All mitigations of the client's side, as far as its release has them."""
-        from lab.mitigations.catalogue import client_kinds
+        from lab.mitigations.catalog import client_kinds
 
         return client_kinds()
 

@@ -20,7 +20,7 @@ from lab.actors.channel import Channel, Lines
 from lab.clients.pjsip.settings import Settings
 from lab.errors import LabFault
 from lab.mitigations.base import ClientSide, Mitigation
-from lab.mitigations.catalogue import classes, from_command
+from lab.mitigations.catalog import classes, from_command
 from lab.model.scenario import Account, Transport
 
 if TYPE_CHECKING:

@@ -70,7 +70,7 @@ class Course:
         """Return whether the record of a cell that has the same digest would have been the same.
 
         Args:
-            cell: with other timers, or another UDP behaviour that its transport does not use.
+            cell: with other timers, or another UDP behavior that its transport does not use.
         """
         if self._over is None or self._protocols - {"tcp", "udp"}:
             return False

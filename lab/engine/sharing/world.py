@@ -22,7 +22,7 @@ import hashlib
 import json
 from dataclasses import fields, replace
 
-from lab.clients.catalogue import client_of
+from lab.clients.catalog import client_of
 from lab.model import wire
 from lab.model.middlebox import Evidence, Middlebox, RefreshDirection, RefreshingSegments
 from lab.model.scenario import Cell, Expectation, RadioKind, Transport

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lab.loader.unsupported import examined
-from lab.mitigations.catalogue import classes
+from lab.mitigations.catalog import classes
 from lab.model import wire
 from lab.model.middlebox import Middlebox
 from lab.model.scenario import Cell, Expectation, Probe

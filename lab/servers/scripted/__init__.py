@@ -9,7 +9,7 @@ and its idle timeout.
 
 Commands: ``start`` (``settings.Settings``); ``notify``, ``options``, ``message`` {probe, within}, ``invite`` {probe,
 within, hold, ring}; ``stop``. A NOTIFY goes within the newest subscription, the others fork to all bindings, or go to
-the newest subscriber if there are none. And misbehaviour, each answered by ``obeyed`` with its ``do``::
+the newest subscriber if there are none. And misbehavior, each answered by ``obeyed`` with its ``do``::
 
     close {}                      ends the newest subscription's flow in order; ``flow`` in ``obeyed`` names it
     go-down {keeps_state}         listens no more and drops every flow, as if killed

@@ -1,4 +1,4 @@
-"""Reads the catalogue: middlebox profiles and strategies of the lab, one YAML file each, named like the file.
+"""Reads the catalog: middlebox profiles and strategies of the lab, one YAML file each, named like the file.
 
 An entry is read by the same rules as a scenario. A scenario's author cannot mend one, so a wrong entry is a lab fault.
 """
@@ -89,5 +89,5 @@ def _entry(folder: str, name: str, read: Callable[[Node, list[Problem], Mapping[
     node = None if text is None else read_yaml(text, file, problems)
     entry = None if node is None else read(node, problems, {"name": name})
     if entry is None or problems:
-        raise LabFault("cannot read the catalogue", detail=str(ScenarioError(problems)))
+        raise LabFault("cannot read the catalog", detail=str(ScenarioError(problems)))
     return entry

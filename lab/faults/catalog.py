@@ -13,7 +13,7 @@ from pathlib import Path
 from lab.faults.base import Fault
 from lab.model.verdict import CauseKind
 
-_NOT_FAULTS = {"base", "catalogue", "feasibility"}
+_NOT_FAULTS = {"base", "catalog", "feasibility"}
 _HUMP = re.compile(r"(?<!^)(?=[A-Z])")
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from lab.mitigations.base import MOST_SOCKET_OPTIONS, ClientSide, Mitigation, ServerSide
 from lab.model import wire
 
-_NOT_MITIGATIONS = {"base", "catalogue"}
+_NOT_MITIGATIONS = {"base", "catalog"}
 
 
 @cache
