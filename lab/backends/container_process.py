@@ -38,7 +38,7 @@ MOST_PROCESSES = 256
 """In a container: an actor is two, and this is no place for a fork bomb."""
 
 LOST_DAEMON = signal.SIGPIPE
-"""Ends a keeper whose daemon went away: its line to it is broken."""
+"""Exit status of a container's process that lost the daemon."""
 
 _UNANSWERED = (OSError, ValueError, LookupError, TypeError)
 """What reading the answer of a daemon that is no more may raise; the errors of ``requests`` are ``OSError``."""

@@ -25,7 +25,7 @@ from lab.errors import HostNotCapable, LabFault
 from lab.model.topology import Node, Role
 
 OUTPUT = "containers.out"
-"""In the cell's folder: what keepers have to say, and nodes without actors."""
+"""In the cell's folder: the output of container processes, and of nodes without actors."""
 
 _HOLDER = ("cat",)
 """Lives until the end of its input, as actors do."""
@@ -36,7 +36,7 @@ _HOST_BYTES = 63  # HOST_NAME_MAX less one (linux/limits.h)
 
 
 class ContainerActor(Child):
-    """A container as its keeper shows it: the keeper's end is the container's, and so is its exit status."""
+    """A container, seen through its process: both end together, with the same exit status."""
 
     def __init__(self, node: str, pid: int, sock: socket.socket) -> None:
         super().__init__(node, pid, sock)
@@ -48,7 +48,7 @@ class ContainerActor(Child):
 
         Raises:
             HostNotCapable: the daemon went away.
-            LabFault: not the container ended, but the keeper.
+            LabFault: the container's process ended, not the container.
         """
         status = super().wait(within)
         if status == -container_process.LOST_DAEMON and not self._told:
@@ -185,7 +185,7 @@ class DockerBackend:
     def _take_report(self, node: str, report: int) -> None:
         with os.fdopen(report) as file:
             line = file.readline()
-        said: dict[str, Any] = json.loads(line) if line else {"detail": "its keeper died"}
+        said: dict[str, Any] = json.loads(line) if line else {"detail": "its process died"}
         if "missing" in said:
             raise HostNotCapable(said["missing"], fix=said["fix"])
         if "detail" in said:
@@ -223,7 +223,7 @@ def _container(node: Node, part: ActorSpec | None, images: Mapping[str, str], *,
 
 
 def _start(container: Container, log: Path) -> tuple[ContainerActor, int]:
-    """Fork a keeper; returns what it stands for, and where it reports."""
+    """Fork a container's process; return the child, and the descriptor of its report."""
     ours, theirs = socket.socketpair()
     hear, report = os.pipe()
     parent = os.getpid()
@@ -232,7 +232,7 @@ def _start(container: Container, log: Path) -> tuple[ContainerActor, int]:
     try:
         pid = os.fork()
     except OSError as problem:
-        raise LabFault(f"start a keeper for {container.node}", detail=str(problem)) from problem
+        raise LabFault(f"start a process for {container.node}", detail=str(problem)) from problem
     if pid == 0:
         container_process.run_container(container, theirs, log, report, parent=parent)
     theirs.close()

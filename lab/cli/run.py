@@ -69,7 +69,7 @@ def run_files(files: list[Path], options: Options) -> int:
     for sentence in clean_up(lambda text: _note(console, text), with_containers=in_containers):
         console.print(sentence, style="dim", markup=False)
     if clock is Clock.VIRTUAL and boot.check_host() is boot.Sandbox.CONTAINER:
-        console.print("[dim]the container is the fence around virtual time: bubblewrap is not allowed in here[/dim]")
+        console.print("[dim]the container is the sandbox of virtual time: bubblewrap is not allowed in here[/dim]")
     if options.clock == "auto" and options.backend is BackendKind.NETNS and clock is Clock.REAL:
         console.print(f"[yellow]note:[/yellow] in real time: {uml.lack()}", soft_wrap=True)
     worst = EXIT_CLAIMS_HOLD

@@ -121,7 +121,7 @@ def _of_fault(evidence: Evidence, cause: Cause) -> Iterator[ChainStep]:
 
 
 _SAID_OF = {
-    "flow-gone": "{name} had no flow: {flow} was gone",
+    "flow-gone": "{name} failed: flow {flow} had ended",
     "no-subscription": "{name} had no subscription",
     "no-binding": "{name} had no binding to go to: nobody was registered",
     "given-up": "{name} was not sent: the server had given up the client",

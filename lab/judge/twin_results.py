@@ -222,7 +222,7 @@ def _by_seeds(cell: Cell, own: Outcome, twins: Sequence[TwinOutcome]) -> Outcome
 
 
 def _stories(seeds: Sequence[SeedOutcome]) -> list[str]:
-    """Say of each verdict with which seeds it came, and the first one's story."""
+    """Say of each verdict with which seeds it came, and the first one's explanation."""
     told = []
     for verdict in dict.fromkeys(each.verdict for each in seeds):
         those = [each for each in seeds if each.verdict is verdict]

@@ -7,5 +7,5 @@ Profiles themselves are values (``lab.model.middlebox``) and data (``lab/catalog
     question  what is measured, and what was seen
     measure   runs in a world: sends packets through one middlebox, and answers the question
     compare   what was seen against what the profile says
-    survey    measures many profiles
+    measure_profiles  measures many profiles
 """

@@ -79,7 +79,7 @@ class Ends:
         near.sendto(b"!", far.getsockname())
         source = await self.heard(far)
         if source is None:
-            raise LabFault("survey the middlebox", detail="what the client sent did not come out")
+            raise LabFault("measure the middlebox", detail="what the client sent did not come out")
         return source
 
     async def delivered(self, far: socket.socket, near: socket.socket, mapped: Any) -> bool:

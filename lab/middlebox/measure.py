@@ -236,7 +236,7 @@ class _Measurer(Ends):
         try:
             return await asyncio.wait_for(self._loop.sock_recv(far, 2000), ARRIVES_WITHIN_S)
         except asyncio.TimeoutError:
-            raise LabFault("survey the middlebox", detail="a SIP request did not come out") from None
+            raise LabFault("measure the middlebox", detail="a SIP request did not come out") from None
 
     # -- timers
 

@@ -68,7 +68,7 @@ def challenge_at(cell: Cell) -> float:
 
 
 class Timeline:
-    """Drives one stage through its scenario.
+    """Drives one testbed through its scenario.
 
     Args:
         testbed: built, not yet attached.

@@ -109,7 +109,7 @@ class World:
     async def stop(self) -> None:
         """End the world and all cells in it, and wait until it is gone.
 
-        The end of its input tells the crew to kill its cells and end; a world that does not hear that, or does not
+        The end of its input tells the worker to kill its cells and end; a world that does not hear that, or does not
         obey within ``STOP_WITHIN_S``, is killed, and everything in its namespaces with it.
         """
         if self._process is None or self._process.stdin is None:

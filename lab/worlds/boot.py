@@ -1,11 +1,12 @@
 """Boots a guest: User-Mode Linux in time-travel mode, inside a sandbox.
 
 The guest's root is the host's file system, read-only, and its one writable place is the run folder. Guest root could
-remount ``/`` writable, for to hostfs it *is* the host's user; so the real fence is bubblewrap, outside: new namespaces
+remount ``/`` writable, for to hostfs it *is* the host's user; so the real sandbox is bubblewrap, outside: new
+namespaces
 for everything (no network at all), all of the host's file system read-only but the run folder, no capabilities.
 
 Inside a container bubblewrap needs what container engines forbid, user namespaces. There, and nowhere else, the
-container is the fence (``Sandbox.CONTAINER``): what a guest could reach at worst is what the container can.
+container is the sandbox (``Sandbox.CONTAINER``): what a guest could reach at worst is what the container can.
 
 Standard input and output of the process are the guest's console: JSON lines both ways, and between them whatever the
 kernel has to say.
@@ -60,7 +61,7 @@ BUBBLEWRAP_WITHIN_S = 20.0
 INITIAL_PID_NAMESPACE = 0xEFFFFFFC
 """``PROC_PID_INIT_INO`` of <linux/proc_ns.h>: the inode of the host's PID namespace, whatever the host."""
 DECLARES = ("LAB_FENCE", "container")
-"""Set in the environment of our image: it is made to be a fence. Alone it is not believed, see ``in_container``."""
+"""Set in the environment of our image: it is made to be a sandbox. This alone is not trusted, see ``in_container``."""
 
 
 class Sandbox(str, Enum):
@@ -220,7 +221,7 @@ def base_interpreter() -> Path:
 
 
 def check_host() -> Sandbox:
-    """Say what is missing for booting guests, building a kernel aside; returns the fence they will have.
+    """Say what is missing for booting guests, building a kernel aside; return the sandbox they will have.
 
     Raises:
         HostNotCapable: there is no bubblewrap, or it cannot do its work and this is no container of ours.
@@ -277,7 +278,7 @@ class Guest:
 
     Attributes:
         console: the last lines that were not JSON: the kernel's, a traceback.
-        pid: the process id of the fence; everything of the guest dies with it.
+        pid: the process id of the sandbox; everything of the guest dies with it.
     """
 
     def __init__(self, argv: list[str]) -> None:

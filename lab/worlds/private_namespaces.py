@@ -6,7 +6,7 @@ ordinary user, a user namespace in which that user is root), and calls the funct
 everything in a PID namespace with its init, and frees network namespaces with their last process: after any exit,
 ``kill -9`` included, no process, link, rule or mount is left on the host.
 
-PARENT is the process id of the caller; the enclosure dies with it. With a third argument, ``outside``, the function
+PARENT is the process id of the caller; this process dies with it. With a third argument, ``outside``, the function
 gets a descriptor of the old ``/proc``: containers are no processes of this place, and who wires them must find them.
 """
 

@@ -26,7 +26,7 @@ ROUNDS = 5
 
 def test_one_cell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Client, NAT, router, server: containers made and started, network built and read back; and everything gone."""
-    import docker  # noqa: F401  (a crew has it before its first cell)
+    import docker  # noqa: F401  (a worker has it before its first cell)
 
     try:
         images.build(images.NODES)

@@ -1,4 +1,4 @@
-"""A stage for actors, on loopback or in a namespace of its own."""
+"""A testbed for actors, on loopback or in a namespace of its own."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def testbed(leaves_nothing: None, tmp_path: Path, certificate: certificates.Cert
 
 @pytest.fixture
 def testbed_apart(testbed: ActorTestbed, namespaces: None) -> Iterator[ActorTestbed]:
-    """A stage in a network namespace that has a loopback interface, which is up, and nothing else."""
+    """A testbed in a network namespace that has a loopback interface, which is up, and nothing else."""
     testbed.namespace = netns.new()
     set_loopback(testbed.namespace, ADDRESS)
     yield testbed

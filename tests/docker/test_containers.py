@@ -339,7 +339,7 @@ def test_ends_at_once(open_backend: Open, names: dict[str, str], folder: Path) -
 def test_what_ignores_its_end_is_cleaned_up(
     names: dict[str, str], outside: int, folder: Path, api: docker.APIClient, tmp_path: Path
 ) -> None:
-    """Its keeper killed, an image that does not listen stays; removing by the run's name ends it, and nothing else."""
+    """Its process killed, an image that does not listen stays; removing by the run's name ends it, and nothing else."""
     stubborn = ActorSpec(Command(("sleep", "600")), folder / "client.out", names["middlebox"])
     backends = [
         DockerBackend([node], {node.name: stubborn}, folder, run=run, images=names, outside=outside)

@@ -38,7 +38,7 @@ def test_a_scenario_runs_in_virtual_time(runs: Path, options: tuple[str, ...]) -
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "the container is the fence" in done.stderr
+    assert "the container is the sandbox" in done.stderr
     report = json.loads(done.stdout)
     verdicts = {cell["axes"]["strategy"]: cell["verdict"] for cell in report["cells"]}
     assert verdicts == {
@@ -70,7 +70,7 @@ def _commands(container: str) -> list[str]:
 
 
 def test_a_killed_lab_leaves_no_guest_running(container: str) -> None:
-    """The guest's processes are not held together by a PID namespace here, so the keeper's guard ends them."""
+    """The guest's processes are not held together by a PID namespace here, so the supervisor's guard ends them."""
     forever = ("lab", "run", "scenarios/article/idle-behind-nat.yaml", "--clock", "virtual", "--jobs", "1")
     subprocess.run(["docker", "exec", "--detach", container, *forever], check=True)
     wait_until("a guest runs", lambda: sum("time-travel" in line for line in _commands(container)) > 3, within=60)
@@ -89,5 +89,5 @@ def test_in_the_hosts_pid_namespace_a_container_is_no_fence() -> None:
         check=False,
     )
     assert done.returncode in (3, 4)
-    assert "the container is the fence" not in done.stdout + done.stderr
+    assert "the container is the sandbox" not in done.stdout + done.stderr
     assert "bwrap" in done.stdout + done.stderr

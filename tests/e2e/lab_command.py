@@ -73,7 +73,7 @@ def processes_of(lab: int) -> list[int]:
 
 
 def guests(lab: int) -> list[int]:
-    """The processes of guests that the ``lab`` process of that id started, the fences around them first."""
+    """The processes of guests that the ``lab`` process of that id started, the sandboxes around them first."""
     mark = f"umid=lab-{lab}-".encode()
     return sorted(pid for pid, command in _commands() if mark in command)
 

@@ -38,7 +38,7 @@ def test_curve_of_a_refresh_that_comes_too_late(tmp_path: Path) -> None:
     assert first["before_s"] == 70
     assert (second["after_s"], second["from_s"], second["to_s"], second["before_s"]) == (85, 100, 100, 115)
     why = run("why", "short-expiry-60s,at-40s", "--run", tmp_path / "runs" / "latest", home=tmp_path)
-    assert "NOTIFY p1 at 40.0 s had no flow" in why.stdout
+    assert "NOTIFY p1 at 40.0 s failed" in why.stdout
 
 
 def test_curve_shows_what_probes_in_one_cell_hide(tmp_path: Path) -> None:

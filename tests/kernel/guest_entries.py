@@ -130,14 +130,14 @@ def _hear() -> str:
 
 
 def serves() -> None:
-    """Be the crew."""
+    """Run the worker."""
     from lab.runner import cell_worker  # the other entries start faster without
 
     cell_worker.main_in_guest()
 
 
 def tell_time(folder: Path, open_backend: object) -> int:
-    """Say what time it is: a job of the crew."""
+    """Say what time it is: a job of the worker."""
     from lab.runner import progress
 
     progress.say("time", t=time.time(), folder=str(folder))

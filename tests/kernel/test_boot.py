@@ -163,7 +163,7 @@ def test_guests_remember_as_hosts_do(boot_guest: Boot) -> None:
 
 @pytest.mark.parametrize("place", ["/dev/shm", "/run", "/var/tmp"])
 def test_a_run_folder_may_be_anywhere(boot_guest: Boot, place: str) -> None:
-    """Also where fence and guest have files of their own."""
+    """Also where sandbox and guest have files of their own."""
     if not os.access(place, os.W_OK):
         pytest.skip(f"{place} is not ours to write in")
     folder = Path(place) / f"lab-test-{os.getpid()}"

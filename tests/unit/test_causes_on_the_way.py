@@ -303,9 +303,9 @@ def test_each_lost_probe_is_explained() -> None:
     seen = outcome(subject, idle_timer(33.0), *gone, *last)
     assert [line.partition(" (line")[0] for line in explain(subject, seen)[1:-1]] == [
         "  client idle timer closed the transport at 33.0 s",
-        "  → NOTIFY p1 at 40.0 s had no flow: f1 was gone",
-        "  → NOTIFY p2 at 50.0 s had no flow: f1 was gone",
-        "  → NOTIFY p3 at 60.0 s had no flow: f1 was gone",
+        "  → NOTIFY p1 at 40.0 s failed: flow f1 had ended",
+        "  → NOTIFY p2 at 50.0 s failed: flow f1 had ended",
+        "  → NOTIFY p3 at 60.0 s failed: flow f1 had ended",
         "  → and 2 more likewise, the last at 80.0 s",
         "  the subscription expired at 90.0 s, and the client had not refreshed it",
         "  → NOTIFY p6 at 100.0 s had no subscription",

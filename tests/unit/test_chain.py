@@ -98,7 +98,7 @@ def test_idle_timer_to_a_probe_without_a_flow() -> None:
     assert texts == [
         "client idle timer closed the transport at 33.0 s",
         "the server's connection ended at 33.1 s: close-notify",
-        "NOTIFY p1 at 45.0 s had no flow: f1 was gone",
+        "NOTIFY p1 at 45.0 s failed: flow f1 had ended",
     ]
     assert shown == [[closed], [seen], lost]
 
@@ -217,7 +217,7 @@ def test_call(confirmed: bool) -> None:
     ("reason", "told_of_it"),
     [
         ("no-binding", "had no binding to go to: nobody was registered"),
-        ("flow-gone", "had no flow: f1 was gone"),
+        ("flow-gone", "failed: flow f1 had ended"),
         ("timeout", "was not answered by 105.0 s: no packet with data left the server"),
         ("486 Busy Here", "failed: 486 Busy Here"),
     ],
@@ -271,7 +271,7 @@ def test_explanation_reads_from_cause_to_consequences() -> None:
         "none: fail, 0 of 1 probes answered",
         "  client idle timer closed the transport at 33.0 s (line 8)",
         "  → the server's connection ended at 33.1 s: close-notify (line 9)",
-        "  → NOTIFY p1 at 45.0 s had no flow: f1 was gone (line 10)",
+        "  → NOTIFY p1 at 45.0 s failed: flow f1 had ended (line 10)",
         f"  the flow broke at 33.0 s; {noticed}",
     ]
 

@@ -226,7 +226,7 @@ def test_a_container_that_cannot_be_started(
 
 
 def _kept(folder: Path) -> tuple[int, dict[str, str]]:
-    """Fork a keeper whose container ends at once; returns how it ended, and what it reported."""
+    """Fork a container's process whose container ends at once; return how it ended, and what it reported."""
     ours, theirs = socket.socketpair()
     hear, report = os.pipe()
     container = Container(name="x", node="client", image="x", environment={}, user=0, labels={})

@@ -29,7 +29,7 @@ def _command(**changes: object) -> list[str]:
 
 
 def test_command_line() -> None:
-    """Fence first, then kernel, then init; reviewed as text, the place of this checkout aside."""
+    """Sandbox first, then kernel, then init; reviewed as text, the place of this checkout aside."""
     init = bytes(boot.INIT).hex()
     assert "".join(f"{word}\n" for word in _command()).replace(init, "INIT") == GOLDEN.read_text()
 
@@ -57,7 +57,7 @@ def test_paths_that_do_not_fit_a_command_line(path: str) -> None:
 
 
 def test_what_lies_below_dev_is_refused() -> None:
-    """Fence and guest have a /dev of their own, so nothing of the host's is found there."""
+    """Sandbox and guest have a /dev of their own, so nothing of the host's is found there."""
     with pytest.raises(HostNotCapable, match=r"a /dev of its own"):
         _command(kernel=Path("/dev/shm/linux"))
 
