@@ -33,6 +33,36 @@ class LabError(Exception):
     side: ClassVar[str] = "lab"
 
 
+_VERBS = frozenset(
+    {
+        "add",
+        "change",
+        "choose",
+        "close",
+        "did",
+        "expected",
+        "give",
+        "indent",
+        "install",
+        "leave",
+        "mend",
+        "move",
+        "put",
+        "quote",
+        "remove",
+        "run",
+        "save",
+    }
+    | {"rename", "replace", "see", "set", "shorten", "split", "try", "use", "write"}
+)
+"""First words of advice. Any other text about what is allowed stands after ``expected``."""
+
+
+def advice(allowed: str) -> str:
+    """Return the last part of a message with its verb: ``use …``, ``expected …``."""
+    return allowed if allowed.partition(" ")[0] in _VERBS else f"expected {allowed}"
+
+
 @dataclass(frozen=True, order=True, slots=True)
 class Problem:
     """One thing wrong with a file.
@@ -43,7 +73,7 @@ class Problem:
         path: key path, ``matrix.strategy[2].interval``; empty for the whole file.
         what: what is wrong, a clause without a full stop.
         got: what was given, as written, shortened; empty when nothing was.
-        allowed: what is allowed, or what to do.
+        allowed: what is expected, a noun; or what to do, beginning with a verb (see `advice`).
     """
 
     file: str
@@ -57,7 +87,7 @@ class Problem:
         where = f"{self.file}:{self.line}" if self.line else self.file
         key = f" {self.path}" if self.path else ""
         got = f", got {visible(self.got, most=LONGEST_GOT)}" if self.got else ""
-        allowed = f"; {self.allowed}" if self.allowed else ""
+        allowed = f"; {advice(self.allowed)}" if self.allowed else ""
         return f"{where}{key}: {self.what}{got}{allowed}"
 
 

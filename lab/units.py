@@ -135,7 +135,7 @@ class Checked:
 
 def _whole_seconds(value: Seconds) -> Seconds:
     if not value.is_integer():
-        raise ValueError("not whole seconds; SIP and conntrack count in seconds, from `1 s`")
+        raise ValueError("not whole seconds; whole seconds from `1 s`, as SIP and conntrack count")
     if value < 1:
         raise ValueError("too short; SIP and conntrack count in whole seconds, from `1 s`")
     return value
@@ -143,13 +143,13 @@ def _whole_seconds(value: Seconds) -> Seconds:
 
 def _whole_seconds_from_zero(value: Seconds) -> Seconds:
     if not value.is_integer():
-        raise ValueError("not whole seconds; pjsip counts in seconds, from `0 s`")
+        raise ValueError("not whole seconds; whole seconds from `0 s`, as pjsip counts")
     return value
 
 
 def _above_zero(value: Quantity) -> Quantity:
     if value <= 0:
-        raise ValueError("too small; above 0")
+        raise ValueError("too small; a value above 0")
     return value
 
 

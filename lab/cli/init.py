@@ -49,7 +49,7 @@ def init(name: str, given: Given) -> int:
     path = Path(name or USUAL_NAME)
     path = path if path.suffix in (".yaml", ".yml") else path.with_name(f"{path.name}.yaml")
     if path.exists():
-        raise _refused("the file is there", shown(path), "another NAME; nothing is overwritten")
+        raise _refused("the file is there", shown(path), "use another NAME; nothing is overwritten")
     interactive = sys.stdin.isatty() and sys.stdout.isatty()
     written = text(answers(given, _ask if interactive else _take_the_usual))
     _check(written, path)
@@ -57,9 +57,9 @@ def init(name: str, given: Given) -> int:
         with path.open("x", encoding="utf-8") as file:
             file.write(written)
     except FileExistsError as error:
-        raise _refused("the file is there", shown(path), "another NAME; nothing is overwritten") from error
+        raise _refused("the file is there", shown(path), "use another NAME; nothing is overwritten") from error
     except OSError as error:
-        raise _refused(f"cannot be written: {error.strerror}", shown(path), "another NAME") from error
+        raise _refused(f"cannot be written: {error.strerror}", shown(path), "use another NAME") from error
     console = terminal.console(stderr=False)
     console.print(f"wrote {shown(path)}; next: lab run {shlex.quote(shown(path))}", markup=False, soft_wrap=True)
     return EXIT_CLAIMS_HOLD

@@ -20,10 +20,12 @@ def print_reference(names: list[str], *, json_schema: bool, record: bool = False
         ScenarioError: there is no such thing, or not as a schema.
     """
     if json_schema and names:
-        problem = Problem("lab reference", 0, "--json-schema", "of whole files only", " ".join(names), "without names")
+        problem = Problem(
+            "lab reference", 0, "--json-schema", "of whole files only", " ".join(names), "leave names out"
+        )
         raise ScenarioError([problem])
     if record and names:
-        problem = Problem("lab reference", 0, "--record", "a page of its own", " ".join(names), "without names")
+        problem = Problem("lab reference", 0, "--record", "a page of its own", " ".join(names), "leave names out")
         raise ScenarioError([problem])
     if record:
         sys.stdout.write(_json(record_page.schema()) if json_schema else record_page.markdown())

@@ -206,7 +206,7 @@ def _arguments(actor: str, *, strategy: str, addresses: dict[str, str]) -> Strat
 
 def _not_addresses(actor: str, addresses: dict[str, str]) -> list[Problem]:
     return [
-        Problem(f"lab actor run {actor}", 0, option, "not an IPv4 address", text, "as in 198.18.0.10")
+        Problem(f"lab actor run {actor}", 0, option, "not an IPv4 address", text, "an address such as 198.18.0.10")
         for option, text in addresses.items()
         if not _is_address(text)
     ]

@@ -80,7 +80,7 @@ def _check_images(scenarios: Iterable[Scenario], backend: BackendKind) -> None:
             problems.append(Problem(scenario.file, 0, "pjsip", "not in a container", f"`{release}`", allowed))
         for client in {cell.client for cell in scenario.cells}:
             if client.image and backend is BackendKind.NETNS:
-                allowed = "`--backend docker`; or leave `image` out, and `command` runs on this machine"
+                allowed = "use `--backend docker`; or leave `image` out, and `command` runs on this machine"
                 problem = ("client.image", "an image needs containers", f"`{client.image}`", allowed)
                 problems.append(Problem(scenario.file, 0, *problem))
             elif client.command and not client.image and backend is BackendKind.DOCKER:

@@ -25,5 +25,5 @@ def not_free(address: str | None, link: Link, *, of: str = "") -> Infeasible | N
         what = f"not an address of a host on link `{link.name}`"
         return Infeasible(what=what, allowed=f"one in {network}", key="address")
     if new in {taken.ip for node, taken in link.ends if node != of}:
-        return Infeasible(what=f"taken on link `{link.name}`", allowed=f"another one in {network}", key="address")
+        return Infeasible(what=f"taken on link `{link.name}`", allowed=f"use another one in {network}", key="address")
     return None

@@ -14,4 +14,4 @@ def asks_nobody(cell: Cell) -> Infeasible | None:
     if cell.server.by_name:
         return None
     what = "the client knows the server's address, and asks nobody"
-    return Infeasible(what=what, allowed="`server: { by-name: true }`")
+    return Infeasible(what=what, allowed="use `server: { by-name: true }`")

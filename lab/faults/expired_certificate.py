@@ -54,7 +54,7 @@ class ExpiredCertificate(Fault):
     def infeasible(self, cell: Cell) -> Infeasible | None:
         """See `Fault`."""
         if cell.transport is not Transport.TLS:
-            return Infeasible(what="only TLS has certificates", allowed="`transport: tls`")
+            return Infeasible(what="only TLS has certificates", allowed="use `transport: tls`")
         return None
 
     async def begin(self, number: int, cell: RunningCell) -> ActiveFault:

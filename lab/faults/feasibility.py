@@ -93,7 +93,7 @@ def _too_late(fault: Fault, cell: Cell) -> Infeasible | None:
     if fault.at.event is not Event.SUBSCRIBED and begins >= cell.ends and not unsure:
         word = "is at" if fault.at.event is Event.REFRESH_DUE else "is not before"
         what = f"not before the end of the run (it {word} {Seconds(begins)})"
-        return Infeasible(what=what, allowed=f"before {cell.ends}", key="at")
+        return Infeasible(what=what, allowed=f"a time before {cell.ends}", key="at")
     return None
 
 
@@ -103,7 +103,7 @@ def _earliest(event: Event, cell: Cell) -> float | Infeasible:
     if event is Event.RINGING:
         return _rings(cell)
     if event is Event.RECONNECTED and udp and not more:
-        return Infeasible(what="UDP has no connections", allowed="`transport: tcp` or `tls`", key="at")
+        return Infeasible(what="UDP has no connections", allowed="use `transport: tcp` or `tls`", key="at")
     if event is Event.REFRESH_DUE:
         return _refresh_due(cell)
     renews = any(mitigation.kind in _RENEWS for mitigation in cell.strategy.mitigations)
@@ -163,4 +163,4 @@ def _beside(number: int, cell: Cell) -> Infeasible | None:
     return None
 
 
-_APART = "one after the other"
+_APART = "faults one after the other"

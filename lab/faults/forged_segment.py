@@ -87,7 +87,7 @@ class ForgedSegment(Fault):
     def infeasible(self, cell: Cell) -> Infeasible | None:
         """See `Fault`."""
         if cell.transport is Transport.UDP:
-            return Infeasible(what="UDP has no segments", allowed="`transport: tcp` or `tls`")
+            return Infeasible(what="UDP has no segments", allowed="use `transport: tcp` or `tls`")
         return None
 
     def prepare(self) -> None:

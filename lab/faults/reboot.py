@@ -71,7 +71,7 @@ class Reboot(Fault):
         first = {str(address.ip) for end, address in cell.topology.link(node.outside).ends if end == self.node}
         reboots = [fault for fault in cell.faults if isinstance(fault, Reboot) and fault.node == self.node]
         if {fault.address for fault in reboots if fault.address} <= first and self.address:
-            return Infeasible(what="the address it has", allowed="another one, or none", key="address")
+            return Infeasible(what="the address it has", allowed="use another one, or none", key="address")
         return None
 
     def begin(self, number: int, cell: RunningCell) -> ActiveFault:

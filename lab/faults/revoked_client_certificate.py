@@ -56,7 +56,7 @@ class RevokedClientCertificate(Fault):
         """See `Fault`."""
         if cell.transport is Transport.TLS and cell.server.client_certificate is not ClientCertificate.NONE:
             return None
-        allowed = "`server: { client-certificate: required }`"
+        allowed = "use `server: { client-certificate: required }`"
         return Infeasible(what="the server asks for no certificate", allowed=allowed)
 
     async def begin(self, number: int, cell: RunningCell) -> ActiveFault:

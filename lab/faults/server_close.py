@@ -39,7 +39,7 @@ class ServerClose(Fault):
     def infeasible(self, cell: Cell) -> Infeasible | None:
         """See `Fault`."""
         if cell.transport is Transport.UDP:
-            return Infeasible(what="UDP has no connection to close", allowed="`transport: tcp` or `tls`")
+            return Infeasible(what="UDP has no connection to close", allowed="use `transport: tcp` or `tls`")
         return None
 
     async def begin(self, number: int, cell: RunningCell) -> ActiveFault:

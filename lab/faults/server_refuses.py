@@ -78,7 +78,7 @@ class ServerRefuses(Fault):
             (Refusable.SUBSCRIBE, cell.subscribes, "subscribe"),
         ):
             if self.method is method and not does:
-                allowed = f"another `method`, or an account that {verb}s"
+                allowed = f"use another `method`, or an account that {verb}s"
                 return Infeasible(what=f"the client does not {verb}", allowed=allowed, key="method")
         return None
 

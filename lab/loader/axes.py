@@ -124,7 +124,9 @@ def _matrix(root: Node, problems: list[Problem]) -> dict[str, Node]:
         fixed = root.get(name)
         if fixed is not None:
             where = f"line {fixed.line}"
-            problems.append(listed.problem(f"also given in {where}", got="", allowed="in one of the two places"))
+            problems.append(
+                listed.problem(f"also given in {where}", got="", allowed="write it in one of the two places")
+            )
         found[name] = listed
     return found
 
@@ -171,7 +173,7 @@ def _add(axis: Axis, node: Node, read: _Read, problems: list[Problem]) -> None:
     if option is None:
         axis.complete = False
     elif option.label in axis.labels():
-        allowed = "each value once"
+        allowed = "write each value once"
         if axis.name == "server" and isinstance(node.value, dict):
             allowed += ", or a `name` for each setting of a program"
         problems.append(node.problem("given twice", got=f"`{option.label}`", allowed=allowed))
@@ -212,7 +214,7 @@ def _read_failure(topology: Topology | None, node: Node, problems: list[Problem]
     problems += [unknown_key(child, known) for key, child in node.value.items() if key not in known]
     label = node.get("name")
     if label is None:
-        problems.append(node.problem("without a name", got="", allowed="`name`, which claims can speak of"))
+        problems.append(node.problem("without a name", got="", allowed="add a `name`, for claims"))
         return None
     name: str | None = value_of(Label, label, problems)
     written_box, written_faults = node.get("middlebox"), node.get("faults")
@@ -384,5 +386,5 @@ def _own_name(node: Node, names: list[str], problems: list[Problem]) -> str | No
     if name is None or not isinstance(name.value, str):
         return None
     if name.value in names:
-        problems.append(name.problem("a name of the catalog", allowed="another name"))
+        problems.append(name.problem("a name of the catalog", allowed="use another name"))
     return name.value if is_name(name.value, longest=LONGEST_LABEL) else None  # if not, its field says so

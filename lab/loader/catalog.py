@@ -71,7 +71,9 @@ def read_strategy(node: Node, problems: list[Problem], given: Mapping[str, str])
     for index, mitigation in enumerate(found):
         if mitigation is not None and any(type(mitigation) is type(earlier) for earlier in found[:index]):
             item = listed.items()[index] if listed is not None else node
-            problems.append(item.problem("the same mitigation again", got=mitigation.kind, allowed="each kind once"))
+            problems.append(
+                item.problem("the same mitigation again", got=mitigation.kind, allowed="write each kind once")
+            )
     if written is None or None in found or len(problems) > before:  # of one without a value the problem is older
         return None
     return dataclasses.replace(written, mitigations=tuple(found))

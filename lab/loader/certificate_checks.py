@@ -19,7 +19,7 @@ def check_client_certificates(root: Node, axes: Sequence[Axis], problems: list[P
     for server in _servers(root):
         written = server.get("client-certificate")
         if others and written is not None and written.value == _REQUIRED.value:
-            allowed = f"`tls` as the only transport, not {', '.join(others)}"
+            allowed = f"use `tls` as the only transport, not {', '.join(others)}"
             problems.append(written.problem("only TLS has certificates", allowed=allowed))
 
 

@@ -87,7 +87,7 @@ def choice(word: str, allowed: Iterable[str]) -> str:
     """
     words = list(allowed)
     if not words:
-        return "there are none here"
+        return "leave it out: there are none here"
     close = difflib.get_close_matches(word, words, n=1)
     meant = f"did you mean `{close[0]}`? " if close else ""
     if len(words) > MOST_WORDS:

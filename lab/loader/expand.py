@@ -104,6 +104,6 @@ def check_reach(nodes: list[Node], claims: list[Claim], axes: list[Axis], proble
     }
     for index, node in enumerate(nodes):
         if index not in taken:
-            allowed = "each claim must be the first to match some cell"
+            allowed = "a claim that is the first to match some cell"
             what = "no cell is left for this claim"
             problems.append(node.problem(what, got="", allowed=allowed))

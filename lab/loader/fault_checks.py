@@ -51,7 +51,7 @@ def check_faults(
         begins = None if fault is None else fault.at.fixed
         if begins is not None and ends is not None and begins >= ends:
             written = _parameter(node, "at")
-            problems.append(written.problem("not before the end of the run", allowed=f"before {ends}"))
+            problems.append(written.problem("not before the end of the run", allowed=f"a time before {ends}"))
 
 
 def check_possible(

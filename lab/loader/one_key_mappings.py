@@ -65,7 +65,7 @@ def read_kind(kinds: Mapping[str, type], node: Node, problems: list[Problem]) ->
     else:
         if node.value is not None:
             example = "`{" + next(iter(kinds), "kind") + ": {…}}`"
-            problems.append(node.problem("not one kind with its parameters", allowed=f"such as {example}"))
+            problems.append(node.problem("not one kind with its parameters", allowed=f"a mapping such as {example}"))
         return None
     if kind not in kinds:
         where = node if isinstance(node.value, str) else parameters

@@ -48,13 +48,13 @@ def check_probes(
             probe = dataclasses.replace(probe, kind_=ProbeKind.INVITE)  # noqa: PLW2901  (the longest that it can be)
         at = node.get("at") or node
         if latest is not None and probe.at <= latest.at:
-            problems.append(at.problem("not after the probe before it", allowed=f"later than {latest.at}"))
+            problems.append(at.problem("not after the probe before it", allowed=f"a time later than {latest.at}"))
         elif ends is not None and probe.known_at > ends:
             whole = Seconds(probe.known_at - probe.at)
             problems.append(
                 at.problem(
                     f"cannot be answered within {whole} before the end at {ends}",
-                    allowed="an earlier probe, or a later end",
+                    allowed="use an earlier probe, or a later end",
                 )
             )
         if (hold := node.get("hold")) is not None and probe.kind_ is not ProbeKind.INVITE:

@@ -77,7 +77,7 @@ def _read(root: Written, problems: list[Problem]) -> _Draft:
     for name, entry in _entries(root.get("nodes")):
         draft.places[f"nodes.{name}"] = entry
         if name == RUNNER:
-            taken = f"another; in records `{RUNNER}` is the lab itself"
+            taken = f"use another name; in records `{RUNNER}` is the lab itself"
             problems.append(entry.problem("a name that is taken", got=shown(name), allowed=taken))
         node = build(Node, entry, problems, given={"name": name})
         if node is not None:
@@ -216,9 +216,9 @@ def _addresses(draft: _Draft, problems: list[Problem]) -> None:
         allowed = INSIDE if inside else OUTSIDE
         ranges = ", ".join(str(network) for network in allowed)
         why = (
-            f"behind a middlebox {ranges}, which real networks around the lab seldom use"
+            f"{ranges} behind a middlebox, which real networks around the lab seldom use"
             if inside
-            else f"in the open {ranges}, which are never routed and which pjsip does not treat as private"
+            else f"{ranges} outside, which are never routed and which pjsip does not treat as private"
         )
         for end, address in link.ends:
             if not any(address.network.subnet_of(network) for network in allowed):

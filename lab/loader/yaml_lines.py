@@ -261,7 +261,7 @@ def _takes_key(event: Any, stack: list[_Open], name: str, line: int, problems: l
     mapping = stack[-1]
     mapping.key, mapping.key_line = event.value, line
     if event.value in mapping.seen:
-        first = f"the first is in line {mapping.seen[event.value]}"
+        first = f"remove one; the first is in line {mapping.seen[event.value]}"
         problems.append(Problem(name, line, _below(mapping.node.path, event.value), "given twice", allowed=first))
     mapping.seen.setdefault(event.value, line)
     return True

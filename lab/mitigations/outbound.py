@@ -20,7 +20,7 @@ def _reg_id(value: int) -> int:
 
 def _instance(value: str) -> str:
     if _INSTANCE.fullmatch(value) is None:
-        raise ValueError("not an instance id; such as `urn:uuid:00000000-0000-1000-8000-000a95a0e128`")
+        raise ValueError("not an instance id; a text such as `urn:uuid:00000000-0000-1000-8000-000a95a0e128`")
     return value
 
 

@@ -50,7 +50,7 @@ def _some_each_once(methods: tuple[ChallengedMethod, ...]) -> tuple[ChallengedMe
     if not methods:
         raise ValueError("empty; at least one, or no `authentication`")
     if len(set(methods)) < len(methods):
-        raise ValueError("a method stands there twice; each once")
+        raise ValueError("a method is given twice; write each once")
     return methods
 
 

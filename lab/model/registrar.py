@@ -73,7 +73,7 @@ class Registrar(Yaml):
             ValueError: they do not.
         """
         if self.when_full is not None and self.at_most is None:
-            raise ValueError("`when-full`, and no number that could be reached; `at-most` as well")
+            raise ValueError("`when-full`, and no number that could be reached; add `at-most`")
 
     @property
     def removes_oldest(self) -> bool:

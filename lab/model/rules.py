@@ -104,7 +104,7 @@ def check_address(text: Any) -> IPv4Interface:
     if address.network.prefixlen > 30:
         raise ValueError("no room for two hosts; a prefix length of at most 30")
     if address.ip in (address.network.network_address, address.network.broadcast_address):
-        raise ValueError("not a host's address; neither the first nor the last of its subnet")
+        raise ValueError("not a host's address; an address between the first and the last of its subnet")
     return address
 
 
@@ -135,7 +135,9 @@ def _or_never(value: Any) -> Any:
 def _one_or_more(value: Any) -> tuple[str, ...]:
     words = [value] if isinstance(value, str) else value
     if not isinstance(words, list) or not words or not all(isinstance(word, str) for word in words):
-        raise ValueError("neither a name nor a list of names; such as `none` or `[none, hold-transport]`")
+        raise ValueError(
+            "neither a name nor a list of names; a name or a list, such as `none` or `[none, hold-transport]`"
+        )
     return tuple(words)
 
 
@@ -153,7 +155,7 @@ def _words(value: Any) -> tuple[str, ...]:
 
 def _variables(value: Any) -> tuple[tuple[str, str], ...]:
     if not isinstance(value, dict) or not value:
-        raise ValueError("not a mapping of names to texts; such as `{MODE: test}`")
+        raise ValueError("not a mapping of names to texts; a mapping such as `{MODE: test}`")
     for name, text in value.items():
         if _VARIABLE.fullmatch(name) is None:
             raise ValueError(f"`{name}` is not a variable's name; letters, digits and `_`, such as `{{MODE: test}}`")

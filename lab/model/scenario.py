@@ -120,11 +120,11 @@ class Client(Yaml):
             ValueError: they do not.
         """
         if self.registration is not None and self.kind != DEFAULT_CLIENT:
-            raise ValueError("only pjsip can be told how to register; leave `registration` out, or `client: pjsip`")
+            raise ValueError("only pjsip can be told how to register; leave `registration` out, or use `client: pjsip`")
         if self.registration is not None and not self.account.registers:
-            raise ValueError("how to register, and an account that does not; `account: register`, or leave it out")
+            raise ValueError("how to register, and an account that does not; use `account: register`, or leave it out")
         if self.environment and not self.is_own:
-            raise ValueError("an environment, and nothing to run in it; `command` or `image` as well")
+            raise ValueError("an environment, and nothing to run in it; add `command` or `image`")
 
     @property
     def is_own(self) -> bool:

@@ -74,9 +74,9 @@ class Server(Yaml):
             ValueError: they do not.
         """
         if self.wait is None and self.on_gone_connection is GoneConnection.WAIT:
-            raise ValueError("a server that waits, and not for how long; `wait` as well")
+            raise ValueError("a server that waits, and not for how long; add `wait`")
         if self.wait is not None and self.on_gone_connection is not GoneConnection.WAIT:
-            raise ValueError("`wait`, and nothing that waits; `on-gone-connection: wait` as well")
+            raise ValueError("`wait`, and nothing that waits; add `on-gone-connection: wait`")
         if self.registrar.least_expires > self.registration_expires:
             raise ValueError(
                 "the shortest expiry is longer than the longest; `least-expires` up to `registration-expires`"

@@ -93,7 +93,7 @@ class When:
         if event not in words:
             other = "before" if side == "after" else "after"
             others = ", ".join(event.value for event in _FORMS[other])
-            raise ValueError(f"unknown event; `{side}` takes {', '.join(words)}, and `{other}` {others}")
+            raise ValueError(f"unknown event; {', '.join(words)} after `{side}`, and {others} after `{other}`")
         offset = _seconds(match["time"])
         return cls(offset=offset if side == "after" else -offset, event=Event(event))
 

@@ -70,28 +70,28 @@ def test_ten_megabytes(tmp_path: Path) -> None:
     path = tmp_path / "large.yaml"
     with path.open("wb") as file:
         file.truncate(10_000_000)  # all zeros: reading it would complain of those
-    assert problems_of(path) == [f": too large, got 10000000 bytes; at most {LARGEST_FILE} bytes"]
+    assert problems_of(path) == [f": too large, got 10000000 bytes; expected at most {LARGEST_FILE} bytes"]
 
 
 def test_one_megabyte_is_read(tmp_path: Path) -> None:
     """The limit is inclusive: this file is read, and found wrong for what is in it."""
     path = tmp_path / "large.yaml"
     path.write_bytes(b"[]\n" + b"#\n" * (LARGEST_FILE // 2 - 2) + b"\n")
-    assert problems_of(path) == [":1: not a mapping, got an empty list; `key: value` lines"]
+    assert problems_of(path) == [":1: not a mapping, got an empty list; expected `key: value` lines"]
 
 
 def test_long_line(tmp_path: Path) -> None:
     """A line no one writes is refused before the parser sees it."""
     path = tmp_path / "long.yaml"
     path.write_text("title: t\n" + "!" * 900_000)
-    assert problems_of(path) == [":2: a line that is too long, got 900000 characters; at most 10000"]
+    assert problems_of(path) == [":2: a line that is too long, got 900000 characters; expected at most 10000"]
 
 
 def test_many_values(tmp_path: Path) -> None:
     """A file of countless values is given up on, not read to its end."""
     path = tmp_path / "many.yaml"
     path.write_text("probes:\n" + "- a\n" * 200_000)
-    assert problems_of(path) == [":19999: too many keys and values; at most 20000"]
+    assert problems_of(path) == [":19999: too many keys and values; expected at most 20000"]
 
 
 def test_no_file(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_without_a_project_nothing_beside_the_folder_is_read(tmp_path: Path) -> 
     path = tmp_path / "sub" / "a.yaml"
     path.write_text(MINIMAL.format(topology="../net.yaml"))
     expected = (
-        ":2 topology: a path that leaves the scenario's folder, got `../net.yaml`; "
+        ":2 topology: a path that leaves the scenario's folder, got `../net.yaml`; expected "
         "the name of a file in `topologies`, or a path below"
     )
     assert problems_of(path) == [expected]

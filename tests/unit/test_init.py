@@ -79,7 +79,7 @@ def test_nothing_is_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.chdir(tmp_path)
     Path("mine.yaml").write_text("mine")
     assert run("mine", "--transport", "udp")[1] == (
-        "lab init: the file is there, got `mine.yaml`; another NAME; nothing is overwritten"
+        "lab init: the file is there, got `mine.yaml`; use another NAME; nothing is overwritten"
     )
     assert Path("mine.yaml").read_text() == "mine"
 

@@ -98,7 +98,7 @@ def test_what_there_is_not() -> None:
 
 def test_a_schema_of_parts() -> None:
     """There is none; names beside the option would otherwise mean nothing."""
-    with pytest.raises(ScenarioError, match="of whole files only, got reconnect; without names"):
+    with pytest.raises(ScenarioError, match="of whole files only, got reconnect; leave names out"):
         print_reference(["reconnect"], json_schema=True)
 
 

@@ -43,12 +43,15 @@ def test_a_name_alone_decides_nothing() -> None:
 @pytest.mark.parametrize(
     ("values", "problem"),
     [
-        ([SHORT, {**SHORT}], "given twice, got `short`; each value once, or a `name` for each setting of a program"),
+        (
+            [SHORT, {**SHORT}],
+            "given twice, got `short`; write each value once, or a `name` for each setting of a program",
+        ),
         (
             [{"answers-crlf": False}, {"answers-crlf": True}],
-            "given twice, got `scripted`; each value once, or a `name`",
+            "given twice, got `scripted`; write each value once, or a `name`",
         ),
-        ([{"name": "kamailio", "software": "scripted"}], "a name of the catalog, got `kamailio`; another name"),
+        ([{"name": "kamailio", "software": "scripted"}], "a name of the catalog, got `kamailio`; use another name"),
         ([{"name": "A b"}], "not a name"),
     ],
 )
