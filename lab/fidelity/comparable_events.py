@@ -7,7 +7,7 @@ acknowledgements depend on the machine's mood; what packets cause is there as ev
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from lab.record.entry import Entry
@@ -135,7 +135,7 @@ def differences(
     given_up = min((one.t for one in (*first, *second) if one.name.endswith(GIVEN_UP)), default=float("inf"))
     return [
         Difference(name, a, b)
-        for name, a, b in _pairs(first, second)
+        for name, a, b in _pairs(first, second, within)
         if not _same(a, b, max(within, TIMER_SHARE * given_up) if max(a or 0.0, b or 0.0) >= given_up else within, ends)
     ]
 
@@ -146,22 +146,41 @@ def _same(a: float | None, b: float | None, within: float, ends: float) -> bool:
     return abs(a - b) <= within
 
 
-def furthest_apart(first: Sequence[ComparableEvent], second: Sequence[ComparableEvent]) -> float:
-    """Return the largest time between an event and its counterpart, in seconds; events without one do not count."""
-    return max((abs(a - b) for _, a, b in _pairs(first, second) if a is not None and b is not None), default=0.0)
+def furthest_apart(first: Sequence[ComparableEvent], second: Sequence[ComparableEvent], *, within: float) -> float:
+    """Return the largest time between an event and its counterpart, in seconds; events without one do not count.
+
+    Args:
+        first: moments of one run, in time order.
+        second: those of the other.
+        within: as in `differences`.
+    """
+    pairs = _pairs(first, second, within)
+    return max((abs(a - b) for _, a, b in pairs if a is not None and b is not None), default=0.0)
 
 
 def _pairs(
-    first: Sequence[ComparableEvent], second: Sequence[ComparableEvent]
-) -> Iterable[tuple[str, float | None, float | None]]:
+    first: Sequence[ComparableEvent], second: Sequence[ComparableEvent], within: float
+) -> Iterator[tuple[str, float | None, float | None]]:
     times: dict[str, tuple[list[float], list[float]]] = defaultdict(lambda: ([], []))
     for side, run in enumerate((first, second)):
         for moment in run:
             times[moment.name][side].append(moment.t)
     for name, (ours, theirs) in times.items():
-        for number in range(max(len(ours), len(theirs))):
-            yield name, _nth(ours, number), _nth(theirs, number)
+        for a, b in _side_by_side(ours, theirs, within):
+            yield name, a, b
 
 
-def _nth(times: list[float], number: int) -> float | None:
-    return times[number] if number < len(times) else None
+def _side_by_side(ours: list[float], theirs: list[float], within: float) -> Iterator[tuple[float | None, float | None]]:
+    """Pair the n-th with the n-th, but for what one run has in the first moments of the silence and the other before."""
+    ours, theirs = ours[::-1], theirs[::-1]  # so that pop() takes the first
+    while ours or theirs:
+        a, b = ours[-1] if ours else None, theirs[-1] if theirs else None
+        if a is not None and a <= within and (b is None or b > a + within):
+            b = None
+        elif b is not None and b <= within and (a is None or a > b + within):
+            a = None
+        if a is not None:
+            ours.pop()
+        if b is not None:
+            theirs.pop()
+        yield a, b

@@ -179,7 +179,7 @@ def _compare(cell: Cell, seen: dict[RunVariant, Observation], within: float) -> 
     first: dict[str, list[ComparableEvent]] = {}
     for way, each in seen.items():
         known = first.setdefault(way.server, each.moments)
-        apart = max(apart, furthest_apart(known, each.moments))
+        apart = max(apart, furthest_apart(known, each.moments, within=within))
         differing[way] = differences(known, each.moments, within=within, ends=float(cell.ends))
     return Comparison(cell, seen, apart, differing)
 

@@ -37,7 +37,7 @@ def test_differences() -> None:
     first = [ComparableEvent(1.0, "a"), ComparableEvent(2.0, "b"), ComparableEvent(9.0, "b")]
     second = [ComparableEvent(1.004, "a"), ComparableEvent(2.5, "b")]
     assert differences(first, second, within=0.01) == [Difference("b", 2.0, 2.5), Difference("b", 9.0, None)]
-    assert furthest_apart(first, second) == 0.5
+    assert furthest_apart(first, second, within=0.01) == 0.5
     assert differences(first, first, within=0.0) == []
 
 
@@ -49,6 +49,15 @@ def test_the_start_is_not_sharp() -> None:
     assert differences([], [later], within=0.5) == [Difference("b", None, 0.6)]
     assert differences([], [later], within=0.5, ends=1.0) == []
     assert differences([], [later], within=0.3, ends=1.0) == [Difference("b", None, 0.6)]
+
+
+def test_what_only_one_run_has_at_its_start_moves_nothing() -> None:
+    """A mapping that one run saw just after the silence had begun, and the other just before, is no other mapping."""
+    again = [ComparableEvent(50.05, "new"), ComparableEvent(80.0, "new")]
+    others = [ComparableEvent(0.00003, "new"), ComparableEvent(50.03, "new"), ComparableEvent(80.7, "new")]
+    for first, second, found in ((again, others, (80.0, 80.7)), (others, again, (80.7, 80.0))):
+        assert differences(first, second, within=0.5) == [Difference("new", *found)]
+        assert round(furthest_apart(first, second, within=0.5), 3) == 0.7
 
 
 def test_kernels_give_up_at_different_times() -> None:
