@@ -171,7 +171,7 @@ def _pairs(
 
 
 def _side_by_side(ours: list[float], theirs: list[float], within: float) -> Iterator[tuple[float | None, float | None]]:
-    """Pair the n-th with the n-th, but for what one run has in the first moments of the silence and the other before."""
+    """Pair the n-th with the n-th, except what one run has just after its silence began and the other just before."""
     ours, theirs = ours[::-1], theirs[::-1]  # so that pop() takes the first
     while ours or theirs:
         a, b = ours[-1] if ours else None, theirs[-1] if theirs else None
