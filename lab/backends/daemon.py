@@ -6,9 +6,8 @@ The lab enters the network namespaces of its containers, so it has to be the dae
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.errors import HostNotCapable, LabFault
@@ -27,7 +26,6 @@ ANSWERS_AT_ONCE_S = 5
 """The same where nothing is being started, and nobody needs the answer."""
 
 _SOCKET = "unix:///var/run/docker.sock"
-_ALL_USERS = "0 0 4294967295"  # user_namespaces(7): the uid_map of the initial user namespace
 _CONFLICT = 409
 
 
@@ -101,36 +99,6 @@ def _root_of(problem: BaseException) -> str:
     while problem.__context__ is not None:
         problem = problem.__context__
     return getattr(problem, "strerror", None) or str(problem)
-
-
-def check(wanted: Iterable[str]) -> None:
-    """Look whether containers of these images can be started and wired.
-
-    Args:
-        wanted: kinds of the lab's own images, and names of others.
-
-    Raises:
-        HostNotCapable: not root, no daemon, or an image is missing; with what to do about it.
-    """
-    from lab.backends import images
-
-    if os.geteuid() != 0 or Path("/proc/self/uid_map").read_text().split() != _ALL_USERS.split():
-        raise HostNotCapable(
-            "only root can enter the network namespaces of containers, and this is an ordinary user",
-            fix="run it with sudo, or leave out `--backend docker`: the verdicts are the same",
-        )
-    api = connect()
-    try:
-        kinds = sorted(set(wanted) & set(images.NODES))
-        if missing := images.missing(kinds):
-            raise HostNotCapable(f"no container image for: {', '.join(missing)}", fix="`lab images build` makes them")
-        for image in sorted(set(wanted) - set(kinds)):
-            with answering("looking for images"):
-                found = api.images(name=image)
-            if not found:
-                raise HostNotCapable(f"Docker has no image {image}", fix=f"`docker pull {image}`, or build it")
-    finally:
-        api.close()
 
 
 def remove_containers(run: str, patience_s: int = ANSWERS_WITHIN_S) -> Removed:

@@ -29,6 +29,7 @@ from lab.errors import HostNotCapable, LabFault
 if TYPE_CHECKING:
     from docker import DockerClient
 
+_ALL_USERS = "0 0 4294967295"  # user_namespaces(7): the uid_map of the initial user namespace
 MIDDLEBOX = "middlebox"
 """Also of every node that has no actor."""
 NODES = ("client", "server", "kamailio", MIDDLEBOX)
@@ -315,3 +316,31 @@ def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
 
 def _silent(_: Progress) -> None:
     """Ignore the progress."""
+
+
+def check(wanted: Iterable[str]) -> None:
+    """Look whether containers of these images can be started and wired.
+
+    Args:
+        wanted: kinds of the lab's own images, and names of others.
+
+    Raises:
+        HostNotCapable: not root, no daemon, or an image is missing; with what to do about it.
+    """
+    if os.geteuid() != 0 or Path("/proc/self/uid_map").read_text().split() != _ALL_USERS.split():
+        raise HostNotCapable(
+            "only root can enter the network namespaces of containers, and this is an ordinary user",
+            fix="run it with sudo, or leave out `--backend docker`: the verdicts are the same",
+        )
+    api = daemon.connect()
+    try:
+        kinds = sorted(set(wanted) & set(NODES))
+        if lacking := missing(kinds):
+            raise HostNotCapable(f"no container image for: {', '.join(lacking)}", fix="`lab images build` makes them")
+        for image in sorted(set(wanted) - set(kinds)):
+            with daemon.answering("looking for images"):
+                found = api.images(name=image)
+            if not found:
+                raise HostNotCapable(f"Docker has no image {image}", fix=f"`docker pull {image}`, or build it")
+    finally:
+        api.close()

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from lab import ledger
-from lab.backends import daemon
+from lab.backends import images
 from lab.backends.base import BackendKind
 from lab.engine.cell_run import CellRun
 from lab.engine.execute import see_to_containers
@@ -60,7 +60,7 @@ def check(
     server = Server(authentication=Authentication() if authentication else None)
     scenario = _scenario(client, Transport(transport), server)
     if image:
-        daemon.check(needed_images.of_all(scenario.cells))
+        images.check(needed_images.of_all(scenario.cells))
     with ledger.workplace("actor-check") as (book, out):
         folder = RunFolder.make(out, scenario, {"clock": decided.value, "backend": backend.value})
         cells = [folder.cell(cell) for cell in scenario.cells]

@@ -17,7 +17,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from lab import installation, ledger
-from lab.backends import daemon, images
+from lab.backends import images
 from lab.clients.pjsip import interpreters, wheels
 from lab.clients.pjsip.interpreters import Interpreter
 from lab.clients.pjsip.releases import DEFAULT, RELEASES
@@ -194,7 +194,7 @@ def _import_pjsip(interpreter: Interpreter) -> None:
 
 
 def _docker() -> None:
-    daemon.check(images.NODES)
+    images.check(images.NODES)
 
 
 def _kamailio() -> None:

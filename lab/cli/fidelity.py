@@ -10,7 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from lab.backends import daemon
+from lab.backends import images
 from lab.engine import prepare
 from lab.engine.run import Run
 from lab.engine.run_folder import RunFolder, Watch
@@ -47,7 +47,7 @@ def compare_files(
         for place in places:
             prepare.check(scenarios, place.backend)
             if place is Place.DOCKER:
-                daemon.check(needed_images.of_all(cell for scenario in scenarios for cell in scenario.cells))
+                images.check(needed_images.of_all(cell for scenario in scenarios for cell in scenario.cells))
     if Place.VIRTUAL in places:
         uml.decide(Clock.VIRTUAL.value)
     console = terminal.console(stderr=False)

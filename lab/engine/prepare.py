@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 
-from lab.backends import daemon
+from lab.backends import images
 from lab.backends.base import BackendKind
 from lab.clients.catalog import client_of
 from lab.errors import Problem, ScenarioError
@@ -38,7 +38,7 @@ def decide(scenarios: Sequence[Scenario], clock: str, backend: BackendKind) -> C
     """
     if backend is BackendKind.NETNS:
         return uml.decide(clock)
-    daemon.check(needed_images.of_all(cell for scenario in scenarios for cell in scenario.cells))
+    images.check(needed_images.of_all(cell for scenario in scenarios for cell in scenario.cells))
     return Clock.REAL
 
 

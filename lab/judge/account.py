@@ -12,8 +12,8 @@ from lab.judge.probe_needs import Account, Gap, Need, UnansweredProbe
 from lab.judge.tolerances import CLOCKS_S
 from lab.model.outcome import Cause
 from lab.model.scenario import Cell
-from lab.model.suspect import WithoutExpiry
 from lab.model.verdict import CLIENT_UNSUBSCRIBED, REGISTRATION_EXPIRED, SUBSCRIPTION_EXPIRED, CauseKind
+from lab.model.without import WithoutExpiry
 from lab.record.entry import Entry
 from lab.record.events import Binding, Held, Ignored, Request, RequestSent, ServerSubscription
 from lab.record.evidence import Evidence, ProbeAttempt

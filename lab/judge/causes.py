@@ -16,9 +16,9 @@ from lab.judge import account, fault_causes, forgotten_flow, server_gave_up, ser
 from lab.judge.probe_needs import Gap, Need, UnansweredProbe
 from lab.judge.sentinel import CLOSED
 from lab.judge.tolerances import AT_ONCE_S
-from lab.model.outcome import Cause
-from lab.model.suspect import Suspect, Without, WithoutIdleTimer, WithoutServerIdle, WithoutTimer
+from lab.model.outcome import Cause, Suspect
 from lab.model.verdict import CLIENT_ABORTED, CLIENT_CLOSED, CLIENT_IDLE_TIMER, MIDDLEBOX_FORGOT, UNKNOWN
+from lab.model.without import Without, WithoutIdleTimer, WithoutServerIdle, WithoutTimer
 from lab.record.entry import Entry
 from lab.record.events import (
     ENDED_AT_CLIENT,

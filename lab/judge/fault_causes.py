@@ -19,7 +19,7 @@ from lab.judge import account
 from lab.judge.probe_needs import Gap, Need, UnansweredProbe
 from lab.judge.tolerances import AT_ONCE_S
 from lab.model.outcome import Cause
-from lab.model.suspect import WithoutFault
+from lab.model.without import WithoutFault
 from lab.record.events import REQUESTS, Probe, ResponseSent
 from lab.record.evidence import Evidence, accepted
 from lab.record.flows import Flow

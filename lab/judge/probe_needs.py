@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Literal
 
 from lab.model.outcome import Cause
-from lab.model.suspect import Without
+from lab.model.without import Without
 from lab.record.evidence import ProbeAttempt
 from lab.record.flows import Flow
 

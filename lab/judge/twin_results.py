@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from lab.judge.claims import claimed
 from lab.judge.reachability import Reach, sample, windows
 from lab.judge.reachability import ReachabilitySample as Seen
-from lab.model.outcome import Cause, Metrics, Outcome, ProbeTrial, Reachability, SeedOutcome
+from lab.model.outcome import Cause, Metrics, Outcome, ProbeTrial, Reachability, SeedOutcome, Suspect
 from lab.model.scenario import Cell
-from lab.model.suspect import Suspect, Without
 from lab.model.twin import AtMoment, LeftOut, Look, OtherSeed, Role
 from lab.model.verdict import Verdict
+from lab.model.without import Without
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

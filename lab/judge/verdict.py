@@ -21,8 +21,7 @@ from lab.judge.chain import chain
 from lab.judge.pass_explanation import kept_by
 from lab.judge.probe_branches import branches
 from lab.mitigations.catalog import not_offered
-from lab.model.outcome import Outcome, ProbeFate
-from lab.model.suspect import Suspect
+from lab.model.outcome import Outcome, ProbeFate, Suspect
 from lab.model.verdict import Verdict
 from lab.record.events import (
     Aborted,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lab.model.suspect import Suspect
 from lab.model.verdict import CauseKind, Verdict
+from lab.model.without import Without
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +40,19 @@ class Cause:
     text: str
     evidence: tuple[int, ...] = ()
     chain: tuple[ChainStep, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Suspect:
+    """A possible cause of a lost probe.
+
+    Attributes:
+        cause: the cause that it would be.
+        without: what a twin run would leave out to try it; None: nothing can be left out.
+    """
+
+    cause: Cause
+    without: Without | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

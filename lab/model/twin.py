@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lab.model.suspect import Without
+from lab.model.without import Without
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,7 +10,7 @@ from statistics import median
 
 import pytest
 
-from lab.backends import daemon, images
+from lab.backends import images
 from lab.backends.docker import DockerBackend
 from lab.engine.run_folder import RunFolder
 from lab.errors import HostNotCapable
@@ -30,7 +30,7 @@ def test_one_cell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
     try:
         images.build(images.NODES)
-        daemon.check(images.NODES)
+        images.check(images.NODES)
     except HostNotCapable as lack:
         pytest.skip(f"{lack.missing}; {lack.fix}")
     names = {kind: images.tag(kind) for kind in images.NODES}

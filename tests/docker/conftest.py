@@ -18,7 +18,7 @@ def names() -> dict[str, str]:
     """The lab's images by kind; they are built if need be."""
     try:
         images.build(images.NODES)
-        daemon.check(images.NODES)
+        images.check(images.NODES)
     except HostNotCapable as lack:
         unavailable(lack)
     return {kind: images.tag(kind) for kind in images.NODES}

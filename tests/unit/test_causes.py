@@ -10,8 +10,8 @@ from lab.faults.server_mute import ServerMute
 from lab.model.outcome import Outcome
 from lab.model.scenario import Account, Client, ProbeKind
 from lab.model.scenario import Probe as ProbeToSend
-from lab.model.suspect import WithoutExpiry, WithoutFault, WithoutIdleTimer
 from lab.model.when import When
+from lab.model.without import WithoutExpiry, WithoutFault, WithoutIdleTimer
 from lab.record.events import (
     ClientCall,
     Ignored,

@@ -13,9 +13,9 @@ from lab.faults.server_mute import ServerMute
 from lab.mitigations.server_options import ServerOptions
 from lab.model.middlebox import ForgottenFlow, Middlebox, SipAlg
 from lab.model.scenario import Strategy, Transport
-from lab.model.suspect import WithoutFault, WithoutIdleTimer, WithoutTimer
 from lab.model.verdict import Verdict
 from lab.model.when import Event, When
+from lab.model.without import WithoutFault, WithoutIdleTimer, WithoutTimer
 from lab.record.events import (
     Aborted,
     ClientCall,

@@ -16,16 +16,9 @@ from lab.mitigations.idle_time import IdleTime
 from lab.model.idle_timeout import IdleTimeout
 from lab.model.middlebox import ForgottenFlow, Middlebox
 from lab.model.scenario import Cell, Claim, ClientCertificate, Server, Strategy, Transport
-from lab.model.suspect import (
-    Without,
-    WithoutExpiry,
-    WithoutFault,
-    WithoutIdleTimer,
-    WithoutServerIdle,
-    WithoutTimer,
-)
 from lab.model.verdict import Verdict
 from lab.model.when import When
+from lab.model.without import Without, WithoutExpiry, WithoutFault, WithoutIdleTimer, WithoutServerIdle, WithoutTimer
 from lab.units import Seconds
 from tests.records import BOX, cell
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from lab.judge.twin_results import TwinOutcome, with_twins
-from lab.model.outcome import Cause, CostUntilLoss, Outcome, ProbeFate
+from lab.model.outcome import Cause, CostUntilLoss, Outcome, ProbeFate, Suspect
 from lab.model.scenario import Cell, Claim, Expectation
-from lab.model.suspect import Suspect, Without, WithoutFault, WithoutIdleTimer
 from lab.model.twin import AtMoment, LeftOut, Look, OtherSeed
 from lab.model.verdict import CLIENT_IDLE_TIMER, MIDDLEBOX_FORGOT, Verdict
+from lab.model.without import Without, WithoutFault, WithoutIdleTimer
 from lab.units import Percent, Seconds
 from tests.records import END, cell, flow_set_up, judged, probe, sentinel
 

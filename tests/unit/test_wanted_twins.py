@@ -14,8 +14,8 @@ from lab.engine.cell_run import CellRun
 from lab.engine.twins.plan import afterwards, beforehand, possible
 from lab.faults.link_down import LinkDown
 from lab.model.scenario import Cell
-from lab.model.suspect import WithoutFault, WithoutIdleTimer
 from lab.model.twin import AtMoment, LeftOut, OtherSeed, Role, Silent, TwinPlan
+from lab.model.without import WithoutFault, WithoutIdleTimer
 from lab.units import Seconds
 from lab.worlds.clock import Clock
 from tests.lost_probes import AT, SECOND

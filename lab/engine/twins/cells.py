@@ -17,7 +17,7 @@ from lab.mitigations.catalog import classes
 from lab.model import wire
 from lab.model.middlebox import Middlebox
 from lab.model.scenario import Cell, Expectation, Probe
-from lab.model.suspect import Without, WithoutExpiry, WithoutFault, WithoutIdleTimer, WithoutServerIdle, WithoutTimer
+from lab.model.without import Without, WithoutExpiry, WithoutFault, WithoutIdleTimer, WithoutServerIdle, WithoutTimer
 from lab.units import Seconds
 
 CLEAR_OF_EXPIRY_S = 8.0

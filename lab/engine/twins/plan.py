@@ -10,8 +10,8 @@ from lab.engine.cell_run import CellRun
 from lab.engine.twins import cells
 from lab.errors import LabError
 from lab.judge.weakest_times import weakest
+from lab.model.outcome import Suspect
 from lab.model.scenario import Cell
-from lab.model.suspect import Suspect
 from lab.model.twin import LeftOut, Look, OtherSeed, Role, Silent, TwinPlan
 from lab.model.verdict import Verdict
 from lab.worlds.clock import Clock

@@ -1,12 +1,9 @@
-"""Describes a possible cause of a lost probe, and what to remove from the cell to test it."""
+"""Names what a twin run can leave out of a cell, to see whether a lost probe arrives without it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    from lab.model.outcome import Cause
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +51,3 @@ class WithoutExpiry:
 
 Without = WithoutFault | WithoutTimer | WithoutIdleTimer | WithoutServerIdle | WithoutExpiry
 """What a twin run leaves out."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Suspect:
-    """A possible cause of a lost probe.
-
-    Attributes:
-        cause: the cause that it would be.
-        without: what a twin run would leave out to try it; None: nothing can be left out.
-    """
-
-    cause: Cause
-    without: Without | None
