@@ -87,15 +87,21 @@ def test_the_labs_own_client(tmp_path: Path, transport: str) -> None:
 
 
 @pytest.mark.virtual
-@pytest.mark.parametrize("program", [EXAMPLE, KEEPS_NONCE])
-def test_authentication(tmp_path: Path, program: Path) -> None:
+@pytest.mark.parametrize(("program", "can"), [(EXAMPLE, True), (KEEPS_NONCE, True), (EXAMPLE, False)])
+def test_authentication(tmp_path: Path, program: Path, *, can: bool) -> None:
     """A client that answers no challenge is found, and one that does; without the option nobody is asked."""
-    can = program == KEEPS_NONCE
-    status, findings = check(tmp_path, sys.executable, program, more=("--authentication",))
+    clock = "virtual"
+    if not can:
+        clock = "real"  # a guest has a temporary folder of its own
+        text = program.read_text(encoding="utf-8")
+        program = tmp_path / "deaf_to_challenges.py"
+        program.write_text(text.replace('start["password"]:', "False:"), encoding="utf-8")
+        assert program.read_text(encoding="utf-8") != text
+    status, findings = check(tmp_path, sys.executable, program, clock=clock, more=("--authentication",))
     assert (status == 0) == can
     assert findings["answers a challenge (401)"]["seen"] == can
     assert findings["subscribes at the server"]["seen"] == can
-    _, findings = check(tmp_path, sys.executable, program)
+    _, findings = check(tmp_path, sys.executable, program, clock=clock)
     assert "answers a challenge (401)" not in findings
 
 

@@ -70,7 +70,7 @@ def test_curve_shows_what_probes_in_one_cell_hide(tmp_path: Path) -> None:
     [
         (("--until", "5"), "no moment"),
         (("--every", "0.001"), "too many cells"),
-        (("--only", "strategy=nine"), "no such cell"),
+        (("--only", "strategy=nine"), "no such strategy"),
     ],
 )
 def test_wrong_grid(tmp_path: Path, options: tuple[str, ...], said: str) -> None:
