@@ -1,25 +1,28 @@
-"""A testbed for actors, on loopback or in a namespace of its own."""
+"""A testbed for actors, on loopback or in a namespace of its own; servers and phones on loopback."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from lab import certificates
+from lab.certificates import Certificates, make
 from lab.network import netns
 from tests.contract.pjsip_testbed import ADDRESS, ActorTestbed, set_loopback
+from tests.contract.sip_phone import HOST, OTHER, Call, Phone, Server, Start
 
 
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> certificates.Certificates:
-    return certificates.make(tmp_path_factory.mktemp("certificates"), ADDRESS)
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return make(tmp_path_factory.mktemp("certificates"), ADDRESS)
 
 
 @pytest.fixture
-def testbed(leaves_nothing: None, tmp_path: Path, certificate: certificates.Certificates) -> Iterator[ActorTestbed]:
+def testbed(leaves_nothing: None, tmp_path: Path, certificate: Certificates) -> Iterator[ActorTestbed]:
     testbed = ActorTestbed(tmp_path, certificate)
     yield testbed
     for actor in testbed.actors:
@@ -33,3 +36,34 @@ def testbed_apart(testbed: ActorTestbed, namespaces: None) -> Iterator[ActorTest
     set_loopback(testbed.namespace, ADDRESS)
     yield testbed
     os.close(testbed.namespace)
+
+
+@pytest.fixture(scope="module", name="certificates")
+def certificates_fixture(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return make(tmp_path_factory.mktemp("certificates"), HOST, OTHER)
+
+
+@pytest.fixture(name="start")
+def start_fixture(certificates: Certificates) -> Iterator[Start]:
+    """Start servers; each must end in order with status 0."""
+    with contextlib.ExitStack() as stack:
+
+        def run(**settings: Any) -> tuple[Server, dict[str, int]]:
+            server = Server(certificates, **settings)
+            stack.callback(server.end)
+            return server, server.ports()
+
+        yield run
+
+
+@pytest.fixture(name="call")
+def call_fixture(certificates: Certificates) -> Iterator[Call]:
+    """Make phones."""
+    with contextlib.ExitStack() as stack:
+
+        def run(transport: str, port: int, **more: Any) -> Phone:
+            phone = Phone(transport, port, certificates.ca, **more)
+            stack.callback(phone.sock.close)
+            return phone
+
+        yield run

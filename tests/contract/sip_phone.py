@@ -1,4 +1,4 @@
-"""The scripted SIP server's process on loopback, a plain socket client, and fixtures that make them.
+"""The scripted SIP server's process on loopback, a plain socket client, and what they say to each other.
 
 Nothing is awaited by sleeping: a test waits for a message or an event, and each wait has a deadline.
 """
@@ -12,14 +12,12 @@ import socket
 import ssl
 import struct
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from lab.actors.channel import Lines
-from lab.certificates import Certificates, make
+from lab.certificates import Certificates
 from lab.servers.scripted import actor as sip_server
 from lab.sip.fields import NameAddr
 from lab.sip.message import MalformedMessage, Request, Response, parse
@@ -106,24 +104,6 @@ class Server:
 
 
 Start = Callable[..., tuple[Server, dict[str, int]]]
-
-
-@pytest.fixture(scope="module", name="certificates")
-def certificates_fixture(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return make(tmp_path_factory.mktemp("certificates"), HOST, OTHER)
-
-
-@pytest.fixture(name="start")
-def start_fixture(certificates: Certificates) -> Iterator[Start]:
-    """Start servers; each must end in order with status 0."""
-    with contextlib.ExitStack() as stack:
-
-        def run(**settings: Any) -> tuple[Server, dict[str, int]]:
-            server = Server(certificates, **settings)
-            stack.callback(server.end)
-            return server, server.ports()
-
-        yield run
 
 
 class Phone:
@@ -224,19 +204,6 @@ class Phone:
 Call = Callable[..., Phone]
 
 
-@pytest.fixture(name="call")
-def call_fixture(certificates: Certificates) -> Iterator[Call]:
-    """Make phones."""
-    with contextlib.ExitStack() as stack:
-
-        def run(transport: str, port: int, **more: Any) -> Phone:
-            phone = Phone(transport, port, certificates.ca, **more)
-            stack.callback(phone.sock.close)
-            return phone
-
-        yield run
-
-
 def accepted(phone: Phone, invite: Request) -> Request:
     """Answer 200 as a phone does; the ACK."""
     names = ("Via", "From", "Call-ID", "CSeq")
@@ -247,3 +214,26 @@ def accepted(phone: Phone, invite: Request) -> Request:
     assert isinstance(ack, Request)
     assert ack.method == "ACK"
     return ack
+
+
+def registered(start: Start, call: Call, number: int = 2, transport: str = "tcp", **settings: Any) -> list[Phone]:
+    """So many phones that have registered the same address; each knows the server."""
+    server, ports = start(**settings)
+    phones = [call(transport, ports[transport]) for _ in range(number)]
+    for phone in phones:
+        assert phone.ask("REGISTER").code == 200
+        phone.server = server
+    return phones
+
+
+def asked(phone: Phone, method: str) -> Request:
+    """The request that a phone gets next."""
+    request = phone.receive()
+    assert isinstance(request, Request)
+    assert request.method == method
+    return request
+
+
+def branches(server: Server) -> list[tuple[int, str, int | None, str]]:
+    """What became of each branch: its number, state, code and reason."""
+    return [(one["branch"], one["state"], one["code"], one["reason"]) for one in server.seen("probe-branch")]

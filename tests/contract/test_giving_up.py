@@ -8,16 +8,7 @@ import pytest
 
 from lab.sip.message import Request
 from lab.sip.stream import KeepAlive
-from tests.contract.sip_phone import (  # noqa: F401  (fixtures)
-    TRANSPORTS,
-    Call,
-    Phone,
-    Start,
-    accepted,
-    call_fixture,
-    certificates_fixture,
-    start_fixture,
-)
+from tests.contract.sip_phone import TRANSPORTS, Call, Phone, Start, accepted
 
 
 def detector(**parameters: Any) -> list[dict[str, Any]]:
