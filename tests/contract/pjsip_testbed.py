@@ -178,6 +178,27 @@ class ActorTestbed:
         return actor
 
 
+def start(
+    testbed: ActorTestbed, *mitigations: Any, transport: str = "tls", account: str = "subscribe"
+) -> tuple[Actor, Actor]:
+    """A server and a client that has fallen silent."""
+    server = testbed.server(**{transport: 0})
+    port = server.expect("server-ready")["ports"][transport]
+    alice = testbed.client(port, *mitigations, transport=transport, account=account)
+    alice.expect("subscribed")
+    return server, alice
+
+
+def times(actor: Actor, ev: str, **fields: Any) -> list[float]:
+    """When it said something, of what it has said until now."""
+    wanted = {"ev": ev, **fields}
+    return [event["at"] for event in actor.events if wanted.items() <= event.items()]
+
+
+def pjsip_log(actor: Actor) -> str:
+    return actor.log.with_suffix(".pjsip.log").read_text()
+
+
 def set_loopback(namespace: int, address: str) -> None:
     """Take the loopback interface up with an address; without one (0.0.0.0) there are no routes."""
     siocsifaddr, siocsifflags, iff_up = 0x8916, 0x8914, 1  # <linux/sockios.h>, <linux/if.h>

@@ -45,7 +45,10 @@ def reaches(seen: CellRun) -> bool:
 
 
 def switch_is_disabled(seen: CellRun) -> bool:
-    """No request of a cell is so large that it mattered (``tests/contract/test_pjsip_mitigations.py`` sends one)."""
+    """No request of a cell is so large that it mattered.
+
+    ``tests/contract/test_pjsip_mitigations_requests.py`` sends one that is.
+    """
     return [entry.event.name for entry in seen.evidence.of(SettingMade)] == ["tcp-switch"]
 
 

@@ -1,4 +1,4 @@
-"""Mitigations against a client that only records; the real client is in tests/contract/test_pjsip_client.py."""
+"""Mitigations against a client that only records; the real client is in tests/contract/test_pjsip_*.py."""
 
 from __future__ import annotations
 
