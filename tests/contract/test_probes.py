@@ -4,15 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.contract.pjsip_testbed import Actor, ActorTestbed
-
-
-def start(testbed: ActorTestbed, *, transport: str = "tls", account: str = "subscribe") -> tuple[Actor, Actor]:
-    server = testbed.server(**{transport: 0})
-    port = server.expect("server-ready")["ports"][transport]
-    alice = testbed.client(port, transport=transport, account=account)
-    alice.expect("subscribed")
-    return server, alice
+from tests.contract.pjsip_testbed import ActorTestbed, start
 
 
 @pytest.mark.parametrize("account", ["subscribe", "register-and-subscribe"])
