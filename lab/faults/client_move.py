@@ -24,7 +24,8 @@ class ClientMove(Fault):
     """The client leaves its first link and gets an address on its second, as from Wi-Fi to cellular.
 
     Attributes:
-        told: whether the client program is told, as a phone's system tells (pjsip's ``handleIpChange``).
+        told: whether the client program is told, as a phone's system tells (pjsip's ``handleIpChange``). The
+            server sends the BYE of a call over the flow of the client's last request within that call.
     """
 
     class Proof(msgspec.Struct, frozen=True, kw_only=True):

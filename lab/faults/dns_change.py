@@ -36,7 +36,9 @@ class DnsChange(Fault):
 
     Attributes:
         address: the new one, in the same subnet. The server listens there from the start, unknown to anybody.
-        old: what becomes of SIP at the address that the name meant before.
+        old: what becomes of SIP at the address that the name meant before. Over UDP, and by
+            `notify-route: flow`, the server sends its own requests from the address to which the client sent its last
+            REGISTER or SUBSCRIBE; so `silent` loses them until one has come to the new address.
     """
 
     class Proof(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,7 +19,12 @@ from lab.units import Lasting
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServerFreeze(Fault):
-    """The server's process stands still; its kernel goes on acknowledging."""
+    """The server's process stands still; its kernel goes on acknowledging.
+
+    A probe that is due meanwhile is never sent: it fails with ``server-frozen``. A call whose BYE is due meanwhile also
+    fails so, if the server goes on more than a second later. What the client sends waits until the server goes on:
+    requests are answered then; an answer to a probe is too late then if ``within`` has passed.
+    """
 
     class Proof(msgspec.Struct, frozen=True, kw_only=True):
         """True if the kernel says that the process is stopped."""

@@ -15,7 +15,10 @@ from lab.units import Lasting
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServerMute(Fault):
-    """The server reads and answers nothing, neither requests nor pings; what it sends by itself it still sends.
+    """The server drops requests and pings; what it sends by itself it still sends, and it takes the answers.
+
+    A request that arrives meanwhile changes nothing, not even a binding, and is not answered later either. One that
+    arrives after the fault is answered, even if it is the same request, sent again.
 
     Attributes:
         lasts: None: until the end of the run.

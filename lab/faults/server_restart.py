@@ -22,7 +22,7 @@ class ServerRestart(Fault):
 
     Attributes:
         down: how long nothing listens.
-        keeps_state: whether it still knows its subscriptions and bindings, as from a database; flows are gone.
+        keeps_state: whether it still knows its subscriptions, bindings and nonces, as from a database; flows are gone.
     """
 
     class Proof(msgspec.Struct, frozen=True, kw_only=True):

@@ -23,10 +23,12 @@ class ServerCrlf(GivesUp):
     Over UDP there is no pong.
 
     Attributes:
-        interval: from one to the next, on each flow that carries a subscription or a binding.
+        interval: from one to the next, on each flow that carries a subscription or a binding; the first is sent one
+            interval after the flow began to carry one.
         gives_up_after: how many in a row without a pong by the time of the next end the client's bindings and
-            subscriptions; None: none do.
-        marks_only: these stay then, but nothing is sent to them before the client answers or registers anew.
+            subscriptions; None: none do. A late pong also begins the row anew.
+        marks_only: these stay then, but no probe and no NOTIFY is sent to them before the client answers, registers or
+            subscribes anew; the pings go on.
         closes_connection: the connection is closed then, too.
         ends_calls: calls that are talking over this flow are ended then, with BYE.
     """

@@ -21,11 +21,12 @@ class ServerOptions(GivesUp):
     of a client that does not answer, and the client is not told.
 
     Attributes:
-        interval: from one OPTIONS to the next, on each flow that carries a subscription or a binding.
+        interval: from one OPTIONS to the next, on each flow that carries a subscription or a binding; the first is sent
+            one interval after the flow began to carry one.
         gives_up_after: how many in a row that are not answered by the time of the next end the client's bindings and
-            subscriptions; None: none do.
-        marks_only: these stay then, but nothing is sent to them before the client answers or registers anew, as with
-            Asterisk's qualify.
+            subscriptions; None: none do. A late answer, up to 32 s after its OPTIONS, also begins the row anew.
+        marks_only: these stay then, but no probe and no NOTIFY is sent to them before the client answers, registers or
+            subscribes anew, as with Asterisk's qualify; the OPTIONS go on.
         closes_connection: the connection is closed then, too.
         ends_calls: calls that are talking over this flow are ended then, with BYE.
         retransmits: whether one is sent again over UDP until it is answered (RFC 3261 §17.1.2.2); nathelper's are not.

@@ -143,6 +143,7 @@ class Middlebox(Yaml):
         forgotten: what a forgotten TCP flow meets.
         udp_mapping_timer: idle time after which a UDP mapping expires (RFC 4787 REQ-5 asks for 2 min at least).
         udp_one_way_timer: the same for a mapping that is new or has not been answered; None: no other timer for them.
+            A packet of a mapping that has been answered and is two seconds old changes it to ``udp-mapping-timer``.
         refresh_direction: whose packets start the idle timers anew.
         refreshing_segments: which segments start a TCP flow's timer anew.
         lifetime: age at which a mapping ends however busy it is; None: none.

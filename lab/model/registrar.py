@@ -38,7 +38,7 @@ class GoneConnection(str, Enum):
     CONNECT = "connect"
     """Connect to the host and port of the Contact, as with ``notify-route: contact``."""
     WAIT = "wait"
-    """Keep a request outside any dialog until the phone registers anew, for ``wait`` at most; others fail."""
+    """Keep INVITE, MESSAGE and OPTIONS until the phone registers anew, for ``wait`` at most; NOTIFY and BYE fail."""
 
 
 def _one_or_more(value: int) -> int:
@@ -53,11 +53,12 @@ class Registrar(Yaml):
 
     Attributes:
         matches_by: what makes a REGISTER replace a binding instead of adding one.
-        at_most: how many bindings an address has; leave it out: any number.
+        at_most: how many bindings an address has; leave it out: any number. What a REGISTER removes itself is not
+            counted.
         when_full: what becomes of one more; needs ``at-most``. Unless set it is `remove-oldest`.
         removes_closed: whether a binding ends with the connection that it came on. Over UDP none does.
         least_expires: the shortest expiry it grants; one that asks for less is answered 423 with ``Min-Expires``
-            (RFC 3261 §10.3). The longest is ``registration-expires``.
+            (RFC 3261 §10.3), but a removal (0) never is. The longest is ``registration-expires``.
     """
 
     matches_by: MatchesBy = MatchesBy.CONTACT

@@ -161,14 +161,14 @@ class Strategy(Yaml):
 class ProbeKind(str, Enum):
     """The request by which the server tries to reach the client.
 
-    NOTIFY goes within the newest subscription, so the account must subscribe. The others go outside any dialog: to the
-    contact that registered last if the client registers, and without one they fail (``no-binding``); to the newest
+    NOTIFY goes within the newest subscription, so the account must subscribe. The others go outside any dialog: to all
+    bindings of the client's address if it registers, and without one they fail (``no-binding``); to the newest
     subscriber if it only subscribes.
     """
 
     NOTIFY = "notify"
     MESSAGE = "message"
-    """Outside any dialog, as the others below: to all contacts that are registered, else to the newest subscriber."""
+    """Outside any dialog, as those below: to all bindings if the client registers, else to the newest subscriber."""
     OPTIONS = "options"
     INVITE = "invite"
     """A call without media, which the client accepts, and which the server ends."""
@@ -181,8 +181,9 @@ class Probe(Yaml):
     Attributes:
         at: seconds after the client fell silent.
         kind_: by what request. Unless set it is `notify`, and `invite` where the account only registers.
-        within: the client's answer must be back within this time; of a call, to INVITE and to BYE. 5 s: longer than ten
-            times any round trip the lab makes, shorter than Timer F (32 s, RFC 3261 §17.1.2.2).
+        within: the client's answer must be back within this time after `at`, even if the server connects or waits
+            first; of a call, to INVITE, and again to BYE. 5 s: longer than ten times any round trip the lab makes,
+            shorter than Timer F (32 s, RFC 3261 §17.1.2.2).
         hold: how long a call is silent before it is ended. 7 s: no common timer of a middlebox or a client (15 s, 30 s,
             60 s, 300 s) is a multiple of it, so that the BYE of a call does not come at the moment when a timer ends.
         ring: how long a call rings before the client accepts it; `within` counts from then on.

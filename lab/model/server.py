@@ -48,7 +48,8 @@ class Server(Yaml):
         registrar: what it does with several contacts of one address.
         on_gone_connection: what it does with a request for a contact whose connection is gone. Unless set it is `fail`,
             and with `notify-route: contact` it is `connect`.
-        wait: for how long a request is kept with `on-gone-connection: wait`, which needs it.
+        wait: for how long a request is kept with `on-gone-connection: wait`, which needs it. It counts towards
+            the probe's `within`.
     """
 
     name: Label = ""
