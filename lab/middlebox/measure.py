@@ -60,6 +60,7 @@ _LADDER = (5, 10, 20, 30, 45, 60, 90, 120, 180, 240, 300, 350, 600, 900, 1200, 1
 _CLOSELY = 1.0  # seconds on either side of a claimed timer
 _LONGEST_KEEPIDLE = 32767  # linux/tcp.h: MAX_TCP_KEEPIDLE
 _PORTS_LOOKED_AT = 8
+_TRIES = 3
 _UNLIMITED_S = 3600.0  # a mapping without a lifetime is kept in use for this long
 
 TOPOLOGY = Topology(
@@ -202,8 +203,11 @@ class _Measurer(Ends):
         caller, called = self.sock("client", socket.SOCK_DGRAM), self.sock("client", socket.SOCK_DGRAM)
         await self.seen_from(caller, far)
         mapped = await self.seen_from(called, far)
-        caller.sendto(b"?", mapped)
-        source = await self.heard(called)
+        for _ in range(_TRIES):  # one datagram may be lost
+            caller.sendto(b"?", mapped)
+            source = await self.heard(called)
+            if source is not None:
+                break
         return Hairpinning.EXTERNAL_SOURCE if source and source[0] == _OUTSIDE else Hairpinning.UNSUPPORTED
 
     # -- what it does to SIP

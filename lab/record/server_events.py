@@ -193,7 +193,7 @@ class ClientGivenUp(Event, frozen=True, kw_only=True):
     Attributes:
         flow: its id.
         misses: how many pings in a row were not answered in time.
-        how: ``removed``: they are gone; ``marked``: nothing is sent to them until the client is back.
+        how: ``removed``: they are gone; ``marked``: no probe and no NOTIFY is sent to them until the client is back.
     """
 
     flow: str

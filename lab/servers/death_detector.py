@@ -19,7 +19,7 @@ class DeathDetector:
 
     Args:
         send: sends one.
-        give_up: called with a flow and how many were not answered.
+        give_up: called with a flow and how many were not answered; again at each further one if it goes on.
         after: how many are too many.
         goes_on: whether it goes on sending to whom it has given up.
         on_answered: called with a flow at each answer.
@@ -44,10 +44,10 @@ class DeathDetector:
     def due(self, flow: str) -> None:
         """Send the next one on a flow, or give it up."""
         missed = self._missed.pop(flow, 0)
-        if missed == self._after:
+        if missed >= self._after:
             self._give_up(flow, missed)
-        if missed >= self._after and not self._goes_on:
-            return
+            if not self._goes_on:
+                return
         self._missed[flow] = missed + 1  # until it is answered
         self._send(flow, on_answered=partial(self._answered, flow))
 

@@ -133,9 +133,24 @@ def test_a_client_that_is_marked(start: Start, call: Call, transport: str, back_
     else:
         phone.send(phone.request("REGISTER", Expires="60"))
     assert server.event("client-back")["flow"] == "f1"
+    if back_by == "REGISTER":  # and still answers no OPTIONS
+        assert server.event("client-given-up")["how"] == "marked"
+        return
     assert not [one for one in server.seen("binding") if one["state"] == "removed"]
     server.command("notify", probe="p1", within=5.0)
     assert server.event("probe", probe="p1")["state"] == "sent"
+
+
+def test_a_marked_client_that_subscribes_gets_its_notify(start: Start, call: Call) -> None:
+    """It is back by its request, before the answer to it."""
+    server, ports = start(mitigations=detector(gives_up_after=1, marks_only=True, retransmits=False))
+    phone = call("tcp", ports["tcp"])
+    phone.ask("REGISTER", Expires="60")
+    silent(phone, 1)
+    server.event("client-given-up")
+    phone.send(phone.request("SUBSCRIBE"))
+    methods = [message.method for message in (phone.receive() for _ in range(4)) if isinstance(message, Request)]
+    assert "NOTIFY" in methods
 
 
 def test_a_marked_client_is_given_up_once(start: Start, call: Call) -> None:

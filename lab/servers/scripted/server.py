@@ -254,8 +254,8 @@ class SipServer:
         if request.method == self._refusal.method:
             self.respond(flow, request, self._refusal.code, *self._refusal.headers)
         elif request.method == "SUBSCRIBE":
+            self.alive(flow.id)  # before the NOTIFY that follows
             self._subscriptions.subscribe(flow, request)
-            self.alive(flow.id)
         elif request.method == "REGISTER":
             self._bindings.register(flow, request)
             self.alive(flow.id)
@@ -337,6 +337,8 @@ class SipServer:
         return self._probes.request("OPTIONS", whom, flow)
 
     def give_up(self, flow: str, misses: int, how: GivingUp) -> None:  # noqa: D102
+        if flow in self._marked:
+            return
         self._channel.emit(
             events.ClientGivenUp(flow=flow, misses=misses, how="marked" if how.marks_only else "removed")
         )
