@@ -14,6 +14,7 @@ from ipaddress import IPv4Address, IPv4Interface
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from lab.units import Checked, WholeSeconds
+from lab.visible_text import visible
 
 if TYPE_CHECKING:
     from pydantic_core import CoreSchema
@@ -141,13 +142,17 @@ def _one_or_more(value: Any) -> tuple[str, ...]:
     return tuple(words)
 
 
+def _short(text: str) -> str:
+    return visible(text, most=50)
+
+
 def _words(value: Any) -> tuple[str, ...]:
     example = "such as `[./my-client, --verbose]`"
     if not isinstance(value, list) or not value:
         raise ValueError(f"not a program and its arguments; a list, {example}")
     for word in value:
         if not isinstance(word, str) or "\0" in word:
-            raise ValueError(f"`{json.dumps(word)}` is not text; put it in quotes, {example}")
+            raise ValueError(f"`{_short(json.dumps(word))}` is not text; put it in quotes, {example}")
     if not value[0]:
         raise ValueError(f"a program without a name; {example}")
     return tuple(value)
@@ -158,9 +163,10 @@ def _variables(value: Any) -> tuple[tuple[str, str], ...]:
         raise ValueError("not a mapping of names to texts; a mapping such as `{MODE: test}`")
     for name, text in value.items():
         if _VARIABLE.fullmatch(name) is None:
-            raise ValueError(f"`{name}` is not a variable's name; letters, digits and `_`, such as `{{MODE: test}}`")
+            example = "such as `{MODE: test}`"
+            raise ValueError(f"`{_short(name)}` is not a variable's name; letters, digits and `_`, {example}")
         if not isinstance(text, str):
-            raise ValueError(f"the value of `{name}` is not text; put it in quotes")
+            raise ValueError(f"the value of `{_short(name)}` is not text; put it in quotes")
     return tuple(value.items())
 
 
