@@ -8,6 +8,7 @@ from dataclasses import replace
 from lab.model.outcome import Cause, ChainStep, CostUntilLoss, Outcome, ProbeFate, ProbeTrial, Reachability, Recovery
 from lab.model.scenario import Cell
 from lab.model.verdict import CLIENT_UNSUBSCRIBED, REGISTRATION_EXPIRED, SUBSCRIPTION_EXPIRED, Verdict
+from lab.units import counted
 
 MOST_LINES = 4
 """Line numbers named for one link at most; the first and the last of more."""
@@ -101,8 +102,7 @@ def reachable(seen: Reachability) -> str:
 
 def lost(one: CostUntilLoss) -> str:
     """Say what a client had cost when it was first out of reach in the silent hour."""
-    packets = "1 packet" if one.packets == 1 else f"{one.packets} packets"
-    cost = f"{packets}, {one.bytes} bytes, {one.wakeups} wake-ups"
+    cost = f"{counted(one.packets, 'packet')}, {counted(one.bytes, 'byte')}, {counted(one.wakeups, 'wake-up')}"
     return f"in the silent hour it was first out of reach at {one.at_s:.1f} s, after {cost}"
 
 

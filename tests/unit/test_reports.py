@@ -13,10 +13,10 @@ import pytest
 import lab
 from lab.engine.twins.cells import probed_at
 from lab.errors import HostNotCapable, LabError
-from lab.model.outcome import Cause, ChainStep, Outage, Outcome
+from lab.model.outcome import Cause, ChainStep, CostUntilLoss, Outage, Outcome
 from lab.model.scenario import Cell, Claim, Scenario
 from lab.model.verdict import CLIENT_IDLE_TIMER, Verdict
-from lab.report.explanation import explain
+from lab.report.explanation import explain, lost
 from lab.report.formats import junit_xml, report_html, report_json
 from tests.records import cell as a_cell
 from tests.records import judged
@@ -281,3 +281,10 @@ def test_what_never_ran_has_no_metrics() -> None:
     (told,) = report_json.document(run_of(scenario, results))["cells"]
     assert (told["verdict"], told["metrics"]) == ("unsupported", None)
     assert explain(*results[0])[:2] == ["none,idle: unsupported", "  no TLS"]  # type: ignore[arg-type]  # an outcome
+
+
+def test_what_a_client_had_cost_by_its_loss() -> None:
+    """One of a thing is not several."""
+    said = lost(CostUntilLoss(at_s=33.0, packets=1, bytes=1272, wakeups=1))
+    assert said.endswith("first out of reach at 33.0 s, after 1 packet, 1,272 bytes, 1 wake-up")
+    assert lost(CostUntilLoss(at_s=33.0, packets=0, bytes=0, wakeups=0)).endswith("0 packets, 0 bytes, 0 wake-ups")
