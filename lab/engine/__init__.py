@@ -2,12 +2,14 @@
 
 ::
 
-    order       what is asked for: a scenario and how to run it
-    prepare     what must be there before anything starts: clock, programs, images, releases of the client
-    execute     orders to runs
-    fleet       cells side by side in worlds
-    jobs        other things than cells that worlds can do, folder by folder
-    run         a run that is over, or was cut short: what it was, and its cells
-    cell_run    a cell that ran: its evidence and its outcome
-    run_folder  where all of this lies
+    run_request  what is asked for: a scenario and how to run it
+    prepare      what must be there before anything starts: clock, programs, images, releases of the client
+    execute      requests to runs
+    search       runs whose cells are asked for while others run; judging makes them
+    world_jobs   work in worlds, folder by folder; world_pool keeps the worlds
+    twins        copies of a cell that answer what its record cannot
+    sharing      cells that are the same but for what they cannot see
+    run          a run that is over, or was cut short: what it was, and its cells
+    cell_run     a cell that ran: its evidence and its outcome
+    run_folder   where all of this lies
 """

@@ -15,12 +15,14 @@ from lab import __version__, ledger, leftovers
 from lab.backends import daemon
 from lab.backends.base import BackendKind
 from lab.engine import prepare
+from lab.engine.judging import Judging
 from lab.engine.run import Run
 from lab.engine.run_folder import RunFolder
 from lab.engine.run_request import RunRequest
 from lab.engine.twins.twin_runs import TwinRuns
 from lab.engine.world_jobs import Batch, do
 from lab.errors import HostNotCapable, LabError
+from lab.model.scenario import Cell
 from lab.record.events import VERSION
 from lab.runner.cell_worker import CELL
 from lab.visible_text import visible
@@ -44,14 +46,16 @@ def execute(orders: Sequence[RunRequest], report: Callable[[str], None] | None =
     orders = [
         dataclasses.replace(order, scenario=prepare.fetched(order.scenario, order.backend, say)) for order in orders
     ]
-    folders = [RunFolder.make(order.out, order.scenario, _about(order)) for order in orders]
+    folders = [
+        RunFolder.make(order.out, order.scenario, _about(order), cells=() if order.asks else None) for order in orders
+    ]
     for note in filter(None, (folder.latest_note for folder in folders)):
         say(f"note: {note}")
     books = [ledger.Ledger(folder.path.name) for folder in folders]
     try:
-        batches = [_batch(order, folder, book) for order, folder, book in zip(orders, folders, books, strict=True)]
-        for folder, errors in zip(folders, do(batches), strict=True):
-            folder.finish(errors or {}, finished=errors is not None)
+        parts = [_Part(order, folder, book, say) for order, folder, book in zip(orders, folders, books, strict=True)]
+        for part, errors in zip(parts, do([part.batch() for part in parts]), strict=True):
+            part.folder.finish(errors or {}, finished=errors is not None, cells=part.asked_for())
     finally:
         for order, folder, book in zip(orders, folders, books, strict=True):
             if order.backend is BackendKind.DOCKER and (left := see_to_containers(book, say)):
@@ -99,23 +103,39 @@ def see_to_containers(book: ledger.Ledger, say: Callable[[str], None]) -> tuple[
     return left
 
 
-def _batch(order: RunRequest, folder: RunFolder, book: ledger.Ledger) -> Batch:
-    say = order.watch(folder)
-    family = TwinRuns(folder, order, say)
-    return Batch(
-        job=CELL,
-        folders=family.beforehand(),
-        writable=folder.path,
-        clock=order.clock,
-        memory_mb=order.memory_mb,
-        ledger=book,
-        on_message=say,
-        side_by_side=order.jobs,
-        visible=prepare.visible_to(order.scenario),
-        modules=prepare.modules_of(order.scenario),
-        backend=order.backend,
-        more=family.ended,
-    )
+class _Part:
+    """One of the runs that go on at the same time."""
+
+    def __init__(self, order: RunRequest, folder: RunFolder, book: ledger.Ledger, say: Callable[[str], None]) -> None:
+        self.folder = folder
+        self._order = order
+        self._book = book
+        self._watch = order.watch(folder)
+        self._twins = TwinRuns(folder, order, self._watch)
+        self._judging = None if order.asks is None else Judging(folder, order, self._twins, self._watch, say)
+
+    def batch(self) -> Batch:
+        """Return what is to be done."""
+        order = self._order
+        return Batch(
+            job=CELL,
+            folders=self._twins.beforehand() if self._judging is None else (),
+            writable=self.folder.path,
+            clock=order.clock,
+            memory_mb=order.memory_mb,
+            ledger=self._book,
+            on_message=self._watch,
+            side_by_side=order.jobs,
+            visible=prepare.visible_to(order.scenario),
+            modules=prepare.modules_of(order.scenario),
+            backend=order.backend,
+            more=self._twins.ended if self._judging is None else self._judging.ended,
+            asking=None if self._judging is None else self._judging.ask,
+        )
+
+    def asked_for(self) -> list[Cell] | None:
+        """Return the cells that were asked for; None: the scenario's were run."""
+        return None if self._judging is None else self._judging.cells
 
 
 def _about(order: RunRequest) -> dict[str, Any]:

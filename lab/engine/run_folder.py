@@ -48,13 +48,16 @@ class RunFolder:
         self.latest_note = ""
 
     @classmethod
-    def make(cls, out: Path, scenario: Scenario, about: Mapping[str, Any]) -> RunFolder:
+    def make(
+        cls, out: Path, scenario: Scenario, about: Mapping[str, Any], cells: Sequence[Cell] | None = None
+    ) -> RunFolder:
         """Create a new, uniquely named folder below ``out`` and everything cells need in it.
 
         Args:
             out: where run folders go.
             scenario: what is run.
             about: how: goes into ``run.json``.
+            cells: that run; None: the scenario's.
 
         Raises:
             ScenarioError: its name is not UTF-8, and the programs of a cell are told it.
@@ -72,9 +75,11 @@ class RunFolder:
             further = dict.fromkeys(address for cell in scenario.cells for address in cell.further_addresses)
             certificates.make(path / "tls", server, *further)
             run = cls(path)
-            for cell in scenario.cells:
+            cells = scenario.cells if cells is None else cells
+            for cell in cells:
                 run.write_cell(run.cell(cell), cell)
-            run.write_about({"format": FORMAT, "started": f"{now:%Y-%m-%dT%H:%M:%SZ}", **_scenario(scenario), **about})
+            started = {"started": f"{now:%Y-%m-%dT%H:%M:%SZ}", "finished": None}
+            run.write_about({"format": FORMAT, **started, **_scenario(scenario), **_cells(cells), **about})
             run.latest_note = _point_latest(out, path)
         except OSError as error:
             raise machine_fault(error) or HostNotCapable(
@@ -105,10 +110,19 @@ class RunFolder:
         new.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
         new.replace(self.path / RUN_FILE)
 
-    def finish(self, errors: Mapping[Path, LabError], *, finished: bool) -> None:
-        """Note in ``run.json`` that the run is over, and what kept cells from running to their end."""
+    def finish(
+        self, errors: Mapping[Path, LabError], *, finished: bool | None, cells: Sequence[Cell] | None = None
+    ) -> None:
+        """Note in ``run.json`` whether the run is over, and what kept cells from running to their end.
+
+        Args:
+            errors: by the folders of cells and twins.
+            finished: None: the run goes on.
+            cells: that have run, where that was not known before.
+        """
         told = {str(folder.relative_to(self.path)): error_to_json(error) for folder, error in errors.items()}
-        self.write_about({**self.about(), "finished": finished, "errors": told})
+        found = {} if cells is None else _cells(cells)
+        self.write_about({**self.about(), **found, "finished": finished, "errors": told})
 
     def note_left(self, left: Sequence[str]) -> None:
         """Note in ``run.json`` what of the run could not be removed from this machine."""
@@ -138,8 +152,11 @@ def _check_name(out: Path) -> None:
 
 def _scenario(scenario: Scenario) -> dict[str, Any]:
     names: tuple[str, ...] = ("name", "file", "title", "why", "source")
-    cells = [f"cells/{cell.name}" for cell in scenario.cells]
-    return {"scenario": {name: getattr(scenario, name) for name in names}, "cells": cells, "finished": None}
+    return {"scenario": {name: getattr(scenario, name) for name in names}}
+
+
+def _cells(cells: Sequence[Cell]) -> dict[str, Any]:
+    return {"cells": [f"cells/{cell.name}" for cell in cells]}
 
 
 def _unique(out: Path, name: str) -> Path:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lab.backends.base import BackendKind
+from lab.engine.cell_run import CellRun
 from lab.engine.run_folder import RunFolder, Watch
-from lab.model.scenario import Scenario
+from lab.model.scenario import Cell, Scenario
 from lab.model.twin import NO_TWINS, TwinPlan
 from lab.worlds.clock import GUEST_MEMORY_MB, Clock
+
+JudgeCell = Callable[[Cell], Awaitable[CellRun]]
+"""Runs a cell with its twins, and returns it once all of them are over."""
+
+Asks = Callable[[Scenario, JudgeCell], Coroutine[Any, Any, None]]
+"""Given a scenario whose cells are ready to run, asks for cells one after the other."""
 
 
 def _nobody(_: RunFolder) -> Callable[[dict[str, Any]], None]:
@@ -32,6 +39,7 @@ class RunRequest:
         backend: what nodes are; containers know real time only.
         twins: what is run besides the scenario's own cells.
         shares: whether cells that are the same but for what they cannot see run once (``lab.engine.sharing``).
+        asks: asks for cells while others run (``lab.engine.search``); None: the scenario's cells run.
     """
 
     scenario: Scenario
@@ -43,3 +51,4 @@ class RunRequest:
     backend: BackendKind = BackendKind.NETNS
     twins: TwinPlan = NO_TWINS
     shares: bool = True
+    asks: Asks | None = None

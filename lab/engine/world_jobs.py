@@ -47,6 +47,7 @@ class Batch:
         modules: what a world imports once, before it forks.
         backend: what nodes are.
         more: given a folder that is over, and whether it was done to its end, returns further ones that follow.
+        asking: given the pool, asks it for more folders while it runs; None: nobody does.
     """
 
     job: str
@@ -61,6 +62,7 @@ class Batch:
     modules: tuple[str, ...] = ()
     backend: BackendKind = BackendKind.NETNS
     more: Callable[[Path, bool], Sequence[Path]] = lambda _folder, _well: ()
+    asking: Callable[[WorldPool], Coroutine[Any, Any, None]] | None = None
 
 
 def do(batches: Sequence[Batch]) -> list[Errors | None]:
@@ -172,7 +174,7 @@ async def _run(batch: Batch, guests: list[World]) -> Errors:
         on_message=batch.on_message,
         more=batch.more,
     )
-    return await fleet.run(batch.folders)
+    return await fleet.run(batch.folders, None if batch.asking is None else batch.asking(fleet))
 
 
 def _shape(batch: Batch) -> tuple[int, int]:

@@ -107,8 +107,8 @@ class Progress:
     def take(self, message: dict[str, Any]) -> None:
         """Show one progress message."""
         event = message["ev"]
-        if event == "twin":
-            self.expect({str(message["cell"]): message["value"]}, twins=True)
+        if event in ("twin", "cell"):
+            self.expect({str(message["cell"]): message["value"]}, twins=event == "twin")
             return
         row = self._rows.get(str(message.get("cell")))
         if row is None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
+
+import pytest
 
 from lab.engine.world_pool import Message, WorldPool
 from lab.errors import LabError, LabFault
@@ -24,6 +26,7 @@ class FakeWorld:
         self.on_end = on_end
         self.runs: list[Path] = []
         self.stopped = False
+        self.suspended = False
 
     async def start(self) -> None:
         asyncio.get_running_loop().call_soon(self.on_cell, {"ev": "up"})
@@ -40,6 +43,12 @@ class FakeWorld:
 
     async def stop(self) -> None:
         self.stopped = True
+
+    def suspend(self) -> None:
+        self.suspended = True
+
+    def resume(self) -> None:
+        self.suspended = False
 
 
 def _play(
@@ -216,3 +225,76 @@ def test_a_client_that_takes_too_much(tmp_path: Path) -> None:
     entries = reader.read(folders[0] / FILE_NAME, cell())
     assert entries[-1].event == LimitPassed(actor="client", what="computed for 15 s")
     assert not (folders[1] / FILE_NAME).exists()
+
+
+def _ask(
+    ask: Callable[[WorldPool, list[FakeWorld]], Coroutine[Any, Any, None]], worlds: int = 1
+) -> tuple[dict[Path, LabError], list[FakeWorld]]:
+    """Run a pool whose cells are asked for while it runs."""
+    made: list[FakeWorld] = []
+
+    def make(on_cell: Callable[[Message], None], on_end: Callable[[End], None]) -> World:
+        made.append(FakeWorld(on_cell, on_end))
+        return cast("World", made[-1])
+
+    async def play() -> dict[Path, LabError]:
+        pool = WorldPool(make, worlds=worlds, slots=1, on_message=lambda _: None, more=lambda _folder, _well: [])
+        return await asyncio.wait_for(pool.run([], ask(pool, made)), 5)
+
+    return asyncio.run(play()), made
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110  (the pool has a deadline)
+        await asyncio.sleep(0.01)
+
+
+def test_a_world_rests_between_two_cells_that_are_asked_for() -> None:
+    """It is suspended, not stopped, while nothing is asked for; the next cell runs in it."""
+
+    async def ask(pool: WorldPool, made: list[FakeWorld]) -> None:
+        pool.add([Path("0")])
+        await _until(lambda: bool(made and made[0].runs))
+        made[0].end(Path("0"))
+        await _until(lambda: made[0].suspended)
+        assert not made[0].stopped
+        pool.add([Path("1"), Path("2")])
+        assert made[0].runs == [Path("1")]
+        assert not made[0].suspended
+        made[0].end(Path("1"))
+        made[0].end(Path("2"))
+
+    errors, worlds = _ask(ask)
+    assert not errors
+    assert [(world.stopped, world.suspended) for world in worlds] == [(True, False)]
+
+
+def test_a_world_that_ends_while_it_rests() -> None:
+    """Another takes its place when there is work again."""
+
+    async def ask(pool: WorldPool, made: list[FakeWorld]) -> None:
+        pool.add([Path("0")])
+        await _until(lambda: bool(made and made[0].runs))
+        made[0].end(Path("0"))
+        made[0].on_end(LabFault("the world ended by itself"))
+        pool.add([Path("1")])
+        await _until(lambda: len(made) == 2 and bool(made[1].runs))
+        made[1].end(Path("1"))
+
+    errors, _ = _ask(ask)
+    assert not errors
+
+
+def test_whoever_asks_fails() -> None:
+    """The pool ends at once, with what was raised; cells that run are given up."""
+    worlds: list[FakeWorld] = []
+
+    async def ask(pool: WorldPool, made: list[FakeWorld]) -> None:
+        pool.add([Path("0")])
+        await _until(lambda: bool(made and made[0].runs))
+        worlds.extend(made)
+        raise ValueError("no such thing")
+
+    with pytest.raises(ValueError, match="no such thing"):
+        _ask(ask)
+    assert [world.stopped for world in worlds] == [True]

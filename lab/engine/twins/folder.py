@@ -54,9 +54,13 @@ class Twins:
         """Return the twin of that name that several cells have; None if there is none."""
         return next(((role, folder) for role, folder in self._of[""] if folder.name == name), None)
 
+    def folder(self, cell: Cell) -> Path:
+        """Return the folder that a twin has, or will have."""
+        return self._run / TWINS / cell.name
+
     def add(self, twin: Twin, cell: Cell) -> Path | None:
         """Make a folder for a twin that is to run; None if it has been made."""
-        folder = self._run / TWINS / cell.name
+        folder = self.folder(cell)
         if folder.exists():
             return None
         RunFolder(self._run).write_cell(folder, cell)

@@ -5,7 +5,7 @@ Cells with the same world run once (``lab.engine.sharing``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,10 @@ from lab.engine.cell_run import CellRun
 from lab.engine.run_folder import RunFolder
 from lab.engine.run_request import RunRequest
 from lab.engine.sharing.sharing import Sharing
+from lab.engine.twins.families import Families
 from lab.engine.twins.folder import Twins
 from lab.engine.twins.plan import Planned, afterwards, beforehand
+from lab.errors import LabError
 from lab.model.scenario import Cell
 from lab.model.twin import Role, Silent, Twin
 from lab.worlds.clock import Clock
@@ -37,16 +39,27 @@ class TwinRuns:
         self._twins = Twins(run.path)
         self._sharing = Sharing(run.path, names=order.shares, timers=order.shares and order.clock is Clock.VIRTUAL)
         self._cells: dict[Path, tuple[Role | None, Cell]] = {}
+        self._families = Families()
+
+    @property
+    def complete(self) -> Iterator[Path]:
+        """Take the folders of the scenario's cells that are over with all of their twins, each once."""
+        return self._families.complete()
 
     def beforehand(self) -> list[Path]:
         """Return the folders of cells and twins that are to be run at first."""
-        cells = [cell for cell in self._order.scenario.cells if not cell.unsupported]
+        return self.add([cell for cell in self._order.scenario.cells if not cell.unsupported])
+
+    def add(self, cells: Sequence[Cell]) -> list[Path]:
+        """Take cells whose folders are made; return the folders of what is to be run for them, twins included."""
         for cell in cells:
             folder = self._run.cell(cell)
             self._cells[folder] = None, cell
+            self._families.found(folder)
             self._sharing.add(folder, cell)
         for cell in cells:
             self._add(self._run.cell(cell), beforehand(cell, self._order.twins))
+        self._share()
         return self._sharing.due()
 
     def ended(self, folder: Path, well: bool) -> list[Path]:  # noqa: FBT001  (see `Batch.more`)
@@ -59,11 +72,21 @@ class TwinRuns:
         self._sharing.ended(folder, well=well)
         if well:
             self._follow(folder)
+        self._families.over(folder)
+        self._share()
+        return self._sharing.due()
+
+    def run_of(self, folder: Path, error: LabError | None) -> CellRun:
+        """Return the cell of a folder that is over, and what of its twins."""
+        return CellRun(folder, self._cells[folder][1], error, self._twins)
+
+    def _share(self) -> None:
+        """Give records to cells that need not run, and take up what follows from them."""
         while shared := [folder for folder, _ in self._sharing.settle()]:
             for each in shared:
                 self._say({"ev": "ended", "cell": str(each), "status": 0})
                 self._follow(each)
-        return self._sharing.due()
+                self._families.over(each)
 
     def _follow(self, folder: Path) -> None:
         role, cell = self._cells[folder]
@@ -73,6 +96,7 @@ class TwinRuns:
         for role, cell in planned:
             silent = isinstance(role, Silent)
             folder = self._twins.add(Twin(of="" if silent else str(of.relative_to(self._run.path)), role=role), cell)
+            self._families.add(self._twins.folder(cell), like=of)
             if folder is not None:
                 self._cells[folder] = role, cell
                 self._sharing.add(folder, cell, silent=silent)
