@@ -70,6 +70,7 @@ def run(
     seeds: int = 1,
     costs: bool = True,
     causes: bool = True,
+    split: bool = False,
     on_progress: Callable[[dict[str, Any]], None] | None = None,
 ) -> Run:
     """Run a scenario's cells and return what came of them. Writes records and captures, no reports.
@@ -88,6 +89,7 @@ def run(
         seeds: with how many seeds each cell is run.
         costs: measure costs per hour in a silent hour, in virtual time; else they are estimated.
         causes: run a cell with several suspects again without each, in virtual time.
+        split: keep a capture of each link beside that of the cell.
         on_progress: takes progress messages: mappings with ``ev`` (``phase``, ``probe``, ``time``, ``ended``,
             ``twin``), ``cell`` (its folder) and more.
 
@@ -115,6 +117,7 @@ def run(
         watch=watch,
         backend=kind,
         twins=possible(TwinPlan(moments=moments, causes=causes, costs=costs, seeds=seeds), decided),
+        split=split,
     )
     (ran,) = execute([order])
     return ran

@@ -12,12 +12,12 @@ import struct
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from lab.actors.kernel_clock import to_monotonic
 from lab.errors import LabFault
 from lab.model.endpoint import Endpoint
 from lab.network import netns
+from lab.pcapng import Frame, Interface, PcapNg
 from lab.record.events import Packet
 from lab.record.writer import Emit
 
@@ -55,7 +55,7 @@ class Capture:
         self._sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         self._sock.bind((link, _ETH_ALL))
         self._sock.settimeout(_MARKER_WITHIN_S)
-        self._file = PcapNg(path, interface=link, comment=f"link {link} at {here}; the other end is {there}")
+        self._file = PcapNg(path, [Interface(link=link, here=here, there=there)])
         self._loop: asyncio.AbstractEventLoop | None = None
         with closing(marking):
             self._see_marker(marking)
@@ -108,7 +108,7 @@ class Capture:
     def _keep(self, frame: _Frame) -> None:
         if frame.is_marker():
             return
-        self._file.write(frame.at, frame.data, outgoing=frame.outgoing)
+        self._file.write(Frame(interface=0, at=frame.at, data=frame.data, outgoing=frame.outgoing))
         if frame.ethertype == _ETH_IP:
             sender = self._here if frame.outgoing else self._there
             self._emit(summary(frame.data[14:], link=self._link, sender=sender), at=to_monotonic(frame.at))
@@ -157,49 +157,3 @@ def summary(packet: bytes, *, link: str, sender: str) -> Packet:
         flags="".join(letter for bit, letter in enumerate(_FLAGS) if inner[13] >> bit & 1),
         seq=int.from_bytes(inner[4:8], "big"),
     )
-
-
-class PcapNg:
-    """Writes a pcapng file of Ethernet frames of one interface, with nanoseconds (draft-ietf-opsawg-pcapng)."""
-
-    _SECTION, _INTERFACE, _PACKET = 0x0A0D0D0A, 1, 6
-    _END, _COMMENT, _NAME, _RESOLUTION, _PACKET_FLAGS = 0, 1, 2, 9, 2
-    _ETHERNET = 1  # LINKTYPE_ETHERNET
-
-    def __init__(self, path: Path, *, interface: str, comment: str) -> None:
-        self._file: BinaryIO = path.open("wb")
-        self._block(self._SECTION, struct.pack("=IHHq", 0x1A2B3C4D, 1, 0, -1))
-        options = (
-            self._option(self._COMMENT, comment.encode())
-            + self._option(self._NAME, interface.encode())
-            + self._option(self._RESOLUTION, bytes([9]))
-            + self._option(self._END, b"")
-        )
-        self._block(self._INTERFACE, struct.pack("=HHI", self._ETHERNET, 0, 0) + options)
-        self.flush()
-
-    def write(self, at: int, frame: bytes, *, outgoing: bool) -> None:
-        """Add a frame; ``at`` is CLOCK_REALTIME in nanoseconds."""
-        head = struct.pack("=IIIII", 0, at >> 32, at & 0xFFFFFFFF, len(frame), len(frame))
-        direction = self._option(self._PACKET_FLAGS, struct.pack("=I", 2 if outgoing else 1))
-        self._block(self._PACKET, head + _padded(frame) + direction + self._option(self._END, b""))
-
-    def flush(self) -> None:
-        """Hand everything to the kernel, so that a kill loses nothing."""
-        self._file.flush()
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-    def _block(self, kind: int, body: bytes) -> None:
-        length = len(body) + 12
-        self._file.write(struct.pack("=II", kind, length) + body + struct.pack("=I", length))
-
-    @staticmethod
-    def _option(kind: int, value: bytes) -> bytes:
-        return struct.pack("=HH", kind, len(value)) + _padded(value)
-
-
-def _padded(data: bytes) -> bytes:
-    return data + bytes(-len(data) % 4)

@@ -50,6 +50,7 @@ class Options:
     backend: BackendKind
     server: str = DEFAULT_SERVER
     twins: TwinPlan = NO_TWINS
+    split: bool = False
     as_list: bool = False
     verbosity: Verbosity = Verbosity.NORMAL
 
@@ -103,6 +104,7 @@ def _run_one(scenario: Scenario, options: Options, clock: Clock, console: Consol
         watch=watch,
         backend=options.backend,
         twins=possible(options.twins, clock),
+        split=options.split,
     )
     with Progress(console, clock=clock.value, verbosity=options.verbosity) as progress:
         (run,) = execute([order])

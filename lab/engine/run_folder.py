@@ -8,7 +8,7 @@
       report.json            verdicts, causes, metrics (docs/report.md)
       report.html junit.xml  the same for people, and for continuous integration
       tls/                   the run's certificates
-      cells/<cell>/cell.json network.txt record.jsonl client.log server.log <link>.pcapng tls.keys
+      cells/<cell>/cell.json network.txt record.jsonl client.log server.log cell.pcapng tls.keys
       twins/<cell>,<how>/    the same and twin.json, of a twin of a cell (``lab.engine.twins``)
     runs/latest              link to the newest run
 """

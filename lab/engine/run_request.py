@@ -39,6 +39,7 @@ class RunRequest:
         backend: what nodes are; containers know real time only.
         twins: what is run besides the scenario's own cells.
         shares: whether cells that are the same but for what they cannot see run once (``lab.engine.sharing``).
+        split: whether a cell keeps a capture of each link beside that of the cell.
         asks: asks for cells while others run (``lab.engine.search``); None: the scenario's cells run.
     """
 
@@ -51,4 +52,5 @@ class RunRequest:
     backend: BackendKind = BackendKind.NETNS
     twins: TwinPlan = NO_TWINS
     shares: bool = True
+    split: bool = False
     asks: Asks | None = None

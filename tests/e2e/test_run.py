@@ -70,8 +70,8 @@ def broken_claim(tmp_path: Path) -> Path:
 
 
 def test_what_a_run_leaves(tmp_path: Path) -> None:
-    """A run folder holds the scenario, the report, and per cell the record, the logs and a capture per link."""
-    done = run("run", SHORT, "--clock", "real", "--out", tmp_path / "runs", "--json", home=tmp_path)
+    """A run folder holds the scenario, the report, and per cell record, logs, and captures."""
+    done = run("run", SHORT, "--clock", "real", "--split", "--out", tmp_path / "runs", "--json", home=tmp_path)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     folder = tmp_path / "runs" / "latest"
@@ -84,6 +84,7 @@ def test_what_a_run_leaves(tmp_path: Path) -> None:
             "network.txt",
             "record.jsonl",
             "client.log",
+            "cell.pcapng",
             "lan.pcapng",
             "access.pcapng",
             "core.pcapng",

@@ -97,7 +97,7 @@ def test_run_folder_is_the_same(runs: Path, real: dict[str, dict[str, Any]]) -> 
     assert names[0] == names[1]
     started = (cell["run"] / "scenario.yaml").stat().st_mtime
     for each in cells.values():
-        with PcapNgReader(str(each["run"] / each["folder"] / "lan.pcapng")) as packets:
+        with PcapNgReader(str(each["run"] / each["folder"] / "cell.pcapng")) as packets:
             first = next(iter(packets))
         assert -60 < float(first.time) - started < 60 + 4 * 110  # at most four cells in one guest, 110 s each
 

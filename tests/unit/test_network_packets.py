@@ -12,11 +12,13 @@ from scapy.layers.l2 import GRE, Ether
 from scapy.packet import Raw
 from scapy.utils import PcapNgReader
 
-from lab.actors.capture import PcapNg, summary
+from lab import pcapng
+from lab.actors.capture import summary
 from lab.model.endpoint import Endpoint
 from lab.network import conntrack
 from lab.network.lean_pyroute2 import NETLINK_ROUTE, RTM_NEWADDR, ifaddrmsg, ifinfmsg, nfct_msg
 from lab.network.netlink import Netlink, messages
+from lab.pcapng import Frame, Interface, PcapNg
 from lab.record.events import Packet
 
 ENDS: dict[str, Any] = {"src": "10.0.0.2", "dst": "203.0.113.10"}
@@ -70,16 +72,36 @@ def test_padding_is_not_payload() -> None:
 def test_capture_file(tmp_path: Path) -> None:
     """An independent reader finds the frames, the nanoseconds and the interface."""
     frames = [bytes(Ether() / ip() / UDP(sport=1, dport=2) / bytes(size)) for size in (0, 1, 2, 3, 1400)]
-    file = PcapNg(tmp_path / "lan.pcapng", interface="lan", comment="link lan, größer")
-    for number, frame in enumerate(frames):
-        file.write(1_764_000_000_000_000_001 + number, frame, outgoing=bool(number % 2))
+    interface = Interface(link="lan", here="client", there="home-nat")
+    file = PcapNg(tmp_path / "lan.pcapng", [interface], comment="größer")
+    written = [
+        Frame(interface=0, at=1_764_000_000_000_000_001 + number, data=frame, outgoing=bool(number % 2))
+        for number, frame in enumerate(frames)
+    ]
+    for each in written:
+        file.write(each)
     file.close()
     with PcapNgReader(str(tmp_path / "lan.pcapng")) as reader:
         packets = list(reader)
     assert frames == [bytes(packet) for packet in packets]
-    assert [packet.sniffed_on for packet in packets] == ["lan"] * len(frames)
+    assert [packet.sniffed_on for packet in packets] == ["client/lan"] * len(frames)
     assert [packet.direction for packet in packets] == [1, 2, 1, 2, 1]
     assert f"{packets[0].time:.9f}" == "1764000000.000000001"
+    assert list(pcapng.frames(tmp_path / "lan.pcapng")) == written
+
+
+@pytest.mark.parametrize("kept", [0, 7, 150, 200, 260])
+def test_a_capture_file_that_was_cut_off(tmp_path: Path, kept: int) -> None:
+    """A killed cell leaves one: its whole frames can be read."""
+    path = tmp_path / "lan.pcapng"
+    file = PcapNg(path, [Interface(link="lan", here="client", there="home-nat")])
+    begins = path.stat().st_size
+    for number in range(3):
+        file.write(Frame(interface=0, at=number, data=bytes(60), outgoing=True))
+    file.close()
+    each = (path.stat().st_size - begins) // 3
+    path.write_bytes(path.read_bytes()[: begins + kept])
+    assert [frame.at for frame in pcapng.frames(path)] == list(range(kept // each))
 
 
 def _attribute(kind: int, value: bytes) -> bytes:

@@ -66,6 +66,9 @@ def run_command(
         bool,
         typer.Option(help="Where a lost probe has several suspects, run the cell again without each, in virtual time."),
     ] = True,
+    split: Annotated[
+        bool, typer.Option("--split", help="Keep a capture of each link beside cell.pcapng, which has all links.")
+    ] = False,
     as_list: AsList = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -94,6 +97,7 @@ def run_command(
         clock=clock.value,
         backend=backend,
         server=server.value,
+        split=split,
         as_list=as_list,
         verbosity=verbosity(quiet=quiet, verbose=verbose),
         twins=TwinPlan(moments=moments, causes=causes, costs=costs, seeds=seeds),

@@ -6,9 +6,11 @@ Cells with the same world run once (``lab.engine.sharing``).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from lab.cell_capture import write as cell_capture
 from lab.engine.cell_run import CellRun
 from lab.engine.run_folder import RunFolder
 from lab.engine.run_request import RunRequest
@@ -16,7 +18,7 @@ from lab.engine.sharing.sharing import Sharing
 from lab.engine.twins.families import Families
 from lab.engine.twins.folder import Twins
 from lab.engine.twins.plan import Planned, afterwards, beforehand
-from lab.errors import LabError
+from lab.errors import LabError, ScenarioError
 from lab.model.scenario import Cell
 from lab.model.twin import Role, Silent, Twin
 from lab.worlds.clock import Clock
@@ -71,7 +73,10 @@ class TwinRuns:
         """
         self._sharing.ended(folder, well=well)
         if well:
-            self._follow(folder)
+            run = self.run_of(folder, None)
+            with suppress(ScenarioError):  # a damaged record, which the judge tells of
+                cell_capture.write(folder, run.evidence, split=self._order.split)
+            self._follow(run)
         self._families.over(folder)
         self._share()
         return self._sharing.due()
@@ -85,12 +90,12 @@ class TwinRuns:
         while shared := [folder for folder, _ in self._sharing.settle()]:
             for each in shared:
                 self._say({"ev": "ended", "cell": str(each), "status": 0})
-                self._follow(each)
+                self._follow(self.run_of(each, None))
                 self._families.over(each)
 
-    def _follow(self, folder: Path) -> None:
-        role, cell = self._cells[folder]
-        self._add(folder, afterwards(CellRun(folder, cell, None, self._twins), role, self._order.twins))
+    def _follow(self, run: CellRun) -> None:
+        role, _ = self._cells[run.folder]
+        self._add(run.folder, afterwards(run, role, self._order.twins))
 
     def _add(self, of: Path, planned: Iterable[Planned]) -> None:
         for role, cell in planned:
