@@ -145,7 +145,7 @@ def sparse(path: Path, _: random.Random) -> None:
 def report_in_the_way(path: Path, chance: random.Random) -> None:
     """Put something where a report is to be written."""
     run = next(parent for parent in path.parents if parent.name == "kept")
-    report = run / chance.choice(("report.html", "report.json", "junit.xml", "report.csv"))
+    report = run / chance.choice(("report.html", "report.json", "report.md", "junit.xml", "report.csv"))
     if report.exists() or report.is_symlink():
         return
     match chance.randrange(3):

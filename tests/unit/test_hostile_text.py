@@ -21,7 +21,7 @@ from lab.model.outcome import Cause, ChainStep, CostUntilLoss, Outcome, ProbeFat
 from lab.model.scenario import Cell, Claim, Scenario
 from lab.model.verdict import CLIENT_IDLE_TIMER, Verdict
 from lab.report import files, terminal
-from lab.report.formats import junit_xml, report_csv, report_html, report_json
+from lab.report.formats import junit_xml, report_csv, report_html, report_json, report_md
 from lab.report.progress import Progress
 from lab.visible_text import all_visible, from_bytes, visible
 from tests.records import cell as a_cell
@@ -115,6 +115,8 @@ def test_every_format(kind: files.Format) -> None:
         rows = list(csv.reader(io.StringIO(text)))
         assert all(harmless(column) for row in rows for column in row)
         assert any(SHOWN in column for row in rows for column in row)
+    elif kind is report_md:
+        assert r"title\x1b[31m" in text
     else:
         assert kind is report_html, "a new format: say here what its reader makes of it"
         assert r"title\x1b[31m" in text

@@ -15,7 +15,7 @@ from lab.model.verdict import Verdict
 from lab.record import codec
 from lab.record.events import VERSION, RecordBegan
 from lab.record.writer import FILE_NAME, RUNNER
-from lab.report.formats import junit_xml, report_csv, report_html, report_json
+from lab.report.formats import junit_xml, report_csv, report_html, report_json, report_md
 from tests.records import END, Line, cell, flow_set_up, numbered, probe, say, sentinel
 
 BEGAN = say(-1.0, RUNNER, RecordBegan(version=VERSION))
@@ -54,9 +54,9 @@ def test_cells_are_judged_as_far_as_they_came(killed: Run) -> None:
     assert killed["alike"].outcome.shared_with == "cells/ended"
 
 
-@pytest.mark.parametrize("form", [report_json, report_html, report_csv, junit_xml])
+@pytest.mark.parametrize("form", [report_json, report_html, report_csv, report_md, junit_xml])
 def test_every_report_can_be_made(killed: Run, form: object) -> None:
     """And says whose record is shared."""
     text = form.render(killed)  # type: ignore[attr-defined]  # a module of formats
-    assert "cells/ended" in text
+    assert "cells/ended" in text or form is report_md  # of a pass it tells no more
     assert "midway" in text or form is report_csv

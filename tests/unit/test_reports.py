@@ -94,7 +94,10 @@ def test_junit() -> None:
         "errors": "1",
         "skipped": "1",
     }
-    seen = {case.get("name"): [(part.tag, part.get("message")) for part in case] for case in suite}
+    seen = {
+        case.get("name"): [(part.tag, part.get("message")) for part in case if part.tag != "properties"]
+        for case in suite
+    }
     assert seen == {
         "none,idle": [("system-out", None)],
         "none,reboot": [("failure", "claimed pass, seen fail")],
@@ -102,6 +105,22 @@ def test_junit() -> None:
         "hold,reboot": [("skipped", "no TLS")],
         "ping,idle": [("error", "host error")],
     }
+
+
+def test_properties_in_junit() -> None:
+    """Labels, verdict and figures of what ran; a cell that could not run has its labels alone."""
+    scenario, results = _run(*RESULTS)
+    suite = ElementTree.fromstring(junit_xml.render(run_of(scenario, results)))
+    properties = {
+        case.get("name"): {each.get("name"): each.get("value") for each in case.iter("property")} for case in suite
+    }
+    labels = {"axis.strategy": "none", "axis.failure": "idle"}
+    told = properties["none,idle"]
+    assert labels.items() <= told.items()
+    assert told["verdict"] == "fail"
+    assert float(str(told["packets_per_hour"])) == pytest.approx(RESULTS[0][1].metrics.packets_per_hour, abs=0.001)
+    assert properties["ping,idle"] == {"axis.strategy": "ping", "axis.failure": "idle"}
+    assert set(properties["hold,reboot"]) == {*labels, "verdict"}
 
 
 class _Page(HTMLParser):

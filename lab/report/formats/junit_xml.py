@@ -14,6 +14,9 @@ from lab.visible_text import all_visible
 
 FILE = "junit.xml"
 
+FIGURES = ("packets_per_hour", "bytes_per_hour", "radio_wakeups_per_hour")
+"""Metrics that are properties of a test case."""
+
 
 def render(run: Run) -> str:
     """Return the results as one test suite.
@@ -26,6 +29,7 @@ def render(run: Run) -> str:
     counts = {"failure": 0, "error": 0, "skipped": 0}
     for cell, result in results:
         case = ElementTree.SubElement(suite, "testcase", classname=scenario.name, name=cell.name)
+        _add_properties(case, cell, result)
         kind, message, text = _said(cell, result)
         if kind:
             counts[kind] += 1
@@ -40,6 +44,20 @@ def render(run: Run) -> str:
         element.text = all_visible(element.text)
     ElementTree.indent(suite)
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _add_properties(case: ElementTree.Element, cell: Cell, result: Outcome | LabError) -> None:
+    """Add the labels of a cell, its verdict and its figures, each as a property."""
+    told: dict[str, object] = {f"axis.{axis}": label for axis, label in cell.axes}
+    if isinstance(result, Outcome):
+        told["verdict"] = result.verdict.value
+        if result.cause is not None:
+            told["cause"] = result.cause.kind.name
+        if result.verdict is not Verdict.UNSUPPORTED:
+            told |= {name: round(getattr(result.metrics, name), 3) for name in FIGURES}
+    properties = ElementTree.SubElement(case, "properties")
+    for name, value in told.items():
+        ElementTree.SubElement(properties, "property", name=name, value=str(value))
 
 
 def _said(cell: Cell, result: Outcome | LabError) -> tuple[str, str, str]:

@@ -1,0 +1,30 @@
+"""Makes text safe for GitHub-flavoured Markdown: no markup, links, mentions or HTML of its own."""
+
+from __future__ import annotations
+
+import re
+
+from lab.visible_text import visible
+
+LONGEST_TEXT = 400
+"""Characters of one text."""
+
+_RUNS = re.compile(r"`+")
+
+
+def code(text: str, *, most: int = LONGEST_TEXT) -> str:
+    """Return text as a code span, whatever it contains."""
+    shown = visible(text, most=most)
+    fence = "`" * (1 + max((len(run) for run in _RUNS.findall(shown)), default=0))
+    padding = " " if not shown.strip() or shown[0] in "` " or shown[-1] in "` " else ""
+    return f"{fence}{padding}{shown}{padding}{fence}"
+
+
+def code_in_table(text: str, *, most: int = LONGEST_TEXT) -> str:
+    """Return text as a code span for a cell of a table, where a bar ends the cell even within code."""
+    return code(text, most=most).replace("|", "\\|")
+
+
+def size(lines: list[str]) -> int:
+    """Return how many bytes lines take."""
+    return sum(len(line.encode("utf-8")) + 1 for line in lines)
