@@ -21,6 +21,7 @@ COMMANDS = (
     "why",
     "curve",
     "report",
+    "bundle",
     "fidelity",
     "list",
     "show",

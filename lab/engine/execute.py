@@ -154,6 +154,7 @@ def _about(order: RunRequest) -> dict[str, Any]:
             "pjsip": sorted({cell.pjsip for cell in order.scenario.cells}),
             "servers": sorted({cell.server.software for cell in order.scenario.cells}),
         },
+        "search": order.asks is not None,
         "processors": len(os.sched_getaffinity(0)),
     }
 

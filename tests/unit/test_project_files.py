@@ -60,7 +60,7 @@ def test_workflows_run_the_scripts(name: str) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda path: path.stem)
-def test_forms_ask_for_scenario_doctor_and_run_folder(form: Path) -> None:
+def test_forms_ask_for_scenario_doctor_and_bundle(form: Path) -> None:
     fields = {field["id"]: field for field in YAML(typ="safe").load(form)["body"]}
-    assert {"scenario", "doctor", "folder"} <= fields.keys()
+    assert {"scenario", "doctor", "bundle"} <= fields.keys()
     assert "lab doctor" in fields["doctor"]["attributes"]["description"]

@@ -1,0 +1,39 @@
+"""Implements ``lab bundle``: packs a cell of a run into one file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lab.engine.run import Run
+from lab.errors import EXIT_CLAIMS_HOLD, HostNotCapable, Problem, ScenarioError
+from lab.loader.conversion import choice
+from lab.report import bundle as bundles
+from lab.report import terminal
+from lab.report.paths import shown
+
+
+def bundle(name: str, folder: Path, to: Path | None) -> int:
+    """Write the bundle of the cell of that name; without a name, of the only one.
+
+    Raises:
+        ScenarioError: the folder is not a run's, or has no such cell, or something in it is damaged.
+        HostNotCapable: the file cannot be written.
+    """
+    run = Run.open(folder)
+    known = [each.name for each in run]
+    if not name and len(known) == 1:
+        (name,) = known
+    if name not in known:
+        got = f"`{name}`" if name else ""
+        raise ScenarioError([Problem(str(folder), 0, "", "no such cell", got=got, allowed=choice(name, known))])
+    path = to or Path(f"{folder.resolve().name}-{name.replace(',', '-')}.zip")
+    try:
+        bundles.write(run, run[name], path)
+    except OSError as problem:
+        reason = (problem.strerror or str(problem)).lower()
+        raise HostNotCapable(f"cannot write {path}: {reason}", fix="choose another with --to FILE") from problem
+    console = terminal.console(stderr=False)
+    terminal.say(
+        console, f"{shown(path)}: {path.stat().st_size / 1024:,.0f} KiB; unpacked, its README.txt says the rest"
+    )
+    return EXIT_CLAIMS_HOLD
