@@ -9,7 +9,6 @@ import pytest
 from lab.sip.message import Request
 from tests.contract.sip_phone import TRANSPORTS, Call, Phone, Server, Start, accepted, asked, branches, registered
 
-
 ROUNDED_S = 0.001
 """Ages are told in milliseconds."""
 
