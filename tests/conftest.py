@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Interface
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from lab.model.topology import Link, Node, Role, Topology
 from lab.network import netns
 from tests.e2e.lab_command import mounts, network
+from tests.results import pytest_terminal_summary  # noqa: F401  (a hook)
 
 WORLD_S = 1800
 """How long the first test that has the mark ``cells`` may wait for all the others' cells, too."""
@@ -37,19 +37,6 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if getattr(session.config.option, "loadgroup", False):
         grouped = (item for item in session.items if any(item.iter_markers("xdist_group")))
         assert all("@" in item.nodeid for item in grouped), "this pytest-xdist does not know the groups of this pytest"
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Write down how long the tests of each file took, for scripts/test: a line per file into LAB_TEST_TIMES."""
-    path = os.environ.get("LAB_TEST_TIMES")
-    if path is None:
-        return
-    took: dict[str, float] = defaultdict(float)
-    for reports in terminalreporter.stats.values():
-        for report in reports:
-            if isinstance(report, pytest.TestReport):
-                took[report.nodeid.partition("::")[0]] += report.duration
-    Path(path).write_text("".join(f"{seconds:7.1f}  {file}\n" for file, seconds in took.items()))
 
 
 @pytest.fixture(scope="session")
