@@ -169,7 +169,8 @@ def _figure(figure: Figure, kind: Kind, a: Cell, b: Cell, tolerances: Tolerances
         numbers=(before, after),
         noise=spread(found[0]),
     )
-    yield from _differing(change, allowed(figure, before, tolerances, ends))
+    observed = min((each.metrics.observed_s for each in (a, b) if each.metrics is not None), default=0.0)
+    yield from _differing(change, allowed(figure, before, tolerances, ends=ends, observed=observed))
 
 
 def _star(figure: Figure, cell: Cell) -> str:

@@ -49,7 +49,8 @@ class Figure:
         unit: behind the number; empty: the name has it.
         cost: True: a cost, with a tolerance that is a share; False: a time.
         more_is_worse: False: less is.
-        least: a difference of this much is none, whatever the share.
+        least: a difference of this much is none, whatever the share; of costs of an hour, those of a shorter time have
+            more.
         of: takes it from a cell, or from one of its seeds; None: it is not known. The second argument is when the cell
             ended, for what lasted to its end.
     """
@@ -108,7 +109,7 @@ COSTS = (
 )
 
 
-def allowed(figure: Figure, before: float, tolerances: Tolerances, ends: float) -> float:
+def allowed(figure: Figure, before: float, tolerances: Tolerances, *, ends: float, observed: float) -> float:
     """Return the difference up to which two values of a figure are the same.
 
     Args:
@@ -116,9 +117,10 @@ def allowed(figure: Figure, before: float, tolerances: Tolerances, ends: float) 
         before: its value in A.
         tolerances: as the user says.
         ends: how long the cell lasts, in seconds; a share of the time is compared as a time.
+        observed: of costs: of how many seconds they are.
     """
     if figure.cost:
-        return max(figure.least, tolerances.cost * abs(before))
+        return max(figure.least * 3600 / max(1.0, observed), tolerances.cost * abs(before))
     if figure is REACHABLE:
         return 0.0 if math.isinf(ends) else 100 * tolerances.time_s / ends
     return tolerances.time_s

@@ -121,7 +121,7 @@ def _check(a: Side, b: Side, mapped: Sequence[Mapped]) -> None:
 
 
 def _nothing_in_common(a: Side, b: Side) -> Problem:
-    advice = "choose runs with the same axes, or compare labels that differ with --map AXIS=OLD:NEW"
+    advice = "choose runs with the same labels, or see `lab compare --map AXIS=OLD:NEW`"
     return Problem(b.name, 0, "", f"no cell in common with {a.name} ({_axes(a)})", _axes(b), advice)
 
 

@@ -32,6 +32,7 @@ class Metrics(msgspec.Struct):
     bytes_per_hour: float
     radio_wakeups_per_hour: float
     radio_active_s_per_hour: float
+    observed_s: float
     measured: bool
     lost: dict[str, float] | None
 
