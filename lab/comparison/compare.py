@@ -35,7 +35,7 @@ class CellComparison:
 
     @property
     def direction(self) -> Direction | None:
-        """What the changes come to; None: nothing changed."""
+        """The direction of the worst change; None: nothing changed."""
         return worst(self.changes)
 
     def failing(self, fail_on: Iterable[Kind] = FAIL_ON) -> tuple[Change, ...]:

@@ -51,7 +51,7 @@ matrix:
       mitigations: [ reconnect: { first: 20 s, longest: 60 s } ]
 probes:
   - { at: 30 s }
-ends: 60 s
+ends: 90 s
 """
 NOISY = Cells(BACK_OFF, "back-off", twins=TwinPlan(moments=1, seeds=3))
 OTHER_SEED = Cells(BACK_OFF, "back-off", seed=5, twins=TwinPlan(moments=1))
