@@ -38,9 +38,9 @@ class CellComparison:
         """The direction of the worst change; None: nothing changed."""
         return worst(self.changes)
 
-    def failing(self, fail_on: Iterable[Kind] = FAIL_ON) -> tuple[Change, ...]:
-        """Return the changes that make the comparison fail."""
-        kinds = frozenset(fail_on)
+    def failing(self, fail_on: Iterable[Kind | str] = FAIL_ON) -> tuple[Change, ...]:
+        """Return the changes that make the comparison fail; ``fail_on``: the kinds that count, or their words."""
+        kinds = frozenset(map(Kind, fail_on))
         return tuple(each for each in self.changes if fails(each, kinds))
 
 
@@ -70,9 +70,9 @@ class Comparison:
         """The cells in which something differs."""
         return [each for each in self.cells if each.changes]
 
-    def failing(self, fail_on: Iterable[Kind] = FAIL_ON) -> list[CellComparison]:
-        """Return the cells that make the comparison fail."""
-        kinds = frozenset(fail_on)
+    def failing(self, fail_on: Iterable[Kind | str] = FAIL_ON) -> list[CellComparison]:
+        """Return the cells that make the comparison fail; ``fail_on``: the kinds that count, or their words."""
+        kinds = frozenset(map(Kind, fail_on))
         return [each for each in self.cells if each.failing(kinds)]
 
     @cached_property

@@ -114,19 +114,6 @@ def test_markdown_fits_into_a_comment() -> None:
     assert text.endswith("are no difference.\n")
 
 
-@pytest.mark.parametrize("text", ["", " ", "`", "a`b", "``", "` a", "a``b`", "a|b", "<b>", HOSTILE])
-def test_code_spans(text: str) -> None:
-    """CommonMark §6.1: a span ends with as many backticks as it begins with, and one space on each side goes."""
-    shown = markdown.code(text)
-    begins = re.match("`+", shown)
-    assert begins is not None
-    fence, inner = begins[0], shown[begins.end() : -begins.end()]
-    assert shown.endswith(fence)
-    assert fence not in re.findall("`+", inner)
-    assert inner.strip() or not text.strip()
-    assert not HIDDEN & set(inner)
-
-
 class Tags(HTMLParser):
     """The tags of a page, and what it says."""
 

@@ -242,3 +242,5 @@ def test_from_python(tmp_path: Path) -> None:
     assert [each.cells for each in found] == [found[0].cells] * 3
     assert found[0].tolerances == Tolerances(cost=0.1, time_s=2.0)
     assert [each.name for each in found[0]] == ["none → hold-transport"]
+    changed = compare(side(cell(metrics=metrics(100))), side(cell(metrics=metrics(200))))
+    assert [bool(changed.failing(words)) for words in (("cost", "new"), ("new",), ())] == [True, False, False]

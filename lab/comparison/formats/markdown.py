@@ -5,22 +5,18 @@ Text from outside stands in code spans: there, GitHub makes no links, no mention
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 
 from lab.comparison.changes import Direction, Kind
 from lab.comparison.compare import CellComparison, Comparison
 from lab.comparison.wording import about, limits, sections, sentences, summary, verdict
+from lab.markdown_text import code, size
 from lab.units import counted
-from lab.visible_text import visible
 
 OPTION = "markdown"
 
 MOST_BYTES = 60_000
 """GitHub refuses a comment of more than 65,536 characters; some room is left for what the caller adds."""
-LONGEST_TEXT = 400
-"""Characters of one sentence."""
-_RUNS = re.compile(r"`+")
 
 
 def render(comparison: Comparison, fail_on: Iterable[Kind]) -> str:
@@ -31,14 +27,14 @@ def render(comparison: Comparison, fail_on: Iterable[Kind]) -> str:
     end = ["", *(f"- {letter}: {code(text)}" for letter, text in about(comparison))]
     end += [f"- note: {code(note)}" for note in comparison.notes]
     end += ["", f"{limits(comparison)}", ""]
-    room = MOST_BYTES - _size(lines) - _size(end)
+    room = MOST_BYTES - size(lines) - size(end)
     for direction, heading, cells in sections(comparison, kinds):
         folded = direction is not Direction.WORSE
         head = f"<details><summary>{heading}: {counted(len(cells), 'cell')}</summary>" if folded else f"**{heading}**"
         part, left_out = _fitting(cells, room - len(head) - 100)
         more = [f"- and {counted(left_out, 'more cell')}, for which there is no room here"] if left_out else []
         lines += [head, "", *part, *more, "", *(["</details>", ""] if folded else [])]
-        room -= _size(part) + len(head) + 100
+        room -= size(part) + len(head) + 100
     return "\n".join([*lines, *end])
 
 
@@ -48,10 +44,10 @@ def _fitting(cells: Iterable[CellComparison], room: int) -> tuple[list[str], int
     left_out = 0
     for cell in cells:
         more = list(_lines(cell))
-        if left_out or _size(more) > room:
+        if left_out or size(more) > room:
             left_out += 1
             continue
-        room -= _size(more)
+        room -= size(more)
         lines += more
     return lines, left_out
 
@@ -60,15 +56,3 @@ def _lines(cell: CellComparison) -> Iterator[str]:
     yield f"- {code(cell.name)}"
     for _, sentence in sentences(cell):
         yield f"  - {sentence[0]} {code(sentence[2:])}"
-
-
-def code(text: str) -> str:
-    """Return text as a code span, whatever it contains."""
-    shown = visible(text, most=LONGEST_TEXT)
-    fence = "`" * (1 + max((len(run) for run in _RUNS.findall(shown)), default=0))
-    padding = " " if not shown.strip() or shown[0] in "` " or shown[-1] in "` " else ""
-    return f"{fence}{padding}{shown}{padding}{fence}"
-
-
-def _size(lines: Iterable[str]) -> int:
-    return sum(len(line.encode("utf-8")) + 1 for line in lines)
