@@ -54,7 +54,10 @@ def compare_runs(
             problems.extend(error.problems)
             return None
 
-    first, second = checked(lambda: side.read(a)), checked(lambda: side.read(b))
+    console = terminal.console(stderr=any(str(path) == STDOUT for path in files.values()))
+    with console.status("judging the records"):  # some hundredths of a second for each cell
+        first = checked(lambda: side.read(a))
+        second = first if first and a.resolve() == b.resolve() else checked(lambda: side.read(b))
     share = checked(lambda: _quantity("--tolerance", Percent, tolerance))
     seconds = checked(lambda: _quantity("--tolerance-s", Seconds, tolerance_s))
     kinds = checked(lambda: gate.parse(fail_on))
@@ -62,8 +65,7 @@ def compare_runs(
     if first is None or second is None or share is None or seconds is None or kinds is None or pairs is None:
         raise ScenarioError(problems)
     comparison = compare(first, second, mapped=pairs, tolerances=Tolerances(cost=share / 100, time_s=seconds))
-    to_stdout = any(str(path) == STDOUT for path in files.values())
-    comparison_terminal.show(terminal.console(stderr=to_stdout), comparison, kinds)
+    comparison_terminal.show(console, comparison, kinds)
     for name, path in files.items():
         _write(path, formats()[name].render(comparison, kinds))
     return EXIT_CLAIM_BROKEN if comparison.failing(kinds) else EXIT_CLAIMS_HOLD

@@ -70,7 +70,7 @@ def test_the_usual_kinds_are_those_of_the_help() -> None:
 
 def test_tolerances(a: Path, tmp_path: Path) -> None:
     """Each option moves its own limit."""
-    changed = cell("ours", metrics=metrics(108, outages=[(1.0, 4.0)]))
+    changed = cell("ours", metrics=metrics(120, outages=[(1.0, 4.0)]))
     b = write(tmp_path / "b.json", fail(name="none"), changed, cell("theirs"))
     kinds = ("--fail-on", "outage,cost")
     assert "outage 1, cost 1" in compared(a, b, *kinds).stdout

@@ -120,11 +120,15 @@ def test_gaps_and_the_share_of_the_time() -> None:
 
 def test_costs() -> None:
     """Beyond a share, and beyond one exchange more or less; they fail only if that is asked for."""
-    usual = cell(metrics=metrics(packets=100))
-    assert of(usual, cell(metrics=metrics(packets=105))) == []
-    assert of(usual, cell(metrics=metrics(packets=106))) == [("cost", "worse", "packets/h")]
-    assert of(usual, cell(metrics=metrics(packets=94))) == [("cost", "better", "packets/h")]
-    assert of(usual, cell(metrics=metrics(packets=106)), cost=0.06) == []
+    usual = cell(metrics=metrics(bytes=100_000))
+    assert of(usual, cell(metrics=metrics(bytes=105_000))) == []
+    assert of(usual, cell(metrics=metrics(bytes=105_001))) == [("cost", "worse", "bytes/h")]
+    assert of(usual, cell(metrics=metrics(bytes=94_999))) == [("cost", "better", "bytes/h")]
+    assert of(usual, cell(metrics=metrics(bytes=106_000)), cost=0.06) == []
+    usual = cell(metrics=metrics(packets=100))  # an ACK more or less is no difference
+    assert of(usual, cell(metrics=metrics(packets=112))) == []
+    assert of(usual, cell(metrics=metrics(packets=113))) == [("cost", "worse", "packets/h")]
+    assert of(usual, cell(metrics=metrics(packets=113)), cost=0.06) == []
     few = cell(metrics=metrics(packets=8))
     assert of(few, cell(metrics=metrics(packets=12))) == []  # one OPTIONS and its answer
     assert of(few, cell(metrics=metrics(packets=13))) == [("cost", "worse", "packets/h")]
