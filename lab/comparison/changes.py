@@ -92,7 +92,7 @@ def changes(match: Match, tolerances: Tolerances) -> Iterator[Change]:
         kind, there = (Kind.NEW, b) if a is None else (Kind.GONE, a)
         assert there is not None
         before, after = ("not there", there.word) if a is None else (there.word, "not there")
-        direction = Direction.OTHER if a is None else Direction.WORSE
+        direction = Direction.WORSE if a is not None and a.judged else Direction.OTHER
         yield Change(kind, direction, kind.value, before, after, there.why if a is None else "")
         return
     if a.word != b.word:
@@ -194,9 +194,14 @@ ROUNDING = 1e-9
 """Of sums of decimal fractions."""
 
 
-def worst(found: Sequence[Change]) -> Direction | None:
-    """Return the direction that a cell is counted under: worse before better before other before noise."""
-    for direction in (Direction.WORSE, Direction.BETTER, Direction.OTHER, Direction.NOISE):
-        if any(each.direction is direction for each in found):
-            return direction
-    return None
+IMPORTANCE = (Kind.VERDICT, Kind.INCONCLUSIVE, Kind.GONE, Kind.NEW, Kind.OUTAGE, Kind.CAUSE, Kind.COST)
+"""Kinds of change, the most important first: is the client reachable, for how long not, why not, at what cost."""
+
+
+def foremost(found: Sequence[Change]) -> Direction | None:
+    """Return the direction of the most important change; None: there is none."""
+    real = [each for each in found if each.direction is not Direction.NOISE]
+    if not real:
+        return Direction.NOISE if found else None
+    order = list(Direction)
+    return min(real, key=lambda each: (IMPORTANCE.index(each.kind), order.index(each.direction))).direction

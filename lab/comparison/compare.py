@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from lab.comparison.changes import OUT_OF_REACH, Change, Direction, Kind, changes, worst
+from lab.comparison.changes import OUT_OF_REACH, Change, Direction, Kind, changes, foremost
 from lab.comparison.figures import Tolerances
 from lab.comparison.gate import FAIL_ON, fails
 from lab.comparison.matching import Mapped, Match, match
@@ -33,10 +33,9 @@ class CellComparison:
         """The labels, joined by commas; ``old → new`` where they differ."""
         return self.match.name
 
-    @property
-    def direction(self) -> Direction | None:
-        """The direction of the worst change; None: nothing changed."""
-        return worst(self.changes)
+    def direction(self, fail_on: Iterable[Kind | str] = FAIL_ON) -> Direction | None:
+        """Return what the changes come to: worse, if one of them counts, else the most important one; None: nothing."""
+        return Direction.WORSE if self.failing(fail_on) else foremost(self.changes)
 
     def failing(self, fail_on: Iterable[Kind | str] = FAIL_ON) -> tuple[Change, ...]:
         """Return the changes that make the comparison fail; ``fail_on``: the kinds that count, or their words."""

@@ -39,7 +39,7 @@ def show(console: Console, comparison: Comparison, fail_on: Iterable[Kind]) -> N
     console.print()
     for note in comparison.notes:
         say(console, f"note: {note}", style="dim")
-    say(console, summary(comparison))
+    say(console, summary(comparison, kinds))
     failing = bool(comparison.failing(kinds))
     say(console, verdict(comparison, kinds), style="bold red" if failing else "bold green")
 

@@ -25,7 +25,7 @@ def sections(comparison: Comparison, fail_on: Iterable[Kind]) -> Iterator[tuple[
     """Yield each part that has cells: its direction, its heading, its cells; those that fail the comparison first."""
     kinds = frozenset(fail_on)
     for direction, heading in SECTIONS:
-        cells = [each for each in comparison.changed if each.direction is direction]
+        cells = [each for each in comparison.changed if each.direction(kinds) is direction]
         if cells:
             yield direction, heading, sorted(cells, key=lambda each: not each.failing(kinds))
 
@@ -57,9 +57,10 @@ def _number(change: Change, value: float) -> str:
     return f"{value:,.0f}" if change.kind is Kind.COST else f"{value:,.1f}"
 
 
-def summary(comparison: Comparison) -> str:
+def summary(comparison: Comparison, fail_on: Iterable[Kind]) -> str:
     """Say how many cells came out how."""
-    of = [each.direction for each in comparison.cells]
+    kinds = frozenset(fail_on)
+    of = [each.direction(kinds) for each in comparison.cells]
     words = {
         Direction.WORSE: "worse",
         Direction.BETTER: "better",

@@ -220,11 +220,29 @@ def test_the_words_of_fail_on() -> None:
 
 
 def test_what_a_cell_is_counted_under() -> None:
-    """One thing that is worse outweighs all that is better."""
-    slower = cell(verdict="pass", metrics=metrics(packets=200))
-    (one,) = compare(side(fail()), side(slower))
+    """The most important change decides, unless another one counts."""
+    (one,) = compare(side(fail()), side(cell(verdict="pass", metrics=metrics(packets=200))))
     assert {each.direction for each in one.changes} == {Direction.BETTER, Direction.WORSE}
-    assert one.direction is Direction.WORSE
+    assert one.direction() is Direction.BETTER
+    assert one.direction({"cost"}) is Direction.WORSE
+    assert one.direction({"outage"}) is Direction.BETTER
+    both = metrics(packets=50, outages=[(1.0, 9.0)])
+    (one,) = compare(side(cell()), side(cell(metrics=both)))
+    assert one.direction(()) is Direction.WORSE
+    (one,) = compare(side(cell()), side(cell(metrics=metrics(packets=50, bytes=20_000))))
+    assert one.direction(()) is Direction.WORSE
+
+
+def test_a_cell_that_could_not_exist_is_not_lost() -> None:
+    """What had no result is no loss when it is gone."""
+    first = side(cell(), cell("y", verdict="unsupported"), cell("z", verdict=None))
+    comparison = compare(first, side(cell()))
+    assert [[each.direction for each in one.changes] for one in comparison] == [
+        [],
+        [Direction.OTHER],
+        [Direction.OTHER],
+    ]
+    assert not comparison.failing(ALL)
 
 
 def test_from_python(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ FORMAT = 1
 def render(comparison: Comparison, fail_on: Iterable[Kind]) -> str:
     """Return the document."""
     kinds = frozenset(fail_on)
-    directions = [each.direction for each in comparison.cells]
+    directions = [each.direction(kinds) for each in comparison.cells]
     document = {
         "format": FORMAT,
         "lab": __version__,
@@ -52,14 +52,14 @@ def _side(side: Side) -> dict[str, Any]:
 
 
 def _cell(cell: CellComparison, kinds: frozenset[Kind]) -> dict[str, Any]:
-    a, b = cell.match.a, cell.match.b
+    a, b, direction = cell.match.a, cell.match.b, cell.direction(kinds)
     return {
         "name": cell.name,
         "axes_a": None if a is None else a.axes,
         "axes_b": None if b is None else b.axes,
         "verdict_a": None if a is None else a.word,
         "verdict_b": None if b is None else b.word,
-        "direction": "same" if cell.direction is None else cell.direction.value,
+        "direction": "same" if direction is None else direction.value,
         "fails": bool(cell.failing(kinds)),
         "changes": [_change(each, kinds) for each in cell.changes],
     }

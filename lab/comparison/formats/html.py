@@ -26,7 +26,7 @@ def render(comparison: Comparison, fail_on: Iterable[Kind]) -> str:
         kinds=kinds,
         failing=bool(comparison.failing(kinds)),
         verdict=verdict(comparison, kinds),
-        summary=summary(comparison),
+        summary=summary(comparison, kinds),
         limits=limits(comparison),
         about=about(comparison),
         sections=list(sections(comparison, kinds)),

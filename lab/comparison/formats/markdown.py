@@ -23,7 +23,7 @@ def render(comparison: Comparison, fail_on: Iterable[Kind]) -> str:
     """Return the text: the worst cells at once, the rest folded; cells for which there is no room are counted."""
     kinds = frozenset(fail_on)
     sign = "❌" if comparison.failing(kinds) else "✅"
-    lines = [f"### {sign} {verdict(comparison, kinds)}", "", summary(comparison), ""]
+    lines = [f"### {sign} {verdict(comparison, kinds)}", "", summary(comparison, kinds), ""]
     end = ["", *(f"- {letter}: {code(text)}" for letter, text in about(comparison))]
     end += [f"- note: {code(note)}" for note in comparison.notes]
     end += ["", f"{limits(comparison)}", ""]
