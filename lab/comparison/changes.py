@@ -110,6 +110,7 @@ def changes(match: Match, tolerances: Tolerances) -> Iterator[Change]:
 
 def _verdict(a: Cell, b: Cell) -> Change:
     """Return the change of a verdict that differs."""
+    known = {each.verdict for each in a.seeds}
     kind, direction = Kind.VERDICT, Direction.BETTER if b.word == "pass" else Direction.WORSE
     if b.word == "unsupported":
         kind, direction = Kind.GONE, Direction.WORSE if a.judged else Direction.OTHER
@@ -117,7 +118,9 @@ def _verdict(a: Cell, b: Cell) -> Change:
         kind, direction = Kind.NEW, Direction.OTHER
     elif not b.judged:
         kind, direction = Kind.INCONCLUSIVE, Direction.WORSE if a.judged else Direction.OTHER
-    elif len(b.seeds) < len(a.seeds) and b.word in {each.verdict for each in a.seeds}:
+    elif not a.judged and "pass" not in known:
+        direction = Direction.OTHER  # nobody knows what it was
+    elif len(b.seeds) < len(a.seeds) and b.word in known:
         direction = Direction.NOISE  # A's verdict depends on the seed, and B was not run with as many
     return Change(kind, direction, "verdict", a.word, b.word, b.why)
 

@@ -113,6 +113,9 @@ def _notes(comparison: Comparison) -> Iterator[str]:
         before, after = getattr(a, what), getattr(b, what)
         if before != after:
             yield f"A and B differ in the {what}: {before or 'unknown'} and {after or 'unknown'}"
+    befores = [each.match.a for each in comparison.cells if each.match.a is not None]
+    if unknown := sum(1 for cell in befores if cell.word in ("inconclusive", "error")):
+        yield f"{counted(unknown, 'cell')} of A {'has' if unknown == 1 else 'have'} no verdict: B cannot be worse there"
     pairs = [(each.match.a, each.match.b) for each in comparison.cells]
     both = [(one, other) for one, other in pairs if one is not None and other is not None]
     longer = sum(1 for one, other in both if one.ends_s and other.ends_s and one.ends_s != other.ends_s)

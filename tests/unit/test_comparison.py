@@ -45,6 +45,8 @@ def test_every_change_of_a_verdict(before: str | None, after: str | None) -> Non
         expected = [("new", "other", "verdict")]
     elif after in unknown:
         expected = [("inconclusive", "other" if before in unknown else "worse", "verdict")]
+    elif before in unknown:
+        expected = [("verdict", "other", "verdict")]
     else:
         expected = [("verdict", "better" if after == "pass" else "worse", "verdict")]
     a, b = cell(verdict=before), cell(verdict=after)
@@ -207,6 +209,20 @@ def test_seeds_of_an_old_report_are_no_noise() -> None:
     old = {"seed": 1, "verdict": "pass", "text": ""}
     noisy = cell(metrics=metrics(packets=100), seeds=[old, {**old, "seed": 2}])
     assert of(noisy, cell(metrics=metrics(packets=125))) == [("cost", "worse", "packets/h")]
+
+
+def test_notes() -> None:
+    """What makes a comparison worth less."""
+    a = side(
+        cell(), cell("y", verdict="inconclusive"), cell("z", verdict=None), finished=False, lab="0.1", clock="real"
+    )
+    notes = compare(a, side(cell())).notes
+    assert notes == (
+        "A was interrupted: cells that did not end are inconclusive",
+        "A and B differ in the lab: 0.1 and 1.0",
+        "A and B differ in the clock: real and virtual",
+        "2 cells of A have no verdict: B cannot be worse there",
+    )
 
 
 def test_the_words_of_fail_on() -> None:
