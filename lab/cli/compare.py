@@ -63,7 +63,7 @@ def compare_runs(
     kinds = checked(lambda: gate.parse(fail_on))
     pairs = checked(lambda: matching.parse(mapped, first, second)) if first and second else None
     if first is None or second is None or share is None or seconds is None or kinds is None or pairs is None:
-        raise ScenarioError(problems)
+        raise ScenarioError(list(dict.fromkeys(problems)))  # A and B may be the same run
     comparison = compare(first, second, mapped=pairs, tolerances=Tolerances(cost=share / 100, time_s=seconds))
     comparison_terminal.show(console, comparison, kinds)
     for name, path in files.items():

@@ -13,15 +13,16 @@ from lab.comparison.compare import compare
 from lab.model.twin import TwinPlan
 from tests.e2e.lab_command import ROOT, run
 from tests.e2e.together import Cells, Virtually
+from tests.reports import cell as a_cell
 from tests.reports import document
 
 pytestmark = pytest.mark.e2e
 
 SHORT = ROOT / "tests" / "e2e" / "short.yaml"
+BOTH = Cells(SHORT)
 RELEASES = Cells(ROOT / "scenarios" / "article" / "client-versions.yaml", only=("transport=tcp", "strategy=none"))
-TWO = Cells(
-    ROOT / "scenarios" / "article" / "idle-subscription.yaml", only=("strategy=none", "strategy=hold-transport")
-)
+IDLE = ROOT / "scenarios" / "article" / "idle-subscription.yaml"
+TWO = Cells(IDLE, only=("strategy=none", "strategy=hold-transport"))
 
 OURS = """\
 title: A client of ours behind a NAT that forgets after a minute
@@ -118,22 +119,29 @@ def test_noise_is_none(virtually: Virtually, tmp_path: Path) -> None:
     assert run("compare", noisy, other, home=tmp_path / "home").returncode == 1
 
 
-@pytest.mark.virtual
-def test_a_run_and_its_baseline(tmp_path: Path) -> None:
+@pytest.mark.cells(BOTH)
+def test_a_run_and_its_baseline(virtually: Virtually, tmp_path: Path) -> None:
     """`lab run --baseline` compares once it is over; cells that were not chosen are not gone, a lost cell is."""
-    out = tmp_path / "runs"
-    first = run("run", SHORT, "--out", out, home=tmp_path)
-    assert first.returncode == 0, told(first)
-    (folder,) = (path for path in out.iterdir() if not path.is_symlink())
-    baseline = tmp_path / "main.json"
-    about = json.loads((folder / "report.json").read_text("utf-8"))
-    about["cells"].append({**about["cells"][0], "name": "gone", "axes": {"strategy": "gone"}})
-    baseline.write_text(json.dumps(about), "utf-8")
-    arguments = ("run", SHORT, "--out", out, "--only", "strategy=none", "--baseline")
-    same = run(*arguments, folder, "--json", home=tmp_path)
+    baseline = report(virtually, BOTH, tmp_path)
+    arguments = ("run", SHORT, "--out", tmp_path / "runs", "--only", "strategy=none", "--baseline")
+    same = run(*arguments, baseline, "--json", home=tmp_path)
     assert same.returncode == 0, told(same)
     assert [cell["name"] for cell in json.loads(same.stdout)["cells"]] == ["none"]
     assert "1 cell compared: 1 the same" in same.stderr
+    about = json.loads(baseline.read_text("utf-8"))
+    about["cells"].append({**about["cells"][0], "name": "gone", "axes": {"strategy": "gone"}})
+    baseline.write_text(json.dumps(about), "utf-8")
     lost = run(*arguments, baseline, "--quiet", home=tmp_path)
     assert lost.returncode == 1, told(lost)
     assert "1 cell fails the comparison: gone 1" in lost.stderr
+
+
+def test_a_baseline_is_checked_first(tmp_path: Path) -> None:
+    """What cannot be compared is said before anything starts."""
+    baseline, out = tmp_path / "a.json", tmp_path / "runs"
+    baseline.write_text(json.dumps(document(a_cell("nobody"))), "utf-8")
+    for files, said in (((SHORT,), "no cell in common with"), ((SHORT, IDLE), "compares one scenario with one run")):
+        done = run("run", *files, "--out", out, "--baseline", baseline, home=tmp_path)
+        assert done.returncode == 2, told(done)
+        assert said in done.stderr
+    assert not out.exists()

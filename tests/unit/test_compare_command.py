@@ -14,6 +14,8 @@ from typer.testing import CliRunner, Result
 from lab.cli.main import app
 from lab.comparison.changes import Kind
 from lab.comparison.gate import FAIL_ON
+from lab.engine.run_folder import RunFolder
+from lab.loader.load import load
 from tests.reports import cell, document, fail, metrics
 
 
@@ -152,6 +154,12 @@ def test_what_is_no_run(a: Path, tmp_path: Path, content: str | None, said: str)
 
 def test_folders_that_are_no_run(a: Path, tmp_path: Path) -> None:
     assert "not a run's folder; use the folder of a run" in problems(compared(a, tmp_path))
+    folder = RunFolder.make(
+        tmp_path / "runs", load(Path("article/idle-subscription")), {"clock": "virtual", "backend": "netns"}
+    )
+    assert compared(folder.path, folder.path).exit_code == 0  # it was killed before anything ran
+    folder.finish({}, finished=True)
+    assert problems(compared(folder.path, folder.path)).count("record.jsonl: not there, or empty") == 4
     os.mkfifo(tmp_path / "fifo")
     assert "not a file" in problems(compared(a, tmp_path / "fifo"))
 

@@ -96,8 +96,8 @@ def test_markdown() -> None:
 
 
 def test_markdown_fits_into_a_comment() -> None:
-    """Below 65,536 characters with two thousand cells; what there is no room for is counted."""
-    many = [cell(f"cell-{number:04}-{'x' * 50}") for number in range(1000)]
+    """Below 65,536 characters with a thousand cells; what there is no room for is counted."""
+    many = [cell(f"cell-{number:04}-{'x' * 50}") for number in range(500)]
     a = side(*many, *({**each, **fail(), "name": f"b{each['name']}", "axes": {"b": each["name"]}} for each in many))
     b = side(
         *(
@@ -110,7 +110,7 @@ def test_markdown_fits_into_a_comment() -> None:
     text = markdown.render(compare(a, b), FAIL_ON)
     assert 50_000 < len(text.encode()) < 65_000
     left_out = sum(int(count.replace(",", "")) for count in re.findall(r"and ([\d,]+) more cells", text))
-    assert left_out + len(re.findall(r"^- `b?cell", text, re.MULTILINE)) == 2000
+    assert left_out + len(re.findall(r"^- `b?cell", text, re.MULTILINE)) == 1000
     assert text.endswith("are no difference.\n")
 
 
