@@ -22,7 +22,7 @@ from lab.runner import cell_file
 SHARED_FILE = "shared.json"
 """In the folder of a cell that has another's record: the folder in the run folder of the one that ran."""
 
-_OWN = ("twin.json", SHARED_FILE, cell_file.FILE_NAME)
+OWN_FILES = ("twin.json", SHARED_FILE, cell_file.FILE_NAME)
 """What a folder has for itself."""
 
 
@@ -107,7 +107,7 @@ class Sharing:
 
     def _share(self, source: Path, folder: Path) -> None:
         shutil.copytree(
-            source, folder, copy_function=_link, ignore=lambda _, names: {*_OWN} & {*names}, dirs_exist_ok=True
+            source, folder, copy_function=_link, ignore=lambda _, names: {*OWN_FILES} & {*names}, dirs_exist_ok=True
         )
         text = json.dumps({"with": str(source.relative_to(self._run))})
         (folder / SHARED_FILE).write_text(text + "\n", encoding="utf-8")

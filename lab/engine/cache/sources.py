@@ -1,0 +1,51 @@
+"""Digests the lab's own source files, as far as records or outcomes depend on them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import lab
+from lab import digests
+
+NOT_IN_A_WORLD = (
+    "_library",
+    "api.py",
+    "catalog",
+    "cli",
+    "curve",
+    "engine",
+    "fidelity",
+    "judge",
+    "loader",
+    "middlebox",
+    "reference",
+    "report",
+    "starter",
+)
+"""What no world imports, in the package's folder. The catalog's values are in the cells themselves."""
+
+PACKAGE = Path(lab.__file__).parent
+DIGITS = 16
+"""Of a digest that names a folder."""
+
+
+class Sources:
+    """Some of the lab's source files, as they were when this was made.
+
+    Attributes:
+        digest: of their names and contents.
+
+    Args:
+        without: the names in the package's folder that do not belong to them.
+        package: the folder.
+    """
+
+    def __init__(self, without: tuple[str, ...] = NOT_IN_A_WORLD, *, package: Path = PACKAGE) -> None:
+        self._files = digests.files_below(package, without=without)
+        self._marks = digests.marks(self._files)
+        self.digest = digests.of_files(self._files, below=package)[:DIGITS]
+
+    @property
+    def unchanged(self) -> bool:
+        """True if nobody has written to one of them since: a world that starts later imports what is there then."""
+        return digests.marks(self._files) == self._marks
