@@ -71,6 +71,7 @@ def run(
     costs: bool = True,
     causes: bool = True,
     split: bool = False,
+    fresh: bool = False,
     on_progress: Callable[[dict[str, Any]], None] | None = None,
 ) -> Run:
     """Run a scenario's cells and return what came of them. Writes records and captures, no reports.
@@ -90,6 +91,7 @@ def run(
         costs: measure costs per hour in a silent hour, in virtual time; else they are estimated.
         causes: run a cell with several suspects again without each, in virtual time.
         split: keep a capture of each link beside that of the cell.
+        fresh: run cells, too, whose record the cache has, in virtual time.
         on_progress: takes progress messages: mappings with ``ev`` (``phase``, ``probe``, ``time``, ``ended``,
             ``twin``), ``cell`` (its folder) and more.
 
@@ -118,6 +120,7 @@ def run(
         backend=kind,
         twins=possible(TwinPlan(moments=moments, causes=causes, costs=costs, seeds=seeds), decided),
         split=split,
+        fresh=fresh,
     )
     (ran,) = execute([order])
     return ran

@@ -58,9 +58,9 @@ def of_file(file: Path) -> str:
 
 
 def marks(files: Iterable[Path]) -> tuple[tuple[str, int, int], ...]:
-    """Return what changes when somebody writes to a file: where it really is, its size and its time; none if missing.
+    """Return names, sizes and times of those files that are there; cheaper than a digest.
 
-    Far cheaper than a digest. Package managers and editors change the time with the content.
+    Who replaces a file changes its time: package managers do, and compilers.
     """
     found = []
     for path in files:
@@ -68,5 +68,5 @@ def marks(files: Iterable[Path]) -> tuple[tuple[str, int, int], ...]:
             status = path.stat()
         except OSError:
             continue
-        found.append((os.path.realpath(path), status.st_size, status.st_mtime_ns))
+        found.append((str(path), status.st_size, status.st_mtime_ns))
     return tuple(found)

@@ -31,6 +31,7 @@ COMMANDS = (
     "doctor",
     "kernel",
     "images",
+    "cache",
     "clean",
 )
 """The commands as ``lab --help`` has them; each is a module of ``lab.cli.commands``."""

@@ -51,6 +51,7 @@ class Options:
     server: str = DEFAULT_SERVER
     twins: TwinPlan = NO_TWINS
     split: bool = False
+    fresh: bool = False
     as_list: bool = False
     verbosity: Verbosity = Verbosity.NORMAL
 
@@ -105,6 +106,7 @@ def _run_one(scenario: Scenario, options: Options, clock: Clock, console: Consol
         backend=options.backend,
         twins=possible(options.twins, clock),
         split=options.split,
+        fresh=options.fresh,
     )
     with Progress(console, clock=clock.value, verbosity=options.verbosity) as progress:
         (run,) = execute([order])

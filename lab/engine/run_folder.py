@@ -9,6 +9,7 @@
       report.html junit.xml  the same for people, and for continuous integration
       tls/                   the run's certificates
       cells/<cell>/cell.json network.txt record.jsonl client.log server.log cell.pcapng tls.keys
+                             and from-cache.json, of one that did not run, as the cache had its record
       twins/<cell>,<how>/    the same and twin.json, of a twin of a cell (``lab.engine.twins``)
     runs/latest              link to the newest run
 """
@@ -25,6 +26,7 @@ from typing import Any
 
 from lab import certificates
 from lab.engine.about import FORMAT, RUN_FILE, read_about
+from lab.engine.from_cache import FROM_CACHE_FILE
 from lab.errors import HostNotCapable, LabError, LabFault, Problem, ScenarioError
 from lab.machine_limits import machine_fault
 from lab.model.scenario import Cell, Scenario
@@ -122,7 +124,13 @@ class RunFolder:
         """
         told = {str(folder.relative_to(self.path)): error_to_json(error) for folder, error in errors.items()}
         found = {} if cells is None else _cells(cells)
+        if finished is not None:
+            found["from_cache"] = {kind: self._from_cache(kind) for kind in ("cells", "twins")}
         self.write_about({**self.about(), **found, "finished": finished, "errors": told})
+
+    def _from_cache(self, kind: str) -> int:
+        """Return how many of the cells, or of the twins, have the record of an earlier run."""
+        return sum(1 for _ in (self.path / kind).glob(f"*/{FROM_CACHE_FILE}"))
 
     def note_left(self, left: Sequence[str]) -> None:
         """Note in ``run.json`` what of the run could not be removed from this machine."""

@@ -40,7 +40,7 @@ class RunRequest:
         twins: what is run besides the scenario's own cells.
         shares: whether cells that are the same but for what they cannot see run once (``lab.engine.sharing``).
         split: whether a cell keeps a capture of each link beside that of the cell.
-        cached: whether a cell may have the record of an earlier run that was decided by the same things, and may leave its
+        cached: whether a cell may have the record of an earlier run that was decided by the same things, and leaves its
             own to later ones (``lab.engine.cache``); in virtual time, and if ``shares``.
         fresh: whether it runs all the same; then what it leaves replaces the earlier record.
         asks: asks for cells while others run (``lab.engine.search``); None: the scenario's cells run.

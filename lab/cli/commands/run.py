@@ -69,6 +69,10 @@ def run_command(
     split: Annotated[
         bool, typer.Option("--split", help="Keep a capture of each link beside cell.pcapng, which has all links.")
     ] = False,
+    fresh: Annotated[
+        bool,
+        typer.Option("--fresh", help="Run cells, too, whose record is in the cache (virtual time only; `lab cache`)."),
+    ] = False,
     as_list: AsList = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -98,6 +102,7 @@ def run_command(
         backend=backend,
         server=server.value,
         split=split,
+        fresh=fresh,
         as_list=as_list,
         verbosity=verbosity(quiet=quiet, verbose=verbose),
         twins=TwinPlan(moments=moments, causes=causes, costs=costs, seeds=seeds),

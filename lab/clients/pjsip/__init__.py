@@ -88,7 +88,11 @@ class Pjsip(ClientProgram):
     def identity(self, cell: Cell) -> str | None:
         """See `ClientProgram`: the library's files, and the interpreter if it is not the lab's."""
         found = None if cell.wheel else find_spec("pjsua2")
-        places = [Path(cell.wheel)] if cell.wheel else [Path(each) for each in (found and found.submodule_search_locations) or ()]
+        places = (
+            [Path(cell.wheel)]
+            if cell.wheel
+            else [Path(each) for each in (found and found.submodule_search_locations) or ()]
+        )
         if not places:
             return None
         other = [digests.of_file(Path(cell.interpreter).resolve())] if cell.interpreter else []

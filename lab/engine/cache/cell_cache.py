@@ -21,7 +21,6 @@ from lab.errors import LabError
 from lab.model.scenario import Cell
 from lab.model.verdict import Verdict
 from lab.record.events import LimitPassed
-from lab.record.writer import FILE_NAME
 from lab.worlds.clock import Clock
 
 
@@ -83,7 +82,7 @@ class CellCache:
             self._kept += 1
 
     def close(self) -> str:
-        """Remove what was not used for the longest time, if there is too much; return what is to be said, or nothing."""
+        """Remove the least recently used entries, if there are too many; return what is to be said, or nothing."""
         if self._kept:
             store.trim(self._root)
         return f"the cache of cells is not used: {self._store.problem}" if self._store.problem else ""

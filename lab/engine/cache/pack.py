@@ -49,7 +49,11 @@ def unpack(data: bytes, folder: Path) -> None:
         sizes = [(str(name), int(size)) for name, size in json.loads(head)]
     except (zlib.error, TypeError) as problem:
         raise ValueError(f"not a packed folder: {problem}") from problem
-    if not unzip.eof or sum(size for _, size in sizes) != len(contents) or not all(_is_below(name) for name, _ in sizes):
+    if (
+        not unzip.eof
+        or sum(size for _, size in sizes) != len(contents)
+        or not all(_is_below(name) for name, _ in sizes)
+    ):
         raise ValueError("not a packed folder")
     at = 0
     for name, size in sizes:

@@ -2,7 +2,8 @@
 
 ::
 
-    records/<digest of the lab's sources>/<key>     what a cell has left
+    records/<digest of the lab's sources>/<key>       what a cell has left
+    judgements/<digest of the lab's sources>/<key>    what its record shows
 
 Several runs may use it at the same time, and may be killed: an entry is written beside its place and moved there. Its
 first line is the digest of the rest, so one that is damaged is found out when it is read, and removed. The time of its
@@ -27,7 +28,7 @@ from lab.errors import HostNotCapable
 VARIABLE = "LAB_CACHE"
 """Environment variable: the absolute folder to keep entries in, or `OFF`."""
 OFF = "off"
-MOST_BYTES = 2 << 30
+MOST_BYTES = 2_000_000_000
 """All entries together: those of some 16,000 cells, at 120 KB each (``article/all``)."""
 KEPT_AFTER_TRIM = 0.9
 """The share of that to which they are reduced once they are too many, so that not each run has to."""
@@ -39,7 +40,8 @@ _KEY = re.compile(r"^[0-9a-f]{64}$")
 _SOURCES = re.compile(rf"^[0-9a-f]{{{DIGITS}}}$")
 
 RECORDS = "records"
-KINDS = (RECORDS,)
+JUDGEMENTS = "judgements"
+KINDS = (RECORDS, JUDGEMENTS)
 
 
 @dataclass(frozen=True)

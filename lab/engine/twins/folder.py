@@ -22,6 +22,7 @@ class Twins:
     """The twins of a run.
 
     Attributes:
+        ran: the folders of silent hours that have run to their end.
         costs: of silent hours that were measured, by the folder of the one that ran, and by radio.
 
     Args:
@@ -35,6 +36,7 @@ class Twins:
     def __init__(self, run: Path, found: list[Problem] | None = None) -> None:
         self._run = run
         self._of: dict[str, list[tuple[Role, Path]]] = defaultdict(list)
+        self.ran: set[Path] = set()
         self.costs: dict[tuple[str, RadioKind], Metrics] = {}
         for file in sorted((run / TWINS).glob(f"*/{TWIN_FILE}")):
             try:
