@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lab.api import build as build
     from lab.api import load as load
+    from lab.api import merge as merge
     from lab.api import open_run as open_run
     from lab.api import run as run
     from lab.engine.cell_run import CellRun as CellRun
@@ -36,6 +37,7 @@ DISTRIBUTION = "sip-keepalive-lab"
 _HOMES = {
     "build": "lab.api",
     "load": "lab.api",
+    "merge": "lab.api",
     "open_run": "lab.api",
     "run": "lab.api",
     "CellRun": "lab.engine.cell_run",

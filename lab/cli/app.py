@@ -21,6 +21,7 @@ COMMANDS = (
     "why",
     "curve",
     "report",
+    "merge",
     "bundle",
     "fidelity",
     "list",

@@ -16,6 +16,7 @@ from lab.backends import daemon
 from lab.backends.base import BackendKind
 from lab.engine import prepare
 from lab.engine.cache.cell_cache import open_cache
+from lab.engine.cache.sources import Sources
 from lab.engine.judging import Judging
 from lab.engine.run import Run
 from lab.engine.run_folder import RunFolder
@@ -155,6 +156,7 @@ def _about(order: RunRequest) -> dict[str, Any]:
         "seeds": sorted({cell.seed for cell in order.scenario.cells}),
         "versions": {
             "lab": __version__,
+            "sources": Sources().digest,
             "record": VERSION,
             "python": platform.python_version(),
             "kernel": platform.release() if found is None else Path(found).parent.name,
@@ -164,6 +166,8 @@ def _about(order: RunRequest) -> dict[str, Any]:
         },
         "search": order.asks is not None,
         "processors": len(os.sched_getaffinity(0)),
+        "twins": dataclasses.asdict(order.twins),
+        **({} if order.shard is None else {"shard": order.shard.to_json()}),
     }
 
 

@@ -73,6 +73,15 @@ def run_command(
         bool,
         typer.Option("--fresh", help="Run cells, too, whose record is in the cache (virtual time only; `lab cache`)."),
     ] = False,
+    shard: Annotated[
+        str,
+        typer.Option(
+            "--shard",
+            metavar="N/OF",
+            help="Run one of several parts, as 2/5; `lab merge` makes one run of all.",
+            show_default=False,
+        ),
+    ] = "",
     as_list: AsList = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -103,6 +112,7 @@ def run_command(
         server=server.value,
         split=split,
         fresh=fresh,
+        shard=shard,
         as_list=as_list,
         verbosity=verbosity(quiet=quiet, verbose=verbose),
         twins=TwinPlan(moments=moments, causes=causes, costs=costs, seeds=seeds),

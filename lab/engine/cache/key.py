@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from lab.clients.catalog import client_of
-from lab.engine.sharing.world import named_alike
+from lab.engine.sharing.world import anywhere, named_alike
 from lab.model import wire
 from lab.model.scenario import Cell
 from lab.servers.catalog import server_of
@@ -39,7 +38,7 @@ class Keys:
             "surroundings": self._surroundings,
             "client": client,
             "server": server,
-            "cell": wire.to_json(replace(named_alike(cell), folder="", wheel="", interpreter="")),
+            "cell": wire.to_json(anywhere(named_alike(cell))),
         }
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
