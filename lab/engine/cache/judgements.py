@@ -11,6 +11,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -52,8 +53,9 @@ class Judgement:
             compute: calls it. What it raises is not kept.
         """
         if name in self._known:
-            known: T = values.from_json(self._known[name])
-            return known
+            with suppress(ValueError):  # of an earlier format
+                known: T = values.from_json(self._known[name])
+                return known
         value = compute()
         self._known[name] = values.to_json(value)
         if self._sources.unchanged and _key(self._folder) == self._key:  # else it was judged by, or of, something else

@@ -50,7 +50,8 @@ def unpack(data: bytes, folder: Path) -> None:
     except (zlib.error, TypeError) as problem:
         raise ValueError(f"not a packed folder: {problem}") from problem
     if (
-        not unzip.eof
+        head[:1] != b"["
+        or not unzip.eof
         or sum(size for _, size in sizes) != len(contents)
         or not all(_is_below(name) for name, _ in sizes)
     ):

@@ -45,10 +45,10 @@ def from_json(data: Any) -> Any:
         return tuple(map(from_json, data))
     if not isinstance(data, dict):
         return data
-    cls = _CLASSES.get(str(data.pop(_CLASS, "")))
+    cls = _CLASSES.get(str(data.get(_CLASS)))
     if cls is None:
         raise ValueError("of no class of an outcome")
     try:
-        return cls(**{name: from_json(item) for name, item in data.items()})
+        return cls(**{name: from_json(item) for name, item in data.items() if name != _CLASS})
     except TypeError as problem:
         raise ValueError(f"not a {cls.__name__}: {problem}") from problem
