@@ -15,7 +15,7 @@ from lab.engine.run_folder import RunFolder
 from lab.engine.run_request import RunRequest
 from lab.engine.select import choose
 from lab.engine.shards import merge as shards
-from lab.engine.shards.shard import Shard, split
+from lab.engine.shards.shard import Shard, part_of
 from lab.engine.twins.plan import possible
 from lab.errors import Problem, ScenarioError
 from lab.loader import load as loader
@@ -110,7 +110,7 @@ def run(
     whole = None
     if shard:
         part = Shard.parse(shard, key="shard")
-        chosen, whole = split(chosen, part)
+        chosen, whole = part_of(chosen, part)
         if not chosen.cells:
             allowed = f"at most {len(whole.cells)} shards"
             raise ScenarioError([Problem(chosen.file, 0, "shard", "has no cell", f"`{part}`", allowed)])

@@ -17,7 +17,7 @@ from lab.engine.execute import clean_up, execute
 from lab.engine.run_folder import RunFolder
 from lab.engine.run_request import RunRequest
 from lab.engine.select import load_all
-from lab.engine.shards.shard import Shard, Whole, split
+from lab.engine.shards.shard import Shard, Whole, part_of
 from lab.engine.twins.plan import possible
 from lab.errors import EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED
 from lab.model.scenario import Scenario
@@ -77,7 +77,7 @@ def run_files(files: list[Path], options: Options) -> int:
         console.print(f"[yellow]note:[/yellow] in real time: {uml.lack()}", soft_wrap=True)
     worst = EXIT_CLAIMS_HOLD
     for scenario in scenarios:
-        part, whole = (scenario, None) if shard is None else split(scenario, shard)
+        part, whole = (scenario, None) if shard is None else part_of(scenario, shard)
         if not part.cells:
             _note(console, f"{scenario.name}: {counted(len(scenario.cells), 'cell')}, none of them in shard {shard}")
             continue

@@ -64,7 +64,7 @@ class CellRun:
             ScenarioError: it is none.
         """
         run = RunFolder(folder.parent.parent)
-        about = run.about()
+        about = run.about() if kin is None or kin.about is None else kin.about
         told = about.get("errors", {}).get(str(folder.relative_to(run.path)))
         error = None if told is None else error_from_json(told)
         return cls(folder, _read(folder), error, kin or Twins(run.path), bool(about.get("finished")))
@@ -169,11 +169,16 @@ class CellRun:
         if self.kin is None or self.cell.unsupported:
             return None
         shared = self.kin.shared(cells.silent(self.cell, float(self.cell.silent_over)).name)
-        run = None if shared is None else CellRun.open(shared[1], self.kin)
-        if run is None or not (run.folder in self.kin.ran or run.ran):
+        if shared is None:
             return None
-        self.kin.ran.add(run.folder)  # many cells ask for the same one
-        return run
+        folder = shared[1]
+        if folder not in self.kin.silent:  # many cells ask for the same one
+            run = CellRun.open(folder, self.kin)
+            if not run.ran:
+                return None
+            self.kin.silent[folder] = replace(run)  # without its evidence
+        found: CellRun = self.kin.silent[folder]
+        return found
 
     @cached_property
     def result(self) -> Outcome | LabError:
@@ -206,7 +211,7 @@ class CellRun:
         ran = self.silent.shared_with or str(self.silent.folder.relative_to(self.folder.parent.parent))
         key = ran, self.cell.radio
         if key not in self.kin.costs:
-            silent = self.silent
+            silent = replace(self.silent)  # its evidence goes with it
             self.kin.costs[key] = silent._judged("costs", lambda: costs(silent.evidence))  # noqa: SLF001  (its own class)
         return self.kin.costs[key]
 

@@ -148,11 +148,16 @@ def test_fresh(tmp_path: Path) -> None:
     assert CellRun.open(folder.cell(cell())).verdict is Verdict.FAIL
 
 
+def leave_damaged(folder: Path) -> None:
+    """Leave a record that nobody can read."""
+    (folder / FILE_NAME).write_text('{"t":0}\n', encoding="utf-8")
+
+
 NOT_KEPT: dict[str, Callable[[Path], None]] = {
     "inconclusive": leave(BEGAN, *flow_set_up(), *probe(1, 100.0, answered=True), END),
     "cut short": leave(*PASSES[:-1]),
     "no record": lambda folder: None,
-    "damaged": lambda folder: (folder / FILE_NAME).write_text('{"t":0}\n') and None,
+    "damaged": leave_damaged,
     "limit passed": leave(*PASSES, say(110.5, RUNNER, LimitPassed(actor="client", what="used too much"))),
 }
 

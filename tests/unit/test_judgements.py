@@ -147,7 +147,7 @@ def test_a_damaged_judgement(tmp_path: Path, readings: list[Path]) -> None:
 
 def test_values_come_back_exactly() -> None:
     """Outcomes with all that may be in them; whole numbers stay whole."""
-    gone = (BEGAN, *flow_set_up(), *sentinel("lost"), forgot(60.0), *probe(1, 100.0, answered=False), END)
+    gone = (BEGAN, *flow_set_up(), *sentinel("silent"), forgot(60.0), *probe(1, 100.0, answered=False), END)
     for lines in (PASSES, FAILS, gone, ()):
         outcome = judged(cell(timeout=60.0), *lines)
         back = values.from_json(json.loads(json.dumps(values.to_json(outcome))))

@@ -44,12 +44,13 @@ class CellCache:
         self._store = store.Store(root, store.RECORDS, sources.digest)
         self._kept = 0
 
-    def restore(self, folder: Path, cell: Cell) -> bool:
+    def restore(self, folder: Path, cell: Cell, *, silent: bool) -> bool:
         """Give a cell what one that was decided by the same things has left; return whether there was any.
 
         Args:
             folder: of the cell, which has not run.
             cell: what would be run.
+            silent: it is a silent hour, of which nothing but the traffic is read.
         """
         key = self._keys.of(cell) if self._reads else None
         data = None if key is None else self._store.read(key)
@@ -58,7 +59,7 @@ class CellCache:
         there = set(folder.iterdir())
         try:
             unpack(data, folder)
-            if _tells(CellRun(folder, cell)):
+            if _tells(CellRun(folder, cell), silent=silent):
                 return True
         except ValueError:  # of an earlier format
             pass
@@ -68,10 +69,10 @@ class CellCache:
                 path.unlink()
         return False
 
-    def keep(self, run: CellRun) -> None:
-        """Keep what a cell has left that ran to its end, unless that tells nothing."""
+    def keep(self, run: CellRun, *, silent: bool) -> None:
+        """Keep what a cell has left that ran to its end, unless that tells nothing; see `restore`."""
         key = self._keys.of(run.cell)
-        if key is None or not _tells(run) or not self._sources.unchanged:
+        if key is None or not _tells(run, silent=silent) or not self._sources.unchanged:
             return
         if run.evidence.has(LimitPassed) or os.fsencode(self._run) in run.record.read_bytes():
             return  # the first depends on how busy the machine is, the second on where the run's folder is
@@ -101,10 +102,12 @@ def open_cache(order: RunRequest, run: Path) -> CellCache | None:
     if root is None:
         return None
     sources = Sources()
-    keys = Keys(surroundings(sources, order.scenario.cells, memory_mb=order.memory_mb))
+    keys = Keys(surroundings(sources, order.scenario.cells, memory_mb=order.memory_mb, split=order.split))
     return CellCache(root, run, keys, sources, reads=not order.fresh)
 
 
-def _tells(run: CellRun) -> bool:
-    """Return whether a record leads to a verdict."""
+def _tells(run: CellRun, *, silent: bool) -> bool:
+    """Return whether a record leads to a verdict, which nobody asks of a silent hour."""
+    if silent:
+        return run.ran and not isinstance(run.alone, LabError)
     return not isinstance(run.alone, LabError) and run.alone.verdict is not Verdict.INCONCLUSIVE

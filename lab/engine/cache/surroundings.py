@@ -32,19 +32,21 @@ _NAME = re.compile(r"^[A-Za-z0-9._-]+")
 """Of a distribution, at the beginning of a requirement (PEP 508)."""
 
 
-def surroundings(sources: Sources, cells: Sequence[Cell], *, memory_mb: int) -> dict[str, Any]:
+def surroundings(sources: Sources, cells: Sequence[Cell], *, memory_mb: int, split: bool = False) -> dict[str, Any]:
     """Return it as JSON values, of a run in virtual time.
 
     Args:
         sources: of the lab, that run in a world.
         cells: of the run. Its certificate names all addresses of the server, and handshakes are as long as that.
         memory_mb: of a guest; a kernel sizes its buffers and tables by it.
+        split: whether a cell keeps a capture of each link.
     """
     found = kernel.find()
     return {
         "sources": sources.digest,
         "kernel": "" if found is None else digests.of_file(found),
         "memory": memory_mb,
+        "split": split,
         "python": [sys.version, sys.implementation.cache_tag, platform.machine(), ssl.OPENSSL_VERSION],
         "packages": _packages(),
         "libraries": digests.marks(_libraries()),

@@ -104,9 +104,8 @@ def _differences(first: Part, part: Part) -> Iterator[Problem]:
 
 
 def _other(first: Part, part: Part, what: str, got: object, expected: object) -> Problem:
-    wanted = (
-        f"`{visible(str(expected), most=80)}`, as in {first.folder}" if expected != "" else f"those of {first.folder}"
-    )
+    value = f"`{visible(str(expected), most=80)}`, as" if expected != "" else "the same as"
+    wanted = f"{value} in {first.folder}"
     return Problem(str(part.folder), 0, "", f"another {what}", f"`{got}`" if got != "" else "", wanted)
 
 

@@ -74,7 +74,7 @@ class Whole:
         return {**part, "cells": list(self.cells), "seeds": list(self.seeds), "digest": self.digest}
 
 
-def split(scenario: Scenario, shard: Shard) -> tuple[Scenario, Whole]:
+def part_of(scenario: Scenario, shard: Shard) -> tuple[Scenario, Whole]:
     """Return the scenario with the cells of one shard, in its order, and the whole; a shard may have no cell."""
     order = _neighbours(scenario.cells)
     count = len(order)

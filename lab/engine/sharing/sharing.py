@@ -7,8 +7,10 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
+from lab.engine.cache.judgements import Judgement, judgement_of
 from lab.engine.sharing.course import Course
 from lab.engine.sharing.world import digest, named_alike
 from lab.kept_file import read_kept
@@ -58,6 +60,7 @@ class Sharing:
         self._timers = timers
         self._worlds: dict[str, _World] = {}
         self._of: dict[Path, _World] = {}
+        self._known: dict[Path, Judgement | None] = {}
         self._courses: dict[Path, Course] = {}
 
     def add(self, folder: Path, cell: Cell, *, silent: bool = False) -> None:
@@ -100,10 +103,18 @@ class Sharing:
     def _holds(self, ran: _Member, member: _Member) -> bool:
         if named_alike(ran.cell) == named_alike(member.cell):
             return True
+        if ran.folder not in self._known:
+            self._known[ran.folder] = judgement_of(ran.folder)
+        known = self._known[ran.folder]
+        other = digest(member.cell, silent=ran.silent, timers=False)
+        answer = partial(self._holds_for, ran, member.cell)
+        return answer() if known is None else known.value(f"holds for {other}, silent: {ran.silent}", answer)
+
+    def _holds_for(self, ran: _Member, cell: Cell) -> bool:
         if ran.folder not in self._courses:
             evidence = Evidence(ran.cell, reader.read(ran.folder / FILE_NAME, ran.cell))
             self._courses[ran.folder] = Course(evidence, silent=ran.silent)
-        return self._courses[ran.folder].holds_for(member.cell)
+        return self._courses[ran.folder].holds_for(cell)
 
     def _share(self, source: Path, folder: Path) -> None:
         shutil.copytree(

@@ -87,7 +87,7 @@ class TwinRuns:
                 cell_capture.write(folder, run.evidence, split=self._order.split)
             self._follow(run)
             if self._cache is not None:
-                self._cache.keep(run)
+                self._cache.keep(run, silent=isinstance(self._cells[folder][0], Silent))
         self._families.over(folder)
         self._share()
         return self._due()
@@ -101,7 +101,8 @@ class TwinRuns:
         missing = []
         while due := self._sharing.due():
             for each in due:
-                if self._cache is None or not self._cache.restore(each, self._cells[each][1]):
+                role, cell = self._cells[each]
+                if self._cache is None or not self._cache.restore(each, cell, silent=isinstance(role, Silent)):
                     missing.append(each)
                     continue
                 self._sharing.ended(each, well=True)
