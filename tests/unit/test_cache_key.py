@@ -277,13 +277,13 @@ def test_the_judge_has_more_sources(package: Path) -> None:
 def test_sources_that_change_meanwhile(package: Path) -> None:
     """Worlds that start later would import something else."""
     sources = Sources(package=package)
-    assert sources.unchanged
+    assert sources.unchanged()
     digest = digests.of_file(package / "units.py")
     (package / "units.py").write_text((package / "units.py").read_text())
     assert digests.of_file(package / "units.py") == digest
-    assert not sources.unchanged  # it need not be the same for the time between
+    assert not sources.unchanged()  # it need not be the same for the time between
     (package / "units.py").unlink()
-    assert not sources.unchanged
+    assert not sources.unchanged()
 
 
 def _layers() -> list[str]:

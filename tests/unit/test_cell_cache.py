@@ -206,7 +206,7 @@ def test_sources_that_changed_in_mid_run(tmp_path: Path, monkeypatch: pytest.Mon
     """What ran then is not kept."""
     trial = Trial(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(Sources, "unchanged", property(lambda self: False))
+        patch.setattr(Sources, "unchanged", lambda self: False)
         trial.run(leave(*PASSES))
     trial.run(leave(*PASSES))
     assert trial.ran == ["none"]

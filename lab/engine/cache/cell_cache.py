@@ -72,7 +72,7 @@ class CellCache:
     def keep(self, run: CellRun, *, silent: bool) -> None:
         """Keep what a cell has left that ran to its end, unless that tells nothing; see `restore`."""
         key = self._keys.of(run.cell)
-        if key is None or not _tells(run, silent=silent) or not self._sources.unchanged:
+        if key is None or not _tells(run, silent=silent) or not self._sources.unchanged():
             return
         if run.evidence.has(LimitPassed) or os.fsencode(self._run) in run.record.read_bytes():
             return  # the first depends on how busy the machine is, the second on where the run's folder is

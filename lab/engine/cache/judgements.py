@@ -58,7 +58,7 @@ class Judgement:
                 return known
         value = compute()
         self._known[name] = values.to_json(value)
-        if self._sources.unchanged and _key(self._folder) == self._key:  # else it was judged by, or of, something else
+        if self._sources.unchanged() and _key(self._folder) == self._key:  # else either has changed since
             self._entries.write(self._key, json.dumps(self._known).encode())
         return value
 

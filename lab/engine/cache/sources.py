@@ -51,9 +51,8 @@ class Sources:
         self.newest_ns = max(self._written)
         self.digest = digests.of_files(self._files, below=package)[:DIGITS]
 
-    @property
     def unchanged(self) -> bool:
-        """True if nobody has written to one of them since: a world that starts later imports what is there then."""
+        """Return whether nobody has written to one of them since; a world imports what is there when it starts."""
         return self._times() == self._written
 
     def _times(self) -> list[int]:
