@@ -94,7 +94,7 @@ class CellRun:
 
     @cached_property
     def from_cache(self) -> str:
-        """When the cell ran whose record this one has from the cache (UTC); empty: it, or who shares it, ran here.
+        """The time at which the cell ran whose record is here from the cache (UTC); empty: a cell of this run ran.
 
         Raises:
             ScenarioError: the file that says so is damaged.

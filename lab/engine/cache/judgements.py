@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 class Judgement:
-    """What is known of one cell's record.
+    """The known facts about one cell's record.
 
     Args:
         folder: of the cell.

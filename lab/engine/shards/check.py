@@ -38,7 +38,7 @@ class Part:
 
     @property
     def shard(self) -> Shard:
-        """Which shard it is."""
+        """The shard that it is."""
         return Shard(self.about["shard"]["number"], self.about["shard"]["of"])
 
     @property

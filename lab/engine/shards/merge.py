@@ -26,7 +26,7 @@ _OF_ITS_CELLS = ("clients", "pjsip", "servers")
 
 @dataclass
 class Merged:
-    """What came of a merge.
+    """A merged run, and the gaps in it.
 
     Attributes:
         run: the whole, as far as there is something of it.

@@ -54,10 +54,10 @@ class Shard:
 
 @dataclass(frozen=True)
 class Whole:
-    """What a shard is a part of.
+    """The whole that a shard is a part of, and the shard.
 
     Attributes:
-        shard: which part.
+        shard: the part.
         cells: the names of all cells, in the scenario's order.
         seeds: of all cells.
         digest: of all cells.
