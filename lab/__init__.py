@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lab.api import build as build
     from lab.api import compare as compare
     from lab.api import load as load
+    from lab.api import merge as merge
     from lab.api import open_run as open_run
     from lab.api import run as run
     from lab.comparison.compare import Comparison as Comparison
@@ -39,6 +40,7 @@ _HOMES = {
     "build": "lab.api",
     "compare": "lab.api",
     "load": "lab.api",
+    "merge": "lab.api",
     "open_run": "lab.api",
     "run": "lab.api",
     "Comparison": "lab.comparison.compare",

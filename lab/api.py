@@ -17,7 +17,10 @@ from lab.engine.run import Run
 from lab.engine.run_folder import RunFolder
 from lab.engine.run_request import RunRequest
 from lab.engine.select import choose
+from lab.engine.shards import merge as shards
+from lab.engine.shards.shard import Shard, part_of
 from lab.engine.twins.plan import possible
+from lab.errors import Problem, ScenarioError
 from lab.loader import load as loader
 from lab.model.scenario import Scenario
 from lab.model.twin import TwinPlan
@@ -74,6 +77,8 @@ def run(
     costs: bool = True,
     causes: bool = True,
     split: bool = False,
+    fresh: bool = False,
+    shard: str = "",
     on_progress: Callable[[dict[str, Any]], None] | None = None,
 ) -> Run:
     """Run a scenario's cells and return what came of them. Writes records and captures, no reports.
@@ -93,6 +98,8 @@ def run(
         costs: measure costs per hour in a silent hour, in virtual time; else they are estimated.
         causes: run a cell with several suspects again without each, in virtual time.
         split: keep a capture of each link beside that of the cell.
+        fresh: run cells, too, whose record the cache has, in virtual time.
+        shard: the part of these cells to run, such as ``2/5``; empty: all. `merge` makes one run of all parts.
         on_progress: takes progress messages: mappings with ``ev`` (``phase``, ``probe``, ``time``, ``ended``,
             ``twin``), ``cell`` (its folder) and more.
 
@@ -103,6 +110,13 @@ def run(
     """
     loaded = scenario if isinstance(scenario, Scenario) else load(scenario, server=server)
     chosen = choose(loaded, [f"{axis}={label}" for axis, label in _pairs(only or {})], seed)
+    whole = None
+    if shard:
+        part = Shard.parse(shard, key="shard")
+        chosen, whole = part_of(chosen, part)
+        if not chosen.cells:
+            allowed = f"at most {len(whole.cells)} shards"
+            raise ScenarioError([Problem(chosen.file, 0, "shard", "has no cell", f"`{part}`", allowed)])
     kind = BackendKind(backend)
     prepare.check([chosen], kind)
     decided = prepare.decide([chosen], clock, kind)
@@ -121,9 +135,25 @@ def run(
         backend=kind,
         twins=possible(TwinPlan(moments=moments, causes=causes, costs=costs, seeds=seeds), decided),
         split=split,
+        fresh=fresh,
+        shard=whole,
     )
     (ran,) = execute([order])
     return ran
+
+
+def merge(folders: Sequence[Path | str], out: Path | str = "runs") -> Run:
+    """Make one run of several shards; cells that none of them has are left out, and `Run.finished` is False then.
+
+    Args:
+        folders: of the runs.
+        out: where the new run's folder goes.
+
+    Raises:
+        ScenarioError: they are not shards of the same whole, or have the same cells; nothing was written.
+        HostNotCapable: the folder cannot be written.
+    """
+    return shards.merge([Path(folder) for folder in folders], Path(out)).run
 
 
 def open_run(folder: Path | str = "runs/latest") -> Run:

@@ -22,6 +22,7 @@ COMMANDS = (
     "curve",
     "compare",
     "report",
+    "merge",
     "bundle",
     "fidelity",
     "list",
@@ -32,6 +33,7 @@ COMMANDS = (
     "doctor",
     "kernel",
     "images",
+    "cache",
     "clean",
 )
 """The commands as ``lab --help`` has them; each is a module of ``lab.cli.commands``."""

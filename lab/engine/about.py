@@ -15,7 +15,9 @@ RUN_FILE = "run.json"
 FORMAT = 1
 """Of the file."""
 
-_CellFolder = Annotated[str, msgspec.Meta(pattern=r"^cells/[^/\x00]+$")]
+_NAME = r"(?!\.{1,2}$)[^/\x00]+$"
+_CellFolder = Annotated[str, msgspec.Meta(pattern=f"^cells/{_NAME}")]
+_CellName = Annotated[str, msgspec.Meta(pattern=f"^{_NAME}")]
 
 
 class _Scenario(msgspec.Struct):
@@ -37,6 +39,16 @@ class _Error(msgspec.Struct):
     fix: str = ""
 
 
+class _Shard(msgspec.Struct):
+    """The part of a scenario that was run, and the whole."""
+
+    number: int
+    of: int
+    cells: list[_CellName]
+    seeds: list[int]
+    digest: str
+
+
 class _About(msgspec.Struct):
     """The file; other keys are for people."""
 
@@ -47,6 +59,9 @@ class _About(msgspec.Struct):
     backend: str = ""
     finished: bool | None = None
     errors: dict[str, _Error] = {}
+    versions: dict[str, Any] = {}
+    left: list[str] = []
+    shard: _Shard | None = None
 
 
 def read_about(folder: Path) -> dict[str, Any]:

@@ -59,6 +59,7 @@ class Run:
             f"cells/{each.parent.name}" for each in place.path.glob("cells/*/cell.json")
         )
         kin = Twins(place.path, found)
+        kin.about = about
         cells = tuple(each for name in folders for each in _opened(place.path / name, kin, found))
         if found and not cells:
             raise ScenarioError(found)

@@ -68,6 +68,11 @@ def named_alike(cell: Cell) -> Cell:
     )
 
 
+def anywhere(cell: Cell) -> Cell:
+    """Return the cell without the places of its files on this machine."""
+    return replace(cell, folder="", wheel="", interpreter="")
+
+
 def seen(cell: Cell, *, silent: bool) -> Cell:
     """Return the cell without what its run may turn out not to depend on."""
     alike = named_alike(cell)
