@@ -20,6 +20,7 @@ COMMANDS = (
     "run",
     "why",
     "curve",
+    "compare",
     "report",
     "merge",
     "bundle",

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.text import Text
 
 from lab.backends.base import BackendKind
-from lab.cli import run_result
+from lab.cli import baseline, run_result
+from lab.comparison.side import Side
 from lab.engine import prepare
 from lab.engine.execute import clean_up, execute
 from lab.engine.run_folder import RunFolder
@@ -54,6 +55,7 @@ class Options:
     shard: str = ""
     as_list: bool = False
     verbosity: Verbosity = Verbosity.NORMAL
+    baseline: Path | None = None
 
 
 def run_files(files: list[Path], options: Options) -> int:
@@ -65,6 +67,10 @@ def run_files(files: list[Path], options: Options) -> int:
     """
     shard = Shard.parse(options.shard) if options.shard else None
     scenarios = load_all(files, only=options.only, seed=options.seed, server=options.server)
+    parts = [(each, None) if shard is None else part_of(each, shard) for each in scenarios]
+    before = None
+    if options.baseline is not None:
+        before = baseline.opened(options.baseline, files, [part for part, _ in parts], server=options.server)
     prepare.check(scenarios, options.backend)
     clock = prepare.decide(scenarios, options.clock, options.backend)
     console = terminal.console(stderr=options.json, quiet=options.verbosity is Verbosity.QUIET)
@@ -76,12 +82,11 @@ def run_files(files: list[Path], options: Options) -> int:
     if options.clock == "auto" and options.backend is BackendKind.NETNS and clock is Clock.REAL:
         console.print(f"[yellow]note:[/yellow] in real time: {uml.lack()}", soft_wrap=True)
     worst = EXIT_CLAIMS_HOLD
-    for scenario in scenarios:
-        part, whole = (scenario, None) if shard is None else part_of(scenario, shard)
+    for scenario, (part, whole) in zip(scenarios, parts, strict=True):
         if not part.cells:
             _note(console, f"{scenario.name}: {counted(len(scenario.cells), 'cell')}, none of them in shard {shard}")
             continue
-        status = _run_one(part, options, clock, console, whole)
+        status = _run_one(part, options, clock, console, before, whole)
         if status == EXIT_INTERRUPTED:
             return status
         worst = max(worst, status)
@@ -92,7 +97,14 @@ def _note(console: Console, text: str) -> None:
     console.print(Text.assemble(("note:", "yellow"), f" {text}"), soft_wrap=True)
 
 
-def _run_one(scenario: Scenario, options: Options, clock: Clock, console: Console, whole: Whole | None = None) -> int:
+def _run_one(
+    scenario: Scenario,
+    options: Options,
+    clock: Clock,
+    console: Console,
+    before: Side | None,
+    whole: Whole | None,
+) -> int:
     def watch(folder: RunFolder) -> Callable[[Message], None]:
         into = shown(folder.path)
         where = ", in containers" if options.backend is BackendKind.DOCKER else ""
@@ -128,4 +140,7 @@ def _run_one(scenario: Scenario, options: Options, clock: Clock, console: Consol
     run_result.show(run, console, as_list=options.as_list, verbosity=options.verbosity)
     if options.json:
         sys.stdout.write(report_json.render(run))
-    return run_result.status(run, terminal.console(stderr=options.json or options.verbosity is Verbosity.QUIET))
+    quiet = options.verbosity is Verbosity.QUIET
+    last_words = terminal.console(stderr=options.json or quiet)
+    status = run_result.status(run, last_words)
+    return status if before is None else max(status, baseline.compared(before, run, last_words, only_failing=quiet))

@@ -13,6 +13,7 @@ NOT_IN_A_WORLD = (
     "api.py",
     "catalog",
     "cli",
+    "comparison",
     "curve",
     "engine",
     "fidelity",
@@ -25,7 +26,18 @@ NOT_IN_A_WORLD = (
 )
 """What no world imports, in the package's folder. The catalog's values are in the cells themselves."""
 
-NOT_JUDGING = ("_library", "api.py", "cli", "curve", "fidelity", "middlebox", "reference", "report", "starter")
+NOT_JUDGING = (
+    "_library",
+    "api.py",
+    "cli",
+    "comparison",
+    "curve",
+    "fidelity",
+    "middlebox",
+    "reference",
+    "report",
+    "starter",
+)
 """What no judgement depends on."""
 
 PACKAGE = Path(lab.__file__).parent
