@@ -40,7 +40,7 @@ def beforehand(cell: Cell, wanted: TwinPlan) -> Iterator[Planned]:
         yield Look(at_s=float(at)), cells.probed_at(cell, float(at))
     for seed in range(cell.seed + 1, cell.seed + wanted.seeds):
         yield OtherSeed(seed=seed), cells.with_seed(cell, seed)
-    if wanted.costs:
+    if wanted.costs and cell.silent_over:
         over = float(cell.silent_over)
         yield Silent(over_s=over), cells.silent(cell, over)
 

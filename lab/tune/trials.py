@@ -1,0 +1,144 @@
+"""Makes the cell that tries a value, and says what came of it. Pure.
+
+A value is tried only if the client is left alone for longer than it: the probe comes after two intervals, and after
+whatever else may end a flow in between. What the client was like at each moment before that, the record shows; the
+engine's twin of a passing cell probes it at the weakest of these moments.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lab.engine.twins.cells import clear_of_expiry
+from lab.loader.unsupported import examined
+from lab.model.outcome import Outcome
+from lab.model.scenario import Cell, Expectation
+from lab.model.verdict import Verdict
+from lab.tune.parameters import Parameter
+from lab.units import Seconds
+
+INTERVALS = 2
+"""The client is left alone for so many intervals. In the first a mapping may still have another timer, as UDP mappings
+have that were not answered; the second is like all that follow."""
+MARGIN_S = 10.0
+"""The probe comes so long after them. pjsip counts CRLF in whole seconds, so each interval may last a second longer."""
+AT_LEAST_S = 120.0
+"""The probe does not come sooner. pjsip closes an idle transport after 33 s, and its own CRLF goes out after 90 s; an
+interval of 10 s must not pass because the cell was over before that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A parameter with a value.
+
+    Attributes:
+        parameter: of the strategy or the account.
+        name: the parameter's, short.
+        value_s: in seconds.
+    """
+
+    parameter: Parameter
+    name: str
+    value_s: float
+
+    @property
+    def label(self) -> str:
+        """The value in a cell's name and on its axis."""
+        return label(self.value_s)
+
+
+def label(value_s: float) -> str:
+    """Return a value as it stands in the names of cells: ``59s``."""
+    return f"{value_s:.12g}s"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trial:
+    """The result of a trial.
+
+    Attributes:
+        value_s: the value.
+        verdict: of the cell, in the light of its twins.
+        cell: its name in the run.
+        kind: of a ``fail``, the kind of its cause.
+        at_s: of a ``fail``, the time of its cause.
+        text: why it failed or was inconclusive; of a ``pass``, what kept the client reachable.
+    """
+
+    value_s: float
+    verdict: Verdict
+    cell: str
+    kind: str = ""
+    at_s: float | None = None
+    text: str = ""
+
+    @property
+    def turn_s(self) -> float | None:
+        """The value above which it may fail: silence began at 0 s and lasted until the cause."""
+        return self.at_s
+
+
+def cell_with(start: Cell, settings: Sequence[Setting]) -> Cell:
+    """Return the cell that tries values.
+
+    Args:
+        start: of the search.
+        settings: a value for each parameter that the cell's name shall tell.
+
+    If the cell has faults its own probes stay, because they say when the client is to be back; else one probe after
+    all intervals takes their place.
+    """
+    cell = start
+    for each in settings:
+        cell = each.parameter.put(cell, each.value_s)
+    first = cell.probes[0]
+    last = dataclasses.replace(first, at=Seconds(_probe_at(cell, max(each.value_s for each in settings))))
+    before = tuple(probe for probe in cell.probes if probe.known_at < last.at) if cell.faults else ()
+    return examined(
+        dataclasses.replace(
+            cell,
+            name=",".join([start.name, *(f"{each.name}-{each.label}" for each in settings)]),
+            axes=(*start.axes, *((each.name, each.label) for each in settings)),
+            probes=(*before, last),
+            apart=(),
+            expect=_expectation(cell.expect),
+            ends=Seconds(clear_of_expiry(cell, max(float(cell.ends), float(last.known_at)))),
+            silent_over=Seconds(0),
+            claim=None,
+        )
+    )
+
+
+def priced(start: Cell, tried: Cell) -> Cell:
+    """Return the cell of a safe value once more, with a silent hour that tells what it costs; it shares the record."""
+    name, axis = f"{tried.name},costs", ("costs", "costs")
+    return dataclasses.replace(tried, name=name, axes=(*tried.axes, axis), silent_over=start.silent_over)
+
+
+def trial_of(cell: Cell, value_s: float, outcome: Outcome) -> Trial:
+    """Return what a cell says about a value."""
+    cause = outcome.cause
+    failed = outcome.verdict is Verdict.FAIL and cause is not None
+    kept = "; ".join(step.text for step in outcome.kept_by)
+    return Trial(
+        value_s=value_s,
+        verdict=outcome.verdict,
+        cell=cell.name,
+        kind=cause.kind.name if failed and cause is not None else "",
+        at_s=cause.at_s if failed and cause is not None else None,
+        text=cause.text if failed and cause is not None else outcome.doubt or kept,
+    )
+
+
+def _probe_at(cell: Cell, value_s: float) -> float:
+    """Return when the client is probed."""
+    lifetimes = [float(box.lifetime) + MARGIN_S for _, box in cell.middleboxes if box.lifetime is not None]
+    own = max(float(probe.at) for probe in cell.probes)
+    return max(INTERVALS * value_s + MARGIN_S, AT_LEAST_S, own, *lifetimes)
+
+
+def _expectation(expect: Expectation) -> Expectation:
+    """Return what is expected of each trial: the tolerated outage is the author's; shares of the time are not asked."""
+    return Expectation(delivered=expect.delivered, outage=expect.outage)
