@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lab.api import load as load
     from lab.api import open_run as open_run
     from lab.api import run as run
+    from lab.api import tune as tune
     from lab.engine.cell_run import CellRun as CellRun
     from lab.engine.run import Run as Run
     from lab.errors import HostNotCapable as HostNotCapable
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from lab.errors import TeardownIncomplete as TeardownIncomplete
     from lab.model.scenario import Scenario as Scenario
     from lab.model.verdict import Verdict as Verdict
+    from lab.tuning.answer import Tuning as Tuning
 
 __version__ = "0.2.0"
 DISTRIBUTION = "sip-keepalive-lab"
@@ -38,6 +40,7 @@ _HOMES = {
     "load": "lab.api",
     "open_run": "lab.api",
     "run": "lab.api",
+    "tune": "lab.api",
     "CellRun": "lab.engine.cell_run",
     "Run": "lab.engine.run",
     "HostNotCapable": "lab.errors",
@@ -46,6 +49,7 @@ _HOMES = {
     "ScenarioError": "lab.errors",
     "TeardownIncomplete": "lab.errors",
     "Scenario": "lab.model.scenario",
+    "Tuning": "lab.tuning.answer",
     "Verdict": "lab.model.verdict",
 }
 """The public names, and the modules that have them."""

@@ -20,6 +20,7 @@ COMMANDS = (
     "run",
     "why",
     "curve",
+    "tune",
     "report",
     "bundle",
     "fidelity",

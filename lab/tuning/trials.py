@@ -16,7 +16,7 @@ from lab.loader.unsupported import examined
 from lab.model.outcome import Outcome
 from lab.model.scenario import Cell, Expectation
 from lab.model.verdict import Verdict
-from lab.tune.parameters import Parameter
+from lab.tuning.parameters import Parameter
 from lab.units import Seconds
 
 INTERVALS = 2

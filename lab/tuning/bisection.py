@@ -15,7 +15,7 @@ from enum import Enum
 from typing import Generic, Protocol, TypeVar
 
 from lab.model.verdict import Verdict
-from lab.tune.scale import Scale
+from lab.tuning.scale import Scale
 
 MOST_UNKNOWN = 4
 """After so many inconclusive trials the search stops: what is wrong is not the value."""

@@ -11,7 +11,7 @@ from lab.errors import Problem
 from lab.loader.conversion import hint, keys, value_of
 from lab.loader.yaml_lines import Node
 from lab.model.scenario import DEFAULT_CLIENT, Cell, Registration
-from lab.tune.scale import Resolution, Scale
+from lab.tuning.scale import Resolution, Scale
 from lab.units import Seconds
 
 ACCOUNT = "account"
@@ -27,7 +27,7 @@ class Vary:
     """A parameter and the range of its values, as asked for.
 
     Attributes:
-        name: ``interval``, or ``options-ping.interval``.
+        name: ``interval``, ``options-ping.interval``, or with the strategy ``keep-alive.options-ping.interval``.
         low, high: in seconds.
     """
 
@@ -107,17 +107,12 @@ def times(owner: str, cls: Any) -> Iterator[Parameter]:
             yield parameter
 
 
-def named(name: str, parameters: list[Parameter]) -> list[Parameter]:
-    """Return the parameters with this name, whole or in part."""
-    return [each for each in parameters if name in (each.key, each.name)]
+def named(name: str, parameters: list[Parameter], strategy: str) -> list[Parameter]:
+    """Return the parameters of a strategy with this name, whole or in part."""
+    return [each for each in parameters if name in (each.key, each.name, f"{strategy}.{each.name}")]
 
 
 def names_of(parameters: list[Parameter]) -> list[str]:
     """Return the shortest names by which the parameters can be told apart."""
     listed = [each.key for each in parameters]
     return [each.key if listed.count(each.key) == 1 else each.name for each in parameters]
-
-
-def short_name(parameter: Parameter, among: list[Parameter]) -> str:
-    """Return the shortest name of a parameter among those of its strategy."""
-    return dict(zip(among, names_of(among), strict=True))[parameter]

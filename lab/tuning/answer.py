@@ -10,9 +10,9 @@ from lab.engine.run import Run
 from lab.errors import LabError
 from lab.model.outcome import Metrics
 from lab.model.scenario import Cell
-from lab.tune.bisection import Ending, Found
-from lab.tune.scale import Scale
-from lab.tune.trials import Setting, Trial
+from lab.tuning.bisection import Ending, Found
+from lab.tuning.scale import Scale
+from lab.tuning.trials import Setting, Trial
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

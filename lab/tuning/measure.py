@@ -14,11 +14,11 @@ from lab.errors import LabError
 from lab.model.outcome import Metrics
 from lab.model.scenario import Cell, Scenario
 from lab.model.twin import TwinPlan
-from lab.tune.answer import Answer, Tuning, choice, groups
-from lab.tune.bisection import Bisection, Found
-from lab.tune.scale import Resolution
-from lab.tune.starting_cells import Start
-from lab.tune.trials import Setting, Trial, cell_with, priced, trial_of
+from lab.tuning.answer import Answer, Tuning, choice, groups
+from lab.tuning.bisection import Bisection, Found
+from lab.tuning.scale import Resolution
+from lab.tuning.starting_cells import Start
+from lab.tuning.trials import Setting, Trial, cell_with, priced, trial_of
 from lab.worlds.clock import GUEST_MEMORY_MB, Clock
 
 TWINS = TwinPlan(moments=1, causes=True, costs=True)

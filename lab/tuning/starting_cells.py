@@ -13,7 +13,7 @@ from lab.loader.one_key_mappings import mitigations, read_kind
 from lab.loader.unsupported import examined
 from lab.loader.yaml_lines import Node
 from lab.model.scenario import Cell, Scenario, Strategy
-from lab.tune.parameters import OPTION, Parameter, Vary, named, names_of, parameters_of, times
+from lab.tuning.parameters import OPTION, Parameter, Vary, named, names_of, parameters_of, times
 
 STRATEGY = "strategy"
 """The axis."""
@@ -98,7 +98,7 @@ def _strategy(name: str, own: set[str], vary: Sequence[Vary], file: str, problem
     children = {}
     for parameter in times(name, kinds[name]):
         for each in vary:
-            if named(each.name, [parameter]):
+            if named(each.name, [parameter], name):
                 low = str(each.low)
                 children[parameter.key] = Node(file, 0, f"{path}.{parameter.key}", parameter.key, low, low)
     mitigation = read_kind(kinds, Node(file, 0, path, value={name: Node(file, 0, path, name, "", children)}), problems)
@@ -121,7 +121,7 @@ def _start(cell: Cell, vary: Sequence[Vary], file: str, problems: list[Problem],
     known = parameters_of(cell)
     varied = []
     for each in vary:
-        found = named(each.name, known)
+        found = named(each.name, known, cell.strategy.name)
         if len(found) > 1:
             allowed = f"use {' or '.join(one.name for one in found)}"
             what = f"several parameters of {cell.strategy.name} have this name"
