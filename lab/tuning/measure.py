@@ -12,7 +12,7 @@ from lab.engine.run_request import JudgeCell, RunRequest
 from lab.engine.search import search
 from lab.errors import LabError
 from lab.model.outcome import Metrics
-from lab.model.scenario import Cell, Scenario
+from lab.model.scenario import Scenario
 from lab.model.twin import TwinPlan
 from lab.tuning.answer import Answer, Tuning, choice, groups
 from lab.tuning.bisection import Bisection, Found
@@ -150,11 +150,10 @@ class _Search:
         return (*self._fixed, Setting(parameter, self.start.names[number], value))
 
     async def _try(self, value: float) -> Trial:
-        cell: Cell = cell_with(self.start.cell, self._settings(value))
-        run = await self._judge(cell)
+        run = await self._judge(cell_with(self.start.cell, self._settings(value)))
         if isinstance(run.result, LabError):
             raise run.result
-        return trial_of(cell, value, run.result)
+        return trial_of(run, value)
 
     async def _take(self, search: Awaitable[Found[Trial]]) -> None:
         """Take what a search finds, or the error that ended it."""

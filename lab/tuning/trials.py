@@ -11,14 +11,19 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lab.engine.cell_run import CellRun
 from lab.engine.twins.cells import clear_of_expiry
+from lab.judge.metrics import client_packets
+from lab.judge.tolerances import TICKS_S
 from lab.loader.unsupported import examined
-from lab.model.outcome import Outcome
 from lab.model.scenario import Cell, Expectation
 from lab.model.verdict import Verdict
+from lab.record.evidence import Evidence
 from lab.tuning.parameters import Parameter
 from lab.units import Seconds
 
+VALUE = "value"
+"""The axis that a trial has besides those of the scenario."""
 INTERVALS = 2
 """The client is left alone for so many intervals. In the first a mapping may still have another timer, as UDP mappings
 have that were not answered; the second is like all that follow."""
@@ -65,6 +70,7 @@ class Trial:
         kind: of a ``fail``, the kind of its cause.
         at_s: of a ``fail``, the time of its cause.
         text: why it failed or was inconclusive; of a ``pass``, what kept the client reachable.
+        turn_s: of a ``fail``, for how long the client had been quiet at that time: the value above which it may fail.
     """
 
     value_s: float
@@ -73,11 +79,7 @@ class Trial:
     kind: str = ""
     at_s: float | None = None
     text: str = ""
-
-    @property
-    def turn_s(self) -> float | None:
-        """The value above which it may fail: silence began at 0 s and lasted until the cause."""
-        return self.at_s
+    turn_s: float | None = None
 
 
 def cell_with(start: Cell, settings: Sequence[Setting]) -> Cell:
@@ -93,14 +95,15 @@ def cell_with(start: Cell, settings: Sequence[Setting]) -> Cell:
     cell = start
     for each in settings:
         cell = each.parameter.put(cell, each.value_s)
+    told = ",".join(f"{each.name}-{each.label}" for each in settings)
     first = cell.probes[0]
     last = dataclasses.replace(first, at=Seconds(_probe_at(cell, max(each.value_s for each in settings))))
     before = tuple(probe for probe in cell.probes if probe.known_at < last.at) if cell.faults else ()
     return examined(
         dataclasses.replace(
             cell,
-            name=",".join([start.name, *(f"{each.name}-{each.label}" for each in settings)]),
-            axes=(*start.axes, *((each.name, each.label) for each in settings)),
+            name=f"{start.name},{told}",
+            axes=(*start.axes, (VALUE, told)),
             probes=(*before, last),
             apart=(),
             expect=_expectation(cell.expect),
@@ -113,23 +116,34 @@ def cell_with(start: Cell, settings: Sequence[Setting]) -> Cell:
 
 def priced(start: Cell, tried: Cell) -> Cell:
     """Return the cell of a safe value once more, with a silent hour that tells what it costs; it shares the record."""
-    name, axis = f"{tried.name},costs", ("costs", "costs")
-    return dataclasses.replace(tried, name=name, axes=(*tried.axes, axis), silent_over=start.silent_over)
+    *axes, (_, told) = tried.axes
+    return dataclasses.replace(
+        tried, name=f"{tried.name},costs", axes=(*axes, (VALUE, f"{told},costs")), silent_over=start.silent_over
+    )
 
 
-def trial_of(cell: Cell, value_s: float, outcome: Outcome) -> Trial:
-    """Return what a cell says about a value."""
-    cause = outcome.cause
-    failed = outcome.verdict is Verdict.FAIL and cause is not None
-    kept = "; ".join(step.text for step in outcome.kept_by)
+def trial_of(run: CellRun, value_s: float) -> Trial:
+    """Return what a cell that ran to its end says about a value."""
+    outcome = run.outcome
+    cause = outcome.cause if outcome.verdict is Verdict.FAIL else None
+    if cause is None:
+        kept = "; ".join(step.text for step in outcome.kept_by)
+        return Trial(value_s=value_s, verdict=outcome.verdict, cell=run.name, text=outcome.doubt or kept)
     return Trial(
         value_s=value_s,
         verdict=outcome.verdict,
-        cell=cell.name,
-        kind=cause.kind.name if failed and cause is not None else "",
-        at_s=cause.at_s if failed and cause is not None else None,
-        text=cause.text if failed and cause is not None else outcome.doubt or kept,
+        cell=run.name,
+        kind=cause.kind.name,
+        at_s=cause.at_s,
+        text=cause.text,
+        turn_s=None if cause.at_s is None else quiet_before(run.decisive.evidence, cause.at_s),
     )
+
+
+def quiet_before(evidence: Evidence, at_s: float) -> float:
+    """Return for how long the client had sent nothing at a time, since it fell silent at the earliest."""
+    sent = (each.t for each in client_packets(evidence) if each.event.from_ == evidence.client)
+    return at_s - max((t for t in sent if 0 <= t < at_s - TICKS_S), default=0.0)
 
 
 def _probe_at(cell: Cell, value_s: float) -> float:

@@ -51,7 +51,7 @@ def tune_command(
 ) -> None:
     """Find the longest value of a parameter with which the client is reachable at every moment.
 
-    The search runs for each combination of the scenario's axes, in virtual time. Each client that passes is probed again
+    The search runs for each combination of the axes, in virtual time. Each client that passes is probed again
     at its weakest moment. Of several parameters the first keeps its longest safe value while the next is searched for.
 
     Exit status: 0 it was done; 2 the scenario or an option is wrong; 3 this machine cannot do it; 4 the lab failed; 130
