@@ -218,13 +218,16 @@ class Bisection(Generic[T]):
         return None
 
     def _checks(self) -> list[float]:
-        """Return values that should pass or fail like their neighbors: one below what is safe, one above what fails."""
+        """Return values that should pass or fail like their neighbors: below what is safe, and just above what fails.
+
+        Below there is one, and two where more than a factor of ten lies between the ends.
+        """
         scale, safe, fails = self._scale, self._safe, self._fails
         wanted: list[float | None] = []
         if safe is not None and safe.value_s > scale.low:
             low, high = scale.low, safe.value_s
-            aims = [(low * high) ** 0.5] if fails is not None else [low ** (2 / 3) * high ** (1 / 3),
-                                                                    low ** (1 / 3) * high ** (2 / 3)]  # fmt: skip
+            parts = 3 if high > 10 * low else 2
+            aims = [low * (high / low) ** (part / parts) for part in range(1, parts)]
             wanted += [scale.round_between(low, high, aim) for aim in aims]
         if fails is not None and fails.value_s < scale.high:
             low = fails.value_s
