@@ -72,7 +72,7 @@ class Answer:
 
     @property
     def why(self) -> str:
-        """What bounds it, or why it is not bounded, or not known."""
+        """The cause that bounds it, or why it is not bounded, or not known."""
         if self.error is not None:
             return str(self.error).splitlines()[0]
         if self.found is None:
@@ -121,7 +121,7 @@ class Choice:
 
     @property
     def survives(self) -> int:
-        """In how many combinations it is safe."""
+        """The number of combinations in which it is safe."""
         return self.judged - len(self.lost)
 
 

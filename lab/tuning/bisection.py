@@ -26,7 +26,7 @@ NEARLY = 1e-6
 
 
 class Tried(Protocol):
-    """What the search must know of a trial."""
+    """The properties of a trial that the search needs."""
 
     @property
     def value_s(self) -> float:
@@ -34,7 +34,7 @@ class Tried(Protocol):
 
     @property
     def verdict(self) -> Verdict:
-        """Whether the client was reachable at every moment."""
+        """The verdict: a pass if the client was reachable at every moment."""
 
     @property
     def turn_s(self) -> float | None:
@@ -45,7 +45,7 @@ T = TypeVar("T", bound=Tried)
 
 
 class Ending(str, Enum):
-    """Where a search ended."""
+    """The end of a search."""
 
     BETWEEN = "between"
     """Between a value that passes and a longer one that fails."""
@@ -59,7 +59,7 @@ class Ending(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Found(Generic[T]):
-    """What a search found.
+    """The result of a search.
 
     Attributes:
         ending: where it ended.
@@ -128,7 +128,7 @@ class Bisection(Generic[T]):
 
     @property
     def found(self) -> Found[T]:
-        """What was found so far."""
+        """The result so far."""
         trials = tuple(self._tried[value] for value in sorted(self._tried))
         safe, fails = self._safe, self._fails
         if fails is not None and fails.value_s <= self._scale.low:

@@ -20,7 +20,7 @@ _RANGE = re.compile(r"(?P<low>[^.=]+(?:\.\d[^.=]*)?)\.\.(?P<high>.+)")
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """How close the longest safe value and the shortest one that fails must come.
+    """The difference between the longest safe value and the shortest one that fails, at most.
 
     Attributes:
         seconds: as a time; 0: as a share.
