@@ -38,7 +38,11 @@ class Tried(Protocol):
 
     @property
     def turn_s(self) -> float | None:
-        """Of a ``fail``: the value above which it may fail, as its cause suggests; None: nothing does."""
+        """Of a ``fail``: for how long the client had been quiet when its flow ended; None: unknown."""
+
+    @property
+    def quiet_s(self) -> float | None:
+        """Of a ``pass``: for how long the client was quiet at most; None: unknown."""
 
 
 T = TypeVar("T", bound=Tried)
@@ -163,7 +167,7 @@ class Bisection(Generic[T]):
             seen.add(turn)
             below = await self.attempt(self._below(turn))
             if below.verdict is Verdict.PASS:
-                await self._climb(below.value_s)
+                await self._climb(below, turn)
                 return
             if below.verdict is not Verdict.FAIL:
                 return
@@ -173,9 +177,18 @@ class Bisection(Generic[T]):
         value = self._scale.on_grid(turn)
         return value if value < turn - NEARLY else self._scale.on_grid(value - self._scale.grain)
 
-    async def _climb(self, value: float) -> None:
-        """Go up from a value that passes, in steps that double, to one that does not."""
-        step = self._scale.step(value)
+    async def _climb(self, passed: T, turn: float) -> None:
+        """Go up from a value that passes, in steps that double, to one that does not.
+
+        A registration is refreshed before it expires, so that its client is never quiet for as long as the value. The
+        first step makes up for that.
+        """
+        value, step = passed.value_s, self._scale.step(passed.value_s)
+        ahead = 0.0 if passed.quiet_s is None else self._scale.on_grid(value + turn - passed.quiet_s) - value
+        if (fails := self._fails) is not None and step < ahead < fails.value_s - value:
+            value = self._below(value + ahead)
+            if (await self.attempt(value)).verdict is not Verdict.PASS:
+                return
         while (fails := self._fails) is not None:
             value = self._scale.on_grid(value + step)
             step *= 2

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from lab.engine.cell_run import CellRun
 from lab.engine.twins.cells import clear_of_expiry
@@ -70,7 +71,8 @@ class Trial:
         kind: of a ``fail``, the kind of its cause.
         at_s: of a ``fail``, the time of its cause.
         text: why it failed or was inconclusive; of a ``pass``, what kept the client reachable.
-        turn_s: of a ``fail``, for how long the client had been quiet at that time: the value above which it may fail.
+        turn_s: of a ``fail``, for how long the client had been quiet at that time.
+        quiet_s: of a ``pass``, for how long it was quiet at most before the probe.
     """
 
     value_s: float
@@ -80,6 +82,7 @@ class Trial:
     at_s: float | None = None
     text: str = ""
     turn_s: float | None = None
+    quiet_s: float | None = None
 
 
 def cell_with(start: Cell, settings: Sequence[Setting]) -> Cell:
@@ -128,7 +131,13 @@ def trial_of(run: CellRun, value_s: float) -> Trial:
     cause = outcome.cause if outcome.verdict is Verdict.FAIL else None
     if cause is None:
         kept = "; ".join(step.text for step in outcome.kept_by)
-        return Trial(value_s=value_s, verdict=outcome.verdict, cell=run.name, text=outcome.doubt or kept)
+        return Trial(
+            value_s=value_s,
+            verdict=outcome.verdict,
+            cell=run.name,
+            text=outcome.doubt or kept,
+            quiet_s=longest_quiet(run.evidence) if outcome.verdict is Verdict.PASS else None,
+        )
     return Trial(
         value_s=value_s,
         verdict=outcome.verdict,
@@ -142,8 +151,19 @@ def trial_of(run: CellRun, value_s: float) -> Trial:
 
 def quiet_before(evidence: Evidence, at_s: float) -> float:
     """Return for how long the client had sent nothing at a time, since it fell silent at the earliest."""
-    sent = (each.t for each in client_packets(evidence) if each.event.from_ == evidence.client)
-    return at_s - max((t for t in sent if 0 <= t < at_s - TICKS_S), default=0.0)
+    return at_s - _sent(evidence, at_s - TICKS_S)[-1]
+
+
+def longest_quiet(evidence: Evidence) -> float:
+    """Return for how long the client sent nothing at most, before its last probe."""
+    until = float(evidence.cell.probes[-1].at)
+    return max(later - earlier for earlier, later in pairwise([*_sent(evidence, until), until]))
+
+
+def _sent(evidence: Evidence, until: float) -> list[float]:
+    """Return when the client sent something, beginning with the moment at which it fell silent."""
+    times = (each.t for each in client_packets(evidence) if each.event.from_ == evidence.client)
+    return [0.0, *(t for t in times if 0 < t < until)]
 
 
 def _probe_at(cell: Cell, value_s: float) -> float:
