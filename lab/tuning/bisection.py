@@ -124,6 +124,12 @@ class Bisection(Generic[T]):
             await self._narrow()
         return self.found
 
+    async def contradict(self, tried: T) -> Found[T]:
+        """Take a trial that fails in the place of one that passed, and search on below it."""
+        self._tried[tried.value_s] = tried
+        await self._narrow()
+        return self.found
+
     async def attempt(self, value: float) -> T:
         """Try a value, once."""
         if value not in self._tried:

@@ -7,18 +7,19 @@ import dataclasses
 from collections.abc import Awaitable, Sequence
 from pathlib import Path
 
+from lab.engine.cell_run import CellRun
 from lab.engine.run_folder import Watch
 from lab.engine.run_request import JudgeCell, RunRequest
 from lab.engine.search import search
 from lab.errors import LabError
 from lab.model.outcome import Metrics
-from lab.model.scenario import Scenario
+from lab.model.scenario import Cell, Scenario
 from lab.model.twin import TwinPlan
 from lab.tuning.answer import Answer, Tuning, choice, groups
 from lab.tuning.bisection import Bisection, Found
 from lab.tuning.scale import Resolution
 from lab.tuning.starting_cells import Start
-from lab.tuning.trials import Setting, Trial, cell_with, priced, trial_of
+from lab.tuning.trials import Setting, Trial, cell_with, lost_in_silence, priced, trial_of
 from lab.worlds.clock import GUEST_MEMORY_MB, Clock
 
 TWINS = TwinPlan(moments=1, causes=True, costs=True)
@@ -82,11 +83,12 @@ async def _one_parameter(searches: Sequence[_Search]) -> None:
         for group in groups(each.answers[-1] for each in searches):
             if (value := choice(group).value_s) is not None:
                 asked += [by_answer[id(answer)].also(value) for answer in group if answer.safe is not None]
-        before = [each.answers[-1].words for each in searches]
+        before = [each.answers[-1].safe for each in searches]
         await asyncio.gather(*asked)
-        if [each.answers[-1].words for each in searches] == before:
+        if [each.answers[-1].safe for each in searches] == before:
             break
-    await asyncio.gather(*(each.price() for each in searches))
+    for each in searches:
+        each.keep()
 
 
 class _Search:
@@ -126,16 +128,11 @@ class _Search:
         if self._bisection is not None:
             await self._take(self._bisection.also(value))
 
-    async def price(self) -> None:
-        """Measure what the safe value costs, and keep the value for the next parameter."""
+    def keep(self) -> None:
+        """Keep the safe value for the next parameter."""
         safe = self.answers[-1].safe
-        if safe is None:
-            return
-        settings = self._settings(safe.value_s)
-        run = await self._judge(priced(self.start.cell, cell_with(self.start.cell, settings)))
-        costs: Metrics | None = None if isinstance(run.result, LabError) else run.result.metrics
-        self.answers[-1] = dataclasses.replace(self.answers[-1], costs=costs)
-        self._fixed = settings
+        if safe is not None:
+            self._fixed = self._settings(safe.value_s)
 
     def _left_out(self) -> str:
         if self.start.cell.unsupported:
@@ -150,17 +147,33 @@ class _Search:
         return (*self._fixed, Setting(parameter, self.start.names[number], value))
 
     async def _try(self, value: float) -> Trial:
-        run = await self._judge(cell_with(self.start.cell, self._settings(value)))
+        return trial_of(await self._run(cell_with(self.start.cell, self._settings(value))), value)
+
+    async def _run(self, cell: Cell) -> CellRun:
+        run = await self._judge(cell)
         if isinstance(run.result, LabError):
             raise run.result
-        return trial_of(run, value)
+        return run
 
     async def _take(self, search: Awaitable[Found[Trial]]) -> None:
-        """Take what a search finds, or the error that ended it."""
+        """Take what a search finds, and what its safe value costs; or the error that ended it."""
         try:
-            found = await search
+            found, costs = await self._priced(await search)
         except LabError as error:
             self._bisection = None
-            self.answers[-1] = dataclasses.replace(self.answers[-1], error=error)
+            self.answers[-1] = dataclasses.replace(self.answers[-1], error=error, found=None, costs=None)
         else:
-            self.answers[-1] = dataclasses.replace(self.answers[-1], found=found)
+            self.answers[-1] = dataclasses.replace(self.answers[-1], found=found, costs=costs)
+
+    async def _priced(self, found: Found[Trial]) -> tuple[Found[Trial], Metrics | None]:
+        """Measure what the safe value costs in a silent hour; search on if the client was out of reach in it."""
+        assert self._bisection is not None
+        while found.safe is not None:
+            value = found.safe.value_s
+            cell = priced(self.start.cell, cell_with(self.start.cell, self._settings(value)))
+            costs = (await self._run(cell)).outcome.metrics
+            lost = lost_in_silence(cell, value, costs)
+            if lost is None:
+                return found, costs
+            found = await self._bisection.contradict(lost)
+        return found, None

@@ -175,6 +175,21 @@ def test_one_more_value() -> None:
     assert len(tried) == len(set(tried))
 
 
+def test_what_turns_out_to_fail() -> None:
+    """A value that passed by luck is no longer safe, and the search goes on below it."""
+
+    async def judge(value: float) -> Trial:
+        return Trial(value, P if value <= 60 and value not in (58, 59) else F, 60.0)
+
+    async def lucky() -> Found[Trial]:
+        search = Bisection(judge, RANGE)
+        assert values(await search.run()) == (60, 61)
+        return await search.contradict(Trial(60, F))
+
+    found = asyncio.run(lucky())
+    assert (found.ending, values(found)) == (Ending.BETWEEN, (57, 58))
+
+
 def test_an_error_ends_the_search() -> None:
     """It is the caller's to tell."""
 
