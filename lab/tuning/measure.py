@@ -171,9 +171,9 @@ class _Search:
         while found.safe is not None:
             value = found.safe.value_s
             cell = priced(self.start.cell, cell_with(self.start.cell, self._settings(value)))
-            costs = (await self._run(cell)).outcome.metrics
-            lost = lost_in_silence(cell, value, costs)
+            run = await self._run(cell)
+            lost = lost_in_silence(run, value)
             if lost is None:
-                return found, costs
+                return found, run.outcome.metrics
             found = await self._bisection.contradict(lost)
         return found, None

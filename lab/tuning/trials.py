@@ -16,8 +16,8 @@ from lab.engine.cell_run import CellRun
 from lab.engine.twins.cells import clear_of_expiry
 from lab.judge.metrics import client_packets
 from lab.judge.tolerances import BACK_WITHIN_S, TICKS_S
+from lab.judge.weakest_times import ends
 from lab.loader.unsupported import examined
-from lab.model.outcome import Metrics
 from lab.model.scenario import Cell, Expectation
 from lab.model.verdict import Verdict
 from lab.record.evidence import Evidence
@@ -150,15 +150,17 @@ def trial_of(run: CellRun, value_s: float) -> Trial:
     )
 
 
-def lost_in_silence(cell: Cell, value_s: float, costs: Metrics) -> Trial | None:
+def lost_in_silence(run: CellRun, value_s: float) -> Trial | None:
     """Return a trial that fails if the client was out of reach in its silent hour for longer than is tolerated.
 
     Two intervals may be lucky where many are not: the pause of a keep-alive may be random, or as long as a timer.
     """
-    if costs.lost is None or cell.expect.outage > BACK_WITHIN_S:
+    lost = run.outcome.metrics.lost
+    if lost is None or run.silent is None or run.cell.expect.outage > BACK_WITHIN_S:
         return None
-    text = f"in the silent hour it was out of reach from {costs.lost.at_s:.1f} s on, for more than {BACK_WITHIN_S:g} s"
-    return Trial(value_s=value_s, verdict=Verdict.FAIL, cell=cell.name, at_s=costs.lost.at_s, text=text)
+    why = next((f": {end.why}" for end in ends(run.silent.evidence) if end.at_s >= lost.at_s - TICKS_S), "")
+    text = f"in the silent hour it was out of reach from {lost.at_s:.1f} s on{why}"
+    return Trial(value_s=value_s, verdict=Verdict.FAIL, cell=run.name, at_s=lost.at_s, text=text)
 
 
 def quiet_before(evidence: Evidence, at_s: float) -> float:

@@ -179,15 +179,17 @@ def test_what_turns_out_to_fail() -> None:
     """A value that passed by luck is no longer safe, and the search goes on below it."""
 
     async def judge(value: float) -> Trial:
-        return Trial(value, P if value <= 60 and value not in (58, 59) else F, 60.0)
+        return Trial(value, limit(60)(value))
 
     async def lucky() -> Found[Trial]:
         search = Bisection(judge, RANGE)
         assert values(await search.run()) == (60, 61)
-        return await search.contradict(Trial(60, F))
+        assert values(await search.contradict(Trial(60, F))) == (59, 60)
+        return await search.contradict(Trial(30, F))
 
     found = asyncio.run(lucky())
-    assert (found.ending, values(found)) == (Ending.BETWEEN, (57, 58))
+    assert (found.ending, values(found)) == (Ending.BETWEEN, (29, 30))
+    assert 59 in [each.value_s for each in found.pass_again]
 
 
 def test_an_error_ends_the_search() -> None:
