@@ -214,16 +214,22 @@ class Bisection(Generic[T]):
         if safe is None:
             if fails is not None and fails.value_s <= scale.low:
                 return None
+            if (value := self._just_below(fails)) is not None:
+                return value
             if scale.low not in self._tried:
-                # timers are counted in ticks: what fails just below its cause's time may pass a little further below
-                just = None if fails is None else scale.on_grid(fails.value_s - scale.step(fails.value_s))
-                hinted = fails is not None and fails.turn_s is not None and fails.turn_s <= fails.value_s + scale.grain
-                return just if hinted and just not in (None, *self._tried) else scale.low
+                return scale.low
         low = scale.low if safe is None else safe.value_s
         high = scale.high if fails is None else fails.value_s
         if high - low <= scale.step(low) + NEARLY:
             return None
         return self._untried(low, high)
+
+    def _just_below(self, fails: T | None) -> float | None:
+        """Return a value just below one that fails at its own cause's time, which timers counted in ticks may miss."""
+        if fails is None or fails.turn_s is None or abs(fails.turn_s - fails.value_s) > self._scale.grain:
+            return None
+        value = self._scale.on_grid(fails.value_s - self._scale.step(fails.value_s))
+        return None if value in self._tried else value
 
     def _untried(self, low: float, high: float) -> float | None:
         """Return a value between two that has not been tried, near their middle; None: there is none."""

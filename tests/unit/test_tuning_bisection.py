@@ -71,6 +71,10 @@ def test_a_wrong_guess_is_only_a_guess(wrong: float) -> None:
     """A cause that speaks of something else costs trials and changes nothing."""
     found = searched(limit(59), turn=lambda _: wrong)
     assert (found.ending, values(found)) == (Ending.BETWEEN, (59, 60))
+    assert len(found.trials) <= 20
+    nothing = searched(limit(1), turn=lambda _: wrong)
+    assert nothing.ending is Ending.NONE
+    assert len(nothing.trials) <= 8
 
 
 def test_refreshes_that_come_before_their_interval_ends() -> None:
