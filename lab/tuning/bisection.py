@@ -243,9 +243,10 @@ class Bisection(Generic[T]):
         return None
 
     def _checks(self) -> list[float]:
-        """Return values that should pass or fail like their neighbors: below what is safe, and just above what fails.
+        """Return values that should pass or fail like their neighbors: below what is safe, and above what fails.
 
-        Below there is one, and two where more than a factor of ten lies between the ends.
+        Below there is one, and two where more than a factor of ten lies between the ends. Above there is one, unless
+        the search has tried one.
         """
         scale, safe, fails = self._scale, self._safe, self._fails
         wanted: list[float | None] = []
@@ -254,7 +255,8 @@ class Bisection(Generic[T]):
             parts = 3 if high > 10 * low else 2
             aims = [low * (high / low) ** (part / parts) for part in range(1, parts)]
             wanted += [scale.round_between(low, high, aim) for aim in aims]
-        if fails is not None and fails.value_s < scale.high:
+        above = [] if fails is None else [value for value in self._tried if fails.value_s < value < scale.high]
+        if fails is not None and fails.value_s < scale.high and not above:
             low = fails.value_s
             aim = low * 1.2 if safe is not None else (low * scale.high) ** 0.5
             wanted.append(scale.round_between(low, scale.high, aim))
