@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lab.api import build as build
+    from lab.api import compare as compare
     from lab.api import load as load
     from lab.api import open_run as open_run
     from lab.api import run as run
     from lab.api import tune as tune
+    from lab.comparison.compare import Comparison as Comparison
     from lab.engine.cell_run import CellRun as CellRun
     from lab.engine.run import Run as Run
     from lab.errors import HostNotCapable as HostNotCapable
@@ -37,10 +39,12 @@ DISTRIBUTION = "sip-keepalive-lab"
 
 _HOMES = {
     "build": "lab.api",
+    "compare": "lab.api",
     "load": "lab.api",
     "open_run": "lab.api",
     "run": "lab.api",
     "tune": "lab.api",
+    "Comparison": "lab.comparison.compare",
     "CellRun": "lab.engine.cell_run",
     "Run": "lab.engine.run",
     "HostNotCapable": "lab.errors",

@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from lab.backends.base import BackendKind
+from lab.comparison import compare as comparison
+from lab.comparison import figures
+from lab.comparison.compare import Comparison
 from lab.engine import prepare
 from lab.engine.execute import clean_up, execute
 from lab.engine.run import Run
@@ -183,6 +186,30 @@ def open_run(folder: Path | str = "runs/latest") -> Run:
         ScenarioError: the folder is not a run's.
     """
     return Run.open(folder)
+
+
+def compare(
+    a: Run | Path | str,
+    b: Run | Path | str = "runs/latest",
+    *,
+    mapped: Sequence[tuple[str, str, str]] = (),
+    tolerance: float = figures.COST_SHARE,
+    tolerance_s: float = figures.TIME_S,
+) -> Comparison:
+    """Compare two runs cell by cell: verdicts, causes, outages, costs.
+
+    Args:
+        a: what was before: a run, a run folder, or a ``report.json``.
+        b: what is now, likewise; it may be the same run.
+        mapped: labels that are compared although they differ, ``("strategy", "none", "hold-transport")``: the axis, the
+            label of A, the label of B. On such an axis no other labels are compared.
+        tolerance: the share by which a cost may change and is the same.
+        tolerance_s: the time by which an outage may change and is the same, in seconds.
+
+    Raises:
+        ScenarioError: one of them is no run, or they have no cell in common.
+    """
+    return comparison.compare(a, b, mapped=mapped, tolerances=figures.Tolerances(cost=tolerance, time_s=tolerance_s))
 
 
 def _pairs(only: Labels) -> list[tuple[str, str]]:

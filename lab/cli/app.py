@@ -21,6 +21,7 @@ COMMANDS = (
     "why",
     "curve",
     "tune",
+    "compare",
     "report",
     "bundle",
     "fidelity",

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.text import Text
 
 from lab.backends.base import BackendKind
+from lab.cli import baseline
+from lab.comparison.side import Side
 from lab.engine import prepare
 from lab.engine.execute import clean_up, execute
 from lab.engine.run import Run
@@ -53,6 +55,7 @@ class Options:
     split: bool = False
     as_list: bool = False
     verbosity: Verbosity = Verbosity.NORMAL
+    baseline: Path | None = None
 
 
 def run_files(files: list[Path], options: Options) -> int:
@@ -63,6 +66,9 @@ def run_files(files: list[Path], options: Options) -> int:
         HostNotCapable: virtual time, containers or a server were asked for and cannot be had here.
     """
     scenarios = load_all(files, only=options.only, seed=options.seed, server=options.server)
+    before = None
+    if options.baseline is not None:
+        before = baseline.opened(options.baseline, files, scenarios, server=options.server)
     prepare.check(scenarios, options.backend)
     clock = prepare.decide(scenarios, options.clock, options.backend)
     console = terminal.console(stderr=options.json, quiet=options.verbosity is Verbosity.QUIET)
@@ -75,7 +81,7 @@ def run_files(files: list[Path], options: Options) -> int:
         console.print(f"[yellow]note:[/yellow] in real time: {uml.lack()}", soft_wrap=True)
     worst = EXIT_CLAIMS_HOLD
     for scenario in scenarios:
-        status = _run_one(scenario, options, clock, console)
+        status = _run_one(scenario, options, clock, console, before)
         if status == EXIT_INTERRUPTED:
             return status
         worst = max(worst, status)
@@ -86,7 +92,7 @@ def _note(console: Console, text: str) -> None:
     console.print(Text.assemble(("note:", "yellow"), f" {text}"), soft_wrap=True)
 
 
-def _run_one(scenario: Scenario, options: Options, clock: Clock, console: Console) -> int:
+def _run_one(scenario: Scenario, options: Options, clock: Clock, console: Console, before: Side | None) -> int:
     def watch(folder: RunFolder) -> Callable[[Message], None]:
         into = shown(folder.path)
         where = ", in containers" if options.backend is BackendKind.DOCKER else ""
@@ -118,7 +124,10 @@ def _run_one(scenario: Scenario, options: Options, clock: Clock, console: Consol
     _show(run, options, console)
     if options.json:
         sys.stdout.write(report_json.render(run))
-    return _status(run, terminal.console(stderr=options.json or options.verbosity is Verbosity.QUIET))
+    quiet = options.verbosity is Verbosity.QUIET
+    last_words = terminal.console(stderr=options.json or quiet)
+    status = _status(run, last_words)
+    return status if before is None else max(status, baseline.compared(before, run, last_words, only_failing=quiet))
 
 
 def _show(run: Run, options: Options, console: Console) -> None:

@@ -211,14 +211,24 @@ def _by_seeds(cell: Cell, own: Outcome, twins: Sequence[TwinOutcome]) -> Outcome
     if not twins:
         return own
     others = sorted(((_seed(twin), twin.outcome) for twin in twins), key=lambda pair: pair[0])
-    seeds = tuple(
-        SeedOutcome(seed=seed, verdict=each.verdict, text=_why(each)) for seed, each in [(cell.seed, own), *others]
-    )
+    seeds = tuple(_seed_outcome(seed, each) for seed, each in [(cell.seed, own), *others])
     outcome = dataclasses.replace(own, seeds=seeds)
     if len({each.verdict for each in seeds}) == 1:
         return outcome
     doubt = f"the verdict depends on the seed: {'; '.join(_stories(seeds))}"
     return dataclasses.replace(outcome, verdict=Verdict.INCONCLUSIVE, cause=None, doubt=doubt, kept_by=())
+
+
+def _seed_outcome(seed: int, outcome: Outcome) -> SeedOutcome:
+    return SeedOutcome(
+        seed=seed,
+        verdict=outcome.verdict,
+        text=_why(outcome),
+        cause=outcome.cause,
+        metrics=outcome.metrics,
+        tried=outcome.tried,
+        reachability=outcome.reachability,
+    )
 
 
 def _stories(seeds: Sequence[SeedOutcome]) -> list[str]:

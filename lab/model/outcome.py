@@ -231,11 +231,18 @@ class SeedOutcome:
         seed: which.
         verdict: its own.
         text: why: its cause or its doubt; empty of a ``pass``.
+        cause: of a ``fail``; None otherwise.
+        metrics: what it delivered and cost; None: of a run in which that was not kept.
+        tried, reachability: as of `Outcome`.
     """
 
     seed: int
     verdict: Verdict
     text: str
+    cause: Cause | None = None
+    metrics: Metrics | None = None
+    tried: tuple[ProbeTrial, ...] = ()
+    reachability: Reachability | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -126,5 +126,5 @@ def test_each_suspect_of_a_fail() -> None:
 def test_before_a_run() -> None:
     """A silent hour, and other seeds, if they are asked for."""
     made = [role for role, _ in beforehand(cell(), TwinPlan(costs=True, seeds=3))]
-    assert made == [OtherSeed(seed=2), OtherSeed(seed=3), Silent(over_s=3600.0)]
+    assert made == [OtherSeed(seed=2), OtherSeed(seed=3), *[Silent(over_s=3600.0)] * 3]  # an hour with each seed
     assert list(beforehand(cell(), TwinPlan(moments=1, causes=True))) == []

@@ -69,6 +69,15 @@ def run_command(
     split: Annotated[
         bool, typer.Option("--split", help="Keep a capture of each link beside cell.pcapng, which has all links.")
     ] = False,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            show_default=False,
+            help="Compare with this earlier run, a folder or a report.json, as `lab compare RUN` does; exit with 1 if"
+            " this run is worse.",
+        ),
+    ] = None,
     as_list: AsList = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -77,8 +86,8 @@ def run_command(
 
     Several axes end in a matrix of strategies against everything else, `--list` shows a row per cell instead.
 
-    Exit status: 0 all claims hold; 1 some do not, or no cell can exist; 2 a scenario is wrong; 3 this machine cannot do
-    it; 4 the lab failed; 5 something was left behind; 130 interrupted.
+    Exit status: 0 all claims hold; 1 some do not, no cell can exist, or the run is worse than its baseline; 2 a
+    scenario is wrong; 3 this machine cannot do it; 4 the lab failed; 5 something was left behind; 130 interrupted.
     """
     from lab.cli.run import Options, run_files
 
@@ -99,6 +108,7 @@ def run_command(
         server=server.value,
         split=split,
         as_list=as_list,
+        baseline=baseline,
         verbosity=verbosity(quiet=quiet, verbose=verbose),
         twins=TwinPlan(moments=moments, causes=causes, costs=costs, seeds=seeds),
     )

@@ -38,11 +38,14 @@ def beforehand(cell: Cell, wanted: TwinPlan) -> Iterator[Planned]:
         return
     for at in cell.apart[:-1]:
         yield Look(at_s=float(at)), cells.probed_at(cell, float(at))
+    same = [cell]
     for seed in range(cell.seed + 1, cell.seed + wanted.seeds):
-        yield OtherSeed(seed=seed), cells.with_seed(cell, seed)
+        same.append(cells.with_seed(cell, seed))
+        yield OtherSeed(seed=seed), same[-1]
     if wanted.costs and cell.silent_over:
         over = float(cell.silent_over)
-        yield Silent(over_s=over), cells.silent(cell, over)
+        for each in same:
+            yield Silent(over_s=over), cells.silent(each, over)
 
 
 def afterwards(run: CellRun, role: Role | None, wanted: TwinPlan) -> Iterator[Planned]:

@@ -10,7 +10,7 @@ from typing import Any
 from lab import __version__
 from lab.engine.run import Run
 from lab.errors import LabError
-from lab.model.outcome import Cause, ChainStep, Outcome, Reachability
+from lab.model.outcome import Cause, ChainStep, Outcome, Reachability, SeedOutcome
 from lab.model.scenario import DEFAULT_CLIENT, Cell, Transport
 from lab.model.verdict import Verdict
 from lab.report.grid import is_look
@@ -89,7 +89,12 @@ def _pings_by_itself(cell: Cell) -> bool:
 
 
 def _cell(cell: Cell, result: Outcome | LabError) -> dict[str, Any]:
-    shared = {"name": cell.name, "axes": dict(cell.axes), "folder": f"cells/{cell.name}"}
+    shared = {
+        "name": cell.name,
+        "axes": dict(cell.axes),
+        "folder": f"cells/{cell.name}",
+        "ends_s": float(cell.ends),
+    }
     if isinstance(result, LabError):
         return {**shared, "verdict": None, "error": {"side": result.side, "text": str(result)}}
     return {
@@ -112,12 +117,24 @@ def _cell(cell: Cell, result: Outcome | LabError) -> dict[str, Any]:
         "tried": [dataclasses.asdict(one) for one in result.tried],
         "left_out": result.left_out,
         "reachability": None if result.reachability is None else _reachability(result.reachability),
-        "seeds": [{"seed": one.seed, "verdict": one.verdict.value, "text": one.text} for one in result.seeds],
+        "seeds": [_seed(one) for one in result.seeds],
         "seen_in": result.seen_in,
         "shared_with": result.shared_with,
         "costs_shared_with": result.costs_shared_with,
         "metrics": None if result.verdict is Verdict.UNSUPPORTED else dataclasses.asdict(result.metrics),
         "error": None,
+    }
+
+
+def _seed(one: SeedOutcome) -> dict[str, Any]:
+    return {
+        "seed": one.seed,
+        "verdict": one.verdict.value,
+        "text": one.text,
+        "cause": None if one.cause is None else {"kind": one.cause.kind.name, "at_s": one.cause.at_s},
+        "tried": [dataclasses.asdict(each) for each in one.tried],
+        "reachability": None if one.reachability is None else _reachability(one.reachability),
+        "metrics": None if one.metrics is None else dataclasses.asdict(one.metrics),
     }
 
 
