@@ -24,7 +24,10 @@ from lab.errors import Problem, ScenarioError
 from lab.loader import load as loader
 from lab.model.scenario import Scenario
 from lab.model.twin import TwinPlan
-from lab.worlds.clock import GUEST_MEMORY_MB
+from lab.tuning.answer import Tuning
+from lab.tuning.measure import tune as search_longest
+from lab.tuning.request import read_request
+from lab.worlds.clock import GUEST_MEMORY_MB, Clock
 
 Labels = Mapping[str, str | Sequence[str]]
 """Values of axes by the axis's name: ``{"strategy": ["none", "reconnect"], "transport": "tls"}``."""
@@ -154,6 +157,56 @@ def merge(folders: Sequence[Path | str], out: Path | str = "runs") -> Run:
         HostNotCapable: the folder cannot be written.
     """
     return shards.merge([Path(folder) for folder in folders], Path(out)).run
+
+
+def tune(
+    scenario: Scenario | Path | str,
+    *,
+    vary: Mapping[str, str],
+    strategy: str | Sequence[str] = (),
+    resolution: str = "1s",
+    only: Labels | None = None,
+    server: str = "scripted",
+    jobs: int | None = None,
+    memory_mb: int = GUEST_MEMORY_MB,
+    out: Path | str = "runs",
+    on_progress: Callable[[dict[str, Any]], None] | None = None,
+) -> Tuning:
+    """Find the longest value of a parameter with which the client is reachable at every moment, in virtual time.
+
+    Args:
+        scenario: as of `run`.
+        vary: parameters and their ranges: ``{"interval": "10s..30min"}``; the first keeps its longest safe value while
+            the next is searched for.
+        strategy: strategies of the scenario or of the lab, or mitigations; none: those of the scenario that have a
+            parameter to vary.
+        resolution: how close a safe value and one that fails must come: ``1s`` or ``2%``.
+        only: the cells from which searches start; None: all.
+        server: as of `load`, for the path of a file.
+        jobs: cells side by side at most; None: one per processor.
+        memory_mb: memory of a guest, in MiB.
+        out: where the run's folder goes.
+        on_progress: as of `run`; a message ``cell`` besides, with ``value``, for each cell that a search asks for.
+
+    Raises:
+        ScenarioError: the file or what is asked is wrong; nothing was started.
+        HostNotCapable: this machine cannot do it; nothing was started.
+    """
+    loaded = scenario if isinstance(scenario, Scenario) else load(scenario, server=server)
+    chosen = choose(loaded, [f"{axis}={label}" for axis, label in _pairs(only or {})])
+    names = [strategy] if isinstance(strategy, str) else list(strategy)
+    ranges = [f"{name}={between}" for name, between in vary.items()]
+    request = read_request(chosen, vary=ranges, strategies=names, resolution=resolution)
+    prepare.check([chosen], BackendKind.NETNS)
+    prepare.decide([chosen], Clock.VIRTUAL.value, BackendKind.NETNS)
+    clean_up(lambda _: None, with_containers=False)
+
+    def watch(_: RunFolder) -> Callable[[dict[str, Any]], None]:
+        return on_progress or (lambda _: None)
+
+    return search_longest(
+        chosen, request.starts, request.resolution, out=Path(out), watch=watch, jobs=jobs, memory_mb=memory_mb
+    )
 
 
 def open_run(folder: Path | str = "runs/latest") -> Run:

@@ -20,6 +20,7 @@ COMMANDS = (
     "run",
     "why",
     "curve",
+    "tune",
     "compare",
     "report",
     "merge",

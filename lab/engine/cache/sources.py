@@ -23,6 +23,7 @@ NOT_IN_A_WORLD = (
     "reference",
     "report",
     "starter",
+    "tuning",
 )
 """What no world imports, in the package's folder. The catalog's values are in the cells themselves."""
 
@@ -37,6 +38,7 @@ NOT_JUDGING = (
     "reference",
     "report",
     "starter",
+    "tuning",
 )
 """What no judgement depends on."""
 

@@ -41,7 +41,7 @@ def beforehand(cell: Cell, wanted: TwinPlan) -> Iterator[Planned]:
     for seed in range(cell.seed + 1, cell.seed + wanted.seeds):
         same.append(cells.with_seed(cell, seed))
         yield OtherSeed(seed=seed), same[-1]
-    if wanted.costs:
+    if wanted.costs and cell.silent_over:
         over = float(cell.silent_over)
         for each in same:
             yield Silent(over_s=over), cells.silent(each, over)
