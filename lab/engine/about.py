@@ -18,14 +18,18 @@ FORMAT = 1
 _CellFolder = Annotated[str, msgspec.Meta(pattern=r"^cells/[^/\x00]+$")]
 
 
+_SharePercent = Annotated[float, msgspec.Meta(gt=0, le=100)]
+
+
 class _Scenario(msgspec.Struct):
-    """The scenario, as a report describes it."""
+    """The scenario, as a report describes it; ``population`` is the share of each middlebox in percent."""
 
     name: str
     file: str
     title: str
     why: str
     source: str
+    population: dict[str, _SharePercent] = {}
 
 
 class _Error(msgspec.Struct):
