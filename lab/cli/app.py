@@ -20,6 +20,7 @@ COMMANDS = (
     "run",
     "why",
     "curve",
+    "rank",
     "compare",
     "report",
     "bundle",
