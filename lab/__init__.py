@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lab.api import compare as compare
     from lab.api import load as load
     from lab.api import open_run as open_run
+    from lab.api import rank as rank
     from lab.api import run as run
     from lab.comparison.compare import Comparison as Comparison
     from lab.engine.cell_run import CellRun as CellRun
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from lab.errors import TeardownIncomplete as TeardownIncomplete
     from lab.model.scenario import Scenario as Scenario
     from lab.model.verdict import Verdict as Verdict
+    from lab.ranking.ranking import Ranking as Ranking
 
 __version__ = "0.2.0"
 DISTRIBUTION = "sip-keepalive-lab"
@@ -40,6 +42,7 @@ _HOMES = {
     "compare": "lab.api",
     "load": "lab.api",
     "open_run": "lab.api",
+    "rank": "lab.api",
     "run": "lab.api",
     "Comparison": "lab.comparison.compare",
     "CellRun": "lab.engine.cell_run",
@@ -51,6 +54,7 @@ _HOMES = {
     "TeardownIncomplete": "lab.errors",
     "Scenario": "lab.model.scenario",
     "Verdict": "lab.model.verdict",
+    "Ranking": "lab.ranking.ranking",
 }
 """The public names, and the modules that have them."""
 

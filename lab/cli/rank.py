@@ -7,7 +7,8 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from rich.console import Console
 
 from lab.backends.base import BackendKind
 from lab.cli.rank_table import show
@@ -25,6 +26,7 @@ from lab.errors import (
     LabError,
     Problem,
     ScenarioError,
+    TeardownIncomplete,
 )
 from lab.kept_file import write_kept
 from lab.loader.conversion import choice
@@ -89,7 +91,7 @@ def rank(what: Path, asked: Asked, *, out: Path, json: bool) -> int:
     return _status(run, console, chosen=ranking.recommendation.chosen is not None)
 
 
-def _run(scenario: Scenario, console: Any, out: Path) -> Run:
+def _run(scenario: Scenario, console: Console, out: Path) -> Run:
     prepare.check([scenario], BackendKind.NETNS)
     clock = prepare.decide([scenario], "auto", BackendKind.NETNS)
     for sentence in clean_up(lambda text: terminal.say(console, f"note: {text}"), with_containers=False):
@@ -107,12 +109,17 @@ def _run(scenario: Scenario, console: Any, out: Path) -> Run:
     return run
 
 
-def _status(run: Run, console: Any, *, chosen: bool) -> int:
+def _status(run: Run, console: Console, *, chosen: bool) -> int:
+    if run.left:
+        left = f"{TeardownIncomplete.side} error: {TeardownIncomplete(run.left)}; `lab clean` tries again"
+        console.print(left, style="red", markup=False, soft_wrap=True)
     errors = [result for _, result in run.results if isinstance(result, LabError)]
     for text in dict.fromkeys(f"{error.side} error: {error}" for error in errors):
         console.print(text, style="red", markup=False)
     if errors:
         return max(error.exit_code for error in errors)
+    if run.left:
+        return TeardownIncomplete.exit_code
     return EXIT_CLAIMS_HOLD if chosen else EXIT_CLAIM_BROKEN
 
 
@@ -136,9 +143,7 @@ def _constraints(asked: Asked) -> Constraints:
             allowed = f"{choice(name, COSTS)}, with a number, as in `wakeups=60/h`"
             problems.append(Problem(NO_FILE, 0, "--at-most", "no limit of a cost", f"`{written}`", allowed))
         elif name in costs:
-            problems.append(
-                Problem(NO_FILE, 0, "--at-most", "given twice", f"`{name}`", "use one limit for each cost")
-            )
+            problems.append(Problem(NO_FILE, 0, "--at-most", "given twice", f"`{name}`", "use one limit for each cost"))
         elif (value := _quantity(COSTS[name], limit, "--at-most", problems)) is not None:
             costs[name] = value
     outage = _quantity(Seconds, asked.outage, "--outage", problems) if asked.outage else None

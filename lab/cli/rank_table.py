@@ -141,8 +141,8 @@ def _notes(ranking: Ranking) -> Iterator[str]:
         " longest; end: not back. Costs: weighted means of the silent hour"
     )
     yield (
-        "front: ship, yes: no other strategy is as good in reach, worst, wake/h and kB/h, and better in one; by N: row N"
-        " is; -: reaches nobody"
+        "front: ship (recommended), yes: no other strategy is as good in reach, worst, wake/h and kB/h and better in"
+        " one; by N: row N is; -: reaches nobody"
     )
     if any(each.lost_in_silence for each in ranking.candidates):
         yield "* out of reach for some time of the silent hour behind some middlebox, so it cost less"

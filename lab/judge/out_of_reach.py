@@ -1,12 +1,12 @@
 """Finds the longest time for which a cell's record cannot show that its client was within reach. Pure.
 
-Probes alone tell too little: a client that a fault cuts off and that is back before the next probe has been out of reach,
-and no probe was lost. So these are looked at:
+Probes alone tell too little: a client that a fault cuts off and that is back before the next probe has been out of
+reach, and no probe was lost. So these are looked at:
 
 - the outages that lost probes show, the cell's own and those at its weakest moments;
 - each end of something that a probe needs, until it is there again (``lab.judge.weakest_times``);
-- each fault, from its beginning until the last such end that follows from it is mended; if nothing ended, until the first
-  probe that was answered after it, as nothing earlier proves that the client was within reach.
+- each fault, from its beginning until the last such end that follows from it is mended; if nothing ended, until the
+  first probe that was answered after it, as nothing earlier proves that the client was within reach.
 
 An answered probe ends each of these times.
 """

@@ -55,9 +55,7 @@ def load(path: Path, *, server: str = DEFAULT_SERVER, instead: Replacement | Non
     return load_text(text, file, server=server, instead=instead)
 
 
-def load_text(
-    text: str, path: Path, *, server: str = DEFAULT_SERVER, instead: Replacement | None = None
-) -> Scenario:
+def load_text(text: str, path: Path, *, server: str = DEFAULT_SERVER, instead: Replacement | None = None) -> Scenario:
     """Read the text of a scenario file that need not be there.
 
     Args:

@@ -130,7 +130,9 @@ def as_axis(root: Node, problems: list[Problem]) -> tuple[Node, Shares]:
     for other in (root.get("middlebox"), swept):
         if other is not None:
             allowed = "write middleboxes in one of the two places"
-            problems.append(population.problem(f"{other.path} also given in line {other.line}", got="", allowed=allowed))
+            problems.append(
+                population.problem(f"{other.path} also given in line {other.line}", got="", allowed=allowed)
+            )
             return root, ()
     if not isinstance(population.value, dict) or not population.value:
         return root, ()

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from lab.errors import Problem, ScenarioError
 from lab.loader.load import load
 from lab.loader.population import OPTION, Replacement, read_population
 from lab.loader.text_file import read_text
 from lab.loader.yaml_lines import Node
-from lab.errors import Problem, ScenarioError
 from lab.model.scenario import Scenario
 from lab.model.twin import TwinPlan
 
 TWINS = TwinPlan(moments=1, costs=True)
-"""A ranking needs each client's weakest moment and the silent hour. It does not need the causes that ``lab run`` tries."""
+"""A ranking needs each client's weakest moment and the silent hour; not the twins that only find causes."""
 
 
 def scenario_to_rank(file: Path, *, population: Node | None = None, strategies: Sequence[str] = ()) -> Scenario:

@@ -15,7 +15,9 @@ MOST_CHEAPER = 2
 """Cheaper strategies that the reason names."""
 
 CHEAPEST = "of those that keep all constraints, the one with the fewest wake-ups, then the fewest bytes"
-MOST_REACHED = "of those that keep all constraints, the one that reaches most, then the fewest wake-ups, then the fewest bytes"
+MOST_REACHED = (
+    "of those that keep all constraints, the one that reaches most, then the fewest wake-ups, then the fewest bytes"
+)
 NO_CONSTRAINTS = "without constraints, the one that reaches most, then the fewest wake-ups, then the fewest bytes"
 
 

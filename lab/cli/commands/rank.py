@@ -65,17 +65,15 @@ def rank_command(
 ) -> None:
     """Find the cheapest strategy that keeps a population of clients reachable.
 
-    A client is reached if its strategy passes every failure of the scenario behind its middlebox. The strategies that no
-    other one beats in reach, worst outage, wake-ups and bytes are the front. One of them is recommended: without --reach
-    the one that reaches most, with it the cheapest; only strategies that keep all the limits you give count.
-    docs/rank.md has the formulae.
+    A client is reached if its strategy passes every failure of the scenario behind its middlebox. The strategies that
+    no other one beats in reach, worst outage, wake-ups and bytes are the front. One strategy is recommended, of those
+    that keep all the limits you give: without --reach the one that reaches most, with it the cheapest. docs/rank.md has
+    the formulae.
 
-    Exit status: 0 there is a recommendation; 1 no strategy keeps all limits; 2 the scenario or an option is wrong; 3 this
-    machine cannot do it; 4 the lab failed; 130 interrupted.
+    Exit status: 0 there is a recommendation; 1 no strategy keeps all limits; 2 the scenario or an option is wrong; 3
+    this machine cannot do it; 4 the lab failed; 5 something was left behind; 130 interrupted.
     """
     from lab.cli.rank import Asked, rank
 
-    asked = Asked(
-        strategies=tuple(strategy), population=population, at_most=tuple(at_most), outage=outage, reach=reach
-    )
+    asked = Asked(strategies=tuple(strategy), population=population, at_most=tuple(at_most), outage=outage, reach=reach)
     raise typer.Exit(rank(what, asked, out=out, json=json))

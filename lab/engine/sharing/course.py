@@ -167,7 +167,9 @@ def _quiet(
 def _mapped_gaps(packets: Sequence[Entry[Packet]], over: float, mapped: Sequence[tuple[float, float]]) -> list[float]:
     """Return the part of the time from each packet to the next in which the mapping was there that it kept."""
     ends = [next((until for since, until in mapped if since <= each.t < until), each.t) for each in packets]
-    return [min(each.t + gap, until) - each.t for each, gap, until in zip(packets, _gaps(packets, over), ends, strict=True)]
+    return [
+        min(each.t + gap, until) - each.t for each, gap, until in zip(packets, _gaps(packets, over), ends, strict=True)
+    ]
 
 
 def _gaps(packets: Sequence[Entry[Packet]], over: float) -> list[float]:
