@@ -8,14 +8,14 @@ or other strategies, in the place of the scenario's (`Replacement`).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from lab.errors import Problem, ScenarioError
 from lab.loader import catalog
-from lab.loader.conversion import value_of
-from lab.loader.yaml_lines import Node, read_yaml
+from lab.loader.conversion import choice, value_of
+from lab.loader.yaml_lines import Node, read_yaml, shown
 from lab.model.middlebox import Grade, Middlebox
 from lab.model.topology import Role, Topology
 from lab.units import Percent, Share
@@ -136,7 +136,7 @@ def as_axis(root: Node, problems: list[Problem]) -> tuple[Node, Shares]:
             return root, ()
     if not isinstance(population.value, dict) or not population.value:
         return root, ()
-    profiles = replace(population, value=[_profile(name, node) for name, node in population.value.items()])
+    profiles = replace(population, value=list(_profiles(population.value, problems)))
     top = dict(root.value)
     if written is None:
         written = Node(root.file, population.line, "matrix", "matrix", value={})
@@ -170,13 +170,21 @@ def _shares(population: Node, problems: list[Problem]) -> Shares:
     return known
 
 
-def _profile(name: str, node: Node) -> Node:
-    """Return a profile as the axis has it: a name, or a mapping with its name."""
-    if not isinstance(node.value, dict):
-        return replace(node, value=name, text=name)
-    named = Node(node.file, node.line, node.path, "name", name, name)
-    inside: Mapping[str, Node] = {key: child for key, child in node.value.items() if key != SHARE_KEY}
-    return replace(node, value={"name": named, **inside} if "name" not in inside else dict(inside))
+def _profiles(written: Mapping[str, Node], problems: list[Problem]) -> Iterator[Node]:
+    """Yield the profiles as the axis has them: a name, or a mapping with its name."""
+    known = catalog.middlebox_names()
+    for name, node in written.items():
+        if isinstance(node.value, dict):
+            inside = {key: child for key, child in node.value.items() if key != SHARE_KEY}
+            if "name" in inside:
+                problems.append(inside.pop("name").problem("a name", got="", allowed=f"leave it out: it is `{name}`"))
+            named = Node(node.file, node.line, node.path, "name", name, name)
+            yield replace(node, value={"name": named, **inside})
+        elif name in known:
+            yield replace(node, value=name, text=name)
+        else:
+            allowed = f"{choice(name, known)}, or a mapping with `{SHARE_KEY}` and the keys of a middlebox"
+            problems.append(node.problem("unknown middlebox", got=shown(name), allowed=allowed))
 
 
 def _has_one(topology: Topology | None) -> bool:

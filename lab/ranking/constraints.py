@@ -83,7 +83,7 @@ def demands(constraints: Constraints) -> list[Demand]:
 
 def _reach(least: float) -> Demand:
     return Demand(
-        f"--reach {percent(least)}",
+        f"--reach {least:.12g}%",
         lambda one: max(0.0, least - front.share(one)) / least if least else 0.0,
         lambda one: f"reaches {percent(one.share)}",
     )
@@ -93,7 +93,7 @@ def _outage(most: float) -> Demand:
     def excess(one: Candidate) -> float:
         return _over(math.inf if one.worst_outage_s is None else one.worst_outage_s, most)
 
-    return Demand(f"--outage {seconds(most)}", excess, lambda one: f"out of reach {seconds(one.worst_outage_s)}")
+    return Demand(f"--outage {most:.12g}s", excess, lambda one: f"out of reach {seconds(one.worst_outage_s)}")
 
 
 def _cost(name: str, most: float) -> Demand:
