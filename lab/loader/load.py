@@ -85,7 +85,7 @@ def _read(
     topology = topology_of(root, path, problems)
     if instead is not None:
         root = with_replacement(root, instead, topology)
-    root, population = as_axis(root, problems)
+    root, population = as_axis(root, topology, problems)
     axes = read_axes(root, topology, problems, server=server)
 
     fault_nodes, claim_nodes = (_items(root, key, problems) for key in ("faults", "claims"))

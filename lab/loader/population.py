@@ -119,12 +119,16 @@ def with_replacement(root: Node, wanted: Replacement, topology: Topology | None)
     return replace(root, value=top)
 
 
-def as_axis(root: Node, problems: list[Problem]) -> tuple[Node, Shares]:
+def as_axis(root: Node, topology: Topology | None, problems: list[Problem]) -> tuple[Node, Shares]:
     """Return a scenario's mapping with its population written as the axis ``middlebox``, and the shares."""
     population = root.get("population")
     if population is None or not isinstance(root.value, dict):
         return root, ()
     shares = _shares(population, problems)
+    if topology is not None and not _has_one(topology):
+        what = "a population, and this topology has not just one middlebox"
+        problems.append(population.problem(what, got="", allowed="leave it out; `middlebox` says which there are"))
+        return root, shares
     written = root.get("matrix")
     swept = None if written is None else written.get("middlebox")
     for other in (root.get("middlebox"), swept):

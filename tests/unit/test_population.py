@@ -97,6 +97,20 @@ def test_middleboxes_in_two_places(more: str) -> None:
     assert "write middleboxes in one of the two places" in problems(TWO, more=more)[0]
 
 
+@pytest.mark.parametrize("topology", ["cgn", "direct"])
+def test_networks_without_one_middlebox(topology: str, tmp_path: Path) -> None:
+    """Two in a row, or none, are no population."""
+    direct = "nodes: { client: { role: client }, server: { role: server } }\n"
+    direct += "links: { lan: { client: 192.0.2.2/24, server: 192.0.2.1/24 } }\n"
+    (tmp_path / "topologies").mkdir()
+    (tmp_path / "topologies" / "direct.yaml").write_text(direct, encoding="utf-8")
+    text = SMALL.replace("middlebox: never-forgets", f"population: {TWO}").replace("home-nat", topology)
+    with pytest.raises(ScenarioError, match="population: a population, and this topology has not just one middlebox"):
+        load_text(text, tmp_path / "s.yaml")
+    without = SMALL.replace("middlebox: never-forgets\n", "").replace("home-nat", "direct")
+    assert load_text(without, tmp_path / "s.yaml", instead=Replacement()).population == ()
+
+
 def test_thirds_add_up() -> None:
     """Rounding of a computer's sums is no mistake of the author's; rounding of the author's is."""
     shares = "{ cgn: 33.3 %, home-typical: 33.3 %, home-cheap: 33.4 % }"
