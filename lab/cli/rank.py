@@ -38,6 +38,7 @@ from lab.ranking.measure import TWINS, population_of, scenario_to_rank
 from lab.ranking.ranking import rank_run
 from lab.report import files as reports
 from lab.report import terminal
+from lab.report.formats import report_html
 from lab.report.paths import shown
 from lab.report.progress import Progress
 from lab.units import Percent, Quantity, Seconds, counted
@@ -84,7 +85,8 @@ def rank(what: Path, asked: Asked, *, out: Path, json: bool) -> int:
     text = json_text.dumps(all_visible(document.document(ranking)), indent=2) + "\n"
     write_kept(run.folder / document.FILE, text)
     show(console, run.scenario.title, ranking)
-    console.print(f"ranking: {shown(run.folder / document.FILE)}", markup=False, soft_wrap=True)
+    files = f"{document.FILE}, {report_html.FILE}, records and captures"
+    console.print(f"{files}: {shown(run.folder)}", markup=False, soft_wrap=True)
     if json:
         sys.stdout.write(text)
     raise_damage(run, found)
