@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lab.api import load as load
     from lab.api import merge as merge
     from lab.api import open_run as open_run
+    from lab.api import rank as rank
     from lab.api import run as run
     from lab.api import tune as tune
     from lab.comparison.compare import Comparison as Comparison
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from lab.errors import TeardownIncomplete as TeardownIncomplete
     from lab.model.scenario import Scenario as Scenario
     from lab.model.verdict import Verdict as Verdict
+    from lab.ranking.ranking import Ranking as Ranking
     from lab.tuning.answer import Tuning as Tuning
 
 __version__ = "0.2.0"
@@ -44,6 +46,7 @@ _HOMES = {
     "load": "lab.api",
     "merge": "lab.api",
     "open_run": "lab.api",
+    "rank": "lab.api",
     "run": "lab.api",
     "tune": "lab.api",
     "Comparison": "lab.comparison.compare",
@@ -57,6 +60,7 @@ _HOMES = {
     "Scenario": "lab.model.scenario",
     "Tuning": "lab.tuning.answer",
     "Verdict": "lab.model.verdict",
+    "Ranking": "lab.ranking.ranking",
 }
 """The public names, and the modules that have them."""
 

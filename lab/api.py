@@ -22,8 +22,12 @@ from lab.engine.shards.shard import Shard, part_of
 from lab.engine.twins.plan import possible
 from lab.errors import Problem, ScenarioError
 from lab.loader import load as loader
+from lab.loader.population import OPTION, read_population, shares_of
 from lab.model.scenario import Scenario
 from lab.model.twin import TwinPlan
+from lab.ranking.constraints import Constraints
+from lab.ranking.measure import TWINS, scenario_to_rank
+from lab.ranking.ranking import Ranking, rank_run
 from lab.tuning.answer import Tuning
 from lab.tuning.measure import tune as search_longest
 from lab.tuning.request import read_request
@@ -207,6 +211,49 @@ def tune(
     return search_longest(
         chosen, request.starts, request.resolution, out=Path(out), watch=watch, jobs=jobs, memory_mb=memory_mb
     )
+
+
+def rank(
+    what: Run | Scenario | Path | str,
+    *,
+    population: Mapping[str, float | Mapping[str, Any]] | None = None,
+    strategies: Sequence[str] = (),
+    at_most: Mapping[str, float] | None = None,
+    outage: float | None = None,
+    reach: float | None = None,
+    out: Path | str = "runs",
+    on_progress: Callable[[dict[str, Any]], None] | None = None,
+) -> Ranking:
+    """Rank strategies by the share of a population that they reach, and by what they cost.
+
+    Args:
+        what: a scenario, loaded or as of `load`, whose cells are run; or a run, of which nothing runs again.
+        population: the share of each middlebox in percent, together 100; a profile of your own is a mapping with
+            ``share`` (``"15 %"``) and the keys of a middlebox. None: the scenario's, else equal shares. For a run and
+            for a `Scenario`, all names must be values of its axis ``middlebox``.
+        strategies: in the place of the scenario's, where ``what`` is a file.
+        at_most: limits per hour behind any middlebox: of ``wakeups``, ``packets``, ``bytes``.
+        outage: the longest time out of reach that is tolerated, in seconds.
+        reach: the least share of the population, in percent.
+        out: where the run's folder goes.
+        on_progress: as of `run`.
+
+    Raises:
+        ScenarioError: the scenario, the population or a choice is wrong; nothing was started.
+        HostNotCapable: this machine cannot do it; nothing was started.
+    """
+    constraints = Constraints(outage_s=outage, reach=reach, **(at_most or {}))
+    node = None if population is None else read_population(_yaml(_shares_in_words(population)), OPTION)
+    if isinstance(what, (Run, Scenario)):
+        shares = () if node is None else shares_of(node)
+        ran = what if isinstance(what, Run) else run(what, out=out, causes=TWINS.causes, on_progress=on_progress)
+        return rank_run(ran, constraints, shares)
+    scenario = scenario_to_rank(Path(what), population=node, strategies=strategies)
+    return rank_run(run(scenario, out=out, causes=TWINS.causes, on_progress=on_progress), constraints)
+
+
+def _shares_in_words(population: Mapping[str, float | Mapping[str, Any]]) -> dict[str, Any]:
+    return {name: share if isinstance(share, Mapping) else f"{share!r} %" for name, share in population.items()}
 
 
 def open_run(folder: Path | str = "runs/latest") -> Run:

@@ -20,6 +20,7 @@ COMMANDS = (
     "run",
     "why",
     "curve",
+    "rank",
     "tune",
     "compare",
     "report",

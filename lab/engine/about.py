@@ -20,14 +20,18 @@ _CellFolder = Annotated[str, msgspec.Meta(pattern=f"^cells/{_NAME}")]
 _CellName = Annotated[str, msgspec.Meta(pattern=f"^{_NAME}")]
 
 
+_SharePercent = Annotated[float, msgspec.Meta(gt=0, le=100)]
+
+
 class _Scenario(msgspec.Struct):
-    """The scenario, as a report describes it."""
+    """The scenario, as a report describes it; ``population`` is the share of each middlebox in percent."""
 
     name: str
     file: str
     title: str
     why: str
     source: str
+    population: dict[str, _SharePercent] = {}
 
 
 class _Error(msgspec.Struct):

@@ -173,7 +173,9 @@ def _check_name(out: Path) -> None:
 
 def _scenario(scenario: Scenario) -> dict[str, Any]:
     names: tuple[str, ...] = ("name", "file", "title", "why", "source")
-    return {"scenario": {name: getattr(scenario, name) for name in names}}
+    about = {name: getattr(scenario, name) for name in names}
+    population = {"population": dict(scenario.population)} if scenario.population else {}
+    return {"scenario": {**about, **population}}
 
 
 def _cells(cells: Sequence[Cell]) -> dict[str, Any]:

@@ -323,6 +323,7 @@ class Scenario:
         text: the file's exact content.
         why: the author's explanation.
         source: the report or document it reproduces.
+        population: the share of each middlebox, in percent, by its label on the axis; empty: the author has given none.
     """
 
     name: str
@@ -332,6 +333,7 @@ class Scenario:
     why: str
     source: str
     cells: tuple[Cell, ...]
+    population: tuple[tuple[str, float], ...] = ()
 
 
 __all__ = [

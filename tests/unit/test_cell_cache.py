@@ -29,7 +29,7 @@ from tests.records import END, Line, cell, flow_set_up, numbered, probe, say, se
 
 BEGAN = say(-1.0, RUNNER, RecordBegan(version=VERSION))
 PASSES = (BEGAN, *flow_set_up(), *sentinel("delivered"), *probe(1, 100.0, answered=True), END)
-TEXTS = dict.fromkeys(("text", "title", "why", "source"), "")
+TEXTS: dict[str, Any] = dict.fromkeys(("text", "title", "why", "source"), "")
 SOURCES = Sources()
 
 
