@@ -30,6 +30,7 @@ WEAK = {
     "best-practice-monitor-and-recover",
     "best-practice-upkeep-and-cost",
     "dns-change",
+    "longest-interval-udp",
     "sipsorcery-1375",
 }
 """Scenarios that claim what only a probe at a weakest moment shows. scripts/test --all runs all of them with twins."""
