@@ -21,6 +21,7 @@ COMMANDS = (
     "why",
     "curve",
     "compare",
+    "explore",
     "report",
     "bundle",
     "fidelity",

@@ -79,8 +79,8 @@ def text_of(
         "",
         *(f"{key}: {_flow(value)}" for key, value in parts.items() if value is not None),
     ]
-    lines += _list("faults", (_fault(fault) for fault in timeline.faults))
-    lines += _list("impairments", (_fields(each) for each in cell.impairments))
+    lines += _list("faults", (fault_keys(fault) for fault in timeline.faults))
+    lines += _list("impairments", (impairment_keys(each) for each in cell.impairments))
     lines += _list("probes", (_fields(probe) for probe in cell.probes))
     lines += [f"ends: {cell.ends}", *_list("claims", [verdict])]
     return "\n".join(lines) + "\n", beside
@@ -166,7 +166,11 @@ def _is_the_labs(topology: Topology) -> bool:
 
 def _topology(topology: Topology) -> dict[str, Any]:
     nodes = {
-        node.name: {key: value for key, value in (("role", node.role.value), ("inside", node.inside), ("outside", node.outside)) if value}
+        node.name: {
+            key: value
+            for key, value in (("role", node.role.value), ("inside", node.inside), ("outside", node.outside))
+            if value
+        }
         for node in topology.nodes
     }
     return {"nodes": nodes, "links": {link.name: {end: str(at) for end, at in link.ends} for link in topology.links}}
@@ -184,8 +188,14 @@ def _with_absolute_paths(client: Mapping[str, Any], folder: str) -> dict[str, An
 # How values are written
 
 
-def _fault(fault: Fault) -> dict[str, Any]:
+def fault_keys(fault: Fault) -> dict[str, Any]:
+    """Return a fault as a scenario has it."""
     return {kind_of(fault): _fields(fault)}
+
+
+def impairment_keys(impairment: Impairment) -> dict[str, Any]:
+    """Return an impairment as a scenario has it."""
+    return _fields(impairment)
 
 
 def _fields(value: Any) -> dict[str, Any]:
@@ -217,7 +227,7 @@ def _yaml(value: Any, *, flow: bool = False) -> str:
     from ruamel.yaml import YAML
 
     yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = flow
+    yaml.default_flow_style = flow  # type: ignore[assignment]  # its own default says None
     yaml.width = 10_000  # one line
     yaml.sort_base_mapping_type_on_output = False
     yaml.allow_unicode = True

@@ -17,7 +17,7 @@ from lab.exploration.menu import DURATIONS_S, OFFSETS_S, Menu
 from lab.exploration.timeline import Timeline, in_order
 
 if TYPE_CHECKING:
-    from hypothesis import settings as Settings
+    import hypothesis
     from hypothesis.strategies import DrawFn, SearchStrategy
 
 MOST_FAULTS = 3
@@ -74,12 +74,12 @@ def least(menus: Sequence[Menu], seed: int, count: int, does: Callable[[Timeline
 
     set_hypothesis_home_dir(cache_folder() / FOLDER / "hypothesis")  # else it makes a folder where the user is
     try:
-        return find(_timelines(menus), does, settings=_settings(count), random=Random(seed))
+        return find(_timelines(menus), does, settings=_settings(count), random=Random(seed))  # noqa: S311  (no secret)
     except NoSuchExample:
         return None
 
 
-def _settings(count: int) -> Settings:
+def _settings(count: int) -> hypothesis.settings:
     from hypothesis import Phase, Verbosity, settings
 
     return settings(

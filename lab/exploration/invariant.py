@@ -14,6 +14,7 @@ from lab.judge.metrics import client_packets
 from lab.judge.tolerances import TIMER_F_S
 from lab.model.outcome import Outcome
 from lab.model.verdict import Verdict
+from lab.record.entry import Entry
 from lab.record.events import Binding, ClientTransport, Obeyed, ServerSubscription
 from lab.record.evidence import Evidence
 
@@ -154,11 +155,13 @@ def _connections(evidence: Evidence, ends: float) -> int:
 def _contacts(evidence: Evidence, ends: float) -> int:
     """Count the bindings and subscriptions that the server holds at the end; one that was killed forgot the earlier."""
     forgot = max((one.t for one in evidence.of(Obeyed, do="go-down", forgot=True) if one.t <= ends), default=None)
+    kinds: tuple[type[ServerSubscription | Binding], ...] = (ServerSubscription, Binding)
     held = 0
-    for kind in (ServerSubscription, Binding):
-        last: dict[str, tuple[float, float, str]] = {}
-        for entry in evidence.of(kind):
-            if entry.t <= ends and (forgot is None or entry.t > forgot):
-                last[entry.event.id] = entry.t, float(entry.event.expires), entry.event.state
-        held += sum(1 for t, expires, state in last.values() if state in HELD and t + expires > ends)
+    for kind in kinds:
+        last: dict[str, Entry[ServerSubscription | Binding]] = {
+            entry.event.id: entry
+            for entry in evidence.of(kind)
+            if entry.t <= ends and (forgot is None or entry.t > forgot)
+        }
+        held += sum(1 for one in last.values() if one.event.state in HELD and one.t + float(one.event.expires) > ends)
     return held

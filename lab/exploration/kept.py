@@ -1,4 +1,4 @@
-"""Keeps the timelines that were found on this machine, below the cache folder, so that the next search tries them first.
+"""Keeps the timelines that were found on this machine, below the cache folder: the next search tries them first.
 
 They lie in an example database of Hypothesis: a folder for each key, with a file for each value.
 """
@@ -39,7 +39,7 @@ class KeptTimelines:
             for value in sorted(self._database.fetch(key)):
                 try:
                     timeline = wire.from_json(Timeline, json.loads(value), plugins=kinds)
-                except (ValueError, TypeError):  # of another version of the lab
+                except (ValueError, TypeError):  # noqa: PERF203  (each by itself)  # of another version of the lab
                     self._database.delete(key, value)
                 else:
                     found.append(timeline)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import typing
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
 from lab.errors import Problem, ScenarioError
+from lab.exploration.timeline import IMPAIRMENT, Timeline
 from lab.faults.base import Fault
 from lab.faults.catalog import classes
 from lab.loader.conversion import choice, hint
@@ -24,8 +24,7 @@ from lab.model.rules import HostAddress, OfLink, OfNode, kebab
 from lab.model.scenario import Cell
 from lab.model.topology import Role, Topology
 from lab.model.when import When
-from lab.units import Lasting, Percent, Seconds, WholeSeconds, BitsPerSecond
-from lab.exploration.timeline import IMPAIRMENT, Timeline
+from lab.units import BitsPerSecond, Lasting, Percent, Seconds, WholeSeconds
 
 MOST_MOMENTS = 99
 """Of one choice. Hypothesis takes numbers from 100 that stand in the source code for likely ones; no choice of ours may

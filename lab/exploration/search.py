@@ -73,6 +73,7 @@ class Search:
         confirm: runs a timeline again, from a scenario file.
         known: timelines that earlier searches have found.
         tell: takes each finding when it is confirmed.
+        note: takes what the search has come to, whenever a cell is over.
         side_by_side: how many cells may wait or run at once.
     """
 
@@ -86,6 +87,7 @@ class Search:
         confirm: Confirm,
         known: Iterable[Timeline] = (),
         tell: Callable[[Finding], None] = lambda _: None,
+        note: Callable[[Result], None] = lambda _: None,
         side_by_side: int = BATCH,
     ) -> None:
         self.result = Result(seed=seed)
@@ -95,6 +97,7 @@ class Search:
         self._confirm = confirm
         self._known = list(known)
         self._tell = tell
+        self._note = note
         self._slots = asyncio.Semaphore(side_by_side)
         self._deadline = bounds.deadline()
         self._judged: dict[str, asyncio.Future[Judgement | None]] = {}
@@ -116,7 +119,7 @@ class Search:
         number = dry = 0
         while not self._over and dry < DRY:
             number += 1
-            seed = Random(f"{self.result.seed} {number}").getrandbits(64)
+            seed = Random(f"{self.result.seed} {number}").getrandbits(64)  # noqa: S311  (no secret)
             count = BATCH if self._bounds.timelines is None else min(BATCH, self._bounds.timelines - self.result.tried)
             timelines = await asyncio.to_thread(drawn, self._menus, seed, BATCH)
             fresh = [each for each in timelines if each.digest not in self._judged][:count]
@@ -233,6 +236,7 @@ class Search:
             self.result.cells += 1
             if judged.error:
                 self.result.errors.append((judged.error, judged.exit_code))
+            self._note(self.result)
             return judged
 
 
