@@ -23,7 +23,7 @@ from lab.model.rules import kebab
 from lab.model.scenario import Scenario
 from lab.model.topology import Topology
 from lab.model.when import When
-from lab.units import Quantity
+from lab.units import Quantity, counted
 
 WIDTH = 118
 """Of a line of prose, with its indent less than the lab's longest line."""
@@ -96,7 +96,7 @@ def what_happens(timeline: Timeline) -> str:
     told = [_told(fault) for fault in timeline.faults]
     if timeline.impairments:
         told.append(f"a bad link ({', '.join(sorted(_ends(timeline.impairments)))})")
-    return " and ".join(told) if told else "nothing at all"
+    return " and ".join(told) if told else "no fault at all"
 
 
 def _told(fault: Fault) -> str:
@@ -111,10 +111,11 @@ def _ends(impairments: Iterable[Impairment]) -> set[str]:
 def _why(timeline: Timeline, breach: Breach, limits: Limits, story: Story) -> list[str]:
     """Return the story of a finding, in lines."""
     over = f"The last fault is over at {timeline.over_s:g} s." if timeline.faults else "No fault is needed."
-    due = f"From {limits.recovers_within_s:g} s later on the client should be reachable at every moment."
+    due_s = timeline.over_s + limits.recovers_within_s
+    due = f"From {due_s:g} s on the client should be reachable at every moment."
     if not breach.is_loss:
         due += " It is; but a client should also keep nothing that it does not need, and not spin."
-    after = f" It was shrunk from {story.shrunk_from}, in {story.cells} cells." if story.cells else ""
+    after = f" It was shrunk from {story.shrunk_from}, in {counted(story.cells, 'cell')}." if story.cells else ""
     found = f"`lab explore` found this with seed {story.seed}.{after}"
     seen = f"What was seen: {breach.text}."
     return [line for part in (f"{over} {due}", seen, found) for line in (*wrap(part, WIDTH), "")][:-1]
@@ -226,8 +227,8 @@ def _flow(value: Any) -> str:
 def _yaml(value: Any, *, flow: bool = False) -> str:
     from ruamel.yaml import YAML
 
-    yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = flow  # type: ignore[assignment]  # its own default says None
+    yaml: Any = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = flow
     yaml.width = 10_000  # one line
     yaml.sort_base_mapping_type_on_output = False
     yaml.allow_unicode = True

@@ -97,10 +97,14 @@ def _timelines(menus: Sequence[Menu]) -> SearchStrategy[Timeline]:
     from hypothesis import assume
     from hypothesis import strategies as some
 
+    several: dict[str, SearchStrategy[list[Any]]] = {}  # made when they are drawn from: each takes some time
+
     @some.composite
     def timelines(draw: DrawFn) -> Timeline:
         menu = _one(draw, menus)
-        faults = draw(some.lists(_faults(menu), max_size=MOST_FAULTS if menu.courses else 0))
+        if menu.start.name not in several:
+            several[menu.start.name] = some.lists(_faults(menu), max_size=MOST_FAULTS if menu.courses else 0)
+        faults = draw(several[menu.start.name])
         impaired = bool(menu.impairments) and draw(some.booleans())
         timeline = Timeline(
             start=menu.start.name,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from random import Random
 
@@ -23,7 +23,7 @@ from lab.exploration.timeline import Timeline
 
 BATCH = 16
 """Timelines that are drawn together: enough to keep some processors busy, few enough to see findings soon."""
-DRY = 20
+DRY = 5
 """Batches without a new timeline after which there is most likely none left."""
 
 Judge = Callable[[Timeline], Awaitable[Judgement]]
@@ -99,6 +99,8 @@ class Search:
         self._tell = tell
         self._note = note
         self._slots = asyncio.Semaphore(side_by_side)
+        # threads of their own: those of the event loop must stay free for what they wait for
+        self._threads = ThreadPoolExecutor(side_by_side, thread_name_prefix="shrinks")
         self._deadline = bounds.deadline()
         self._judged: dict[str, asyncio.Future[Judgement | None]] = {}
         self._confirming = asyncio.Lock()
@@ -112,6 +114,7 @@ class Search:
             await self._draw()
         finally:
             self._stopped = True  # a thread that shrinks ends
+            self._threads.shutdown(wait=False)
         self.result.findings.sort(key=_order)
         return self.result
 
@@ -165,7 +168,8 @@ class Search:
             smallest, cells = timeline, 0
             if seed is not None:
                 loop = asyncio.get_running_loop()
-                smallest, cells = await asyncio.to_thread(self._shrunk, timeline, breach, seed, loop)
+                shrinking = loop.run_in_executor(self._threads, self._shrunk, timeline, breach, seed, loop)
+                smallest, cells = await shrinking
             await self._report(smallest, breach, Story(self.result.seed, size(timeline), cells), known=known)
 
     async def _report(self, timeline: Timeline, first: Breach, story: Story, *, known: bool) -> None:
