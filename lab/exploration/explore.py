@@ -41,7 +41,7 @@ AHEAD = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
-    """What is asked of a search.
+    """The request for a search.
 
     Attributes:
         strategy: the one that is believed; empty: the scenario's only one.

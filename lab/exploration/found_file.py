@@ -34,7 +34,7 @@ AS_WRITTEN = ("radio", "costs-over")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Story:
-    """How a timeline was found.
+    """The course of the search that found a timeline.
 
     Attributes:
         seed: of the search.

@@ -19,7 +19,7 @@ from lab.record.events import Binding, ClientTransport, Obeyed, ServerSubscripti
 from lab.record.evidence import Evidence
 
 LEAK, SPIN = "leak", "spin"
-"""What breaks besides reachability; a client that is out of reach breaks by the name of the cause."""
+"""The breaches besides reachability; a client that is out of reach breaks by the name of the cause."""
 HELD = ("active", "refreshed")
 """States of a binding and of a subscription that the server goes by."""
 MINUTE_S = 60.0
@@ -27,7 +27,7 @@ MINUTE_S = 60.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Breach:
-    """What of the invariant does not hold.
+    """A part of the invariant that does not hold.
 
     Attributes:
         cause: the name of the cause for which the client was out of reach; `LEAK` or `SPIN`.
@@ -47,7 +47,7 @@ class Breach:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Kept:
-    """What is there at the end of a run.
+    """The connections and contacts that are there at the end of a run.
 
     Attributes:
         connections: the client's transports that should be gone, or are used.

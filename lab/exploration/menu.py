@@ -69,7 +69,7 @@ class Course:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Menu:
-    """What can happen to one cell.
+    """The faults and impairments that can happen to one cell.
 
     Attributes:
         start: the cell.

@@ -34,7 +34,7 @@ Confirm = Callable[[Timeline, Breach, Story], Awaitable[tuple[Judgement, str]]]
 
 @dataclass(kw_only=True)
 class Result:
-    """What a search has come to.
+    """The result of a search.
 
     Attributes:
         seed: of the draws.

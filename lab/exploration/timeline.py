@@ -42,7 +42,7 @@ class Timeline:
 
     @property
     def kinds(self) -> frozenset[str]:
-        """The names of what goes wrong in it."""
+        """The names of the faults in it, and the word for impairments."""
         names = {kind_of(fault) for fault in self.faults}
         return frozenset(names | ({IMPAIRMENT} if self.impairments else set()))
 
@@ -54,7 +54,7 @@ class Timeline:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """What is asked of the client.
+    """The demands on the client.
 
     Attributes:
         recovers_within_s: it must be reachable so long after the last fault is over, and from then on.

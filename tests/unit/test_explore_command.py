@@ -98,7 +98,7 @@ LOST = Finding(
         (Result(seed=7, tried=9, cells=30, findings=[LOST]), True, 1, "9 timelines in 30 cells: 1 finding"),
         (Result(seed=7, tried=9, findings=[LOST]), False, 130, "interrupted after 9 timelines"),
         (Result(seed=7, tried=9, errors=[("lab error: x", 4)]), True, 4, "lab error: x"),
-        (Result(seed=7, tried=2, doubts=["why", "why"]), True, 0, "2 timelines inconclusive, neither a finding nor a pass"),
+        (Result(seed=7, tried=2, doubts=["why", "why"]), True, 0, "2 timelines inconclusive, neither a finding"),
         (Result(seed=7, tried=2, unsteady=[LOST.timeline]), True, 0, "did not when it was run again"),
         (Result(seed=7, tried=2, exhausted=True), True, 0, "there was nothing else to try"),
     ],
