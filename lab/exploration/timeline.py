@@ -37,7 +37,7 @@ class Timeline:
 
     @property
     def over_s(self) -> float:
-        """When the last fault is over; 0: there is none."""
+        """The time at which the last fault is over; 0: there is none."""
         return max((_over_s(fault) for fault in self.faults), default=0.0)
 
     @property
