@@ -29,6 +29,7 @@ def searched(out: Path, *options: str, package: Path = ROOT) -> dict[str, Any]:
         [sys.executable, "-m", "lab", "explore", SCENARIO, "--for", "10min", "--json", "--out", out, *options],
         cwd=package,
         env={**os.environ, "PYTHONPATH": str(package)},
+        check=False,
         capture_output=True,
         text=True,
     )

@@ -29,7 +29,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_reconnect_has_gaps_where_nothing_goes_wrong(tmp_path: Path) -> None:
-    """The timeline without faults breaks it; the file that is written claims what `lab run` shows; all in one folder."""
+    """The timeline without faults breaks it, and the file that is written claims what `lab run` shows."""
     out = tmp_path / "runs"
     options = ("--strategy", "reconnect", "--cells", "1", "--seed", "1", "--json", "--out", out)
     done = run("explore", SCENARIO, *options, home=tmp_path)

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.e2e
 COST = Cells(ROOT / "scenarios" / "article" / "best-practice-upkeep-and-cost.yaml")
 LIBRARY = sorted(
     path
-    for folder in ("article", "field")
+    for folder in ("article", "field", "found")
     for path in (ROOT / "scenarios" / folder).glob("*.yaml")
     if path.stem not in ("all", "registered-phone", *IN_REAL_TIME)  # those two take minutes: scripts/test --all
 )
@@ -28,6 +28,7 @@ WEAK = {
     "asterisk-657",
     "best-practice-monitor-and-recover",
     "best-practice-upkeep-and-cost",
+    "reconnect-idle-end",
     "dns-change",
     "sipsorcery-1375",
 }
