@@ -126,6 +126,8 @@ def _show(console: Console, prepared: Prepared, run: Run, result: Result) -> Non
         terminal.say(console, f"{tried} in {cells}: {counted(len(result.findings), 'finding')}")
     else:
         terminal.say(console, f"{tried}, nothing broke it: that is no proof")
+    if any(not finding.timeline.kinds for finding in result.findings):
+        terminal.say(console, "note: it breaks with no fault at all; other findings may be that at another moment")
     if result.exhausted:
         terminal.say(console, "there was nothing else to try")
     if result.doubts:

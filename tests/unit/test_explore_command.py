@@ -96,6 +96,7 @@ LOST = Finding(
     [
         (Result(seed=7, tried=5000, cells=5000), True, 0, "5,000 timelines, nothing broke it: that is no proof"),
         (Result(seed=7, tried=9, cells=30, findings=[LOST]), True, 1, "9 timelines in 30 cells: 1 finding"),
+        (Result(seed=7, tried=9, findings=[LOST]), True, 1, "note: it breaks with no fault at all"),
         (Result(seed=7, tried=9, findings=[LOST]), False, 130, "interrupted after 9 timelines"),
         (Result(seed=7, tried=9, errors=[("lab error: x", 4)]), True, 4, "lab error: x"),
         (Result(seed=7, tried=2, doubts=["why", "why"]), True, 0, "2 timelines inconclusive, neither a finding"),
