@@ -27,7 +27,7 @@ def searched(out: Path, *options: str, package: Path = ROOT) -> dict[str, Any]:
     """What a search of ten minutes at most has come to; it ends sooner if that many timelines were tried."""
     done = subprocess.run(
         [sys.executable, "-m", "lab", "explore", SCENARIO, "--for", "10min", "--json", "--out", out, *options],
-        cwd=package,
+        cwd=out.parent,  # a program does not import from where it runs
         env={**os.environ, "PYTHONPATH": str(package)},
         check=False,
         capture_output=True,
