@@ -89,16 +89,19 @@ def _wish(file: Path, options: Options) -> Wish:
     """
     problems: list[Problem] = []
 
-    def seconds(option: str, text: str) -> float:
+    def seconds(option: str, text: str, least: float = 0.0) -> float:
         try:
-            return float(Seconds.parse(text))
+            found = float(Seconds.parse(text))
+            if found < least:
+                raise ValueError(f"too short; at least {Seconds(least)}")
+            return found
         except ValueError as error:
             what, _, allowed = str(error).partition("; ")
             problems.append(Problem(str(file), 0, option, what, f"`{text}`", allowed))
             return 0.0
 
     usual = None if options.cells is not None else USUAL_S
-    lasts = usual if options.lasts is None else seconds("--for", options.lasts)
+    lasts = usual if options.lasts is None else seconds("--for", options.lasts, least=1.0)
     recovers = seconds("--recovers-within", options.recovers_within)
     packets = _PACKETS.fullmatch(options.packets)
     if packets is None:
@@ -124,8 +127,10 @@ def _show(console: Console, prepared: Prepared, run: Run, result: Result) -> Non
         terminal.say(console, f"interrupted after {tried}")
     elif result.findings:
         terminal.say(console, f"{tried} in {cells}: {counted(len(result.findings), 'finding')}")
+    elif result.known:
+        terminal.say(console, f"{counted(result.known, 'timeline')}, nothing broke it: that is no proof")
     else:
-        terminal.say(console, f"{tried}, nothing broke it: that is no proof")
+        terminal.say(console, f"{tried}, and none of them showed anything", style="red")
     if any(not finding.timeline.kinds for finding in result.findings):
         terminal.say(console, "note: it breaks with no fault at all; other findings may be that at another moment")
     if result.exhausted:
@@ -149,4 +154,5 @@ def _status(run: Run, result: Result) -> int:
         return EXIT_INTERRUPTED
     if result.findings:
         return EXIT_CLAIM_BROKEN
-    return max((code for _, code in result.errors), default=EXIT_CLAIMS_HOLD)
+    usual = EXIT_CLAIMS_HOLD if result.known else EXIT_CLAIM_BROKEN
+    return max((code for _, code in result.errors), default=usual)

@@ -43,6 +43,7 @@ class Result:
         cells: all that were run, without twins.
         doubts: why timelines showed nothing, one text for each.
         errors: what kept cells from running to their end, and the exit status of that.
+        failed: timelines among those tried whose cell did not run to its end.
         unsteady: timelines that broke the invariant and did not when they were run again.
         gone: timelines of earlier searches that break nothing any more.
         exhausted: whether there was nothing else to try.
@@ -54,9 +55,15 @@ class Result:
     cells: int = 0
     doubts: list[str] = field(default_factory=list)
     errors: list[tuple[str, int]] = field(default_factory=list)
+    failed: int = 0
     unsteady: list[Timeline] = field(default_factory=list)
     gone: list[Timeline] = field(default_factory=list)
     exhausted: bool = False
+
+    @property
+    def known(self) -> int:
+        """The number of timelines that showed whether they break the invariant."""
+        return self.tried - len(self.doubts) - self.failed
 
 
 class Search:
@@ -154,6 +161,7 @@ class Search:
             self.result.tried += 1
             if judgement.doubt:
                 self.result.doubts.append(judgement.doubt)
+            self.result.failed += bool(judgement.error)
             if judgement.breach is not None:
                 broken.setdefault(judgement.breach.cause, []).append((timeline, judgement.breach))
             elif known and not (judgement.doubt or judgement.error):

@@ -123,6 +123,7 @@ def test_inconclusive_is_neither_a_finding_nor_a_pass() -> None:
     assert len(finding.timeline.faults) == 2
     assert set(result.doubts) == {"no effect"}
     assert result.tried == 60
+    assert result.known == 60 - len(result.doubts)
 
 
 def test_what_does_not_come_again_is_no_finding() -> None:
@@ -138,6 +139,7 @@ def test_errors_are_counted() -> None:
     result = searched(lab, MENUS)
     assert result.findings == []
     assert set(result.errors) == {("lab error: x", 4)}
+    assert (result.failed, result.known) == (len(result.errors), 60 - len(result.errors))
 
 
 def test_the_same_seed_finds_the_same() -> None:

@@ -48,6 +48,8 @@ def test_wrong_values_are_all_told_at_once() -> None:
         find(IDLE, wrong)
     assert [problem.path for problem in refused.value.problems] == ["--for", "--packets", "--recovers-within"]
     assert "such as `120/min`" in str(refused.value)
+    with pytest.raises(ScenarioError, match="too short"):
+        find(IDLE, replace(OPTIONS, lasts="0 s"))
 
 
 def test_bounds() -> None:
@@ -98,8 +100,11 @@ LOST = Finding(
         (Result(seed=7, tried=9, cells=30, findings=[LOST]), True, 1, "9 timelines in 30 cells: 1 finding"),
         (Result(seed=7, tried=9, findings=[LOST]), True, 1, "note: it breaks with no fault at all"),
         (Result(seed=7, tried=9, findings=[LOST]), False, 130, "interrupted after 9 timelines"),
-        (Result(seed=7, tried=9, errors=[("lab error: x", 4)]), True, 4, "lab error: x"),
-        (Result(seed=7, tried=2, doubts=["why", "why"]), True, 0, "2 timelines inconclusive, neither a finding"),
+        (Result(seed=7, tried=9, failed=1, errors=[("lab error: x", 4)]), True, 4, "lab error: x"),
+        (Result(seed=7, tried=3, doubts=["why", "why"]), True, 0, "2 timelines inconclusive, neither a finding"),
+        (Result(seed=7, tried=3, doubts=["why", "why"]), True, 0, "1 timeline, nothing broke it"),
+        (Result(seed=7, tried=2, doubts=["why", "why"]), True, 1, "2 timelines, and none of them showed anything"),
+        (Result(seed=7), True, 1, "0 timelines, and none of them showed anything"),
         (Result(seed=7, tried=2, unsteady=[LOST.timeline]), True, 0, "did not when it was run again"),
         (Result(seed=7, tried=2, exhausted=True), True, 0, "there was nothing else to try"),
     ],
