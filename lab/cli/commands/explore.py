@@ -83,8 +83,8 @@ def explore_command(
     connection that it does not need, and not spin. What breaks that is written as a scenario, which `lab run` shows
     again. Faults begin before the scenario's end; its own faults, probes and claims do not matter. Needs Hypothesis.
 
-    Exit status: 0 nothing was found, which is no proof; 1 something was, or no timeline showed anything; 2 the scenario is
-    wrong; 3 this machine cannot do it; 4 the lab failed; 130 interrupted.
+    Exit status: 0 nothing was found, which is no proof; 1 something was, or no timeline showed anything; 2 the scenario
+    is wrong; 3 this machine cannot do it; 4 the lab failed; 130 interrupted.
     """
     from lab.cli.explore import Options, find
 
