@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from lab.api import compare as compare
     from lab.api import explore as explore
     from lab.api import load as load
+    from lab.api import merge as merge
     from lab.api import open_run as open_run
+    from lab.api import rank as rank
     from lab.api import run as run
+    from lab.api import tune as tune
     from lab.comparison.compare import Comparison as Comparison
     from lab.engine.cell_run import CellRun as CellRun
     from lab.engine.run import Run as Run
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
     from lab.errors import TeardownIncomplete as TeardownIncomplete
     from lab.model.scenario import Scenario as Scenario
     from lab.model.verdict import Verdict as Verdict
+    from lab.ranking.ranking import Ranking as Ranking
+    from lab.tuning.answer import Tuning as Tuning
 
 __version__ = "0.2.0"
 DISTRIBUTION = "sip-keepalive-lab"
@@ -41,8 +46,11 @@ _HOMES = {
     "compare": "lab.api",
     "explore": "lab.api",
     "load": "lab.api",
+    "merge": "lab.api",
     "open_run": "lab.api",
+    "rank": "lab.api",
     "run": "lab.api",
+    "tune": "lab.api",
     "Comparison": "lab.comparison.compare",
     "CellRun": "lab.engine.cell_run",
     "Run": "lab.engine.run",
@@ -52,7 +60,9 @@ _HOMES = {
     "ScenarioError": "lab.errors",
     "TeardownIncomplete": "lab.errors",
     "Scenario": "lab.model.scenario",
+    "Tuning": "lab.tuning.answer",
     "Verdict": "lab.model.verdict",
+    "Ranking": "lab.ranking.ranking",
 }
 """The public names, and the modules that have them."""
 

@@ -11,19 +11,29 @@ from lab.backends.base import BackendKind
 from lab.comparison import compare as comparison
 from lab.comparison import figures
 from lab.comparison.compare import Comparison
-from lab.engine import prepare as engine_prepare
+from lab.engine import prepare
 from lab.engine.execute import clean_up, execute
 from lab.engine.run import Run
 from lab.engine.run_folder import RunFolder
 from lab.engine.run_request import RunRequest
 from lab.engine.select import choose
+from lab.engine.shards import merge as shards
+from lab.engine.shards.shard import Shard, part_of
 from lab.engine.twins.plan import possible
+from lab.errors import Problem, ScenarioError
 from lab.exploration.finding import Finding
 from lab.exploration.search import Result
 from lab.loader import load as loader
+from lab.loader.population import OPTION, read_population, shares_of
 from lab.model.scenario import Scenario
 from lab.model.twin import TwinPlan
-from lab.worlds.clock import GUEST_MEMORY_MB
+from lab.ranking.constraints import Constraints
+from lab.ranking.measure import TWINS, scenario_to_rank
+from lab.ranking.ranking import Ranking, rank_run
+from lab.tuning.answer import Tuning
+from lab.tuning.measure import tune as search_longest
+from lab.tuning.request import read_request
+from lab.worlds.clock import GUEST_MEMORY_MB, Clock
 
 Labels = Mapping[str, str | Sequence[str]]
 """Values of axes by the axis's name: ``{"strategy": ["none", "reconnect"], "transport": "tls"}``."""
@@ -76,6 +86,8 @@ def run(
     costs: bool = True,
     causes: bool = True,
     split: bool = False,
+    fresh: bool = False,
+    shard: str = "",
     on_progress: Callable[[dict[str, Any]], None] | None = None,
 ) -> Run:
     """Run a scenario's cells and return what came of them. Writes records and captures, no reports.
@@ -95,6 +107,8 @@ def run(
         costs: measure costs per hour in a silent hour, in virtual time; else they are estimated.
         causes: run a cell with several suspects again without each, in virtual time.
         split: keep a capture of each link beside that of the cell.
+        fresh: run cells, too, whose record the cache has, in virtual time.
+        shard: the part of these cells to run, such as ``2/5``; empty: all. `merge` makes one run of all parts.
         on_progress: takes progress messages: mappings with ``ev`` (``phase``, ``probe``, ``time``, ``ended``,
             ``twin``), ``cell`` (its folder) and more.
 
@@ -105,9 +119,16 @@ def run(
     """
     loaded = scenario if isinstance(scenario, Scenario) else load(scenario, server=server)
     chosen = choose(loaded, [f"{axis}={label}" for axis, label in _pairs(only or {})], seed)
+    whole = None
+    if shard:
+        part = Shard.parse(shard, key="shard")
+        chosen, whole = part_of(chosen, part)
+        if not chosen.cells:
+            allowed = f"at most {len(whole.cells)} shards"
+            raise ScenarioError([Problem(chosen.file, 0, "shard", "has no cell", f"`{part}`", allowed)])
     kind = BackendKind(backend)
-    engine_prepare.check([chosen], kind)
-    decided = engine_prepare.decide([chosen], clock, kind)
+    prepare.check([chosen], kind)
+    decided = prepare.decide([chosen], clock, kind)
     clean_up(lambda _: None, with_containers=kind is BackendKind.DOCKER)
 
     def watch(_: RunFolder) -> Callable[[dict[str, Any]], None]:
@@ -123,6 +144,8 @@ def run(
         backend=kind,
         twins=possible(TwinPlan(moments=moments, causes=causes, costs=costs, seeds=seeds), decided),
         split=split,
+        fresh=fresh,
+        shard=whole,
     )
     (ran,) = execute([order])
     return ran
@@ -168,8 +191,9 @@ def explore(
         HostNotCapable: this machine cannot do it, or Hypothesis is not installed; nothing was started.
     """
     from lab.exploration.bounds import USUAL_S, Bounds
-    from lab.exploration.explore import Wish, prepare
+    from lab.exploration.explore import Wish
     from lab.exploration.explore import explore as begin
+    from lab.exploration.explore import prepare as prepared_search
     from lab.exploration.timeline import Limits
 
     loaded = scenario if isinstance(scenario, Scenario) else load(scenario)
@@ -183,8 +207,8 @@ def explore(
         words=tuple(faults),
         into=None if into is None else Path(into),
     )
-    prepared = prepare(chosen, wish)
-    decided = engine_prepare.decide([prepared.scenario], clock, BackendKind.NETNS)
+    prepared = prepared_search(chosen, wish)
+    decided = prepare.decide([prepared.scenario], clock, BackendKind.NETNS)
     clean_up(lambda _: None, with_containers=False)
     _, result = begin(
         prepared,
@@ -195,6 +219,113 @@ def explore(
         jobs=jobs,
     )
     return result
+
+
+def merge(folders: Sequence[Path | str], out: Path | str = "runs") -> Run:
+    """Make one run of several shards; cells that none of them has are left out, and `Run.finished` is False then.
+
+    Args:
+        folders: of the runs.
+        out: where the new run's folder goes.
+
+    Raises:
+        ScenarioError: they are not shards of the same whole, or have the same cells; nothing was written.
+        HostNotCapable: the folder cannot be written.
+    """
+    return shards.merge([Path(folder) for folder in folders], Path(out)).run
+
+
+def tune(
+    scenario: Scenario | Path | str,
+    *,
+    vary: Mapping[str, str],
+    strategy: str | Sequence[str] = (),
+    resolution: str = "1s",
+    only: Labels | None = None,
+    server: str = "scripted",
+    jobs: int | None = None,
+    memory_mb: int = GUEST_MEMORY_MB,
+    out: Path | str = "runs",
+    on_progress: Callable[[dict[str, Any]], None] | None = None,
+) -> Tuning:
+    """Find the longest value of a parameter with which the client is reachable at every moment, in virtual time.
+
+    Args:
+        scenario: as of `run`.
+        vary: parameters and their ranges: ``{"interval": "10s..30min"}``; the first keeps its longest safe value while
+            the next is searched for.
+        strategy: strategies of the scenario or of the lab, or mitigations; none: those of the scenario that have a
+            parameter to vary.
+        resolution: how close a safe value and one that fails must come: ``1s`` or ``2%``.
+        only: the cells from which searches start; None: all.
+        server: as of `load`, for the path of a file.
+        jobs: cells side by side at most; None: one per processor.
+        memory_mb: memory of a guest, in MiB.
+        out: where the run's folder goes.
+        on_progress: as of `run`; a message ``cell`` besides, with ``value``, for each cell that a search asks for.
+
+    Raises:
+        ScenarioError: the file or what is asked is wrong; nothing was started.
+        HostNotCapable: this machine cannot do it; nothing was started.
+    """
+    loaded = scenario if isinstance(scenario, Scenario) else load(scenario, server=server)
+    chosen = choose(loaded, [f"{axis}={label}" for axis, label in _pairs(only or {})])
+    names = [strategy] if isinstance(strategy, str) else list(strategy)
+    ranges = [f"{name}={between}" for name, between in vary.items()]
+    request = read_request(chosen, vary=ranges, strategies=names, resolution=resolution)
+    prepare.check([chosen], BackendKind.NETNS)
+    prepare.decide([chosen], Clock.VIRTUAL.value, BackendKind.NETNS)
+    clean_up(lambda _: None, with_containers=False)
+
+    def watch(_: RunFolder) -> Callable[[dict[str, Any]], None]:
+        return on_progress or (lambda _: None)
+
+    return search_longest(
+        chosen, request.starts, request.resolution, out=Path(out), watch=watch, jobs=jobs, memory_mb=memory_mb
+    )
+
+
+def rank(
+    what: Run | Scenario | Path | str,
+    *,
+    population: Mapping[str, float | Mapping[str, Any]] | None = None,
+    strategies: Sequence[str] = (),
+    at_most: Mapping[str, float] | None = None,
+    outage: float | None = None,
+    reach: float | None = None,
+    out: Path | str = "runs",
+    on_progress: Callable[[dict[str, Any]], None] | None = None,
+) -> Ranking:
+    """Rank strategies by the share of a population that they reach, and by what they cost.
+
+    Args:
+        what: a scenario, loaded or as of `load`, whose cells are run; or a run, of which nothing runs again.
+        population: the share of each middlebox in percent, together 100; a profile of your own is a mapping with
+            ``share`` (``"15 %"``) and the keys of a middlebox. None: the scenario's, else equal shares. For a run and
+            for a `Scenario`, all names must be values of its axis ``middlebox``.
+        strategies: in the place of the scenario's, where ``what`` is a file.
+        at_most: limits per hour behind any middlebox: of ``wakeups``, ``packets``, ``bytes``.
+        outage: the longest time out of reach that is tolerated, in seconds.
+        reach: the least share of the population, in percent.
+        out: where the run's folder goes.
+        on_progress: as of `run`.
+
+    Raises:
+        ScenarioError: the scenario, the population or a choice is wrong; nothing was started.
+        HostNotCapable: this machine cannot do it; nothing was started.
+    """
+    constraints = Constraints(outage_s=outage, reach=reach, **(at_most or {}))
+    node = None if population is None else read_population(_yaml(_shares_in_words(population)), OPTION)
+    if isinstance(what, (Run, Scenario)):
+        shares = () if node is None else shares_of(node)
+        ran = what if isinstance(what, Run) else run(what, out=out, causes=TWINS.causes, on_progress=on_progress)
+        return rank_run(ran, constraints, shares)
+    scenario = scenario_to_rank(Path(what), population=node, strategies=strategies)
+    return rank_run(run(scenario, out=out, causes=TWINS.causes, on_progress=on_progress), constraints)
+
+
+def _shares_in_words(population: Mapping[str, float | Mapping[str, Any]]) -> dict[str, Any]:
+    return {name: share if isinstance(share, Mapping) else f"{share!r} %" for name, share in population.items()}
 
 
 def open_run(folder: Path | str = "runs/latest") -> Run:

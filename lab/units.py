@@ -96,6 +96,18 @@ class BitsPerSecond(Quantity):
         return f"{float(self):.12g} bit/s"
 
 
+class Bytes(Quantity):
+    """A size on a disk."""
+
+    units: ClassVar[dict[str, float]] = {"B": 1.0, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
+    largest: ClassVar[float] = 1e15
+    example: ClassVar[str] = "1 GB"
+
+    def __str__(self) -> str:
+        unit = next(unit for unit, size in reversed(self.units.items()) if self >= size or size == 1.0)
+        return f"{float(self) / self.units[unit]:.3g} {unit}"
+
+
 def counted(number: int, noun: str, plural: str = "") -> str:
     """Return a number with its noun: ``1 cell``, ``2 cells``, ``3 middleboxes``."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -20,9 +20,12 @@ COMMANDS = (
     "run",
     "why",
     "curve",
+    "rank",
+    "tune",
     "compare",
     "explore",
     "report",
+    "merge",
     "bundle",
     "fidelity",
     "list",
@@ -33,6 +36,7 @@ COMMANDS = (
     "doctor",
     "kernel",
     "images",
+    "cache",
     "clean",
 )
 """The commands as ``lab --help`` has them; each is a module of ``lab.cli.commands``."""

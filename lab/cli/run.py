@@ -11,23 +11,21 @@ from rich.console import Console
 from rich.text import Text
 
 from lab.backends.base import BackendKind
-from lab.cli import baseline
+from lab.cli import baseline, run_result
 from lab.comparison.side import Side
 from lab.engine import prepare
 from lab.engine.execute import clean_up, execute
-from lab.engine.run import Run
 from lab.engine.run_folder import RunFolder
 from lab.engine.run_request import RunRequest
 from lab.engine.select import load_all
+from lab.engine.shards.shard import Shard, Whole, part_of
 from lab.engine.twins.plan import possible
-from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED, LabError, TeardownIncomplete
-from lab.model.outcome import Outcome
+from lab.errors import EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED
 from lab.model.scenario import Scenario
 from lab.model.twin import NO_TWINS, TwinPlan
-from lab.model.verdict import Verdict
 from lab.report import files as reports
 from lab.report import terminal
-from lab.report.formats import report_html, report_json
+from lab.report.formats import report_json
 from lab.report.paths import shown
 from lab.report.progress import Progress
 from lab.report.verbosity import Verbosity
@@ -53,6 +51,8 @@ class Options:
     server: str = DEFAULT_SERVER
     twins: TwinPlan = NO_TWINS
     split: bool = False
+    fresh: bool = False
+    shard: str = ""
     as_list: bool = False
     verbosity: Verbosity = Verbosity.NORMAL
     baseline: Path | None = None
@@ -65,6 +65,7 @@ def run_files(files: list[Path], options: Options) -> int:
         ScenarioError: any file is wrong; nothing was started.
         HostNotCapable: virtual time, containers or a server were asked for and cannot be had here.
     """
+    shard = Shard.parse(options.shard) if options.shard else None
     scenarios = load_all(files, only=options.only, seed=options.seed, server=options.server)
     before = None
     if options.baseline is not None:
@@ -81,7 +82,11 @@ def run_files(files: list[Path], options: Options) -> int:
         console.print(f"[yellow]note:[/yellow] in real time: {uml.lack()}", soft_wrap=True)
     worst = EXIT_CLAIMS_HOLD
     for scenario in scenarios:
-        status = _run_one(scenario, options, clock, console, before)
+        part, whole = (scenario, None) if shard is None else part_of(scenario, shard)
+        if not part.cells:
+            _note(console, f"{scenario.name}: {counted(len(scenario.cells), 'cell')}, none of them in shard {shard}")
+            continue
+        status = _run_one(part, options, clock, console, whole, before)
         if status == EXIT_INTERRUPTED:
             return status
         worst = max(worst, status)
@@ -92,11 +97,15 @@ def _note(console: Console, text: str) -> None:
     console.print(Text.assemble(("note:", "yellow"), f" {text}"), soft_wrap=True)
 
 
-def _run_one(scenario: Scenario, options: Options, clock: Clock, console: Console, before: Side | None) -> int:
+def _run_one(
+    scenario: Scenario, options: Options, clock: Clock, console: Console, whole: Whole | None, before: Side | None
+) -> int:
     def watch(folder: RunFolder) -> Callable[[Message], None]:
         into = shown(folder.path)
         where = ", in containers" if options.backend is BackendKind.DOCKER else ""
         count = counted(len(scenario.cells), "cell")
+        if whole is not None:
+            count += f" (shard {whole.shard} of {len(whole.cells):,})"
         console.print(f"{scenario.name}: {count}, {clock.value} time{where}, into {into}", markup=False)
         progress.expect({str(folder.cell(cell)): cell for cell in scenario.cells if not cell.unsupported})
         return progress.take
@@ -111,64 +120,22 @@ def _run_one(scenario: Scenario, options: Options, clock: Clock, console: Consol
         backend=options.backend,
         twins=possible(options.twins, clock),
         split=options.split,
+        fresh=options.fresh,
+        shard=whole,
     )
     with Progress(console, clock=clock.value, verbosity=options.verbosity) as progress:
         (run,) = execute([order])
     reports.write(run)
     if not run.finished:
-        _show_left(run, console)
+        run_result.show_left(run, console)
         console.print(f"interrupted; what was seen is in {shown(run.folder)}")
         if options.json:
             sys.stdout.write(report_json.render(run))
         return EXIT_INTERRUPTED
-    _show(run, options, console)
+    run_result.show(run, console, as_list=options.as_list, verbosity=options.verbosity)
     if options.json:
         sys.stdout.write(report_json.render(run))
     quiet = options.verbosity is Verbosity.QUIET
     last_words = terminal.console(stderr=options.json or quiet)
-    status = _status(run, last_words)
+    status = run_result.status(run, last_words)
     return status if before is None else max(status, baseline.compared(before, run, last_words, only_failing=quiet))
-
-
-def _show(run: Run, options: Options, console: Console) -> None:
-    """Print why cells came out so where that is wanted, the table, notes, and where everything is."""
-    if options.verbosity is Verbosity.QUIET:
-        terminal.show_doubtful(terminal.console(stderr=True), run.results)
-    terminal.show_broken(console, run.results, all_not_passed=options.verbosity is Verbosity.VERBOSE)
-    terminal.show(console, run.scenario, run.results, as_list=options.as_list)
-    for warning in report_json.warnings(run.results):
-        console.print(f"[yellow]note:[/yellow] {warning}")
-    console.print(f"report, records and captures: {shown(run.folder)} ({report_html.FILE} is for people)")
-
-
-def _show_left(run: Run, console: Console) -> None:
-    if run.left:
-        text = f"{TeardownIncomplete.side} error: {TeardownIncomplete(run.left)}; `lab clean` tries again"
-        console.print(text, style="red", markup=False, soft_wrap=True)
-
-
-def _status(run: Run, console: Console) -> int:
-    errors = [result for _, result in run.results if isinstance(result, LabError)]
-    for text in dict.fromkeys(f"{error.side} error: {error}" for error in errors):
-        console.print(text, style="red", markup=False)
-    _show_left(run, console)
-    if errors:
-        return max(error.exit_code for error in errors)
-    if run.left:
-        return TeardownIncomplete.exit_code
-    outcomes = [result for _, result in run.results if isinstance(result, Outcome)]
-    nothing_ran = all(outcome.verdict is Verdict.UNSUPPORTED and outcome.claim_holds is None for outcome in outcomes)
-    if outcomes and nothing_ran:
-        terminal.say(console, f"nothing ran: {_none_can_exist(outcomes)}", style="red")
-        return EXIT_CLAIM_BROKEN
-    held = all(outcome.claim_holds is not False for outcome in outcomes)
-    doubted = any(outcome.verdict is Verdict.INCONCLUSIVE and outcome.claim_holds is None for outcome in outcomes)
-    return EXIT_CLAIMS_HOLD if held and not doubted else EXIT_CLAIM_BROKEN
-
-
-def _none_can_exist(outcomes: list[Outcome]) -> str:
-    """Say that no cell can exist, and why."""
-    reasons = list(dict.fromkeys(outcome.doubt for outcome in outcomes))
-    more = f"; and {counted(len(reasons) - 1, 'other reason')}" if len(reasons) > 1 else ""
-    cells = "the cell" if len(outcomes) == 1 else f"each of the {len(outcomes)} cells"
-    return f"{cells} is `unsupported`, and no claim says so ({reasons[0]}{more})"

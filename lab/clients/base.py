@@ -64,6 +64,13 @@ class ClientProgram(ABC):
         """
         return cell
 
+    def identity(self, cell: Cell) -> str | None:
+        """Return what changes whenever the program may do something else, so that a record of it can be kept.
+
+        It need not cover the lab's own sources, nor the Python that runs the lab. None: that cannot be known.
+        """
+        return None
+
     def visible(self, cell: Cell) -> tuple[Path, ...]:
         """Return the folders of this machine that it must see."""
         return ()

@@ -15,17 +15,23 @@ RUN_FILE = "run.json"
 FORMAT = 1
 """Of the file."""
 
-_CellFolder = Annotated[str, msgspec.Meta(pattern=r"^cells/[^/\x00]+$")]
+_NAME = r"(?!\.{1,2}$)[^/\x00]+$"
+_CellFolder = Annotated[str, msgspec.Meta(pattern=f"^cells/{_NAME}")]
+_CellName = Annotated[str, msgspec.Meta(pattern=f"^{_NAME}")]
+
+
+_SharePercent = Annotated[float, msgspec.Meta(gt=0, le=100)]
 
 
 class _Scenario(msgspec.Struct):
-    """The scenario, as a report describes it."""
+    """The scenario, as a report describes it; ``population`` is the share of each middlebox in percent."""
 
     name: str
     file: str
     title: str
     why: str
     source: str
+    population: dict[str, _SharePercent] = {}
 
 
 class _Error(msgspec.Struct):
@@ -35,6 +41,16 @@ class _Error(msgspec.Struct):
     text: str
     missing: str = ""
     fix: str = ""
+
+
+class _Shard(msgspec.Struct):
+    """The part of a scenario that was run, and the whole."""
+
+    number: int
+    of: int
+    cells: list[_CellName]
+    seeds: list[int]
+    digest: str
 
 
 class _About(msgspec.Struct):
@@ -47,6 +63,9 @@ class _About(msgspec.Struct):
     backend: str = ""
     finished: bool | None = None
     errors: dict[str, _Error] = {}
+    versions: dict[str, Any] = {}
+    left: list[str] = []
+    shard: _Shard | None = None
 
 
 def read_about(folder: Path) -> dict[str, Any]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
+from lab.engine.cache.judgements import Judgement, judgement_of
+from lab.engine.from_cache import ran_at
 from lab.engine.run_folder import RunFolder, error_from_json
 from lab.engine.sharing.sharing import shared_with
 from lab.engine.twins import cells
@@ -14,17 +18,20 @@ from lab.errors import LabError, ScenarioError
 from lab.judge.costs import costs
 from lab.judge.twin_results import TwinOutcome, with_twins
 from lab.judge.verdict import judge
+from lab.judge.weakest_times import weakest
 from lab.kept_file import DAMAGE, damaged
 from lab.loader.unsupported import examined
 from lab.model.outcome import Cause, Metrics, Outcome
 from lab.model.scenario import Cell
-from lab.model.twin import Role
+from lab.model.twin import AtMoment, Role
 from lab.model.verdict import Verdict
 from lab.record import reader
 from lab.record.evidence import Evidence
 from lab.record.writer import FILE_NAME
 from lab.runner import cell_file
 from lab.visible_text import visible
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,7 @@ class CellRun:
             ScenarioError: it is none.
         """
         run = RunFolder(folder.parent.parent)
-        about = run.about()
+        about = run.about() if kin is None or kin.about is None else kin.about
         told = about.get("errors", {}).get(str(folder.relative_to(run.path)))
         error = None if told is None else error_from_json(told)
         return cls(folder, _read(folder), error, kin or Twins(run.path), bool(about.get("finished")))
@@ -86,6 +93,19 @@ class CellRun:
             raise damaged(self.folder, "not a cell's folder", "expected a cell of this run", got=got) from problem
 
     @cached_property
+    def from_cache(self) -> str:
+        """The time at which the cell ran whose record is here from the cache (UTC); empty: a cell of this run ran.
+
+        Raises:
+            ScenarioError: the file that says so is damaged.
+        """
+        try:
+            return ran_at(self.folder)
+        except DAMAGE as problem:
+            got = visible(str(problem), most=200)
+            raise damaged(self.folder, "not a cell's folder", "expected a cell of this run", got=got) from problem
+
+    @cached_property
     def evidence(self) -> Evidence:
         """The cell and its record, indexed.
 
@@ -100,11 +120,30 @@ class CellRun:
         if self.error is not None:
             return self.error
         try:
-            if not self.evidence.entries and self.finished and not self.cell.unsupported:
-                return damaged(self.record, "not there, or empty", "expected the record of a cell that ran")
-            return judge(self.evidence)
+            return self._judged("alone", self._judge)
         except ScenarioError as error:
             return error
+
+    def _judge(self) -> Outcome:
+        if not self.evidence.entries and self.finished and not self.cell.unsupported:
+            raise damaged(self.record, "not there, or empty", "expected the record of a cell that ran")
+        return judge(self.evidence)
+
+    def weakest(self, count: int) -> tuple[AtMoment, ...]:
+        """Return the weakest moments of the client, the weakest first; at most ``count``.
+
+        Raises:
+            ScenarioError: the record is damaged.
+        """
+        return self._judged(f"weakest {count}", lambda: tuple(weakest(self.evidence, count)))
+
+    def _judged(self, name: str, compute: Callable[[], T]) -> T:
+        """Return what a function of the evidence gives, which need not be read if that is known."""
+        return compute() if self._judgement is None else self._judgement.value(name, compute)
+
+    @cached_property
+    def _judgement(self) -> Judgement | None:
+        return judgement_of(self.folder)
 
     @cached_property
     def twins(self) -> tuple[tuple[Role, CellRun], ...]:
@@ -120,7 +159,7 @@ class CellRun:
         if self.error is not None:
             return True
         try:  # a record is shared once its cell has run to its end
-            return bool(self.shared_with) or self.evidence.ended() is not None
+            return bool(self.shared_with) or self._judged("ran", lambda: self.evidence.ended() is not None)
         except ScenarioError:  # damaged: something was seen, which is now lost
             return True
 
@@ -130,8 +169,16 @@ class CellRun:
         if self.kin is None or self.cell.unsupported:
             return None
         shared = self.kin.shared(cells.silent(self.cell, float(self.cell.silent_over)).name)
-        run = None if shared is None else CellRun.open(shared[1], self.kin)
-        return run if run is not None and run.ran else None
+        if shared is None:
+            return None
+        folder = shared[1]
+        if folder not in self.kin.silent:  # many cells ask for the same one
+            run = CellRun.open(folder, self.kin)
+            if not run.ran:
+                return None
+            self.kin.silent[folder] = replace(run)  # without its evidence
+        found: CellRun = self.kin.silent[folder]
+        return found
 
     @cached_property
     def result(self) -> Outcome | LabError:
@@ -155,7 +202,7 @@ class CellRun:
             return self.silent.error
         outcome = with_twins(self.cell, own, told, self._costs())
         hour = "" if self.silent is None else self.silent.shared_with
-        return replace(outcome, shared_with=self.shared_with, costs_shared_with=hour)
+        return replace(outcome, shared_with=self.shared_with, costs_shared_with=hour, from_cache=self.from_cache)
 
     def _costs(self) -> Metrics | None:
         """Return what a silent hour costs; None: there was none. What cells share is measured once."""
@@ -164,7 +211,8 @@ class CellRun:
         ran = self.silent.shared_with or str(self.silent.folder.relative_to(self.folder.parent.parent))
         key = ran, self.cell.radio
         if key not in self.kin.costs:
-            self.kin.costs[key] = costs(self.silent.evidence)
+            silent = replace(self.silent)  # its evidence goes with it
+            self.kin.costs[key] = silent._judged("costs", lambda: costs(silent.evidence))  # noqa: SLF001  (its own class)
         return self.kin.costs[key]
 
     @property

@@ -15,6 +15,8 @@ from lab import __version__, ledger, leftovers
 from lab.backends import daemon
 from lab.backends.base import BackendKind
 from lab.engine import prepare
+from lab.engine.cache.cell_cache import open_cache
+from lab.engine.cache.sources import Sources
 from lab.engine.judging import Judging
 from lab.engine.run import Run
 from lab.engine.run_folder import RunFolder
@@ -56,6 +58,8 @@ def execute(orders: Sequence[RunRequest], report: Callable[[str], None] | None =
         parts = [_Part(order, folder, book, say) for order, folder, book in zip(orders, folders, books, strict=True)]
         for part, errors in zip(parts, do([part.batch() for part in parts]), strict=True):
             part.folder.finish(errors or {}, finished=errors is not None, cells=part.asked_for())
+            if problem := part.close():
+                say(f"note: {problem}")
     finally:
         for order, folder, book in zip(orders, folders, books, strict=True):
             if order.backend is BackendKind.DOCKER and (left := see_to_containers(book, say)):
@@ -111,7 +115,8 @@ class _Part:
         self._order = order
         self._book = book
         self._watch = order.watch(folder)
-        self._twins = TwinRuns(folder, order, self._watch)
+        self._cache = open_cache(order, folder.path)
+        self._twins = TwinRuns(folder, order, self._watch, self._cache)
         self._judging = None if order.asks is None else Judging(folder, order, self._twins, self._watch, say)
 
     def batch(self) -> Batch:
@@ -133,6 +138,10 @@ class _Part:
             asking=None if self._judging is None else self._judging.ask,
         )
 
+    def close(self) -> str:
+        """Close the cache; return what is to be said of it, or nothing."""
+        return "" if self._cache is None else self._cache.close()
+
     def asked_for(self) -> list[Cell] | None:
         """Return the cells that were asked for; None: the scenario's were run."""
         return None if self._judging is None else self._judging.cells
@@ -147,6 +156,7 @@ def _about(order: RunRequest) -> dict[str, Any]:
         "seeds": sorted({cell.seed for cell in order.scenario.cells}),
         "versions": {
             "lab": __version__,
+            "sources": Sources().digest,
             "record": VERSION,
             "python": platform.python_version(),
             "kernel": platform.release() if found is None else Path(found).parent.name,
@@ -156,6 +166,8 @@ def _about(order: RunRequest) -> dict[str, Any]:
         },
         "search": order.asks is not None,
         "processors": len(os.sched_getaffinity(0)),
+        "twins": dataclasses.asdict(order.twins),
+        **({} if order.shard is None else {"shard": order.shard.to_json()}),
     }
 
 

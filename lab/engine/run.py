@@ -59,6 +59,7 @@ class Run:
             f"cells/{each.parent.name}" for each in place.path.glob("cells/*/cell.json")
         )
         kin = Twins(place.path, found)
+        kin.about = about
         cells = tuple(each for name in folders for each in _opened(place.path / name, kin, found))
         if found and not cells:
             raise ScenarioError(found)
@@ -115,7 +116,8 @@ def _scenario(folder: Path, about: dict[str, Any], cells: tuple[Cell, ...], foun
         written = {key: root.get(key) if root else None for key in ("title", "why", "source")}
         said = {key: str(node.value) if node is not None else "" for key, node in written.items()}
         said |= {"name": cells[0].scenario if cells else folder.name, "file": SCENARIO_FILE}
-    return Scenario(text=text, cells=cells, **said)
+    population = tuple((label, float(share)) for label, share in said.get("population", {}).items())
+    return Scenario(text=text, cells=cells, **{**said, "population": population})
 
 
 def _text(path: Path, folder: Path, found: list[Problem] | None) -> str:

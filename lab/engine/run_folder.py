@@ -9,6 +9,7 @@
       report.html junit.xml  the same for people, and for continuous integration
       tls/                   the run's certificates
       cells/<cell>/cell.json network.txt record.jsonl client.log server.log cell.pcapng tls.keys
+                             and from-cache.json, of one that did not run, as the cache had its record
       twins/<cell>,<how>/    the same and twin.json, of a twin of a cell (``lab.engine.twins``)
     runs/latest              link to the newest run
 """
@@ -25,6 +26,7 @@ from typing import Any
 
 from lab import certificates
 from lab.engine.about import FORMAT, RUN_FILE, read_about
+from lab.engine.from_cache import FROM_CACHE_FILE
 from lab.errors import HostNotCapable, LabError, LabFault, Problem, ScenarioError
 from lab.machine_limits import machine_fault
 from lab.model.scenario import Cell, Scenario
@@ -63,29 +65,42 @@ class RunFolder:
             ScenarioError: its name is not UTF-8, and the programs of a cell are told it.
             HostNotCapable: the folder cannot be written.
         """
-        _check_name(out.resolve())
         now = datetime.now(tz=timezone.utc)
         try:
-            out = Path(os.path.realpath(out))
-            path = _unique(out, f"{now:%Y%m%d-%H%M%S}-{scenario.name}")
+            run = cls.reserve(out, scenario.name, now)
+            path = run.path
             (path / SCENARIO_FILE).write_text(scenario.text, encoding="utf-8")
             topology = scenario.cells[0].topology
             (path / "tls").mkdir()
             server = str(topology.address(topology.only(Role.SERVER).name).ip)
             further = dict.fromkeys(address for cell in scenario.cells for address in cell.further_addresses)
             certificates.make(path / "tls", server, *further)
-            run = cls(path)
             cells = scenario.cells if cells is None else cells
             for cell in cells:
                 run.write_cell(run.cell(cell), cell)
             started = {"started": f"{now:%Y-%m-%dT%H:%M:%SZ}", "finished": None}
             run.write_about({"format": FORMAT, **started, **_scenario(scenario), **_cells(cells), **about})
-            run.latest_note = _point_latest(out, path)
+            run.point_latest()
         except OSError as error:
             raise machine_fault(error) or HostNotCapable(
                 f"cannot write the run folder: {error}", fix="choose another with --out DIR"
             ) from error
         return run
+
+    @classmethod
+    def reserve(cls, out: Path, name: str, now: datetime) -> RunFolder:
+        """Create a new, empty folder below ``out`` that has a scenario's name and the time in its own.
+
+        Raises:
+            ScenarioError: its name is not UTF-8, and the programs of a cell are told it.
+            OSError: it cannot be made.
+        """
+        _check_name(out.resolve())
+        return cls(_unique(Path(os.path.realpath(out)), f"{now:%Y%m%d-%H%M%S}-{name.replace('/', '-')}"))
+
+    def point_latest(self) -> None:
+        """Move the ``latest`` link beside the folder to it; `latest_note` says why that could not be."""
+        self.latest_note = _point_latest(self.path.parent, self.path)
 
     def cell(self, cell: Cell) -> Path:
         """Return the folder of one cell."""
@@ -122,7 +137,13 @@ class RunFolder:
         """
         told = {str(folder.relative_to(self.path)): error_to_json(error) for folder, error in errors.items()}
         found = {} if cells is None else _cells(cells)
+        if finished is not None:
+            found["from_cache"] = self.from_cache()
         self.write_about({**self.about(), **found, "finished": finished, "errors": told})
+
+    def from_cache(self) -> dict[str, int]:
+        """Return how many of the cells, and of the twins, have the record of an earlier run."""
+        return {kind: len(list((self.path / kind).glob(f"*/{FROM_CACHE_FILE}"))) for kind in ("cells", "twins")}
 
     def note_left(self, left: Sequence[str]) -> None:
         """Note in ``run.json`` what of the run could not be removed from this machine."""
@@ -152,7 +173,9 @@ def _check_name(out: Path) -> None:
 
 def _scenario(scenario: Scenario) -> dict[str, Any]:
     names: tuple[str, ...] = ("name", "file", "title", "why", "source")
-    return {"scenario": {name: getattr(scenario, name) for name in names}}
+    about = {name: getattr(scenario, name) for name in names}
+    population = {"population": dict(scenario.population)} if scenario.population else {}
+    return {"scenario": {**about, **population}}
 
 
 def _cells(cells: Sequence[Cell]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 from lab.backends.base import BackendKind
 from lab.engine.cell_run import CellRun
 from lab.engine.run_folder import RunFolder, Watch
+from lab.engine.shards.shard import Whole
 from lab.model.scenario import Cell, Scenario
 from lab.model.twin import NO_TWINS, TwinPlan
 from lab.worlds.clock import GUEST_MEMORY_MB, Clock
@@ -40,6 +41,10 @@ class RunRequest:
         twins: what is run besides the scenario's own cells.
         shares: whether cells that are the same but for what they cannot see run once (``lab.engine.sharing``).
         split: whether a cell keeps a capture of each link beside that of the cell.
+        cached: whether a cell may have the record of an earlier run that was decided by the same things, and leaves its
+            own to later ones (``lab.engine.cache``); in virtual time, and if ``shares``.
+        fresh: whether it runs all the same; then what it leaves replaces the earlier record.
+        shard: which part of a scenario these cells are, and of what; None: they are all.
         asks: asks for cells while others run (``lab.engine.search``); None: the scenario's cells run.
     """
 
@@ -53,4 +58,7 @@ class RunRequest:
     twins: TwinPlan = NO_TWINS
     shares: bool = True
     split: bool = False
+    cached: bool = True
+    fresh: bool = False
+    shard: Whole | None = None
     asks: Asks | None = None

@@ -65,6 +65,7 @@ class WorldPool:
         self._made = 0
         self._asking: asyncio.Task[None] | None = None
         self._resting: dict[int, asyncio.TimerHandle | None] = {}
+        self._problem: Exception | None = None
         self._finished = asyncio.Event()
 
     async def run(
@@ -72,7 +73,8 @@ class WorldPool:
     ) -> dict[Path, LabError]:
         """Run the cells in ``folders``; returns the errors of those that could not run to their end.
 
-        Whatever happens, cancellation included, all worlds are gone when this returns.
+        Whatever happens, cancellation included, all worlds are gone when this returns. It raises what goes wrong in the
+        functions that it was given.
 
         Args:
             folders: of cells.
@@ -89,6 +91,8 @@ class WorldPool:
             for _ in range(min(self._worlds, len(folders))):
                 await self._live[self._add()].start()
             await self._finished.wait()
+            if self._problem is not None:
+                raise self._problem
             if self._asking is not None:
                 await self._asking
         finally:
@@ -113,9 +117,18 @@ class WorldPool:
         """Make one more world, not yet started, and return its number."""
         number = self._made = self._made + 1
         self._live[number] = self._make_world(
-            lambda message: self._take(number, message), lambda end: self._lose(number, end)
+            lambda message: self._guarded(lambda: self._take(number, message)),
+            lambda end: self._guarded(lambda: self._lose(number, end)),
         )
         return number
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        """Do some work for a world; a bug in it ends the run, which would otherwise wait for ever."""
+        try:
+            work()
+        except Exception as problem:  # noqa: BLE001  (`run` raises it)
+            self._problem = self._problem or problem
+            self._finished.set()
 
     async def _start(self, number: int) -> None:
         """Start a world in the place of one that was lost."""

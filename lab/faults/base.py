@@ -248,6 +248,9 @@ class Fault(model.Fault):
     acts_on: ClassVar[Literal["", "packets", "table"]] = ""
     """What it acts on at its ``node`` or ``link``: the client's packets that pass there; or the table of a middlebox,
     which ``node`` must name then; empty: neither."""
+    only_forgets: ClassVar[bool] = False
+    """All that it does is to end mappings of a middlebox, and perhaps to give it another address. What follows depends
+    on the middlebox's timers only if one of them ends."""
     holds: ClassVar[str] = ""
     """What it sets in the server for as long as it lasts, such as `STANDS_STILL`. Of two faults that set the same thing
     the end of one would end the other."""

@@ -37,6 +37,7 @@ class EvictFlow(Fault):
 
     order = 20
     acts_on = "table"
+    only_forgets = True
     causes = (CauseKind("middlebox-evicted-flow", "Fault: the middlebox gave up the client's flow to make room."),)
 
     node: OfNode

@@ -51,6 +51,7 @@ class Reboot(Fault):
 
     order = 10
     acts_on = "table"
+    only_forgets = True
     causes = (LOST_TABLE, NEW_ADDRESS)
 
     node: OfNode

@@ -120,6 +120,7 @@ def run_all(
                 out=out,
                 clock=clock,
                 memory_mb=memory_mb,
+                cached=False,  # each way is to be seen today
                 watch=watch(scenarios[way.server], way),
                 backend=way.place.backend,
             )

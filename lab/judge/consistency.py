@@ -103,7 +103,8 @@ def _let_in(evidence: Evidence, node: str, box: Middlebox) -> Iterator[str]:
     insides = set(mapped.values())
     under_way = sum(each.one_way_delay + each.jitter for each in cell.impairments)
     refreshed: dict[Endpoint, float] = {}
-    for entry in _passed(evidence, node):
+    # of packets of one instant those outwards come first: each link is captured by itself, and they make the mapping
+    for entry in sorted(_passed(evidence, node), key=lambda one: (one.t, one.event.link != about.outside)):
         packet = entry.event
         outwards = packet.link == about.outside
         inside = mapped.get(packet.src) if outwards else packet.dst

@@ -19,6 +19,7 @@ from lab.loader.expand import cell_name, check_labels, check_reach, check_size, 
 from lab.loader.fault_checks import check_faults, check_possible, check_targets
 from lab.loader.impairment_checks import check_impairments
 from lab.loader.one_key_mappings import faults, read_kind
+from lab.loader.population import Replacement, as_axis, with_replacement
 from lab.loader.probes import check_expectation, read_probes
 from lab.loader.scenario_file import ScenarioFile
 from lab.loader.scenario_paths import scenario_file, scenario_name, topology_of
@@ -35,12 +36,13 @@ _PLAIN = ("title", "source", "why", "seed", "expect", "ends", "radio", "costs-ov
 """Keys whose value says all; the others need each other."""
 
 
-def load(path: Path, *, server: str = DEFAULT_SERVER) -> Scenario:
+def load(path: Path, *, server: str = DEFAULT_SERVER, instead: Replacement | None = None) -> Scenario:
     """Read a scenario file.
 
     Args:
         path: the file, or the name of a scenario that comes with the lab.
         server: the program that serves where the file does not say which.
+        instead: axes in the place of the file's; None: as the file has them.
 
     Raises:
         ScenarioError: the file, or the topology it names, is wrong; it holds every problem found.
@@ -50,34 +52,40 @@ def load(path: Path, *, server: str = DEFAULT_SERVER) -> Scenario:
     text = None if file is None else read_text(file, str(file), problems)
     if file is None or text is None:
         raise ScenarioError(problems)
-    return load_text(text, file, server=server)
+    return load_text(text, file, server=server, instead=instead)
 
 
-def load_text(text: str, path: Path, *, server: str = DEFAULT_SERVER) -> Scenario:
+def load_text(text: str, path: Path, *, server: str = DEFAULT_SERVER, instead: Replacement | None = None) -> Scenario:
     """Read the text of a scenario file that need not be there.
 
     Args:
         text: its content.
         path: where it would be: its name is the scenario's, its folder where topologies are looked for.
         server: the program that serves where the text does not say which.
+        instead: axes in the place of the text's; None: as the text has them.
 
     Raises:
         ScenarioError: the text, or the topology it names, is wrong; it holds every problem found.
     """
     problems: list[Problem] = []
     root = read_yaml(text, str(path), problems)
-    scenario = None if root is None else _read(path, text, root, problems, server)
+    scenario = None if root is None else _read(path, text, root, problems, server, instead)
     if scenario is None or problems:
         raise ScenarioError(problems)
     return scenario
 
 
-def _read(path: Path, text: str, root: Node, problems: list[Problem], server: str) -> Scenario | None:
+def _read(
+    path: Path, text: str, root: Node, problems: list[Problem], server: str, instead: Replacement | None
+) -> Scenario | None:
     known = keys(ScenarioFile)
     written = root.value if isinstance(root.value, dict) else {}
     problems += [unknown_key(child, known) for key, child in written.items() if key not in known]
     parts = {key: _part(root, key, problems) for key in _PLAIN}
     topology = topology_of(root, path, problems)
+    if instead is not None:
+        root = with_replacement(root, instead, topology)
+    root, population = as_axis(root, topology, problems)
     axes = read_axes(root, topology, problems, server=server)
 
     fault_nodes, claim_nodes = (_items(root, key, problems) for key in ("faults", "claims"))
@@ -146,7 +154,7 @@ def _read(path: Path, text: str, root: Node, problems: list[Problem], server: st
     if problems:
         return None
     about = {key: parts[key] for key in ("title", "why", "source")}
-    return Scenario(name=name, file=root.file, text=text, cells=tuple(cells), **about)
+    return Scenario(name=name, file=root.file, text=text, cells=tuple(cells), population=population, **about)
 
 
 def _part(root: Node, key: str, problems: list[Problem]) -> Any:

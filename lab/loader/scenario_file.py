@@ -34,6 +34,16 @@ _AXES = {
     "server": {"anyOf": [_SERVER_NAME, {"type": "object"}]},
     "client": {"anyOf": [_CLIENT_NAME, {"type": "object"}]},
 }
+_POPULATION = {
+    "type": "object",
+    "minProperties": 1,
+    "additionalProperties": {
+        "anyOf": [
+            {"type": "string", "pattern": r"^\d+(\.\d+)? ?%$", "examples": ["55 %"]},
+            {"type": "object", "required": ["share"]},
+        ]
+    },
+}
 _MATRIX = {
     "type": "object",
     "properties": {axis: {"type": "array", "minItems": 1, "items": value} for axis, value in _AXES.items()},
@@ -59,6 +69,9 @@ class ScenarioFile(Yaml):
         pjsip: release of the client pjsip; an axis.
         middlebox: catalog name, or a mapping with ``name`` and the values (those of ``base`` unless given); with
             several middleboxes a mapping of node to either; an axis.
+        population: the middleboxes that clients are behind, in place of ``middlebox``: each one's share, by its name
+            in the catalog; a profile of your own is a mapping with ``share`` and the keys of a middlebox, without
+            ``name``. The shares add up to 100 %. One cell for each; ``lab rank`` weighs them.
         strategy: catalog name, or a mapping with ``name`` and ``mitigations``; an axis.
         failure: a mapping with ``name`` and what goes wrong: a ``middlebox`` in place of the scenario's, ``faults``
             besides its own; an axis.
@@ -91,6 +104,7 @@ class ScenarioFile(Yaml):
         DEFAULT
     )
     middlebox: Annotated[Any, WithJsonSchema(_NAME_OR_MAPPING), AllowedValues("a name or a mapping")] = None
+    population: Annotated[Any, WithJsonSchema(_POPULATION), AllowedValues("a mapping of names to shares")] = None
     strategy: Annotated[Any, WithJsonSchema(_NAME_OR_MAPPING), AllowedValues("a name or a mapping")] = "none"
     failure: Annotated[Any, WithJsonSchema({"type": "object"}), AllowedValues("a mapping")] = None
     matrix: Annotated[Any, WithJsonSchema(_MATRIX), AllowedValues("a mapping of axes to lists")] = None

@@ -266,6 +266,8 @@ class Outcome:
         shared_with: the folder in the run folder of the cell whose record this one shares, as it differs from that only
             in what neither can see; empty: it ran itself.
         costs_shared_with: likewise, of the silent hour from which its costs are.
+        from_cache: when the cell ran whose record this is, in an earlier run that was decided by the same things (UTC);
+            empty: it ran in this one.
         kept_by: of a ``pass``: what kept the client reachable, as far as the record tells.
     """
 
@@ -285,3 +287,4 @@ class Outcome:
     seen_in: str = ""
     shared_with: str = ""
     costs_shared_with: str = ""
+    from_cache: str = ""

@@ -256,7 +256,7 @@ class Cell:
         ends: end of the run, seconds after the client fell silent.
         apart: when the client is probed in cells of their own, in the way of the one probe that this cell has.
         radio: the network that wake-ups are counted for.
-        silent_over: for how long the twin is silent that tells what the strategy costs.
+        silent_over: for how long the twin is silent that tells what the strategy costs; 0: there is none.
         claim: None if the author claims nothing of this cell.
         folder: the scenario file's, absolute, where a client's own command runs.
         pjsip: release of the lab's client, see ``lab.clients.pjsip.releases``.
@@ -323,6 +323,7 @@ class Scenario:
         text: the file's exact content.
         why: the author's explanation.
         source: the report or document it reproduces.
+        population: the share of each middlebox, in percent, by its label on the axis; empty: the author has given none.
     """
 
     name: str
@@ -332,6 +333,7 @@ class Scenario:
     why: str
     source: str
     cells: tuple[Cell, ...]
+    population: tuple[tuple[str, float], ...] = ()
 
 
 __all__ = [

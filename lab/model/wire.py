@@ -11,6 +11,7 @@ import dataclasses
 import functools
 import types
 import typing
+from collections.abc import Callable
 from enum import Enum
 from ipaddress import IPv4Interface
 from typing import Any, TypeVar
@@ -20,9 +21,14 @@ T = TypeVar("T")
 
 def to_json(value: Any) -> Any:
     """Turn a model value into what ``json.dumps`` takes; every dataclass becomes a mapping with its ``kind``."""
-    if dataclasses.is_dataclass(value):
-        fields = {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
-        return {"kind": type(value).__name__, **fields}
+    cls: type = type(value)
+    if cls in _PLAIN:
+        return value
+    if (names := _names(cls)) is not None:
+        told = {"kind": cls.__name__}
+        for name in names:
+            told[name] = to_json(getattr(value, name))
+        return told
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, float):
@@ -32,6 +38,15 @@ def to_json(value: Any) -> Any:
     if isinstance(value, tuple):
         return [to_json(item) for item in value]
     return value
+
+
+_PLAIN = frozenset({str, int, bool, float, type(None)})
+
+
+@functools.cache
+def _names(cls: type) -> tuple[str, ...] | None:
+    """Return the names of a dataclass's fields; None if it is none."""
+    return tuple(field.name for field in dataclasses.fields(cls)) if dataclasses.is_dataclass(cls) else None
 
 
 def from_json(cls: type[T], data: Any, *, plugins: dict[str, type] | None = None) -> T:
@@ -61,6 +76,8 @@ def learn(cls: type, *plugins: type) -> None:
         if dataclasses.is_dataclass(each) and isinstance(each, type) and each not in seen:
             seen.add(each)
             waiting += _hints(each).values()
+            _readers(each)
+            _names(each)
         waiting += typing.get_args(each)
 
 
@@ -69,31 +86,62 @@ def _hints(cls: type) -> dict[str, Any]:
     return typing.get_type_hints(cls)
 
 
+Reader = Callable[[Any, dict[str, type]], Any]
+"""Given data and plugins, returns the value."""
+
+
 def _read(expected: Any, data: Any, plugins: dict[str, type]) -> Any:
+    return _reader(expected)(data, plugins)
+
+
+@functools.cache
+def _reader(expected: Any) -> Reader:
+    """Return what reads a type, worked out once: a cell has some hundred values."""
     origin = typing.get_origin(expected)
     arguments = typing.get_args(expected)
     if expected is Any:
-        return _read(plugins[data["kind"]], data, plugins)
+        return lambda data, plugins: _read(plugins[data["kind"]], data, plugins)
     if origin in (typing.Union, types.UnionType):
-        if data is None and type(None) in arguments:
-            return None
-        options = [option for option in arguments if option is not type(None)]
-        if len(options) > 1:
-            options = [option for option in options if option.__name__ == data["kind"]]
-        return _read(options[0], data, plugins)
+        return _union_reader(arguments)
     if origin is typing.Literal:
-        if data not in arguments:
-            raise ValueError(f"not one of {arguments}: {data!r}")
-        return data
+        return functools.partial(_read_literal, arguments)
     if origin is tuple:
         if len(arguments) == 2 and arguments[1] is Ellipsis:
-            return tuple(_read(arguments[0], item, plugins) for item in data)
-        return tuple(_read(argument, item, plugins) for argument, item in zip(arguments, data, strict=True))
+            item = _reader(arguments[0])
+            return lambda data, plugins: tuple([item(each, plugins) for each in data])
+        items = [_reader(argument) for argument in arguments]
+        return lambda data, plugins: tuple([read(each, plugins) for read, each in zip(items, data, strict=True)])
     if dataclasses.is_dataclass(expected) and isinstance(expected, type):
-        cls = _named(expected, data, plugins)
-        hints = _hints(cls)
-        return cls(**{name: _read(hints[name], item, plugins) for name, item in data.items() if name != "kind"})
-    return expected(data)
+        return functools.partial(_read_dataclass, expected)
+    return lambda data, _: expected(data)
+
+
+def _union_reader(arguments: tuple[Any, ...]) -> Reader:
+    options = [option for option in arguments if option is not type(None)]
+    optional = len(options) < len(arguments)
+    if len(options) == 1:
+        (only,) = map(_reader, options)
+        return lambda data, plugins: None if data is None and optional else only(data, plugins)
+    named = {option.__name__: _reader(option) for option in options}
+    return lambda data, plugins: None if data is None and optional else named[data["kind"]](data, plugins)
+
+
+def _read_literal(allowed: tuple[Any, ...], data: Any, _: dict[str, type]) -> Any:
+    if data not in allowed:
+        raise ValueError(f"not one of {allowed}: {data!r}")
+    return data
+
+
+def _read_dataclass(expected: type, data: Any, plugins: dict[str, type]) -> Any:
+    cls = _named(expected, data, plugins)
+    readers = _readers(cls)
+    return cls(**{name: readers[name](item, plugins) for name, item in data.items() if name != "kind"})
+
+
+@functools.cache
+def _readers(cls: type) -> dict[str, Reader]:
+    """Return what reads each field of a dataclass."""
+    return {name: _reader(hint) for name, hint in _hints(cls).items()}
 
 
 def _named(expected: type, data: Any, plugins: dict[str, type]) -> type:

@@ -43,6 +43,8 @@ def _shared(outcome: Outcome) -> list[str]:
     """Say whose record the cell shares, and whose silent hour."""
     differs = "it differs from that only in what neither can see (docs/report.md)"
     told = [f"  it has the record of {outcome.shared_with}: {differs}"] if outcome.shared_with else []
+    if outcome.from_cache:
+        told.append(f"  its record is from the cache: it ran at {outcome.from_cache}, decided by the same things")
     if outcome.costs_shared_with:
         told.append(f"  its costs are those of {outcome.costs_shared_with}: that silent hour was the same")
     return told

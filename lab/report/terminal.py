@@ -86,7 +86,7 @@ def show(console: Console, scenario: Scenario, results: list[Result], *, as_list
         matrix.show(console, results)
     else:
         _show_list(console, results)
-    for note in (*shared_notes(results), *cost_notes(results)):
+    for note in (*shared_notes(results), *cost_notes(results), *cache_notes(results)):
         say(console, note, style="dim")
     if len(results) > 1:
         say(console, summary(results))
@@ -101,7 +101,9 @@ def summary(results: list[Result]) -> str:
     told = ", ".join(f"{number} {word}" for number, word in counts if number)
     held = [each.claim_holds for each in outcomes if each.claim_holds is not None]
     claims = f"; {held.count(True)} of {counted(len(held), 'claim')} hold" if held else ""
-    return f"{counted(len(results), 'cell')}: {told}{claims}"
+    cached = sum(1 for each in outcomes if each.from_cache)
+    kept = f" ({cached:,} from the cache)" if cached else ""
+    return f"{counted(len(results), 'cell')}{kept}: {told}{claims}"
 
 
 def _show_list(console: Console, results: list[Result]) -> None:
@@ -149,6 +151,14 @@ def shared_notes(results: list[Result]) -> list[str]:
         return []
     have = "1 cell has" if shared == 1 else f"{shared} of {len(results)} cells have"
     return [f"{have} the record of another one, which differs only in what neither can see; `lab why CELL` says which"]
+
+
+def cache_notes(results: list[Result]) -> list[str]:
+    """Say of a single cell that it did not run; of several the summary says so."""
+    times = [result.from_cache for _, result in results if isinstance(result, Outcome) and result.from_cache]
+    if len(results) > 1 or not times:
+        return []
+    return [f"its record is from the cache, of {times[0]}; --fresh runs it again"]
 
 
 def cost_notes(results: list[Result]) -> list[str]:

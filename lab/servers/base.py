@@ -57,6 +57,13 @@ class ServerProgram(ABC):
             HostNotCapable: it has not.
         """
 
+    def identity(self) -> str | None:
+        """Return what changes whenever the program may do something else, so that a record of it can be kept.
+
+        It need not cover the lab's own sources, nor the Python that runs the lab. None: that cannot be known.
+        """
+        return None
+
     def why_unsupported(self, cell: Cell, needs: tuple[str, ...]) -> str:
         """Say why a cell cannot be had with it; empty if it can.
 

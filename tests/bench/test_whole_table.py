@@ -12,7 +12,9 @@ from tests.e2e.lab_command import ROOT, run
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(1800)]
 
 
-@pytest.mark.parametrize(("name", "count"), [("article/all", 350), ("field/registered-phone", 324)])
+@pytest.mark.parametrize(
+    ("name", "count"), [("article/all", 350), ("field/registered-phone", 324), ("field/what-to-ship", 1875)]
+)
 def test_every_claim_holds(tmp_path: Path, name: str, count: int) -> None:
     """What a table claims is what the lab sees."""
     table = ROOT / "scenarios" / f"{name}.yaml"
@@ -26,7 +28,7 @@ def test_every_claim_holds(tmp_path: Path, name: str, count: int) -> None:
 @pytest.mark.parametrize("folder", ["article", "field", "found"])
 def test_the_library_with_its_twins(tmp_path: Path, folder: str) -> None:
     """What scenarios claim is what the lab sees when it looks as closely as it does by default."""
-    large = ("all", "registered-phone")
+    large = ("all", "registered-phone", "what-to-ship")
     files = [path for path in sorted((ROOT / "scenarios" / folder).glob("*.yaml")) if path.stem not in large]
     done = run("run", *files, "--clock", "virtual", "--no-costs", "--out", tmp_path / "runs", home=tmp_path, twins=True)
     assert done.returncode == 0, done.stdout

@@ -22,7 +22,7 @@ from typing import Any
 from rich.console import Console
 
 from lab.backends.base import BackendKind
-from lab.cli import run
+from lab.cli import run_result
 from lab.engine import prepare
 from lab.engine.cell_run import CellRun
 from lab.engine.execute import execute
@@ -128,7 +128,7 @@ def run_together(
         part = Run(folder, scenario, clock.value, BackendKind.NETNS.value, finished=True, cells=own)
         report = document(part)
         said = io.StringIO()
-        status = run._status(part, Console(file=said, width=200))
+        status = run_result.status(part, Console(file=said, width=200))
         folders = {name: str(each.folder) for name, each in came.items()}
         cells = {cell["name"]: {**cell, "folder": folders[cell["name"]]} for cell in report["cells"]}
         broken = [f"{name}: {cell}" for name, cell in cells.items() if not (cell.get("claim") or {}).get("holds")]

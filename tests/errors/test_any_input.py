@@ -20,6 +20,7 @@ settings.load_profile("lab")
 
 KEYS = [
     *("title", "source", "why", "seed", "topology", "transport", "server", "client", "middlebox", "strategy", "matrix"),
+    *("population", "share"),
     *("faults", "probes", "expect", "ends", "claims", "at", "within", "name", "base", "mitigations", "options-ping"),
     *(
         "interval",

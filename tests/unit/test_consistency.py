@@ -261,6 +261,16 @@ def test_a_mapping_that_outlives_its_timer(transport: Transport, box: Middlebox,
         assert outcome(subject, *passing(*times, proto=proto), *answered, met=met).verdict is Verdict.PASS
 
 
+def test_packets_of_one_instant_in_any_order() -> None:
+    """A packet from inside makes the mapping anew; the record may have its answer, of the same instant, before it."""
+    picked_up, let_in = passing(100, 100)
+    lines = [*passing(29, 30), let_in, picked_up]
+    answered = [_elsewhere(line) for line in probe(1, 100, answered=True)]
+    assert outcome(behind(BOX), *lines, *answered, met="silent").verdict is Verdict.PASS
+    alone = outcome(behind(BOX), *passing(29, 30), let_in, *answered, met="silent")
+    assert alone.doubt == "middlebox home-nat let a packet in after 70.0 s of silence, its timer is 60 s"
+
+
 def test_what_does_not_refresh() -> None:
     """By a middlebox that counts data alone, or what goes out alone, the rest does not start the timer anew."""
     answered = probe(1, 100, answered=True)

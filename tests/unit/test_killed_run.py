@@ -32,8 +32,8 @@ def wrote(folder: Path, entries: list[Line], *, cut: str = "") -> None:
 def killed(tmp_path: Path) -> Run:
     """A run with a cell that ended, one that shares its record, one in its middle, and one that never began."""
     cells = tuple(replace(cell(), name=name) for name in ("ended", "alike", "midway", "waiting"))
-    texts = dict.fromkeys(("text", "title", "why", "source"), "")
-    made = RunFolder.make(tmp_path, Scenario(name="s", file="s.yaml", cells=cells, **texts), {"clock": "virtual"})
+    scenario = Scenario(name="s", file="s.yaml", cells=cells, text="", title="", why="", source="")
+    made = RunFolder.make(tmp_path, scenario, {"clock": "virtual"})
     wrote(made.cell(cells[0]), WHOLE)
     wrote(made.cell(cells[1]), WHOLE)
     (made.cell(cells[1]) / "shared.json").write_text(json.dumps({"with": "cells/ended"}), encoding="utf-8")

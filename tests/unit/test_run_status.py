@@ -8,7 +8,7 @@ import io
 import pytest
 from rich.console import Console
 
-from lab.cli import run as command
+from lab.cli import run_result
 from lab.errors import HostNotCapable, LabError
 from lab.model.outcome import Outcome
 from lab.model.scenario import Cell, Scenario
@@ -54,5 +54,5 @@ def test_status(results: list[Outcome | LabError], status: int, said: str) -> No
     cells: list[tuple[Cell, Outcome | LabError]] = [(cell(), result) for result in results]
     scenario = Scenario(name="s", file="", text="", title="", why="", source="", cells=tuple(each for each, _ in cells))
     console = Console(file=io.StringIO(), width=200)
-    assert command._status(run_of(scenario, cells), console) == status
+    assert run_result.status(run_of(scenario, cells), console) == status
     assert console.file.getvalue() == said  # type: ignore[attr-defined]  # it is a StringIO

@@ -43,6 +43,9 @@ UNASKED = (
 )
 """`FULL` with a server that asks for no certificate, and without the faults that need one, or TLS, or a name."""
 
+POPULATED = SMALL.replace("middlebox: never-forgets", "population: { never-forgets: 60 %, cgn: 40 % }")
+"""`FULL` has two middleboxes in a row, which have no population."""
+
 LIVENESS = {
     "title": ("title: t", "title: another"),
     "source": ("source: somewhere\n", "source: elsewhere\n"),
@@ -93,6 +96,7 @@ LIVENESS = {
     "registration.retry-jitter": ("retry-jitter: 6 s", "retry-jitter: 0 s"),
     "client.image": ("image: client-image", "image: other-image"),
     "middlebox": ("cgn: rfc-ideal", "cgn: never-forgets"),
+    "population": ("never-forgets: 60 %, cgn: 40 %", "never-forgets: 70 %, cgn: 30 %"),
     "middlebox.name": ("name: mine", "name: yours"),
     "middlebox.base": ("base: silent-60s\n    established-idle-timeout: 50 s\n", "base: silent-60s\n"),
     "middlebox.established-idle-timeout": ("idle-timeout: 50 s", "idle-timeout: never"),
@@ -296,10 +300,11 @@ def test_liveness(key: str, read: Read) -> None:
     """Changing the value of any key changes a cell (or, of the texts about it, the scenario)."""
     before, after = LIVENESS[key]
     full = OWN if key in OF_OWN_CLIENTS else UNASKED if key in OF_UNASKED else GRID if key in OF_GRIDS else FULL
+    full = POPULATED if key == "population" else full
     full = TOLD_TO_REGISTER if "registration" in key and not key.startswith("server.") else full
     assert full.count(before) == 1
     first, second = read(full), read(full.replace(before, after))
-    if key in ("title", "source", "why"):
+    if key in ("title", "source", "why", "population"):
         assert getattr(first, key) != getattr(second, key)
     else:
         assert first.cells != second.cells

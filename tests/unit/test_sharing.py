@@ -14,6 +14,7 @@ from lab.engine.sharing.course import Course
 from lab.engine.sharing.sharing import Sharing, shared_with
 from lab.engine.sharing.world import digest
 from lab.errors import ScenarioError
+from lab.faults.evict_flow import EvictFlow
 from lab.faults.link_down import LinkDown
 from lab.model.endpoint import Endpoint
 from lab.model.middlebox import (
@@ -37,10 +38,12 @@ from tests.records import (
     BOX,
     END,
     INSIDE,
+    MAPPED,
     OUTSIDE,
     REMOTE,
     SENTINEL,
     Line,
+    begins,
     cell,
     changed,
     evidence,
@@ -163,6 +166,8 @@ def test_in_doubt_nothing_but_names() -> None:
         assert same(one, NAMES[3](one))
 
 
+OTHER = {**UDP_TIMERS, **OF_UDP, **OF_TCP}
+
 # What a record bears out
 
 
@@ -188,6 +193,14 @@ def holds(subject: Cell, *lines: Line, silent: bool = False) -> bool:
 
 BUSY = talk(30.0, 60.0, 90.0)
 """Never quiet for more than 30 s."""
+AGAIN = [
+    changed(MAPPED, t=70.0, id=2, inside=Endpoint("10.0.0.2", 40002)),
+    *(
+        changed(each, t=each.t + 70.0, src=Endpoint(each.event.src.host, 40002))
+        for each in (*passed(0.0), *passed(2.0), *passed(2.1))
+    ),
+]
+"""Another connection, whose handshake takes two seconds."""
 
 
 def test_quiet_for_less_than_the_timer() -> None:
@@ -214,6 +227,50 @@ def test_a_mapping_that_ended_or_a_packet_that_did_not_pass() -> None:
     assert not holds(with_box(), *BUSY, of_flow(95.0, "lan", "client"))
     assert not holds(with_box(), *BUSY, packet(95.0, "lan", BOX, REMOTE, INSIDE, flags="R"))
     assert not Course(evidence(with_box(), *BUSY), silent=False).holds_for(with_box())  # cut short
+
+
+EVICTED = EvictFlow(at=When(offset=50.0), node=BOX)
+GONE = EvictFlow.Proof(node=BOX, flow="f1", gone=True, others=2)
+
+
+def test_a_fault_that_only_ends_mappings() -> None:
+    """Timers that outlast the cell, and what another transport uses, are not seen then either."""
+    for key in (*UDP_TIMERS, *OF_UDP, *OF_TCP):
+        one, other = (replace(each, faults=(EVICTED,)) for each in (with_box(), with_box(**{key: OTHER[key]})))
+        assert same(one, other)
+
+
+def after_eviction(subject: Cell, *lines: Line, box: Middlebox = BASE) -> bool:
+    """Whether a record holds in which the flow's mapping was taken at 50 s."""
+    ran = replace(with_box(box=box), faults=(EVICTED,))
+    happened = [MAPPED, *BUSY[:9], forgot(50.001), *begins(EVICTED, GONE), *lines, END]
+    return Course(evidence(ran, *happened), silent=False).holds_for(replace(subject, faults=(EVICTED,)))
+
+
+def test_after_a_mapping_was_taken() -> None:
+    """What is sent then need not pass, and may be quiet for long: there is no mapping that could end by a timer."""
+    dropped = of_flow(60.0, "lan", "client")
+    assert after_eviction(with_box(), dropped)
+    assert after_eviction(with_box(established_idle_timeout=Seconds(111)), dropped)
+    assert not after_eviction(with_box(forgotten=ForgottenFlow.RST_TO_SENDER), dropped)
+    assert not after_eviction(with_box(established_idle_timeout=Seconds(111), transitory_timeout=Seconds(1)), *AGAIN)
+    assert after_eviction(with_box(established_idle_timeout=Seconds(111), transitory_timeout=Seconds(60)), *AGAIN)
+
+
+def test_timers_of_both_must_have_lasted() -> None:
+    """A mapping that was there for longer than a timer of either may have ended by that."""
+    quick = replace(BASE, transitory_timeout=Seconds(1))
+    assert after_eviction(with_box(), box=BASE)
+    assert not after_eviction(with_box(), *AGAIN, box=quick)
+    assert not after_eviction(with_box(udp_mapping_timer=Seconds(9)), *as_udp(*passed(50.0)))
+
+
+def test_the_end_of_a_connection() -> None:
+    """A mapping that went after its connection had ended went by no timer of a profile."""
+    closed = [MAPPED, *BUSY[:9], *passed(40.0, flags="FA"), forgot(45.0)]
+    assert holds(with_box(), *closed)
+    assert not holds(with_box(forgotten=ForgottenFlow.RST_TO_SENDER), *closed)
+    assert not holds(with_box(), MAPPED, *BUSY[:9], forgot(45.0))
 
 
 def test_udp() -> None:

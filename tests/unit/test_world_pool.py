@@ -97,6 +97,20 @@ def test_an_idle_world_is_stopped() -> None:
     assert all(world.stopped for world in worlds)
 
 
+@pytest.mark.parametrize("how", [lambda world: world.end(Path("0")), lambda world: world.on_end(LabFault("it froze"))])
+def test_a_bug_ends_the_run(how: Callable[[FakeWorld], None]) -> None:
+    """What is raised where a cell's end is looked at is raised; the run does not wait for ever."""
+
+    def more(folder: Path, well: bool) -> list[Path]:
+        raise IndexError("a cell without probes")
+
+    def act(worlds: list[FakeWorld]) -> None:
+        asyncio.get_running_loop().call_soon(how, worlds[0])
+
+    with pytest.raises(IndexError, match="a cell without probes"):
+        _play(3, act, more=more)
+
+
 def test_a_lost_world() -> None:
     """The cells of a world that ends by itself have its error; if it was the last, so have those that wait."""
     lost = LabFault("the world froze")

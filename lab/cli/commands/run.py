@@ -78,6 +78,19 @@ def run_command(
             " this run is worse.",
         ),
     ] = None,
+    fresh: Annotated[
+        bool,
+        typer.Option("--fresh", help="Run cells, too, whose record is in the cache (virtual time only; `lab cache`)."),
+    ] = False,
+    shard: Annotated[
+        str,
+        typer.Option(
+            "--shard",
+            metavar="N/OF",
+            help="Run one of several parts, as 2/5; `lab merge` makes one run of all.",
+            show_default=False,
+        ),
+    ] = "",
     as_list: AsList = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -96,6 +109,8 @@ def run_command(
             "containers run on this machine's kernel, in real time; leave out --clock, or --backend docker",
             param_hint="--clock",
         )
+    if shard and baseline is not None:
+        raise typer.BadParameter("a shard lacks cells; compare what `lab merge` makes of all", param_hint="--baseline")
     options = Options(
         out=out,
         json=json,
@@ -107,6 +122,8 @@ def run_command(
         backend=backend,
         server=server.value,
         split=split,
+        fresh=fresh,
+        shard=shard,
         as_list=as_list,
         baseline=baseline,
         verbosity=verbosity(quiet=quiet, verbose=verbose),

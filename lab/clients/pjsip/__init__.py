@@ -6,8 +6,10 @@ import dataclasses
 import os
 from collections.abc import Callable
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
+from lab import digests
 from lab.backends.base import Command, Main, Program
 from lab.clients.base import ClientProgram
 from lab.clients.pjsip import interpreters, wheels
@@ -82,6 +84,19 @@ class Pjsip(ClientProgram):
             return cell
         folder = wheels.find_or_fetch(RELEASES[cell.pjsip].package, interpreter, report)
         return dataclasses.replace(cell, wheel=str(folder), interpreter=interpreter.path)
+
+    def identity(self, cell: Cell) -> str | None:
+        """See `ClientProgram`: the library's files, and the interpreter if it is not the lab's."""
+        found = None if cell.wheel else find_spec("pjsua2")
+        places = (
+            [Path(cell.wheel)]
+            if cell.wheel
+            else [Path(each) for each in (found and found.submodule_search_locations) or ()]
+        )
+        if not places:
+            return None
+        other = [digests.of_file(Path(cell.interpreter).resolve())] if cell.interpreter else []
+        return " ".join([*(digests.of_folder(place) for place in places), *other])
 
     def visible(self, cell: Cell) -> tuple[Path, ...]:
         """See `ClientProgram`."""

@@ -33,6 +33,10 @@ class Plain(ClientProgram):
         """See `ClientProgram`."""
         return Command((sys.executable, "-I", str(Path(__file__).with_name("client.py"))), dict(os.environ))
 
+    def identity(self, cell: Cell) -> str:
+        """See `ClientProgram`: it is one of the lab's own files."""
+        return ""
+
     def image(self, cell: Cell) -> str:
         """See `ClientProgram`: any image with Python will do."""
         return "server"

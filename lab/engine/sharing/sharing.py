@@ -7,8 +7,10 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
+from lab.engine.cache.judgements import Judgement, judgement_of
 from lab.engine.sharing.course import Course
 from lab.engine.sharing.world import digest, named_alike
 from lab.kept_file import read_kept
@@ -22,7 +24,7 @@ from lab.runner import cell_file
 SHARED_FILE = "shared.json"
 """In the folder of a cell that has another's record: the folder in the run folder of the one that ran."""
 
-_OWN = ("twin.json", SHARED_FILE, cell_file.FILE_NAME)
+OWN_FILES = ("twin.json", SHARED_FILE, cell_file.FILE_NAME)
 """What a folder has for itself."""
 
 
@@ -58,6 +60,7 @@ class Sharing:
         self._timers = timers
         self._worlds: dict[str, _World] = {}
         self._of: dict[Path, _World] = {}
+        self._known: dict[Path, Judgement | None] = {}
         self._courses: dict[Path, Course] = {}
 
     def add(self, folder: Path, cell: Cell, *, silent: bool = False) -> None:
@@ -100,14 +103,22 @@ class Sharing:
     def _holds(self, ran: _Member, member: _Member) -> bool:
         if named_alike(ran.cell) == named_alike(member.cell):
             return True
+        if ran.folder not in self._known:
+            self._known[ran.folder] = judgement_of(ran.folder)
+        known = self._known[ran.folder]
+        other = digest(member.cell, silent=ran.silent, timers=False)
+        answer = partial(self._holds_for, ran, member.cell)
+        return answer() if known is None else known.value(f"holds for {other}, silent: {ran.silent}", answer)
+
+    def _holds_for(self, ran: _Member, cell: Cell) -> bool:
         if ran.folder not in self._courses:
             evidence = Evidence(ran.cell, reader.read(ran.folder / FILE_NAME, ran.cell))
             self._courses[ran.folder] = Course(evidence, silent=ran.silent)
-        return self._courses[ran.folder].holds_for(member.cell)
+        return self._courses[ran.folder].holds_for(cell)
 
     def _share(self, source: Path, folder: Path) -> None:
         shutil.copytree(
-            source, folder, copy_function=_link, ignore=lambda _, names: {*_OWN} & {*names}, dirs_exist_ok=True
+            source, folder, copy_function=_link, ignore=lambda _, names: {*OWN_FILES} & {*names}, dirs_exist_ok=True
         )
         text = json.dumps({"with": str(source.relative_to(self._run))})
         (folder / SHARED_FILE).write_text(text + "\n", encoding="utf-8")

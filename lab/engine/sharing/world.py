@@ -12,8 +12,8 @@ part of it                                 all else: topology, transport, port a
 The sentinel's flows are TCP in every cell and idle from beginning to end. So a TCP timer that ends within a cell is part
 of its world, over UDP as well; but for a silent hour, of which nothing but the client's traffic is read.
 
-Nothing but names is left out where a fault may end a mapping by itself, where the middlebox counts age, direction or
-data, or where the client may do more than it is asked.
+Nothing but names is left out where a fault does more than end mappings, where the middlebox counts age, direction or data,
+or where the client may do more than it is asked.
 """  # noqa: E501  (a table)
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import json
 from dataclasses import fields, replace
 
 from lab.clients.catalog import client_of
+from lab.faults.base import faults_of
 from lab.model import wire
 from lab.model.middlebox import Evidence, Middlebox, RefreshDirection, RefreshingSegments
 from lab.model.scenario import Cell, Expectation, RadioKind, Transport
@@ -68,10 +69,15 @@ def named_alike(cell: Cell) -> Cell:
     )
 
 
+def anywhere(cell: Cell) -> Cell:
+    """Return the cell without the places of its files on this machine."""
+    return replace(cell, folder="", wheel="", interpreter="")
+
+
 def seen(cell: Cell, *, silent: bool) -> Cell:
     """Return the cell without what its run may turn out not to depend on."""
     alike = named_alike(cell)
-    if cell.faults or client_of(cell).does_more_than_asked:
+    if client_of(cell).does_more_than_asked or not all(fault.only_forgets for fault in faults_of(cell)):
         return alike
     boxes = tuple((node, _seen(box, cell, silent=silent)) for node, box in alike.middleboxes)
     return replace(alike, middleboxes=boxes)

@@ -69,7 +69,7 @@ def _probed(cell: Cell, before: tuple[Probe, ...], at: float) -> Cell:
         probes=(*before, probe),
         apart=(),
         expect=Expectation(),
-        ends=Seconds(_end(cell, known)),
+        ends=Seconds(clear_of_expiry(cell, max(float(cell.ends), known))),
         claim=None,
     )
     return examined(changed)
@@ -107,6 +107,15 @@ def without(cell: Cell, left_out: Sequence[Without]) -> Cell | None:
 def with_seed(cell: Cell, seed: int) -> Cell:
     """Return the cell with another seed, which its name has added."""
     return dataclasses.replace(cell, name=_named(cell, f"seed-{seed}"), seed=seed, claim=None)
+
+
+def clear_of_expiry(cell: Cell, end: float) -> float:
+    """Return the first time from ``end`` on that is not just before or after a middlebox forgets an idle flow."""
+    for _, box in cell.middleboxes:
+        for expiry in (box.established_idle_timeout, box.lifetime):
+            if expiry is not None and expiry - 1 < end < expiry + CLEAR_OF_EXPIRY_S:
+                end = expiry + CLEAR_OF_EXPIRY_S
+    return end
 
 
 def _without(cell: Cell, one: Without) -> Cell | None:
@@ -156,12 +165,3 @@ def _named(cell: Cell, how: str) -> str:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:16]
     return f"{name[:LONGEST_NAME]},{digest}"
-
-
-def _end(cell: Cell, known: float) -> float:
-    end = max(float(cell.ends), known)
-    for _, box in cell.middleboxes:
-        for expiry in (box.established_idle_timeout, box.lifetime):
-            if expiry is not None and expiry - 1 < end < expiry + CLEAR_OF_EXPIRY_S:
-                end = expiry + CLEAR_OF_EXPIRY_S
-    return end

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 from lab.engine.run_folder import RunFolder
 from lab.errors import Problem, ScenarioError
@@ -22,6 +23,8 @@ class Twins:
     """The twins of a run.
 
     Attributes:
+        silent: silent hours that have run to their end, by their folders; without what they were read of.
+        about: what ``run.json`` says, of a run that is over; None: it is read each time.
         costs: of silent hours that were measured, by the folder of the one that ran, and by radio.
 
     Args:
@@ -35,6 +38,8 @@ class Twins:
     def __init__(self, run: Path, found: list[Problem] | None = None) -> None:
         self._run = run
         self._of: dict[str, list[tuple[Role, Path]]] = defaultdict(list)
+        self.silent: dict[Path, Any] = {}  # each is a CellRun, which knows this class
+        self.about: dict[str, Any] | None = None
         self.costs: dict[tuple[str, RadioKind], Metrics] = {}
         for file in sorted((run / TWINS).glob(f"*/{TWIN_FILE}")):
             try:

@@ -9,7 +9,6 @@ from itertools import chain
 from lab.engine.cell_run import CellRun
 from lab.engine.twins import cells
 from lab.errors import LabError
-from lab.judge.weakest_times import weakest
 from lab.model.outcome import Suspect
 from lab.model.scenario import Cell
 from lab.model.twin import LeftOut, Look, OtherSeed, Role, Silent, TwinPlan
@@ -42,7 +41,7 @@ def beforehand(cell: Cell, wanted: TwinPlan) -> Iterator[Planned]:
     for seed in range(cell.seed + 1, cell.seed + wanted.seeds):
         same.append(cells.with_seed(cell, seed))
         yield OtherSeed(seed=seed), same[-1]
-    if wanted.costs:
+    if wanted.costs and cell.silent_over:
         over = float(cell.silent_over)
         for each in same:
             yield Silent(over_s=over), cells.silent(each, over)
@@ -63,7 +62,7 @@ def afterwards(run: CellRun, role: Role | None, wanted: TwinPlan) -> Iterator[Pl
         yield from _without(run.cell, outcome.suspects)
     probed = role is None or isinstance(role, OtherSeed)
     if outcome.verdict is Verdict.PASS and probed and not run.cell.apart:
-        for moment in weakest(run.evidence, wanted.moments):
+        for moment in run.weakest(wanted.moments):
             yield moment, cells.probed_again(run.cell, moment.at_s)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.cell_capture import write as cell_capture
+from lab.engine.cache.cell_cache import CellCache
 from lab.engine.cell_run import CellRun
 from lab.engine.run_folder import RunFolder
 from lab.engine.run_request import RunRequest
@@ -31,13 +32,21 @@ class TwinRuns:
         run: its folder.
         order: what was asked for.
         say: takes a progress message ``twin`` for each, with its folder, ``cell``, and what is run, ``value``; and
-            ``ended`` for cells that need not run, as they share the record of another.
+            ``ended`` for cells that need not run, as they share the record of another, or are in the cache.
+        cache: of cells that ran before; None: there is none.
     """
 
-    def __init__(self, run: RunFolder, order: RunRequest, say: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(
+        self,
+        run: RunFolder,
+        order: RunRequest,
+        say: Callable[[dict[str, Any]], None],
+        cache: CellCache | None = None,
+    ) -> None:
         self._run = run
         self._order = order
         self._say = say
+        self._cache = cache
         self._twins = Twins(run.path)
         self._sharing = Sharing(run.path, names=order.shares, timers=order.shares and order.clock is Clock.VIRTUAL)
         self._cells: dict[Path, tuple[Role | None, Cell]] = {}
@@ -62,7 +71,7 @@ class TwinRuns:
         for cell in cells:
             self._add(self._run.cell(cell), beforehand(cell, self._order.twins))
         self._share()
-        return self._sharing.due()
+        return self._due()
 
     def ended(self, folder: Path, well: bool) -> list[Path]:  # noqa: FBT001  (see `Batch.more`)
         """Return the folders of what is to be run once a cell, or a twin, is over.
@@ -77,21 +86,40 @@ class TwinRuns:
             with suppress(ScenarioError):  # a damaged record, which the judge tells of
                 cell_capture.write(folder, run.evidence, split=self._order.split)
             self._follow(run)
+            if self._cache is not None:
+                self._cache.keep(run, silent=isinstance(self._cells[folder][0], Silent))
         self._families.over(folder)
         self._share()
-        return self._sharing.due()
+        return self._due()
 
     def run_of(self, folder: Path, error: LabError | None) -> CellRun:
         """Return the cell of a folder that is over, and what of its twins."""
         return CellRun(folder, self._cells[folder][1], error, self._twins)
 
+    def _due(self) -> list[Path]:
+        """Return the folders of what is to be run; what is in the cache need not."""
+        missing = []
+        while due := self._sharing.due():
+            for each in due:
+                role, cell = self._cells[each]
+                if self._cache is None or not self._cache.restore(each, cell, silent=isinstance(role, Silent)):
+                    missing.append(each)
+                    continue
+                self._sharing.ended(each, well=True)
+                self._need_not_run(each)
+            self._share()
+        return missing
+
     def _share(self) -> None:
         """Give records to cells that need not run, and take up what follows from them."""
         while shared := [folder for folder, _ in self._sharing.settle()]:
             for each in shared:
-                self._say({"ev": "ended", "cell": str(each), "status": 0})
-                self._follow(self.run_of(each, None))
-                self._families.over(each)
+                self._need_not_run(each)
+
+    def _need_not_run(self, folder: Path) -> None:
+        self._say({"ev": "ended", "cell": str(folder), "status": 0})
+        self._follow(self.run_of(folder, None))
+        self._families.over(folder)
 
     def _follow(self, run: CellRun) -> None:
         role, _ = self._cells[run.folder]

@@ -29,6 +29,7 @@ _HEAD = (
     "lost_at_s",
     "shared_with",
     "costs_shared_with",
+    "from_cache",
     "why",
 )
 
@@ -64,5 +65,6 @@ def _row(cell: Cell, result: Outcome | LabError) -> dict[str, Any]:
         "lost_at_s": "" if metrics.lost is None else metrics.lost.at_s,
         "shared_with": result.shared_with,
         "costs_shared_with": result.costs_shared_with,
+        "from_cache": result.from_cache,
         "why": short(result),
     }

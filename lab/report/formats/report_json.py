@@ -42,9 +42,15 @@ def document(run: Run) -> dict[str, Any]:
         "backend": run.backend,
         "seed": scenario.cells[0].seed if scenario.cells else None,
         "finished": run.finished,
+        "from_cache": from_cache(results),
         "cells": [_cell(cell, result) for cell, result in results],
         "warnings": warnings(results),
     }
+
+
+def from_cache(results: list[tuple[Cell, Outcome | LabError]]) -> int:
+    """Return how many cells did not run, as the cache had their records."""
+    return sum(1 for _, result in results if isinstance(result, Outcome) and result.from_cache)
 
 
 def warnings(results: list[tuple[Cell, Outcome | LabError]]) -> list[str]:
@@ -121,6 +127,7 @@ def _cell(cell: Cell, result: Outcome | LabError) -> dict[str, Any]:
         "seen_in": result.seen_in,
         "shared_with": result.shared_with,
         "costs_shared_with": result.costs_shared_with,
+        "from_cache": result.from_cache,
         "metrics": None if result.verdict is Verdict.UNSUPPORTED else dataclasses.asdict(result.metrics),
         "error": None,
     }

@@ -86,6 +86,12 @@ class Kamailio(ServerProgram):
         """See `ServerProgram`."""
         return tuple(folder / name for name in (CONFIGURATION, TLS_CONFIGURATION, LOG, self.statistics))
 
+    def identity(self) -> str | None:
+        """See `ServerProgram`: the program and its modules."""
+        from lab.servers.kamailio.child import identity
+
+        return identity()
+
     def check_host(self) -> None:
         """See `ServerProgram`."""
         from lab.servers.kamailio.child import check_host

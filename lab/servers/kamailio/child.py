@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+from lab import digests
 from lab.errors import HostNotCapable, LabFault
 
 PACKAGES = (
@@ -53,6 +54,15 @@ def check_host() -> None:
     if missing:
         fix = f"apt-get install {' '.join(PACKAGES)}; systemctl disable --now kamailio"
         raise HostNotCapable(f"the server Kamailio needs {', '.join(missing)}", fix=fix)
+
+
+def identity() -> str | None:
+    """Return what changes when Kamailio or one of its modules is replaced; None if it is not installed."""
+    if (found := program()) is None:
+        return None
+    folders = (folder for pattern in _MODULE_FOLDERS for folder in Path("/").glob(pattern.lstrip("/")))
+    modules = (module for folder in folders for module in folder.glob("*.so"))
+    return repr(digests.marks([Path(found), *sorted(modules)]))
 
 
 class Child:

@@ -48,6 +48,10 @@ class Scripted(ServerProgram):
         main: Main = import_module(_ACTOR).main
         return main
 
+    def identity(self) -> str:
+        """See `ServerProgram`: it is part of the lab."""
+        return ""
+
     def writes(self, folder: Path) -> tuple[Path, ...]:
         """See `ServerProgram`."""
         return (folder / "tls.keys",)
