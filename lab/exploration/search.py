@@ -215,6 +215,8 @@ class Search:
             if not begun:
                 begun = other.digest == timeline.digest
                 return begun
+            if self._stopped:
+                return False
             if other.digest not in self._judged:
                 if len(asked) >= MOST_SHRINKING or self._late:
                     return False

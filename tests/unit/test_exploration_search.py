@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import Callable
 
@@ -10,6 +11,7 @@ import pytest
 from lab.exploration.bounds import MOST_SHRINKING, Bounds
 from lab.exploration.finding import Finding
 from lab.exploration.invariant import Judgement
+from lab.exploration.search import Search
 from lab.exploration.timeline import Timeline, kind_of
 from lab.faults.black_hole import BlackHole
 from lab.faults.reboot import Reboot
@@ -198,3 +200,27 @@ def test_only_what_was_asked_for_goes_wrong(word: str) -> None:
     lab = FakeLab(lambda _: HELD)
     searched(lab, menus_of(word), bounds=Bounds(seconds=None, timelines=10))
     assert {kind for timeline in lab.asked for kind in timeline.kinds} == {word}
+
+
+def test_an_interrupted_search_ends_at_once() -> None:
+    """Also while timelines are shrunk in threads, which wait for cells that never end."""
+
+    async def interrupted() -> None:
+        shrinking = asyncio.Event()
+
+        class Hanging(FakeLab):
+            async def judge(self, timeline: Timeline) -> Judgement:
+                if len(self.asked) > 20:
+                    shrinking.set()
+                    await asyncio.Event().wait()
+                return await super().judge(timeline)
+
+        lab = Hanging(lambda each: broken(min(each.kinds)) if each.kinds else HELD)
+        bounds = Bounds(seconds=None, timelines=60)
+        search = asyncio.ensure_future(Search(MENUS, seed=1, bounds=bounds, judge=lab.judge, confirm=lab.confirm).run())
+        await shrinking.wait()
+        search.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await search
+
+    asyncio.run(interrupted())
