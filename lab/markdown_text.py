@@ -21,8 +21,17 @@ def code(text: str, *, most: int = LONGEST_TEXT) -> str:
 
 
 def code_in_table(text: str, *, most: int = LONGEST_TEXT) -> str:
-    """Return text as a code span for a cell of a table, where a bar ends the cell even within code."""
-    return code(text, most=most).replace("|", "\\|")
+    """Return text as code for a cell of a table, where a bar ends the cell even within a code span."""
+    return code_element(text, most=most) if "|" in text else code(text, most=most)
+
+
+def code_element(text: str, *, most: int = LONGEST_TEXT) -> str:
+    """Return text as an HTML element of which neither HTML nor Markdown takes anything for markup."""
+    return f"<code>{''.join(map(_entity, visible(text, most=most)))}</code>"
+
+
+def _entity(letter: str) -> str:
+    return letter if letter.isascii() and (letter.isalnum() or letter in " .,-") else f"&#{ord(letter)};"
 
 
 def size(lines: list[str]) -> int:

@@ -31,6 +31,7 @@ WEAK = {
     "best-practice-upkeep-and-cost",
     "reconnect-idle-end",
     "dns-change",
+    "longest-interval-udp",
     "sipsorcery-1375",
 }
 """Scenarios that claim what only a probe at a weakest moment shows. scripts/test --all runs all of them with twins."""

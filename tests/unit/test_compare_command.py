@@ -204,3 +204,10 @@ def test_it_fits_a_narrow_terminal(a: Path, tmp_path: Path, monkeypatch: pytest.
     assert "\x1b[31m" in ended.stdout
     assert max(map(len, plain.splitlines())) <= 80
     assert "and 3 more cells" in plain
+
+
+def test_a_shard_has_no_baseline(a: Path) -> None:
+    """It lacks the cells of the other shards; what all together are is compared."""
+    ended = CliRunner().invoke(app, ["run", "x.yaml", "--shard", "1/2", "--baseline", str(a)])
+    assert ended.exit_code == 2
+    assert "lab merge" in ended.output

@@ -22,7 +22,7 @@ from tests.runs import run_of
 MOST_OF_GITHUB = 65_536
 """Characters of a comment (GitHub's message for a longer one says so)."""
 
-MARKUP = "`|[x](http://e.example)<img src=x onerror=alert(1)>@all #1 **b**\u202e"
+MARKUP = "`|\\|[x](http://e.example)<img src=x onerror=alert(1)>@all #1 **b**\u202e"
 
 
 def _outcome(verdict: Verdict, text: str = "the timer ended it") -> Outcome:

@@ -8,14 +8,13 @@ from collections.abc import Iterator, Sequence
 from lab import __version__
 from lab.engine.run import Run
 from lab.errors import LabError
-from lab.markdown_text import code, code_in_table, size
+from lab.markdown_text import code, code_element, code_in_table, size
 from lab.model.outcome import Outcome
 from lab.model.verdict import Verdict
 from lab.report.explanation import explain
 from lab.report.formats.report_json import warnings
 from lab.report.grid import SIGNS, Grid, Result, RowSum, grid, row_axis
 from lab.units import counted
-from lab.visible_text import visible
 
 FILE = "report.md"
 
@@ -110,7 +109,7 @@ def _details(results: Sequence[Result], room: int) -> list[str]:
         word = "error" if isinstance(result, LabError) else result.verdict.value
         broken = isinstance(result, Outcome) and result.claim_holds is False
         claim = [f"- **claim**: {code(result.claim_text)}"] if broken and isinstance(result, Outcome) else []
-        head = f"<details><summary>{_escaped(cell.name)}: {word}</summary>"
+        head = f"<details><summary>{code_element(cell.name)}: {word}</summary>"
         part = [head, "", *claim, *(f"- {code(line.strip())}" for line in text), "", "</details>", ""]
         if size(lines) + size(part) > room - 200:
             return [*lines, f"and {counted(len(told) - number, 'more cell')}, for which there is no room here", ""]
@@ -122,15 +121,6 @@ def _matters(result: Outcome | LabError) -> bool:
     if isinstance(result, LabError) or result.claim_holds is False:
         return True
     return result.verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE)
-
-
-def _escaped(text: str) -> str:
-    """Return text for an HTML element within Markdown, where neither of both takes it for markup."""
-    return f"<code>{''.join(_entity(letter) for letter in visible(text))}</code>"
-
-
-def _entity(letter: str) -> str:
-    return letter if letter.isascii() and (letter.isalnum() or letter in " .,-") else f"&#{ord(letter)};"
 
 
 def _fitting(lines: list[str], room: int) -> tuple[list[str], int]:
