@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lab.api import build as build
     from lab.api import compare as compare
+    from lab.api import explore as explore
     from lab.api import load as load
     from lab.api import merge as merge
     from lab.api import open_run as open_run
@@ -43,6 +44,7 @@ DISTRIBUTION = "sip-keepalive-lab"
 _HOMES = {
     "build": "lab.api",
     "compare": "lab.api",
+    "explore": "lab.api",
     "load": "lab.api",
     "merge": "lab.api",
     "open_run": "lab.api",

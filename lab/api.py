@@ -21,6 +21,8 @@ from lab.engine.shards import merge as shards
 from lab.engine.shards.shard import Shard, part_of
 from lab.engine.twins.plan import possible
 from lab.errors import Problem, ScenarioError
+from lab.exploration.finding import Finding
+from lab.exploration.search import Result
 from lab.loader import load as loader
 from lab.loader.population import OPTION, read_population, shares_of
 from lab.model.scenario import Scenario
@@ -147,6 +149,76 @@ def run(
     )
     (ran,) = execute([order])
     return ran
+
+
+def explore(
+    scenario: Scenario | Path | str,
+    *,
+    strategy: str = "",
+    only: Labels | None = None,
+    seconds: float | None = None,
+    timelines: int | None = None,
+    seed: int = 1,
+    recovers_within: float = 10.0,
+    packets_per_minute: int = 120,
+    faults: Sequence[str] = (),
+    into: Path | str | None = None,
+    clock: str = "auto",
+    jobs: int | None = None,
+    out: Path | str = "runs",
+    on_finding: Callable[[Finding], None] | None = None,
+) -> Result:
+    """Search for what breaks a strategy, and return what was found; see ``docs/explore.md``.
+
+    Args:
+        scenario: loaded or built, or the path or name of a file, as of `load`.
+        strategy: the one that is believed, of the scenario or of the catalog; empty: the scenario's only one.
+        only: the cells to which faults may happen; None: all.
+        seconds: how long to search at most; None: as long as `timelines` takes, ten minutes without them.
+        timelines: how many to try at most; what shrinking takes comes on top.
+        seed: of the timelines; the same seed and number find the same.
+        recovers_within: so many seconds after the last fault the client must be reachable, and from then on.
+        packets_per_minute: the client may send so many in any minute.
+        faults: kinds of faults, and ``impairment``; empty: all that can happen.
+        into: the folder for the scenarios that are found; None: ``found`` in the run's folder.
+        clock: as of `run`.
+        jobs: as of `run`.
+        out: where the run's folder goes.
+        on_finding: takes each finding when it is confirmed.
+
+    Raises:
+        ScenarioError: the file, the strategy or a fault is wrong; nothing was started.
+        HostNotCapable: this machine cannot do it, or Hypothesis is not installed; nothing was started.
+    """
+    from lab.exploration.bounds import USUAL_S, Bounds
+    from lab.exploration.explore import Wish
+    from lab.exploration.explore import explore as begin
+    from lab.exploration.explore import prepare as prepared_search
+    from lab.exploration.timeline import Limits
+
+    loaded = scenario if isinstance(scenario, Scenario) else load(scenario)
+    chosen = choose(loaded, [f"{axis}={label}" for axis, label in _pairs(only or {})])
+    lasts = USUAL_S if seconds is None and timelines is None else seconds
+    wish = Wish(
+        strategy=strategy,
+        limits=Limits(recovers_within_s=recovers_within, packets_per_minute=packets_per_minute),
+        bounds=Bounds(seconds=lasts, timelines=timelines),
+        seed=seed,
+        words=tuple(faults),
+        into=None if into is None else Path(into),
+    )
+    prepared = prepared_search(chosen, wish)
+    decided = prepare.decide([prepared.scenario], clock, BackendKind.NETNS)
+    clean_up(lambda _: None, with_containers=False)
+    _, result = begin(
+        prepared,
+        out=Path(out),
+        clock=decided,
+        watch=lambda _: lambda _: None,
+        tell=on_finding or (lambda _: None),
+        jobs=jobs,
+    )
+    return result
 
 
 def merge(folders: Sequence[Path | str], out: Path | str = "runs") -> Run:

@@ -23,6 +23,7 @@ COMMANDS = (
     "rank",
     "tune",
     "compare",
+    "explore",
     "report",
     "merge",
     "bundle",

@@ -45,6 +45,14 @@ def failure(incomplete: str) -> list[str]:
     return _those(list(failures()), incomplete)
 
 
+def faults(incomplete: str) -> list[str]:
+    """Return kinds of faults, the last of a list with commas."""
+    from lab.faults.catalog import classes
+
+    before, comma, last = incomplete.rpartition(",")
+    return [f"{before}{comma}{name}" for name in _those(list(classes()), last)]
+
+
 def anything(incomplete: str) -> list[str]:
     """Return whatever ``lab show`` can show."""
     from lab.reference.things import all_names

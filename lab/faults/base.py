@@ -15,6 +15,7 @@ import functools
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar, cast
 
 import msgspec
@@ -258,6 +259,8 @@ class Fault(model.Fault):
     is_change: ClassVar[bool] = False
     """It changes something for good, rather than disturbing it for a time: a client that has found its way since is
     over it, and another such fault may follow."""
+    tries: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType({})
+    """Values for a search (``lab explore``) of a key whose type does not say which make a difference."""
 
     @classmethod
     def misfit(cls, topology: Topology, written: Mapping[str, str]) -> Infeasible | None:

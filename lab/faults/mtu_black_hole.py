@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from lab.faults._links import BOTH_ENDS, LinkRules, ends_of
 from lab.faults._losses import harm_of_losses, rules_missing
@@ -26,6 +27,8 @@ class MtuBlackHole(Fault):
     order = 60
     acts_on = "packets"
     causes = (CauseKind("mtu-black-hole", "Fault: large packets were lost, and nobody was told."),)
+
+    tries = MappingProxyType({"mtu": (1280, 576)})  # what IPv6 and IPv4 ask of a path (RFC 8200 §5, RFC 1122 §3.3.3)
 
     link: OfLink
     mtu: Mtu

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from types import MappingProxyType
 from typing import Annotated
 
 import msgspec
@@ -65,6 +66,8 @@ class ServerRefuses(Fault):
     holds = "what the server refuses"
     not_while = frozenset({STANDS_STILL})
     causes = (CauseKind("server-refused", "Fault: the server refused requests of the client."),)
+
+    tries = MappingProxyType({"code": (503, 403)})  # try later, or not again (RFC 3261 §21.5.4, §21.4.4)
 
     lasts: Lasting | None = None
     method: Refusable = Refusable.REGISTER

@@ -25,7 +25,7 @@ def test_every_claim_holds(tmp_path: Path, name: str, count: int) -> None:
     assert [cell["name"] for cell in cells if not (cell["claim"] or {}).get("holds")] == []
 
 
-@pytest.mark.parametrize("folder", ["article", "field"])
+@pytest.mark.parametrize("folder", ["article", "field", "found"])
 def test_the_library_with_its_twins(tmp_path: Path, folder: str) -> None:
     """What scenarios claim is what the lab sees when it looks as closely as it does by default."""
     large = ("all", "registered-phone", "what-to-ship")
