@@ -23,6 +23,7 @@ from lab.engine.twins.plan import possible
 from lab.errors import Problem, ScenarioError
 from lab.exploration.finding import Finding
 from lab.exploration.search import Result
+from lab.fleet.choose import EngineChoice, EngineKind
 from lab.loader import load as loader
 from lab.loader.population import OPTION, read_population, shares_of
 from lab.model.scenario import Scenario
@@ -88,6 +89,9 @@ def run(
     split: bool = False,
     fresh: bool = False,
     shard: str = "",
+    engine: str = "local",
+    scheduler: str | None = None,
+    captures: bool = False,
     on_progress: Callable[[dict[str, Any]], None] | None = None,
 ) -> Run:
     """Run a scenario's cells and return what came of them. Writes records and captures, no reports.
@@ -109,8 +113,11 @@ def run(
         split: keep a capture of each link beside that of the cell.
         fresh: run cells, too, whose record the cache has, in virtual time.
         shard: the part of these cells to run, such as ``2/5``; empty: all. `merge` makes one run of all parts.
+        engine: ``local``, or ``dask``: on Dask's workers, in virtual time.
+        scheduler: the address of Dask's, as in ``tcp://host:8786``; None: one is started here, with workers.
+        captures: bring them back from Dask's workers, too.
         on_progress: takes progress messages: mappings with ``ev`` (``phase``, ``probe``, ``time``, ``ended``,
-            ``twin``), ``cell`` (its folder) and more.
+            ``twin``), ``cell`` (its folder) and more, ``worker`` among it if a worker says it.
 
     Raises:
         ScenarioError: the file or the choice of cells is wrong; nothing was started.
@@ -127,8 +134,9 @@ def run(
             allowed = f"at most {len(whole.cells)} shards"
             raise ScenarioError([Problem(chosen.file, 0, "shard", "has no cell", f"`{part}`", allowed)])
     kind = BackendKind(backend)
-    prepare.check([chosen], kind)
-    decided = prepare.decide([chosen], clock, kind)
+    where = EngineChoice(EngineKind(engine), scheduler, captures)
+    prepare.check([chosen], kind, runs_here=where.runs_here)
+    decided = prepare.decide([chosen], clock if where.is_local else "virtual", kind)
     clean_up(lambda _: None, with_containers=kind is BackendKind.DOCKER)
 
     def watch(_: RunFolder) -> Callable[[dict[str, Any]], None]:
@@ -146,6 +154,7 @@ def run(
         split=split,
         fresh=fresh,
         shard=whole,
+        engine=where.engine(),
     )
     (ran,) = execute([order])
     return ran

@@ -37,6 +37,7 @@ COMMANDS = (
     "kernel",
     "images",
     "cache",
+    "worker",
     "clean",
 )
 """The commands as ``lab --help`` has them; each is a module of ``lab.cli.commands``."""

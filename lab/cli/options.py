@@ -7,8 +7,14 @@ from typing import Annotated
 
 import typer
 
+from lab.backends.base import BackendKind
 from lab.cli import completion
+from lab.cli.choices import ClockChoice
+from lab.fleet.choose import SCHEDULER, EngineChoice, EngineKind
 from lab.report.verbosity import Verbosity
+from lab.visible_text import visible
+
+NETNS = BackendKind.NETNS.value
 
 Files = Annotated[
     list[Path],
@@ -50,6 +56,66 @@ Verbose = Annotated[
         "--verbose", "-v", help="Print a line for each cell when it ends, and explain each that did not pass."
     ),
 ]
+
+Engine = Annotated[
+    EngineKind,
+    typer.Option(help="Where cells run. local: here; dask: on Dask's workers, on other machines too (docs/scale.md)."),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        show_default=False,
+        help="The Dask scheduler whose workers run the cells, as in tcp://host:8786 [default: --engine dask starts one"
+        " for this machine, with workers].",
+    ),
+]
+Captures = Annotated[
+    bool, typer.Option("--captures", help="With --engine dask: bring captures back, too; they are most of the bytes.")
+]
+
+
+def engine_choice(
+    engine: EngineKind, scheduler: str | None, *, captures: bool = False, clock: str = "auto", backend: str = NETNS
+) -> EngineChoice:
+    """Return where cells are to run.
+
+    Args:
+        engine: the value of ``--engine``.
+        scheduler: of ``--scheduler``.
+        captures: of ``--captures``.
+        clock: of ``--clock``.
+        backend: of ``--backend``.
+
+    Raises:
+        typer.BadParameter: an option would do nothing, or cannot be had.
+    """
+    if engine is EngineKind.LOCAL:
+        if scheduler is not None:
+            raise typer.BadParameter("give --engine dask as well", param_hint="--scheduler")
+        if captures:
+            raise typer.BadParameter("cells that run here always have captures; leave it out", param_hint="--captures")
+    elif clock == ClockChoice.REAL.value or backend != NETNS:
+        advice = "leave out --clock real and --backend docker"
+        raise typer.BadParameter(f"Dask's workers run cells in virtual time; {advice}", param_hint="--engine")
+    if scheduler is not None:
+        check_scheduler(scheduler, hint="--scheduler")
+    return EngineChoice(engine, scheduler, captures)
+
+
+def check_scheduler(address: str, *, hint: str) -> None:
+    """Check the address of a scheduler.
+
+    Args:
+        address: as it was given.
+        hint: the option or argument.
+
+    Raises:
+        typer.BadParameter: it is none.
+    """
+    if not SCHEDULER.fullmatch(address):
+        got = visible(address, most=80)
+        raise typer.BadParameter(f"expected tcp://HOST:PORT or tls://HOST:PORT, got {got}", param_hint=hint)
 
 
 def verbosity(*, quiet: bool, verbose: bool) -> Verbosity:

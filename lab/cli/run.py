@@ -21,6 +21,7 @@ from lab.engine.select import load_all
 from lab.engine.shards.shard import Shard, Whole, part_of
 from lab.engine.twins.plan import possible
 from lab.errors import EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED
+from lab.fleet.choose import LOCAL, EngineChoice
 from lab.model.scenario import Scenario
 from lab.model.twin import NO_TWINS, TwinPlan
 from lab.report import files as reports
@@ -48,6 +49,7 @@ class Options:
     seed: int | None
     clock: str
     backend: BackendKind
+    engine: EngineChoice = LOCAL
     server: str = DEFAULT_SERVER
     twins: TwinPlan = NO_TWINS
     split: bool = False
@@ -70,8 +72,8 @@ def run_files(files: list[Path], options: Options) -> int:
     before = None
     if options.baseline is not None:
         before = baseline.opened(options.baseline, files, scenarios, server=options.server)
-    prepare.check(scenarios, options.backend)
-    clock = prepare.decide(scenarios, options.clock, options.backend)
+    prepare.check(scenarios, options.backend, runs_here=options.engine.runs_here)
+    clock = prepare.decide(scenarios, options.clock if options.engine.is_local else "virtual", options.backend)
     console = terminal.console(stderr=options.json, quiet=options.verbosity is Verbosity.QUIET)
     in_containers = options.backend is BackendKind.DOCKER
     for sentence in clean_up(lambda text: _note(console, text), with_containers=in_containers):
@@ -122,6 +124,7 @@ def _run_one(
         split=options.split,
         fresh=options.fresh,
         shard=whole,
+        engine=options.engine.engine(lambda text: _note(console, text)),
     )
     with Progress(console, clock=clock.value, verbosity=options.verbosity) as progress:
         (run,) = execute([order])

@@ -56,6 +56,18 @@ class ClientProgram(ABC):
 
     # What it needs of the machine
 
+    def variant(self, cell: Cell) -> str:
+        """Return which of its variants a cell needs."""
+        return self.name
+
+    def installed(self) -> tuple[str, ...]:
+        """Return its variants that this machine has already."""
+        return (self.name,)
+
+    def missing(self, cell: Cell) -> str:
+        """Return the path of a file of this machine that a cell needs and that is not there; empty: none is."""
+        return ""
+
     def prepare(self, cell: Cell, report: Callable[[str], None]) -> Cell:
         """Return the cell with what must be fetched before it runs; ``report`` takes a sentence about that.
 

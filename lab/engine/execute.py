@@ -45,9 +45,10 @@ def execute(orders: Sequence[RunRequest], report: Callable[[str], None] | None =
         HostNotCapable: a client cannot be had on this machine; nothing was started.
     """
     say = report or _to_standard_error
-    orders = [
-        dataclasses.replace(order, scenario=prepare.fetched(order.scenario, order.backend, say)) for order in orders
-    ]
+    for order in orders:
+        if order.engine is not None:
+            order.engine.check([order.scenario])
+    orders = [_fetched(order, say) for order in orders]
     folders = [
         RunFolder.make(order.out, order.scenario, _about(order), cells=() if order.asks else None) for order in orders
     ]
@@ -136,6 +137,7 @@ class _Part:
             backend=order.backend,
             more=self._twins.ended if self._judging is None else self._judging.ended,
             asking=None if self._judging is None else self._judging.ask,
+            engine=order.engine,
         )
 
     def close(self) -> str:
@@ -147,12 +149,20 @@ class _Part:
         return None if self._judging is None else self._judging.cells
 
 
+def _fetched(order: RunRequest, say: Callable[[str], None]) -> RunRequest:
+    """Return the order with what its clients need on this machine, if cells run here."""
+    if not order.runs_here:
+        return order
+    return dataclasses.replace(order, scenario=prepare.fetched(order.scenario, order.backend, say))
+
+
 def _about(order: RunRequest) -> dict[str, Any]:
     """Return how an order is run, for ``run.json``."""
     found = kernel.find() if order.clock is Clock.VIRTUAL else None
     return {
         "clock": order.clock.value,
         "backend": order.backend.value,
+        "engine": "local" if order.engine is None else order.engine.name,
         "seeds": sorted({cell.seed for cell in order.scenario.cells}),
         "versions": {
             "lab": __version__,

@@ -12,7 +12,7 @@ from lab.engine.cell_run import CellRun
 from lab.engine.run_folder import RunFolder
 from lab.engine.run_request import RunRequest
 from lab.engine.twins.twin_runs import TwinRuns
-from lab.engine.world_pool import WorldPool
+from lab.engine.world_pool import Pool
 from lab.model.scenario import Cell
 
 
@@ -41,7 +41,7 @@ class Judging:
         self._twins = twins
         self._watch = watch
         self._say = say
-        self._pool: WorldPool | None = None
+        self._pool: Pool | None = None
         self._judged: dict[str, asyncio.Future[CellRun]] = {}
 
     @property
@@ -49,7 +49,7 @@ class Judging:
         """The cells that were asked for, in this order."""
         return list(self._asked.values())
 
-    async def ask(self, pool: WorldPool) -> None:
+    async def ask(self, pool: Pool) -> None:
         """Ask for cells, which run in ``pool``."""
         assert self._order.asks is not None
         self._pool = pool
@@ -77,7 +77,8 @@ class Judging:
         assert self._pool is not None
         self._judged[cell.name] = asyncio.get_running_loop().create_future()
         folder = self._run.cell(cell)
-        ready = cell if cell.unsupported else client_of(cell).prepare(cell, self._say)
+        as_it_is = cell.unsupported or not self._order.runs_here
+        ready = cell if as_it_is else client_of(cell).prepare(cell, self._say)
         self._run.write_cell(folder, ready)
         if ready.unsupported:
             self._judged[cell.name].set_result(CellRun(folder, ready))

@@ -16,15 +16,20 @@ from lab.worlds import uml
 from lab.worlds.clock import Clock
 
 
-def check(scenarios: Sequence[Scenario], backend: BackendKind) -> None:
+def check(scenarios: Sequence[Scenario], backend: BackendKind, *, runs_here: bool = True) -> None:
     """Check that the cells of these scenarios can run on this machine, as far as that is known before they do.
+
+    Args:
+        scenarios: loaded.
+        backend: what nodes are.
+        runs_here: whether cells run on this machine, so that it must have their servers.
 
     Raises:
         ScenarioError: a client needs containers, or cannot have them.
         HostNotCapable: a program is missing.
     """
     _check_images(scenarios, backend)
-    if backend is BackendKind.NETNS:  # images have everything in them
+    if backend is BackendKind.NETNS and runs_here:  # images have everything in them
         cells = (cell for scenario in scenarios for cell in scenario.cells if not cell.unsupported)
         for server in {server_of(cell) for cell in cells}:
             server.check_host()

@@ -11,6 +11,7 @@ from lab.backends.base import BackendKind
 from lab.engine.cell_run import CellRun
 from lab.engine.run_folder import RunFolder, Watch
 from lab.engine.shards.shard import Whole
+from lab.engine.world_jobs import Engine
 from lab.model.scenario import Cell, Scenario
 from lab.model.twin import NO_TWINS, TwinPlan
 from lab.worlds.clock import GUEST_MEMORY_MB, Clock
@@ -46,6 +47,7 @@ class RunRequest:
         fresh: whether it runs all the same; then what it leaves replaces the earlier record.
         shard: which part of a scenario these cells are, and of what; None: they are all.
         asks: asks for cells while others run (``lab.engine.search``); None: the scenario's cells run.
+        engine: runs the cells elsewhere (``lab.fleet``); None: worlds of this process do.
     """
 
     scenario: Scenario
@@ -62,3 +64,9 @@ class RunRequest:
     fresh: bool = False
     shard: Whole | None = None
     asks: Asks | None = None
+    engine: Engine | None = None
+
+    @property
+    def runs_here(self) -> bool:
+        """True if cells run on this machine, which must have what they need."""
+        return self.engine is None or self.engine.is_here

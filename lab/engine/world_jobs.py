@@ -9,12 +9,13 @@ import threading
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from lab.backends.base import BackendKind
-from lab.engine.world_pool import WorldPool
+from lab.engine.world_pool import Pool, WorldPool
 from lab.errors import LabError
 from lab.ledger import Ledger
+from lab.model.scenario import Scenario
 from lab.worlds import host, processors, uml
 from lab.worlds.base import End, Message, World
 from lab.worlds.clock import Clock
@@ -48,6 +49,9 @@ class Batch:
         backend: what nodes are.
         more: given a folder that is over, and whether it was done to its end, returns further ones that follow.
         asking: given the pool, asks it for more folders while it runs; None: nobody does.
+        spare: how many folders must wait besides, for a world to be told of one before it is free; None: as many as
+            there are worlds. Who gets few at a time has none to spare.
+        engine: runs them elsewhere; None: worlds of this process do.
     """
 
     job: str
@@ -62,7 +66,33 @@ class Batch:
     modules: tuple[str, ...] = ()
     backend: BackendKind = BackendKind.NETNS
     more: Callable[[Path, bool], Sequence[Path]] = lambda _folder, _well: ()
-    asking: Callable[[WorldPool], Coroutine[Any, Any, None]] | None = None
+    asking: Callable[[Pool], Coroutine[Any, Any, None]] | None = None
+    spare: int | None = None
+    engine: Engine | None = None
+
+
+class Engine(Protocol):
+    """Runs batches elsewhere than in worlds of this process.
+
+    Attributes:
+        name: as in ``run.json``.
+    """
+
+    name: str
+
+    @property
+    def is_here(self) -> bool:
+        """Return whether it runs them on this machine, which must have what cells need."""
+
+    def check(self, scenarios: Sequence[Scenario]) -> None:
+        """Check that it can run these scenarios, as far as that is known before it does.
+
+        Raises:
+            HostNotCapable: it cannot.
+        """
+
+    async def run(self, batch: Batch) -> Errors:
+        """Do what `in_worlds` does; when it returns, nothing of it runs on this machine."""
 
 
 def do(batches: Sequence[Batch]) -> list[Errors | None]:
@@ -75,10 +105,11 @@ def do(batches: Sequence[Batch]) -> list[Errors | None]:
         if batch.backend is BackendKind.DOCKER:
             batch.ledger.enter_containers()
     guests: list[World] = []
-    return _outside_any_loop(_interruptible([_run(batch, guests) for batch in batches], guests))
+    return outside_any_loop(_interruptible([_run(batch, guests) for batch in batches], guests))
 
 
-def _outside_any_loop(work: Coroutine[Any, Any, T]) -> T:
+def outside_any_loop(work: Coroutine[Any, Any, T]) -> T:
+    """Run it to its end; in a thread of its own where an event loop runs already."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -128,6 +159,11 @@ async def _interruptible(parts: Sequence[Coroutine[Any, Any, Errors]], guests: l
 
 
 async def _run(batch: Batch, guests: list[World]) -> Errors:
+    return await (in_worlds(batch, guests) if batch.engine is None else batch.engine.run(batch))
+
+
+async def in_worlds(batch: Batch, guests: list[World]) -> Errors:
+    """Do a batch in worlds of this process; enters its guests into ``guests``."""
     worlds, slots = _shape(batch)
     count = 0
 
@@ -171,6 +207,7 @@ async def _run(batch: Batch, guests: list[World]) -> Errors:
         worlds=worlds,
         slots=slots,
         ahead=0 if batch.clock is Clock.REAL else 1,  # an idle guest keeps a processor busy
+        spare=batch.spare,
         on_message=batch.on_message,
         more=batch.more,
     )

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from lab.engine.run_folder import error_from_json
 from lab.errors import LabError, LabFault
@@ -22,6 +22,19 @@ RESTS_AFTER_S = 0.2
 and short enough that a guest, which keeps its processor busy, costs little."""
 
 
+class Pool(Protocol):
+    """Runs cells and takes more while it runs, here or elsewhere.
+
+    Attributes:
+        errors: why cells could not run to their end, by their folders.
+    """
+
+    errors: dict[Path, LabError]
+
+    def add(self, folders: Sequence[Path]) -> None:
+        """Take more cells."""
+
+
 class WorldPool:
     """Some worlds and the cells waiting for them.
 
@@ -29,8 +42,8 @@ class WorldPool:
         make_world: builds a world that reports to the two callbacks given.
         worlds: how many worlds to start at most.
         slots: how many cells run in one world at the same time.
-        ahead: how many more a world is told of, so that it need not wait for the next; only while more cells wait
-            than there are worlds.
+        ahead: how many more a world is told of, so that it need not wait for the next; only while enough others wait.
+        spare: how many others; None: as many as there are worlds.
         on_message: sees all progress, ``ended`` included.
         more: given the folder of a cell that is over, and whether it ran to its end, returns further ones that follow
             from that.
@@ -46,6 +59,7 @@ class WorldPool:
         worlds: int,
         slots: int,
         ahead: int = 0,
+        spare: int | None = None,
         on_message: Callable[[Message], None],
         more: Callable[[Path, bool], Sequence[Path]],
     ) -> None:
@@ -54,6 +68,7 @@ class WorldPool:
         self._worlds = worlds
         self._slots = slots
         self._ahead = ahead
+        self._spare = worlds if spare is None else spare
         self._on_message = on_message
         self._waiting: deque[Path] = deque()
         self._running: dict[Path, int] = {}
@@ -195,7 +210,7 @@ class WorldPool:
 
     def _has_room(self, number: int) -> bool:
         told = sum(1 for world in self._running.values() if world == number)
-        return told < self._slots + (self._ahead if len(self._waiting) > self._worlds else 0)
+        return told < self._slots + (self._ahead if len(self._waiting) > self._spare else 0)
 
     def _stop(self, number: int) -> None:
         self._wake(number)

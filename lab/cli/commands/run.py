@@ -10,7 +10,21 @@ import typer
 from lab.backends.base import BackendKind
 from lab.cli.app import app
 from lab.cli.choices import DEFAULT_SERVER, ClockChoice, ServerChoice
-from lab.cli.options import AsList, Files, Memory, Only, Out, Quiet, Verbose, verbosity
+from lab.cli.options import (
+    AsList,
+    Captures,
+    Engine,
+    Files,
+    Memory,
+    Only,
+    Out,
+    Quiet,
+    Scheduler,
+    Verbose,
+    engine_choice,
+    verbosity,
+)
+from lab.fleet.choose import EngineKind
 from lab.model.twin import TwinPlan
 from lab.worlds.clock import GUEST_MEMORY_MB
 
@@ -91,6 +105,9 @@ def run_command(
             show_default=False,
         ),
     ] = "",
+    engine: Engine = EngineKind.LOCAL,
+    scheduler: Scheduler = None,
+    captures: Captures = False,
     as_list: AsList = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -111,6 +128,7 @@ def run_command(
         )
     if shard and baseline is not None:
         raise typer.BadParameter("a shard lacks cells; compare what `lab merge` makes of all", param_hint="--baseline")
+    where = engine_choice(engine, scheduler, captures=captures, clock=clock.value, backend=backend.value)
     options = Options(
         out=out,
         json=json,
@@ -120,6 +138,7 @@ def run_command(
         seed=seed,
         clock=clock.value,
         backend=backend,
+        engine=where,
         server=server.value,
         split=split,
         fresh=fresh,

@@ -40,10 +40,21 @@ class Own(ClientProgram):
         client, folder = cell.client, Path(cell.folder)
         if client.image:
             return ()
-        name = client.command[0]
-        where = str(folder / name) if "/" in name else name
-        program = shutil.which(where, path=search_path(client))
+        program = _found(cell)
         return (folder,) if program is None else (folder, Path(program).parent, Path(program).resolve().parent)
+
+    def missing(self, cell: Cell) -> str:
+        """See `ClientProgram`."""
+        if not Path(cell.folder).is_dir():
+            return cell.folder
+        return cell.client.command[0] if _found(cell) is None else ""
+
+
+def _found(cell: Cell) -> str | None:
+    """Return where the program is on this machine; None: nowhere."""
+    name = cell.client.command[0]
+    where = str(Path(cell.folder) / name) if "/" in name else name
+    return shutil.which(where, path=search_path(cell.client))
 
 
 def search_path(client: Client) -> str:

@@ -14,6 +14,7 @@ from lab.backends.base import Command, Main, Program
 from lab.clients.base import ClientProgram
 from lab.clients.pjsip import interpreters, wheels
 from lab.clients.pjsip.releases import DEFAULT, RELEASES
+from lab.errors import HostNotCapable
 from lab.interpreter import module_command
 from lab.model.scenario import Cell
 
@@ -76,6 +77,22 @@ class Pjsip(ClientProgram):
     def writes(self, folder: Path) -> tuple[Path, ...]:
         """See `ClientProgram`."""
         return (folder / MEMORY_FILE,)
+
+    def variant(self, cell: Cell) -> str:
+        """See `ClientProgram`: a variant is a release."""
+        return f"{self.name} {cell.pjsip}"
+
+    def installed(self) -> tuple[str, ...]:
+        """See `ClientProgram`."""
+        try:
+            interpreter = interpreters.find()
+        except HostNotCapable:
+            return ()
+        return tuple(
+            f"{self.name} {number}"
+            for number, release in RELEASES.items()
+            if (number == DEFAULT and not interpreter.path) or wheels.folder_of(release.package, interpreter).is_dir()
+        )
 
     def prepare(self, cell: Cell, report: Callable[[str], None]) -> Cell:
         """See `ClientProgram`: fetch the release, unless it is the one installed with the lab."""

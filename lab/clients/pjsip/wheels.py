@@ -39,8 +39,7 @@ def find_or_fetch(package: str, interpreter: Interpreter, report: Callable[[str]
     Raises:
         HostNotCapable: it is not there, and cannot be fetched.
     """
-    name = f"{interpreter.tag}-alone" if interpreter.path else interpreter.tag
-    folder = cache_folder() / "pjsip" / package / name
+    folder = folder_of(package, interpreter)
     if folder.is_dir():
         return folder
     where = f" for {interpreter.path}" if interpreter.path else ""
@@ -57,6 +56,12 @@ def find_or_fetch(package: str, interpreter: Interpreter, report: Callable[[str]
                 f"cannot write to {folder.parent} ({problem.strerror})", fix="set XDG_CACHE_HOME to a folder of yours"
             ) from problem
     return folder
+
+
+def folder_of(package: str, interpreter: Interpreter) -> Path:
+    """Return where a release is, or would be; arguments as of `find_or_fetch`."""
+    name = f"{interpreter.tag}-alone" if interpreter.path else interpreter.tag
+    return cache_folder() / "pjsip" / package / name
 
 
 def pins(package: str, *, alone: bool) -> str:
