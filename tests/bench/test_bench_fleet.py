@@ -68,7 +68,7 @@ def _run(home: Path, *options: str) -> tuple[float, float]:
 @pytest.mark.parametrize("guests", [1, 2])
 @pytest.mark.parametrize("engine", ["local", "dask"])
 def test_cells_per_second(tmp_path: Path, capsys: pytest.CaptureFixture[str], engine: str, guests: int) -> None:
-    how = ("--engine", engine, "--jobs", str(guests))
+    how = ("--engine", engine, "--jobs", str(guests), "--fresh")
     one = _run(tmp_path, *how, "--only", "strategy=none", "--only", "failure=idle")
     many = _run(tmp_path, *how, *(word for failure in MANY for word in ("--only", f"failure={failure}")))
     more = 12 * len(MANY) - 1

@@ -98,7 +98,8 @@ def open_cache(order: RunRequest, run: Path) -> CellCache | None:
         HostNotCapable: the place of the cache cannot be told.
     """
     virtual = order.clock is Clock.VIRTUAL and order.backend is BackendKind.NETNS
-    root = store.place() if virtual and order.cached and order.shares else None
+    here = order.engine is None  # a worker has other programs, and its captures stay there
+    root = store.place() if virtual and here and order.cached and order.shares else None
     if root is None:
         return None
     sources = Sources()
