@@ -23,6 +23,9 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def installed(site: Path, name: str, *files: str) -> None:
     folder = site / f"{name}-8.10.dist-info"
     folder.mkdir()
+    for file in files:
+        (site / file).parent.mkdir(parents=True, exist_ok=True)
+        (site / file).touch()
     (folder / "METADATA").write_text(f"Metadata-Version: 2.4\nName: {name}\nVersion: 8.10\n")
     (folder / "RECORD").write_text("".join(f"{file},,\n" for file in files))
 
