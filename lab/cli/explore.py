@@ -21,6 +21,7 @@ from lab.exploration.document import document
 from lab.exploration.explore import Prepared, Wish, explore, prepare
 from lab.exploration.search import Result
 from lab.exploration.timeline import Limits
+from lab.fleet.choose import LOCAL, EngineChoice
 from lab.report import terminal
 from lab.report.paths import shown
 from lab.units import Seconds, counted
@@ -49,6 +50,7 @@ class Options:
     only: tuple[str, ...]
     out: Path
     json: bool
+    engine: EngineChoice = LOCAL
 
 
 def find(file: Path, options: Options) -> int:
@@ -61,7 +63,7 @@ def find(file: Path, options: Options) -> int:
     wish = _wish(file, options)
     (scenario,) = load_all([file], only=options.only)
     prepared = prepare(scenario, wish)
-    clock = uml.decide("auto")
+    clock = uml.decide("auto" if options.engine.is_local else Clock.VIRTUAL.value)
     console = terminal.console(stderr=options.json)
     for sentence in clean_up(lambda text: terminal.say(console, f"note: {text}"), with_containers=False):
         console.print(sentence, style="dim", markup=False)
@@ -69,7 +71,13 @@ def find(file: Path, options: Options) -> int:
         terminal.say(console, f"note: in real time, in which a search sees little: {uml.lack()}", style="yellow")
     with ExploreProgress(console, prepared, clock) as progress:
         run, result = explore(
-            prepared, out=options.out, clock=clock, watch=progress.watch, tell=progress.tell, note=progress.note
+            prepared,
+            out=options.out,
+            clock=clock,
+            watch=progress.watch,
+            tell=progress.tell,
+            note=progress.note,
+            engine=options.engine.engine(lambda text: terminal.say(console, f"note: {text}")),
         )
     text = json.dumps(
         all_visible(document(prepared, result, clock=clock.value, finished=run.finished)), indent=2, ensure_ascii=False

@@ -28,6 +28,7 @@ from lab.errors import (
     ScenarioError,
     TeardownIncomplete,
 )
+from lab.fleet.choose import LOCAL, EngineChoice
 from lab.kept_file import write_kept
 from lab.loader.conversion import choice
 from lab.loader.population import Shares, shares_of
@@ -44,6 +45,7 @@ from lab.report.progress import Progress
 from lab.units import Percent, Quantity, Seconds, counted
 from lab.visible_text import all_visible
 from lab.worlds.base import Message
+from lab.worlds.clock import Clock
 
 NO_FILE = "lab rank"
 """Where an option stands, in messages."""
@@ -60,7 +62,7 @@ class Asked:
     reach: str = ""
 
 
-def rank(what: Path, asked: Asked, *, out: Path, json: bool) -> int:
+def rank(what: Path, asked: Asked, *, out: Path, json: bool, engine: EngineChoice = LOCAL) -> int:
     """Rank the strategies of a scenario or of a run; return the exit status.
 
     Raises:
@@ -76,7 +78,8 @@ def rank(what: Path, asked: Asked, *, out: Path, json: bool) -> int:
         shares = () if population is None else shares_of(population)
         run = Run.open(what, found)
     else:
-        run = _run(scenario_to_rank(what, population=population, strategies=asked.strategies), console, out)
+        scenario = scenario_to_rank(what, population=population, strategies=asked.strategies)
+        run = _run(scenario, console, out, engine)
         if not run.finished:
             console.print(f"interrupted; what was seen is in {shown(run.folder)}")
             return EXIT_INTERRUPTED
@@ -93,9 +96,9 @@ def rank(what: Path, asked: Asked, *, out: Path, json: bool) -> int:
     return _status(run, console, chosen=ranking.recommendation.chosen is not None)
 
 
-def _run(scenario: Scenario, console: Console, out: Path) -> Run:
-    prepare.check([scenario], BackendKind.NETNS)
-    clock = prepare.decide([scenario], "auto", BackendKind.NETNS)
+def _run(scenario: Scenario, console: Console, out: Path, engine: EngineChoice) -> Run:
+    prepare.check([scenario], BackendKind.NETNS, runs_here=engine.runs_here)
+    clock = prepare.decide([scenario], "auto" if engine.is_local else Clock.VIRTUAL.value, BackendKind.NETNS)
     for sentence in clean_up(lambda text: terminal.say(console, f"note: {text}"), with_containers=False):
         terminal.say(console, sentence, style="dim")
 
@@ -106,7 +109,14 @@ def _run(scenario: Scenario, console: Console, out: Path) -> Run:
         return progress.take
 
     with Progress(console, clock=clock.value) as progress:
-        order = RunRequest(scenario=scenario, out=out, clock=clock, watch=watch, twins=possible(TWINS, clock))
+        order = RunRequest(
+            scenario=scenario,
+            out=out,
+            clock=clock,
+            watch=watch,
+            twins=possible(TWINS, clock),
+            engine=engine.engine(lambda text: terminal.say(console, f"note: {text}")),
+        )
         (run,) = execute([order])
     return run
 

@@ -15,6 +15,7 @@ from lab.engine.execute import clean_up
 from lab.engine.run_folder import RunFolder
 from lab.engine.select import load_all
 from lab.errors import EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED
+from lab.fleet.choose import LOCAL, EngineChoice
 from lab.report import files as reports
 from lab.report import terminal
 from lab.report.paths import shown
@@ -41,6 +42,7 @@ class Options:
     json: bool
     jobs: int | None
     memory_mb: int
+    engine: EngineChoice = LOCAL
 
 
 def tune_file(file: Path, options: Options) -> int:
@@ -52,7 +54,7 @@ def tune_file(file: Path, options: Options) -> int:
     """
     (scenario,) = load_all([file], only=options.only)
     request = read_request(scenario, vary=options.vary, strategies=options.strategies, resolution=options.resolution)
-    prepare.check([scenario], BackendKind.NETNS)
+    prepare.check([scenario], BackendKind.NETNS, runs_here=options.engine.runs_here)
     prepare.decide([scenario], Clock.VIRTUAL.value, BackendKind.NETNS)
     console = terminal.console(stderr=options.json)
     for sentence in clean_up(lambda text: terminal.say(console, f"note: {text}"), with_containers=False):
@@ -74,6 +76,7 @@ def tune_file(file: Path, options: Options) -> int:
             watch=watch,
             jobs=options.jobs,
             memory_mb=options.memory_mb,
+            engine=options.engine.engine(lambda text: terminal.say(console, f"note: {text}")),
         )
     reports.write(tuning.run)
     if not tuning.run.finished:

@@ -14,6 +14,7 @@ from lab.engine.run_folder import RunFolder, Watch
 from lab.engine.run_request import JudgeCell, RunRequest
 from lab.engine.search import search
 from lab.engine.twins.plan import possible
+from lab.engine.world_jobs import Engine
 from lab.errors import HostNotCapable, LabError
 from lab.exploration import generation
 from lab.exploration.bounds import Bounds
@@ -102,6 +103,7 @@ def explore(
     tell: Callable[[Finding], None] = lambda _: None,
     note: Callable[[Result], None] = lambda _: None,
     jobs: int | None = None,
+    engine: Engine | None = None,
 ) -> tuple[Run, Result]:
     """Search until a bound; return the run and what was found, which is what there was until then if interrupted.
 
@@ -113,6 +115,7 @@ def explore(
         tell: takes each finding when it is confirmed.
         note: takes what the search has come to, whenever a cell is over.
         jobs: cells side by side at most; None: as many as suits the clock.
+        engine: runs the cells elsewhere; None: worlds of this process do.
 
     Raises:
         LabError: a cell in which nothing goes wrong could not run to its end.
@@ -156,6 +159,7 @@ def explore(
         jobs=jobs,
         watch=watches,
         twins=possible(TWINS, clock),
+        engine=engine,
         shares=False,  # a finding is confirmed by a second run of an equal cell
     )
     run, _ = search(request, look)

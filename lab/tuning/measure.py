@@ -11,6 +11,7 @@ from lab.engine.cell_run import CellRun
 from lab.engine.run_folder import Watch
 from lab.engine.run_request import JudgeCell, RunRequest
 from lab.engine.search import search
+from lab.engine.world_jobs import Engine
 from lab.errors import LabError
 from lab.model.outcome import Metrics
 from lab.model.scenario import Cell, Scenario
@@ -38,6 +39,7 @@ def tune(
     watch: Watch,
     jobs: int | None = None,
     memory_mb: int = GUEST_MEMORY_MB,
+    engine: Engine | None = None,
 ) -> Tuning:
     """Search for the longest safe value in each combination, in virtual time.
 
@@ -49,6 +51,7 @@ def tune(
         watch: who sees the progress.
         jobs: cells side by side at most; None: one per processor.
         memory_mb: memory of a guest, in MiB.
+        engine: runs the cells elsewhere; None: worlds of this process do.
 
     Raises:
         HostNotCapable: this machine cannot do it.
@@ -69,6 +72,7 @@ def tune(
         memory_mb=memory_mb,
         watch=watch,
         twins=TWINS,
+        engine=engine,
     )
     run, answers = search(request, look)
     return Tuning(run=run, answers=answers or ())

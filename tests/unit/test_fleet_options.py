@@ -42,6 +42,14 @@ def test_addresses(address: str) -> None:
     assert choose.SCHEDULER.fullmatch(address)
 
 
+@pytest.mark.parametrize("command", ["run", "tune", "rank", "explore"])
+def test_each_command_has_the_options(command: str) -> None:
+    needed = {"tune": ["--vary", "interval=10s..60s"]}.get(command, [])
+    ended = CliRunner().invoke(app, [command, SHORT, *needed, "--scheduler", "tcp://host:1"])
+    assert ended.exit_code == 2
+    assert "Invalid value for --scheduler: give --engine dask as well" in " ".join(ended.stderr.split())
+
+
 def test_without_dask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Whoever asks for it hears in a sentence what to install; nobody else notices."""
     find = importlib.util.find_spec
@@ -51,7 +59,14 @@ def test_without_dask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         lab.HostNotCapable, match=r"need dask.distributed; `pip install 'sip-keepalive-lab\[cluster\]'`"
     ):
         choose.EngineChoice(choose.EngineKind.DASK).engine()
-    for arguments in (["run", SHORT, "--out", str(tmp_path), "--engine", "dask"], ["worker", "tcp://host:1"]):
+    dask = ["--out", str(tmp_path), "--engine", "dask"]
+    for arguments in (
+        ["run", SHORT, *dask],
+        ["tune", SHORT, "--strategy", "crlf-30s-hold", "--vary", "interval=10s..60s", *dask],
+        ["rank", SHORT, "--population", "home-typical=100%", *dask],
+        ["explore", SHORT, "--strategy", "reconnect", *dask],
+        ["worker", "tcp://host:1"],
+    ):
         ended = CliRunner().invoke(app, arguments)
         assert isinstance(ended.exception, lab.HostNotCapable)
         assert ended.exception.exit_code == 3

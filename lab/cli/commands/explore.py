@@ -9,7 +9,8 @@ import typer
 
 from lab.cli import completion
 from lab.cli.app import app
-from lab.cli.options import File, Only, Out
+from lab.cli.options import Engine, File, Only, Out, Scheduler, engine_choice
+from lab.fleet.choose import EngineKind
 
 
 @app.command("explore", short_help="Search for what breaks a strategy.")
@@ -75,6 +76,8 @@ def explore_command(
     ] = None,
     only: Only = [],  # noqa: B006  (typer copies it)
     out: Out = Path("runs"),
+    engine: Engine = EngineKind.LOCAL,
+    scheduler: Scheduler = None,
     json: Annotated[bool, typer.Option("--json", help="Print explore.json on standard output.")] = False,
 ) -> None:
     """Search for what breaks a strategy: generate faults and bad links, and shrink what breaks it to the least.
@@ -100,5 +103,6 @@ def explore_command(
         only=tuple(only),
         out=out,
         json=json,
+        engine=engine_choice(engine, scheduler),
     )
     raise typer.Exit(find(file, options))

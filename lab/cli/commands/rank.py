@@ -9,7 +9,8 @@ import typer
 
 from lab.cli import completion
 from lab.cli.app import app
-from lab.cli.options import Out
+from lab.cli.options import Engine, Out, Scheduler, engine_choice
+from lab.fleet.choose import EngineKind
 
 
 @app.command("rank", short_help="Find the cheapest strategy that keeps a population of clients reachable.")
@@ -61,6 +62,8 @@ def rank_command(
         ),
     ] = "",
     out: Out = Path("runs"),
+    engine: Engine = EngineKind.LOCAL,
+    scheduler: Scheduler = None,
     json: Annotated[bool, typer.Option("--json", help="Print rank.json on standard output.")] = False,
 ) -> None:
     """Find the cheapest strategy that keeps a population of clients reachable.
@@ -76,4 +79,4 @@ def rank_command(
     from lab.cli.rank import Asked, rank
 
     asked = Asked(strategies=tuple(strategy), population=population, at_most=tuple(at_most), outage=outage, reach=reach)
-    raise typer.Exit(rank(what, asked, out=out, json=json))
+    raise typer.Exit(rank(what, asked, out=out, json=json, engine=engine_choice(engine, scheduler)))

@@ -9,7 +9,8 @@ import typer
 
 from lab.cli import completion
 from lab.cli.app import app
-from lab.cli.options import File, Memory, Only, Out
+from lab.cli.options import Engine, File, Memory, Only, Out, Scheduler, engine_choice
+from lab.fleet.choose import EngineKind
 from lab.worlds.clock import GUEST_MEMORY_MB
 
 
@@ -40,6 +41,8 @@ def tune_command(
     ] = "1s",
     only: Only = [],  # noqa: B006  (typer copies it)
     out: Out = Path("runs"),
+    engine: Engine = EngineKind.LOCAL,
+    scheduler: Scheduler = None,
     json: Annotated[bool, typer.Option("--json", help="Print tune.json on standard output.")] = False,
     jobs: Annotated[
         int | None,
@@ -66,6 +69,7 @@ def tune_command(
         only=tuple(only),
         out=out,
         json=json,
+        engine=engine_choice(engine, scheduler),
         jobs=jobs,
         memory_mb=memory,
     )
