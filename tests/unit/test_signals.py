@@ -67,6 +67,8 @@ def _started(*ignored: signal.Signals) -> Iterator[Run]:
         try:
             os.close(tells)
             signal.signal(signal.SIGINT, signal.default_int_handler)
+            for number in (signal.SIGTERM, signal.SIGHUP):  # whatever ran the tests may ignore them
+                signal.signal(number, signal.SIG_DFL)
             for number in ignored:
                 signal.signal(number, signal.SIG_IGN)
             came_of_it = asyncio.run(world_jobs._interruptible([_wait(told, say)], [_Guest(say)]))  # type: ignore[list-item]
