@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 from lab.engine.run import Run
@@ -24,9 +25,12 @@ def bundle(name: str, folder: Path, to: Path | None) -> int:
     if not name and len(known) == 1:
         (name,) = known
     if name not in known:
-        got = f"`{name}`" if name else ""
-        raise ScenarioError([Problem(str(folder), 0, "", "no such cell", got=got, allowed=choice(name, known))])
+        what, got = ("no such cell", f"`{name}`") if name else ("several cells, and none is named", "")
+        raise ScenarioError([Problem(str(folder), 0, "", what, got=got, allowed=choice(name, known))])
     path = to or Path(f"{folder.resolve().name}-{name.replace(',', '-')}.zip")
+    if path.exists() and not zipfile.is_zipfile(path):
+        allowed = "use a name that is free, or that of a bundle to write anew"
+        raise ScenarioError([Problem(str(path), 0, "--to", "something else is there", allowed=allowed)])
     try:
         bundles.write(run, run[name], path)
     except OSError as problem:

@@ -10,11 +10,12 @@ from typing import TypeVar
 
 from lab.engine.cache.judgements import Judgement, judgement_of
 from lab.engine.from_cache import ran_at
-from lab.engine.run_folder import RunFolder, error_from_json
+from lab.engine.run_folder import CELLS, RunFolder, error_from_json
 from lab.engine.sharing.sharing import shared_with
 from lab.engine.twins import cells
 from lab.engine.twins.folder import Twins
 from lab.errors import LabError, ScenarioError
+from lab.judge.claims import claimed
 from lab.judge.costs import costs
 from lab.judge.twin_results import TwinOutcome, with_twins
 from lab.judge.verdict import judge
@@ -201,8 +202,21 @@ class CellRun:
         if self.silent is not None and self.silent.error is not None:
             return self.silent.error
         outcome = with_twins(self.cell, own, told, self._costs())
+        if outcome.verdict is Verdict.PASS and self._unconfirmed():
+            doubt = "the run ended before the client was probed at its weakest moment"
+            outcome = claimed(self.cell, replace(outcome, verdict=Verdict.INCONCLUSIVE, doubt=doubt))
         hour = "" if self.silent is None else self.silent.shared_with
         return replace(outcome, shared_with=self.shared_with, costs_shared_with=hour, from_cache=self.from_cache)
+
+    def _unconfirmed(self) -> bool:
+        """Return whether the run was cut short before all twins of a cell that passed had run."""
+        about = RunFolder(self.folder.parent.parent).about() if self.folder.parent.name == CELLS else {}
+        wanted = about.get("twins", {}).get("moments", 0)
+        if about.get("finished") or not wanted or self.cell.apart:
+            return False
+        ran = {twin.name for _, twin in self.twins}
+        times = [moment.at_s for moment in weakest(self.evidence, wanted)]
+        return any(cells.probed_again(self.cell, at).name not in ran for at in times)
 
     def _costs(self) -> Metrics | None:
         """Return what a silent hour costs; None: there was none. What cells share is measured once."""

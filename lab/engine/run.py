@@ -31,6 +31,7 @@ class Run:
         backend: ``netns`` or ``docker``.
         finished: False if it was interrupted or killed.
         cells: in the scenario's order.
+        asked_for: whether a search asked for its cells.
         left: what of the run could not be removed from this machine, and how to.
     """
 
@@ -41,6 +42,7 @@ class Run:
     finished: bool
     cells: tuple[CellRun, ...]
     left: tuple[str, ...] = ()
+    asked_for: bool = False
 
     @classmethod
     def open(cls, folder: Path | str, found: list[Problem] | None = None) -> Run:
@@ -71,6 +73,7 @@ class Run:
             finished=bool(about.get("finished", not about)),
             cells=cells,
             left=tuple(about.get("left", ())),
+            asked_for=bool(about.get("search")),
         )
 
     def __iter__(self) -> Iterator[CellRun]:

@@ -35,6 +35,8 @@ from lab.runner import cell_file
 
 SCENARIO_FILE = "scenario.yaml"
 LATEST = "latest"
+CELLS = "cells"
+"""The folder of the cells of the scenario, or of a search."""
 
 
 class RunFolder:

@@ -19,6 +19,11 @@ AIM_S = 1.0
 long before a transmission. Two runs of a cell differ: pjsip polls its timers, so that each CRLF of its own may come
 0.1 s later than in another run; in real time everything does by tens of milliseconds."""
 
+SOON_S = 0.1
+"""A probe over UDP is aimed this long after an end. The server sends it again 0.5 s later (T1, RFC 3261 §17.1.1.1),
+then after 1 s, 2 s and 4 s; the earlier the first was sent, the fewer of these find the client back. Two runs of a cell
+differ by less in when a mapping ends (ticks of 10 ms)."""
+
 LEAST_LACK_S = 0.1
 """What was missing for less cannot be aimed at."""
 

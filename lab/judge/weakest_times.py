@@ -19,9 +19,9 @@ from itertools import chain
 
 from lab.faults.base import occurrences
 from lab.judge.metrics import client_packets
-from lab.judge.tolerances import AIM_S, AT_ONCE_S, LEAST_LACK_S
+from lab.judge.tolerances import AIM_S, AT_ONCE_S, LEAST_LACK_S, SOON_S
 from lab.model.endpoint import Endpoint
-from lab.model.scenario import ProbeKind
+from lab.model.scenario import ProbeKind, Transport
 from lab.model.twin import AtMoment
 from lab.record.events import (
     ENDED_AT_CLIENT,
@@ -108,7 +108,7 @@ def _after_ends(evidence: Evidence, over: float) -> Iterator[tuple[float, AtMome
         lack = min(end.until_s, over) - end.at_s
         if lack > LEAST_LACK_S:
             until = end.until_s if end.until_s <= over else None
-            at = end.at_s + min(AIM_S, lack / 8)
+            at = end.at_s + min(SOON_S if evidence.cell.transport is Transport.UDP else AIM_S, lack / 8)
             yield lack, AtMoment(at_s=round(at, 3), until_s=until, why=f"just after {end.why}")
 
 

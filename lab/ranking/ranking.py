@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.engine.run import Run
+from lab.engine.twins.cells import AT
 from lab.errors import Problem, ScenarioError
 from lab.loader.conversion import choice
 from lab.ranking import front
@@ -55,6 +56,7 @@ def rank_run(run: Run, constraints: Constraints | None = None, population: Share
     Raises:
         ScenarioError: the run has no cell of a middlebox of the population.
     """
+    _check(run)
     weights = weights_of(run, population)
     return rank(tallies(run), weights, constraints or Constraints(), run.folder)
 
@@ -73,6 +75,17 @@ def rank(found: Sequence[Tally], weights: Shares, constraints: Constraints, fold
         dominated_by={name: other.name for name, other in dominating.items() if other is not None},
         recommendation=recommend(ranked, constraints),
     )
+
+
+def _check(run: Run) -> None:
+    """Refuse runs whose cells are trials: their moments and values would be taken for strategies.
+
+    Raises:
+        ScenarioError: it is one of `lab curve` or of a search.
+    """
+    if run.asked_for or any(name == AT for each in run for name, _ in each.cell.axes):
+        allowed = "use the run of a scenario, as `lab run` and `lab rank` leave it"
+        raise ScenarioError([Problem(str(run.folder), 0, "", "a run of trials, not of strategies", allowed=allowed)])
 
 
 def weights_of(run: Run, population: Shares = ()) -> tuple[tuple[str, float], ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -41,6 +42,10 @@ def read_request(
     """
     problems: list[Problem] = []
     ranges = [each for text in vary if (each := _vary(text, scenario.file, problems)) is not None]
+    given = Counter(each.name for each in ranges)
+    allowed = "one range for each parameter"
+    twice = [name for name, times in given.items() if times > 1]
+    problems += [Problem(scenario.file, 0, f"{OPTION} {name}", "given twice", allowed=allowed) for name in twice]
     close = _resolution(resolution, scenario.file, problems)
     found: list[Start] = []
     try:

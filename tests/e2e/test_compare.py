@@ -54,8 +54,8 @@ probes:
   - { at: 30 s }
 ends: 90 s
 """
-NOISY = Cells(BACK_OFF, "back-off", twins=TwinPlan(moments=1, seeds=3))
-OTHER_SEED = Cells(BACK_OFF, "back-off", seed=5, twins=TwinPlan(moments=1))
+NOISY = Cells(BACK_OFF, "drawn-back-off", twins=TwinPlan(moments=1, seeds=3))
+OTHER_SEED = Cells(BACK_OFF, "drawn-back-off", seed=5, twins=TwinPlan(moments=1))
 
 
 def report(virtually: Virtually, cells: Cells, folder: Path) -> Path:

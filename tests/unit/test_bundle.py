@@ -74,7 +74,7 @@ def test_a_cell_that_is_not_there(tmp_path: Path, run: Path) -> None:
     for arguments in (["nonesuch"], []):
         ended = CliRunner().invoke(app, ["bundle", "--run", str(run), "--to", str(tmp_path / "x.zip"), *arguments])
         assert isinstance(ended.exception, ScenarioError)
-        assert "no such cell" in str(ended.exception)
+        assert ("no such cell" if arguments else "several cells, and none is named") in str(ended.exception)
         assert lab.open_run(run).cells[0].name in str(ended.exception)
     assert not list(tmp_path.glob("*.zip*"))
 
@@ -84,3 +84,14 @@ def test_a_file_that_cannot_be_written(tmp_path: Path, run: Path) -> None:
     ended = CliRunner().invoke(app, ["bundle", "--run", str(run), "--to", str(tmp_path / "no" / "x.zip"), name])
     assert isinstance(ended.exception, HostNotCapable)
     assert "--to FILE" in str(ended.exception)
+
+
+def test_it_writes_over_nothing_else(tmp_path: Path, run: Path) -> None:
+    """A file that is no bundle stays."""
+    path = tmp_path / "my.yaml"
+    path.write_text("title: mine\n")
+    name = lab.open_run(run).cells[0].name
+    ended = CliRunner().invoke(app, ["bundle", "--run", str(run), "--to", str(path), name])
+    assert isinstance(ended.exception, ScenarioError)
+    assert "something else is there" in str(ended.exception)
+    assert path.read_text() == "title: mine\n"

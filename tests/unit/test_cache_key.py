@@ -249,6 +249,14 @@ def package(tmp_path: Path) -> Path:
     return folder
 
 
+def test_a_lab_that_is_no_distribution(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in an image: the versions of all packages that are there count."""
+    monkeypatch.setattr("lab.engine.cache.surroundings.DISTRIBUTION", "not-installed-anywhere")
+    found = machine._packages()
+    assert found["msgspec"] == importlib.metadata.version("msgspec")
+    assert len(found) > 20
+
+
 def test_every_source_file_counts(package: Path) -> None:
     """Its content and its name, as far as worlds import it; compiled files do not."""
     seen = [Sources(package=package).digest]

@@ -16,7 +16,7 @@ from lab.record import codec
 from lab.record.events import VERSION, RecordBegan
 from lab.record.writer import FILE_NAME, RUNNER
 from lab.report.formats import junit_xml, report_csv, report_html, report_json, report_md
-from tests.records import END, Line, cell, flow_set_up, numbered, probe, say, sentinel
+from tests.records import CLIENT, END, Line, cell, flow_set_up, numbered, on_lan, probe, say, sentinel
 
 BEGAN = say(-1.0, RUNNER, RecordBegan(version=VERSION))
 WHOLE = numbered(BEGAN, *flow_set_up(), *sentinel("delivered"), *probe(1, 100.0, answered=True), END)
@@ -60,3 +60,20 @@ def test_every_report_can_be_made(killed: Run, form: object) -> None:
     text = form.render(killed)  # type: ignore[attr-defined]  # a module of formats
     assert "cells/ended" in text or form is report_md  # of a pass it tells no more
     assert "midway" in text or form is report_csv
+
+
+def test_a_pass_that_was_not_confirmed(tmp_path: Path) -> None:
+    """A run that ended before the twin at the weakest moment had run does not know whether the client passes."""
+    one = replace(cell(), name="ended")
+    scenario = Scenario(name="s", file="s.yaml", cells=(one,), text="", title="", why="", source="")
+    twins = {"moments": 1, "causes": True, "costs": False, "seeds": 1}
+    made = RunFolder.make(tmp_path, scenario, {"clock": "virtual", "twins": twins})
+    by_itself = on_lan(40.0, CLIENT, 100)  # so there is a weakest moment
+    wrote(made.cell(one), numbered(*(each for each in WHOLE[:-1]), by_itself, WHOLE[-1]))
+    (killed,) = Run.open(made.path)
+    assert killed.alone.verdict is Verdict.PASS  # type: ignore[union-attr]  # it ran to its end
+    assert killed.verdict is Verdict.INCONCLUSIVE
+    assert killed.outcome.doubt == "the run ended before the client was probed at its weakest moment"
+    made.finish({}, finished=True)
+    (over,) = Run.open(made.path)
+    assert over.verdict is Verdict.PASS

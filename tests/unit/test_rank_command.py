@@ -197,3 +197,14 @@ def test_from_python(folder: Path) -> None:
     for wrong in ({"home": 50.0}, {"nowhere": 100.0}):
         with pytest.raises(ScenarioError):
             lab.rank(run, population=wrong)
+
+
+def test_trials_are_no_strategies(tmp_path: Path) -> None:
+    """Moments of a curve and values of a search are not ranked, and nothing is written into their folder."""
+    at = replace(cell(), name="none,at-5s", axes=(("strategy", "none"), ("at", "5s")))
+    for number, (trial, about) in enumerate([(at, {}), (cell(), {"search": True})]):
+        scenario = Scenario(name="s", file="s.yaml", cells=(trial,), text="", title="", why="", source="")
+        folder = RunFolder.make(tmp_path / str(number), scenario, {"clock": "virtual", **about}).path
+        with pytest.raises(ScenarioError, match="a run of trials, not of strategies"):
+            rank(folder, Asked(), out=tmp_path, json=False)
+        assert not (folder / "rank.json").exists()

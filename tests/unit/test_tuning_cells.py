@@ -110,6 +110,7 @@ def test_all_problems_at_once() -> None:
     [
         (["intervl=10s..20s"], [], "did you mean `interval`?"),
         (["expiry=10s..20s"], ["options-ping"], "--strategy options-ping.interval: missing"),
+        (["interval=10s..60s", "interval=20s..30s"], ["crlf-30s"], "--vary interval: given twice"),
         (["expiry=10s..20s"], ["crlf-30s"], "crlf-30s has none of the parameters to vary, got `expiry`"),
         (["interval=500ms..20s"], ["crlf-30s"], "not whole seconds"),
         (["expiry=10s..1h"], ["register-300s"], "the server grants 300 s at most, got `3600 s`"),

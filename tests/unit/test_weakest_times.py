@@ -8,7 +8,7 @@ from lab.faults.link_down import LinkDown
 from lab.judge.costs import costs
 from lab.judge.tolerances import AIM_S
 from lab.judge.weakest_times import weakest
-from lab.model.scenario import Cell, Probe, ProbeKind
+from lab.model.scenario import Cell, Probe, ProbeKind, Transport
 from lab.model.when import When
 from lab.record.events import ClientBack, ClientGivenUp
 from lab.units import Seconds
@@ -76,6 +76,15 @@ def test_a_mapping_that_is_made_again() -> None:
     again = changed(MAPPED, t=75.0)
     moments = shown(forgot(60.0), again, on_lan(75.0, CLIENT, 100), *probe(1, 100.0, answered=True))
     assert moments == [(61.0, 75.0), (75.0 - 5.0 - AIM_S, 75.0)]
+
+
+def test_over_udp_soon_after_the_end() -> None:
+    """A request is sent again after 0.5 s, 1.5 s and 3.5 s: the first must be early for the last to be too early."""
+    again = changed(MAPPED, t=64.0, proto="udp")
+    lost = changed(forgot(60.0), proto="udp")
+    over_udp = replace(cell(), transport=Transport.UDP)
+    moments = shown(lost, again, *probe(1, 100.0, answered=True), of=over_udp)
+    assert (60.1, 64.0) in moments
 
 
 def test_just_before_the_client_sends_by_itself() -> None:

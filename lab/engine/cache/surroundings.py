@@ -62,9 +62,16 @@ def certificate_names(cells: Sequence[Cell]) -> list[str]:
 
 
 def _packages() -> dict[str, str]:
-    """Return the versions of the packages that the lab depends on."""
+    """Return the versions of the packages that the lab depends on.
+
+    Where the lab is no distribution, as in an image, of all that are there.
+    """
+    try:
+        requirements = importlib.metadata.requires(DISTRIBUTION) or ()
+    except importlib.metadata.PackageNotFoundError:
+        return {each.metadata["Name"]: each.version for each in importlib.metadata.distributions()}
     found = {}
-    for requirement in importlib.metadata.requires(DISTRIBUTION) or ():
+    for requirement in requirements:
         if "extra ==" not in requirement and (name := _NAME.match(requirement)):
             try:
                 found[name[0]] = importlib.metadata.version(name[0])
