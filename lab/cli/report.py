@@ -9,7 +9,7 @@ from lab.engine.run import Run
 from lab.errors import EXIT_CLAIMS_HOLD, Problem, ScenarioError
 from lab.report import files as reports
 from lab.report import terminal
-from lab.report.formats import junit_xml, report_html, report_json
+from lab.report.formats import report_html, report_json
 from lab.report.paths import shown
 
 
@@ -26,7 +26,8 @@ def report_again(folder: Path, *, json: bool, as_list: bool = False) -> int:
     if json:
         sys.stdout.write(report_json.render(run))
     else:
-        files = ", ".join((shown(folder / report_html.FILE), junit_xml.FILE, report_json.FILE))
+        others = [each.FILE for each in reports.all_formats() if each is not report_html]
+        files = ", ".join([shown(folder / report_html.FILE), *others])
         terminal.console(stderr=False).print(f"written anew: {files}")
     raise_damage(run, found)
     return EXIT_CLAIMS_HOLD

@@ -113,6 +113,7 @@ def _notes(comparison: Comparison) -> Iterator[str]:
         before, after = getattr(a, what), getattr(b, what)
         if before != after:
             yield f"A and B differ in the {what}: {before or 'unknown'} and {after or 'unknown'}"
+    yield from _notes_of_moments(comparison)
     befores = [each.match.a for each in comparison.cells if each.match.a is not None]
     if unknown := sum(1 for cell in befores if cell.word in ("inconclusive", "error")):
         yield f"{counted(unknown, 'cell')} of A {'has' if unknown == 1 else 'have'} no verdict: B cannot be worse there"
@@ -130,6 +131,16 @@ def _notes(comparison: Comparison) -> Iterator[str]:
         yield f"{OUT_OF_REACH} out of reach for some time of the silent hour"
     if any(each.numbers for each in _all(comparison)) and not any(one.seeds for one, _ in both):
         yield "A has one seed, so its own noise is not known; `lab run --seeds 5` measures it"
+
+
+def _notes_of_moments(comparison: Comparison) -> Iterator[str]:
+    """Say if clients that pass were probed again at weak moments in one run only (``lab run --moments``)."""
+    pairs = [(each.match.a, each.match.b) for each in comparison.cells]
+    both = [(one, other) for one, other in pairs if one is not None and other is not None]
+    probed = any(one.tried for one, _ in both), any(other.tried for _, other in both)
+    if probed[0] != probed[1]:
+        without, other = ("B", "A") if probed[0] else ("A", "B")
+        yield f"{without} did not probe at weak moments (`--moments 0`), {other} did: a pass says less there"
 
 
 def _all(comparison: Comparison) -> Iterator[Change]:

@@ -100,7 +100,10 @@ def parse_range(text: str) -> tuple[Seconds, Seconds]:
     match = _RANGE.fullmatch(text)
     if match is None:
         raise ValueError("not a range; two times such as `10s..30min`")
-    low, high = (Seconds.parse(match[end]) for end in ("low", "high"))
+    try:
+        low, high = (Seconds.parse(match[end]) for end in ("low", "high"))
+    except ValueError as problem:
+        raise ValueError("not two times with their units; two times such as `10s..30min`") from problem
     if not 0 < low < high:
-        raise ValueError("not a range from a shorter to a longer time; two times such as `10s..30min`")
+        raise ValueError("not a range from a shorter to a longer time, above 0 s; two times such as `10s..30min`")
     return Seconds(low), Seconds(high)

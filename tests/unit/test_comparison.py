@@ -282,3 +282,16 @@ def test_from_python(tmp_path: Path) -> None:
     assert [each.name for each in found[0]] == ["none → hold-transport"]
     changed = compare(side(cell(metrics=metrics(100))), side(cell(metrics=metrics(200))))
     assert [bool(changed.failing(words)) for words in (("cost", "new"), ("new",), ())] == [True, False, False]
+
+
+def test_who_probed_at_weak_moments() -> None:
+    """A pass says less where nobody did; a note says so, for either side."""
+    trial = {"at_s": 60.0, "reached": True, "gap_s": 1.0}
+    probed, not_probed = side(cell(tried=[trial])), side(cell())
+    assert (
+        "B did not probe at weak moments (`--moments 0`), A did: a pass says less there"
+        in compare(probed, not_probed).notes
+    )
+    assert "A did not probe" in " ".join(compare(not_probed, probed).notes)
+    for one in (probed, not_probed):
+        assert "weak moments" not in " ".join(compare(one, one).notes)

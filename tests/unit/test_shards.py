@@ -203,11 +203,11 @@ def test_all_that_differs_is_said_at_once(tmp_path: Path) -> None:
     found = [str(problem).partition(": ")[2] for problem in caught.value.problems]
     assert sorted(found) == sorted(
         [
-            f"another scenario; expected the same as in {runs[0]}",
-            f"another clock, got `real`; expected `virtual`, as in {runs[0]}",
-            f"another twins, got `{{'moments': 1}}`; expected `{{'moments': 0}}`, as in {runs[0]}",
-            f"another version of lab, got `2`; expected `1`, as in {runs[0]}",
-            f"another version of kernel, got `l`; expected `k`, as in {runs[0]}",
+            f"differs in the scenario; expected the same as in {runs[0]}",
+            f"differs in the clock, got `real`; expected `virtual`, as in {runs[0]}",
+            f"differs in the twins; expected the same as in {runs[0]}",
+            f"differs in the version of lab, got `2`; expected `1`, as in {runs[0]}",
+            f"differs in the version of kernel, got `l`; expected `k`, as in {runs[0]}",
         ]
     )
     assert not (tmp_path / "merged").exists()
@@ -220,10 +220,10 @@ def test_shards_of_another_whole(tmp_path: Path) -> None:
     later = tuple(replace(each, seed=each.seed + 10) for each in own)
     swapped = tuple(replace(each, seed=other.seed) for each, other in zip(own, own[::-1], strict=True))
     wholes = {
-        "another number of shards": shard(tmp_path / "a", 3, 3),
-        "another seeds": shard(tmp_path / "b", 2, whole=replace(scenario(), cells=later)),
-        "another cells": shard(tmp_path / "c", 2, whole=replace(scenario(), cells=own[::-1])),
-        "another cells, by --only": shard(tmp_path / "d", 2, whole=replace(scenario(), cells=swapped)),
+        "differs in the number of shards": shard(tmp_path / "a", 3, 3),
+        "differs in the seeds": shard(tmp_path / "b", 2, whole=replace(scenario(), cells=later)),
+        "differs in the cells": shard(tmp_path / "c", 2, whole=replace(scenario(), cells=own[::-1])),
+        "differs in the cells, by --only": shard(tmp_path / "d", 2, whole=replace(scenario(), cells=swapped)),
     }
     for text, folder in wholes.items():
         with pytest.raises(ScenarioError, match=text):

@@ -45,7 +45,7 @@ def compare_command(
     json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON on standard output.")] = False,
     markdown: Annotated[
         Path | None,
-        typer.Option(metavar=_FILE, help="Write it for a pull request, below 65 kB; - is standard output."),
+        typer.Option(metavar=_FILE, help="Write it for a pull request, at most 60 kB; - is standard output."),
     ] = None,
     html: Annotated[
         Path | None, typer.Option(metavar=_FILE, help="Write it as one page; - is standard output.")
@@ -57,7 +57,8 @@ def compare_command(
     Cells are matched by the labels of their axes. If A was run with several seeds (`lab run --seeds 5`), a difference
     within what these differ by is noise, `~`, and none. docs/compare.md shows how to gate a release with it.
 
-    Exit status: 0 B is not worse; 1 it is (--fail-on); 2 A or B is no run, or they have no cell in common.
+    Exit status: 0 B is not worse; 1 it is (--fail-on); 2 A or B is no run, or they have no cell in
+    common; 3 a file cannot be written.
     """
     from lab.cli.compare import compare_runs
 

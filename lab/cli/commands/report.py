@@ -18,7 +18,7 @@ def report_command(
     json: Annotated[bool, typer.Option("--json", help="Print the report on standard output.")] = False,
     as_list: AsList = False,
 ) -> None:
-    """Judge the records of a finished run again and write its reports anew: report.html, junit.xml, report.json.
+    """Judge the records of a finished run again and write its reports anew: HTML, Markdown, JUnit, JSON, CSV.
 
     Exit status 0; 2 if there is no such run.
     """

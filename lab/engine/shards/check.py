@@ -89,8 +89,10 @@ def _differences(first: Part, part: Part) -> Iterator[Problem]:
     if part.text != first.text:
         yield _other(first, part, "scenario", "", "")
     for key in _SAME:
-        if part.about.get(key) != first.about.get(key):
-            yield _other(first, part, key, part.about.get(key), first.about.get(key))
+        got, expected = (each.about.get(key) for each in (part, first))
+        if got != expected:
+            long = isinstance(got, dict) or isinstance(expected, dict)
+            yield _other(first, part, key, "" if long else got, "" if long else expected)
     versions, wanted = part.about.get("versions", {}), first.about.get("versions", {})
     for key in _SAME_VERSIONS:
         if versions.get(key) != wanted.get(key):
@@ -106,7 +108,7 @@ def _differences(first: Part, part: Part) -> Iterator[Problem]:
 def _other(first: Part, part: Part, what: str, got: object, expected: object) -> Problem:
     value = f"`{visible(str(expected), most=80)}`, as" if expected != "" else "the same as"
     wanted = f"{value} in {first.folder}"
-    return Problem(str(part.folder), 0, "", f"another {what}", f"`{got}`" if got != "" else "", wanted)
+    return Problem(str(part.folder), 0, "", f"differs in the {what}", f"`{got}`" if got != "" else "", wanted)
 
 
 def _doubled(before: Sequence[Part], part: Part) -> Iterator[Problem]:

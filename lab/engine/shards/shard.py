@@ -44,7 +44,7 @@ class Shard:
         """
         match = _TEXT.match(text)
         if match is None or int(match[1]) > int(match[2]):
-            allowed = "NUMBER/OF, from 1/OF to OF/OF, such as `2/5`"
+            allowed = "NUMBER/OF, from 1/OF to OF/OF, such as `2/5`; OF at most 9999"
             raise ScenarioError([Problem(key, 0, "", "no shard", f"`{text}`", allowed)])
         return cls(int(match[1]), int(match[2]))
 
