@@ -97,7 +97,8 @@ def test_from_python(tmp_path: Path) -> None:
     assert options.found is not None
     assert options.found.fails is not None
     assert 30 <= options.safe.value_s <= 33 < options.found.fails.value_s + 1
-    assert options.found.fails.kind == "client-idle-timer"
+    # two timers race at the limit: the value that fails may have done so in its silent hour only, which has no cause
+    assert options.found.fails.kind == "client-idle-timer" or "connection ended" in options.found.fails.text
     assert [(each.name, each.value_s) for each in crlf.fixed] == [("options-ping.interval", options.safe.value_s)]
     assert crlf.found is not None
     assert crlf.found.ending is Ending.ALL_PASS  # OPTIONS keep the connection
