@@ -35,8 +35,8 @@ WEAK = {
     "longest-interval-udp",
     "sipsorcery-1375",
 }
-"""Scenarios that claim what only twins show: a probe at a weakest moment, or a cell without a suspect. scripts/test --all
-runs all of them with twins."""
+"""Scenarios that claim what only twins show: a probe at a weakest moment, or a cell without a suspect.
+scripts/test --all runs all of them with twins."""
 CLAIMS = [Cells(path, twins=TWINS if path.stem in WEAK else NO_TWINS) for path in LIBRARY]
 
 
