@@ -15,10 +15,10 @@ from itertools import pairwise
 from lab.engine.cell_run import CellRun
 from lab.engine.twins.cells import clear_of_expiry
 from lab.judge.metrics import client_packets
-from lab.judge.tolerances import BACK_WITHIN_S, TICKS_S
+from lab.judge.tolerances import BACK_WITHIN_S, SOON_S, TICKS_S
 from lab.judge.weakest_times import ends
 from lab.loader.unsupported import examined
-from lab.model.scenario import Cell, Expectation
+from lab.model.scenario import Cell, Expectation, Transport
 from lab.model.verdict import Verdict
 from lab.record.evidence import Evidence
 from lab.tuning.parameters import Parameter
@@ -34,6 +34,11 @@ MARGIN_S = 10.0
 AT_LEAST_S = 120.0
 """The probe does not come sooner. pjsip closes an idle transport after 33 s, and its own CRLF goes out after 90 s; an
 interval of 10 s must not pass because the cell was over before that."""
+
+
+SENT_AGAIN_S = (0.0, 0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5)
+"""When a request other than INVITE is sent over UDP, after its beginning: T1 doubles up to T2, 4 s (RFC 3261
+§17.1.2.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +161,32 @@ def lost_in_silence(run: CellRun, value_s: float) -> Trial | None:
     Two intervals may be lucky where many are not: the pause of a keep-alive may be random, or as long as a timer.
     """
     lost = run.outcome.metrics.lost
-    if lost is None or run.silent is None or run.cell.expect.outage > BACK_WITHIN_S:
+    if run.silent is None or run.cell.expect.outage > BACK_WITHIN_S:
         return None
+    if lost is None:
+        return _lost_to_a_datagram(run, value_s)
     why = next((f": {end.why}" for end in ends(run.silent.evidence) if end.at_s >= lost.at_s - TICKS_S), "")
     text = f"in the silent hour it was out of reach from {lost.at_s:.1f} s on{why}"
     return Trial(value_s=value_s, verdict=Verdict.FAIL, cell=run.name, at_s=lost.at_s, text=text)
+
+
+def _lost_to_a_datagram(run: CellRun, value_s: float) -> Trial | None:
+    """Return a trial that fails if a probe over UDP would have been lost in the silent hour, however soon it was over.
+
+    A connection that is made anew within some seconds has been changed; a mapping that is missing for longer than a
+    probe is sent again makes a call fail, and a keep-alive with a random pause does that now and then.
+    """
+    assert run.silent is not None
+    if run.cell.transport is not Transport.UDP:
+        return None
+    within = float(run.cell.probes[-1].within)
+    longest = SOON_S + max(after for after in SENT_AGAIN_S if after < within)
+    for end in ends(run.silent.evidence):
+        lack = end.until_s - end.at_s
+        if longest < lack < float("inf") and lack > float(run.cell.expect.outage):
+            text = f"in the silent hour a probe at {end.at_s:.1f} s would have been lost, for {lack:.1f} s: {end.why}"
+            return Trial(value_s=value_s, verdict=Verdict.FAIL, cell=run.name, at_s=end.at_s, text=text)
+    return None
 
 
 def quiet_before(evidence: Evidence, at_s: float) -> float:

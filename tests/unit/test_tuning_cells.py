@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from lab.api import build
 from lab.errors import ScenarioError
-from lab.model.scenario import Scenario
+from lab.model.scenario import Scenario, Transport
+from lab.model.verdict import Verdict
 from lab.tuning.parameters import parameters_of
 from lab.tuning.request import read_request
 from lab.tuning.starting_cells import Start
-from lab.tuning.trials import Setting, cell_with, priced
+from lab.tuning.trials import Setting, cell_with, lost_in_silence, priced
 from tests.e2e.lab_command import ROOT
+from tests.records import END, MAPPED, cell, changed, evidence, flow_set_up, forgot
 
 RANGE = "10s..30min"
 
@@ -194,3 +198,29 @@ def test_costs_are_measured_of_the_safe_value_alone() -> None:
     assert float(again.silent_over) == 3600
     assert again.name == f"{trial.name},costs"
     assert (again.probes, again.ends, again.strategy) == (trial.probes, trial.ends, trial.strategy)
+
+
+@pytest.mark.parametrize(
+    ("transport", "lack_s", "lost"),
+    [
+        (Transport.UDP, 3.5, False),
+        (Transport.UDP, 3.7, True),
+        (Transport.UDP, 4.9, True),
+        (Transport.TLS, 3.7, False),
+    ],
+)
+def test_a_gap_of_the_silent_hour(transport: Transport, lack_s: float, lost: bool) -> None:
+    """Over UDP a request is sent for the last time 3.5 s after its beginning: a longer gap can lose one."""
+    proto = "udp" if transport is Transport.UDP else "tcp"
+    gone, again = changed(forgot(60.0), proto=proto), changed(MAPPED, t=60.0 + lack_s, proto=proto)
+    one = dataclasses.replace(cell(), transport=transport)
+    hour = evidence(one, *flow_set_up(), gone, again, END)
+    run: Any = SimpleNamespace(
+        cell=one,
+        name="x",
+        outcome=SimpleNamespace(metrics=SimpleNamespace(lost=None)),
+        silent=SimpleNamespace(evidence=hour),
+    )
+    trial = lost_in_silence(run, 35.0)
+    assert (trial is not None) == lost
+    assert trial is None or (trial.verdict is Verdict.FAIL and trial.at_s == 60.0)
