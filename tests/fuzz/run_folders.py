@@ -18,6 +18,7 @@ from tests.fuzz.json_values import mutated
 
 Way = Callable[[Path, random.Random], None]
 KEPT = Path(__file__).with_name("run.tar.xz")
+SECRET = "not of this run\n"
 
 
 def unpack(folder: Path) -> Path:
@@ -28,8 +29,18 @@ def unpack(folder: Path) -> Path:
 
 
 def files(run: Path) -> list[Path]:
-    """Return the files of a run that its reports are made of."""
-    return sorted(path for path in run.rglob("*") if path.is_file())
+    """Return the files of a run that its reports are made of: none behind a link, however the run was damaged."""
+    real = run.parent.resolve() / run.name
+    return sorted(path for path in run.rglob("*") if path.is_file() and path.resolve() == real / path.relative_to(run))
+
+
+def outside(path: Path) -> Path:
+    """Return a folder outside the run, with a file: what damaged links lead to, which nobody may read or change."""
+    run = next(parent for parent in path.parents if parent.name == "kept")
+    folder = run.parent / "outside"
+    folder.mkdir(exist_ok=True)
+    (folder / "secret").write_text(SECRET, encoding="utf-8")
+    return folder
 
 
 def damage(run: Path, chance: random.Random) -> str:
@@ -124,7 +135,7 @@ def device_instead(path: Path, _: random.Random) -> None:
 
 def link_out(path: Path, _: random.Random) -> None:
     path.unlink()
-    path.symlink_to("/etc/passwd")
+    path.symlink_to(outside(path) / "secret")
 
 
 def link_loop(path: Path, _: random.Random) -> None:
@@ -133,8 +144,9 @@ def link_loop(path: Path, _: random.Random) -> None:
 
 
 def folder_linked_out(path: Path, _: random.Random) -> None:
+    there = outside(path)
     shutil.rmtree(path.parent)
-    path.parent.symlink_to("/etc")
+    path.parent.symlink_to(there)
 
 
 def sparse(path: Path, _: random.Random) -> None:

@@ -60,6 +60,17 @@ def test_every_way_of_damage_is_one(how: run_folders.Way, run: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("first", ["run.json", "cells/none/record.jsonl"])
+def test_nothing_outside_a_run_is_damaged(first: str, run: Path) -> None:
+    """Once a folder, even the run's own, is a link out, what is behind it is nobody's to damage."""
+    run_folders.folder_linked_out(run / first, random.Random(1))
+    assert all(path.resolve().is_relative_to(run.parent.resolve() / "kept") for path in run_folders.files(run))
+    for seed in range(50):
+        run_folders.damage(run, random.Random(seed))
+    assert [path.name for path in (run.parent / "outside").iterdir()] == ["secret"]
+    assert (run.parent / "outside" / "secret").read_text("utf-8") == run_folders.SECRET
+
+
 def test_what_can_be_read_is_reported(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (run / "cells" / "none" / "cell.json").write_text("{")
     text = problems(run)
