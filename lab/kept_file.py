@@ -7,6 +7,7 @@ to what is none of this run's. A file is written beside its place and then moved
 from __future__ import annotations
 
 import errno
+import json
 import os
 import stat
 from pathlib import Path
@@ -42,6 +43,28 @@ def read_kept(path: Path, *, within: Path) -> bytes:
         raise
     except (OSError, MemoryError) as problem:
         raise damaged(path, f"cannot be read: {_reason(problem)}") from problem
+
+
+def read_note(path: Path, key: str, *, within: Path) -> str:
+    """Return a text of a small JSON file; empty: there is no such file.
+
+    Args:
+        path: the file.
+        key: of the text in the file.
+        within: as of `read_kept`.
+
+    Raises:
+        ValueError: the file does not have it.
+        ScenarioError: as of `read_kept`.
+    """
+    try:
+        told = json.loads(read_kept(path, within=within))
+    except FileNotFoundError:
+        return ""
+    text = told.get(key) if isinstance(told, dict) else None
+    if not isinstance(text, str):
+        raise ValueError(f"{path.name} does not have `{key}`")
+    return text
 
 
 def write_kept(path: Path, text: str) -> None:

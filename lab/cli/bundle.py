@@ -37,7 +37,6 @@ def bundle(name: str, folder: Path, to: Path | None) -> int:
         reason = (problem.strerror or str(problem)).lower()
         raise HostNotCapable(f"cannot write {path}: {reason}", fix="choose another with --to FILE") from problem
     console = terminal.console(stderr=False)
-    terminal.say(
-        console, f"{shown(path)}: {path.stat().st_size / 1024:,.0f} KiB; unpacked, its README.txt says the rest"
-    )
+    size = f"{path.stat().st_size / 1024:,.0f} KiB"
+    terminal.say(console, f"{shown(path)}: {size}; unpack it, and its README.txt says the rest")
     return EXIT_CLAIMS_HOLD

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from lab.engine.cache.judgements import Judgement, judgement_of
 from lab.engine.from_cache import ran_at
@@ -65,7 +65,7 @@ class CellRun:
             ScenarioError: it is none.
         """
         run = RunFolder(folder.parent.parent)
-        about = run.about() if kin is None or kin.about is None else kin.about
+        about = _about(run.path, kin)
         told = about.get("errors", {}).get(str(folder.relative_to(run.path)))
         error = None if told is None else error_from_json(told)
         return cls(folder, _read(folder), error, kin or Twins(run.path), bool(about.get("finished")))
@@ -87,11 +87,7 @@ class CellRun:
         Raises:
             ScenarioError: the file that says so is damaged.
         """
-        try:
-            return shared_with(self.folder)
-        except DAMAGE as problem:
-            got = visible(str(problem), most=200)
-            raise damaged(self.folder, "not a cell's folder", "expected a cell of this run", got=got) from problem
+        return self._noted(shared_with)
 
     @cached_property
     def from_cache(self) -> str:
@@ -100,8 +96,11 @@ class CellRun:
         Raises:
             ScenarioError: the file that says so is damaged.
         """
+        return self._noted(ran_at)
+
+    def _noted(self, read: Callable[[Path], str]) -> str:
         try:
-            return ran_at(self.folder)
+            return read(self.folder)
         except DAMAGE as problem:
             got = visible(str(problem), most=200)
             raise damaged(self.folder, "not a cell's folder", "expected a cell of this run", got=got) from problem
@@ -210,7 +209,9 @@ class CellRun:
 
     def _unconfirmed(self) -> bool:
         """Return whether the run was cut short before all twins of a cell that passed had run."""
-        about = RunFolder(self.folder.parent.parent).about() if self.folder.parent.name == CELLS else {}
+        if self.folder.parent.name != CELLS:
+            return False
+        about = _about(self.folder.parent.parent, self.kin)
         wanted = about.get("twins", {}).get("moments", 0)
         if about.get("finished") or not wanted or self.cell.apart:
             return False
@@ -262,6 +263,11 @@ class CellRun:
     def metrics(self) -> Metrics:
         """The metrics of the cell; raises as `outcome` does."""
         return self.outcome.metrics
+
+
+def _about(run: Path, kin: Twins | None) -> dict[str, Any]:
+    """Return what ``run.json`` says; of a run that is over it was read once."""
+    return RunFolder(run).about() if kin is None or kin.about is None else kin.about
 
 
 def _read(folder: Path) -> Cell:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-from lab.kept_file import read_kept
+from lab.kept_file import read_note
 
 FROM_CACHE_FILE = "from-cache.json"
 """In the folder of a cell, or of a twin, that did not run: when the one ran whose record it has."""
@@ -18,11 +17,4 @@ def ran_at(folder: Path) -> str:
         ValueError: the file that says so is damaged.
         ScenarioError: it is no file, or cannot be read.
     """
-    try:
-        told = json.loads(read_kept(folder / FROM_CACHE_FILE, within=folder.parent.parent))
-    except FileNotFoundError:
-        return ""
-    at = told.get("ran") if isinstance(told, dict) else None
-    if not isinstance(at, str):
-        raise ValueError(f"{FROM_CACHE_FILE} does not say when")
-    return at
+    return read_note(folder / FROM_CACHE_FILE, "ran", within=folder.parent.parent)

@@ -119,14 +119,14 @@ def _at(candidate: Candidate) -> str:
     sign = "" if candidate.measured else "about "
     worst = f" ({cost.worst:,.0f} at worst)" if round(cost.worst) > round(cost.mean) else ""
     at = f"at {sign}{cost.mean:,.0f} wake-ups/h{worst} and {kilobytes(size.mean)}"
-    return f"{at}, out of reach for {_longest(candidate)}"
+    return f"{at}, {_longest(candidate)}"
 
 
 def _longest(candidate: Candidate) -> str:
     worst = candidate.worst_outage_s
     if worst is not None and math.isinf(worst):
-        return "as long as a run lasts at worst"
-    return f"{seconds(worst)} at worst" if worst else "no time that was seen"
+        return "at worst out of reach until the end"
+    return f"out of reach for {seconds(worst)} at worst" if worst else "never seen out of reach"
 
 
 def _cheaper(chosen: Candidate, best: Sequence[Candidate], wanted: Sequence[Demand]) -> str:

@@ -18,6 +18,7 @@ from lab.report import matrix
 from lab.report.explanation import explain, short
 from lab.report.grid import Result
 from lab.report.matrix import GAP, STYLES
+from lab.report.summary import summary
 from lab.units import counted
 from lab.visible_text import visible
 
@@ -91,19 +92,6 @@ def show(console: Console, scenario: Scenario, results: list[Result], *, as_list
     if len(results) > 1:
         say(console, summary(results))
     console.print()
-
-
-def summary(results: list[Result]) -> str:
-    """Say how many cells came out how, and how many claims hold."""
-    outcomes = [result for _, result in results if isinstance(result, Outcome)]
-    counts = [(sum(each.verdict is verdict for each in outcomes), verdict.value) for verdict in Verdict]
-    counts.append((len(results) - len(outcomes), "error"))
-    told = ", ".join(f"{number} {word}" for number, word in counts if number)
-    held = [each.claim_holds for each in outcomes if each.claim_holds is not None]
-    claims = f"; {held.count(True)} of {counted(len(held), 'claim')} hold" if held else ""
-    cached = sum(1 for each in outcomes if each.from_cache)
-    kept = f" ({cached:,} from the cache)" if cached else ""
-    return f"{counted(len(results), 'cell')}{kept}: {told}{claims}"
 
 
 def _show_list(console: Console, results: list[Result]) -> None:

@@ -18,9 +18,10 @@ from lab.judge.metrics import client_packets
 from lab.judge.tolerances import BACK_WITHIN_S, SOON_S, TICKS_S
 from lab.judge.weakest_times import ends
 from lab.loader.unsupported import examined
-from lab.model.scenario import Cell, Expectation, Transport
+from lab.model.scenario import Cell, Expectation, ProbeKind, Transport
 from lab.model.verdict import Verdict
 from lab.record.evidence import Evidence
+from lab.sip.transaction import retransmissions
 from lab.tuning.parameters import Parameter
 from lab.units import Seconds
 
@@ -34,11 +35,6 @@ MARGIN_S = 10.0
 AT_LEAST_S = 120.0
 """The probe does not come sooner. pjsip closes an idle transport after 33 s, and its own CRLF goes out after 90 s; an
 interval of 10 s must not pass because the cell was over before that."""
-
-
-SENT_AGAIN_S = (0.0, 0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5)
-"""When a request other than INVITE is sent over UDP, after its beginning: T1 doubles up to T2, 4 s (RFC 3261
-§17.1.2.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +175,10 @@ def _lost_to_a_datagram(run: CellRun, value_s: float) -> Trial | None:
     assert run.silent is not None
     if run.cell.transport is not Transport.UDP:
         return None
-    within = float(run.cell.probes[-1].within)
-    longest = SOON_S + max(after for after in SENT_AGAIN_S if after < within)
+    probe = run.cell.probes[-1]
+    method = "INVITE" if probe.kind_ is ProbeKind.INVITE else "other"
+    sent_again = [after for after in retransmissions(method) if after < probe.within]
+    longest = SOON_S + max(sent_again, default=0.0)
     for end in ends(run.silent.evidence):
         lack = end.until_s - end.at_s
         if longest < lack < float("inf") and lack > float(run.cell.expect.outage):

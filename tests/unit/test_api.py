@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 import lab
 from lab import api
+from lab.engine import prepare, search
+from lab.engine.run import Run
 from lab.engine.run_folder import RunFolder
+from lab.engine.run_request import RunRequest
 from lab.errors import HostNotCapable, LabFault
+from lab.worlds.clock import Clock
 
 SCENARIO = {
     "title": "t",
@@ -102,3 +107,39 @@ def test_a_damaged_run_file_is_said_in_a_sentence(tmp_path: Path, content: str) 
 def test_a_folder_of_anything_is_none_of_a_run(tmp_path: Path) -> None:
     with pytest.raises(lab.ScenarioError, match="not a run's folder"):
         lab.open_run(tmp_path)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[RunRequest]:
+    """The requests that reach the engine, which runs none."""
+    requests: list[RunRequest] = []
+
+    def take(orders: Sequence[RunRequest], *_: object) -> list[Run]:
+        requests.extend(orders)
+        raise LabFault("enough")
+
+    monkeypatch.setattr(api, "execute", take)
+    monkeypatch.setattr(search, "execute", take)
+    monkeypatch.setattr(api, "clean_up", lambda *_, **__: [])
+    monkeypatch.setattr(prepare, "decide", lambda *_: Clock.VIRTUAL)
+    return requests
+
+
+def test_what_reaches_the_engine(asked: list[RunRequest]) -> None:
+    """Of `run`, `tune` and `explore`: how many cells, how much memory, whether captures are split."""
+    scenario = lab.build(SCENARIO)
+    with pytest.raises(LabFault):
+        lab.run(scenario, jobs=3, memory_mb=512, split=True, fresh=True)
+    with pytest.raises(LabFault):
+        lab.run(scenario)
+    ranges = {"interval": "10s..60s"}
+    with pytest.raises(LabFault):
+        lab.tune(scenario, strategy="crlf-30s-hold", vary=ranges, jobs=3, memory_mb=512)
+    with pytest.raises(LabFault):
+        lab.explore(scenario, strategy="hold-transport", timelines=1, jobs=3)
+    told, usual, tuned, explored = asked
+    assert (told.jobs, told.memory_mb, told.split, told.fresh) == (3, 512, True, True)
+    assert (usual.jobs, usual.split, usual.fresh) == (None, False, False)
+    assert (tuned.jobs, tuned.memory_mb) == (3, 512)
+    assert explored.jobs == 3
+    assert not explored.shares  # a finding is confirmed by a run of its own

@@ -9,8 +9,14 @@ import pytest
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.l2 import ARP, Ether
 
+from lab.cell_capture.comments import SENTINEL, comments
 from lab.cell_capture.travel import in_order
+from lab.faults.link_down import LinkDown
+from lab.model.when import When
 from lab.pcapng import Frame, Interface
+from lab.record.events import Packet
+from lab.units import Seconds
+from tests.records import CLIENT, END, begins, evidence, flow_set_up, on_lan, with_fault
 
 LINKS = [
     Interface(link="lan", here="client", there="home-nat"),
@@ -95,6 +101,22 @@ def test_what_a_node_in_between_makes_itself() -> None:
     )
     own = [step.frame for step in steps if not step.passed_on and step.sender in ("home-nat", "internet")]
     assert own == [frames[1], frames[2]]
+
+
+def test_comments() -> None:
+    """Silences at the middlebox, beginning and end of a fault, and the sentinel; each on the packet that met it."""
+    fault = LinkDown(at=When(offset=50.0), link="lan", lasts=Seconds(2))
+    packets = [on_lan(t, CLIENT, 100) for t in (10.0, 10.5, 30.0, 51.0, 53.0)]
+    own = on_lan(40.0, CLIENT, 100, port=50001)
+    proof = LinkDown.Proof(link="lan", rules=2, lasts=2.0)
+    record = evidence(with_fault(fault), *flow_set_up(), *packets, own, *begins(fault, proof, t=50.0, until=52.0), END)
+    lines = {each.t: each.line for each in record.of(Packet)}
+    found = comments(record)
+    assert found[lines[30.0]] == ["home-nat: nothing on this flow for 19.500 s before"]
+    assert lines[10.5] not in found
+    assert any("began at 50.000 s" in text for text in found[lines[51.0]])
+    assert any("was over at 52.000 s" in text for text in found[lines[53.0]])
+    assert [line for line, texts in found.items() if any(text.startswith(SENTINEL) for text in texts)] == [lines[40.0]]
 
 
 def test_time_goes_first() -> None:

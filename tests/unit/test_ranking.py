@@ -222,8 +222,8 @@ def test_recommended(demanded: dict[str, float], chosen: str, rule: str) -> None
 def test_the_reason() -> None:
     found = ranked(*SOME, reach=80.0).recommendation
     assert found.reason == (
-        "pings: reaches 85 % of the population (all but cell) at 118 wake-ups/h and 30 kB/h, out of reach for as long"
-        " as a run lasts at worst; hold, which is cheaper, reaches 55 %"
+        "pings: reaches 85 % of the population (all but cell) at 118 wake-ups/h and 30 kB/h, at worst out of"
+        " reach until the end; hold, which is cheaper, reaches 55 %"
     )
     assert [each.partition(":")[0] for each in found.others] == ["watchdog", "hold"]
     limited = ranked(*SOME, outage_s=30.0).recommendation.reason

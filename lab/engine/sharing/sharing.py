@@ -13,7 +13,7 @@ from pathlib import Path
 from lab.engine.cache.judgements import Judgement, judgement_of
 from lab.engine.sharing.course import Course
 from lab.engine.sharing.world import digest, named_alike
-from lab.kept_file import read_kept
+from lab.kept_file import read_note
 from lab.model.middlebox import Middlebox
 from lab.model.scenario import Cell
 from lab.record import reader
@@ -131,14 +131,7 @@ def shared_with(folder: Path) -> str:
         ValueError: the file that says so is damaged.
         ScenarioError: it is no file, or cannot be read.
     """
-    try:
-        told = json.loads(read_kept(folder / SHARED_FILE, within=folder.parent.parent))
-    except FileNotFoundError:
-        return ""
-    source = told.get("with") if isinstance(told, dict) else None
-    if not isinstance(source, str):
-        raise ValueError(f"{SHARED_FILE} does not say with whom")
-    return source
+    return read_note(folder / SHARED_FILE, "with", within=folder.parent.parent)
 
 
 def _link(source: str, target: str) -> None:

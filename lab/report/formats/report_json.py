@@ -14,6 +14,7 @@ from lab.model.outcome import Cause, ChainStep, Outcome, Reachability, SeedOutco
 from lab.model.scenario import DEFAULT_CLIENT, Cell, Transport
 from lab.model.verdict import Verdict
 from lab.report.grid import is_look
+from lab.report.summary import from_cache
 from lab.visible_text import all_visible
 
 FILE = "report.json"
@@ -46,11 +47,6 @@ def document(run: Run) -> dict[str, Any]:
         "cells": [_cell(cell, result) for cell, result in results],
         "warnings": warnings(results),
     }
-
-
-def from_cache(results: list[tuple[Cell, Outcome | LabError]]) -> int:
-    """Return how many cells did not run, as the cache had their records."""
-    return sum(1 for _, result in results if isinstance(result, Outcome) and result.from_cache)
 
 
 def warnings(results: list[tuple[Cell, Outcome | LabError]]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from lab import __version__
@@ -14,6 +13,7 @@ from lab.model.verdict import Verdict
 from lab.report.explanation import explain
 from lab.report.formats.report_json import warnings
 from lab.report.grid import SIGNS, Grid, Result, RowSum, grid, row_axis
+from lab.report.summary import summary
 from lab.units import counted
 
 FILE = "report.md"
@@ -44,17 +44,8 @@ def render(run: Run) -> str:
 
 
 def _summary(run: Run) -> str:
-    outcomes = [result for _, result in run.results if isinstance(result, Outcome)]
-    count = Counter(result.verdict for result in outcomes)
-    words = [f"{count[verdict]} {verdict.value}" for verdict in Verdict if count[verdict]]
-    errors = len(run.results) - len(outcomes)
-    words += [counted(errors, "error")] if errors else []
-    claimed = [result for result in outcomes if result.claim_holds is not None]
-    held = sum(result.claim_holds is True for result in claimed)
-    claims = f" {held} of {counted(len(claimed), 'claim')} hold." if claimed else ""
-    cut = "" if run.finished else " **Interrupted**: this is what was seen."
-    how = f"{run.clock} time, {run.backend}, lab {__version__}"
-    return f"{counted(len(run.results), 'cell')}: {', '.join(words) or 'none ran'}.{claims}{cut} ({how})"
+    cut = " **Interrupted**: this is what was seen." if not run.finished else ""
+    return f"{summary(run.results)}.{cut} ({run.clock} time, {run.backend}, lab {__version__})"
 
 
 def _matrix(results: Sequence[Result], table: Grid) -> Iterator[str]:
