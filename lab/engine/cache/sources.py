@@ -81,6 +81,6 @@ class Sources:
         for path in self._files:
             try:
                 found.append(os.stat(path).st_ctime_ns)  # noqa: PTH116  (half the time of the method)
-            except OSError:  # noqa: PERF203
+            except OSError:  # noqa: PERF203  (a file that is gone does not end the look at the others)
                 found.append(0)
         return found
