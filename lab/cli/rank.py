@@ -56,7 +56,7 @@ class Asked:
     """The options of the command line, as written; see ``lab rank --help``."""
 
     strategies: tuple[str, ...] = ()
-    population: str = ""
+    population: str | None = None
     at_most: tuple[str, ...] = ()
     outage: str = ""
     reach: str = ""
@@ -69,7 +69,7 @@ def rank(what: Path, asked: Asked, *, out: Path, json: bool, engine: EngineChoic
         ScenarioError: before anything is started; with all problems of the options, or of the scenario.
     """
     constraints = _constraints(asked)
-    population = population_of(asked.population) if asked.population else None
+    population = None if asked.population is None else population_of(asked.population)
     console = terminal.console(stderr=json)
     shares: Shares = ()
     found: list[Problem] = []

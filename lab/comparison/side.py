@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -15,6 +15,13 @@ from lab.kept_file import read_kept
 from lab.report.formats import report_json
 from lab.report.paths import shown
 from lab.visible_text import visible
+
+
+Amount = Annotated[float, msgspec.Meta(ge=0)]
+"""A count, a size or a length of time: never below zero."""
+
+Part = Annotated[float, msgspec.Meta(ge=0, le=1)]
+"""A share."""
 
 
 class Outage(msgspec.Struct):
@@ -28,11 +35,11 @@ class Metrics(msgspec.Struct):
     """The metrics that are compared, as of ``report.json``."""
 
     outages: list[Outage]
-    packets_per_hour: float
-    bytes_per_hour: float
-    radio_wakeups_per_hour: float
-    radio_active_s_per_hour: float
-    observed_s: float
+    packets_per_hour: Amount
+    bytes_per_hour: Amount
+    radio_wakeups_per_hour: Amount
+    radio_active_s_per_hour: Amount
+    observed_s: Amount
     measured: bool
     lost: dict[str, float] | None
 
@@ -42,14 +49,14 @@ class Trial(msgspec.Struct):
 
     at_s: float
     reached: bool | None
-    gap_s: float | None
+    gap_s: Amount | None
 
 
 class Reachability(msgspec.Struct):
     """The results of probes that each have a cell of their own."""
 
-    share: float
-    longest_gap_s: float
+    share: Part
+    longest_gap_s: Amount
 
 
 class Cause(msgspec.Struct):

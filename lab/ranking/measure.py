@@ -37,7 +37,7 @@ def population_of(written: str) -> Node:
     Raises:
         ScenarioError: it is neither.
     """
-    if "=" in written or ":" in written or "\n" in written:
+    if "=" in written or ":" in written or "\n" in written or not written.strip():
         return read_population(written, OPTION)
     problems: list[Problem] = []
     text = read_text(Path(written), written, problems)

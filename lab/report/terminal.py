@@ -185,10 +185,11 @@ def _columns(result: Outcome | LabError) -> list[Text]:
         measured.radio_wakeups_per_hour,
         measured.radio_active_s_per_hour,
     )
+    sign, star = "" if measured.measured else "~", "*" if measured.lost else ""
     return [
         Text(result.verdict.value, STYLES[result.verdict]),
         Text(f"{measured.delivered}/{measured.probes}"),
-        *(Text(f"{'' if measured.measured else '~'}{cost:,.0f}{'*' if measured.lost else ''}") for cost in costs),
+        *(Text(f"{sign}{cost:,.0f}{star}") if measured.observed_s > 0 else Text("-", "dim") for cost in costs),
         _claim(result),
     ]
 

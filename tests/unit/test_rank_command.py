@@ -96,6 +96,7 @@ def test_equal_shares_are_said_once() -> None:
         (Asked(reach="97"), "--reach: not a quantity, got `97`"),
         (Asked(reach="101%"), "--reach: too large"),
         (Asked(population="nowhere.yaml"), "nowhere.yaml"),
+        (Asked(population=""), "--population"),
         (Asked(population="cgn=50%"), "the shares do not add up, got 50 %"),
         (Asked(population="cgm=100%"), "unknown middlebox, got `cgm`; did you mean `cgn`"),
         (Asked(strategies=("hold-transprt",)), "unknown strategy, got `hold-transprt`"),

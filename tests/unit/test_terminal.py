@@ -102,6 +102,14 @@ def test_what_never_ran_has_no_numbers() -> None:
     assert rest == [""]  # no word about estimated costs
 
 
+def test_a_cell_that_was_killed_before_it_fell_silent_has_no_costs() -> None:
+    subject, outcome = row()
+    nothing = replace(outcome.metrics, observed_s=0.0, packets_per_hour=0.0, measured=False)
+    early = replace(outcome, verdict=Verdict.INCONCLUSIVE, doubt="the record ends at 0 s", cause=None, metrics=nothing)
+    _, _, _, first, *_ = printed((subject, early))
+    assert first.split()[4:8] == ["-"] * 4
+
+
 def explained(*rows: tuple[Cell, Outcome | LabError], **how: bool) -> list[str]:
     console = Console(width=80, highlight=False, color_system=None, force_terminal=True)
     with console.capture() as captured:

@@ -35,14 +35,14 @@ def rank_command(
         ),
     ] = [],  # noqa: B006  (typer copies it)
     population: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="FILE|SHARES",
             help="The middleboxes that your clients are behind, as in home-typical=55%,cgn=45% [default: the scenario's"
             " `population`; else the middleboxes of its matrix, or all sourced profiles, with equal shares].",
             show_default=False,
         ),
-    ] = "",
+    ] = None,
     at_most: Annotated[
         list[str],
         typer.Option(
