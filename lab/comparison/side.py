@@ -16,7 +16,6 @@ from lab.report.formats import report_json
 from lab.report.paths import shown
 from lab.visible_text import visible
 
-
 Amount = Annotated[float, msgspec.Meta(ge=0)]
 """A count, a size or a length of time: never below zero."""
 
