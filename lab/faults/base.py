@@ -108,8 +108,22 @@ class RunningCell(Protocol):
     def thaw_server(self) -> None:
         """Let the server's process go on."""
 
+    def suspend_client(self) -> bool:
+        """Stop the client's process where it stands; return whether the kernel says that it is stopped."""
+
+    def resume_client(self) -> None:
+        """Let the client's process go on."""
+
+    def watch_data_for_client(self, hears: Callable[[float], None]) -> Callable[[], None]:
+        """Call ``hears`` with the time of each packet with data that reaches the client; return how to stop that.
+
+        The time is CLOCK_MONOTONIC, in seconds. What the sentinel sends does not count.
+        """
+
     async def tell_client_ip_changed(self) -> None:
         """Tell the client program that its address has changed, and wait until it has taken note.
+
+        A client that stands still hears of it when it goes on; nobody waits for that.
 
         Raises:
             LabFault: the lab's own client did not take note.

@@ -48,6 +48,7 @@ from lab.record.event import (
 from lab.record.lab_events import (
     SENTINEL_PORT,
     Aborted,
+    ClientProcess,
     FaultBegan,
     FaultEnded,
     FaultMoot,
@@ -115,7 +116,7 @@ SERVER_EVENTS: tuple[type[Event], ...] = (
 
 LAB_EVENTS: tuple[type[Event], ...] = (
     Mapping, Packet, SentinelOpened, SentinelChallenged, SentinelOutcome, RecordBegan, FaultBegan, FaultEnded,
-    FaultMoot, ProtocolError, LimitPassed, Step, NeverSilent, RunEnded, Aborted, Other,
+    FaultMoot, ClientProcess, ProtocolError, LimitPassed, Step, NeverSilent, RunEnded, Aborted, Other,
 )  # fmt: skip
 """What the lab itself sees and does."""
 
@@ -151,6 +152,7 @@ __all__ = [
     "ClientCall",
     "ClientEvent",
     "ClientGivenUp",
+    "ClientProcess",
     "ClientReady",
     "ClientSubscription",
     "ClientTransport",

@@ -153,6 +153,12 @@ class FaultMoot(Event, frozen=True, kw_only=True, tag="fault-moot"):
     why: str
 
 
+class ClientProcess(Event, frozen=True, kw_only=True):
+    """The lab stopped the client's process where it stood, or let it go on; ``who`` is the client's node."""
+
+    state: Literal["suspended", "resumed"]
+
+
 class ProtocolError(Event, frozen=True, kw_only=True):
     """An actor of the scenario's author broke the actor protocol.
 

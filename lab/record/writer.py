@@ -38,9 +38,10 @@ class RecordWriter:
         self._watchers: list[Callable[[TimedEvent[Event]], None]] = []
         self.take(RUNNER, RecordBegan(version=VERSION), at=self._started)
 
-    def watch(self, callback: Callable[[TimedEvent[Event]], None]) -> None:
-        """Show every further event to ``callback``."""
+    def watch(self, callback: Callable[[TimedEvent[Event]], None]) -> Callable[[], None]:
+        """Show every further event to ``callback``; return how to stop that."""
         self._watchers.append(callback)
+        return lambda: self._watchers.remove(callback)
 
     def take(self, who: str, event: Event, *, at: float | None = None) -> None:
         """Add an event that happened at ``at`` (CLOCK_MONOTONIC seconds; default now)."""
@@ -49,7 +50,7 @@ class RecordWriter:
             self._waiting.append(happening)
         else:
             self._write(happening, self._silence)
-        for watcher in self._watchers:
+        for watcher in tuple(self._watchers):
             watcher(happening)
 
     @property

@@ -32,7 +32,8 @@ from lab.network import loopback
 from lab.network.apply import Network, apply
 from lab.network.plan import plan, render
 from lab.network.socket_checks import open_low_ports
-from lab.record.events import IpChanged, Obeyed, Statistics
+from lab.record.entry import TimedEvent
+from lab.record.events import SENTINEL_PORT, ClientProcess, Event, IpChanged, Obeyed, Packet, Statistics
 from lab.record.flows import Flow, Flows
 from lab.record.writer import RUNNER, RecordWriter
 from lab.runner.actor_handle import BOUNDS_OF_CLIENTS, ActorHandle, Bounds, LineDecoder, TrustedLineDecoder
@@ -283,9 +284,33 @@ class CellTestbed:
     def thaw_server(self) -> None:  # noqa: D102
         self.server.thaw()
 
+    def suspend_client(self) -> bool:  # noqa: D102
+        stopped = not self.client.over and self.client.freeze()
+        self.record.take(self.client_node, ClientProcess(state="suspended"))
+        return stopped
+
+    def resume_client(self) -> None:  # noqa: D102
+        self.record.take(self.client_node, ClientProcess(state="resumed"))
+        if not self.client.over:
+            self.client.thaw()
+
+    def watch_data_for_client(self, hears: Callable[[float], None]) -> Callable[[], None]:  # noqa: D102
+        links = {link.name for link in self.cell.topology.client_links()}
+
+        def see(happening: TimedEvent[Event]) -> None:
+            packet = happening.event
+            if not isinstance(packet, Packet) or packet.link not in links or packet.from_ == self.client_node:
+                return
+            if packet.payload > 0 and packet.src.port != SENTINEL_PORT:
+                hears(happening.at)
+
+        return self.record.watch(see)
+
     async def tell_client_ip_changed(self) -> None:  # noqa: D102
         said = self.expected_events.next(IpChanged)
         self.client.tell("ip-changed")
+        if self.client.frozen:
+            return
         if self.client_program.tells_new_address:
             await self.expected_events.within(IP_CHANGE_WITHIN_S, said, "the client to take note of its new address")
         else:  # what it does with the news is its own affair
