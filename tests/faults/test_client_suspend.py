@@ -12,6 +12,7 @@ from lab.record.events import ClientProcess, ServerSubscription
 from lab.units import Seconds
 from tests.fault_cases import FaultCases, NoEffect
 from tests.records import (
+    CLIENT,
     END,
     SERVER,
     Line,
