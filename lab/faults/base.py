@@ -273,6 +273,8 @@ class Fault(model.Fault):
     is_change: ClassVar[bool] = False
     """It changes something for good, rather than disturbing it for a time: a client that has found its way since is
     over it, and another such fault may follow."""
+    of_device: ClassVar[bool] = False
+    """It is what the device does to its apps day by day, and no accident: the silent hour of costs has it, too."""
     tries: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType({})
     """Values for a search (``lab explore``) of a key whose type does not say which make a difference."""
 

@@ -46,6 +46,7 @@ class ClientSuspend(Fault):
 
     order = 48
     holds = CLIENT_STANDS_STILL
+    of_device = True
     causes = (CauseKind("client-suspended", "Fault: the client's process stood still, as a suspended app does."),)
 
     lasts: Lasting | None = None

@@ -199,8 +199,13 @@ def _marks(evidence: Evidence) -> Iterator[End]:
 
 
 def _needed(evidence: Evidence) -> type[Binding | ServerSubscription]:
-    """Return what tells the server where the client is: a subscription for NOTIFY, else a binding if it has any."""
-    first = evidence.cell.probes[0].kind_ if evidence.cell.probes else ProbeKind.NOTIFY
+    """Return what tells the server where the client is: a subscription for NOTIFY, else a binding if it has any.
+
+    Of a silent hour, in which nothing is probed: a subscription if there is one.
+    """
+    if not evidence.cell.probes:
+        return ServerSubscription if evidence.has(ServerSubscription) else Binding
+    first = evidence.cell.probes[0].kind_
     return Binding if first is not ProbeKind.NOTIFY and evidence.has(Binding) else ServerSubscription
 
 

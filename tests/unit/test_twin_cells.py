@@ -9,6 +9,7 @@ import pytest
 
 from lab.engine.twins import cells
 from lab.engine.twins.cells import FOR_EVER_S, LONGEST_NAME
+from lab.faults.client_suspend import ClientSuspend
 from lab.faults.link_down import LinkDown
 from lab.faults.reboot import Reboot
 from lab.mitigations.hold_transport import HoldTransport
@@ -143,3 +144,14 @@ def test_a_long_name_ends_with_a_digest() -> None:
     names = {cells.with_seed(long, seed).name for seed in (2, 3)}
     assert len(names) == 2
     assert all(len(name) <= 255 for name in names)
+
+
+def test_a_phone_sleeps_in_its_silent_hour_too() -> None:
+    """What the device does to its app is no accident; what the scenario breaks is."""
+    sleeps = ClientSuspend(at=When(offset=15.0), awake=Seconds(5))
+    late = replace(sleeps, at=When(offset=3600.0))
+    accident = LinkDown(at=When(offset=20.0), link="lan", lasts=Seconds(5))
+    subject = replace(cell(), faults=(sleeps, accident, late))
+    assert cells.silent(subject, 3600.0).faults == (sleeps,)
+    assert cells.silent(replace(subject, faults=(sleeps,)), 3600.0) == cells.silent(subject, 3600.0)
+    assert cells.silent(subject, 3600.0).name != cells.silent(replace(subject, faults=(accident,)), 3600.0).name

@@ -10,7 +10,7 @@ from lab.judge.tolerances import AIM_S
 from lab.judge.weakest_times import weakest
 from lab.model.scenario import Cell, Probe, ProbeKind, Transport
 from lab.model.when import When
-from lab.record.events import ClientBack, ClientGivenUp
+from lab.record.events import Binding, ClientBack, ClientGivenUp, ServerSubscription, Subscribed
 from lab.units import Seconds
 from tests.records import (
     CLIENT,
@@ -148,6 +148,15 @@ def test_lost_in_the_silent_hour() -> None:
     assert lost is not None
     assert (lost.at_s, lost.packets, lost.bytes, lost.wakeups) == (33.0, 2, 152, 1)
     assert kept.packets_per_hour == round(3 * 3600 / 109, 1)
+
+
+def test_a_registered_phone_lost_in_the_silent_hour() -> None:
+    """A phone that only registers is lost as well when the middlebox has forgotten it."""
+    bound = say(-0.2, SERVER, Binding(id="b1", state="active", expires=600, flow="f1", contact="c", aor="a"))
+    phone = [line for line in flow_set_up() if not isinstance(line.event, ServerSubscription | Subscribed)]
+    lost = costs(evidence(cell(probes=()), *phone, bound, on_lan(20.0, CLIENT, 100), forgot(60.0), END)).lost
+    assert lost is not None
+    assert (lost.at_s, lost.packets) == (60.0, 1)
 
 
 def test_a_client_that_the_server_has_marked() -> None:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from lab.faults.base import faults_of
 from lab.loader.unsupported import examined
 from lab.mitigations.catalog import classes
 from lab.model import wire
@@ -76,12 +77,16 @@ def _probed(cell: Cell, before: tuple[Probe, ...], at: float) -> Cell:
 
 
 def silent(cell: Cell, over: float) -> Cell:
-    """Return the cell without faults and probes, for ``over`` seconds; its name says which cells it is a twin of.
+    """Return the cell without probes and accidents, for ``over`` seconds; its name says which cells it is a twin of.
 
-    Cells that differ in faults and probes alone have the same silent twin, by the same name.
+    Faults that are the device's own stay (`Fault.of_device`), if their time is
+    known. Cells that differ in other faults and probes alone have the same silent twin, by the same name.
     """
+    faults = tuple(
+        fault for fault in faults_of(cell) if fault.of_device and fault.at.fixed is not None and fault.at.fixed < over
+    )
     bare = dataclasses.replace(
-        cell, faults=(), probes=(), apart=(), expect=Expectation(), ends=Seconds(over), claim=None
+        cell, faults=faults, probes=(), apart=(), expect=Expectation(), ends=Seconds(over), claim=None
     )
     told = {key: value for key, value in wire.to_json(bare).items() if key not in NOT_OF_THE_NETWORK}
     digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
