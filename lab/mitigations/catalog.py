@@ -36,7 +36,7 @@ def unsupported(mitigations: Iterable[Mitigation], *, transport: str, registers:
 
     Args:
         mitigations: of one strategy, of either side.
-        transport: ``udp``, ``tcp`` or ``tls``.
+        transport: one of `lab.mitigations.base.ALL`.
         registers: whether the account registers by itself.
         subscribes: whether the account subscribes.
     """

@@ -37,6 +37,15 @@ class Transport(str, Enum):
     UDP = "udp"
     TCP = "tcp"
     TLS = "tls"
+    WS = "ws"
+    """WebSocket (RFC 7118) over TCP."""
+    WSS = "wss"
+    """WebSocket over TLS."""
+
+    @property
+    def secure(self) -> bool:
+        """True if TLS is below it."""
+        return self in (Transport.TLS, Transport.WSS)
 
 
 class RadioKind(str, Enum):

@@ -67,6 +67,7 @@ from lab.record.lab_events import (
     Step,
 )
 from lab.record.server_events import (
+    CLOSE_FRAME,
     ENDED_AT_SERVER,
     GIVEN_UP,
     IDLE_TIMEOUT,
@@ -77,6 +78,7 @@ from lab.record.server_events import (
     ClientGivenUp,
     CrlfPing,
     FlowState,
+    FramePing,
     Held,
     Ignored,
     KeepAlive,
@@ -110,7 +112,7 @@ CLIENT_EVENTS: tuple[type[ClientEvent], ...] = (
 
 SERVER_EVENTS: tuple[type[Event], ...] = (
     ServerReady, ServerFlow, Request, ResponseSent, ResponseLost, ServerSubscription, Binding, Probe, ProbeBranch,
-    KeepAlive, ClientGivenUp, ClientBack, CrlfPing, Ignored, Held, Malformed, Obeyed, Query, Statistics,
+    KeepAlive, ClientGivenUp, ClientBack, CrlfPing, FramePing, Ignored, Held, Malformed, Obeyed, Query, Statistics,
 )  # fmt: skip
 """What a server says."""
 
@@ -133,6 +135,7 @@ EVENTS: tuple[type[Event], ...] = (*CLIENT_EVENTS, *SERVER_EVENTS, *LAB_EVENTS)
 
 __all__ = [
     "CLIENT_EVENTS",
+    "CLOSE_FRAME",
     "ENDED_AT_CLIENT",
     "ENDED_AT_SERVER",
     "EVENTS",
@@ -162,6 +165,7 @@ __all__ = [
     "FaultEnded",
     "FaultMoot",
     "FlowState",
+    "FramePing",
     "Held",
     "Ignored",
     "IntervalTried",

@@ -180,6 +180,7 @@ class CellTestbed:
         command = start_server.command(
             self.cell.server,
             self.cell.strategy,
+            transport=self.cell.transport,
             address=self.address_of_server,
             further=self.cell.further_addresses,
             bindings_only=self.cell.registers,

@@ -125,6 +125,9 @@ class KamailioServer:
     def send_crlf(self, flow: str) -> None:  # noqa: D102
         raise LabFault("keeping a flow alive", detail="Kamailio sends no CRLF of its own")
 
+    def send_ping_frame(self, flow: str) -> None:  # noqa: D102
+        raise LabFault("keeping a flow alive", detail="Kamailio's websocket module sends ping frames by itself")
+
     def _in_use(self) -> None:
         """Tell the keep-alives which flows are in use."""
         self._keepalives.in_use({flow for flow in self.clients.flows() if self.flows.get(flow) is not None})
