@@ -21,11 +21,13 @@ from lab.model.verdict import CLIENT_ABORTED, CLIENT_CLOSED, CLIENT_IDLE_TIMER, 
 from lab.model.without import Without, WithoutIdleTimer, WithoutServerIdle, WithoutTimer
 from lab.record.entry import Entry
 from lab.record.events import (
+    CLOSE_FRAME,
     ENDED_AT_CLIENT,
     Aborted,
     Mapping,
     Probe,
     SentinelOutcome,
+    ServerFlow,
 )
 from lab.record.evidence import Evidence, ProbeAttempt
 from lab.record.flows import Flow
@@ -162,6 +164,12 @@ def _seen_closing(evidence: Evidence, flow: Flow, probe: ProbeAttempt) -> Iterat
     if any(entry.t <= before and entry.event.state in ENDED_AT_CLIENT for entry in evidence.transport(flow)):
         return
     deaths = [entry.t for entry in evidence.of(Aborted, who=evidence.client)]
+    for told in evidence.of(ServerFlow, id=flow.id, state="closed"):  # who sends a Close frame need not end TCP
+        if told.event.reason.startswith(CLOSE_FRAME) and told.t <= before:
+            code = told.event.reason.removeprefix(CLOSE_FRAME).strip()
+            text = f"client closed the WebSocket at {told.t:.1f} s with code {code}; it does not say why"
+            yield Cause(kind=CLIENT_CLOSED, at_s=told.t, text=text, evidence=(told.line,))
+            return
     for entry in evidence.packets_of(flow, until=before):
         packet = entry.event
         if flow.inside not in (packet.src, packet.dst) or not {"F", "R"} & set(packet.flags):

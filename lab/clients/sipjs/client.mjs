@@ -98,6 +98,23 @@ async function run(start) {
     },
   });
 
+  const { transport } = userAgent;
+  const send = transport.send.bind(transport);
+  transport.send = (message) => {
+    const sent = /^([A-Z]+) \S+ SIP\/2\.0\r\n/.exec(message);
+    const field = (pattern) => pattern.exec(message)?.[1] ?? null;
+    if (sent) {
+      tell("request-sent", {
+        method: sent[1],
+        call_id: field(/^Call-ID: *(\S+)/im),
+        cseq: Number(field(/^CSeq: *(\d+)/im)),
+        via: field(/^Via: *SIP\/2\.0\/\w+ ([^;\s]+)/im),
+        contact: field(/^Contact: *[^<\r\n]*<sips?:(?:[^@>]*@)?([^;>]+)/im),
+      });
+    }
+    return send(message);
+  };
+
   const registerer = registers && new sip.Registerer(userAgent, { expires: wanted.register?.expires });
   const answered = (response) =>
     tell("registration", { code: response.message.statusCode, reason: response.message.reasonPhrase });
