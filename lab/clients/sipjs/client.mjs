@@ -93,8 +93,7 @@ async function run(start) {
     delegate: {
       onMessage: (message) => message.accept().then(() => tell("message", { text: message.request.body })),
       onInvite: call,
-      onDisconnect: (error) => silent && error && again?.(),
-      onConnect: () => {},
+      onDisconnect: (error) => silent && error && wanted.reconnect && again(),
     },
   });
 
@@ -169,14 +168,12 @@ async function run(start) {
     core.request(request, { onAccept: told, onReject: told });
   }
 
-  const again =
-    "reconnect" in wanted &&
-    reconnecting(wanted.reconnect, async () => {
-      await userAgent.reconnect();
-      const accepted = registers ? await register() : true;
-      if (subscribes) await subscribe();
-      return accepted;
-    });
+  const again = reconnecting(wanted.reconnect, async () => {
+    await userAgent.reconnect();
+    const accepted = registers ? await register() : true;
+    if (subscribes) await subscribe();
+    return accepted;
+  });
 
   function beSilent() {
     silent = true;

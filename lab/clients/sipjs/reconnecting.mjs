@@ -1,7 +1,7 @@
 // Tries again until it works: pauses that double, times a random number from 0.5 to 1 (RFC 5626 §4.5).
 
 // Returns a function that begins to try, unless that is going on already. `attempt` resolves with whether it worked.
-export function reconnecting({ first, longest }, attempt) {
+export function reconnecting({ first, longest } = {}, attempt) {
   let attempts = 0;
   let pending = false;
   return function again() {
