@@ -89,6 +89,14 @@ need_environment() {
   printf '%s\n' "$want" > .venv/.installed
 }
 
+# SIP.js, as a client of scenarios, into a cache folder of the user. Debian's npm is large, so another one will do.
+need_sipjs() {
+  if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
+    need_packages "SIP.js as a client" "${NODE_PACKAGES[@]}"
+  fi
+  .venv/bin/python -m lab.clients.sipjs.install >/dev/null
+}
+
 # The kernel of virtual time, two or three minutes of compiling, once per machine and user.
 need_kernel() {
   .venv/bin/lab kernel build
@@ -96,4 +104,5 @@ need_kernel() {
 
 RUN_PACKAGES=(ca-certificates libnftables1 python3 python3-venv)
 KAMAILIO_PACKAGES=(kamailio kamailio-tls-modules kamailio-presence-modules kamailio-outbound-modules)
+NODE_PACKAGES=(nodejs npm)
 KERNEL_PACKAGES=("$(. /etc/os-release && [ "${VERSION_ID-}" = 12 ] && echo linux-source-6.1 || echo linux-source)" bc bison bubblewrap flex gcc libc6-dev make patch xz-utils)
