@@ -114,7 +114,7 @@ async function run(start) {
     return send(message);
   };
 
-  const registerer = registers && new sip.Registerer(userAgent, { expires: wanted.register?.expires });
+  const registerer = registers && new sip.Registerer(userAgent, { expires: wanted.register?.expiry });
   const answered = (response) =>
     tell("registration", { code: response.message.statusCode, reason: response.message.reasonPhrase });
 
