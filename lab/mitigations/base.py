@@ -323,8 +323,8 @@ class Server(Protocol):
     def send_crlf(self, flow: str) -> None:
         """Send a double CRLF; appears in the record as ``keep-alive``."""
 
-    def send_ping_frame(self, flow: str) -> None:
-        """Send a ping frame over WebSocket; appears in the record as ``keep-alive``."""
+    def send_ping_frames(self, interval: float) -> None:
+        """Send a ping frame over each WebSocket in use, every ``interval`` seconds; ``keep-alive`` in the record."""
 
 
 class ServerSide:

@@ -41,6 +41,6 @@ class ServerWsPing(GivesUp):
     def attach(self, server: Server) -> None:
         """Ping from when a flow comes into use."""
         if self.giving_up is None:
-            server.keep_alive(self.interval, server.send_ping_frame)
+            server.send_ping_frames(self.interval)
         else:
             server.detect_death(self.interval, "ws-ping", self.giving_up)

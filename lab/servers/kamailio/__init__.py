@@ -23,7 +23,6 @@ from typing import Any, ClassVar
 from lab.backends.base import Main
 from lab.model.scenario import Account, Cell, Transport
 from lab.servers.base import ServerProgram
-from lab.sip.ports import FRAMED
 
 _ACTOR = "lab.servers.kamailio.actor"
 CONFIGURATION, TLS_CONFIGURATION, LOG = "kamailio.cfg", "tls.cfg", "server.log"
@@ -59,8 +58,6 @@ class Kamailio(ServerProgram):
 
     def why_unsupported(self, cell: Cell, needs: tuple[str, ...]) -> str:
         """See `ServerProgram`."""
-        if cell.transport.value in FRAMED:
-            return "the lab does not run Kamailio over WebSocket yet; use `server: scripted`"
         lacking = super().why_unsupported(cell, needs)
         if lacking or "gives-up" not in needs:
             return lacking

@@ -30,6 +30,7 @@ from lab.servers.keepalives import KeepAlives
 from lab.servers.mitigation_hooks import attach_all
 from lab.servers.refusal import Refusal
 from lab.servers.settings import Settings
+from lab.sip.ports import FRAMED
 from lab.sip.transaction import TIMER_F
 
 READY_WITHIN_S = 30.0
@@ -125,8 +126,8 @@ class KamailioServer:
     def send_crlf(self, flow: str) -> None:  # noqa: D102
         raise LabFault("keeping a flow alive", detail="Kamailio sends no CRLF of its own")
 
-    def send_ping_frame(self, flow: str) -> None:  # noqa: D102
-        raise LabFault("keeping a flow alive", detail="Kamailio's websocket module sends ping frames by itself")
+    def send_ping_frames(self, interval: float) -> None:  # noqa: D102
+        self._wanted = self._wanted._replace(frame_pings=round(interval))
 
     def _in_use(self) -> None:
         """Tell the keep-alives which flows are in use."""
@@ -194,7 +195,7 @@ class KamailioServer:
 
     async def _close(self, flow: Flow) -> None:
         headers = f"From: <sip:{self.address}>\r\nTo: <sip:{self.address}>\r\nContent-Type: text/plain\r\n"
-        uri = f"sip:lab-close@{self.address}"
+        uri = f"sip:lab-close{'-ws' if flow.transport in FRAMED else ''}@{self.address}"
         way = (self.own("udp"), self.socket("udp"))
         await self.rpc.call("tm.t_uac_start", "MESSAGE", uri, *way, headers, str(flow.connection))
         self.flows.ended(flow.name, "closed", "by server", at=None)
@@ -302,6 +303,10 @@ class KamailioServer:
             case "ready":
                 if not self._began.done():
                     self._began.set_result(None)
+            case "upgraded":
+                self.flows.upgraded(told.get("flow"), told.number("connection"), at=at)
+            case "ws-closed":
+                self.flows.websocket_ended(told.get("flow"), at=at)
             case "request":
                 self._probes.request(self._requests.request(told, at=at), told)
             case "response":

@@ -96,8 +96,8 @@ class Mitigated:
         else:
             self._say("crlf", "sent", over)
 
-    def send_ping_frame(self, flow: str) -> None:  # noqa: D102
-        self._ping(flow)
+    def send_ping_frames(self, interval: float) -> None:  # noqa: D102
+        self._keepalives.add(interval, self._ping)
 
     def detect_death(self, interval: float, ping: Ping, giving_up: GivingUp, *, retransmits: bool = True) -> None:  # noqa: D102
         pings: dict[Ping, Send] = {
