@@ -59,6 +59,8 @@ class Kamailio(ServerProgram):
     def why_unsupported(self, cell: Cell, needs: tuple[str, ...]) -> str:
         """See `ServerProgram`."""
         lacking = super().why_unsupported(cell, needs)
+        if any(one.kind == "server-ws-ping" and one.interval % 1 for one in cell.strategy.mitigations):
+            return "Kamailio sends its ping frames every so many whole seconds"
         if lacking or "gives-up" not in needs:
             return lacking
         if cell.transport is not Transport.UDP:
