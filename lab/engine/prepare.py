@@ -83,6 +83,11 @@ def _check_images(scenarios: Iterable[Scenario], backend: BackendKind) -> None:
         for release in others if backend is BackendKind.DOCKER else ():
             allowed = f"{DEFAULT_PJSIP}, which is in the lab's image; or `--backend netns`"
             problems.append(Problem(scenario.file, 0, "pjsip", "not in a container", f"`{release}`", allowed))
+        without = {client_of(cell).name for cell in scenario.cells if not client_of(cell).runs_in_containers}
+        problems += [
+            Problem(scenario.file, 0, "client", "not in a container", f"`{name}`", "use `--backend netns`")
+            for name in (sorted(without) if backend is BackendKind.DOCKER else ())
+        ]
         for client in {cell.client for cell in scenario.cells}:
             if client.image and backend is BackendKind.NETNS:
                 allowed = "use `--backend docker`; or leave `image` out, and `command` runs on this machine"

@@ -27,6 +27,7 @@ class SipJs(ClientProgram):
     asks_for_s = 3600.0  # its Subscriber's default
     registers_for_s = 600.0  # Registerer.defaultExpires
     tells_failures = True
+    runs_in_containers = False
 
     def unsupported(self, cell: Cell) -> str:
         """See `ClientProgram`."""
@@ -42,8 +43,8 @@ class SipJs(ClientProgram):
         return Command((packages.node(), str(_CLIENT), str(packages.folder())), environment)
 
     def image(self, cell: Cell) -> str:
-        """See `ClientProgram`."""
-        return "sipjs"
+        """See `ClientProgram`: there is none yet."""
+        return "server"
 
     def installed(self) -> tuple[str, ...]:
         """See `ClientProgram`."""
