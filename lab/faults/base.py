@@ -114,6 +114,12 @@ class RunningCell(Protocol):
     def resume_client(self) -> None:
         """Let the client's process go on."""
 
+    def block_client(self) -> int:
+        """Take the network from the client, but not from the sentinel beside it; return how many rules are in place."""
+
+    def unblock_client(self) -> int:
+        """Give it back; return how many packets the rules have refused and dropped."""
+
     def watch_data_for_client(self, hears: Callable[[float], None]) -> Callable[[], None]:
         """Call ``hears`` with the time of each packet with data that reaches the client; return how to stop that.
 
