@@ -19,7 +19,7 @@ html_show_copyright = False
 extensions = ["myst_parser"]
 exclude_patterns = ["site/**", "examples/**"]
 myst_heading_anchors = 4
-myst_links_external_new_tab = False
+myst_disable_syntax = ["html_block", "html_inline"]  # `<30 s` of a catalogue's text is text
 nitpicky = True
 highlight_language = "none"
 

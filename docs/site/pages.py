@@ -32,6 +32,7 @@ WIDTH = 100
 """Columns of the commands' help."""
 
 _MARK = re.compile(r"^<!-- site: (?P<what>\w+)(?: (?P<argument>\S+))? -->$", re.MULTILINE)
+_COMMENT = re.compile(r"^<!--.*?-->\n", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)#\s]+)")
 _ADDRESS = re.compile(r"(?<![<(])https?://[^\s;,)]+[^\s;,).]")
 
@@ -39,7 +40,7 @@ _ADDRESS = re.compile(r"(?<![<(])https?://[^\s;,)]+[^\s;,).]")
 def filled(text: str, page: Path) -> str:
     """Return the text of a page of ``docs/`` as the site shows it."""
     whole = _MARK.sub(lambda mark: _content(mark["what"], mark["argument"] or "", page), text)
-    return moved(whole, page, page)
+    return moved(_COMMENT.sub("", whole), page, page)
 
 
 def _content(what: str, argument: str, page: Path) -> str:
@@ -88,7 +89,7 @@ def _middlebox(name: str) -> Iterator[str]:
     yield from (_prose(thing.what), "", "| value | | evidence |", "|---|---|---|")
     for about, fact in thing.notes[:-1]:
         value, _, grade = fact.rpartition(" [")
-        yield f"| `{about}` | {value} | {grade.rstrip(']')} |"
+        yield f"| `{about}` | {_prose(value)} | {grade.rstrip(']')} |"
     yield from ("", f"Sources: {_prose(catalog.middlebox(name).source)}", "")
 
 
