@@ -62,7 +62,7 @@ def sentences(scenario: Scenario, found: Estimate) -> Iterator[str]:
         return
     following = f", and up to {found.more_twins} that follow from what cells show" if found.more_twins else ""
     yield f"  the cells last {short_time(found.lasting_s)} together, in their own time"
-    yield f"  besides, {counted(found.twins, 'twin')} of cells{following} (docs/report.md)"
+    yield f"  besides, {counted(found.twins, 'twin')} of cells{following} (docs/verdicts.md)"
     on = counted(found.processors, "processor")
     yield f"  estimate for `lab run` in virtual time, {on}: about {short_time(found.virtual_s)}"
     yield f"  estimate for `lab run --clock real`: about {short_time(found.real_s)}"

@@ -76,7 +76,7 @@ def test_what_is_said() -> None:
         "  claims speak of 0 of 4 cells",
         "  note: strategy `none` is not among these cells: nothing shows that the others make a difference",
         "  the cells last 3 min together, in their own time",
-        "  besides, 2 twins of cells, and up to 2 that follow from what cells show (docs/report.md)",
+        "  besides, 2 twins of cells, and up to 2 that follow from what cells show (docs/verdicts.md)",
         "  estimate for `lab run` in virtual time, 1 processor: about 8 s",
         "  estimate for `lab run --clock real`: about 3 min",
     ]
