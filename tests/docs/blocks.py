@@ -13,12 +13,12 @@ comment                      meaning
 ``run `COMMAND` as: OTHER``  OTHER is executed in place of COMMAND: the same, made cheaper
 ``run first: COMMAND``       executed before the block: what the reader has done already
 ``file: NAME``               the block is the content of that file
-``output of: COMMAND``       the block is the output of that command, wherever the command stands
-``part of: COMMAND``         the block is a part of that output: some lines that follow each other
+``output of: COMMAND``       the block is output of that command, wherever the command stands
 ``status N: COMMAND``        the command ends with that status; otherwise it must end with 0
 ============================ ===============================================================================
 
-A ``text`` block, or one without a language, directly below a block of commands is the output of its commands.
+A ``text`` block is output of the commands of the last block above it; so is a block without a language directly below
+commands.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from pathlib import Path
 
 FENCE = re.compile(r"(?P<indent> *)(?P<ticks>```+)(?P<language>[\w-]*)")
 COMMENT = re.compile(r"\s*<!-- *(?P<text>.*?) *-->\s*")
-DIRECTIVE = re.compile(r"(?P<name>not run|run first|run|file|output of|part of|status)\b *(?P<rest>.*)")
+DIRECTIVE = re.compile(r"(?P<name>not run|run first|run|file|output of|status)\b *(?P<rest>.*)")
 NOT_RUN = re.compile(r"(?:`(?P<start>[^`]+)`)? *: *(?P<reason>.*)")
 INSTEAD = re.compile(r"`(?P<command>[^`]+)` as: *(?P<other>.+)")
 HEREDOC = re.compile(r"<<-?\s*['\"]?(?P<end>\w+)")
@@ -62,7 +62,6 @@ class Block:
         first: commands to run before it.
         file: the name of the file whose content it is; empty: of none.
         output_of: the command whose output it is; empty: see `follows`.
-        part: whether it is a part of that output only.
         statuses: the exit status of commands, by command.
         follows: whether only blank lines and comments stand between it and the block above.
     """
@@ -75,7 +74,6 @@ class Block:
     first: tuple[str, ...] = ()
     file: str = ""
     output_of: str = ""
-    part: bool = False
     statuses: tuple[tuple[str, int], ...] = ()
     follows: bool = False
 
@@ -128,7 +126,6 @@ def _block(line: int, language: str, text: str, comments: list[str], *, follows:
     assert all(skips), f"line {line}: a comment `not run` has no `: REASON`"
     assert all(instead), f"line {line}: a comment `run` is not: run `COMMAND` as: OTHER"
     statuses = [rest.partition(":") for rest in told("status")]
-    part = after_colon("part of")
     return Block(
         line=line,
         language=language,
@@ -137,8 +134,7 @@ def _block(line: int, language: str, text: str, comments: list[str], *, follows:
         instead=tuple((each["command"], each["other"].strip()) for each in instead if each),
         first=tuple(after_colon("run first")),
         file=next(iter(after_colon("file")), ""),
-        output_of=next(iter(after_colon("output of") + part), ""),
-        part=bool(part),
+        output_of=next(iter(after_colon("output of")), ""),
         statuses=tuple((command.strip(), int(number)) for number, _, command in statuses),
         follows=follows,
     )

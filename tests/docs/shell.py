@@ -24,9 +24,9 @@ from pathlib import Path
 SHELL = re.compile(r"[|&;<>$*?(){}\n]")
 WIDTH = 126
 """Columns of the terminal for which the documents show output."""
-LONGEST_S = 60
+LONGEST_S = 240
 """Seconds that a command may take, with a machine that is busy; it is ended then."""
-OUT, ERR = "out.txt", "err.txt"
+OUT, ERR, FOLDER = "out.txt", "err.txt", "folder.txt"
 
 
 @dataclass(frozen=True)
@@ -35,26 +35,27 @@ class Ended:
 
     Attributes:
         status: its exit status.
+        folder: the folder in which the next command runs.
         out: what it printed on standard output.
         err: what it printed on standard error.
     """
 
     status: int
+    folder: Path
     out: str
     err: str
 
 
-def execute(command: str, folder: Path, environment: dict[str, str]) -> Ended:
-    """Run a command in a folder; what it prints is written beside that folder."""
+def execute(command: str, folder: Path, beside: Path, environment: dict[str, str]) -> Ended:
+    """Run a command in a folder; files with what it prints are written into the folder ``beside``."""
     words = [] if SHELL.search(command) else shlex.split(command)
-    beside = folder.parent
     if words[:1] == ["lab"]:
         status = in_child(lambda: _lab(words), folder, environment, beside)
     else:
         tools = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         with (beside / OUT).open("wb") as out, (beside / ERR).open("wb") as err:
             status = subprocess.run(
-                ["bash", "-eu", "-c", command],
+                ["bash", "-eu", "-c", f"trap 'pwd >{beside / FOLDER}' EXIT\n{command}"],
                 cwd=folder,
                 env={**environment, "PATH": tools},
                 stdin=subprocess.DEVNULL,
@@ -63,14 +64,17 @@ def execute(command: str, folder: Path, environment: dict[str, str]) -> Ended:
                 check=False,
                 timeout=LONGEST_S,
             ).returncode
-    return Ended(status, *((beside / name).read_text(encoding="utf-8") for name in (OUT, ERR)))
+        folder = Path((beside / FOLDER).read_text(encoding="utf-8").strip())
+    return Ended(status, folder, *((beside / name).read_text(encoding="utf-8") for name in (OUT, ERR)))
 
 
 def in_child(call: Callable[[], object], folder: Path, environment: dict[str, str], beside: Path) -> int:
     """Call something in a fork of this process, with that folder and environment; return the child's exit status."""
     _import_the_lab()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn of threads, of which the child uses none
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # newer Pythons warn of threads, of which the child uses none
         child = os.fork()
     if child == 0:
         status = 70
@@ -79,7 +83,9 @@ def in_child(call: Callable[[], object], folder: Path, environment: dict[str, st
             for descriptor, name in enumerate((Path(os.devnull), beside / OUT, beside / ERR)):
                 mode = os.O_RDONLY if descriptor == 0 else os.O_WRONLY | os.O_CREAT | os.O_TRUNC
                 os.dup2(os.open(name, mode, 0o600), descriptor)
-            sys.stdin, sys.stdout, sys.stderr = (os.fdopen(each, "w" if each else "r", closefd=False) for each in range(3))
+            sys.stdin, sys.stdout, sys.stderr = (
+                os.fdopen(each, "w" if each else "r", closefd=False) for each in range(3)
+            )
             os.chdir(folder)
             os.environ.clear()
             os.environ.update(environment)
@@ -87,7 +93,7 @@ def in_child(call: Callable[[], object], folder: Path, environment: dict[str, st
             status = 0
         except SystemExit as ended:
             status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-        except BaseException:  # nothing may return into the parent's stack
+        except BaseException:  # noqa: BLE001  (nothing may return into the parent's stack)
             traceback.print_exc()
         finally:
             sys.stdout.flush()
