@@ -34,6 +34,7 @@ from lab.record.client_events import (
     RegistrationRefused,
     RequestSent,
     SettingMade,
+    SipMessage,
     SocketOptionSet,
     Subscribed,
     SubscriptionState,
@@ -43,6 +44,8 @@ from lab.record.client_events import (
 )
 from lab.record.event import (
     Event,
+    MessageText,
+    MessageWay,
     name_of,
 )
 from lab.record.lab_events import (
@@ -94,6 +97,7 @@ from lab.record.server_events import (
     ResponseSent,
     ServerFlow,
     ServerReady,
+    ServerSipMessage,
     ServerSubscription,
     Statistics,
 )
@@ -104,13 +108,14 @@ VERSION = 2
 CLIENT_EVENTS: tuple[type[ClientEvent], ...] = (
     ClientReady, Registered, Subscribed, ClientTransport, Registration, RegistrationRefused, ClientSubscription,
     NotifyReceived, MessageReceived, ClientCall, IpChanged, RequestSent, OptionsSent, OptionsAnswer, Unanswered,
-    TransportReference, SettingMade, SocketOptionSet, IntervalTried, IntervalUsed,
+    TransportReference, SettingMade, SocketOptionSet, IntervalTried, IntervalUsed, SipMessage,
 )  # fmt: skip
 """What a client may say; any other event of its is kept as `Other`."""
 
 SERVER_EVENTS: tuple[type[Event], ...] = (
     ServerReady, ServerFlow, Request, ResponseSent, ResponseLost, ServerSubscription, Binding, Probe, ProbeBranch,
     KeepAlive, ClientGivenUp, ClientBack, CrlfPing, Ignored, Held, Malformed, Obeyed, Query, Statistics,
+    ServerSipMessage,
 )  # fmt: skip
 """What a server says."""
 
@@ -174,6 +179,8 @@ __all__ = [
     "Malformed",
     "Mapping",
     "MessageReceived",
+    "MessageText",
+    "MessageWay",
     "NeverSilent",
     "NotifyReceived",
     "Obeyed",
@@ -204,8 +211,10 @@ __all__ = [
     "SentinelState",
     "ServerFlow",
     "ServerReady",
+    "ServerSipMessage",
     "ServerSubscription",
     "SettingMade",
+    "SipMessage",
     "SocketOptionSet",
     "Statistics",
     "Step",

@@ -30,11 +30,13 @@ class Refresh:
 
     Attributes:
         packet: as it left the middlebox.
-        quiet_s: for how long nothing refreshed the mapping afterwards.
+        quiet_s: for how long nothing refreshed the mapping afterwards, while it was there.
+        last: nothing refreshed it again.
     """
 
     packet: Entry[Packet]
     quiet_s: float
+    last: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,6 +59,19 @@ class MappingLife:
     born: Entry[Mapping] | None
     gone: Entry[Mapping] | None
     refreshes: tuple[Refresh, ...]
+
+    @property
+    def name(self) -> str:
+        """The mapping in a sentence: its endpoints."""
+        return f"mapping {self.mapping.inside} - {self.mapping.outside} to {self.mapping.remote}"
+
+    def told(self, refresh: Refresh) -> str:
+        """Say how a packet refreshed it."""
+        if not refresh.last:
+            return f"refreshed, then not for {refresh.quiet_s:.3f} s"
+        if self.gone is None:
+            return "refreshed for the last time; it outlived the run"
+        return f"refreshed for the last time, {refresh.quiet_s:.3f} s before it ended"
 
 
 def mapping_lives(evidence: Evidence) -> list[MappingLife]:
@@ -110,7 +125,10 @@ def _refreshes(packets: Sequence[Entry[Packet]], until: float, *, ended: bool) -
     if not packets:
         return
     times = [each.t for each in packets[1:]] + [until]
-    found = [Refresh(packet=each, quiet_s=later - each.t) for each, later in zip(packets, times, strict=True)]
+    found = [
+        Refresh(packet=each, quiet_s=max(0.0, later - each.t), last=each is packets[-1])
+        for each, later in zip(packets, times, strict=True)
+    ]
     longest = max(found, key=lambda refresh: refresh.quiet_s)
     if longest.quiet_s >= QUIET_S:
         yield longest

@@ -20,8 +20,8 @@ def as_json(timeline: Timeline) -> dict[str, Any]:
                                "text": "…", "evidence": [61, 120]}],
                     "marks": [{"at_s": 33.04, "kind": "ended", "text": "…", "evidence": [120]}]}],
          "messages": [{"at_s": -0.02, "arrived_s": -0.01, "from": "client", "to": "server", "flow": "f1",
-                       "kind": "sip", "first": "SUBSCRIBE sip:… SIP/2.0", "text": "…", "cseq": "1 SUBSCRIBE",
-                       "call_id": "…", "repeats": None, "lost": False, "evidence": [59, 70]}]}
+                       "kind": "sip", "first": "SUBSCRIBE sip:… SIP/2.0", "text": "…", "arrived_text": "",
+                       "cseq": "1 SUBSCRIBE", "call_id": "…", "repeats": None, "lost": False, "evidence": [59, 70]}]}
     """
     return {
         "starts_s": _time(timeline.starts_s),
@@ -66,6 +66,7 @@ def _message(message: Message) -> dict[str, Any]:
         "kind": message.kind,
         "first": message.first,
         "text": message.text,
+        "arrived_text": message.arrived_text,
         "cseq": message.cseq,
         "call_id": message.call_id,
         "repeats": message.repeats,

@@ -44,8 +44,7 @@ def _life(rows: Rows, life: MappingLife, row: str) -> None:
         if life.born is not None:
             rows.mark(life.born.t, "created", f"{what} created", life.born.line)
         for each in life.refreshes:
-            quiet = f"{what} refreshed, then nothing for {each.quiet_s:.3f} s"
-            rows.mark(each.packet.t, "refreshed", quiet, each.packet.line)
+            rows.mark(each.packet.t, "refreshed", f"{what} {life.told(each)}", each.packet.line)
     if life.gone is not None:
         state = f" in state {life.gone.event.tcp_state}" if life.gone.event.tcp_state else ""
         rows.end(row, life.gone.t, f"ended{state}", life.gone.line)

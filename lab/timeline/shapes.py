@@ -50,7 +50,7 @@ class Mark:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lane:
-    """What one part of the network did over time.
+    """The deeds of one part of the network over time.
 
     Attributes:
         id: the name of the node or link; ``faults``, ``probes``. No two lanes have the same: a link's begins with
@@ -73,13 +73,15 @@ class Message:
     """A step of the ladder: a SIP message, or what the transport did (a handshake, a keep-alive, an end).
 
     Attributes:
-        at_s: when it was sent, as its sender says; if that says nothing, when it arrived.
+        at_s: when it was sent, as its sender says, but not before its connection could carry it; if the sender says
+            nothing, when it arrived.
         arrived_s: when the other end had read it; None: it did not, or does not say.
         from_, to: the nodes. A segment that the network forged comes from the node that made it.
         flow: the server's name for the connection, ``f1``; None: the server has seen none.
         kind: ``sip``, or what is folded away at first: ``keep-alive``, ``tls``, ``tcp``.
         first: the first line of the message, or what it is.
-        text: the whole message; empty of what is no SIP.
+        text: the whole message as it was sent, lines ended by LF; empty of what is no SIP.
+        arrived_text: as it arrived, if something on the way has changed it; else empty.
         cseq, call_id: as written; empty if there is none.
         repeats: the index, in the ladder, of the message of which it is a retransmission; None: it is none.
         lost: whether it had not arrived when the record ended; None: that is not known.
@@ -94,6 +96,7 @@ class Message:
     kind: MessageKind
     first: str
     text: str = ""
+    arrived_text: str = ""
     cseq: str = ""
     call_id: str = ""
     repeats: int | None = None

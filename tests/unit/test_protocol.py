@@ -59,12 +59,14 @@ GOOD: dict[FieldKind, Any] = {
     FieldKind.TRANSPORT_STATE: "connected",
     FieldKind.SUBSCRIPTION_STATE: "active",
     FieldKind.CALL_STATE: "confirmed",
+    FieldKind.MESSAGE_WAY: "sent",
+    FieldKind.MESSAGE: "OPTIONS sip:a SIP/2.0\r\n\r\n" + 2 * LONGEST_TEXT * "\x1b",
     FieldKind.ENDPOINT: "10.0.0.2:40001",
 }
 READ: dict[FieldKind, Any] = {FieldKind.TEXTS: ("options-ping",), FieldKind.ENDPOINT: Endpoint("10.0.0.2", 40001)}
 """How good values arrive, if not as they are."""
 BAD: dict[FieldKind, list[Any]] = {
-    FieldKind.TEXT: [5, ["a"], {}, True],
+    **dict.fromkeys((FieldKind.TEXT, FieldKind.MESSAGE), [5, ["a"], {}, True]),
     FieldKind.TEXTS: ["options-ping", [5], {}],
     FieldKind.NUMBER: ["1.5", True, [], 10**400],
     FieldKind.WHOLE: [1.5, "200", True, 2**63],
@@ -72,6 +74,7 @@ BAD: dict[FieldKind, list[Any]] = {
     FieldKind.TRANSPORT_STATE: ["open", 1, "connected, disconnected"],
     FieldKind.SUBSCRIPTION_STATE: ["refreshed", None],
     FieldKind.CALL_STATE: ["ringing", {}],
+    FieldKind.MESSAGE_WAY: ["lost", 1],
     FieldKind.ENDPOINT: ["10.0.0.2", 5060, "10.0.0.2:port", ":5060", "10.0.0.2:65536"],
 }
 
@@ -94,8 +97,7 @@ def event_of(ev: str, **values: Any) -> ClientEvent:
 
 
 def why(data: bytes) -> str:
-    event = read(data, now=NOW)
-    assert isinstance(event, ProtocolViolation), event
+    assert isinstance(event := read(data, now=NOW), ProtocolViolation), event
     return event.why
 
 
@@ -197,8 +199,7 @@ def test_texts_can_be_shown() -> None:
     """No control sequence, no half of a surrogate pair, nothing endless gets into a report."""
     event = said(line(ev="notify", note="\x1b[31m\ud800" + "a" * 2 * LONGEST_TEXT)).event
     assert isinstance(event, NotifyReceived)
-    note = event.note
-    assert note is not None
+    assert (note := event.note) is not None
     assert note.encode()
     assert "\x1b" not in note
     assert len(note) <= LONGEST_TEXT + 1

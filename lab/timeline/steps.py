@@ -1,0 +1,20 @@
+"""Defines a step of the ladder while it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import NamedTuple
+
+from lab.timeline.shapes import Message
+
+
+class Step(NamedTuple):
+    """A message of the ladder.
+
+    Attributes:
+        message: without the index of what it repeats.
+        key: what it shares with its retransmissions, and with nothing else; None: it has none.
+    """
+
+    message: Message
+    key: Hashable | None
