@@ -250,7 +250,7 @@ def _value(ev: str, name: str, kind: FieldKind, value: Any) -> Any:  # noqa: C90
     if not isinstance(value, str):
         refuse()
     if kind is FieldKind.MESSAGE:
-        return value  # whole: whoever shows it makes it visible
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # whoever shows it makes it visible
     if kind.value.startswith("one of ") and value not in kind.value.removeprefix("one of ").split(", "):
         refuse()
     return _endpoint(value) or refuse() if kind is FieldKind.ENDPOINT else _plain(value)

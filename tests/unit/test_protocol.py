@@ -97,7 +97,8 @@ def event_of(ev: str, **values: Any) -> ClientEvent:
 
 
 def why(data: bytes) -> str:
-    assert isinstance(event := read(data, now=NOW), ProtocolViolation), event
+    event = read(data, now=NOW)
+    assert isinstance(event, ProtocolViolation), event
     return event.why
 
 
@@ -199,7 +200,8 @@ def test_texts_can_be_shown() -> None:
     """No control sequence, no half of a surrogate pair, nothing endless gets into a report."""
     event = said(line(ev="notify", note="\x1b[31m\ud800" + "a" * 2 * LONGEST_TEXT)).event
     assert isinstance(event, NotifyReceived)
-    assert (note := event.note) is not None
+    note = event.note
+    assert note is not None
     assert note.encode()
     assert "\x1b" not in note
     assert len(note) <= LONGEST_TEXT + 1
@@ -345,10 +347,8 @@ def test_log_that_is_full(tmp_path: Path) -> None:
     theirs.close()
     ours.close()
     record.close()
-    assert [happening.event for happening in seen] == [LimitPassed(actor="client", what=SAID_OF_OUTPUT)]
-
-
-SAID_OF_OUTPUT = "wrote more than 0 MiB on standard error"
+    passed = LimitPassed(actor="client", what="wrote more than 0 MiB on standard error")
+    assert [happening.event for happening in seen] == [passed]
 
 
 SCALARS = some.one_of(
