@@ -64,13 +64,15 @@ class _Heard(NamedTuple):
 def steps(evidence: Evidence) -> Iterator[Step]:
     """Yield all SIP messages, in no order."""
     texts = whole_texts(evidence.entries)
+    flows = ClientFlows(evidence)
     client: dict[MessageWay, list[_Heard]] = {"sent": [], "received": []}
     server: dict[MessageWay, list[_Heard]] = {"sent": [], "received": []}
     for entry in evidence.of(SipMessage):
         client[entry.event.way].append(_read(entry, texts[entry.line]))
     for one in evidence.of(ServerSipMessage):
-        server[one.event.way].append(_read(one, texts[one.line]))
-    flows = ClientFlows(evidence)
+        heard = _read(one, texts[one.line])
+        server[one.event.way].append(heard)
+        flows.carried(heard.key[-1], one.event.flow)
     secured = secured_at(evidence)
     to_server = (evidence.client, evidence.server)
     for step in _one_way(evidence, client["sent"], server["received"], to_server, flows):
@@ -118,7 +120,6 @@ def _flow(sent: _Heard, arrived: _Heard | None, flows: ClientFlows) -> str | Non
     """Return the flow: as the server says; else that of the address in the client's own Via, or of the request."""
     for each in (sent, arrived):
         if each is not None and isinstance(each.entry.event, ServerSipMessage):
-            flows.carried(each.key[-1], each.entry.event.flow)
             return each.entry.event.flow
     if not sent.key[0].startswith("SIP ") and sent.sent_by is not None:
         return flows.at(sent.sent_by, sent.entry.t)

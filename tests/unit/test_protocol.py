@@ -66,7 +66,7 @@ GOOD: dict[FieldKind, Any] = {
 READ: dict[FieldKind, Any] = {FieldKind.TEXTS: ("options-ping",), FieldKind.ENDPOINT: Endpoint("10.0.0.2", 40001)}
 """How good values arrive, if not as they are."""
 BAD: dict[FieldKind, list[Any]] = {
-    **dict.fromkeys((FieldKind.TEXT, FieldKind.MESSAGE), [5, ["a"], {}, True]),
+    **{key: [5, ["a"], {}, True] for key in (FieldKind.TEXT, FieldKind.MESSAGE)},
     FieldKind.TEXTS: ["options-ping", [5], {}],
     FieldKind.NUMBER: ["1.5", True, [], 10**400],
     FieldKind.WHOLE: [1.5, "200", True, 2**63],
