@@ -14,7 +14,9 @@ class Step(NamedTuple):
     Attributes:
         message: without the index of what it repeats.
         key: what it shares with its retransmissions, and with nothing else; None: it has none.
+        original_s: of a segment that TCP sent again, when it was sent first; None: it is none.
     """
 
     message: Message
     key: Hashable | None
+    original_s: float | None = None

@@ -99,6 +99,7 @@ class _Direction:
         self._secured = secured
         self._ends = ends
         self._changes = changes
+        self._first: dict[int | None, float] = {}  # when each segment was sent first, by its sequence number
         self._next: int | None = None  # the sequence number that follows all that was sent
 
     def steps(self) -> Iterator[Step]:
@@ -114,7 +115,8 @@ class _Direction:
             elif packet.proto == "tcp":
                 kind, what, key = self._tcp(passage, flow)
                 if what:
-                    yield self._step(passage, kind, what, flow, key)
+                    original = self._first.get(packet.seq) if key is not None else None
+                    yield self._step(passage, kind, what, flow, key)._replace(original_s=original)
 
     def _tcp(self, passage: Passage, flow: str | None) -> tuple[MessageKind, str, Hashable | None]:
         """Return kind, name and key of a segment; an empty name if it is told elsewhere or by nobody."""
@@ -133,15 +135,16 @@ class _Direction:
             return "tcp", "", None
         if before > 0:
             return "tcp", f"TCP retransmission, {packet.payload} bytes", again
+        self._first[packet.seq] = passage.entry.t
         self._sent(packet, packet.payload)
         until = self._secured.get(flow or "")
         if until is not None and passage.entry.t <= until:
-            return "tls", f"TLS handshake, {packet.payload} bytes", None
+            return "tls", f"TLS handshake, {packet.payload} bytes", again
         sizes = {adds + size: size for adds in ((0,) if until is None else _TLS_ADDS) for size in (_PING, _PONG)}
         size = sizes.get(packet.payload)
         if size == _PONG and until is not None and self._ends_at(flow, passage.entry.t):
-            return "tls", "TLS close_notify", None
-        return "keep-alive", {_PING: "CRLF ping", _PONG: "CRLF pong"}.get(size or 0, ""), None
+            return "tls", "TLS close_notify", again
+        return "keep-alive", {_PING: "CRLF ping", _PONG: "CRLF pong"}.get(size or 0, ""), again
 
     def _ends_at(self, flow: str | None, t: float) -> bool:
         """Return whether the connection ends at a moment."""

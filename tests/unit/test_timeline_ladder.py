@@ -156,10 +156,12 @@ def both(t: float, end: Literal["client", "server"], **fields: object) -> list[L
     return [of_flow(t, link, end, **fields) for link in ("lan", "core")]
 
 
+CONNECTION = [MAPPED, server_flow(-0.4, "accepted"), server_flow(-0.2, "secured"), changed(CONNECTED, t=-0.2)]
+
+
 def stream(*segments: Line) -> list[tuple[str, str, str, bool | None]]:
     """What the ladder shows of a TLS connection."""
-    flow = [MAPPED, server_flow(-0.4, "accepted"), server_flow(-0.2, "secured"), changed(CONNECTED, t=-0.2)]
-    return [(one.kind, one.from_, one.first, one.lost) for one in ladder(*flow, *segments, END)]
+    return [(one.kind, one.from_, one.first, one.lost) for one in ladder(*CONNECTION, *segments, END)]
 
 
 def test_the_life_of_a_connection() -> None:
@@ -191,6 +193,9 @@ def test_segments_that_are_lost() -> None:
     """Only the first link saw them; the later ones are retransmissions, and say so."""
     lost = [of_flow(t, "lan", "client", seq=1, payload=600) for t in (50.0, 50.2, 50.6)]
     probes = [of_flow(t, "lan", "client", flags="A", seq=600, payload=0) for t in (80.0, 90.0)]
+    message = client(49.999, "sent", SUBSCRIBE)
+    *_, second, third, _, _ = ladder(*CONNECTION, message, server(-1, "received", OK), *lost, *probes, END)
+    assert [each.repeats for each in (second, third)] == [1, 1]
     assert stream(*lost, *probes) == [
         ("tcp", CLIENT, "TCP retransmission, 600 bytes", True),
         ("tcp", CLIENT, "TCP retransmission, 600 bytes", True),
