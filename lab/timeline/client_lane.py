@@ -11,6 +11,7 @@ from lab.record.events import (
     ENDED_AT_CLIENT,
     Aborted,
     ClientCall,
+    ClientProcess,
     ClientReady,
     ClientSubscription,
     ClientTransport,
@@ -33,6 +34,7 @@ from lab.timeline.shapes import Lane
 
 SUBSCRIPTION = "subscription"
 REGISTRATION = "registration"
+PROCESS = "process"
 
 
 def lane(evidence: Evidence) -> Lane:
@@ -138,6 +140,13 @@ def _reference(rows: Rows, entry: Entry[TransportReference]) -> None:
         rows.begin(row, entry.t, "held", f"a mitigation holds {entry.event.id}", entry.line)
 
 
+def _process(rows: Rows, entry: Entry[ClientProcess]) -> None:
+    if entry.event.state == "resumed":
+        rows.end(PROCESS, entry.t, "", entry.line)
+    elif not rows.is_open(PROCESS):
+        rows.begin(PROCESS, entry.t, "suspended", "the client's process is suspended", entry.line)
+
+
 def _setting(rows: Rows, entry: Entry[SettingMade]) -> None:
     said = entry.event
     values = {name: getattr(said, name) for name in ("t1", "t2", "interval", "time", "expires")}
@@ -166,6 +175,7 @@ _SAID: dict[type, Callable[[Rows, Entry[Any]], None]] = {
     ClientSubscription: _subscription,
     Registration: _registration,
     TransportReference: _reference,
+    ClientProcess: _process,
     SettingMade: _setting,
     OptionsAnswer: _options_answer,
     Aborted: _aborted,
