@@ -34,6 +34,7 @@ from lab.record.client_events import (
     RegistrationRefused,
     RequestSent,
     SettingMade,
+    SipMessage,
     SocketOptionSet,
     Subscribed,
     SubscriptionState,
@@ -43,6 +44,8 @@ from lab.record.client_events import (
 )
 from lab.record.event import (
     Event,
+    MessageText,
+    MessageWay,
     name_of,
 )
 from lab.record.lab_events import (
@@ -95,6 +98,7 @@ from lab.record.server_events import (
     ResponseSent,
     ServerFlow,
     ServerReady,
+    ServerSipMessage,
     ServerSubscription,
     Statistics,
 )
@@ -105,13 +109,14 @@ VERSION = 2
 CLIENT_EVENTS: tuple[type[ClientEvent], ...] = (
     ClientReady, Registered, Subscribed, ClientTransport, Registration, RegistrationRefused, ClientSubscription,
     NotifyReceived, MessageReceived, ClientCall, IpChanged, RequestSent, OptionsSent, OptionsAnswer, Unanswered,
-    TransportReference, SettingMade, SocketOptionSet, IntervalTried, IntervalUsed,
+    TransportReference, SettingMade, SocketOptionSet, IntervalTried, IntervalUsed, SipMessage,
 )  # fmt: skip
 """What a client may say; any other event of its is kept as `Other`."""
 
 SERVER_EVENTS: tuple[type[Event], ...] = (
     ServerReady, ServerFlow, Request, ResponseSent, ResponseLost, ServerSubscription, Binding, Probe, ProbeBranch,
     KeepAlive, ClientGivenUp, ClientBack, CrlfPing, Ignored, Held, Malformed, Obeyed, Query, Statistics,
+    ServerSipMessage,
 )  # fmt: skip
 """What a server says."""
 
@@ -176,6 +181,8 @@ __all__ = [
     "Malformed",
     "Mapping",
     "MessageReceived",
+    "MessageText",
+    "MessageWay",
     "NeverSilent",
     "NotifyReceived",
     "Obeyed",
@@ -206,8 +213,10 @@ __all__ = [
     "SentinelState",
     "ServerFlow",
     "ServerReady",
+    "ServerSipMessage",
     "ServerSubscription",
     "SettingMade",
+    "SipMessage",
     "SocketOptionSet",
     "Statistics",
     "Step",

@@ -117,6 +117,10 @@ class Flows:
         if account or not self._carried.get(flow, (False, 0))[0]:
             self._carried[flow] = (account, self._count)
 
+    def ids(self) -> tuple[str, ...]:
+        """Return the ids of all flows that there were, in the order of their beginnings."""
+        return tuple(self._flows)
+
     def get(self, flow_id: str, t: float = float("inf")) -> Flow | None:
         """Return the flow of that id, as its way was at that moment."""
         event = self._flows.get(flow_id)

@@ -11,7 +11,16 @@ from typing import Any
 import msgspec
 
 from lab.model.endpoint import Endpoint
-from lab.record.events import CLIENT_EVENTS, EVENTS, LAB_EVENTS, SERVER_EVENTS, VERSION, Event, name_of
+from lab.record.events import (
+    CLIENT_EVENTS,
+    EVENTS,
+    LAB_EVENTS,
+    SERVER_EVENTS,
+    VERSION,
+    Event,
+    MessageText,
+    name_of,
+)
 from lab.reference.docstrings import attributes_of, paragraphs
 
 HEAD = f"""\
@@ -32,7 +41,14 @@ _SIDES = (
     ("What a server says", "", SERVER_EVENTS),
     ("What the lab sees and does", "", LAB_EVENTS),
 )
-_WORDS = {str: "text", int: "whole number", float: "number", bool: "true or false", Endpoint: "endpoint"}
+_WORDS = {
+    MessageText: "text",
+    str: "text",
+    int: "whole number",
+    float: "number",
+    bool: "true or false",
+    Endpoint: "endpoint",
+}
 
 
 def markdown() -> str:

@@ -137,6 +137,8 @@ def test_a_connection_that_times_out(transport: str) -> None:
 
         def flow_received(self, flow: Flow, item: Item) -> None: ...
 
+        def message_passed(self, flow: Flow, way: str, data: bytes, at: float) -> None: ...
+
         def flow_ended(self, flow: Flow, state: str, reason: str) -> None:
             ends.append((flow.transport, state, reason))
 

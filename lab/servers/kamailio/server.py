@@ -23,6 +23,7 @@ from lab.servers.kamailio.config import Certificates, Pings, ServerFeatures, its
 from lab.servers.kamailio.flows import Flow, Flows
 from lab.servers.kamailio.idle_watch import IdleWatch
 from lab.servers.kamailio.log import Handshakes, LogLine
+from lab.servers.kamailio.messages import Messages
 from lab.servers.kamailio.probes import Probes
 from lab.servers.kamailio.rpc import Rpc
 from lab.servers.kamailio.server_context import NO_VALUE
@@ -97,6 +98,7 @@ class KamailioServer:
         self._child: Child | None = None
         self._began: asyncio.Future[None] = loop.create_future()
         self._requests = ClientRequests(channel, self.flows, self.clients)
+        self._messages = Messages(channel, self.flows)
         self._closing: set[str] = set()  # ids of flows that Kamailio has been told to end
         self._working: set[asyncio.Task[None]] = set()
         self._count = 0
@@ -224,6 +226,7 @@ class KamailioServer:
         self._probes.forget()
         self.clients.forget()
         self._requests.forget()
+        self._messages.forget()
         self.channel.emit(Obeyed(do="go-down", forgot=True))
 
     async def come_up(self) -> None:
@@ -299,8 +302,11 @@ class KamailioServer:
             case "ready":
                 if not self._began.done():
                     self._began.set_result(None)
+            case "message":
+                self._messages.passed(told, at=at)
             case "request":
                 self._probes.request(self._requests.request(told, at=at), told)
+                self._messages.flow_seen(told.get("flow"))
             case "response":
                 self._requests.response(told, at=at)
             case "registered":
@@ -329,6 +335,7 @@ class KamailioServer:
             self._probes.own_reply(told)
         else:
             flow = self.flows.seen(name, told.number("connection"), at=at, answered=True)
+            self._messages.flow_seen(name)
             if not self._probes.reply(flow, told, at=at) and self._wanted.pings is not None:
                 answered = events.KeepAlive(
                     kind="options", state="answered", flow=flow.id, code=told.number("code"), reason=""
