@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
+from lab.docstrings import attributes_of, paragraphs
 from lab.model.endpoint import Endpoint
 from lab.record.events import CLIENT_EVENTS, EVENTS, LAB_EVENTS, SERVER_EVENTS, VERSION, Event, name_of
-from lab.reference.docstrings import attributes_of, paragraphs
 
 HEAD = f"""\
 # The record
