@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.docs import blocks, documents, python_blocks, shell, shown
 from tests.docs.blocks import Block
+from tests.schemas import check_folder
 
 SHELL = ("sh", "console", "bash", "shell")
 OUTPUT = ("text", "")
@@ -45,6 +46,9 @@ class Execution:
                 self._compare(block)
             elif block.language == "python":
                 programs.append(block)
+        for report in self._beside.rglob("report.json"):
+            if not report.is_symlink():
+                check_folder(report.parent)
         found = python_blocks.problems(programs, top, self._beside, self._environment)
         return [*self.problems, *(f"{self._document}:{each}" for each in found)]
 

@@ -39,7 +39,8 @@ def test_the_scenario_of_the_readme() -> None:
 def test_the_readme_needs_no_second_reading() -> None:
     """It is short, and two commands set everything up."""
     text = (ROOT / "README.md").read_text("utf-8")
-    assert len(text.splitlines()) <= MOST_LINES_OF_README
+    seen = [line for line in text.splitlines() if not line.startswith("<!--")]  # comments are for the tests
+    assert len(seen) <= MOST_LINES_OF_README
     first, *_ = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     assert [line.split()[0] for line in first.splitlines()] == ["scripts/demo", "scripts/test"]
 

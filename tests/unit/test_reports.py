@@ -96,7 +96,7 @@ def test_junit() -> None:
     }
     seen = {
         case.get("name"): [(part.tag, part.get("message")) for part in case if part.tag != "properties"]
-        for case in suite
+        for case in suite.iter("testcase")
     }
     assert seen == {
         "none,idle": [("system-out", None)],
