@@ -117,12 +117,15 @@ def _seen(heard: Sequence[_Heard]) -> list[Seen]:
 
 
 def _flow(sent: _Heard, arrived: _Heard | None, flows: ClientFlows) -> str | None:
-    """Return the flow: as the server says; else that of the address in the client's own Via, or of the request."""
+    """Return the flow: as the server says; else that of the address in the Via, or of the request.
+
+    A client has its own address there, or the one that it has learnt from the server.
+    """
     for each in (sent, arrived):
         if each is not None and isinstance(each.entry.event, ServerSipMessage):
             return each.entry.event.flow
     if not sent.key[0].startswith("SIP ") and sent.sent_by is not None:
-        return flows.at(sent.sent_by, sent.entry.t)
+        return flows.at(sent.sent_by, sent.entry.t) or flows.of_peer(sent.sent_by, sent.entry.t)
     return flows.of_branch(sent.key[-1])
 
 

@@ -115,8 +115,9 @@ class _Direction:
             elif packet.proto == "tcp":
                 kind, what, key = self._tcp(passage, flow)
                 if what:
-                    original = self._first.get(packet.seq) if key is not None else None
-                    yield self._step(passage, kind, what, flow, key)._replace(original_s=original)
+                    original = self._first.get(packet.seq, passage.entry.t)
+                    again = original if original < passage.entry.t else None
+                    yield self._step(passage, kind, what, flow, key)._replace(original_s=again)
 
     def _tcp(self, passage: Passage, flow: str | None) -> tuple[MessageKind, str, Hashable | None]:
         """Return kind, name and key of a segment; an empty name if it is told elsewhere or by nobody."""

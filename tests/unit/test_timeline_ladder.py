@@ -21,6 +21,7 @@ from tests.records import (
     CONNECTED,
     END,
     MAPPED,
+    OUTSIDE,
     SERVER,
     Line,
     cell,
@@ -99,6 +100,7 @@ def test_a_request_that_the_server_never_saw() -> None:
         client(10.1, "received", NOTIFY),
         client(10.2, "sent", answer),
         client(20.0, "sent", lost),
+        client(25.0, "sent", MessageText(lost.replace("10.0.0.2:40001", str(OUTSIDE)).replace("3 OPT", "5 OPT"))),
         client(30.0, "sent", elsewhere),
         END,
     )
@@ -106,6 +108,7 @@ def test_a_request_that_the_server_never_saw() -> None:
         ("2 NOTIFY", "f1", False),
         ("2 NOTIFY", "f1", True),
         ("3 OPTIONS", "f1", True),
+        ("5 OPTIONS", "f1", True),
         ("4 OPTIONS", None, True),
     ]
 
@@ -202,6 +205,12 @@ def test_segments_that_are_lost() -> None:
         ("keep-alive", CLIENT, "TCP keep-alive", True),
         ("keep-alive", CLIENT, "TCP keep-alive", True),
     ]
+
+
+def test_a_ping_right_after_a_message_repeats_nothing() -> None:
+    ping = both(50.0, "client", seq=1, payload=26)
+    *_, last = ladder(*CONNECTION, client(49.99, "sent", SUBSCRIBE), server(50.0, "received", SUBSCRIBE), *ping, END)
+    assert (last.first, last.repeats) == ("CRLF ping", None)
 
 
 def test_sequence_numbers_begin_anew_at_zero() -> None:

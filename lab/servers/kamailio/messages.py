@@ -9,6 +9,7 @@ from lab.record.events import MessageText, ServerSipMessage
 from lab.servers.kamailio.config import MESSAGE_BYTES
 from lab.servers.kamailio.flows import Flows
 from lab.servers.kamailio.log import LogLine
+from lab.sip.transaction import TIMER_F
 
 
 class Messages:
@@ -34,10 +35,11 @@ class Messages:
         else:
             self._emit(name, told, at)
 
-    def flow_seen(self, name: str) -> None:
-        """Record what has waited for a flow."""
-        for told, at in self._waiting.pop(name, ()):
-            self._emit(name, told, at)
+    def flow_seen(self, name: str, *, at: float) -> None:
+        """Record what has waited for a flow; what waited for longer than a transaction lasts was for another."""
+        for told, since in self._waiting.pop(name, ()):
+            if at - since <= TIMER_F:
+                self._emit(name, told, since)
 
     def forget(self) -> None:
         """Forget what waits: Kamailio is gone."""

@@ -306,7 +306,7 @@ class KamailioServer:
                 self._messages.passed(told, at=at)
             case "request":
                 self._probes.request(self._requests.request(told, at=at), told)
-                self._messages.flow_seen(told.get("flow"))
+                self._messages.flow_seen(told.get("flow"), at=at)
             case "response":
                 self._requests.response(told, at=at)
             case "registered":
@@ -335,7 +335,7 @@ class KamailioServer:
             self._probes.own_reply(told)
         else:
             flow = self.flows.seen(name, told.number("connection"), at=at, answered=True)
-            self._messages.flow_seen(name)
+            self._messages.flow_seen(name, at=at)
             if not self._probes.reply(flow, told, at=at) and self._wanted.pings is not None:
                 answered = events.KeepAlive(
                     kind="options", state="answered", flow=flow.id, code=told.number("code"), reason=""
