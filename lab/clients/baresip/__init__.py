@@ -1,52 +1,51 @@
-"""Runs baresip as Debian has it, a program of its own (BSD-3-Clause)."""
+"""Runs baresip as Debian has it: a program of its own (BSD-3-Clause), which the lab starts and never links."""
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-from functools import cache
-from importlib import import_module
-from pathlib import Path
+from collections.abc import Mapping
+from typing import ClassVar
 
-from lab import digests
-from lab.backends.base import Main, Program
-from lab.clients.base import ClientProgram
+from lab.clients.baresip.settings import REGISTERS_FOR_S
+from lab.clients.installed_program import InstalledProgram
 from lab.model.scenario import Cell
 
-_ACTOR = "lab.clients.baresip.client"
-PROGRAM = "baresip"
 
-
-class Baresip(ClientProgram):
+class Baresip(InstalledProgram):
     """baresip."""
 
     name = "baresip"
-    what = "baresip 1.0.0 of Debian 12, as shipped"
-    modules = (_ACTOR,)
-    offers = frozenset({"register", "outbound"})
-    registers_for_s = 3600.0  # REG_INTERVAL, src/account.c
+    what = "baresip, a softphone on the stack re, as Debian ships it; the lab starts the program and reads its trace"
+    executable = "baresip"
+    packages = ("baresip-core",)
+    parts = ("libre0", "librem0")
+    actor = "lab.clients.baresip.client"
+    offers: ClassVar[frozenset[str]] = frozenset({"register", "outbound"})
+    how: ClassVar[Mapping[str, str]] = {
+        "register": "`regint`; baresip registers again after 90 % of the time granted (sipreg_set_rwait, re reg.c)",
+        "outbound": "`sipnat=outbound`, with the instance id of its module uuid, over UDP too; where the registrar answers"
+        " `Require: outbound` it sends keep-alives: STUN over UDP, CRLF over TCP and TLS, every 29 s less up to 20 %, or as"
+        " Flow-Timer says (re keepalive_udp.c, transp.c)",
+    }
+    registers_for_s = float(REGISTERS_FOR_S)
+    facts: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("release", "1.0.0 on Debian 12, with re 1.1.0"),
+        ("licence", "BSD-3-Clause"),
+        ("settings", "the template's (src/config.c, modules/account), with sound without a device (aubridge), sip_cafile"),
+        ("registers for", "3600 s unless told (REG_INTERVAL, src/account.c), and again after 90 % of what is granted"),
+        ("after a failure", "registers again after 30 s, 60 s, … 30 min, times 50 % to 100 % at random (failwait, re reg.c)"),
+        ("keep-alives", "none, unless `outbound` and the registrar supports it (start_outbound, re reg.c)"),
+        ("idle timer", "ends a connection without traffic after 900 s (TCP_IDLE_TIMEOUT, re transp.c)"),
+        ("address", "looks for a new address of its own every 60 s (src/ua.c)"),
+    )
 
-    def program(self, cell: Cell) -> Program:
+    def unsupported(self, cell: Cell) -> str:
         """See `ClientProgram`."""
-        main: Main = import_module(_ACTOR).main
-        return main
-
-    def image(self, cell: Cell) -> str:
-        """See `ClientProgram`."""
-        return "client"
-
-    def identity(self, cell: Cell) -> str | None:
-        """See `ClientProgram`."""
-        return None
-
-    @staticmethod
-    @cache
-    def version() -> str:
-        """Return what it says of itself; empty: it is not installed."""
-        if shutil.which(PROGRAM) is None:
-            return ""
-        said = subprocess.run([PROGRAM, "-h"], capture_output=True, text=True, check=False).stdout
-        return said.partition(" v")[2].partition(" ")[0]
+        if cell.server.by_name:
+            return "baresip is told the server's address here, not its name"
+        for one in cell.strategy.mitigations:
+            if one.kind == "outbound" and (one.reg_id != 1 or one.instance_id is not None):
+                return "baresip chooses reg-id and instance id of outbound itself"
+        return super().unsupported(cell)
 
 
 CLIENT = Baresip()
