@@ -20,8 +20,8 @@ from lab.model.scenario import Cell
 class InstalledProgram(ClientProgram):
     """A program that Debian's package manager installs, and that an actor of the lab drives."""
 
-    executable: ClassVar[str]
-    """Its name in PATH."""
+    executable: ClassVar[str] = ""
+    """Its name in PATH; empty: it is a library, and `is_there` looks for that."""
     packages: ClassVar[tuple[str, ...]]
     """Debian's packages that are to be installed, the program's own first."""
     parts: ClassVar[tuple[str, ...]]
@@ -58,9 +58,13 @@ class InstalledProgram(ClientProgram):
 
     def lack(self) -> str:
         """Say that it is not installed, and what installs it; empty: it is."""
-        if shutil.which(self.executable) is not None:
+        if self.is_there():
             return ""
         return f"{self.name} is not installed; `apt-get install --no-install-recommends {' '.join(self.packages)}`"
+
+    def is_there(self) -> bool:
+        """Return whether the machine has it."""
+        return shutil.which(self.executable) is not None
 
     def version(self) -> str:
         """Return the version of its package, as Debian names it; empty: unknown."""

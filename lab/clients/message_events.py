@@ -28,7 +28,7 @@ from lab.record.events import (
 )
 from lab.sip.claimed_source import claimed_source
 from lab.sip.fields import NameAddr, parameters, parse_cseq, parse_expires, split
-from lab.sip.message import MalformedMessage, Request, Response, parse
+from lab.sip.message import MalformedMessage, Request, Response
 from lab.sip.status import is_success
 
 _CHALLENGES = (401, 407)
@@ -48,7 +48,7 @@ class TracedMessage:
         local, remote: the ends, as far as the log names them.
     """
 
-    data: bytes
+    message: Request | Response
     sent: bool
     transport: str
     local: Endpoint | None = None
@@ -72,9 +72,9 @@ class MessageEvents:
         self._registered = self._subscribed = False
 
     def see(self, traced: TracedMessage) -> Iterator[ClientEvent]:
-        """Yield the events of the next message; none for what is no SIP."""
+        """Yield the events of the next message; none for one without what every message must have."""
+        message = traced.message
         try:
-            message = parse(traced.data)
             cseq, method = parse_cseq(message.first("CSeq") or "")
         except MalformedMessage:
             return

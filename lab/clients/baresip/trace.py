@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from lab.clients.message_events import TracedMessage
 from lab.model.endpoint import Endpoint
+from lab.sip.message import MalformedMessage, Request, Response, parse
 
 _BEGINS = b"\x1b[36;1m"
 _ENDS = b"\x1b[;m\n"
@@ -28,11 +29,11 @@ class Trace:
         """Yield the messages that a piece of output completes."""
         *blocks, self._rest = (self._rest + output).split(_ENDS)
         for block in blocks:
-            if (match := _BLOCK.search(block)) is not None:
+            if (match := _BLOCK.search(block)) is not None and (message := _message(match["data"])) is not None:
                 source, target = _endpoint(match["source"]), _endpoint(match["target"])
                 sent = target is not None and target.port == self._port
                 yield TracedMessage(
-                    data=match["data"],
+                    message=message,
                     sent=sent,
                     transport=match["transport"].decode().lower(),
                     local=source if sent else target,
@@ -40,6 +41,13 @@ class Trace:
                 )
         if _BEGINS not in self._rest:
             self._rest = self._rest[-len(_BEGINS) - len(_ENDS) :]
+
+
+def _message(data: bytes) -> Request | Response | None:
+    try:
+        return parse(data)
+    except MalformedMessage:
+        return None
 
 
 def _endpoint(text: bytes) -> Endpoint | None:

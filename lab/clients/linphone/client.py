@@ -83,7 +83,7 @@ class _Client:
 
     def _logged(self, domain: bytes, text: bytes) -> None:
         self._log.write(domain + b": " + text + b"\n")
-        if (message := self._trace.read(text)) is not None:
+        for message in self._trace.read(text):
             for event in self._events.see(message):
                 self._channel.emit(event)
         if self._library is not None:

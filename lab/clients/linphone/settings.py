@@ -47,6 +47,7 @@ class Settings:
             "sip": {
                 "use_ipv6": 0,
                 "keepalive_period": self.keep_alive * 1000,
+                "subscribe_presence_only_when_registered": int(self.registers),
                 "verify_server_certs": 1,
                 "verify_server_cn": 0,  # certificates here are for addresses; it compares names only
                 "root_ca": self.ca or "",

@@ -35,6 +35,7 @@ class Pjsip(ClientProgram):
     does_more_than_asked = False
     tells_failures = True
     tells_new_address = True
+    releases = tuple(number for number in RELEASES if number != DEFAULT)
 
     @property
     def modules(self) -> tuple[str, ...]:  # type: ignore[override]
