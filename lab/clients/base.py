@@ -44,7 +44,11 @@ class ClientProgram(ABC):
 
     def unsupported(self, cell: Cell) -> str:
         """Say why a cell cannot be had with it, but for its mitigations; empty if it can."""
-        return "" if cell.pjsip in (DEFAULT_PJSIP, cell.client.release) else f"{cell.client.label} is not pjsip {cell.pjsip}"
+        return (
+            ""
+            if cell.pjsip in (DEFAULT_PJSIP, cell.client.release)
+            else f"{cell.client.label} is not pjsip {cell.pjsip}"
+        )
 
     # How it is started
 

@@ -1,12 +1,11 @@
 """Drives another client program as a child process, and translates between it and the actor protocol.
 
-The program shows in its output what it does; what it is told goes to its standard input. Nothing here polls: the process
-sleeps until the program writes, a command comes or the program ends.
+The program shows in its output what it does; what it is told goes to its standard input. Nothing here polls: the
+process sleeps until the program writes, a command comes or the program ends.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import selectors
 import signal
@@ -47,7 +46,7 @@ class Driver(ABC):
         """Return what the program has in its environment besides that of the lab."""
         return {}
 
-    def obey(self, command: dict[str, Any]) -> bytes:  # noqa: ARG002
+    def obey(self, command: dict[str, Any]) -> bytes:
         """Return what is written to the program when the runner says something; it need not heed it."""
         return b""
 
@@ -129,5 +128,5 @@ def run(sock: socket.socket, lines: Lines, driver: Driver, log: str, others: Ite
 
 def _ended(program: subprocess.Popen[bytes]) -> NoReturn:
     status = program.wait()
-    print(f"{Path(str(program.args[0])).name} has ended with {status}", file=sys.stderr, flush=True)  # type: ignore[index]  # noqa: T201
+    print(f"{Path(str(program.args[0])).name} has ended with {status}", file=sys.stderr, flush=True)  # type: ignore[index]
     os._exit(1)

@@ -34,12 +34,12 @@ class InstalledProgram(ClientProgram):
         """See `ClientProgram`."""
         return (self.actor,)
 
-    def program(self, cell: Cell) -> Program:  # noqa: ARG002
+    def program(self, cell: Cell) -> Program:
         """See `ClientProgram`."""
         main: Main = import_module(self.actor).main
         return main
 
-    def image(self, cell: Cell) -> str:  # noqa: ARG002
+    def image(self, cell: Cell) -> str:
         """See `ClientProgram`: the image has the client's name."""
         return self.name
 
@@ -47,20 +47,23 @@ class InstalledProgram(ClientProgram):
         """See `ClientProgram`."""
         return () if self.lack() else (self.name,)
 
-    def prepare(self, cell: Cell, report: Callable[[str], None]) -> Cell:  # noqa: ARG002
+    def prepare(self, cell: Cell, report: Callable[[str], None]) -> Cell:
         """See `ClientProgram`: a cell whose client is not installed is unsupported, and says what installs it."""
         lack = self.lack()
         return dataclasses.replace(cell, unsupported=lack) if lack else cell
 
-    def identity(self, cell: Cell) -> str | None:  # noqa: ARG002
+    def identity(self, cell: Cell) -> str | None:
         """See `ClientProgram`: the program, the files of its packages, and the versions of what it is linked with."""
         return None if self.lack() else _identity((*self.packages, *self.parts))
 
     def lack(self) -> str:
         """Say that it is not installed, and what installs it; empty: it is."""
-        if self.is_there():
-            return ""
-        return f"{self.name} is not installed; `apt-get install --no-install-recommends {' '.join(self.packages)}`"
+        return "" if self.is_there() else f"{self.name} is not installed; `{self.installing}`"
+
+    @property
+    def installing(self) -> str:
+        """The command that installs it."""
+        return f"apt-get install --no-install-recommends {' '.join(self.packages)}"
 
     def is_there(self) -> bool:
         """Return whether the machine has it."""
@@ -96,7 +99,9 @@ def _identity(packages: tuple[str, ...]) -> str | None:
 def _dependencies(package: str) -> list[str]:
     """Return the names and versions of the packages that a package depends on, directly."""
     needed = _dpkg("dpkg-query", "-W", "-f", "${Depends}", package)
-    names = [each.strip().split()[0].partition(":")[0] for part in needed.split(",") if (each := part.partition("|")[0])]
+    names = [
+        each.strip().split()[0].partition(":")[0] for part in needed.split(",") if (each := part.partition("|")[0])
+    ]
     return [f"{name}={_dpkg('dpkg-query', '-W', '-f', '${Version}', name)}" for name in names if name]
 
 

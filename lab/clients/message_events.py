@@ -1,7 +1,7 @@
 """Tells the actor protocol's events from the SIP messages that a client program shows in its own log.
 
-For programs that trace their messages: what left and what came, with both ends. A NOTIFY or MESSAGE counts as understood
-once the program has accepted it (2xx). Pure: no I/O.
+For programs that trace their messages: what left and what came, with both ends. A NOTIFY or MESSAGE counts as
+understood once the program has accepted it (2xx). Pure: no I/O.
 """
 
 from __future__ import annotations
@@ -94,9 +94,7 @@ class MessageEvents:
         if traced.transport == "udp" or local is None or not local.port or local in self._connections:
             return
         name = self._connections[local] = f"c{len(self._connections) + 1}"
-        yield ClientTransport(
-            id=name, state="connected", type=traced.transport, local=local, remote=traced.remote
-        )
+        yield ClientTransport(id=name, state="connected", type=traced.transport, local=local, remote=traced.remote)
 
     def _sent_request(self, request: Request, key: _Transaction) -> Iterator[ClientEvent]:
         method, call_id, cseq = key

@@ -75,4 +75,6 @@ def _check_releases(root: Node, options: Sequence[Option], problems: list[Proble
     for option in options:
         if written and option.value is not None and option.value.release and option.node is not None:
             allowed = f"`client: {option.value.kind}`, or leave `pjsip` out"
-            problems.append(option.node.problem("a release, and `pjsip` names another", got=f"`{option.label}`", allowed=allowed))
+            problems.append(
+                option.node.problem("a release, and `pjsip` names another", got=f"`{option.label}`", allowed=allowed)
+            )

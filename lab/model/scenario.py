@@ -102,8 +102,8 @@ class Client(Yaml):
     Attributes:
         account: what it sets up.
         registration: how it registers; only pjsip can be told.
-        name: a client program that the lab has, or a release of it (`pjsip-2.10`); with `command` or `image` a name for the
-            author's own.
+        name: a client program that the lab has, or a release of it (`pjsip-2.10`); with `command` or `image` a name for
+            the author's own.
         command: a program of the author's, and its arguments; it speaks the actor protocol (docs/actor-protocol.md). It
             is looked up in PATH, or below the scenario's folder, where it runs.
         environment: what it finds in its environment besides PATH, HOME and LANG.

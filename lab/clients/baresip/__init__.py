@@ -22,18 +22,27 @@ class Baresip(InstalledProgram):
     offers: ClassVar[frozenset[str]] = frozenset({"register", "outbound"})
     how: ClassVar[Mapping[str, str]] = {
         "register": "`regint`; baresip registers again after 90 % of the time granted (sipreg_set_rwait, re reg.c)",
-        "outbound": "`sipnat=outbound`, with the instance id of its module uuid, over UDP too; where the registrar answers"
-        " `Require: outbound` it sends keep-alives: STUN over UDP, CRLF over TCP and TLS, every 29 s less up to 20 %, or as"
-        " Flow-Timer says (re keepalive_udp.c, transp.c)",
+        "outbound": "`sipnat=outbound`, with the instance id of its module uuid, over UDP too; keep-alives below",
     }
     registers_for_s = float(REGISTERS_FOR_S)
     facts: ClassVar[tuple[tuple[str, str], ...]] = (
         ("release", "1.0.0 on Debian 12, with re 1.1.0"),
         ("licence", "BSD-3-Clause"),
-        ("settings", "the template's (src/config.c, modules/account), with sound without a device (aubridge), sip_cafile"),
+        (
+            "settings",
+            "the template's (src/config.c, modules/account), with sound without a device (aubridge), sip_cafile",
+        ),
         ("registers for", "3600 s unless told (REG_INTERVAL, src/account.c), and again after 90 % of what is granted"),
-        ("after a failure", "registers again after 30 s, 60 s, … 30 min, times 50 % to 100 % at random (failwait, re reg.c)"),
-        ("keep-alives", "none, unless `outbound` and the registrar supports it (start_outbound, re reg.c)"),
+        (
+            "after a failure",
+            "registers again after 30 s, 60 s, … 30 min, times 50 % to 100 % at random (failwait, re reg.c)",
+        ),
+        ("keep-alives", "none, unless `outbound` is on and the registrar answers with it (start_outbound, re reg.c)"),
+        ("", "then STUN over UDP, a CRLF pair over TCP and TLS, every 29 s less up to 20 %, or as Flow-Timer says"),
+        (
+            "",
+            "one without an answer (CRLF: within 10 s) ends the flow: it registers again (keepalive_udp.c, transp.c)",
+        ),
         ("idle timer", "ends a connection without traffic after 900 s (TCP_IDLE_TIMEOUT, re transp.c)"),
         ("address", "looks for a new address of its own every 60 s (src/ua.c)"),
     )

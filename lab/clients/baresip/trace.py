@@ -11,7 +11,9 @@ from lab.sip.message import MalformedMessage, Request, Response, parse
 
 _BEGINS = b"\x1b[36;1m"
 _ENDS = b"\x1b[;m\n"
-_BLOCK = re.compile(rb"\x1b\[36;1m[^\n]*#\n(?P<transport>\w+) (?P<source>\S+) -> (?P<target>\S+)\n(?P<data>.*)", re.DOTALL)
+_BLOCK = re.compile(
+    rb"\x1b\[36;1m[^\n]*#\n(?P<transport>\w+) (?P<source>\S+) -> (?P<target>\S+)\n(?P<data>.*)", re.DOTALL
+)
 
 
 class Trace:

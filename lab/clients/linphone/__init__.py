@@ -22,18 +22,20 @@ class Linphone(InstalledProgram):
     offers: ClassVar[frozenset[str]] = frozenset({"register", "crlf-keepalive", "udp-keepalive"})
     how: ClassVar[Mapping[str, str]] = {
         "register": "`reg_expires`",
-        "crlf-keepalive": "`keepalive_period` with `tcp_tls_keepalive`: a CRLF pair every so often, whatever else is sent; nobody"
-        " waits for the pong (belle-sip 5.1 knows none)",
-        "udp-keepalive": "`keepalive_period`: a CRLF pair every so often; `never` switches it off",
+        "crlf-keepalive": "`keepalive_period` with `tcp_tls_keepalive`: a CRLF pair, whatever else is sent",
+        "udp-keepalive": "`keepalive_period`: a CRLF pair; `never` switches it off",
     }
     registers_for_s = float(REGISTERS_FOR_S)
     facts: ClassVar[tuple[tuple[str, str], ...]] = (
         ("release", "5.1.65 on Debian 12, with belle-sip 5.1.64"),
         ("licence", "GPL-3.0-or-later, belle-sip too; loaded by the client's process alone"),
-        ("settings", "its own, but for IPv6 (off), the CA, and names in certificates, which are addresses here (not compared)"),
-        ("registers for", f"{REGISTERS_FOR_S} s unless told (account-params.cpp), and again at once if the registrar saw it"
-         " under another address, which is then in its Contact (sal nat helper)"),
+        ("settings", "its own, but no IPv6, and names in certificates are not compared, which are addresses here"),
+        (
+            "registers for",
+            f"{REGISTERS_FOR_S} s unless told (account-params.cpp); once more with the address seen outside",
+        ),
         ("keep-alives", f"a CRLF pair every {KEEP_ALIVE_S} s on each transport (keepalive_period, linphonecore.c)"),
+        ("pong", "not waited for: belle-sip 5.1 knows none"),
         ("gives up", "a connection or transaction after 63 s (transport_timeout, linphonecore.c)"),
         ("retries", "a failed REGISTER after 60 s (refresher_retry_after, linphonecore.c)"),
         ("messages", "answers MESSAGE with a MESSAGE of its own, a receipt (IMDN)"),

@@ -54,7 +54,9 @@ class _Client:
         (folder / "rc").write_text(_settings(start).text(), "utf-8")
         self._library: Library | None = None
         self._library = Library(str(folder / "rc"), self._logged)
-        self._channel.emit(ClientReady(version=f"linphone {CLIENT.version()}", mitigations=tuple(sorted(CLIENT.offers))))
+        self._channel.emit(
+            ClientReady(version=f"linphone {CLIENT.version()}", mitigations=tuple(sorted(CLIENT.offers)))
+        )
         self._library.watch(sock.fileno(), self._readable)
 
     def run(self) -> None:

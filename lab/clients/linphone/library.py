@@ -33,7 +33,12 @@ class Library:
     def __init__(self, configuration: str, on_log: Callable[[bytes, bytes], None]) -> None:
         self._linphone = _functions(LIBRARY)
         self._stack = _functions(STACK)
-        self._log = _ON_LOG(guarded(lambda _service, domain, _level, text: on_log(domain or b"", text or b"")))
+
+        @guarded
+        def logged(_service: int, domain: bytes | None, _level: int, text: bytes | None) -> None:
+            on_log(domain or b"", text or b"")
+
+        self._log = _ON_LOG(logged)
         self._call = _ON_CALL(guarded(self._call_changed))
         self._sources: list[Any] = []
         factory = self._linphone.linphone_factory_get()
@@ -104,7 +109,9 @@ class _functions:  # noqa: N801  (stands for a module)
         function.restype = ctypes.c_void_p
 
         def call(*arguments: Any) -> Any:
-            return function(*(ctypes.c_void_p(each) if type(each) is int and each > 2**31 else each for each in arguments))
+            return function(
+                *(ctypes.c_void_p(each) if type(each) is int and each > 2**31 else each for each in arguments)
+            )
 
         setattr(self, name, call)
         return call
