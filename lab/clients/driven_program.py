@@ -28,7 +28,7 @@ _RECEIVE_SIZE = 65536
 
 
 class Driver(ABC):
-    """What is particular to one program."""
+    """The part that is particular to one program."""
 
     @abstractmethod
     def ready(self) -> ClientEvent:

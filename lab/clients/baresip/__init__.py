@@ -38,7 +38,10 @@ class Baresip(InstalledProgram):
             "registers again after 30 s, 60 s, … 30 min, times 50 % to 100 % at random (failwait, re reg.c)",
         ),
         ("keep-alives", "none, unless `outbound` is on and the registrar answers with it (start_outbound, re reg.c)"),
-        ("", "then STUN over UDP, a CRLF pair over TCP and TLS, every 29 s less up to 20 %, or as Flow-Timer says"),
+        (
+            "",
+            "then STUN over UDP every 29 s, CRLF over TCP and TLS every 120 s, or as Flow-Timer says; less up to 20 %",
+        ),
         (
             "",
             "one without an answer (CRLF: within 10 s) ends the flow: it registers again (keepalive_udp.c, transp.c)",

@@ -13,7 +13,7 @@ REGISTERS_FOR_S = 3600
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """What the ``start`` command says, as far as baresip is concerned.
+    """The part of the ``start`` command that concerns baresip.
 
     Attributes:
         server, port, transport: where requests go.

@@ -12,7 +12,7 @@ KEEP_ALIVE_S = 30
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """What the ``start`` command says, as far as linphone is concerned.
+    """The part of the ``start`` command that concerns linphone.
 
     Attributes:
         server, port, transport: where requests go.
