@@ -188,7 +188,11 @@ def client_thing(name: str) -> ReferenceEntry:
     client = clients.find(name)
     some = ", ".join(f"`{kind}`" for kind in sorted(client.offers or ())) or "none"
     offers = "what it says in `ready`" if client.offers is None else some
-    return ReferenceEntry(name=name, what=_sentence(client.what), notes=(("mitigations", offers),))
+    ways = tuple((f"its {kind}", way) for kind, way in sorted(client.how.items()))
+    other = (("other releases", ", ".join(f"`{name}-{each}`" for each in client.releases)),) if client.releases else ()
+    return ReferenceEntry(
+        name=name, what=_sentence(client.what), notes=(*client.facts, *other, ("mitigations", offers), *ways)
+    )
 
 
 def server_thing(name: str) -> ReferenceEntry:

@@ -126,6 +126,16 @@ def test_odd_client(tmp_path: Path, fault: str, what: str, detail: str) -> None:
     assert detail in findings[what]["detail"]
 
 
+@pytest.mark.parametrize(
+    ("name", "account"),
+    [("baresip", "register-and-subscribe"), ("linphone", "register-and-subscribe"), ("pjsip-2.10", "register")],
+)
+def test_client_by_its_name(tmp_path: Path, name: str, account: str) -> None:
+    """What is good enough for users' clients is good enough for ours."""
+    done = run("actor", "check", "--client", name, "--transport", "tcp", "--account", account, home=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_program_that_is_none(tmp_path: Path) -> None:
     """Status 2 and nothing started; a file that cannot be run after all is said to be that."""
     done = run("actor", "check", "--", "./no-such-client", home=tmp_path)
