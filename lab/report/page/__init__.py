@@ -1,0 +1,1 @@
+"""The page ``report.html``: its data, and the built front end that shows them."""
