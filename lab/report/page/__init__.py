@@ -1,1 +1,1 @@
-"""The page ``report.html``: its data, and the built front end that shows them."""
+"""Makes ``report.html``: its data, and the built front end that shows them."""

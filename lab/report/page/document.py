@@ -66,10 +66,7 @@ def _axes(results: list[Result]) -> list[dict[str, Any]]:
 
 
 def _rows(table: Grid) -> list[dict[str, Any]]:
-    return [
-        {"label": row, "outage": "" if (added := table.sums[row]) is None else added.outage}
-        for row in table.rows
-    ]
+    return [{"label": row, "outage": "" if (added := table.sums[row]) is None else added.outage} for row in table.rows]
 
 
 def _causes(results: list[Result]) -> dict[str, str]:
@@ -128,10 +125,15 @@ def _figures(cell: Cell, result: Outcome) -> dict[str, Any]:
 
 def _longest_gap(result: Outcome, ends: float) -> dict[str, Any] | None:
     """Return the longest time out of reach that probes have shown, and whether it lasted to the end of the run."""
-    found = [((ends if each.to_s is None else each.to_s) - each.from_s, each.to_s is None) for each in result.metrics.outages]
-    for one in result.tried:
-        if one.reached is False:
-            found.append((ends - one.at_s if one.gap_s is None else one.gap_s, one.gap_s is None))
+    found = [
+        (ends - each.from_s if each.to_s is None else each.to_s - each.from_s, each.to_s is None)
+        for each in result.metrics.outages
+    ]
+    found += [
+        (ends - one.at_s if one.gap_s is None else one.gap_s, one.gap_s is None)
+        for one in result.tried
+        if one.reached is False
+    ]
     if result.reachability is not None and result.reachability.longest_gap_s:
         found.append((result.reachability.longest_gap_s, False))
     if not found:
@@ -146,5 +148,7 @@ def _reachable(result: Outcome, ends: float) -> float | None:
         return result.reachability.share
     if result.verdict not in (Verdict.PASS, Verdict.FAIL) or not ends:
         return None
-    gone = sum((ends if each.to_s is None else min(each.to_s, ends)) - max(each.from_s, 0.0) for each in result.metrics.outages)
+    gone = sum(
+        (ends if each.to_s is None else min(each.to_s, ends)) - max(each.from_s, 0.0) for each in result.metrics.outages
+    )
     return max(0.0, 1.0 - gone / ends)

@@ -228,7 +228,7 @@ export function Lanes({ timeline, steps, view, pinned, look, pin }: LanesProps) 
         timeline={timeline}
         at={at}
         near={NEAR * pixel}
-        step={Math.min(0.1, pixel)}
+        step={pointer === null && cursor !== null ? 0.000001 : Math.min(0.1, pixel)}
         live={pointer === null && cursor !== null}
       />
       <EventTable timeline={timeline} view={seen} />
