@@ -105,7 +105,7 @@ def test_hostile_text(look: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     window.get_by_text("Events as a table").click()
     for row in window.locator("button.row.fold").all()[::-1]:
         row.click()
-    window.locator("button.row.sip").first.click()
+    window.locator("button.row.message.sip").first.click()
     window.locator(".passing summary").first.click()
     seen.append(window.locator("body").inner_text())
     assert SHOWN in window.get_by_role("region", name="Message").locator("pre").inner_text()

@@ -51,6 +51,7 @@ export function WhatToDo({ run, cell, state, details }: { run: Overview; cell: C
     part<Settings>("settings")?.then(setSettings, () => undefined); // without them the page says less
   }, []);
   const column = columnOf(run, cell);
+  const where = column ? ` (${column})` : "";
   const row = run.row_axis ?? "";
   const passing = run.cells
     .filter((each) => each.verdict === "pass" && each.costs && columnOf(run, each) === column)
@@ -63,8 +64,8 @@ export function WhatToDo({ run, cell, state, details }: { run: Overview; cell: C
         <>
           <p>
             {passing.length
-              ? `Strategies that keep the client reachable ${column ? `with ${column}` : "here"}, the cheapest first:`
-              : `No strategy of this run keeps the client reachable ${column ? `with ${column}` : "here"}.`}
+              ? `Strategies that keep the client reachable${where}, the cheapest first:`
+              : `No strategy of this run keeps the client reachable${where}.`}
           </p>
           <ol class="passing">
             {passing.map((each) => {

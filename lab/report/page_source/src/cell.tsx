@@ -6,6 +6,7 @@ import { WhatToDo } from "./advice";
 import { part } from "./data";
 import type { CellLine, Details, Overview, Step, Timeline } from "./data";
 import { count, moment } from "./format";
+import { notes } from "./folding";
 import { Ladder } from "./ladder";
 import { around, Lanes, whole } from "./lanes";
 import { cellAddress, change, written } from "./state";
@@ -169,6 +170,7 @@ function Body({ run, cell, state, details }: { run: Overview; cell: CellLine; st
     const base = details.timeline ?? plainTimeline(cell, details);
     return base && withReach(cell, base);
   }, [cell, details]);
+  const between = useMemo(() => (timeline ? notes(timeline) : []), [timeline]);
   const chains = details.chains ?? [];
   const [which, setWhich] = useState(0);
   const steps = (chains[which] ?? chains[0])?.steps ?? [];
@@ -220,7 +222,7 @@ function Body({ run, cell, state, details }: { run: Overview; cell: CellLine; st
             />
           </section>
           {timeline.messages.length > 0 && (
-            <Ladder messages={timeline.messages} at={target} look={(at) => change(state, { at: exact(at) }, true)} />
+            <Ladder messages={timeline.messages} notes={between} at={target} look={(at) => change(state, { at: exact(at) }, true)} />
           )}
         </div>
       )}

@@ -3,9 +3,9 @@
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 
 import type { Message } from "./data";
-import { folded, FOLDS, short } from "./folding";
-import type { Line } from "./folding";
-import { fixed, moment, plural } from "./format";
+import { endOf, folded, FOLDS, foldOf, foldText, short, timeOf } from "./folding";
+import type { Folded, Line, Note } from "./folding";
+import { fixed, moment } from "./format";
 
 const ROW = 34;
 const BEYOND = 8; // rows that are made above and below those that are seen
@@ -13,6 +13,7 @@ const QUIET = 3; // seconds between two messages that are said
 
 interface LadderProps {
   messages: Message[];
+  notes: Note[];
   at: number | null; // where to jump
   look: (at: number) => void; // of a message that was opened
 }
@@ -23,21 +24,18 @@ function participants(messages: Message[]): string[] {
   return names.sort((a, b) => place(a) - place(b));
 }
 
-function timeOf(line: Line): number {
-  return line.kind === "message" ? line.message.at_s : line.first.at_s;
-}
-
-function Arrow({ line, names }: { line: Line; names: string[] }) {
-  const message = line.kind === "message" ? line.message : line.first;
+function Arrow({ line, names }: { line: Line & { kind: "message" } | Folded; names: string[] }) {
+  const message = line.kind === "message" ? line.message : line.messages[0]!;
   const share = (name: string) => `${(100 * (names.indexOf(name) + 0.5)) / names.length}%`;
   const rightwards = names.indexOf(message.to) >= names.indexOf(message.from);
   const lost = line.kind === "message" && message.lost === true;
   const [from, to] = [names.indexOf(message.from), names.indexOf(message.to)];
   const end = lost ? from + (to - from) * 0.6 : to;
   const x = `${(100 * (end + 0.5)) / names.length}%`;
-  const text = line.kind === "message" ? short(message) : foldText(line);
-  const left = `${(100 * (Math.min(from, to) + 0.5)) / names.length}%`;
-  const size = `${(100 * Math.max(1, Math.abs(to - from))) / names.length}%`;
+  const text = line.kind === "message" ? short(message) : `▸ ${foldText(line)}`;
+  const folds = line.kind === "fold";
+  const left = folds ? "0" : `${(100 * (Math.min(from, to) + 0.5)) / names.length}%`;
+  const size = folds ? "100%" : `${(100 * Math.max(1, Math.abs(to - from))) / names.length}%`;
   return (
     <span class="wire">
       <svg class="arrows" aria-hidden="true">
@@ -59,16 +57,14 @@ function Arrow({ line, names }: { line: Line; names: string[] }) {
           {line.kind === "message" && message.repeats !== null && <em> again</em>}
           {lost && <em> lost</em>}
         </span>
+        {line.kind === "message" && (
+          <span class="unseen">
+            {message.from} to {message.to}
+          </span>
+        )}
       </span>
     </span>
   );
-}
-
-function foldText(line: Line & { kind: "fold" }): string {
-  const names = FOLDS.find((each) => each.fold === line.fold)!;
-  const over = line.last.at_s - line.first.at_s;
-  const what = line.members.length === 1 ? line.first.first || names.one : plural(line.members.length, names.one, names.many);
-  return `▸ ${line.fold === "repeats" && line.members.length === 1 ? `1 retransmission: ${short(line.first)}` : what}${over >= 1 ? ` in ${fixed(over, 0)} s` : ""}`;
 }
 
 function Opened({ message, close }: { message: Message; close: () => void }) {
@@ -93,14 +89,25 @@ function Opened({ message, close }: { message: Message; close: () => void }) {
   );
 }
 
-export function Ladder({ messages, at, look }: LadderProps) {
+function classes(line: Line, chosen: boolean, target: boolean): string {
+  const message = line.kind === "message" ? line.message : null;
+  const found = ["row", line.kind, message?.kind ?? "", message?.lost ? "lost" : "", chosen ? "chosen" : "", target ? "target" : ""];
+  return found.filter(Boolean).join(" ");
+}
+
+function keyOf(line: Line): string {
+  if (line.kind === "note") return `note:${line.note.at_s}:${line.note.text}`;
+  return line.kind === "fold" ? line.key : `message:${line.index}`;
+}
+
+export function Ladder({ messages, notes, at, look }: LadderProps) {
   const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
   const [chosen, setChosen] = useState<number | null>(null);
   const [top, setTop] = useState(0);
   const [room, setRoom] = useState(600);
   const box = useRef<HTMLDivElement>(null);
   const names = useMemo(() => participants(messages), [messages]);
-  const lines = useMemo(() => folded(messages, open), [messages, open]);
+  const lines = useMemo(() => folded(messages, notes, open), [messages, notes, open]);
   const [printing, setPrinting] = useState(false);
   const first = printing ? 0 : Math.max(0, Math.floor(top / ROW) - BEYOND);
   const last = printing ? lines.length : Math.min(lines.length, Math.ceil((top + room) / ROW) + BEYOND);
@@ -136,6 +143,8 @@ export function Ladder({ messages, at, look }: LadderProps) {
   const press = (line: Line) => {
     if (line.kind === "fold") {
       toggle(line.key);
+    } else if (line.kind === "note") {
+      look(line.note.at_s);
     } else {
       setChosen(line.index === chosen ? null : line.index);
       if (line.index !== chosen) look(line.message.at_s);
@@ -149,7 +158,7 @@ export function Ladder({ messages, at, look }: LadderProps) {
     event.preventDefault();
     buttons[place + step]?.focus();
   };
-  const present = FOLDS.filter(({ fold }) => messages.some((m) => (fold === "repeats" ? m.repeats !== null : m.repeats === null && m.kind === fold)));
+  const present = FOLDS.filter(({ fold }) => messages.some((message) => foldOf(message) === fold));
   const message = chosen === null ? undefined : messages[chosen];
   const target = at === null ? -1 : lines.findIndex((line) => timeOf(line) >= at - 0.0005);
   return (
@@ -174,29 +183,21 @@ export function Ladder({ messages, at, look }: LadderProps) {
           {lines.slice(first, last).map((line, offset) => {
             const place = first + offset;
             const before = lines[place - 1];
-            const gap = before ? timeOf(line) - (before.kind === "fold" ? before.last.at_s : before.message.at_s) : 0;
-            const of = line.kind === "message" ? line.message : line.first;
-            const classes = [
-              "row", line.kind, of.kind, of.lost && line.kind === "message" ? "lost" : "",
-              line.kind === "message" && line.index === chosen ? "chosen" : "", place === target ? "target" : "",
-            ];
+            const gap = before ? timeOf(line) - endOf(before) : 0;
             return (
-              <div role="listitem" aria-setsize={lines.length} aria-posinset={place + 1} key={line.kind === "fold" ? line.key : line.index}>
+              <div role="listitem" aria-setsize={lines.length} aria-posinset={place + 1} key={keyOf(line)}>
                 <button
                   type="button"
-                  class={classes.filter(Boolean).join(" ")}
+                  class={classes(line, line.kind === "message" && line.index === chosen, place === target)}
                   style={{ top: `${place * ROW}px` }}
-                  aria-expanded={line.kind === "message" ? line.index === chosen : false}
+                  aria-expanded={line.kind === "note" ? undefined : line.kind === "message" && line.index === chosen}
                   onClick={() => press(line)}
                 >
                   <span class="time">
                     {moment(timeOf(line), 0.001)}
                     {gap >= QUIET && <span class="gap">+{fixed(gap, 1)} s</span>}
                   </span>
-                  <Arrow line={line} names={names} />
-                  <span class="unseen">
-                    {of.from} to {of.to}
-                  </span>
+                  {line.kind === "note" ? <span class={`note-text ${line.note.tone}`}>{line.note.text}</span> : <Arrow line={line} names={names} />}
                 </button>
               </div>
             );

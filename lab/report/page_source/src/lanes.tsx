@@ -56,8 +56,10 @@ export function Lanes({ timeline, steps, view, pinned, look, pin }: LanesProps) 
   const height = bands.length ? bands[bands.length - 1]!.top + bands[bands.length - 1]!.height : 40;
   const [width, setWidth] = useState(800);
   const [seen, setSeen] = useState<View>(view ?? all);
+  const latest = useRef<View>(seen); // of keys that come faster than the page is drawn
   const [pointer, setPointer] = useState<number | null>(null);
   const [cursor, setCursor] = useState<number | null>(null); // moved by keys
+  const reached = useRef<number | null>(null); // the same, at once
   const [paint, setPaint] = useState(colors);
   const base = useMemo(() => scaleLinear([all.from, all.to], [0, width]), [all, width]);
   const scale: ScaleLinear<number, number> = useMemo(() => scaleLinear([seen.from, seen.to], [0, width]), [seen, width]);
@@ -90,7 +92,8 @@ export function Lanes({ timeline, steps, view, pinned, look, pin }: LanesProps) 
       .translateExtent([[0, 0], [width, height]])
       .on("zoom", (event) => {
         const moved = event.transform.rescaleX(base).domain();
-        setSeen({ from: moved[0], to: moved[1] });
+        latest.current = { from: moved[0]!, to: moved[1]! };
+        setSeen(latest.current);
       })
       .on("end", (event) => {
         const moved = event.transform.rescaleX(base).domain();
@@ -131,32 +134,37 @@ export function Lanes({ timeline, steps, view, pinned, look, pin }: LanesProps) 
   function move(wanted: View): void {
     const length = Math.min(wanted.to - wanted.from, all.to - all.from);
     const from = Math.min(Math.max(wanted.from, all.from), all.to - length);
-    look(length >= all.to - all.from ? null : { from, to: from + length });
+    latest.current = { from, to: from + length };
+    look(length >= all.to - all.from ? null : latest.current);
   }
 
   function zoomed(by: number, around: number): void {
-    const length = Math.min(Math.max((seen.to - seen.from) / by, SHORTEST), all.to - all.from);
-    const share = (around - seen.from) / (seen.to - seen.from);
+    const { from, to } = latest.current;
+    const length = Math.min(Math.max((to - from) / by, SHORTEST), all.to - all.from);
+    const share = (around - from) / (to - from);
     move({ from: around - share * length, to: around - share * length + length });
   }
 
   function step(direction: 1 | -1): void {
-    const here = cursor ?? (direction > 0 ? -Infinity : Infinity);
+    const here = reached.current ?? (direction > 0 ? -Infinity : Infinity);
     const next = direction > 0 ? moments.find((at) => at > here) : moments.findLast((at) => at < here);
     if (next === undefined) return;
+    reached.current = next;
     setCursor(next);
     setPointer(null);
-    const length = seen.to - seen.from;
-    if (next < seen.from || next > seen.to) move({ from: next - length / 2, to: next + length / 2 });
+    const { from, to } = latest.current;
+    const length = to - from;
+    if (next < from || next > to) move({ from: next - length / 2, to: next + length / 2 });
   }
 
   function keys(event: KeyboardEvent): void {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const length = seen.to - seen.from;
-    const middle = cursor !== null && cursor >= seen.from && cursor <= seen.to ? cursor : (seen.from + seen.to) / 2;
+    const { from, to } = latest.current;
+    const length = to - from;
+    const middle = cursor !== null && cursor >= from && cursor <= to ? cursor : (from + to) / 2;
     const acts: Record<string, () => void> = {
-      ArrowLeft: () => move({ from: seen.from - length / 8, to: seen.to - length / 8 }),
-      ArrowRight: () => move({ from: seen.from + length / 8, to: seen.to + length / 8 }),
+      ArrowLeft: () => move({ from: from - length / 8, to: to - length / 8 }),
+      ArrowRight: () => move({ from: from + length / 8, to: to + length / 8 }),
       "+": () => zoomed(2, middle),
       "=": () => zoomed(2, middle),
       "-": () => zoomed(0.5, middle),
@@ -167,6 +175,7 @@ export function Lanes({ timeline, steps, view, pinned, look, pin }: LanesProps) 
       Enter: () => pin(pointer ?? cursor),
       Escape: () => {
         pin(null);
+        reached.current = null;
         setCursor(null);
       },
     };

@@ -78,7 +78,7 @@ export function Matrix({ run, rows, state, filtered }: MatrixProps) {
   const starred = rows.some((row) => row.lostInSilence);
   if (!rows.length) return null;
   return (
-    <>
+    <section class="matrix-part" aria-label="Verdicts">
       <div class="wide">
         <table class={strip ? "matrix strip" : "matrix"}>
           <caption class="unseen">
@@ -167,6 +167,6 @@ export function Matrix({ run, rows, state, filtered }: MatrixProps) {
         Numbers are of the cells of a row that passed or failed; traffic is their median.
         {starred && " * out of reach for some time of the silent hour in which the traffic was measured."}
       </p>
-    </>
+    </section>
   );
 }

@@ -110,10 +110,12 @@ export function OverviewPage({ run, state, unknown }: { run: Overview; state: St
         <p class="small" role="status">
           {filtered ? `${cells.length} of ${plural(run.cells.length, "cell")} match` : run.summary}
         </p>
-        {several && <Matrix run={run} rows={table} state={state} filtered={filtered} />}
         {!several && <CellList run={run} cells={cells} state={state} />}
       </section>
-      {table.length > 1 && !run.curve && <Scatter run={run} rows={table} state={state} />}
+      <div class="pair">
+        {several && <Matrix run={run} rows={table} state={state} filtered={filtered} />}
+        {table.length > 1 && !run.curve && <Scatter run={run} rows={table} state={state} />}
+      </div>
       {several && (
         <section aria-label="Cells">
           <h2>Cells</h2>

@@ -85,7 +85,7 @@ export function Scatter({ run, rows, state }: { run: Overview; rows: Row[]; stat
   const line = front.map((point, place) => `${place ? `H${point.x} V` : `M${point.x},`}${point.y}`).join(" ");
   const what = several ? "share of cells passed" : "share of probes answered";
   return (
-    <section aria-label="Cost against reachability">
+    <section class="scatter-part" aria-label="Cost against reachability">
       <h2>Cost against reachability</h2>
       <p class="buttons no-print" role="group" aria-label="cost">
         {COSTS.map((cost) => (
