@@ -7,6 +7,8 @@
       scenario.yaml          the exact scenario
       report.json            verdicts, causes, metrics (docs/report.md)
       report.html junit.xml  the same for people, and for continuous integration
+      comparison.json        what changed since the baseline (``lab run --baseline``)
+      rank.json              the ranking of its strategies (``lab rank``)
       tls/                   the run's certificates
       cells/<cell>/cell.json network.txt record.jsonl client.log server.log cell.pcapng tls.keys
                              and from-cache.json, of one that did not run, as the cache had its record
