@@ -43,7 +43,14 @@ def test_example_is_as_short_as_promised() -> None:
     assert max(map(len, lines)) <= 120
 
 
-@pytest.mark.parametrize(("clock", "transport"), [("real", "tls"), ("virtual", "tls"), ("virtual", "tcp")])
+@pytest.mark.parametrize(
+    ("clock", "transport"),
+    [
+        ("real", "tls"),
+        pytest.param("virtual", "tls", marks=pytest.mark.virtual),
+        pytest.param("virtual", "tcp", marks=pytest.mark.virtual),
+    ],
+)
 @pytest.mark.usefixtures("untouched")
 def test_example(tmp_path: Path, clock: str, transport: str) -> None:
     """The documented client conforms; what it leaves out is said to be left out."""
@@ -169,7 +176,7 @@ def test_table(tmp_path: Path) -> None:
     assert not list((tmp_path / "state").rglob("*.jsonl"))
 
 
-@pytest.mark.alone
+@pytest.mark.leaves
 def test_killed(tmp_path: Path) -> None:
     """A check that is killed leaves no process, and `lab clean` removes its folder."""
     process = start("actor", "check", "--", sys.executable, ODD, "says-nothing", home=tmp_path)
