@@ -23,6 +23,7 @@ from lab.clients.pjsip.interpreters import Interpreter
 from lab.clients.pjsip.releases import DEFAULT, RELEASES
 from lab.errors import EXIT_CLAIMS_HOLD, HostNotCapable, LabFault
 from lab.interpreter import module_command
+from lab.proxies import catalog as proxies
 from lab.report import terminal
 from lab.servers.kamailio import child as kamailio
 from lab.worlds import boot, host, kernel
@@ -87,6 +88,8 @@ def _findings() -> Iterator[Finding]:
     yield from _world(REAL, "namespaces of the host's kernel", _host)
     yield _tried(CONTAINERS, "root, Docker, and images of these sources", _docker)
     yield _tried("server: kamailio", "Kamailio", _kamailio)
+    for name in proxies.names():
+        yield _tried(f"proxy: {name}", name, proxies.find(name).check_host)
 
 
 def _tried(needed_for: str, what: str, attempt: Callable[[], object]) -> Finding:
