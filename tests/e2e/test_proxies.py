@@ -27,7 +27,7 @@ matrix:
   failure:
     - { name: nothing }
     - { name: black-hole, faults: [black-hole: { at: 20 s, node: internet }] }
-    - { name: behind, faults: [link-down: { at: 20 s, link: core }] }
+    - { name: behind, faults: [link-down: { at: 20 s, link: core, lasts: 30 s }] }
     - { name: forged, faults: [forged-segment: { at: 20 s, node: internet }] }
     - { name: evicted, faults: [evict-flow: { at: 20 s, node: home-nat }] }
     - { name: closed, faults: [server-close: { at: 20 s }] }
