@@ -31,7 +31,6 @@ from lab.engine.from_cache import FROM_CACHE_FILE
 from lab.errors import HostNotCapable, LabError, LabFault, Problem, ScenarioError
 from lab.machine_limits import machine_fault
 from lab.model.scenario import Cell, Scenario
-from lab.model.topology import Role
 from lab.runner import cell_file
 
 SCENARIO_FILE = "scenario.yaml"
@@ -77,7 +76,7 @@ class RunFolder:
             (path / SCENARIO_FILE).write_text(scenario.text, encoding="utf-8")
             topology = scenario.cells[0].topology
             (path / "tls").mkdir()
-            server = str(topology.address(topology.only(Role.SERVER).name).ip)
+            server = str(topology.front_address())
             further = dict.fromkeys(address for cell in scenario.cells for address in cell.further_addresses)
             certificate_authority.make(path / "tls", server, *further)
             cells = scenario.cells if cells is None else cells

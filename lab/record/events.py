@@ -7,8 +7,8 @@ generated from this module. `VERSION` grows when a line of today could be misrea
 
 The client's events (`ClientEvent`) are also the public protocol: what a client of anybody's may say.
 
-The types stand in modules by who writes them (``client_events``, ``server_events``, ``lab_events``); readers
-import them from here.
+The types stand in modules by who writes them (``client_events``, ``server_events``, ``proxy_events``,
+``lab_events``); readers import them from here.
 """
 
 from __future__ import annotations
@@ -70,6 +70,7 @@ from lab.record.lab_events import (
     SentinelState,
     Step,
 )
+from lab.record.proxy_events import TIMEOUT, ProxyConnection, ProxyReady
 from lab.record.server_events import (
     ENDED_AT_SERVER,
     GIVEN_UP,
@@ -120,6 +121,9 @@ SERVER_EVENTS: tuple[type[Event], ...] = (
 )  # fmt: skip
 """What a server says."""
 
+PROXY_EVENTS: tuple[type[Event], ...] = (ProxyReady, ProxyConnection)
+"""What a proxy says."""
+
 LAB_EVENTS: tuple[type[Event], ...] = (
     Mapping, Packet, SentinelOpened, SentinelChallenged, SentinelOutcome, RecordBegan, FaultBegan, FaultEnded,
     FaultMoot, ClientProcess, ClientNetwork, ProtocolError, LimitPassed, Step, NeverSilent, RunEnded, Aborted, Other,
@@ -135,7 +139,7 @@ REQUESTS: dict[type[RequestOutcome], str] = {
 }
 """Requests of the client, by the events that tell what became of them."""
 
-EVENTS: tuple[type[Event], ...] = (*CLIENT_EVENTS, *SERVER_EVENTS, *LAB_EVENTS)
+EVENTS: tuple[type[Event], ...] = (*CLIENT_EVENTS, *SERVER_EVENTS, *PROXY_EVENTS, *LAB_EVENTS)
 
 __all__ = [
     "CLIENT_EVENTS",
@@ -145,9 +149,11 @@ __all__ = [
     "GIVEN_UP",
     "IDLE_TIMEOUT",
     "LAB_EVENTS",
+    "PROXY_EVENTS",
     "REQUESTS",
     "SENTINEL_PORT",
     "SERVER_EVENTS",
+    "TIMEOUT",
     "VERSION",
     "Aborted",
     "Binding",
@@ -195,6 +201,8 @@ __all__ = [
     "ProbeKindName",
     "ProbeState",
     "ProtocolError",
+    "ProxyConnection",
+    "ProxyReady",
     "Query",
     "RecordBegan",
     "Registered",
