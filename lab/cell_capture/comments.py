@@ -15,12 +15,10 @@ from lab.model.endpoint import Endpoint
 from lab.record.entry import Entry
 from lab.record.events import SENTINEL_PORT, FaultBegan, FaultEnded, Mapping, Packet
 from lab.record.evidence import BEFORE_S, Evidence, ProbeAttempt
+from lab.record.mapping_lives import QUIET_S, mapping_lives
 
 SENTINEL = "sentinel"
 """Stands in the comment of each packet of the sentinel; ``!(frame.comment contains "sentinel")`` hides them."""
-
-QUIET_S = 1.0
-"""A flow that was quiet for this time is said to have been: a middlebox's timer may have run."""
 
 
 def comments(evidence: Evidence) -> dict[int, list[str]]:
@@ -30,6 +28,7 @@ def comments(evidence: Evidence) -> dict[int, list[str]]:
     for line, text in (
         *_sentinel(packets),
         *_mappings(evidence, packets),
+        *_refreshes(evidence),
         *_silences(evidence, packets),
         *_faults(evidence, packets),
         *_probes(evidence),
@@ -60,6 +59,13 @@ def _mappings(evidence: Evidence, packets: Sequence[Entry[Packet]]) -> Iterator[
             yield after.line, f"{text} had ended at {each.t:.3f} s"
         elif of_it:
             yield of_it[-1].line, f"{text} ended later, at {each.t:.3f} s"
+
+
+def _refreshes(evidence: Evidence) -> Iterator[tuple[int, str]]:
+    """Yield the packets that refreshed a mapping for the last time before its end, or before its longest silence."""
+    for life in mapping_lives(evidence):
+        for each in life.refreshes:
+            yield each.packet.line, f"{life.node}: {life.name} {life.told(each)}"
 
 
 def _belongs(packet: Packet, mapping: Mapping) -> bool:

@@ -62,7 +62,7 @@ def write(folder: Path, evidence: Evidence, *, split: bool = False) -> None:
             of_link_lines = lines[interfaces[step.interface].link]
             texts = list(said.get(of_link_lines[number], ())) if number < len(of_link_lines) else []
         if _is_own(step, ends=_ends(interfaces)):
-            texts.append(f"{step.sender} made this packet itself")
+            texts.append(_own(step))
         file.write(dataclasses.replace(step.frame, interface=step.interface, comments=tuple(texts)))
     file.close()
     new.replace(folder / FILE_NAME)
@@ -83,6 +83,15 @@ def _ends(interfaces: list[Interface]) -> set[str]:
     """Return the nodes at which only one link ends: they make all packets that they send."""
     nodes = [node for each in interfaces for node in (each.here, each.there)]
     return {node for node in nodes if nodes.count(node) == 1}
+
+
+def _own(step: Step) -> str:
+    """Say who made a packet; a segment of TCP has the address of an end that did not send it."""
+    text = f"{step.sender} made this packet itself"
+    packet = step.frame.data[14:]
+    if packet[9] != _TCP:
+        return text
+    return f"{text}, in the name of {'.'.join(map(str, packet[12:16]))}: forged"
 
 
 def _is_own(step: Step, *, ends: set[str]) -> bool:

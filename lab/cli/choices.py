@@ -86,6 +86,7 @@ class KindChoice(str, Enum):
 
     STRATEGIES = "strategies"
     MIDDLEBOXES = "middleboxes"
+    PROXIES = "proxies"
     FAULTS = "faults"
     TOPOLOGIES = "topologies"
     SCENARIOS = "scenarios"

@@ -18,11 +18,14 @@ from rich.text import Text
 
 from lab import installation, ledger
 from lab.backends import images
+from lab.clients import catalog as clients
+from lab.clients.installed_program import InstalledProgram
 from lab.clients.pjsip import interpreters, wheels
 from lab.clients.pjsip.interpreters import Interpreter
 from lab.clients.pjsip.releases import DEFAULT, RELEASES
 from lab.errors import EXIT_CLAIMS_HOLD, HostNotCapable, LabFault
 from lab.interpreter import module_command
+from lab.proxies import catalog as proxies
 from lab.report import terminal
 from lab.servers.kamailio import child as kamailio
 from lab.worlds import boot, host, kernel
@@ -87,6 +90,13 @@ def _findings() -> Iterator[Finding]:
     yield from _world(REAL, "namespaces of the host's kernel", _host)
     yield _tried(CONTAINERS, "root, Docker, and images of these sources", _docker)
     yield _tried("server: kamailio", "Kamailio", _kamailio)
+    for name in clients.names():
+        program = clients.find(name)
+        if isinstance(program, InstalledProgram):
+            there = program.is_there()
+            yield Finding(f"client: {name}", program.name, *(() if there else ("not installed", program.installing)))
+    for name in proxies.names():
+        yield _tried(f"proxy: {name}", name, proxies.find(name).check_host)
 
 
 def _tried(needed_for: str, what: str, attempt: Callable[[], object]) -> Finding:

@@ -23,6 +23,8 @@ from lab.record.events import (
     CallState,
     ClientEvent,
     Event,
+    MessageText,
+    MessageWay,
     Other,
     SubscriptionState,
     TransportState,
@@ -64,6 +66,8 @@ class FieldKind(Enum):
     TRANSPORT_STATE = _one_of(TransportState)
     SUBSCRIPTION_STATE = _one_of(SubscriptionState)
     CALL_STATE = _one_of(CallState)
+    MESSAGE_WAY = _one_of(MessageWay)
+    MESSAGE = "the text of a message"
     ENDPOINT = "address:port"
 
 
@@ -76,6 +80,8 @@ _KINDS: dict[Any, FieldKind] = {
     TransportState: FieldKind.TRANSPORT_STATE,
     SubscriptionState: FieldKind.SUBSCRIPTION_STATE,
     CallState: FieldKind.CALL_STATE,
+    MessageWay: FieldKind.MESSAGE_WAY,
+    MessageText: FieldKind.MESSAGE,
     Endpoint: FieldKind.ENDPOINT,
 }
 """By the type of the field of an event."""
@@ -243,6 +249,8 @@ def _value(ev: str, name: str, kind: FieldKind, value: Any) -> Any:  # noqa: C90
             return value
     if not isinstance(value, str):
         refuse()
+    if kind is FieldKind.MESSAGE:
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # whoever shows it makes it visible
     if kind.value.startswith("one of ") and value not in kind.value.removeprefix("one of ").split(", "):
         refuse()
     return _endpoint(value) or refuse() if kind is FieldKind.ENDPOINT else _plain(value)

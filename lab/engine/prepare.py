@@ -10,6 +10,7 @@ from lab.backends.base import BackendKind
 from lab.clients.catalog import client_of
 from lab.errors import Problem, ScenarioError
 from lab.model.scenario import DEFAULT_PJSIP, Scenario
+from lab.proxies.catalog import proxy_of
 from lab.runner import needed_images
 from lab.servers.catalog import server_of
 from lab.worlds import uml
@@ -60,8 +61,20 @@ def fetched(scenario: Scenario, backend: BackendKind, report: Callable[[str], No
     """
     if backend is BackendKind.DOCKER:
         return scenario
-    cells = tuple(cell if cell.unsupported else client_of(cell).prepare(cell, report) for cell in scenario.cells)
+    cells = tuple(
+        cell if cell.unsupported else client_of(cell).prepare(cell, report) for cell in with_proxies(scenario).cells
+    )
     return dataclasses.replace(scenario, cells=cells)
+
+
+def with_proxies(scenario: Scenario) -> Scenario:
+    """Return the scenario; cells whose proxy is not installed here are unsupported, and say how to install it."""
+    cells = []
+    for cell in scenario.cells:
+        program = proxy_of(cell)
+        lack = None if cell.unsupported or program is None else program.lack()
+        cells.append(cell if lack is None else dataclasses.replace(cell, unsupported=f"{lack.missing}; {lack.fix}"))
+    return dataclasses.replace(scenario, cells=tuple(cells))
 
 
 def visible_to(scenario: Scenario) -> tuple[str, ...]:
@@ -71,8 +84,8 @@ def visible_to(scenario: Scenario) -> tuple[str, ...]:
 
 def modules_of(scenario: Scenario) -> tuple[str, ...]:
     """Return what a world imports once for all of these cells."""
-    programs = (program for cell in scenario.cells for program in (client_of(cell), server_of(cell)))
-    return tuple(sorted({module for program in programs for module in program.modules}))
+    programs = (program for cell in scenario.cells for program in (client_of(cell), server_of(cell), proxy_of(cell)))
+    return tuple(sorted({module for program in programs if program for module in program.modules}))
 
 
 def _check_images(scenarios: Iterable[Scenario], backend: BackendKind) -> None:

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from lab.faults.base import occurrences
-from lab.judge import account, fault_causes, forgotten_flow, server_gave_up, server_idle
+from lab.judge import account, fault_causes, forgotten_flow, proxy_timeout, server_gave_up, server_idle
 from lab.judge.probe_needs import Gap, Need, UnansweredProbe
 from lab.judge.sentinel import CLOSED
 from lab.judge.tolerances import AT_ONCE_S
 from lab.model.outcome import Cause, Suspect
 from lab.model.verdict import CLIENT_ABORTED, CLIENT_CLOSED, CLIENT_IDLE_TIMER, MIDDLEBOX_FORGOT, UNKNOWN
-from lab.model.without import Without, WithoutIdleTimer, WithoutServerIdle, WithoutTimer
+from lab.model.without import Without, WithoutIdleTimer, WithoutProxyTimeout, WithoutServerIdle, WithoutTimer
 from lab.record.entry import Entry
 from lab.record.events import (
     CLOSE_FRAME,
@@ -97,6 +97,8 @@ def _flow(evidence: Evidence, lost: UnansweredProbe) -> Iterator[Gap]:
         yield _gap(Need.FLOW, cause, without, outlived=lost.asked_again_s is not None)
     for cause in () if lost.flow is None else server_idle.causes(evidence, lost.flow, lost.probe):
         yield _gap(Need.FLOW, cause, WithoutServerIdle(), outlived=lost.asked_again_s is not None)
+    for cause in () if lost.flow is None else proxy_timeout.causes(evidence, lost.flow, lost.probe):
+        yield _gap(Need.FLOW, cause, WithoutProxyTimeout(), outlived=lost.asked_again_s is not None)
 
 
 def _mapping(evidence: Evidence, lost: UnansweredProbe) -> Iterator[Gap]:

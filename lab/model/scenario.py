@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from lab.model.fault import Fault
 from lab.model.impairment import Impairment
 from lab.model.middlebox import Middlebox
+from lab.model.proxy import Proxy
 from lab.model.rules import (
     CauseName,
     ClientName,
@@ -29,6 +31,8 @@ DEFAULT_PJSIP = "2.15.1"
 """The release that is installed with the lab."""
 DEFAULT_CLIENT = "pjsip"
 """The client of a scenario that names none."""
+_RELEASE = re.compile(r"-(\d[\w.]*)$", re.ASCII)
+"""At the end of a client's name."""
 
 
 class Transport(str, Enum):
@@ -108,7 +112,8 @@ class Client(Yaml):
     Attributes:
         account: what it sets up.
         registration: how it registers; only pjsip can be told.
-        name: a client program that the lab has, or with `command` or `image` a name for the author's own.
+        name: a client program that the lab has, or a release of it (`pjsip-2.10`); with `command` or `image` a name for
+            the author's own.
         command: a program of the author's, and its arguments; it speaks the actor protocol (docs/actor-protocol.md). It
             is looked up in PATH, or below the scenario's folder, where it runs.
         environment: what it finds in its environment besides PATH, HOME and LANG.
@@ -143,7 +148,13 @@ class Client(Yaml):
     @property
     def kind(self) -> str:
         """The program that it is, as ``lab.clients`` has it."""
-        return "own" if self.is_own else self.name or DEFAULT_CLIENT
+        return "own" if self.is_own else _RELEASE.sub("", self.name) or DEFAULT_CLIENT
+
+    @property
+    def release(self) -> str:
+        """The release of it that is asked for by name (`pjsip-2.10`); empty: the one it has unless told."""
+        match = None if self.is_own else _RELEASE.search(self.name)
+        return "" if match is None else match[1]
 
     @property
     def label(self) -> str:
@@ -233,7 +244,8 @@ class Claim(Yaml):
     """The outcome the author expects of the cells it matches.
 
     Attributes:
-        strategy, middlebox, transport, failure, pjsip, server, client: cell labels this claim speaks of; empty: any.
+        strategy, middlebox, transport, failure, pjsip, server, client, proxy: cell labels this claim speaks of; empty:
+            any.
         verdict: expected verdict.
         cause: expected kind of cause of a ``fail``; None: any.
         at: expected time of the cause; None: any.
@@ -248,6 +260,7 @@ class Claim(Yaml):
     pjsip: OneOrMore = ()
     server: OneOrMore = ()
     client: OneOrMore = ()
+    proxy: OneOrMore = ()
     cause: CauseName | None = None
     at: Seconds | None = None
     within: Lasting = Seconds(0.5)
@@ -261,6 +274,7 @@ class Cell:
         name: the axes' values joined by commas, file-name safe; ``none`` or ``hold-transport,silent-60s``.
         axes: (axis, label) pairs in the scenario's order.
         middleboxes: (node name, behavior) for each middlebox node.
+        proxy: what the topology's proxy is; None: it has none.
         impairments: what links do to packets, by direction.
         ends: end of the run, seconds after the client fell silent.
         apart: when the client is probed in cells of their own, in the way of the one probe that this cell has.
@@ -298,6 +312,7 @@ class Cell:
     wheel: str = ""
     interpreter: str = ""
     unsupported: str | None = None
+    proxy: Proxy | None = None
 
     @property
     def registers(self) -> bool:

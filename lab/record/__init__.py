@@ -9,4 +9,6 @@
     version_1  lines of records from before events had types
     flows      which flow the server uses to reach the client, live and afterwards
     evidence   a cell and its record in one object, indexed
+    mapping_lives   each mapping of the middleboxes, with the packets that mattered to its timer
+    message_texts   the text of a SIP message, once
 """

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from lab.model.endpoint import Endpoint
-from lab.record.event import Event
+from lab.record.event import Event, MessageText, MessageWay
 
 ENDED_AT_CLIENT = ("disconnected", "shutdown", "destroyed")
 """States of a client's transport that is over."""
@@ -140,6 +140,21 @@ class RequestSent(ClientEvent, frozen=True, kw_only=True):
     cseq: int
     via: str | None = None
     contact: str | None = None
+
+
+class SipMessage(ClientEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A SIP message left the client, again too, or was read by it; for people, no verdict depends on it.
+
+    Attributes:
+        text: the whole message; in a record empty where ``same`` says which it is.
+        cut: whether ``text`` is only its beginning: pjsip's log, from which it is, holds 4,000 bytes of a message.
+        same: the digest of the text, which another line of the record has; written by the lab.
+    """
+
+    way: MessageWay
+    text: MessageText
+    cut: bool = False
+    same: str = ""
 
 
 class OptionsSent(ClientEvent, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Literal, NewType
 
 import msgspec
 
@@ -19,6 +20,12 @@ def _key(field: str) -> str:
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag=_name, rename=_key):
     """Base of all events."""
+
+
+MessageText = NewType("MessageText", str)
+"""A whole SIP message as text, with its line ends; what is not UTF-8 in it is shown as ``\\xff``."""
+
+MessageWay = Literal["sent", "received"]
 
 
 def name_of(kind: type[Event]) -> str:

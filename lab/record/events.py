@@ -7,8 +7,8 @@ generated from this module. `VERSION` grows when a line of today could be misrea
 
 The client's events (`ClientEvent`) are also the public protocol: what a client of anybody's may say.
 
-The types stand in modules by who writes them (``client_events``, ``server_events``, ``lab_events``); readers
-import them from here.
+The types stand in modules by who writes them (``client_events``, ``server_events``, ``proxy_events``,
+``lab_events``); readers import them from here.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from lab.record.client_events import (
     RegistrationRefused,
     RequestSent,
     SettingMade,
+    SipMessage,
     SocketOptionSet,
     Subscribed,
     SubscriptionState,
@@ -43,11 +44,14 @@ from lab.record.client_events import (
 )
 from lab.record.event import (
     Event,
+    MessageText,
+    MessageWay,
     name_of,
 )
 from lab.record.lab_events import (
     SENTINEL_PORT,
     Aborted,
+    ClientNetwork,
     ClientProcess,
     FaultBegan,
     FaultEnded,
@@ -66,6 +70,7 @@ from lab.record.lab_events import (
     SentinelState,
     Step,
 )
+from lab.record.proxy_events import TIMEOUT, ProxyConnection, ProxyReady
 from lab.record.server_events import (
     CLOSE_FRAME,
     ENDED_AT_SERVER,
@@ -96,6 +101,7 @@ from lab.record.server_events import (
     ResponseSent,
     ServerFlow,
     ServerReady,
+    ServerSipMessage,
     ServerSubscription,
     Statistics,
 )
@@ -106,19 +112,23 @@ VERSION = 2
 CLIENT_EVENTS: tuple[type[ClientEvent], ...] = (
     ClientReady, Registered, Subscribed, ClientTransport, Registration, RegistrationRefused, ClientSubscription,
     NotifyReceived, MessageReceived, ClientCall, IpChanged, RequestSent, OptionsSent, OptionsAnswer, Unanswered,
-    TransportReference, SettingMade, SocketOptionSet, IntervalTried, IntervalUsed,
+    TransportReference, SettingMade, SocketOptionSet, IntervalTried, IntervalUsed, SipMessage,
 )  # fmt: skip
 """What a client may say; any other event of its is kept as `Other`."""
 
 SERVER_EVENTS: tuple[type[Event], ...] = (
     ServerReady, ServerFlow, Request, ResponseSent, ResponseLost, ServerSubscription, Binding, Probe, ProbeBranch,
     KeepAlive, ClientGivenUp, ClientBack, CrlfPing, FramePing, Ignored, Held, Malformed, Obeyed, Query, Statistics,
+    ServerSipMessage,
 )  # fmt: skip
 """What a server says."""
 
+PROXY_EVENTS: tuple[type[Event], ...] = (ProxyReady, ProxyConnection)
+"""What a proxy says."""
+
 LAB_EVENTS: tuple[type[Event], ...] = (
     Mapping, Packet, SentinelOpened, SentinelChallenged, SentinelOutcome, RecordBegan, FaultBegan, FaultEnded,
-    FaultMoot, ClientProcess, ProtocolError, LimitPassed, Step, NeverSilent, RunEnded, Aborted, Other,
+    FaultMoot, ClientProcess, ClientNetwork, ProtocolError, LimitPassed, Step, NeverSilent, RunEnded, Aborted, Other,
 )  # fmt: skip
 """What the lab itself sees and does."""
 
@@ -131,7 +141,7 @@ REQUESTS: dict[type[RequestOutcome], str] = {
 }
 """Requests of the client, by the events that tell what became of them."""
 
-EVENTS: tuple[type[Event], ...] = (*CLIENT_EVENTS, *SERVER_EVENTS, *LAB_EVENTS)
+EVENTS: tuple[type[Event], ...] = (*CLIENT_EVENTS, *SERVER_EVENTS, *PROXY_EVENTS, *LAB_EVENTS)
 
 __all__ = [
     "CLIENT_EVENTS",
@@ -142,9 +152,11 @@ __all__ = [
     "GIVEN_UP",
     "IDLE_TIMEOUT",
     "LAB_EVENTS",
+    "PROXY_EVENTS",
     "REQUESTS",
     "SENTINEL_PORT",
     "SERVER_EVENTS",
+    "TIMEOUT",
     "VERSION",
     "Aborted",
     "Binding",
@@ -155,6 +167,7 @@ __all__ = [
     "ClientCall",
     "ClientEvent",
     "ClientGivenUp",
+    "ClientNetwork",
     "ClientProcess",
     "ClientReady",
     "ClientSubscription",
@@ -178,6 +191,8 @@ __all__ = [
     "Malformed",
     "Mapping",
     "MessageReceived",
+    "MessageText",
+    "MessageWay",
     "NeverSilent",
     "NotifyReceived",
     "Obeyed",
@@ -190,6 +205,8 @@ __all__ = [
     "ProbeKindName",
     "ProbeState",
     "ProtocolError",
+    "ProxyConnection",
+    "ProxyReady",
     "Query",
     "RecordBegan",
     "Registered",
@@ -208,8 +225,10 @@ __all__ = [
     "SentinelState",
     "ServerFlow",
     "ServerReady",
+    "ServerSipMessage",
     "ServerSubscription",
     "SettingMade",
+    "SipMessage",
     "SocketOptionSet",
     "Statistics",
     "Step",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from lab.model.endpoint import Endpoint
-from lab.record.event import Event
+from lab.record.event import Event, MessageText, MessageWay
 
 ENDED_AT_SERVER = ("closed", "reset", "failed")
 """States of a server's flow that is over."""
@@ -92,6 +92,23 @@ class ResponseLost(Event, frozen=True, kw_only=True):
     code: int
     flow: str
     reason: str
+
+
+class ServerSipMessage(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A SIP message left the server, again too, or was read by it; for people, no verdict depends on it.
+
+    Attributes:
+        flow: id of the flow on which it was sent or came.
+        text: the whole message; empty where ``same`` says which it is.
+        cut: whether ``text`` is only its beginning: Kamailio's log has 5,000 bytes of a message.
+        same: the digest of the text, which another line of the record has.
+    """
+
+    way: MessageWay
+    flow: str
+    text: MessageText
+    cut: bool = False
+    same: str = ""
 
 
 class ServerSubscription(Event, frozen=True, kw_only=True):

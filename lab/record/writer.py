@@ -14,6 +14,7 @@ from typing import Protocol
 from lab.record import codec
 from lab.record.entry import TimedEvent
 from lab.record.events import VERSION, Event, NeverSilent, RecordBegan
+from lab.record.message_texts import MessageTexts
 
 FILE_NAME = "record.jsonl"
 RUNNER = "runner"
@@ -34,6 +35,7 @@ class RecordWriter:
         self._file = path.open("wb")
         self._started = time.monotonic()
         self._silence: float | None = None
+        self._texts = MessageTexts()
         self._waiting: list[TimedEvent[Event]] = []
         self._watchers: list[Callable[[TimedEvent[Event]], None]] = []
         self.take(RUNNER, RecordBegan(version=VERSION), at=self._started)
@@ -81,7 +83,8 @@ class RecordWriter:
         self._waiting.clear()
 
     def _write(self, happening: TimedEvent[Event], zero: float) -> None:
-        self._file.write(codec.to_line(round(happening.at - zero, 6), happening.who, happening.event))
+        event = self._texts.once(happening.event)
+        self._file.write(codec.to_line(round(happening.at - zero, 6), happening.who, event))
 
 
 def conclude(path: Path, event: Event) -> None:

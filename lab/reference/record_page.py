@@ -10,9 +10,19 @@ from typing import Any
 
 import msgspec
 
+from lab.docstrings import attributes_of, paragraphs
 from lab.model.endpoint import Endpoint
-from lab.record.events import CLIENT_EVENTS, EVENTS, LAB_EVENTS, SERVER_EVENTS, VERSION, Event, name_of
-from lab.reference.docstrings import attributes_of, paragraphs
+from lab.record.events import (
+    CLIENT_EVENTS,
+    EVENTS,
+    LAB_EVENTS,
+    PROXY_EVENTS,
+    SERVER_EVENTS,
+    VERSION,
+    Event,
+    MessageText,
+    name_of,
+)
 
 HEAD = f"""\
 # The record
@@ -30,9 +40,17 @@ fields are seconds, sizes bytes. A field marked `?` may be null or have the valu
 _SIDES = (
     ("What a client says", "The public protocol too: see [your own client](actor-protocol.md).", CLIENT_EVENTS),
     ("What a server says", "", SERVER_EVENTS),
+    ("What a proxy says", "Read from its program's log: see [proxies](proxies.md).", PROXY_EVENTS),
     ("What the lab sees and does", "", LAB_EVENTS),
 )
-_WORDS = {str: "text", int: "whole number", float: "number", bool: "true or false", Endpoint: "endpoint"}
+_WORDS = {
+    MessageText: "text",
+    str: "text",
+    int: "whole number",
+    float: "number",
+    bool: "true or false",
+    Endpoint: "endpoint",
+}
 
 
 def markdown() -> str:

@@ -29,6 +29,11 @@ Item = Request | Response | KeepAlive | MalformedMessage
 class StreamParser:
     """The reading end of one stream.
 
+    Attributes:
+        lost: nothing more can be read.
+        expects_pong: the next single CRLF is a pong.
+        message: the bytes of the message that was returned last, as they came.
+
     A malformed message whose end is known is reported and skipped. After one whose end is not known (no or bad
     Content-Length, no end of the header section within ``LARGEST`` bytes) nothing can be read: ``lost`` is True and
     further bytes are dropped.
@@ -37,10 +42,12 @@ class StreamParser:
     def __init__(self) -> None:
         self.lost = False
         self.expects_pong = False
+        self.message = b""  # the bytes of the message that `next` has returned
         self._buffer = bytearray()
         self._seen = 0  # bytes of the buffer that hold no end of a header section
         self._head: Request | Response | MalformedMessage | None = None  # waits for its body of _length bytes
         self._length = 0
+        self._head_bytes = b""
 
     def feed(self, data: bytes) -> list[Item]:
         """Return what ``data`` completes, in order."""
@@ -66,6 +73,7 @@ class StreamParser:
         head, body = self._head, bytes(self._buffer[: self._length])
         del self._buffer[: self._length]
         self._head, self._length = None, 0
+        self.message = self._head_bytes + _END + body
         return head if isinstance(head, MalformedMessage) else replace(head, body=body)
 
     def _between(self) -> KeepAlive | None:
@@ -87,10 +95,12 @@ class StreamParser:
             self._seen = len(self._buffer)
             if self._seen < LARGEST + len(_END):
                 return None
+            self._head_bytes = bytes(self._buffer[:LARGEST])
             self._lose()
             return MalformedMessage(f"a header section of more than {LARGEST} bytes", code=513)
         head = bytes(self._buffer[:end])
         del self._buffer[: end + len(_END)]
+        self._head_bytes = head
         self._seen = 0
         request: Request | None
         error: MalformedMessage | None

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.certificates import make
+from lab.certificate_authority import make
 from lab.clients import sipjs
 from lab.clients.sipjs import packages
 from lab.engine.execute import execute

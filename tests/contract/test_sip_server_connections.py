@@ -91,7 +91,23 @@ def test_line_ends_over_udp_are_nothing(start: Start, call: Call) -> None:
         phone.sock.send(data)
     assert phone.ask("OPTIONS").code == 200
     server.event("response-sent")
-    assert [event["ev"] for event in server.log] == ["server-ready", "flow", "request", "response-sent"]
+    told = ["flow", "server-sip-message", "request", "server-sip-message", "response-sent"]
+    assert [event["ev"] for event in server.log] == ["server-ready", *told]
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
+def test_messages_are_told_as_they_came_and_went(start: Start, call: Call, transport: str) -> None:
+    """Byte for byte, compact forms and odd blanks too; line ends between them are none."""
+    server, ports = start()
+    phone = call(transport, ports[transport])
+    phone.ask("OPTIONS")
+    odd = b"OPTIONS sip:a SIP/2.0\r\nv:SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bKodd\r\ni :  x\r\nl: 2\r\n\r\nhi"
+    phone.sock.send(b"\r\n\r\n")
+    phone.sock.send(odd)
+    server.event("server-sip-message", text=odd.decode())
+    first, answer, *_ = (event for event in server.log if event["ev"] == "server-sip-message")
+    assert (first["way"], answer["way"]) == ("received", "sent")
+    assert answer["text"].startswith("SIP/2.0 200 OK\r\n")
 
 
 # Ends
@@ -138,6 +154,8 @@ def test_a_connection_that_times_out(transport: str) -> None:
         def flow_ready(self, flow: Flow) -> None: ...
 
         def flow_received(self, flow: Flow, item: Received) -> None: ...
+
+        def message_passed(self, flow: Flow, way: str, data: bytes, at: float) -> None: ...
 
         def flow_ended(self, flow: Flow, state: str, reason: str) -> None:
             ends.append((flow.transport, state, reason))

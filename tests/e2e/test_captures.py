@@ -11,7 +11,7 @@ import pytest
 from lab.cell_capture.comments import SENTINEL
 from lab.cell_capture.write import FILE_NAME
 from tests.e2e.lab_command import ROOT
-from tests.e2e.together import Cells, Virtually
+from tests.e2e.together import Cells, Seen, Virtually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.virtual]
 
@@ -28,6 +28,13 @@ def _read(file: Path, show: str, *fields: str) -> list[tuple[str, ...]]:
     command = ["tshark", "-r", str(file), "-Y", show, "-T", "fields", *wanted]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return [tuple(line.split("\t")) for line in done.stdout.splitlines()]
+
+
+def _zero(seen: Seen, name: str) -> float:
+    """The time zero of a cell, as its capture counts."""
+    first = next(line for line in seen.record(name) if line["ev"] == "packet")
+    ((at,),) = _read(seen.folder(name) / FILE_NAME, "frame.number == 1", "frame.time_epoch")
+    return float(at) - float(first["t"])
 
 
 @pytest.mark.cells(FORGED)
@@ -62,6 +69,7 @@ def test_a_forged_segment_says_who_made_it(virtually: Virtually) -> None:
     made = _read(file, 'frame.comment contains "made this packet itself"', "frame.interface_name", "tcp.flags.str")
     assert made
     assert all("R" in flags for _, flags in made)
+    assert _read(file, 'frame.comment contains "in the name of 203.0.113.10: forged"', "frame.number")
     (fault,) = seen.lines("hold-transport,rst", "runner", "fault")
     (told,) = _read(file, 'frame.comment contains "began at"', "frame.comment", "tcp.flags.reset")
     assert f"fault 1, {fault['fault']}, began at {fault['t']:.3f} s" in told[0]
@@ -81,6 +89,23 @@ def test_a_mapping_that_ended(virtually: Virtually) -> None:
     flow = next(line for line in gone if ":5061" in line["remote"])
     assert any(f"mapping {flow['inside']} - " in text and f"ended at {flow['t']:.3f} s" in text for text in told)
     assert any(text.startswith("probe p2, NOTIFY") and "not answered" in text for text in told)
+
+
+@pytest.mark.cells(FORGETS)
+def test_the_packet_that_refreshed_a_mapping_last(virtually: Virtually) -> None:
+    """On the middlebox's own side of a link, as long before the end of the mapping as it says."""
+    seen = virtually(FORGETS)
+    name = "idle-600s,nat-silent"
+    show = f'{HIDDEN} && frame.comment contains "refreshed for the last time"'
+    rows = _read(seen.folder(name) / FILE_NAME, show, "frame.comment", "frame.time_epoch")
+    zero = _zero(seen, name)
+    ended = [line for line in seen.lines(name, "home-nat", "mapping") if line["state"] == "destroyed"]
+    ended = [line for line in ended if ":5099" not in line["remote"]]
+    assert len(rows) == len(ended) > 0
+    for comment, at in rows:
+        (gone,) = [line for line in ended if f"mapping {line['inside']} - {line['outside']} to" in comment]
+        before = float(comment.split("for the last time, ")[1].split(" s ")[0])
+        assert float(at) - zero + before == pytest.approx(gone["t"], abs=0.01)
 
 
 @pytest.mark.cells(FORGED)

@@ -59,6 +59,8 @@ class Owner:
         self.received.append(item)
         self.on_received()
 
+    def message_passed(self, flow: Any, way: str, data: bytes, at: float) -> None: ...
+
     def flow_ended(self, flow: Any, state: str, reason: str) -> None: ...
 
 

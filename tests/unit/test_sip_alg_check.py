@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from lab.clients.pjsip.log_reader import request_sent
+from lab.clients.pjsip import log_reader
 from lab.judge import sip_alg_check
 from lab.model.middlebox import Middlebox, SipAlg
 from lab.model.scenario import Cell, Transport
 from lab.record import events
-from lab.record.events import RequestSent
+from lab.record.events import MessageText, RequestSent, SipMessage
 from lab.sip.claimed_source import ClaimedSource, claimed_source
 from lab.sip.message import Request, parse
 from tests.records import CLIENT, OUTSIDE, SERVER, Line, evidence, say
@@ -59,14 +59,16 @@ def test_sender_without_a_contact(contact: str) -> None:
 def test_the_log_shows_what_leaves() -> None:
     """Of the log's entries those that show a request being sent, with its name and its addresses."""
     sent = RequestSent(method="SUBSCRIBE", call_id="Bzp6", cseq=7977, via=PRIVATE, contact=PRIVATE)
-    assert request_sent(LOGGED) == sent
+    shown = log_reader.message(LOGGED)
+    assert shown == SipMessage(way="sent", text=MessageText(f"{HEAD}\r\n"))
+    assert log_reader.request_sent(shown) == sent
 
 
 @pytest.mark.parametrize(
     ("shown", "instead"),
     [
         ("TX 636", "RX 636"),
-        ("Request msg", "Response msg"),
+        ("SUBSCRIBE sip:bob@203.0.113.10 SIP/2.0", "SIP/2.0 200 OK"),
         ("CSeq: 7977 ", "CSeq: "),
         ("\r\nContent-Length:  0\r\n\r\n\n--end msg--\n", ""),
     ],
@@ -74,7 +76,15 @@ def test_the_log_shows_what_leaves() -> None:
 def test_the_log_shows_other_things(shown: str, instead: str) -> None:
     """What came in, responses, and what was cut off are no requests sent."""
     assert shown in LOGGED
-    assert request_sent(LOGGED.replace(shown, instead)) is None
+    message = log_reader.message(LOGGED.replace(shown, instead))
+    assert message is not None
+    assert message.cut == (not instead)
+    assert log_reader.request_sent(message) is None
+
+
+def test_the_log_shows_no_message() -> None:
+    """Most entries are others."""
+    assert log_reader.message("pjsua_core.c  .PJSUA state changed: CREATED --> INIT\n") is None
 
 
 def cell(transport: Transport, *algs: SipAlg) -> Cell:

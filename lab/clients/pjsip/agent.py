@@ -19,11 +19,11 @@ from typing import Any
 import msgspec
 
 from lab.actors.channel import Channel
+from lab.clients.pjsip import log_reader
 from lab.clients.pjsip.account import account_config
 from lab.clients.pjsip.callbacks import Account, Buddy, Endpoint, IncomingCall, Log
 from lab.clients.pjsip.endpoint import endpoint_config, transport_config
 from lab.clients.pjsip.library import Library, use_hosts_file_only
-from lab.clients.pjsip.log_reader import request_sent
 from lab.clients.pjsip.pjsua2_wheel import pj
 from lab.clients.pjsip.server_connection import ServerConnection
 from lab.clients.pjsip.settings import Settings
@@ -319,8 +319,10 @@ class UserAgent:
 
     def _logged(self, entry: str) -> None:
         self._transports.on_log(entry)
-        if (sent := request_sent(entry)) is not None:
-            self.emit(sent)
+        if (message := log_reader.message(entry)) is not None:
+            if (sent := log_reader.request_sent(message)) is not None:
+                self.emit(sent)
+            self.emit(message)
 
     def transport_state(self, event: Any) -> None:
         """Handle a new state of a transport."""

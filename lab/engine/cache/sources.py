@@ -26,6 +26,7 @@ NOT_IN_A_WORLD = (
     "reference",
     "report",
     "starter",
+    "timeline",
     "tuning",
 )
 """What no world imports, in the package's folder. The catalog's values are in the cells themselves."""
@@ -44,6 +45,7 @@ NOT_JUDGING = (
     "reference",
     "report",
     "starter",
+    "timeline",
     "tuning",
 )
 """What no judgement depends on."""

@@ -15,7 +15,6 @@ from lab import digests
 from lab.engine.cache.sources import Sources
 from lab.installation import DISTRIBUTION
 from lab.model.scenario import Cell
-from lab.model.topology import Role
 from lab.worlds import kernel
 
 _LIBRARIES = (
@@ -55,9 +54,8 @@ def surroundings(sources: Sources, cells: Sequence[Cell], *, memory_mb: int, spl
 
 
 def certificate_names(cells: Sequence[Cell]) -> list[str]:
-    """Return the addresses that the certificate of a run of these cells names."""
-    first = cells[0].topology
-    own = str(first.address(first.only(Role.SERVER).name).ip)
+    """Return the addresses that the certificate of a run of these cells names: those to which clients connect."""
+    own = str(cells[0].topology.front_address())
     return [own, *dict.fromkeys(address for cell in cells for address in cell.further_addresses)]
 
 

@@ -61,6 +61,9 @@ class Kamailio(ServerProgram):
         lacking = super().why_unsupported(cell, needs)
         if any(one.kind == "server-ws-ping" and one.interval % 1 for one in cell.strategy.mitigations):
             return "Kamailio sends its ping frames every so many whole seconds"
+        outbound = any(one.kind in ("server-outbound", "flow-timer") for one in cell.strategy.mitigations)
+        if outbound and cell.transport is Transport.UDP:
+            return "Kamailio answers STUN, which SIP outbound needs over UDP, with a module that is not loaded here"
         if lacking or "gives-up" not in needs:
             return lacking
         if cell.transport is not Transport.UDP:

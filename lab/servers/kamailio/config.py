@@ -29,6 +29,12 @@ FOREVER_S = 100_000_000
 
 _BELOW = {"ws": "tcp", "wss": "tls"}
 """What a WebSocket begins as: an HTTP request over TCP or TLS."""
+LINE_BYTES = 8192
+"""Of a line of the log at most: what glibc writes to standard error at once (BUFSIZ), so that no other process of
+Kamailio's can come in between."""
+
+MESSAGE_BYTES = 5000
+"""Of a message in the log at most: in base64 it fits into a line. A usual message has less than 2,000."""
 
 
 class Pings(NamedTuple):
@@ -113,7 +119,9 @@ def render(settings: Settings, wanted: ServerFeatures, folder: Path) -> str:
         "FRAME_PINGS": str(int(bool(wanted.frame_pings))),  # its keepalive_mechanism: 0 none, 1 ping
         "FRAME_PING_INTERVAL": str(wanted.frame_pings or FOREVER_S),
         "IDLE": str(FOREVER_S if settings.idle_after is None else round(settings.idle_after)),
+        "LINE_BYTES": str(LINE_BYTES),
         "LEAST_EXPIRES": str(round(settings.least_expires)),
+        "MESSAGE_BYTES": str(MESSAGE_BYTES),
         "MAX_CONTACTS": str(0 if settings.removes_oldest else most),
         "NO_CONNECT": _word(settings.with_gone_connection != "connect"),
         "OUTBOUND_MODE": str(int(wanted.outbound)),

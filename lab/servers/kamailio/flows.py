@@ -10,6 +10,10 @@ from lab.model.endpoint import Endpoint
 from lab.record.events import FlowState, ServerFlow
 from lab.sip.ports import FRAMED, SECURE
 
+ENDS = {"closed": "fin", "reset": "Connection reset by peer", "gone": "not told"}
+"""How a connection ended, by what Kamailio calls it: ``gone`` is its timeout route, which it also takes when its own
+farewell comes too late for a peer that has closed."""
+
 _UPGRADED = {"tcp": "ws", "tls": "wss"}
 
 
@@ -87,15 +91,13 @@ class Flows:
             self._on_stream(flow)
         return flow
 
-    def upgraded(self, name: str, connection: int, *, at: float) -> None:
-        """Take note of a WebSocket; its name is still that of what it began as."""
+    def websocket(self, what: str, name: str, connection: int, *, at: float) -> None:
+        """Take note of a WebSocket that was ``upgraded`` or has ended; its name is that of what it began as."""
         began, _, ends = name.partition(":")
-        self.seen(f"{_UPGRADED[began]}:{ends}", connection, at=at)
-
-    def websocket_ended(self, name: str, *, at: float) -> None:
-        """Take note of the end of a WebSocket, by either side; its name is that of what it began as."""
-        began, _, ends = name.partition(":")
-        self.ended(f"{_UPGRADED[began]}:{ends}", "closed", "WebSocket closed", at=at)
+        if what == "upgraded":
+            self.seen(f"{_UPGRADED[began]}:{ends}", connection, at=at)
+        else:
+            self.ended(f"{_UPGRADED[began]}:{ends}", "closed", "WebSocket closed", at=at)
 
     def refused(self, name: str, reason: str) -> None:
         """Take note of a connection, just now, whose handshake has failed."""

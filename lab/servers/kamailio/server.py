@@ -20,9 +20,10 @@ from lab.servers.kamailio.child import Child
 from lab.servers.kamailio.client_requests import ClientRequests
 from lab.servers.kamailio.clients import REMOVES, Clients, StoredContact
 from lab.servers.kamailio.config import Certificates, Pings, ServerFeatures, itself, render, render_tls
-from lab.servers.kamailio.flows import Flow, Flows
+from lab.servers.kamailio.flows import ENDS, Flow, Flows
 from lab.servers.kamailio.idle_watch import IdleWatch
 from lab.servers.kamailio.log import Handshakes, LogLine
+from lab.servers.kamailio.messages import Messages
 from lab.servers.kamailio.probes import Probes
 from lab.servers.kamailio.rpc import Rpc
 from lab.servers.kamailio.server_context import NO_VALUE
@@ -40,11 +41,6 @@ LOGGED_LATE_S = 60.0
 """A line that seems older than this was written by another clock; then the moment of reading counts."""
 
 STATISTICS = ("core.version", "core.uptime", "core.tcp_list", "tls.list", "tm.stats", "ul.dump")
-
-
-_ENDS = {"closed": "fin", "reset": "Connection reset by peer", "gone": "not told"}
-"""How a connection ended, by what Kamailio calls it: ``gone`` is its timeout route, which it also takes when its own
-farewell comes too late for a peer that has closed."""
 
 
 class KamailioServer:
@@ -98,6 +94,7 @@ class KamailioServer:
         self._child: Child | None = None
         self._began: asyncio.Future[None] = loop.create_future()
         self._requests = ClientRequests(channel, self.flows, self.clients)
+        self._messages = Messages(channel, self.flows)
         self._closing: set[str] = set()  # ids of flows that Kamailio has been told to end
         self._working: set[asyncio.Task[None]] = set()
         self._count = 0
@@ -228,6 +225,7 @@ class KamailioServer:
         self._probes.forget()
         self.clients.forget()
         self._requests.forget()
+        self._messages.forget()
         self.channel.emit(Obeyed(do="go-down", forgot=True))
 
     async def come_up(self) -> None:
@@ -303,12 +301,13 @@ class KamailioServer:
             case "ready":
                 if not self._began.done():
                     self._began.set_result(None)
-            case "upgraded":
-                self.flows.upgraded(told.get("flow"), told.number("connection"), at=at)
-            case "ws-closed":
-                self.flows.websocket_ended(told.get("flow"), at=at)
+            case "upgraded" | "ws-closed":
+                self.flows.websocket(told.what, told.get("flow"), told.number("connection"), at=at)
+            case "message":
+                self._messages.passed(told, at=at)
             case "request":
                 self._probes.request(self._requests.request(told, at=at), told)
+                self._messages.flow_seen(told.get("flow"), at=at)
             case "response":
                 self._requests.response(told, at=at)
             case "registered":
@@ -337,6 +336,7 @@ class KamailioServer:
             self._probes.own_reply(told)
         else:
             flow = self.flows.seen(name, told.number("connection"), at=at, answered=True)
+            self._messages.flow_seen(name, at=at)
             if not self._probes.reply(flow, told, at=at) and self._wanted.pings is not None:
                 answered = events.KeepAlive(
                     kind="options", state="answered", flow=flow.id, code=told.number("code"), reason=""
@@ -347,7 +347,7 @@ class KamailioServer:
         flow = self.flows.named(told.get("flow"))
         if flow is not None:
             by_us = flow.id in self._closing
-            reason = "by server" if by_us else _ENDS[state]
+            reason = "by server" if by_us else ENDS[state]
             self.flows.ended(told.get("flow"), "reset" if state == "reset" and not by_us else "closed", reason, at=at)
 
     def _watch_idle(self, flow: Flow) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol
@@ -13,12 +14,13 @@ from lab.actors.channel import Channel
 from lab.actors.tls import Tls
 from lab.errors import LabFault
 from lab.model.endpoint import Endpoint
-from lab.record.events import FlowState, ServerFlow, ServerReady
+from lab.record.events import FlowState, MessageText, MessageWay, ServerFlow, ServerReady, ServerSipMessage
 from lab.servers.scripted.flows import Address, Flow, StreamFlow, UdpFlow, read_datagram, send_datagram, why
 from lab.servers.scripted.idle_timer import IdleTimer
 from lab.servers.scripted.items import Received
 from lab.servers.settings import Settings
 from lab.sip.ports import FRAMED, SECURE, STREAMS
+from lab.sip.stun import binding_response
 from lab.sip.transaction import TIMER_F
 
 
@@ -36,13 +38,18 @@ class User(Protocol):
 
 
 class Connections:
-    """All sockets and flows of the server."""
+    """All sockets and flows of the server.
+
+    Attributes:
+        answers_stun: answer STUN binding requests over UDP, as whoever supports SIP outbound does.
+    """
 
     def __init__(self, settings: Settings, channel: Channel, loop: asyncio.AbstractEventLoop, user: User) -> None:
         self._settings = settings
         self._channel = channel
         self._loop = loop
         self._user = user
+        self.answers_stun = False
         self._own = settings.address  # from which the server connects
         self._ports = dict(settings.ports)
         self._contexts: dict[bool, ssl.SSLContext] = {}  # by server side
@@ -196,7 +203,9 @@ class Connections:
             OSError: no route, or whatever else the kernel says.
         """
         if (sock := self._udp.get(flow.local)) is not None:
+            at = time.monotonic()
             send_datagram(sock, data, to)
+            self.message_passed(flow, "sent", data, at)
 
     async def _connect(self, flow: StreamFlow) -> None:
         try:
@@ -208,14 +217,18 @@ class Connections:
             self._user.flow_ended(flow, reason)
 
     def _datagram(self, sock: socket.socket) -> None:
-        item, peer = read_datagram(sock)
-        if item is not None:
-            self.flow_received(self._udp_flow(sock, peer, outgoing=False), item)
+        item, data, peer = read_datagram(sock)
+        if self.answers_stun and (answer := binding_response(data, peer)) is not None:
+            send_datagram(sock, answer, peer)
+        elif item is not None:
+            flow = self._udp_flow(sock, peer, outgoing=False)
+            self.message_passed(flow, "received", data, time.monotonic())
+            self.flow_received(flow, item)
 
     def _udp_flow(self, sock: socket.socket, peer: Address, *, outgoing: bool) -> Flow:
         flow = self._find("udp", peer, local=sock.getsockname()[0])
         if flow is None:
-            flow = UdpFlow(sock, peer, outgoing=outgoing)
+            flow = UdpFlow(self, sock, peer, outgoing=outgoing)
             self.flow_opened(flow)
         return flow
 
@@ -246,6 +259,11 @@ class Connections:
     def flow_received(self, flow: Flow, item: Received) -> None:
         """Pass received data to the user."""
         self._user.received(flow, item)
+
+    def message_passed(self, flow: Flow, way: MessageWay, data: bytes, at: float) -> None:
+        """Record a message."""
+        text = MessageText(data.decode("utf-8", "backslashreplace"))
+        self._channel.emit(ServerSipMessage(way=way, flow=flow.id, text=text), at=at)
 
     def flow_ended(self, flow: Flow, state: FlowState, reason: str) -> None:
         """Forget a flow that has ended, and record it."""

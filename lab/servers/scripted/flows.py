@@ -11,17 +11,21 @@ import os
 import socket
 import ssl
 import struct
+import time
 from typing import Any, Protocol
 
 from lab.actors.tls import Tls
 from lab.model.endpoint import Endpoint
-from lab.record.events import IDLE_TIMEOUT, FlowState
+from lab.record.events import IDLE_TIMEOUT, FlowState, MessageWay
 from lab.servers.scripted.idle_timer import IdleTimer
-from lab.servers.scripted.items import Received
+from lab.servers.scripted.items import PingFrame, PongFrame, Received
 from lab.sip.message import MalformedMessage, Request, Response, parse
-from lab.sip.stream import StreamParser
+from lab.sip.stream import KeepAlive, StreamParser
 
 Address = tuple[str, int]
+
+_LINE_ENDS = b"\r\n"
+"""Of which keep-alives consist."""
 
 MOST_AT_ONCE = 16
 """Messages of one connection that are acted on before others have their turn: some milliseconds."""
@@ -41,6 +45,9 @@ class FlowListener(Protocol):
 
     def flow_received(self, flow: Flow, item: Received) -> None:
         """Handle received data."""
+
+    def message_passed(self, flow: Flow, way: MessageWay, data: bytes, at: float) -> None:
+        """Take note of the bytes of a message, sent or received at that time (CLOCK_MONOTONIC)."""
 
     def flow_ended(self, flow: Flow, state: FlowState, reason: str) -> None:
         """Handle the end of a flow: ``closed``, ``reset`` or ``failed``."""
@@ -99,14 +106,18 @@ class Flow:
 class UdpFlow(Flow):
     """The exchange with one address over one UDP socket of the server. It has no end."""
 
-    def __init__(self, sock: socket.socket, peer: Address, *, outgoing: bool) -> None:
+    def __init__(self, owner: FlowListener, sock: socket.socket, peer: Address, *, outgoing: bool) -> None:
         super().__init__("udp", peer, sock.getsockname()[0], outgoing=outgoing)
+        self._owner = owner
         self._sock = sock
         self.ready = True
 
     def send(self, data: bytes) -> None:
         """Send one datagram."""
+        at = time.monotonic()
         send_datagram(self._sock, data, self.peer)
+        if data.strip(_LINE_ENDS):
+            self._owner.message_passed(self, "sent", data, at)
 
 
 def send_datagram(sock: socket.socket, data: bytes, to: Address) -> None:
@@ -121,24 +132,30 @@ def send_datagram(sock: socket.socket, data: bytes, to: Address) -> None:
         return
 
 
-def read_datagram(sock: socket.socket) -> tuple[Request | Response | MalformedMessage | None, Address]:
+def read_datagram(sock: socket.socket) -> tuple[Request | Response | MalformedMessage | None, bytes, Address]:
     """Read one datagram; None when it holds nothing but CR and LF (RFC 3261 §7.5 has a server ignore them)."""
     try:
         data, (host, port) = sock.recvfrom(65536)
     except BlockingIOError:  # the kernel announced one and then found its checksum wrong: recvfrom(2), select(2)
-        return None, ("unknown", 0)
-    if not data.strip(b"\r\n"):
-        return None, (host, port)
+        return None, b"", ("unknown", 0)
+    if not data.strip(_LINE_ENDS):
+        return None, data, (host, port)
     try:
-        return parse(data), (host, port)
+        return parse(data), data, (host, port)
     except MalformedMessage as error:
-        return error, (host, port)
+        return error, data, (host, port)
 
 
 class Parser(Protocol):
-    """Cuts what was read into what it holds."""
+    """Cuts what was read into what it holds.
+
+    Attributes:
+        expects_pong: the next single CRLF is one.
+        message: the bytes of the message that was returned last.
+    """
 
     expects_pong: bool
+    message: bytes
 
     def add(self, data: bytes) -> None:
         """Take what was read."""
@@ -245,6 +262,8 @@ class StreamFlow(Flow, asyncio.Protocol):
 
     def _take(self, item: Any) -> None:
         """Act on one thing that was read."""
+        if not isinstance(item, (KeepAlive, PingFrame, PongFrame)):
+            self._owner.message_passed(self, "received", self._parser.message, time.monotonic())
         self._owner.flow_received(self, item)
 
     def _read_or_wait(self) -> None:
@@ -269,9 +288,16 @@ class StreamFlow(Flow, asyncio.Protocol):
 
     def send(self, data: bytes) -> None:
         """Write; what the connection's end leaves unsent is lost."""
-        if self._can_send:
-            self._count(data)
-            self._write(data)
+        if not self._can_send:
+            return
+        self._count(data)
+        if data.strip(_LINE_ENDS):
+            self._owner.message_passed(self, "sent", data, time.monotonic())  # first, as it may arrive at once
+        self._write(self._framed(data))
+
+    def _framed(self, message: bytes) -> bytes:
+        """Return a message as it goes into the stream."""
+        return message
 
     @property
     def _can_send(self) -> bool:

@@ -63,10 +63,12 @@ class FrameParser:
 
     Attributes:
         expects_pong: not needed here: a message that is a single CRLF can be nothing but a pong.
+        message: the bytes of the SIP message that was returned last.
     """
 
     def __init__(self) -> None:
         self.expects_pong = False
+        self.message = b""
         self._connection = WSConnection(ConnectionType.SERVER)
         self._ready: deque[Frame] = deque()
         self._outgoing = bytearray()
@@ -101,7 +103,7 @@ class FrameParser:
 
     # What the server sends: bytes for the wire
 
-    def message(self, data: bytes) -> bytes:
+    def message_frame(self, data: bytes) -> bytes:
         """Frame one SIP message or CRLF, as text where it is text: browsers prefer it (RFC 7118 §5)."""
         try:
             return self._connection.send(TextMessage(data=data.decode()))
@@ -131,8 +133,8 @@ class FrameParser:
             if len(self._message) > 2 * LARGEST:  # head and body may each have that much
                 self._close(CloseReason.MESSAGE_TOO_BIG, f"a message of more than {2 * LARGEST} bytes")
             elif event.message_finished:
-                whole, self._message = bytes(self._message), bytearray()
-                self._ready.extend(_item(whole))
+                self.message, self._message = bytes(self._message), bytearray()
+                self._ready.extend(_item(self.message))
         elif isinstance(event, Ping):
             self._ready.append(PingFrame(bytes(event.payload)))
         elif isinstance(event, Pong):

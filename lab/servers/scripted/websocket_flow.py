@@ -28,11 +28,8 @@ class WebSocketFlow(StreamFlow):
         self._parser = self._frames
         self._closing: asyncio.TimerHandle | None = None  # our Close frame waits for the client's
 
-    def send(self, data: bytes) -> None:
-        """Send one message in one frame; what the connection's end leaves unsent is lost."""
-        if self._can_send:
-            self._count(data)
-            self._write(self._frames.message(data))
+    def _framed(self, message: bytes) -> bytes:
+        return self._frames.message_frame(message)
 
     def ping(self, payload: bytes) -> None:
         """Send a ping frame."""
