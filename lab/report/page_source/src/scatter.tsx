@@ -28,17 +28,26 @@ function dominates(a: { cost: number; share: number }, b: { cost: number; share:
   return a.cost <= b.cost && a.share >= b.share && (a.cost < b.cost || a.share > b.share);
 }
 
+function widthOf(point: Point): number {
+  return 14 + 7.2 * point.row.label.length;
+}
+
+/** Whether a name stands on the left of its point, as there is no room on the right. */
+function isLeft(point: Point): boolean {
+  return point.x + widthOf(point) > WIDTH;
+}
+
 /** Moves names apart that would be on top of each other; each has the height at which it is to be. */
 function apart(points: Point[]): Map<Point, number> {
   const placed: { x: number; y: number; width: number }[] = [];
   const found = new Map<Point, number>();
   for (const point of [...points].sort((a, b) => a.y - b.y || a.x - b.x)) {
-    const width = 12 + 6.6 * point.row.label.length;
+    const width = widthOf(point);
+    const x = isLeft(point) ? point.x - width : point.x;
     let y = point.y - 7;
-    const hits = () =>
-      placed.find((each) => Math.abs(each.y - y) < LINE && point.x < each.x + each.width && each.x < point.x + width);
+    const hits = () => placed.find((each) => Math.abs(each.y - y) < LINE && x < each.x + each.width && each.x < x + width);
     for (let hit = hits(); hit; hit = hits()) y = hit.y + LINE;
-    placed.push({ x: point.x, y, width });
+    placed.push({ x, y, width });
     found.set(point, y);
   }
   return found;
@@ -132,7 +141,7 @@ export function Scatter({ run, rows, state }: { run: Overview; rows: Row[]; stat
           </circle>
         ))}
         {named.map((point) => (
-          <text class={point.dominated ? "name dimmed" : "name"} x={point.x + 10} y={names.get(point)}>
+          <text class={point.dominated ? "name dimmed" : "name"} x={point.x + (isLeft(point) ? -10 : 10)} y={names.get(point)} text-anchor={isLeft(point) ? "end" : "start"}>
             {point.row.label}
           </text>
         ))}
