@@ -29,7 +29,7 @@ def main(folder: Path, name: str = "") -> None:
     with chromium() as browser:
         window = Opened(browser, width=WIDTH)
         page = window.go(file)
-        _keep(page, "overview", 780)
+        _keep(page, "overview", 800)
         page = window.go(file, f"#cell={cell}")
         page.locator("canvas").wait_for()
         page.locator(".rows").wait_for()
