@@ -1,4 +1,4 @@
-"""What the languages for pjsip share: names of fields, parts that only the build can set, notes."""
+"""Shares between the languages for pjsip: names of fields, parts that only the build can set, notes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the languages of pjsua2 share: they differ in how a statement is written."""
+"""Writes settings for pjsua2; its languages differ in how a statement is written."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lab.settings_code.noted import ClientSettings, client_settings
 
 @dataclass(frozen=True)
 class Syntax:
-    """How a language writes what pjsua2 needs.
+    """The syntax of a language, as far as pjsua2 needs it.
 
     Attributes:
         comment: what begins a comment.

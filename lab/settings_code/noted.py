@@ -29,7 +29,7 @@ class Ported:
 
 @dataclass
 class ClientSettings:
-    """What a strategy sets in a client.
+    """The settings that a strategy makes in a client.
 
     Attributes:
         tsx_ms: T1 and T2 in milliseconds; None: pjsip's own.
@@ -56,7 +56,7 @@ class ClientSettings:
 
 @dataclass
 class ServerSettings:
-    """What a strategy sets in a server.
+    """The settings that a strategy makes in a server.
 
     Attributes:
         subscription_s: expiry granted at most; None: the server's own.
