@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import ceil
 
 from lab.model.scenario import Strategy
 from lab.settings_code.languages import Snippet
@@ -30,15 +31,15 @@ def _lines(settings: ServerSettings) -> Iterator[str]:
         yield f'modparam("registrar", "flow_timer", {settings.flow_timer_s})'
     for interval, what in settings.keep_alives:
         yield 'loadmodule "nathelper.so"'
-        yield f'modparam("nathelper", "natping_interval", {round(interval)})'
+        yield f'modparam("nathelper", "natping_interval", {ceil(interval)})'
         if what == "options":
             yield from _options()
     for interval, what, giving_up in settings.deaths:
         if what == "options":
             yield 'loadmodule "nathelper.so"'
-            yield f'modparam("nathelper", "natping_interval", {round(interval)})'
+            yield f'modparam("nathelper", "natping_interval", {ceil(interval)})'
             yield from _options()
-            yield f'modparam("nathelper", "keepalive_timeout", {round(interval) * giving_up.after})'
+            yield f'modparam("nathelper", "keepalive_timeout", {ceil(interval) * giving_up.after})'
 
 
 def _options() -> Iterator[str]:

@@ -10,6 +10,9 @@ import pytest
 
 import lab
 from lab.cli.show import show_code
+from lab.clients.baresip import settings as baresip_settings
+from lab.clients.catalog import find
+from lab.clients.linphone import settings as linphone_settings
 from lab.clients.pjsip.pjsua2_wheel import pj
 from lab.errors import ScenarioError
 from lab.loader import catalog
@@ -19,6 +22,8 @@ from lab.settings_code import Snippet, languages, snippets
 from tests.unit.recording_client import RecordingClient
 
 STRATEGIES = catalog.strategy_names()
+OTHERS = {"baresip", "linphone"}
+"""They have settings for some mitigations."""
 PJSIP = ("c", "python", "kotlin", "swift")
 
 HEADERS = {
@@ -128,13 +133,17 @@ def test_every_mitigation_is_in_code_or_note(name: str) -> None:
     found = written(name)
     strategy = catalog.strategy(name)
     sides = {type(one).side for one in strategy.mitigations}
-    assert set(found) == (set(PJSIP) if "client" in sides else set()) | ({"kamailio"} if "server" in sides else set())
+    assert set(found) - OTHERS == (set(PJSIP) if "client" in sides else set()) | (
+        {"kamailio"} if "server" in sides else set()
+    )
     for language, snippet in found.items():
         base = ServerSide if language == "kamailio" else ClientSide
         text = snippet["code"] + snippet["note"]
         assert text
         for one in strategy.mitigations:
-            if isinstance(one, base):
+            if isinstance(one, base) and language in OTHERS and one.kind not in (find(language).offers or ()):
+                assert f"`{one.kind}`" in snippet["note"]
+            elif isinstance(one, base) and language not in OTHERS:
                 alone = Strategy(name="alone", mitigations=(one,))
                 (only,) = (each for each in snippets(alone) if each["language"] == language)
                 assert only["code"] or only["note"]
@@ -155,7 +164,7 @@ def test_values_follow_the_parameters() -> None:
         entry = {"name": "mine", "mitigations": [{kind: {key: "4711 s"}}]}
         (cell,) = lab.build({**scenario, "middlebox": "never-forgets", "strategy": entry}).cells
         found = {each["language"]: each["code"] for each in snippets(cell.strategy)}
-        assert set(found) == set(words)
+        assert set(found) - OTHERS == set(words)
         assert all("4711" in code for code in found.values()), kind
 
 
@@ -172,9 +181,27 @@ def test_kamailio_knows_each_parameter() -> None:
     assert used <= {(each, name) for modules, name in known for each in modules.split("|")}
 
 
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_linphone_and_baresip_are_told_what_the_lab_tells_them(name: str) -> None:
+    """Each line, or part of one, is in the files that the lab writes for them."""
+    found = written(name)
+    mitigations = {one.kind: one for one in catalog.strategy(name).mitigations}
+    expiry = int(mitigations["register"].expiry) if "register" in mitigations else 3600
+    common: dict[str, Any] = {"server": "192.0.2.1", "port": 5061, "transport": "tls", "user": "me", "peer": "you"}
+    common |= {"domain": "example.com", "registers": "register" in mitigations, "subscribes": False, "expires": expiry}
+    if "linphone" in found:
+        keep = next((one.interval for kind, one in mitigations.items() if kind.endswith("keepalive")), 0)
+        theirs = linphone_settings.Settings(**common, keep_alive=int(keep or 0))
+        assert set(found["linphone"]["code"].splitlines()) <= set(theirs.text().splitlines())
+    if "baresip" in found:
+        account = baresip_settings.Settings(**common, outbound="outbound" in mitigations).account()
+        assert set(found["baresip"]["code"].strip().split(";")) <= set(account.split(";"))
+    assert ("baresip" in found) == bool({"register", "outbound"} & set(mitigations))
+
+
 def test_languages_are_found_by_being_there() -> None:
     folder = Path(lab.__file__).parent / "settings_code"
-    assert set(languages()) == {*PJSIP, "kamailio"}
+    assert set(languages()) == {*PJSIP, "kamailio", "baresip", "linphone"}
     assert len(languages()) == len(list(folder.glob("[!_]*.py"))) - 2
 
 

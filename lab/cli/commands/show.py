@@ -24,7 +24,7 @@ def show_command(
         typer.Option(
             "--code",
             metavar="LANGUAGE",
-            help="Print the settings of strategies as code: c, python, kotlin, swift, kamailio, or all.",
+            help="Print strategies as code: c, python, kotlin, swift, baresip, linphone, kamailio, or all.",
         ),
     ] = "",
 ) -> None:
