@@ -30,6 +30,10 @@ def _lines(settings: ServerSettings) -> Iterator[str]:
     if settings.flow_timer_s is not None:
         yield f'modparam("registrar", "flow_timer", {settings.flow_timer_s})'
     for interval, what in settings.keep_alives:
+        if what == "ws-ping":
+            yield 'modparam("websocket", "keepalive_mechanism", 1)'
+            yield f'modparam("websocket", "keepalive_timeout", {ceil(interval)})'
+            continue
         yield 'loadmodule "nathelper.so"'
         yield f'modparam("nathelper", "natping_interval", {ceil(interval)})'
         if what == "options":
@@ -49,7 +53,10 @@ def _options() -> Iterator[str]:
 
 
 def _notes(settings: ServerSettings) -> Iterator[str]:
-    if settings.keep_alives or settings.deaths:
+    whats = {what for _, what in settings.keep_alives} | {what for _, what, _ in settings.deaths}
+    if whats - {"ws-ping"}:
         yield "nathelper pings registered contacts over UDP; not over TCP and TLS, and not clients that only subscribe."
     if any(what == "crlf" for _, what, _ in settings.deaths):
         yield "Kamailio has no function that waits for the pong of a CRLF."
+    if any(what == "ws-ping" for _, what, _ in settings.deaths):
+        yield "Of the death of a WebSocket the lab's Kamailio configuration knows nothing; port it."

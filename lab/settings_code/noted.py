@@ -62,7 +62,7 @@ class ServerSettings:
         subscription_s: expiry granted at most; None: the server's own.
         outbound: SIP outbound is supported.
         flow_timer_s: value of Flow-Timer; None: none is sent.
-        keep_alives: what is sent on each flow: interval in seconds, ``options`` or ``crlf``.
+        keep_alives: what is sent on each flow: interval in seconds; ``options``, ``crlf`` or ``ws-ping``.
         deaths: as ``keep_alives``, and when a client that does not answer is given up.
     """
 
@@ -206,6 +206,9 @@ class _Server:
 
     def send_crlf(self, flow: str) -> None:  # noqa: ARG002
         self._noted.keep_alives.append((self._interval, "crlf"))
+
+    def send_ping_frames(self, interval: float) -> None:
+        self._noted.keep_alives.append((float(interval), "ws-ping"))
 
     def detect_death(self, interval: float, ping: Ping, giving_up: GivingUp, *, retransmits: bool = True) -> None:  # noqa: ARG002
         self._noted.deaths.append((float(interval), ping, giving_up))
