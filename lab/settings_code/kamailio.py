@@ -59,4 +59,4 @@ def _notes(settings: ServerSettings) -> Iterator[str]:
     if any(what == "crlf" for _, what, _ in settings.deaths):
         yield "Kamailio has no function that waits for the pong of a CRLF."
     if any(what == "ws-ping" for _, what, _ in settings.deaths):
-        yield "Of the death of a WebSocket the lab's Kamailio configuration knows nothing; port it."
+        yield "Kamailio ends a WebSocket whose ping has no pong; that it gives the client up is not configured here."
