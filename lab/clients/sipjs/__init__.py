@@ -25,7 +25,7 @@ class SipJs(ClientProgram):
     what = "SIP.js 0.21.2 on Node, over WebSocket; it neither pings nor reconnects unless it is told to"
     offers: ClassVar[frozenset[str]] = frozenset(("crlf-keepalive", "options-ping", "reconnect", "register"))
     how: ClassVar[Mapping[str, str]] = {
-        "crlf-keepalive": "`keepAliveInterval`: one interval for each connection, drawn from 80 to 100 %; no pong is missed",
+        "crlf-keepalive": "`keepAliveInterval`: one interval per connection, drawn from 80 to 100 %; no pong is missed",
         "options-ping": "an OPTIONS outside any dialog by UserAgentCore",
         "reconnect": "`UserAgent.reconnect()`, then REGISTER and SUBSCRIBE, with the pauses of the mitigation",
         "register": "a Registerer with these `expires`",
