@@ -59,21 +59,25 @@ def fetched(scenario: Scenario, backend: BackendKind, report: Callable[[str], No
     Raises:
         HostNotCapable: something cannot be had on this machine.
     """
+    scenario = with_proxies(scenario, backend)
     if backend is BackendKind.DOCKER:
         return scenario
-    cells = tuple(
-        cell if cell.unsupported else client_of(cell).prepare(cell, report) for cell in with_proxies(scenario).cells
-    )
+    cells = tuple(cell if cell.unsupported else client_of(cell).prepare(cell, report) for cell in scenario.cells)
     return dataclasses.replace(scenario, cells=cells)
 
 
-def with_proxies(scenario: Scenario) -> Scenario:
-    """Return the scenario; cells whose proxy is not installed here are unsupported, and say how to install it."""
+def with_proxies(scenario: Scenario, backend: BackendKind) -> Scenario:
+    """Return the scenario; cells whose proxy cannot run here are unsupported, and say how it can."""
     cells = []
     for cell in scenario.cells:
         program = proxy_of(cell)
-        lack = None if cell.unsupported or program is None else program.lack()
-        cells.append(cell if lack is None else dataclasses.replace(cell, unsupported=f"{lack.missing}; {lack.fix}"))
+        why = cell.unsupported or ""
+        if program is not None and not why:
+            lack = program.lack()
+            why = "" if lack is None else f"{lack.missing}; {lack.fix}"
+            if backend is BackendKind.DOCKER:
+                why = "there is no container image of a proxy; use --backend netns"
+        cells.append(dataclasses.replace(cell, unsupported=why) if why else cell)
     return dataclasses.replace(scenario, cells=tuple(cells))
 
 

@@ -76,9 +76,8 @@ class RunFolder:
             (path / SCENARIO_FILE).write_text(scenario.text, encoding="utf-8")
             topology = scenario.cells[0].topology
             (path / "tls").mkdir()
-            server = str(topology.front_address())
             further = dict.fromkeys(address for cell in scenario.cells for address in cell.further_addresses)
-            certificate_authority.make(path / "tls", server, *further)
+            certificate_authority.make(path / "tls", *topology.server_addresses(), *further)
             cells = scenario.cells if cells is None else cells
             for cell in cells:
                 run.write_cell(run.cell(cell), cell)

@@ -108,6 +108,11 @@ class Topology:
         """Return the address to which the client connects."""
         return dict(self.front_link().ends)[self.front().name].ip
 
+    def server_addresses(self) -> tuple[str, ...]:
+        """Return the address to which the client connects, and the server's own if that is another one."""
+        own = self.address(self.only(Role.SERVER).name).ip
+        return tuple(dict.fromkeys((str(self.front_address()), str(own))))
+
     def address(self, node: str) -> IPv4Interface:
         """Return the address of the client or server; of the client, its first one."""
         return next(address for link in self.links for end, address in link.ends if end == node)

@@ -61,8 +61,6 @@ class ProxyProgram(ABC):
     """The fields of ``lab.model.proxy.Proxy`` that it obeys, each with the program's own name of the setting."""
     writes: ClassVar[tuple[str, ...]]
     """The files that it writes or reads in the cell's folder, by name."""
-    image: ClassVar[str] = "proxy"
-    """The kind of container image it runs in, see ``lab.backends.images``."""
     modules: ClassVar[tuple[str, ...]] = ("lab.proxies.actor",)
     """What a world imports before it forks the processes of cells."""
 

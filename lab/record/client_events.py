@@ -147,7 +147,8 @@ class SipMessage(ClientEvent, frozen=True, kw_only=True, omit_defaults=True):
 
     Attributes:
         text: the whole message; in a record empty where ``same`` says which it is.
-        cut: whether ``text`` is only its beginning: pjsip's log, from which it is, holds 4,000 bytes of a message.
+        cut: whether ``text`` is only its beginning: pjsip's log, from which it is, holds 4,000 bytes of a message, and
+            a record has 16 Mi characters of whole texts.
         same: the digest of the text, which another line of the record has; written by the lab.
     """
 

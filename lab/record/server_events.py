@@ -100,7 +100,8 @@ class ServerSipMessage(Event, frozen=True, kw_only=True, omit_defaults=True):
     Attributes:
         flow: id of the flow on which it was sent or came.
         text: the whole message; empty where ``same`` says which it is.
-        cut: whether ``text`` is only its beginning: Kamailio's log has 5,000 bytes of a message.
+        cut: whether ``text`` is only its beginning: Kamailio's log has 5,000 bytes of a message, and a record has 16 Mi
+            characters of whole texts.
         same: the digest of the text, which another line of the record has.
     """
 

@@ -47,7 +47,7 @@ class RecordWriter:
 
     def take(self, who: str, event: Event, *, at: float | None = None) -> None:
         """Add an event that happened at ``at`` (CLOCK_MONOTONIC seconds; default now)."""
-        happening = TimedEvent(time.monotonic() if at is None else at, who, event)
+        happening = TimedEvent(time.monotonic() if at is None else at, who, self._texts.once(event))
         if self._silence is None:
             self._waiting.append(happening)
         else:
@@ -83,8 +83,7 @@ class RecordWriter:
         self._waiting.clear()
 
     def _write(self, happening: TimedEvent[Event], zero: float) -> None:
-        event = self._texts.once(happening.event)
-        self._file.write(codec.to_line(round(happening.at - zero, 6), happening.who, event))
+        self._file.write(codec.to_line(round(happening.at - zero, 6), happening.who, happening.event))
 
 
 def conclude(path: Path, event: Event) -> None:

@@ -44,7 +44,7 @@ def parts(cell: Cell, folder: Path, certificates: Path) -> dict[str, ActorSpec]:
         found[topology.front().name] = ActorSpec(
             program=proxy_actor.main,
             log=folder / "proxy.out",
-            image=proxy.image,
+            image="",  # none: see ``lab.engine.prepare``
             writes=tuple(folder / name for name in (*proxy.writes, proxy_actor.LOG)),
         )
     return found

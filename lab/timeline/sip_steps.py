@@ -131,7 +131,7 @@ def _flow(sent: _Heard, arrived: _Heard | None, flows: ClientFlows) -> str | Non
 
 def _step(sent: _Heard, arrived: _Heard | None, ends: tuple[str, str], *, lost: bool | None, flow: str | None) -> Step:
     lines = (sent.entry.line,) if arrived in (None, sent) else (sent.entry.line, arrived.entry.line)
-    changed = arrived is not None and arrived.text != sent.text and bool(arrived.text)
+    changed = arrived is not None and bool(arrived.text) and not _same(sent, arrived)
     message = Message(
         at_s=sent.entry.t,
         arrived_s=None if arrived is None else max(sent.entry.t, arrived.entry.t),
@@ -148,6 +148,14 @@ def _step(sent: _Heard, arrived: _Heard | None, ends: tuple[str, str], *, lost: 
         evidence=lines,
     )
     return Step(message, (ends[0], *sent.key))
+
+
+def _same(sent: _Heard, arrived: _Heard) -> bool:
+    """Return whether a message arrived as it was sent, as far as both are kept."""
+    if sent.entry.event.cut or arrived.entry.event.cut:
+        length = min(len(sent.text), len(arrived.text))
+        return sent.text[:length] == arrived.text[:length]
+    return sent.text == arrived.text
 
 
 def _read(entry: Entry[SipMessage] | Entry[ServerSipMessage], text: str) -> _Heard:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from lab.record import message_texts
 from lab.record.events import MessageText, ServerSipMessage, SipMessage
-from lab.record.message_texts import whole_texts
+from lab.record.message_texts import BEGINNING, MessageTexts, whole_texts
 from lab.record.reader import read
 from lab.record.writer import FILE_NAME, RecordWriter
 from tests.records import CLIENT, SERVER, cell
@@ -38,3 +41,22 @@ def test_a_text_that_is_lost(tmp_path: Path) -> None:
     lines = (tmp_path / FILE_NAME).read_bytes().splitlines(keepends=True)
     (tmp_path / FILE_NAME).write_bytes(b"".join(lines[:1] + lines[2:]))
     assert list(whole_texts(read(tmp_path / FILE_NAME, cell())).values()) == [""]
+
+
+def test_a_flood_does_not_fill_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond a bound only the beginnings of new texts are kept; what one end sent is still what the other read."""
+    monkeypatch.setattr(message_texts, "MOST_CHARACTERS", 3 * BEGINNING)
+    texts = MessageTexts()
+    first, second, third = (
+        texts.once(ServerSipMessage(way="sent", flow="f1", text=MessageText(letter * 4 * BEGINNING)))
+        for letter in "aba"
+    )
+    assert isinstance(first, ServerSipMessage)
+    assert isinstance(second, ServerSipMessage)
+    assert isinstance(third, ServerSipMessage)
+    assert (len(first.text), first.cut) == (4 * BEGINNING, False)
+    assert (second.text, second.cut) == ("b" * BEGINNING, True)
+    again = texts.once(SipMessage(way="received", text=MessageText("b" * 4 * BEGINNING)))
+    assert isinstance(again, SipMessage)
+    assert (again.text, again.cut, bool(again.same)) == ("", True, True)
+    assert (third.text, third.cut, bool(third.same)) == ("", False, True)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from lab.backends.base import BackendKind
 from lab.engine import prepare
 from lab.engine.sharing.world import named_alike
 from lab.engine.twins.cells import without
@@ -153,8 +154,10 @@ def test_a_program_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, *, ins
     monkeypatch.setattr(type(programs.find("haproxy")), "lack", lambda _: lack)
     cells = (replace(proxied(), unsupported=""),)
     whole = Scenario(name="s", file="s", text="", title="", why="", source="", cells=cells)
-    (one,) = prepare.with_proxies(whole).cells
+    (one,) = prepare.with_proxies(whole, BackendKind.NETNS).cells
     assert one.unsupported == ("" if installed else "the proxy haproxy needs haproxy; apt-get install haproxy")
+    (one,) = prepare.with_proxies(whole, BackendKind.DOCKER).cells
+    assert one.unsupported == "there is no container image of a proxy; use --backend netns"
 
 
 def test_names_and_sources_decide_nothing() -> None:

@@ -143,6 +143,12 @@ def test_what_a_sip_alg_changed_is_shown() -> None:
     assert "203.0.113.1" not in request.text
 
 
+def test_a_message_of_which_one_end_has_kept_the_beginning_has_not_changed() -> None:
+    beginning = say(1.0, CLIENT, SipMessage(way="sent", text=MessageText(SUBSCRIBE[:120]), cut=True))
+    (request,) = ladder(beginning, server(1.0, "received", SUBSCRIBE), END)
+    assert (request.lost, request.arrived_text) == (False, "")
+
+
 def test_hostile_text() -> None:
     """No control character gets through, and no key is missing where there is no header at all."""
     (one,) = ladder(client(1.0, "sent", MessageText("\x1b[31m\u202e\r\nCall-ID: \x00\r\n\r\n<script>")), END)

@@ -55,8 +55,8 @@ def surroundings(sources: Sources, cells: Sequence[Cell], *, memory_mb: int, spl
 
 def certificate_names(cells: Sequence[Cell]) -> list[str]:
     """Return the addresses that the certificate of a run of these cells names: those to which clients connect."""
-    own = str(cells[0].topology.front_address())
-    return [own, *dict.fromkeys(address for cell in cells for address in cell.further_addresses)]
+    own = cells[0].topology.server_addresses()
+    return [*own, *dict.fromkeys(address for cell in cells for address in cell.further_addresses)]
 
 
 def _packages() -> dict[str, str]:
