@@ -9,6 +9,7 @@ import json
 import re
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,6 @@ from lab.engine.run_request import RunRequest
 from lab.loader.load import load_text
 from lab.model.twin import NO_TWINS
 from lab.worlds.clock import Clock
-from tests.bench.test_bench_virtual import Say, say
 from tests.contract.sip_phone import HOST, Server
 from tests.e2e.lab_command import ROOT
 
@@ -30,6 +30,8 @@ pytestmark = [
     pytest.mark.timeout(600),
     pytest.mark.skipif(bool(packages.lack()), reason=packages.lack()),
 ]
+
+Say = Callable[[str], None]
 
 HOURS = """\
 title: Two idle hours of SIP.js
@@ -44,6 +46,17 @@ probes: [{ at: 7200 s }]
 ends: 7220 s
 """
 WATCHED_S = 10.0
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Say:
+    """Print a line for whoever watches, whatever pytest captures."""
+
+    def line(text: str) -> None:
+        with capsys.disabled():
+            print(text)
+
+    return line
 
 
 def test_two_idle_hours(tmp_path: Path, say: Say) -> None:
@@ -91,6 +104,3 @@ def test_switches(tmp_path: Path, say: Say) -> None:
         client.stdin.close()
     server.end()
     say(f"\nSIP.js, idle: {(after - before) / WATCHED_S:.1f} switches a second")
-
-
-__all__ = ["say"]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import re
 
 import pytest
 
 from lab.servers.kamailio import log
+from lab.servers.kamailio.config import TEMPLATE
 
 
 def coded(text: str) -> str:
@@ -69,3 +71,11 @@ def test_a_handshake_that_fails_is_told_with_its_reason_and_whose_it_was() -> No
     first = handshakes.read(end("6(17)", own))
     assert first == log.HandshakeFailure("tls:198.51.100.2:40000/203.0.113.10:5061", "certificate verify failed")
     assert handshakes.read(end("6(17)", own)) is None  # it has been told
+
+
+def test_no_field_is_plain_in_one_line_and_encoded_in_another() -> None:
+    """A field is known by its name alone, so it must be written alike in all lines of the configuration."""
+    text = TEMPLATE.read_text("utf-8")
+    encoded = set(re.findall(r" (\w+)=\$\((?:[^()]|\([^()]*\))*\{s\.encode\.base64\}\)", text))
+    assert {"way", "method", "call_id"} <= encoded
+    assert not encoded & log.PLAIN

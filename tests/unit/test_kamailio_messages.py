@@ -31,7 +31,7 @@ def line(way: str, *, text: str = TEXT, length: int | None = None) -> log.LogLin
     source, destination = (PEER, OWN) if way == "rcv" else (OWN, PEER)
     coded = base64.b64encode(text.encode()).decode()
     flow = f"tls:{source}/{destination}"
-    written = f"@lab message at=1.5 way={way} flow={flow} bytes={length or len(text)} text={coded}"
+    written = f"@lab message at=1.5 passed={way} flow={flow} bytes={length or len(text)} text={coded}"
     told = log.parse(written.encode())
     assert told is not None
     return told

@@ -13,6 +13,7 @@ from lab.clients import sipjs
 from lab.clients.sipjs import install, packages
 from lab.errors import HostNotCapable
 from lab.loader.unsupported import why_unsupported
+from lab.model.scenario import Cell
 
 SCENARIO: dict[str, Any] = {
     "title": "t",
@@ -52,7 +53,11 @@ def test_what_it_offers() -> None:
     assert why(strategy="hold-transport") == "the scenario's client does not offer hold-transport"
 
 
-@pytest.mark.parametrize("client", ["pjsip", "plain"])
+def prepared(cell: Cell) -> str | None:
+    return sipjs.CLIENT.prepare(cell, lambda _: None).unsupported
+
+
+@pytest.mark.parametrize("client", ["pjsip", "plain", "baresip", "linphone"])
 def test_others_have_no_websocket(client: str) -> None:
     assert "WebSocket" in why(client=client)
 
@@ -61,10 +66,12 @@ def test_where_it_is_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     """The reason has the commands that install it; nothing is fetched by itself."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(packages, "node", lambda: "/usr/bin/node")
-    assert why() == f"SIP.js is not installed; {packages.INSTALL}"
+    (cell,) = lab.build(SCENARIO).cells
+    assert why_unsupported(cell) == ""
+    assert prepared(cell) == f"SIP.js is not installed; {packages.INSTALL}"
     assert sipjs.CLIENT.installed() == ()
     monkeypatch.setattr(packages, "node", lambda: "")
-    assert why() == f"Node is not installed; {packages.INSTALL}"
+    assert prepared(cell) == f"Node is not installed; {packages.INSTALL}"
     assert list(tmp_path.iterdir()) == []
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,7 +12,6 @@ from lab import digests
 from lab.backends.base import CLIENT_MARK, Command, Program
 from lab.clients.base import ClientProgram
 from lab.clients.sipjs import packages
-from lab.errors import HostNotCapable
 from lab.model.scenario import Cell
 from lab.sip.ports import FRAMED
 
@@ -24,6 +24,20 @@ class SipJs(ClientProgram):
     name = "sipjs"
     what = "SIP.js 0.21.2 on Node, over WebSocket; it neither pings nor reconnects unless it is told to"
     offers: ClassVar[frozenset[str]] = frozenset(("crlf-keepalive", "options-ping", "reconnect", "register"))
+    how: ClassVar[Mapping[str, str]] = {
+        "crlf-keepalive": "`keepAliveInterval`: one interval per connection, drawn from 80 to 100 %; no pong is missed",
+        "options-ping": "an OPTIONS outside any dialog by UserAgentCore",
+        "reconnect": "`UserAgent.reconnect()`, then REGISTER and SUBSCRIBE, with the pauses of the mitigation",
+        "register": "a Registerer with these `expires`",
+    }
+    facts: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("release", "0.21.2, with ws 8.18.3, on Node 18 or later (package-lock.json)"),
+        ("licence", "MIT, both"),
+        ("installed by", packages.INSTALL),
+        ("registers for", "600 s (Registerer.defaultExpires), and again after 99 % of what is granted"),
+        ("keep-alives", "none of its own (Transport.defaultOptions); ws answers ping frames"),
+        ("end of a connection", "noticed; nothing follows (reconnectionAttempts 0 in api/user-agent.js)"),
+    )
     asks_for_s = 3600.0  # its Subscriber's default
     registers_for_s = 600.0  # Registerer.defaultExpires
     tells_failures = True
@@ -35,7 +49,7 @@ class SipJs(ClientProgram):
             return "SIP.js has WebSocket only: `transport: ws` or `wss`"
         if cell.server.by_name:
             return "Node asks the name servers of this machine, not that of the cell"
-        return packages.lack() or super().unsupported(cell)
+        return super().unsupported(cell)
 
     def program(self, cell: Cell) -> Program:
         """See `ClientProgram`."""
@@ -55,14 +69,9 @@ class SipJs(ClientProgram):
         return str(packages.folder()) if packages.lack() else ""
 
     def prepare(self, cell: Cell, report: Callable[[str], None]) -> Cell:
-        """See `ClientProgram`.
-
-        Raises:
-            HostNotCapable: it is not installed.
-        """
-        if lack := packages.lack():
-            raise HostNotCapable(lack, fix=packages.INSTALL)
-        return cell
+        """See `ClientProgram`: where it is not installed its cells are unsupported, and say what installs it."""
+        lack = packages.lack()
+        return dataclasses.replace(cell, unsupported=lack) if lack else cell
 
     def identity(self, cell: Cell) -> str:
         """See `ClientProgram`: Node, and the packages."""

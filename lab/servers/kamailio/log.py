@@ -16,7 +16,7 @@ _OURS = re.compile(rb"@lab (?P<what>[a-z-]+) at=(?P<at>\d+\.\d+)(?P<fields>[^\n]
 _FIELD = re.compile(rb" ([a-z_]+)=(\S*)")
 _NULL = b"<null>"
 
-PLAIN = frozenset(("flow", "connection", "cseq", "code", "branch", "way", "bytes"))
+PLAIN = frozenset(("flow", "connection", "cseq", "code", "branch", "passed", "bytes"))
 """Fields that Kamailio itself makes; all others are in base64."""
 
 

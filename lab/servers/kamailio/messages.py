@@ -49,7 +49,7 @@ class Messages:
         flow = self._flows.named(name)
         assert flow is not None
         message = ServerSipMessage(
-            way="received" if told.get("way") == "rcv" else "sent",
+            way="received" if told.get("passed") == "rcv" else "sent",
             flow=flow.id,
             text=MessageText(told.get("text")),
             cut=told.number("bytes") > MESSAGE_BYTES,
@@ -60,7 +60,7 @@ class Messages:
 def _flow(told: LogLine) -> str:
     """Return the name of the flow as requests have it: the peer first; the line has the sender first."""
     name = told.get("flow")
-    if told.get("way") == "rcv":
+    if told.get("passed") == "rcv":
         return name
     transport, _, ends = name.partition(":")
     source, _, destination = ends.partition("/")
