@@ -96,4 +96,5 @@ need_kernel() {
 
 RUN_PACKAGES=(ca-certificates libnftables1 python3 python3-venv)
 KAMAILIO_PACKAGES=(kamailio kamailio-tls-modules kamailio-presence-modules kamailio-outbound-modules)
+PHONE_PACKAGES=(baresip-core liblinphone10)  # clients of scenarios; without them their cells are unsupported
 KERNEL_PACKAGES=("$(. /etc/os-release && [ "${VERSION_ID-}" = 12 ] && echo linux-source-6.1 || echo linux-source)" bc bison bubblewrap flex gcc libc6-dev make patch xz-utils)

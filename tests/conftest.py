@@ -26,8 +26,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
             item.add_marker("virtual")
             item.add_marker(pytest.mark.xdist_group("cells"))  # one worker runs the cells of all of them
             item.add_marker(pytest.mark.timeout(WORLD_S))
-        if "untouched" in getattr(item, "fixturenames", ()):
-            item.add_marker("alone")
+        if "untouched" in getattr(item, "fixturenames", ()) and not any(item.iter_markers("virtual")):
+            item.add_marker("leaves")
+        if any(item.iter_markers("leaves")) and any(item.iter_markers("docker")):  # one of these at a time
+            item.add_marker(pytest.mark.xdist_group("leaves-containers"))
     yield
     items.sort(key=lambda item: -max((mark.args[0] for mark in item.iter_markers("waits")), default=0.0))
 
@@ -79,7 +81,8 @@ def leaves_nothing() -> Iterator[None]:
 def untouched() -> Iterator[Callable[[], None]]:
     """Check that the host's network and mounts are as they were: when called, and after the test.
 
-    Whatever else runs at that time might change them, so a test that uses this runs alone.
+    Runs of the lab change neither while they go on, so tests that use this run side by side. Docker's daemon does, but
+    what it changes is left out.
     """
     before = (network(), mounts())
 

@@ -13,17 +13,28 @@ from rich.text import Text
 from lab import ledger
 from lab.backends import images
 from lab.backends.base import BackendKind
+from lab.clients import catalog
 from lab.engine.cell_run import CellRun
 from lab.engine.execute import see_to_containers
-from lab.engine.prepare import modules_of, visible_to
+from lab.engine.prepare import fetched, modules_of, visible_to
 from lab.engine.run_folder import RunFolder
 from lab.engine.world_jobs import Batch, do
-from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, EXIT_INTERRUPTED, Problem, ScenarioError, TeardownIncomplete
+from lab.errors import (
+    EXIT_CLAIM_BROKEN,
+    EXIT_CLAIMS_HOLD,
+    EXIT_INTERRUPTED,
+    HostNotCapable,
+    Problem,
+    ScenarioError,
+    TeardownIncomplete,
+)
 from lab.judge.client_check import Finding, conforms, findings
 from lab.loader.client_command import Missing, missing
+from lab.loader.conversion import choice
+from lab.loader.unsupported import why_unsupported
 from lab.model.authentication import Authentication
 from lab.model.client_check import HANGS_UP, ORDERLY, TOPOLOGY
-from lab.model.scenario import Account, Cell, Client, Expectation, Scenario, Server, Strategy, Transport
+from lab.model.scenario import DEFAULT_PJSIP, Account, Cell, Client, Expectation, Scenario, Server, Strategy, Transport
 from lab.report import terminal
 from lab.runner import needed_images
 from lab.units import Seconds
@@ -38,6 +49,7 @@ JOB = "lab.runner.actor_check:run_job"
 def check(
     command: list[str],
     *,
+    name: str = "",
     image: str,
     transport: str,
     account: str,
@@ -47,18 +59,32 @@ def check(
 ) -> int:
     """Take a client through the protocol and say what it does; 0 if a scenario can use it, 1 if not.
 
+    Args:
+        command: the author's program, or empty.
+        name: of a client of the lab's, in its place.
+        image: container image.
+        transport: SIP transport.
+        account: what it is to set up.
+        authentication: whether the server challenges it.
+        clock: real or virtual time.
+        json: print the result as JSON.
+
     Raises:
         ScenarioError: there is no such program.
         HostNotCapable: this machine cannot do it.
     """
-    client = Client(account=Account(account), command=tuple(command), image=image)
+    if lack := _named_badly(command, name, image):
+        raise ScenarioError([Problem("lab actor check", 0, "", lack.what, lack.got, lack.allowed)])
+    client = Client(account=Account(account), name=name, command=tuple(command), image=image)
     backend = BackendKind.DOCKER if image else BackendKind.NETNS
     if lack := _lack(client, clock):
         raise ScenarioError([Problem("lab actor check", 0, "", lack.what, lack.got, lack.allowed)])
     decided = Clock.REAL if image else uml.decide(clock)
     console = terminal.console(stderr=json)
     server = Server(authentication=Authentication() if authentication else None)
-    scenario = _scenario(client, Transport(transport), server)
+    scenario = fetched(_scenario(client, Transport(transport), server), backend, console.print)
+    if unsupported := why_unsupported(scenario.cells[0]) or scenario.cells[0].unsupported:
+        raise HostNotCapable(unsupported, fix="try another transport, or install what is missing")
     if image:
         images.check(needed_images.of_all(scenario.cells))
     with ledger.workplace("actor-check") as (book, out):
@@ -90,6 +116,7 @@ def check(
     if json:
         told = {
             "image": image,
+            "client": client.label,
             "command": command,
             "transport": transport,
             "account": account,
@@ -102,9 +129,19 @@ def check(
     return EXIT_CLAIMS_HOLD if conforms(found) else EXIT_CLAIM_BROKEN
 
 
+def _named_badly(command: list[str], name: str, image: str) -> Missing | None:
+    if not name and not command and not image:
+        return Missing("nothing to check", "", "a command, --client or --image")
+    if name and (command or image):
+        return Missing("two clients to check", f"`{name}`", "leave the command and --image out")
+    if name and name not in catalog.with_releases():
+        return Missing("unknown client", f"`{name}`", choice(name, catalog.with_releases()))
+    return None
+
+
 def _lack(client: Client, clock: str) -> Missing | None:
     if not client.is_own:
-        return Missing("nothing to check", "", "a command, or --image")
+        return None
     if client.image and clock == Clock.VIRTUAL.value:
         return Missing("containers know real time only", "--clock virtual", "leave it out")
     return None if client.image else missing(client, Path.cwd())
@@ -129,6 +166,7 @@ def _scenario(client: Client, transport: Transport, server: Server) -> Scenario:
             ends=Seconds(1),
             claim=None,
             folder=str(Path.cwd()),
+            pjsip=client.release or DEFAULT_PJSIP,
         )
         for name in (ORDERLY, HANGS_UP)
     )

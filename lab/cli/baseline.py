@@ -9,14 +9,17 @@ from pathlib import Path
 from rich.console import Console
 
 from lab.comparison import terminal as comparison_terminal
-from lab.comparison.compare import compare
+from lab.comparison.compare import Comparison, compare
+from lab.comparison.formats import compared_json
 from lab.comparison.gate import FAIL_ON
 from lab.comparison.matching import match
 from lab.comparison.side import Cell, Side, read
 from lab.engine.run import Run
 from lab.engine.select import load_all
 from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, Problem, ScenarioError
+from lab.kept_file import write_kept
 from lab.model.scenario import Scenario
+from lab.report.page.annexes import COMPARISON_FILE
 
 
 def opened(baseline: Path, files: Sequence[Path], chosen: Sequence[Scenario], *, server: str) -> Side:
@@ -45,16 +48,26 @@ def opened(baseline: Path, files: Sequence[Path], chosen: Sequence[Scenario], *,
     return dataclasses.replace(before, cells=kept)
 
 
-def compared(before: Side, run: Run, console: Console, *, only_failing: bool) -> int:
-    """Print what changed since the earlier run; 1 if this one is worse, else 0.
+def compared(before: Side, run: Run) -> Comparison:
+    """Return what changed since the earlier run; note it in the folder of this one, for the page of its report.
 
     Args:
         before: the earlier run.
         run: this one; it is over.
+    """
+    comparison = compare(before, run)
+    write_kept(run.folder / COMPARISON_FILE, compared_json.render(comparison, FAIL_ON))
+    return comparison
+
+
+def shown(comparison: Comparison, console: Console, *, only_failing: bool) -> int:
+    """Print what changed since the earlier run; 1 if this one is worse, else 0.
+
+    Args:
+        comparison: of the two.
         console: where it goes.
         only_failing: print nothing if this run is not worse.
     """
-    comparison = compare(before, run)
     failing = bool(comparison.failing())
     if failing or not only_failing:
         comparison_terminal.show(console, comparison, FAIL_ON)

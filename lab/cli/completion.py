@@ -38,6 +38,13 @@ def middlebox(incomplete: str) -> list[str]:
     return _those(catalog.middlebox_names(), incomplete)
 
 
+def clients(incomplete: str) -> list[str]:
+    """Return clients that the lab has, and their releases."""
+    from lab.clients import catalog
+
+    return _those(list(catalog.with_releases()), incomplete)
+
+
 def failure(incomplete: str) -> list[str]:
     """Return what can go wrong in a scenario of ``lab init``."""
     from lab.starter.failures import failures

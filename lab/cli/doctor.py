@@ -18,6 +18,8 @@ from rich.text import Text
 
 from lab import installation, ledger
 from lab.backends import images
+from lab.clients import catalog as clients
+from lab.clients.installed_program import InstalledProgram
 from lab.clients.pjsip import interpreters, wheels
 from lab.clients.pjsip.interpreters import Interpreter
 from lab.clients.pjsip.releases import DEFAULT, RELEASES
@@ -87,6 +89,11 @@ def _findings() -> Iterator[Finding]:
     yield from _world(REAL, "namespaces of the host's kernel", _host)
     yield _tried(CONTAINERS, "root, Docker, and images of these sources", _docker)
     yield _tried("server: kamailio", "Kamailio", _kamailio)
+    for name in clients.names():
+        program = clients.find(name)
+        if isinstance(program, InstalledProgram):
+            there = program.is_there()
+            yield Finding(f"client: {name}", program.name, *(() if there else ("not installed", program.installing)))
 
 
 def _tried(needed_for: str, what: str, attempt: Callable[[], object]) -> Finding:

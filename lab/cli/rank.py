@@ -83,10 +83,12 @@ def rank(what: Path, asked: Asked, *, out: Path, json: bool, engine: EngineChoic
         if not run.finished:
             console.print(f"interrupted; what was seen is in {shown(run.folder)}")
             return EXIT_INTERRUPTED
+    try:
+        ranking = rank_run(run, constraints, shares)
+        text = json_text.dumps(all_visible(document.document(ranking)), indent=2) + "\n"
+        write_kept(run.folder / document.FILE, text)
+    finally:  # the page shows the ranking
         reports.write(run)
-    ranking = rank_run(run, constraints, shares)
-    text = json_text.dumps(all_visible(document.document(ranking)), indent=2) + "\n"
-    write_kept(run.folder / document.FILE, text)
     show(console, run.scenario.title, ranking)
     files = f"{document.FILE}, {report_html.FILE}, records and captures"
     console.print(f"{files}: {shown(run.folder)}", markup=False, soft_wrap=True)

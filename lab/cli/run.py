@@ -128,6 +128,7 @@ def _run_one(
     )
     with Progress(console, clock=clock.value, verbosity=options.verbosity) as progress:
         (run,) = execute([order])
+    comparison = None if before is None or not run.finished else baseline.compared(before, run)
     reports.write(run)
     if not run.finished:
         run_result.show_left(run, console)
@@ -141,4 +142,4 @@ def _run_one(
     quiet = options.verbosity is Verbosity.QUIET
     last_words = terminal.console(stderr=options.json or quiet)
     status = run_result.status(run, last_words)
-    return status if before is None else max(status, baseline.compared(before, run, last_words, only_failing=quiet))
+    return status if comparison is None else max(status, baseline.shown(comparison, last_words, only_failing=quiet))

@@ -17,7 +17,7 @@ from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 from typing import Any
 
-from lab import certificates, ledger
+from lab import certificate_authority, ledger
 from lab.actors import standalone
 from lab.clients import start as start_client
 from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, HostNotCapable, Problem, ScenarioError
@@ -73,7 +73,7 @@ def run_server(
     chosen = _arguments("server", strategy=strategy, addresses={"--address": address})
     local_interface.interface_with(IPv4Address(address))
     with ledger.workplace("server") as (_, folder):
-        made = certificates.make(folder, address)
+        made = certificate_authority.make(folder, address)
         if share is not None:
             shutil.copyfile(made.ca, share / _CA)
         start = start_server.command(

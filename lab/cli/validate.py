@@ -62,7 +62,10 @@ def sentences(scenario: Scenario, found: Estimate) -> Iterator[str]:
         return
     following = f", and up to {found.more_twins} that follow from what cells show" if found.more_twins else ""
     yield f"  the cells last {short_time(found.lasting_s)} together, in their own time"
-    yield f"  besides, {counted(found.twins, 'twin')} of cells{following} (docs/report.md)"
+    yield f"  besides, {counted(found.twins, 'twin')} of cells{following} (docs/verdicts.md)"
+    most = found.cells + found.twins + found.more_twins
+    if found.runs < most:
+        yield f"  about {found.runs:,} of these {most:,} are likely to run; the others share a record"
     on = counted(found.processors, "processor")
     yield f"  estimate for `lab run` in virtual time, {on}: about {short_time(found.virtual_s)}"
     yield f"  estimate for `lab run --clock real`: about {short_time(found.real_s)}"
@@ -90,6 +93,7 @@ def _scenario(scenario: Scenario, found: Estimate) -> dict[str, Any]:
         "claimed": sum(cell.claim is not None for cell in scenario.cells),
         "twins": found.twins,
         "more_twins_at_most": found.more_twins,
+        "runs": found.runs,
         "lasting_s": found.lasting_s,
         "estimate": {
             "virtual_s": round(found.virtual_s, 1),

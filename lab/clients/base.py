@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -23,6 +23,12 @@ class ClientProgram(ABC):
 
     # What it can do
 
+    how: ClassVar[Mapping[str, str]] = {}
+    """How it does each mitigation, in its own settings, where its way is not the mitigation's description."""
+    facts: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """For `lab show`: version, licence, how it is installed, what it does unasked, each with its source."""
+    releases: ClassVar[tuple[str, ...]] = ()
+    """Its other releases, which a scenario names `NAME-RELEASE`."""
     offers: ClassVar[frozenset[str] | None] = None
     """The kinds of mitigations it can do; None: it says so in ``ready``."""
     asks_for_s: ClassVar[float | None] = None
@@ -38,7 +44,11 @@ class ClientProgram(ABC):
 
     def unsupported(self, cell: Cell) -> str:
         """Say why a cell cannot be had with it, but for its mitigations; empty if it can."""
-        return "" if cell.pjsip == DEFAULT_PJSIP else f"{cell.client.label} is not pjsip {cell.pjsip}"
+        return (
+            ""
+            if cell.pjsip in (DEFAULT_PJSIP, cell.client.release)
+            else f"{cell.client.label} is not pjsip {cell.pjsip}"
+        )
 
     # How it is started
 

@@ -23,6 +23,13 @@ def names() -> tuple[str, ...]:
 
 
 @cache
+def with_releases() -> tuple[str, ...]:
+    """Return what a scenario can call a client of the lab's: its name, or that with a release, as `pjsip-2.10`."""
+    named = [name for name in names() if name != OWN]
+    return tuple(each for name in named for each in (name, *(f"{name}-{one}" for one in find(name).releases)))
+
+
+@cache
 def find(name: str) -> ClientProgram:
     """Return the program of that name; imports nothing of it but its description."""
     return cast("ClientProgram", import_module(f"{__package__}.{name}").CLIENT)

@@ -26,7 +26,7 @@ from lab.engine.world_jobs import Batch, do
 from lab.errors import HostNotCapable, LabError
 from lab.model.scenario import Cell
 from lab.record.events import VERSION
-from lab.runner.cell_worker import CELL
+from lab.runner import CELL
 from lab.visible_text import visible
 from lab.worlds import kernel
 from lab.worlds.clock import Clock

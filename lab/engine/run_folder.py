@@ -7,6 +7,8 @@
       scenario.yaml          the exact scenario
       report.json            verdicts, causes, metrics (docs/report.md)
       report.html junit.xml  the same for people, and for continuous integration
+      comparison.json        what changed since the baseline (``lab run --baseline``)
+      rank.json              the ranking of its strategies (``lab rank``)
       tls/                   the run's certificates
       cells/<cell>/cell.json network.txt record.jsonl client.log server.log cell.pcapng tls.keys
                              and from-cache.json, of one that did not run, as the cache had its record
@@ -24,7 +26,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from lab import certificates
 from lab.engine.about import FORMAT, RUN_FILE, read_about
 from lab.engine.from_cache import FROM_CACHE_FILE
 from lab.errors import HostNotCapable, LabError, LabFault, Problem, ScenarioError
@@ -67,6 +68,8 @@ class RunFolder:
             ScenarioError: its name is not UTF-8, and the programs of a cell are told it.
             HostNotCapable: the folder cannot be written.
         """
+        from lab import certificate_authority  # only a new run needs its imports, which take as long as pydantic's
+
         now = datetime.now(tz=timezone.utc)
         try:
             run = cls.reserve(out, scenario.name, now)
@@ -76,7 +79,7 @@ class RunFolder:
             (path / "tls").mkdir()
             server = str(topology.address(topology.only(Role.SERVER).name).ip)
             further = dict.fromkeys(address for cell in scenario.cells for address in cell.further_addresses)
-            certificates.make(path / "tls", server, *further)
+            certificate_authority.make(path / "tls", server, *further)
             cells = scenario.cells if cells is None else cells
             for cell in cells:
                 run.write_cell(run.cell(cell), cell)

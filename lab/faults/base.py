@@ -14,22 +14,40 @@ from __future__ import annotations
 import functools
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar, cast
+from typing import Any, ClassVar, Generic, Literal, TypeVar, cast
 
 import msgspec
 
+from lab.faults._running_cell import RunningCell
 from lab.model import fault as model
-from lab.model.endpoint import Endpoint
 from lab.model.scenario import Cell
 from lab.model.topology import Topology
 from lab.model.verdict import CauseKind
 from lab.record import codec
 from lab.record.entry import Entry
-from lab.record.events import FaultBegan, Obeyed
+from lab.record.events import FaultBegan
 from lab.record.evidence import Evidence, ProbeAttempt
 from lab.record.flows import Flow
+
+__all__ = [
+    "IS_DOWN",
+    "STANDS_STILL",
+    "ActiveFault",
+    "Fault",
+    "FaultImpact",
+    "Infeasible",
+    "LostProbe",
+    "Occurrence",
+    "RunningCell",
+    "WideEffect",
+    "client_moves",
+    "faults_of",
+    "nothing_to_end",
+    "occurrence",
+    "occurrences",
+    "standstill_s",
+]
 
 P = TypeVar("P", bound=msgspec.Struct)
 
@@ -40,94 +58,6 @@ IS_DOWN = "the server is down"
 
 
 # How a fault is done
-
-
-class RunningCell(Protocol):
-    """The running cell, as far as a fault may see it and act on it."""
-
-    @property
-    def cell(self) -> Cell:
-        """The cell that runs."""
-
-    @property
-    def namespaces(self) -> Mapping[str, int]:
-        """A descriptor of each node's network namespace, by the node's name."""
-
-    @property
-    def client_node(self) -> str:
-        """The name of the client's node."""
-
-    @property
-    def server_node(self) -> str:
-        """The name of the server's node."""
-
-    @property
-    def server_endpoint(self) -> Endpoint:
-        """The server's endpoint, as the client reaches it."""
-
-    @property
-    def server_name(self) -> str:
-        """The name that the server's certificate is for, and by which a client may know it."""
-
-    @property
-    def certificates(self) -> Path:
-        """The folder of the run's certificates."""
-
-    def current_flow(self) -> Flow | None:
-        """Return the client's current flow; None if no flow of it lives."""
-
-    def next_sequence_number(self, link: str, source: Endpoint, target: Endpoint) -> int | None:
-        """Return what the next TCP segment of ``source`` begins with, as seen on a link; None if none was seen."""
-
-    async def ask_server(self, do: str, **fields: Any) -> Obeyed:
-        """Tell the server to do something, and wait until it has done it.
-
-        Raises:
-            LabFault: it did not obey at once.
-        """
-
-    def tell_server(self, do: str, **fields: Any) -> None:
-        """Tell the server to do something, and do not wait."""
-
-    async def ask_name_server(self, do: str, **fields: Any) -> Obeyed:
-        """Tell the name server to do something, and wait until it has done it.
-
-        Raises:
-            LabFault: it did not obey at once.
-        """
-
-    def tell_name_server(self, do: str, **fields: Any) -> None:
-        """Tell the name server to do something, and do not wait."""
-
-    async def freeze_server(self) -> bool:
-        """Stop the server's process where it stands; return whether the kernel says that it is stopped.
-
-        What the server has been asked to do before, it does first.
-        """
-
-    def thaw_server(self) -> None:
-        """Let the server's process go on."""
-
-    def suspend_client(self) -> bool:
-        """Stop the client's process where it stands; return whether the kernel says that it is stopped."""
-
-    def resume_client(self) -> None:
-        """Let the client's process go on."""
-
-    def watch_data_for_client(self, hears: Callable[[float], None]) -> Callable[[], None]:
-        """Call ``hears`` with the time of each packet with data that reaches the client; return how to stop that.
-
-        The time is CLOCK_MONOTONIC, in seconds. What the sentinel sends does not count.
-        """
-
-    async def tell_client_ip_changed(self) -> None:
-        """Tell the client program that its address has changed, and wait until it has taken note.
-
-        A client that stands still hears of it when it goes on; nobody waits for that.
-
-        Raises:
-            LabFault: the lab's own client did not take note.
-        """
 
 
 def nothing_to_end() -> int | None:

@@ -272,7 +272,7 @@ def _is_server(node: Node, problems: list[Problem]) -> bool:
 
 def _read_client(node: Node, problems: list[Problem]) -> Option | None:
     """Read which program the client is, and in a mapping what else is said of it."""
-    known = [name for name in clients.names() if name != clients.OWN]
+    known = clients.with_releases()
     if isinstance(node.value, str):
         if node.value not in known:
             problems.append(node.problem("unknown client", allowed=choice(node.value, known)))
@@ -295,7 +295,7 @@ def _read_client(node: Node, problems: list[Problem]) -> Option | None:
     if written is not None and client.is_own:  # another's name is a client's, so the field itself takes any text
         if ruled(check_name, client.name, written, problems, longest=LONGEST_LABEL) is None:
             return None
-        _own_name(node, list(clients.names()), problems)
+        _own_name(node, [*clients.with_releases(), clients.OWN], problems)
     return Option(client.label, client)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from lab.clients.catalog import DEFAULT
 from lab.clients.own import search_path
 from lab.errors import Problem
-from lab.loader.axes import Axis
+from lab.loader.axes import Axis, Option
 from lab.loader.yaml_lines import Node, shown
 from lab.model.scenario import Client
 
@@ -59,9 +59,22 @@ def check_clients(root: Node, axes: Sequence[Axis], scenario: Path, problems: li
         problems += [
             node.problem("the client is not the lab's pjsip", got="", allowed=allowed) for node in written if node
         ]
+    _check_releases(root, options, problems)
     for option in options:
         node = None if option.node is None else option.node.get("command")
         if node is None or option.value.image:  # in an image nobody can look before it runs
             continue
         if lack := missing(option.value, scenario.resolve().parent):
             problems.append(node.problem(lack.what, got=lack.got, allowed=lack.allowed))
+
+
+def _check_releases(root: Node, options: Sequence[Option], problems: list[Problem]) -> None:
+    """Refuse a release of pjsip that is named twice: as the client, and by the axis `pjsip`."""
+    matrix = root.get("matrix")
+    written = [node for node in (root.get("pjsip"), None if matrix is None else matrix.get("pjsip")) if node]
+    for option in options:
+        if written and option.value is not None and option.value.release and option.node is not None:
+            allowed = f"`client: {option.value.kind}`, or leave `pjsip` out"
+            problems.append(
+                option.node.problem("a release, and `pjsip` names another", got=f"`{option.label}`", allowed=allowed)
+            )

@@ -145,7 +145,7 @@ def _read(
             radio=parts["radio"],
             silent_over=parts["costs-over"],
             claim=None if number is None else whole[number],
-            pjsip=combination["pjsip"].value,
+            pjsip=combination["client"].value.release or combination["pjsip"].value,
             folder=str(path.resolve().parent),
         )
         infeasible.append(list(infeasible_faults(cell)))

@@ -23,7 +23,7 @@ from lab.units import Lasting, Seconds
 
 _NAME_OR_MAPPING = {"anyOf": [{"type": "string"}, {"type": "object"}]}
 _SERVER_NAME = {"enum": list(servers.names())}
-_CLIENT_NAME = {"enum": [name for name in clients.names() if name != clients.OWN]}
+_CLIENT_NAME = {"enum": list(clients.with_releases())}
 _ONE_KEY = {"type": "object", "minProperties": 1, "maxProperties": 1}
 _AXES = {
     "strategy": _NAME_OR_MAPPING,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lab.mitigations.base import STREAMS, Server, ServerSide
+from lab.mitigations.base import Server, ServerSide
 from lab.units import WholeSeconds
 
 
@@ -24,7 +24,6 @@ class FlowTimer(ServerSide):
 
     kind: ClassVar[str] = "flow-timer"
     source: ClassVar[str] = "RFC 5626 §5.4 and §4.4"
-    transports: ClassVar[tuple[str, ...]] = STREAMS
     needs_registration: ClassVar[bool] = True
 
     time: WholeSeconds

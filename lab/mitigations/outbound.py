@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-from lab.mitigations.base import STREAMS, Client, ClientSide, Setting
+from lab.mitigations.base import Client, ClientSide, Setting
 from lab.units import Checked
 
 _INSTANCE = re.compile(r"urn:uuid:[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -32,10 +32,10 @@ InstanceId = Annotated[str, Checked(_instance)]
 class Outbound(ClientSide):
     """Register with ``+sip.instance`` and ``reg-id``, so that a new flow of the same device replaces the old one.
 
-    pjsua does so unasked over TCP and TLS, with reg-id 1 and an instance id made from the host's name; the lab's client
-    has one made from the cell's seed, so that two clients on one host differ. It offers one flow, not two, and no
-    recovery of its own. It matters to registrars that answer with ``Require: outbound``; then pjsua leaves its Contact
-    as it was, even after a reconnection from another port.
+    pjsua does so unasked over TCP and TLS (and cannot over UDP), with reg-id 1 and an instance id made from the host's
+    name; the lab's client has one made from the cell's seed, so that two clients on one host differ. It offers one flow
+    only and no recovery of its own. It matters to registrars that answer with ``Require: outbound``; then pjsua
+    leaves its Contact as it was, even after a reconnection from another port.
 
     Attributes:
         reg_id: which of the device's flows this is.
@@ -44,7 +44,6 @@ class Outbound(ClientSide):
 
     kind: ClassVar[str] = "outbound"
     source: ClassVar[str] = "RFC 5626 §4.1 and §4.2"
-    transports: ClassVar[tuple[str, ...]] = STREAMS
     sets: ClassVar[tuple[Setting, ...]] = (Setting.OUTBOUND,)
     needs_registration: ClassVar[bool] = True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -29,6 +30,8 @@ DEFAULT_PJSIP = "2.15.1"
 """The release that is installed with the lab."""
 DEFAULT_CLIENT = "pjsip"
 """The client of a scenario that names none."""
+_RELEASE = re.compile(r"-(\d[\w.]*)$", re.ASCII)
+"""At the end of a client's name."""
 
 
 class Transport(str, Enum):
@@ -99,7 +102,8 @@ class Client(Yaml):
     Attributes:
         account: what it sets up.
         registration: how it registers; only pjsip can be told.
-        name: a client program that the lab has, or with `command` or `image` a name for the author's own.
+        name: a client program that the lab has, or a release of it (`pjsip-2.10`); with `command` or `image` a name for
+            the author's own.
         command: a program of the author's, and its arguments; it speaks the actor protocol (docs/actor-protocol.md). It
             is looked up in PATH, or below the scenario's folder, where it runs.
         environment: what it finds in its environment besides PATH, HOME and LANG.
@@ -134,7 +138,13 @@ class Client(Yaml):
     @property
     def kind(self) -> str:
         """The program that it is, as ``lab.clients`` has it."""
-        return "own" if self.is_own else self.name or DEFAULT_CLIENT
+        return "own" if self.is_own else _RELEASE.sub("", self.name) or DEFAULT_CLIENT
+
+    @property
+    def release(self) -> str:
+        """The release of it that is asked for by name (`pjsip-2.10`); empty: the one it has unless told."""
+        match = None if self.is_own else _RELEASE.search(self.name)
+        return "" if match is None else match[1]
 
     @property
     def label(self) -> str:

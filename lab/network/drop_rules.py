@@ -65,6 +65,26 @@ def in_transit(name: str, namespace: int, matches: Sequence[str]) -> DropRules:
     return _lose(f"ip {name}", {namespace: f"type filter hook prerouting priority raw;\n{rules}\n"})
 
 
+def at_node(name: str, namespace: int, spared: Sequence[str]) -> DropRules:
+    """Refuse what a node's own programs send, and drop what arrives for them, but for what is spared.
+
+    A program that sends is told (EPERM). What arrives is in the record of the link; what is refused is not.
+
+    Args:
+        name: of the rules; unique among those in place at once.
+        namespace: of the node.
+        spared: nft conditions, of which one is enough. (Two ``!=`` in one rule would not do: nft 1.0.6 makes one
+            comparison of neighbouring ports.)
+    """
+    rules = "".join(f"{condition} accept; " for condition in spared)
+    hooks = ("input", "output")
+    chains = "".join(f"chain {hook} {{ type filter hook {hook} priority raw; {rules}{LOSE}; }}\n" for hook in hooks)
+    table = f"ip {name}"
+    with netns.entered(namespace):
+        nft(f"table {table} {{\n{chains}}}")
+    return DropRules(len(_counters(namespace, table)), table, (namespace,))
+
+
 def _lose(table: str, chains: Mapping[int, str]) -> DropRules:
     for namespace, chain in chains.items():
         with netns.entered(namespace):

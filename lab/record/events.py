@@ -51,6 +51,7 @@ from lab.record.event import (
 from lab.record.lab_events import (
     SENTINEL_PORT,
     Aborted,
+    ClientNetwork,
     ClientProcess,
     FaultBegan,
     FaultEnded,
@@ -121,7 +122,7 @@ SERVER_EVENTS: tuple[type[Event], ...] = (
 
 LAB_EVENTS: tuple[type[Event], ...] = (
     Mapping, Packet, SentinelOpened, SentinelChallenged, SentinelOutcome, RecordBegan, FaultBegan, FaultEnded,
-    FaultMoot, ClientProcess, ProtocolError, LimitPassed, Step, NeverSilent, RunEnded, Aborted, Other,
+    FaultMoot, ClientProcess, ClientNetwork, ProtocolError, LimitPassed, Step, NeverSilent, RunEnded, Aborted, Other,
 )  # fmt: skip
 """What the lab itself sees and does."""
 
@@ -157,6 +158,7 @@ __all__ = [
     "ClientCall",
     "ClientEvent",
     "ClientGivenUp",
+    "ClientNetwork",
     "ClientProcess",
     "ClientReady",
     "ClientSubscription",

@@ -159,6 +159,12 @@ class ClientProcess(Event, frozen=True, kw_only=True):
     state: Literal["suspended", "resumed"]
 
 
+class ClientNetwork(Event, frozen=True, kw_only=True):
+    """The lab took the network from the client's program, or gave it back; ``who`` is the client's node."""
+
+    state: Literal["blocked", "open"]
+
+
 class ProtocolError(Event, frozen=True, kw_only=True):
     """An actor of the scenario's author broke the actor protocol.
 

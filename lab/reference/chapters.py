@@ -18,6 +18,7 @@ from typing import Any
 
 from lab import library
 from lab.clients import catalog as clients
+from lab.docstrings import attributes_of, paragraphs
 from lab.loader import catalog
 from lab.loader.conversion import describe, hint
 from lab.loader.one_key_mappings import causes, faults, mitigations
@@ -31,7 +32,6 @@ from lab.model.middlebox import Middlebox
 from lab.model.registrar import Registrar
 from lab.model.rules import kebab
 from lab.model.scenario import Claim, Client, Expectation, Probe, Registration, Server
-from lab.reference.docstrings import attributes_of, paragraphs
 from lab.servers import catalog as servers
 
 _OPTIONAL = ", or nothing"
@@ -188,7 +188,11 @@ def client_thing(name: str) -> ReferenceEntry:
     client = clients.find(name)
     some = ", ".join(f"`{kind}`" for kind in sorted(client.offers or ())) or "none"
     offers = "what it says in `ready`" if client.offers is None else some
-    return ReferenceEntry(name=name, what=_sentence(client.what), notes=(("mitigations", offers),))
+    ways = tuple((f"its {kind}", way) for kind, way in sorted(client.how.items()))
+    other = (("other releases", ", ".join(f"`{name}-{each}`" for each in client.releases)),) if client.releases else ()
+    return ReferenceEntry(
+        name=name, what=_sentence(client.what), notes=(*client.facts, *other, ("mitigations", offers), *ways)
+    )
 
 
 def server_thing(name: str) -> ReferenceEntry:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from lab.reference.chapters import Chapter, Key, ReferenceEntry, chapters
 
@@ -46,7 +46,12 @@ def _thing(thing: ReferenceEntry, heading: str) -> Iterator[str]:
     if thing.notes:
         yield from (*(f"- {about}: {fact}" for about, fact in thing.notes), "")
     if thing.keys:
-        yield from ("| key | takes | default | meaning |", "|---|---|---|---|", *map(_row, thing.keys), "")
+        yield from (*key_table(thing.keys), "")
+
+
+def key_table(keys: Iterable[Key]) -> Iterator[str]:
+    """Yield the lines of a table of keys."""
+    yield from ("| key | takes | default | meaning |", "|---|---|---|---|", *map(_row, keys))
 
 
 def _row(key: Key) -> str:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import msgspec
 
+from lab.docstrings import attributes_of, paragraphs
 from lab.faults import catalog
-from lab.reference.docstrings import attributes_of, paragraphs
 
 BEGIN = "<!-- proofs: written by python -m lab.reference.proofs docs/report.md -->\n"
 END = "<!-- end of proofs -->\n"

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from lab.docstrings import attributes_of, paragraphs
 from lab.model.endpoint import Endpoint
 from lab.record.events import (
     CLIENT_EVENTS,
@@ -21,7 +22,6 @@ from lab.record.events import (
     MessageText,
     name_of,
 )
-from lab.reference.docstrings import attributes_of, paragraphs
 
 HEAD = f"""\
 # The record

@@ -41,7 +41,7 @@ def explain(cell: Cell, outcome: Outcome) -> list[str]:
 
 def _shared(outcome: Outcome) -> list[str]:
     """Say whose record the cell shares, and whose silent hour."""
-    differs = "it differs from that only in what neither can see (docs/report.md)"
+    differs = "it differs from that only in what neither can see (docs/verdicts.md)"
     told = [f"  it has the record of {outcome.shared_with}: {differs}"] if outcome.shared_with else []
     if outcome.from_cache:
         told.append(f"  its record is from the cache: it ran at {outcome.from_cache}, decided by the same things")

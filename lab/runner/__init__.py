@@ -1,0 +1,7 @@
+"""Contains the runner: one cell from plan to record.
+
+The host names its job without importing it: what runs a cell takes a fifth of the imports of ``lab run``.
+"""
+
+CELL = "lab.runner.cell:run"
+"""The job that runs a cell, for a world (``lab.runner.cell_worker``)."""

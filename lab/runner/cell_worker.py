@@ -30,11 +30,8 @@ from lab.backends.netns import bare
 from lab.errors import HostNotCapable
 from lab.mitigations import classes
 from lab.network.apply import libnftables
+from lab.runner import CELL, cell_file, progress
 from lab.runner import cell as _cell  # noqa: F401  (imported once, for all cells)
-from lab.runner import cell_file, progress
-
-CELL = "lab.runner.cell:run"
-"""The job that runs a cell."""
 
 
 def main(open_backend: OpenBackend = bare) -> None:

@@ -30,10 +30,11 @@ from lab.model.scenario import Cell, ClientCertificate
 from lab.model.topology import Role
 from lab.network import loopback
 from lab.network.apply import Network, apply
+from lab.network.drop_rules import at_node
 from lab.network.plan import plan, render
 from lab.network.socket_checks import open_low_ports
 from lab.record.entry import TimedEvent
-from lab.record.events import SENTINEL_PORT, ClientProcess, Event, IpChanged, Obeyed, Packet, Statistics
+from lab.record.events import SENTINEL_PORT, ClientNetwork, ClientProcess, Event, IpChanged, Obeyed, Packet, Statistics
 from lab.record.flows import Flow, Flows
 from lab.record.writer import RUNNER, RecordWriter
 from lab.runner.actor_handle import BOUNDS_OF_CLIENTS, ActorHandle, Bounds, LineDecoder, TrustedLineDecoder
@@ -293,6 +294,17 @@ class CellTestbed:
         self.record.take(self.client_node, ClientProcess(state="resumed"))
         if not self.client.over:
             self.client.thaw()
+
+    def block_client(self) -> int:  # noqa: D102
+        port = SENTINEL_PORT
+        spared = ("meta l4proto != { tcp, udp }", f"th sport {port}", f"th dport {port}")
+        self._block = at_node("client-blocked", self.network.namespaces[self.client_node], spared)
+        self.record.take(self.client_node, ClientNetwork(state="blocked"))
+        return self._block.rules
+
+    def unblock_client(self) -> int:  # noqa: D102
+        self.record.take(self.client_node, ClientNetwork(state="open"))
+        return self._block.end()
 
     def watch_data_for_client(self, hears: Callable[[float], None]) -> Callable[[], None]:  # noqa: D102
         links = {link.name for link in self.cell.topology.client_links()}

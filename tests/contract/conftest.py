@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from lab.certificates import Certificates, make
+from lab.certificate_authority import make
+from lab.certificates import Certificates
 from lab.network import netns
 from tests.contract.pjsip_testbed import ADDRESS, ActorTestbed, set_loopback
 from tests.contract.sip_phone import HOST, OTHER, Call, Phone, Server, Start

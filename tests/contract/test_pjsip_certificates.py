@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from lab import certificates
+from lab import certificate_authority, certificates
 from lab.clients.pjsip import client
 from lab.clients.pjsip.agent import UserAgent
 from lab.mitigations import classes
@@ -49,7 +49,7 @@ def test_a_server_of_another_authority_is_refused(testbed: ActorTestbed, tmp_pat
     other.mkdir()
     server = testbed.server(tls=0)
     port = server.expect("server-ready")["ports"]["tls"]
-    alice = testbed.client(port, ca=certificates.make(other, ADDRESS).ca)
+    alice = testbed.client(port, ca=certificate_authority.make(other, ADDRESS).ca)
     assert "certificate" in alice.expect("transport", state="disconnected")["reason"].lower()
     alice.tell("stop")
     alice.end()
@@ -85,7 +85,7 @@ def test_a_certificate_of_its_own(testbed: ActorTestbed) -> None:
     assert server.expect("flow", state="secured")["subject"] == certificates.CLIENT
     other = testbed.folder / "other"
     other.mkdir()
-    another = certificates.make(other, ADDRESS)
+    another = certificate_authority.make(other, ADDRESS)
     refused: tuple[tuple[dict[str, Any], str], ...] = (
         ({}, "PEER_DID_NOT_RETURN_A_CERTIFICATE"),
         ({"certificate": another.client, "key": another.client_key}, "CERTIFICATE_VERIFY_FAILED: unable to get local"),

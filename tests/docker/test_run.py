@@ -136,7 +136,7 @@ def test_kill_9(tmp_path: Path, api: docker.APIClient, untouched: Callable[[], N
     assert run("clean", home=tmp_path).stdout == "nothing to clean\n"
 
 
-@pytest.mark.alone
+@pytest.mark.leaves
 def test_killed_while_frozen(tmp_path: Path, api: docker.APIClient, project: Path) -> None:
     """A frozen server does not hear that its input ended; the next run removes it, and works."""
     scenario = project / "frozen.yaml"
@@ -153,7 +153,7 @@ def test_killed_while_frozen(tmp_path: Path, api: docker.APIClient, project: Pat
     assert not _containers(api, process.pid)
 
 
-@pytest.mark.alone
+@pytest.mark.leaves
 def test_killed_and_then_no_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without Docker, what a killed run may have left stops no other run; `lab clean` insists."""
     state = tmp_path / "state" / "lab"
@@ -171,7 +171,7 @@ def test_killed_and_then_no_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert run("clean", home=tmp_path).stdout == "closed the ledger of the killed run killed-run-4194303\n"
 
 
-@pytest.mark.alone
+@pytest.mark.leaves
 def test_interrupted(tmp_path: Path, api: docker.APIClient) -> None:
     """Ctrl-C: status 130, and when `lab` has ended no container is left."""
     process = start("run", SHORT, "--backend", "docker", "--out", tmp_path / "runs", home=tmp_path)

@@ -43,7 +43,14 @@ def test_example_is_as_short_as_promised() -> None:
     assert max(map(len, lines)) <= 120
 
 
-@pytest.mark.parametrize(("clock", "transport"), [("real", "tls"), ("virtual", "tls"), ("virtual", "tcp")])
+@pytest.mark.parametrize(
+    ("clock", "transport"),
+    [
+        ("real", "tls"),
+        pytest.param("virtual", "tls", marks=pytest.mark.virtual),
+        pytest.param("virtual", "tcp", marks=pytest.mark.virtual),
+    ],
+)
 @pytest.mark.usefixtures("untouched")
 def test_example(tmp_path: Path, clock: str, transport: str) -> None:
     """The documented client conforms; what it leaves out is said to be left out."""
@@ -126,6 +133,16 @@ def test_odd_client(tmp_path: Path, fault: str, what: str, detail: str) -> None:
     assert detail in findings[what]["detail"]
 
 
+@pytest.mark.parametrize(
+    ("name", "account"),
+    [("baresip", "register-and-subscribe"), ("linphone", "register-and-subscribe"), ("pjsip-2.10", "register")],
+)
+def test_client_by_its_name(tmp_path: Path, name: str, account: str) -> None:
+    """What is good enough for users' clients is good enough for ours."""
+    done = run("actor", "check", "--client", name, "--transport", "tcp", "--account", account, home=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_program_that_is_none(tmp_path: Path) -> None:
     """Status 2 and nothing started; a file that cannot be run after all is said to be that."""
     done = run("actor", "check", "--", "./no-such-client", home=tmp_path)
@@ -159,7 +176,7 @@ def test_table(tmp_path: Path) -> None:
     assert not list((tmp_path / "state").rglob("*.jsonl"))
 
 
-@pytest.mark.alone
+@pytest.mark.leaves
 def test_killed(tmp_path: Path) -> None:
     """A check that is killed leaves no process, and `lab clean` removes its folder."""
     process = start("actor", "check", "--", sys.executable, ODD, "says-nothing", home=tmp_path)

@@ -13,6 +13,7 @@ from lab.comparison.compare import compare
 from lab.model.twin import TwinPlan
 from tests.e2e.lab_command import ROOT, run
 from tests.e2e.together import Cells, Virtually
+from tests.page_data import PageData
 from tests.reports import cell as a_cell
 from tests.reports import document
 
@@ -134,6 +135,10 @@ def test_a_run_and_its_baseline(virtually: Virtually, tmp_path: Path) -> None:
     lost = run(*arguments, baseline, "--quiet", home=tmp_path)
     assert lost.returncode == 1, told(lost)
     assert "1 cell fails the comparison: gone 1" in lost.stderr
+    folder = tmp_path / "runs" / "latest"
+    assert json.loads((folder / "comparison.json").read_text("utf-8"))["counts"]["worse"] == 1
+    (gone,) = PageData((folder / "report.html").read_text("utf-8")).overview["comparison"]["cells"]
+    assert (gone["name"], gone["direction"], gone["fails"]) == ("gone", "worse", True)
 
 
 def test_a_baseline_is_checked_first(tmp_path: Path) -> None:

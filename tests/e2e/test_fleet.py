@@ -22,7 +22,7 @@ from lab.model.scenario import Scenario
 from lab.worlds.clock import Clock
 from tests.e2e.lab_command import guests, run, wait_until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.alone]
+pytestmark = [pytest.mark.e2e, pytest.mark.virtual]
 
 TWELVE = Path(__file__).with_name("twelve.yaml")
 ONLY = {"strategy": ["none", "crlf-30s-hold", "reconnect"], "failure": ["idle", "rst"]}

@@ -12,7 +12,7 @@ import pytest
 
 from tests.e2e.lab_command import SHORT, processes_of, run, start, wait_until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.alone]
+pytestmark = [pytest.mark.e2e, pytest.mark.leaves]
 
 Untouched = Callable[[], None]
 """Checks that the host's network and mounts are as they were."""

@@ -145,6 +145,7 @@ def test_another_seed(virtually: Virtually) -> None:
     assert [name for name, cell in seen.cells.items() if not (cell["claim"] or {}).get("holds")] == []
 
 
+@pytest.mark.virtual
 @pytest.mark.parametrize("victim", ["lab", "guest", "both"])
 @pytest.mark.usefixtures("untouched")
 def test_kill_9(tmp_path: Path, victim: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lab.clients.catalog import find
-from lab.runner.cell_worker import CELL
+from lab.runner import CELL
 from lab.worlds import host
 from tests.e2e.lab_command import ROOT, SHORT, run
 

@@ -35,6 +35,7 @@ from lab.record.writer import FILE_NAME
 from lab.report.formats.report_json import document
 from lab.worlds.clock import Clock
 from tests.e2e.lab_command import ROOT
+from tests.schemas import check_report
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,7 @@ def run_together(
         folder = next(iter(came.values())).folder.parent.parent
         part = Run(folder, scenario, clock.value, BackendKind.NETNS.value, finished=True, cells=own)
         report = document(part)
+        check_report(report)
         said = io.StringIO()
         status = run_result.status(part, Console(file=said, width=200))
         folders = {name: str(each.folder) for name, each in came.items()}

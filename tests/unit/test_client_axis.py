@@ -66,3 +66,36 @@ def test_every_client_says_what_it_is(name: str) -> None:
     assert isinstance(program, ClientProgram)
     assert (program.name, bool(program.what)) == (name, True)
     assert program.offers is None or program.offers <= client_kinds()
+
+
+def test_a_release_is_a_client_by_name() -> None:
+    """`pjsip-2.10` stands beside `pjsip`; it is pjsip, in that release."""
+    cells = lab.build({**SCENARIO, "matrix": {"client": ["pjsip", "pjsip-2.10", "plain"], "transport": ["tcp"]}}).cells
+    assert [(cell.client.kind, cell.pjsip) for cell in cells[:2]] == [("pjsip", "2.15.1"), ("pjsip", "2.10")]
+    assert [cell.name for cell in cells] == ["pjsip,tcp", "pjsip-2.10,tcp", "plain,tcp"]
+    assert [why_unsupported(cell) for cell in cells] == ["", "", ""]
+
+
+def test_a_release_has_what_it_has() -> None:
+    """Named so, too: 2.10's package has no TLS."""
+    (cell,) = lab.build({**SCENARIO, "client": "pjsip-2.10"}).cells
+    assert "built without TLS" in why_unsupported(cell)
+
+
+def test_a_release_can_register() -> None:
+    """What only pjsip can be told, each of its releases can."""
+    mapping = {"name": "pjsip-2.10", "account": "register", "registration": {"expires": "60 s"}}
+    (cell,) = lab.build({**SCENARIO, "client": mapping, "transport": "tcp", "ends": "90 s"}).cells
+    assert cell.client.registration is not None
+
+
+def test_a_release_is_named_once() -> None:
+    with pytest.raises(lab.ScenarioError, match=r"a release, and `pjsip` names another, got `pjsip-2.10`"):
+        lab.build({**SCENARIO, "client": "pjsip-2.10", "pjsip": "2.15.1", "transport": "tcp"})
+
+
+@pytest.mark.parametrize("name", ["pjsip-2.15.1", "pjsip-2.9", "plain-1", "own-1"])
+def test_there_is_no_such_release(name: str) -> None:
+    """The release that comes with the lab has no second name."""
+    with pytest.raises(lab.ScenarioError, match=f"unknown client, got `{name}`"):
+        lab.build({**SCENARIO, "client": name})

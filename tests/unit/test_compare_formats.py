@@ -21,6 +21,7 @@ from lab.comparison.gate import FAIL_ON
 from lab.comparison.terminal import show
 from lab.report import terminal
 from tests.reports import cell, fail, metrics, seed, side
+from tests.schemas import check_junit
 
 HOSTILE = "\x1b[31m\u202e\x00</script><b>[x](https://evil.example) `` ` @everyone #1 | \\n"
 HIDDEN = set("\x1b\u202e\x00")
@@ -78,7 +79,9 @@ def test_json_has_no_infinity() -> None:
 
 
 def test_junit() -> None:
-    suite = ElementTree.fromstring(formats()["junit"].render(a_comparison(), FAIL_ON))
+    text = formats()["junit"].render(a_comparison(), FAIL_ON)
+    check_junit(text)
+    suite = ElementTree.fromstring(text)
     failed = {case.attrib["name"] for case in suite if case.find("failure") is not None}
     assert failed == {"w", "g"}
     assert (suite.attrib["tests"], suite.attrib["failures"]) == ("7", "2")

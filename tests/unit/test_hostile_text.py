@@ -8,7 +8,6 @@ import io
 import json
 from collections.abc import Iterator
 from enum import Enum
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -24,6 +23,7 @@ from lab.report import files, terminal
 from lab.report.formats import junit_xml, report_csv, report_html, report_json, report_md
 from lab.report.progress import Progress
 from lab.visible_text import all_visible, from_bytes, visible
+from tests.page_data import PageData
 from tests.records import cell as a_cell
 from tests.records import judged
 from tests.runs import run_of
@@ -119,8 +119,11 @@ def test_every_format(kind: files.Format) -> None:
         assert r"title\x1b[31m" in text
     else:
         assert kind is report_html, "a new format: say here what its reader makes of it"
-        assert r"title\x1b[31m" in text
-        assert "</script>" not in text
+        page = PageData(text)
+        assert text.count("</script>") == text.count("<script")
+        assert all(map(harmless, texts([page.overview, page.parts])))
+        assert page.overview["scenario"]["title"] == f"title{SHOWN}"
+        assert any(SHOWN in each for each in texts(page.parts))
 
 
 def test_terminal(capsys: pytest.CaptureFixture[str]) -> None:
@@ -161,15 +164,10 @@ def test_colour_is_left(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
 )
 def test_links(source: str, links: list[str]) -> None:
     """Only addresses on the web are links, each for itself, and what they hold can be seen."""
-    found: list[str] = []
-
-    class Links(HTMLParser):
-        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
-            found.extend(value or "" for key, value in attrs if key == "href" and not (value or "").startswith("#"))
-
     run = run_of(Scenario(name="n", file="f", text="", title="t", why="", source=source, cells=()), [])
-    Links().feed(report_html.render(run))
-    assert found == links
+    parts = PageData(report_html.render(run)).overview["scenario"]["source"]
+    assert [part["address"] for part in parts if part["address"]] == links
+    assert "".join(part["text"] for part in parts) == visible(source)
 
 
 def test_visible() -> None:

@@ -16,7 +16,8 @@ from lab.reference import things
 
 ROOT = Path(__file__).parents[2]
 LAB = typer.main.get_command(app)
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+MOST_LINES_OF_README = 120
 COMMANDS = [
     (page.name, line)
     for page in PAGES
@@ -33,6 +34,21 @@ def test_the_scenario_of_the_readme() -> None:
     scenario = load_text(text, Path("readme.yaml"))
     assert [cell.name for cell in scenario.cells] == ["none", "hold-transport", "options-ping-25s"]
     assert all(cell.claim is not None for cell in scenario.cells)
+
+
+def test_the_readme_needs_no_second_reading() -> None:
+    """It is short, and two commands set everything up."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    seen = [line for line in text.splitlines() if not line.startswith("<!--")]  # comments are for the tests
+    assert len(seen) <= MOST_LINES_OF_README
+    first, *_ = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert [line.split()[0] for line in first.splitlines()] == ["scripts/demo", "scripts/test"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_pictures_of_pages(page: Path) -> None:
+    pictures = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", page.read_text("utf-8"))
+    assert [picture for picture in pictures if not (page.parent / picture).is_file()] == []
 
 
 @pytest.mark.parametrize(("page", "line"), COMMANDS)

@@ -23,6 +23,7 @@ from lab.ranking.ranking import rank as ranking_of
 from lab.record import codec
 from lab.record.events import VERSION, RecordBegan
 from lab.record.writer import FILE_NAME, RUNNER
+from tests.page_data import PageData
 from tests.records import CLIENT, END, Line, cell, flow_set_up, idle_timer, numbered, on_lan, probe, say, sentinel
 from tests.unit.ranking_figures import WEIGHTS, costing, one, strategy
 
@@ -147,6 +148,9 @@ def test_a_run_that_is_there(folder: Path, capsys: pytest.CaptureFixture[str]) -
     assert rank(folder, Asked(), out=folder, json=True) == EXIT_CLAIMS_HOLD
     found = json.loads(capsys.readouterr().out)
     assert json.loads((folder / "rank.json").read_text()) == found
+    shown = PageData((folder / "report.html").read_text("utf-8")).overview["ranking"]
+    assert shown["strategy"] == found["recommendation"]["strategy"]
+    assert [each["name"] for each in shown["strategies"]] == [each["name"] for each in found["strategies"]]
     assert found["population"] == {"home": 80.0, "cgn": 20.0}
     assert {each["name"]: each["share"] for each in found["strategies"]} == {"ping": 100.0, "none": 80.0}
     assert {each["name"]: each["worst_outage_s"] for each in found["strategies"]} == {"ping": 0.0, "none": "end"}

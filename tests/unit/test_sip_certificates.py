@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from lab.certificates import CLIENT, NAME, SPAN, Certificates, make
+from lab.certificate_authority import make
+from lab.certificates import CLIENT, NAME, SPAN, Certificates
 from lab.runner.testbed import CellTestbed
 from lab.servers.catalog import server_of
 from tests.records import cell

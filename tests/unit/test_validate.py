@@ -46,8 +46,25 @@ def test_what_a_scenario_comes_to() -> None:
     assert (found.cells, found.unsupported, found.twins, found.more_twins) == (3, 1, 3, 3)
     assert found.lasting_s == 300
     assert found.real_s == 2 * 103  # a cell and its twin, all cells side by side
-    work = 6 * 1.2 + 5e-5 * (6 * 100) + 3 * (1.2 + 5e-5 * 3600)
-    assert found.virtual_s == pytest.approx(2 + work / 2)
+    assert found.runs == 9  # strategies and transports make worlds of their own
+    work = 6 * 0.4 + 3.6e-5 * (6 * 100) + 3 * (0.4 + 3.6e-5 * 3600)
+    assert found.virtual_s == pytest.approx(1.5 + work / 2)
+
+
+def test_what_cells_share_runs_once() -> None:
+    """Profiles are one world if their timers are longer than the cell and they answer what they forgot alike."""
+    boxes = ["home-typical", "linux-default", "openwrt", "silent-60s"]
+    content = {
+        "title": "t",
+        "topology": "home-nat",
+        "transport": "tcp",
+        "matrix": {"middlebox": boxes},
+        "ends": "100 s",
+    }
+    found = estimate(lab.build({**content, "probes": [{"at": "45 s"}]}), AS_LAB_RUN)
+    assert (found.cells, found.twins, found.more_twins) == (4, 4, 4)
+    assert found.runs == 3 + 3 + 1  # what is forgotten is no part of a silent hour
+    assert found.virtual_s == pytest.approx(1.5 + (6 * (0.4 + 3.6e-3) + 0.4 + 3.6e-5 * 3600) / 2)
 
 
 def test_without_twins() -> None:
@@ -68,7 +85,7 @@ def test_what_is_said() -> None:
     """Estimates are called so."""
     made = scenario(matrix={"strategy": ["crlf-30s", "hold-transport"], "transport": ["tcp", "udp"]})
     told = Estimate(
-        cells=2, unsupported=2, twins=2, more_twins=2, lasting_s=200, virtual_s=8.4, real_s=206, processors=1
+        cells=2, unsupported=2, twins=2, more_twins=2, runs=4, lasting_s=200, virtual_s=8.4, real_s=206, processors=1
     )
     assert list(sentences(made, told)) == [
         "./scenario.yaml: 2 cells (2 × strategy, 2 × transport)".removeprefix("./"),
@@ -76,7 +93,8 @@ def test_what_is_said() -> None:
         "  claims speak of 0 of 4 cells",
         "  note: strategy `none` is not among these cells: nothing shows that the others make a difference",
         "  the cells last 3 min together, in their own time",
-        "  besides, 2 twins of cells, and up to 2 that follow from what cells show (docs/report.md)",
+        "  besides, 2 twins of cells, and up to 2 that follow from what cells show (docs/verdicts.md)",
+        "  about 4 of these 6 are likely to run; the others share a record",
         "  estimate for `lab run` in virtual time, 1 processor: about 8 s",
         "  estimate for `lab run --clock real`: about 3 min",
     ]

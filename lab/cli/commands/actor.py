@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from lab.cli import completion
 from lab.cli.app import app
 from lab.cli.choices import AccountChoice, ClockChoice, DigestChoice, ProbeChoice, TransportChoice
 
@@ -55,6 +56,15 @@ def actor_check_command(
         str,
         typer.Option(help="A container image it runs in; without a command, its own.", show_default=False),
     ] = "",
+    client: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="In place of a command: a client that the lab has (`lab list clients`).",
+            show_default=False,
+            autocompletion=completion.clients,
+        ),
+    ] = "",
     transport: Annotated[TransportChoice, typer.Option(help="Its SIP transport.")] = TransportChoice.TLS,
     account: Annotated[
         AccountChoice, typer.Option(help="What it is told to set up; a client need not do all three.")
@@ -78,6 +88,7 @@ def actor_check_command(
 
     status = check(
         command,
+        name=client,
         image=image,
         transport=transport.value,
         account=account.value,

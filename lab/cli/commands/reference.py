@@ -18,6 +18,7 @@ def reference_command(
     record: Annotated[
         bool, typer.Option("--record", help="Print what a record consists of instead: every event and its fields.")
     ] = False,
+    report: Annotated[bool, typer.Option("--report", help="Print the JSON Schema of report.json instead.")] = False,
     json_schema: Annotated[
         bool,
         typer.Option(
@@ -31,4 +32,4 @@ def reference_command(
     """
     from lab.cli.reference import print_reference
 
-    raise typer.Exit(print_reference(names, json_schema=json_schema, record=record))
+    raise typer.Exit(print_reference(names, json_schema=json_schema, record=record, report=report))

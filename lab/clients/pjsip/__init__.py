@@ -16,11 +16,13 @@ from lab.clients.pjsip import interpreters, wheels
 from lab.clients.pjsip.releases import DEFAULT, RELEASES
 from lab.errors import HostNotCapable
 from lab.interpreter import module_command
-from lab.model.scenario import Cell
+from lab.model.scenario import Cell, Transport
 
 IMAGE = "client"
 MEMORY_FILE = "client-memory.json"
 """In the cell's folder: what mitigations remember beyond the client's life."""
+_OUTBOUND = ("outbound", "server-outbound", "flow-timer")
+"""Of no use where pjsua does not ask for SIP outbound: pjsua_acc.c, update_regc_contact."""
 _ACTOR = "lab.clients.pjsip.client"
 _LIBRARY = "lab.clients.pjsip.agent"
 
@@ -35,6 +37,7 @@ class Pjsip(ClientProgram):
     does_more_than_asked = False
     tells_failures = True
     tells_new_address = True
+    releases = tuple(number for number in RELEASES if number != DEFAULT)
 
     @property
     def modules(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -58,6 +61,8 @@ class Pjsip(ClientProgram):
         if authentication is not None and authentication.algorithm not in release.digests:
             return f"{packaged} does not authenticate with {authentication.algorithm.value}"
         for one in cell.strategy.mitigations:
+            if one.kind in _OUTBOUND and cell.transport is Transport.UDP:
+                return f"{one.kind} does nothing here: pjsua asks for SIP outbound over TCP and TLS only"
             if one.kind in release.lacks:
                 return f"{one.kind} cannot be had with pjsip {cell.pjsip}: {release.lacks[one.kind]}"
         return ""

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from lab.clients.pjsip.callback_guard import guarded
+from lab.clients.callback_guard import guarded
 from lab.clients.pjsip.pjsua2_wheel import pj
 from lab.clients.pjsip.subscription import Subscription
 from lab.clients.pjsip.timers import Timers

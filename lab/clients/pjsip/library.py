@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lab.clients.pjsip.callback_guard import guarded
+from lab.clients.callback_guard import guarded
 from lab.clients.pjsip.machine_code import rewrite
 from lab.clients.pjsip.pjsua2_wheel import pj as _pj  # not `pjsua2` alone: that loads its extension module lazily
 from lab.clients.pjsip.symbols import size_of

@@ -7,7 +7,7 @@ import os
 import socket
 from collections.abc import Callable
 
-from lab.clients.pjsip.callback_guard import guarded
+from lab.clients.callback_guard import guarded
 from lab.clients.pjsip.library import Library, expect
 from lab.errors import LabFault
 

@@ -23,7 +23,7 @@ def render(comparison: Comparison, fail_on: Iterable[Kind]) -> str:
         case = ElementTree.SubElement(suite, "testcase", classname=comparison.b.scenario, name=cell.name)
         text = "\n".join(sentence for _, sentence in sentences(cell))
         if worse := cell.failing(kinds):
-            ElementTree.SubElement(case, "failure", message=said(worse[0])).text = text
+            ElementTree.SubElement(case, "failure", type=worse[0].kind.value, message=said(worse[0])).text = text
         elif text:
             ElementTree.SubElement(case, "system-out").text = text
     for element in suite.iter():

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
+
+import msgspec
 
 from lab import __version__
 from lab.engine.run import Run
 from lab.errors import LabError
-from lab.model.outcome import Cause, ChainStep, Outcome, Reachability, SeedOutcome
+from lab.model.outcome import Cause, Outcome, Reachability, SeedOutcome
 from lab.model.scenario import DEFAULT_CLIENT, Cell, Transport
 from lab.model.verdict import Verdict
+from lab.report.document import (
+    BrokenCellEntry,
+    CauseEntry,
+    CellEntry,
+    ClaimEntry,
+    ReachabilityEntry,
+    Report,
+    SeedEntry,
+)
 from lab.report.grid import is_look
 from lab.report.summary import from_cache
 from lab.visible_text import all_visible
 
 FILE = "report.json"
-FORMAT = 1
+FORMAT: Literal[1] = 1
 
 
 def render(run: Run) -> str:
@@ -28,6 +38,18 @@ def render(run: Run) -> str:
 
 def document(run: Run) -> dict[str, Any]:
     """Return the report as JSON values; a cell that could not run has an ``error`` and no verdict."""
+    values: dict[str, Any] = _with_lists(msgspec.to_builtins(_report(run)))
+    return values
+
+
+def _with_lists(value: Any) -> Any:
+    """Return the value with a list in the place of each tuple, as it is when it is read again."""
+    if isinstance(value, dict):
+        return {key: _with_lists(each) for key, each in value.items()}
+    return [_with_lists(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def _report(run: Run) -> Report:
     scenario, results = run.scenario, run.results
     return {
         "format": FORMAT,
@@ -90,18 +112,23 @@ def _pings_by_itself(cell: Cell) -> bool:
     )
 
 
-def _cell(cell: Cell, result: Outcome | LabError) -> dict[str, Any]:
-    shared = {
-        "name": cell.name,
-        "axes": dict(cell.axes),
-        "folder": f"cells/{cell.name}",
-        "ends_s": float(cell.ends),
-    }
+def _cell(cell: Cell, result: Outcome | LabError) -> CellEntry | BrokenCellEntry:
+    axes, folder = dict(cell.axes), f"cells/{cell.name}"
     if isinstance(result, LabError):
-        return {**shared, "verdict": None, "error": {"side": result.side, "text": str(result)}}
+        return {
+            "name": cell.name,
+            "axes": axes,
+            "folder": folder,
+            "ends_s": float(cell.ends),
+            "verdict": None,
+            "error": {"side": result.side, "text": str(result)},
+        }
     return {
-        **shared,
-        "verdict": result.verdict.value,
+        "name": cell.name,
+        "axes": axes,
+        "folder": folder,
+        "ends_s": float(cell.ends),
+        "verdict": result.verdict,
         "doubt": result.doubt,
         "claim": _claim(cell, result),
         "cause": _cause(result.cause),
@@ -111,12 +138,12 @@ def _cell(cell: Cell, result: Outcome | LabError) -> dict[str, Any]:
                 "kind": one.kind_,
                 "answered": one.answered,
                 "cause": _cause(one.cause),
-                "branches": [_link(link) for link in one.branches],
+                "branches": one.branches,
             }
             for one in result.probes
         ],
-        "kept_by": [_link(link) for link in result.kept_by],
-        "tried": [dataclasses.asdict(one) for one in result.tried],
+        "kept_by": result.kept_by,
+        "tried": result.tried,
         "left_out": result.left_out,
         "reachability": None if result.reachability is None else _reachability(result.reachability),
         "seeds": [_seed(one) for one in result.seeds],
@@ -124,32 +151,38 @@ def _cell(cell: Cell, result: Outcome | LabError) -> dict[str, Any]:
         "shared_with": result.shared_with,
         "costs_shared_with": result.costs_shared_with,
         "from_cache": result.from_cache,
-        "metrics": None if result.verdict is Verdict.UNSUPPORTED else dataclasses.asdict(result.metrics),
+        "metrics": None if result.verdict is Verdict.UNSUPPORTED else result.metrics,
         "error": None,
     }
 
 
-def _seed(one: SeedOutcome) -> dict[str, Any]:
+def _seed(one: SeedOutcome) -> SeedEntry:
     return {
         "seed": one.seed,
-        "verdict": one.verdict.value,
+        "verdict": one.verdict,
         "text": one.text,
         "cause": None if one.cause is None else {"kind": one.cause.kind.name, "at_s": one.cause.at_s},
-        "tried": [dataclasses.asdict(each) for each in one.tried],
+        "tried": one.tried,
         "reachability": None if one.reachability is None else _reachability(one.reachability),
-        "metrics": None if one.metrics is None else dataclasses.asdict(one.metrics),
+        "metrics": one.metrics,
     }
 
 
-def _reachability(seen: Reachability) -> dict[str, Any]:
-    return {**dataclasses.asdict(seen), "share": round(seen.share, 4)}
+def _reachability(seen: Reachability) -> ReachabilityEntry:
+    return {
+        "looks": seen.looks,
+        "reached": seen.reached,
+        "unknown": seen.unknown,
+        "longest_gap_s": seen.longest_gap_s,
+        "share": round(seen.share, 4),
+    }
 
 
-def _claim(cell: Cell, result: Outcome) -> dict[str, Any] | None:
+def _claim(cell: Cell, result: Outcome) -> ClaimEntry | None:
     if cell.claim is None:
         return None
     return {
-        "verdict": cell.claim.verdict.value,
+        "verdict": cell.claim.verdict,
         "cause": cell.claim.cause,
         "at_s": float(cell.claim.at) if cell.claim.at is not None else None,
         "within_s": float(cell.claim.within),
@@ -158,17 +191,13 @@ def _claim(cell: Cell, result: Outcome) -> dict[str, Any] | None:
     }
 
 
-def _cause(cause: Cause | None) -> dict[str, Any] | None:
+def _cause(cause: Cause | None) -> CauseEntry | None:
     if cause is None:
         return None
     return {
         "kind": cause.kind.name,
         "at_s": cause.at_s,
         "text": cause.text,
-        "evidence": list(cause.evidence),
-        "chain": [_link(link) for link in cause.chain],
+        "evidence": cause.evidence,
+        "chain": cause.chain,
     }
-
-
-def _link(link: ChainStep) -> dict[str, Any]:
-    return {"at_s": link.at_s, "text": link.text, "evidence": list(link.evidence)}

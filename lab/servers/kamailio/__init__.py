@@ -59,6 +59,9 @@ class Kamailio(ServerProgram):
     def why_unsupported(self, cell: Cell, needs: tuple[str, ...]) -> str:
         """See `ServerProgram`."""
         lacking = super().why_unsupported(cell, needs)
+        outbound = any(one.kind in ("server-outbound", "flow-timer") for one in cell.strategy.mitigations)
+        if outbound and cell.transport is Transport.UDP:
+            return "Kamailio answers STUN, which SIP outbound needs over UDP, with a module that is not loaded here"
         if lacking or "gives-up" not in needs:
             return lacking
         if cell.transport is not Transport.UDP:

@@ -18,6 +18,7 @@ from lab.servers.scripted.flows import Address, Flow, StreamFlow, UdpFlow, read_
 from lab.servers.scripted.idle_timer import IdleTimer
 from lab.servers.settings import Settings
 from lab.sip.stream import Item
+from lab.sip.stun import binding_response
 from lab.sip.transaction import TIMER_F
 
 
@@ -35,13 +36,18 @@ class User(Protocol):
 
 
 class Connections:
-    """All sockets and flows of the server."""
+    """All sockets and flows of the server.
+
+    Attributes:
+        answers_stun: answer STUN binding requests over UDP, as whoever supports SIP outbound does.
+    """
 
     def __init__(self, settings: Settings, channel: Channel, loop: asyncio.AbstractEventLoop, user: User) -> None:
         self._settings = settings
         self._channel = channel
         self._loop = loop
         self._user = user
+        self.answers_stun = False
         self._own = settings.address  # from which the server connects
         self._ports = dict(settings.ports)
         self._contexts: dict[bool, ssl.SSLContext] = {}  # by server side
@@ -196,7 +202,9 @@ class Connections:
 
     def _datagram(self, sock: socket.socket) -> None:
         item, data, peer = read_datagram(sock)
-        if item is not None:
+        if self.answers_stun and (answer := binding_response(data, peer)) is not None:
+            send_datagram(sock, answer, peer)
+        elif item is not None:
             flow = self._udp_flow(sock, peer, outgoing=False)
             self.message_passed(flow, "received", data, time.monotonic())
             self.flow_received(flow, item)

@@ -60,6 +60,7 @@ class SipServer:
             subscription_expires=settings.subscription_expires,
             mitigations=settings.mitigations,
         )
+        self._connections.answers_stun = self._mitigated.outbound
         self._marked: set[str] = set()  # flows whose clients do not answer
         self._subscriptions = Subscriptions(
             self, channel, loop, expires=self._mitigated.subscription_expires, on_change=self._in_use

@@ -1,4 +1,4 @@
-"""Ends the process when a callback from C fails, because an exception cannot pass through pjsip."""
+"""Ends the process when a callback from C fails, because an exception cannot pass through a C library."""
 
 from __future__ import annotations
 

@@ -1,0 +1,106 @@
+"""Defines the view of a running cell that a fault has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from lab.model.endpoint import Endpoint
+from lab.model.scenario import Cell
+from lab.record.events import Obeyed
+from lab.record.flows import Flow
+
+
+class RunningCell(Protocol):
+    """The running cell, as far as a fault may see it and act on it."""
+
+    @property
+    def cell(self) -> Cell:
+        """The cell that runs."""
+
+    @property
+    def namespaces(self) -> Mapping[str, int]:
+        """A descriptor of each node's network namespace, by the node's name."""
+
+    @property
+    def client_node(self) -> str:
+        """The name of the client's node."""
+
+    @property
+    def server_node(self) -> str:
+        """The name of the server's node."""
+
+    @property
+    def server_endpoint(self) -> Endpoint:
+        """The server's endpoint, as the client reaches it."""
+
+    @property
+    def server_name(self) -> str:
+        """The name that the server's certificate is for, and by which a client may know it."""
+
+    @property
+    def certificates(self) -> Path:
+        """The folder of the run's certificates."""
+
+    def current_flow(self) -> Flow | None:
+        """Return the client's current flow; None if no flow of it lives."""
+
+    def next_sequence_number(self, link: str, source: Endpoint, target: Endpoint) -> int | None:
+        """Return what the next TCP segment of ``source`` begins with, as seen on a link; None if none was seen."""
+
+    async def ask_server(self, do: str, **fields: Any) -> Obeyed:
+        """Tell the server to do something, and wait until it has done it.
+
+        Raises:
+            LabFault: it did not obey at once.
+        """
+
+    def tell_server(self, do: str, **fields: Any) -> None:
+        """Tell the server to do something, and do not wait."""
+
+    async def ask_name_server(self, do: str, **fields: Any) -> Obeyed:
+        """Tell the name server to do something, and wait until it has done it.
+
+        Raises:
+            LabFault: it did not obey at once.
+        """
+
+    def tell_name_server(self, do: str, **fields: Any) -> None:
+        """Tell the name server to do something, and do not wait."""
+
+    async def freeze_server(self) -> bool:
+        """Stop the server's process where it stands; return whether the kernel says that it is stopped.
+
+        What the server has been asked to do before, it does first.
+        """
+
+    def thaw_server(self) -> None:
+        """Let the server's process go on."""
+
+    def suspend_client(self) -> bool:
+        """Stop the client's process where it stands; return whether the kernel says that it is stopped."""
+
+    def resume_client(self) -> None:
+        """Let the client's process go on."""
+
+    def block_client(self) -> int:
+        """Take the network from the client, but not from the sentinel beside it; return how many rules are in place."""
+
+    def unblock_client(self) -> int:
+        """Give it back; return how many packets the rules have refused and dropped."""
+
+    def watch_data_for_client(self, hears: Callable[[float], None]) -> Callable[[], None]:
+        """Call ``hears`` with the time of each packet with data that reaches the client; return how to stop that.
+
+        The time is CLOCK_MONOTONIC, in seconds. What the sentinel sends does not count.
+        """
+
+    async def tell_client_ip_changed(self) -> None:
+        """Tell the client program that its address has changed, and wait until it has taken note.
+
+        A client that stands still hears of it when it goes on; nobody waits for that.
+
+        Raises:
+            LabFault: the lab's own client did not take note.
+        """

@@ -1,0 +1,151 @@
+"""Dozes, as an Android device does that lies still: no network for apps but in maintenance windows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from lab.faults._asleep import CLIENT_ASLEEP, harm_of_sleep, sent_meanwhile, was_blocked
+from lab.faults._losses import harm_of_losses
+from lab.faults.base import ActiveFault, Fault, FaultImpact, LostProbe, Occurrence, RunningCell
+from lab.model.verdict import CauseKind
+from lab.record.evidence import ProbeAttempt
+from lab.record.flows import Flow
+from lab.units import Lasting, Seconds
+
+GROWS = 2
+"""``idle_factor`` and ``light_idle_factor`` of Android."""
+
+_CHAINS = 2
+"""Rules of a blocked app: one for what it sends, one for what it is sent."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Doze(Fault):
+    """The device dozes: the app has no network but in maintenance windows, which come ever more seldom.
+
+    Between windows the kernel refuses what the app sends (the call fails with EPERM) and drops what arrives for it,
+    acknowledgements too. The defaults are those of Android's light Doze; its deep Doze has `first: 1 h`,
+    `longest: 6 h`, `window: 5 min` (``DeviceIdleController`` of the Android Open Source Project, of 2022:
+    ``light_idle_to``, ``light_max_idle_to``, ``light_idle_maintenance_min_budget``, ``light_idle_factor``; without
+    ``light_`` for deep Doze, and ``idle_pending_to``). A device lets the length of a window vary; here all are equal.
+
+    Attributes:
+        first: from the beginning to the first window.
+        longest: the longest time without network; until it is reached each is twice as long as the one before.
+        window: how long a window is.
+        suspends: whether the app's process stands still, too, between windows; an app that holds a wake lock which
+            the system still honours runs on.
+        lasts: None: until the end of the run.
+    """
+
+    class Proof(msgspec.Struct, frozen=True, kw_only=True):
+        """The client's node in the kernel, at the beginning.
+
+        Attributes:
+            rules: how many rules keep the app from its network.
+            stopped: whether its process is stopped.
+        """
+
+        rules: int
+        stopped: bool
+
+    order = 49
+    holds = CLIENT_ASLEEP
+    of_device = True
+    causes = (CauseKind("device-dozed", "Fault: the device dozed, and the app had no network."),)
+
+    first: Lasting = Seconds(300)
+    longest: Lasting = Seconds(900)
+    window: Lasting = Seconds(60)
+    suspends: bool = True
+    lasts: Lasting | None = None
+
+    async def begin(self, number: int, cell: RunningCell) -> ActiveFault:
+        """See `Fault`."""
+        dozing = _Dozing(self, cell)
+        return ActiveFault(proof=dozing.sleep(), end=dozing.end)
+
+    def missing(self, seen: Occurrence[Proof]) -> str:
+        """See `Fault`."""
+        if seen.proof.rules < _CHAINS:
+            return f"{seen.proof.rules} rules in place instead of {_CHAINS}"
+        if self.suspends and not seen.proof.stopped:
+            return "its process was not stopped"
+        return sent_meanwhile(seen, was_blocked(seen), anything=True)
+
+    def blocks(self, seen: Occurrence[Proof], probe: ProbeAttempt, flow: Flow | None) -> bool:
+        """See `Fault`. A probe may be answered in a window."""
+        return any(since < probe.sent_s and probe.known_s < until for since, until in was_blocked(seen))
+
+    def words(self) -> str:
+        """See `Fault`."""
+        return "the device began to doze"
+
+    def impact(self, seen: Occurrence[Proof], lost: LostProbe) -> FaultImpact | None:
+        """See `Fault`."""
+        links = {link.name for link in seen.evidence.cell.topology.client_links()}
+        for since, until in was_blocked(seen):
+            spell = replace(seen, began=replace(seen.began, t=since), over=until)
+            lost_then = harm_of_losses(spell, lost, lambda packet: packet.link in links)
+            if lost_then is not None:
+                return replace(
+                    lost_then, since_s=seen.at, words=lost_then.words or ", and packets did not get to the app"
+                )
+        return harm_of_sleep(seen, lost)
+
+
+def times_without_network(doze: Doze) -> Iterator[float]:
+    """Return how long each time without network is, in seconds, the first first, without end."""
+    now = float(doze.first)
+    while True:
+        yield min(now, float(doze.longest))
+        now = min(GROWS * now, float(doze.longest))
+
+
+class _Dozing:
+    """Takes the network from the app and gives it back, by the clock."""
+
+    def __init__(self, doze: Doze, cell: RunningCell) -> None:
+        self._doze = doze
+        self._cell = cell
+        self._without = times_without_network(doze)
+        self._dropped = 0
+        self._asleep = False
+        self._loop = asyncio.get_running_loop()
+        self._due = self._loop.time()
+        self._next: asyncio.TimerHandle | None = None
+
+    def sleep(self) -> Doze.Proof:
+        """Begin a time without network; return its proof."""
+        stopped = self._doze.suspends and self._cell.suspend_client()
+        rules = self._cell.block_client()
+        self._asleep = True
+        self._then(next(self._without), self._open)
+        return Doze.Proof(rules=rules, stopped=stopped)
+
+    def _open(self) -> None:
+        self._wake()
+        self._then(float(self._doze.window), self.sleep)
+
+    def _then(self, after: float, act: Callable[[], object]) -> None:
+        """Do something when so much time has passed since the last thing was due, however late that came."""
+        self._due += after
+        self._next = self._loop.call_at(self._due, act)
+
+    def _wake(self) -> None:
+        self._asleep = False
+        self._dropped += self._cell.unblock_client()
+        if self._doze.suspends:
+            self._cell.resume_client()
+
+    def end(self) -> int:
+        """Give the network back for good; return how many packets were refused and dropped."""
+        if self._next is not None:
+            self._next.cancel()
+        if self._asleep:
+            self._wake()
+        return self._dropped

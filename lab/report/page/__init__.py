@@ -1,0 +1,1 @@
+"""Makes ``report.html``: its data, and the built front end that shows them."""
