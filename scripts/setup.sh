@@ -39,6 +39,22 @@ need_kamailio() {
   fi
 }
 
+# nginx and HAProxy, as proxies of scenarios: without the services that their packages would start and enable. Where a
+# program is installed already, its service is somebody's own.
+need_proxies() {
+  local as_root=() ours=() service
+  [ "$(id -u)" -eq 0 ] || as_root=(sudo)
+  for service in nginx haproxy; do
+    if [ -d /run/systemd/system ] && [ ! -x "/usr/sbin/$service" ]; then ours+=("$service"); fi
+  done
+  if [ ${#ours[@]} -gt 0 ]; then "${as_root[@]}" systemctl mask --quiet "${ours[@]}"; fi
+  need_packages "nginx and HAProxy as proxies" "${PROXY_PACKAGES[@]}"
+  if [ ${#ours[@]} -gt 0 ]; then
+    "${as_root[@]}" systemctl unmask --quiet "${ours[@]}"
+    "${as_root[@]}" systemctl disable --quiet "${ours[@]}"
+  fi
+}
+
 # The first of the Pythons $3… from version 3.$1 to 3.$2 that can make virtual environments.
 first_python() {
   local from=$1 to=$2 candidate
@@ -89,12 +105,22 @@ need_environment() {
   printf '%s\n' "$want" > .venv/.installed
 }
 
+# SIP.js, as a client of scenarios, into a cache folder of the user. Debian's npm is large, so another one will do.
+need_sipjs() {
+  if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
+    need_packages "SIP.js as a client" "${NODE_PACKAGES[@]}"
+  fi
+  .venv/bin/python -m lab.clients.sipjs.install >/dev/null
+}
+
 # The kernel of virtual time, two or three minutes of compiling, once per machine and user.
 need_kernel() {
   .venv/bin/lab kernel build
 }
 
 RUN_PACKAGES=(ca-certificates libnftables1 python3 python3-venv)
-KAMAILIO_PACKAGES=(kamailio kamailio-tls-modules kamailio-presence-modules kamailio-outbound-modules)
+KAMAILIO_PACKAGES=(kamailio kamailio-tls-modules kamailio-presence-modules kamailio-outbound-modules kamailio-websocket-modules)
 PHONE_PACKAGES=(baresip-core liblinphone10)  # clients of scenarios; without them their cells are unsupported
+PROXY_PACKAGES=(nginx libnginx-mod-stream haproxy)
+NODE_PACKAGES=(nodejs npm)
 KERNEL_PACKAGES=("$(. /etc/os-release && [ "${VERSION_ID-}" = 12 ] && echo linux-source-6.1 || echo linux-source)" bc bison bubblewrap flex gcc libc6-dev make patch xz-utils)

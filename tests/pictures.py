@@ -14,6 +14,7 @@ from lab.report.formats import report_html
 from tests.chromium import Opened, chromium
 
 FOLDER = Path(__file__).parent.parent / "docs" / "pictures"
+WIDTH = 1400
 LARGEST = 200_000
 """Bytes of a picture."""
 
@@ -26,20 +27,20 @@ def main(folder: Path, name: str = "") -> None:
     FOLDER.mkdir(exist_ok=True)
     file = folder.resolve() / report_html.FILE
     with chromium() as browser:
-        window = Opened(browser, width=1280)
+        window = Opened(browser, width=WIDTH)
         page = window.go(file)
-        _keep(page, "overview", 860)
+        _keep(page, "overview", 800)
         page = window.go(file, f"#cell={cell}")
         page.locator("canvas").wait_for()
         page.locator(".rows").wait_for()
         page.locator("button.row.message.sip").first.wait_for()
-        _keep(page, "cell", 1010)
+        _keep(page, "cell", 960)
         assert window.complaints == []
         window.close()
 
 
 def _keep(page: Page, name: str, height: int) -> None:
-    page.set_viewport_size({"width": 1280, "height": height})
+    page.set_viewport_size({"width": WIDTH, "height": height})
     page.evaluate("document.fonts.ready")
     page.screenshot()  # so that what is drawn in the next frame is in the one that is kept
     path = FOLDER / f"{name}.png"

@@ -32,6 +32,7 @@ SETS = {
             "annotated-types",
             "cffi",
             "cryptography",
+            "h11",
             "markdown-it-py",
             "mdurl",
             "msgspec",
@@ -39,7 +40,7 @@ SETS = {
             "pydantic",
         ),
         *("pydantic-core", "pygments", "pyroute2", "rich", "ruamel-yaml", "shellingham", "typer", "typing-extensions"),
-        "typing-inspection",
+        *("typing-inspection", "wsproto"),
     ),
 }
 """Python packages by where they go; ``actors`` into every image, what is not named here into the whole lab's only."""

@@ -36,7 +36,11 @@ NODES = ("client", "server", "kamailio", MIDDLEBOX)
 """What a node's container is made of."""
 LAB = "lab"
 """The whole lab, virtual time inside."""
-KINDS = (*NODES, LAB)
+PHONES = ("baresip", "linphone")
+"""Clients with an image of their own; built when they are named (`lab images build baresip`)."""
+USUAL = (*NODES, LAB)
+"""The kinds that are built unless others are named."""
+KINDS = (*USUAL, *PHONES)
 BASES = ("debian:bookworm-slim", "lab-base:bookworm-slim")
 """What images are built on: Debian's own, or what the script makes of Debian's packages where no registry answers."""
 BASE_IMAGE = "scripts/base-image"
@@ -334,9 +338,11 @@ def check(wanted: Iterable[str]) -> None:
         )
     api = daemon.connect()
     try:
-        kinds = sorted(set(wanted) & set(NODES))
+        kinds = sorted(set(wanted) & {*NODES, *PHONES})
         if lacking := missing(kinds):
-            raise HostNotCapable(f"no container image for: {', '.join(lacking)}", fix="`lab images build` makes them")
+            named = "".join(f" {kind}" for kind in lacking) if {*lacking} & {*PHONES} else ""
+            fix = f"`lab images build{named}` makes {'it' if len(lacking) == 1 else 'them'}"
+            raise HostNotCapable(f"no container image for: {', '.join(lacking)}", fix=fix)
         for image in sorted(set(wanted) - set(kinds)):
             with daemon.answering("looking for images"):
                 found = api.images(name=image)

@@ -82,7 +82,7 @@ def check(
     decided = Clock.REAL if image else uml.decide(clock)
     console = terminal.console(stderr=json)
     server = Server(authentication=Authentication() if authentication else None)
-    scenario = fetched(_scenario(client, Transport(transport), server), backend, console.print)
+    scenario = fetched(scenario_of(client, Transport(transport), server), backend, console.print)
     if unsupported := why_unsupported(scenario.cells[0]) or scenario.cells[0].unsupported:
         raise HostNotCapable(unsupported, fix="try another transport, or install what is missing")
     if image:
@@ -147,7 +147,8 @@ def _lack(client: Client, clock: str) -> Missing | None:
     return None if client.image else missing(client, Path.cwd())
 
 
-def _scenario(client: Client, transport: Transport, server: Server) -> Scenario:
+def scenario_of(client: Client, transport: Transport, server: Server) -> Scenario:
+    """Return the cells in which a client is checked."""
     cells = tuple(
         Cell(
             scenario="actor-check",

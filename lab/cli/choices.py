@@ -15,11 +15,21 @@ class ClockChoice(str, Enum):
 
 
 class TransportChoice(str, Enum):
-    """The values of ``--transport``."""
+    """The values of ``--transport`` where the client is pjsip."""
 
     UDP = "udp"
     TCP = "tcp"
     TLS = "tls"
+
+
+class AnyTransportChoice(str, Enum):
+    """The values of ``--transport`` where the client is anybody's."""
+
+    UDP = "udp"
+    TCP = "tcp"
+    TLS = "tls"
+    WS = "ws"
+    WSS = "wss"
 
 
 class AccountChoice(str, Enum):
@@ -76,6 +86,7 @@ class KindChoice(str, Enum):
 
     STRATEGIES = "strategies"
     MIDDLEBOXES = "middleboxes"
+    PROXIES = "proxies"
     FAULTS = "faults"
     TOPOLOGIES = "topologies"
     SCENARIOS = "scenarios"

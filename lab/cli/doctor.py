@@ -25,6 +25,7 @@ from lab.clients.pjsip.interpreters import Interpreter
 from lab.clients.pjsip.releases import DEFAULT, RELEASES
 from lab.errors import EXIT_CLAIMS_HOLD, HostNotCapable, LabFault
 from lab.interpreter import module_command
+from lab.proxies import catalog as proxies
 from lab.report import terminal
 from lab.servers.kamailio import child as kamailio
 from lab.worlds import boot, host, kernel
@@ -94,6 +95,8 @@ def _findings() -> Iterator[Finding]:
         if isinstance(program, InstalledProgram):
             there = program.is_there()
             yield Finding(f"client: {name}", program.name, *(() if there else ("not installed", program.installing)))
+    for name in proxies.names():
+        yield _tried(f"proxy: {name}", name, proxies.find(name).check_host)
 
 
 def _tried(needed_for: str, what: str, attempt: Callable[[], object]) -> Finding:

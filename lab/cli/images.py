@@ -25,7 +25,7 @@ def build(kinds: list[str]) -> None:
     if wrong:
         what = choice(wrong[0], images.KINDS)
         raise ScenarioError([Problem("lab images build", 0, "", "unknown image", kind, what) for kind in wrong])
-    wanted = [kind for kind in images.KINDS if kind in kinds or not kinds]
+    wanted = [kind for kind in images.KINDS if kind in (kinds or images.USUAL)]
     console = terminal.console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     told: list[str] = []

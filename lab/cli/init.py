@@ -10,6 +10,7 @@ from pathlib import Path
 
 import typer
 
+from lab.cli.choices import TransportChoice
 from lab.errors import EXIT_CLAIMS_HOLD, Problem, ScenarioError
 from lab.loader import catalog
 from lab.loader.conversion import choice
@@ -86,7 +87,8 @@ def answers(given: Given, ask: Ask) -> Answers:
     if problems:
         raise ScenarioError(problems)
     transport = Transport(
-        given.transport or ask("The client's transport", usual.transport.value, [each.value for each in Transport])
+        given.transport
+        or ask("The client's transport", usual.transport.value, [each.value for each in TransportChoice])
     )
     account = Account(
         given.account or ask("What the client sets up", usual.account.value, [each.value for each in Account])

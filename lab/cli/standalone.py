@@ -79,6 +79,7 @@ def run_server(
         start = start_server.command(
             Server(authentication=_authentication(authentication)),
             chosen,
+            transport=Transport.TLS,
             address=address,
             bindings_only=Account(account).registers or any(one.registers for one in chosen.mitigations),
             certificate=made.certificate,

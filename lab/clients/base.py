@@ -41,6 +41,8 @@ class ClientProgram(ABC):
     """It says in the record when a request of its has failed, so silence about one means that none has."""
     tells_new_address: ClassVar[bool] = False
     """It says ``ip-changed`` when it has been told of a new address."""
+    runs_in_containers: ClassVar[bool] = True
+    """There is a container image with it."""
 
     def unsupported(self, cell: Cell) -> str:
         """Say why a cell cannot be had with it, but for its mitigations; empty if it can."""

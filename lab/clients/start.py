@@ -50,7 +50,7 @@ def command(
         "port": PORTS[transport.value],
         "transport": transport.value,
         "account": client.account.value,
-        "ca": str(ca) if ca is not None and transport is Transport.TLS else None,
+        "ca": str(ca) if ca is not None and transport.secure else None,
         "certificate": None if certificate is None else str(certificate),
         "key": None if key is None else str(key),
         "seed": seed,

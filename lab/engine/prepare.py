@@ -10,6 +10,7 @@ from lab.backends.base import BackendKind
 from lab.clients.catalog import client_of
 from lab.errors import Problem, ScenarioError
 from lab.model.scenario import DEFAULT_PJSIP, Scenario
+from lab.proxies.catalog import proxy_of
 from lab.runner import needed_images
 from lab.servers.catalog import server_of
 from lab.worlds import uml
@@ -58,10 +59,26 @@ def fetched(scenario: Scenario, backend: BackendKind, report: Callable[[str], No
     Raises:
         HostNotCapable: something cannot be had on this machine.
     """
+    scenario = with_proxies(scenario, backend)
     if backend is BackendKind.DOCKER:
         return scenario
     cells = tuple(cell if cell.unsupported else client_of(cell).prepare(cell, report) for cell in scenario.cells)
     return dataclasses.replace(scenario, cells=cells)
+
+
+def with_proxies(scenario: Scenario, backend: BackendKind) -> Scenario:
+    """Return the scenario; cells whose proxy cannot run here are unsupported, and say how it can."""
+    cells = []
+    for cell in scenario.cells:
+        program = proxy_of(cell)
+        why = cell.unsupported or ""
+        if program is not None and not why:
+            lack = program.lack()
+            why = "" if lack is None else f"{lack.missing}; {lack.fix}"
+            if backend is BackendKind.DOCKER:
+                why = "there is no container image of a proxy; use --backend netns"
+        cells.append(dataclasses.replace(cell, unsupported=why) if why else cell)
+    return dataclasses.replace(scenario, cells=tuple(cells))
 
 
 def visible_to(scenario: Scenario) -> tuple[str, ...]:
@@ -71,8 +88,8 @@ def visible_to(scenario: Scenario) -> tuple[str, ...]:
 
 def modules_of(scenario: Scenario) -> tuple[str, ...]:
     """Return what a world imports once for all of these cells."""
-    programs = (program for cell in scenario.cells for program in (client_of(cell), server_of(cell)))
-    return tuple(sorted({module for program in programs for module in program.modules}))
+    programs = (program for cell in scenario.cells for program in (client_of(cell), server_of(cell), proxy_of(cell)))
+    return tuple(sorted({module for program in programs if program for module in program.modules}))
 
 
 def _check_images(scenarios: Iterable[Scenario], backend: BackendKind) -> None:
@@ -83,6 +100,11 @@ def _check_images(scenarios: Iterable[Scenario], backend: BackendKind) -> None:
         for release in others if backend is BackendKind.DOCKER else ():
             allowed = f"{DEFAULT_PJSIP}, which is in the lab's image; or `--backend netns`"
             problems.append(Problem(scenario.file, 0, "pjsip", "not in a container", f"`{release}`", allowed))
+        without = {client_of(cell).name for cell in scenario.cells if not client_of(cell).runs_in_containers}
+        problems += [
+            Problem(scenario.file, 0, "client", "not in a container", f"`{name}`", "use `--backend netns`")
+            for name in (sorted(without) if backend is BackendKind.DOCKER else ())
+        ]
         for client in {cell.client for cell in scenario.cells}:
             if client.image and backend is BackendKind.NETNS:
                 allowed = "use `--backend docker`; or leave `image` out, and `command` runs on this machine"

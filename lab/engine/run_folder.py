@@ -31,7 +31,6 @@ from lab.engine.from_cache import FROM_CACHE_FILE
 from lab.errors import HostNotCapable, LabError, LabFault, Problem, ScenarioError
 from lab.machine_limits import machine_fault
 from lab.model.scenario import Cell, Scenario
-from lab.model.topology import Role
 from lab.runner import cell_file
 
 SCENARIO_FILE = "scenario.yaml"
@@ -77,9 +76,8 @@ class RunFolder:
             (path / SCENARIO_FILE).write_text(scenario.text, encoding="utf-8")
             topology = scenario.cells[0].topology
             (path / "tls").mkdir()
-            server = str(topology.address(topology.only(Role.SERVER).name).ip)
             further = dict.fromkeys(address for cell in scenario.cells for address in cell.further_addresses)
-            certificate_authority.make(path / "tls", server, *further)
+            certificate_authority.make(path / "tls", *topology.server_addresses(), *further)
             cells = scenario.cells if cells is None else cells
             for cell in cells:
                 run.write_cell(run.cell(cell), cell)

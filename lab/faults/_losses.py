@@ -81,10 +81,18 @@ def _alive(evidence: Evidence, flow: Flow, dropped: Sequence[Entry[Packet]], *, 
     """Return whether a flow carried packets to its ends again: of TCP both ways, since each is acknowledged.
 
     Where TCP had lost data in a direction, data must come through there: until then it holds up all that follows.
+    With a proxy, the connection that has lost packets must carry some: the client's, or the one to the server.
     """
-    last = evidence.cell.topology.server_link().name
-    first = {link.name for link in evidence.cell.topology.client_links()}
-    ends = set(flow.endpoints)
+    topology = evidence.cell.topology
+    behind = topology.server_link().name
+    if flow.front is not None and all(entry.event.link == behind for entry in dropped):
+        last, first, ends = behind, {behind}, {flow.peer}
+    else:
+        last, first, ends = (
+            topology.front_link().name,
+            {link.name for link in topology.client_links()},
+            set(flow.client_ends),
+        )
     lost = [entry.event for entry in dropped if entry.event.proto == "tcp" and entry.event.payload > 0]
     to_server = any(packet.src in ends for packet in lost)
     to_client = any(packet.dst in ends for packet in lost)

@@ -33,7 +33,7 @@ class RunningCell(Protocol):
 
     @property
     def server_endpoint(self) -> Endpoint:
-        """The server's endpoint, as the client reaches it."""
+        """The server's own endpoint."""
 
     @property
     def server_name(self) -> str:

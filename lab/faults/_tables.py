@@ -19,8 +19,8 @@ def mappings_of(table: Sequence[conntrack.Mapping], flow: Flow | None) -> list[c
     """
     if flow is None:
         return []
-    mine = (one for one in table if (one.proto, one.remote) == (flow.proto, flow.own))
-    return [one for one in mine if one.inside in flow.endpoints]
+    pairs = set(flow.pairs)
+    return [one for one in table if one.proto == flow.proto and (one.inside, one.remote) in pairs]
 
 
 def harm_of_forgetting(seen: Occurrence[Any], lost: LostProbe, node: str) -> FaultImpact | None:

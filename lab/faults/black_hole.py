@@ -71,11 +71,11 @@ class BlackHole(Fault):
         if flow is None:
             return ActiveFault(proof=self.Proof(node=self.node, flow=None, direction=self.direction.value, rules=0))
         matches = []
-        for endpoint in flow.endpoints:
+        for endpoint, other in flow.pairs:
             if self.direction is not Direction.IN:
-                matches.append(_match(flow.proto, endpoint, flow.own))
+                matches.append(_match(flow.proto, endpoint, other))
             if self.direction is not Direction.OUT:
-                matches.append(_match(flow.proto, flow.own, endpoint))
+                matches.append(_match(flow.proto, other, endpoint))
         losses = in_transit(f"fault-{number}", cell.namespaces[self.node], matches)
         proof = self.Proof(
             node=self.node, flow=flow.id, direction=self.direction.value, rules=losses.rules, wanted=len(matches)

@@ -75,7 +75,7 @@ class ClientMove(Fault):
         left = move((first.name, old), (second.name, new), namespace=namespace, gateway=gateway)
         if self.told:
             await cell.tell_client_ip_changed()
-        source = source_towards(topology.address(cell.server_node).ip, namespace)
+        source = source_towards(topology.front_address(), namespace)
         return ActiveFault(proof=self.Proof(rules=losses.rules, left=left, address=str(new), source=source))
 
     def missing(self, seen: Occurrence[Proof]) -> str:

@@ -76,6 +76,9 @@ class DnsChange(Fault):
 
     def infeasible(self, cell: Cell) -> Infeasible | None:
         """See `Fault`."""
+        if cell.proxy is not None:
+            what = "the server's name means the proxy's address, which stays"
+            return Infeasible(what=what, allowed="use a topology without a proxy")
         return asks_nobody(cell)
 
     def server_needs(self, cell: Cell) -> tuple[str, ...]:

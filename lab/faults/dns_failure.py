@@ -9,7 +9,6 @@ import msgspec
 
 from lab.faults._names import NAMES, asks_nobody
 from lab.faults._new_flow import asked_anew
-from lab.faults._refusals import host_of_lab
 from lab.faults.base import ActiveFault, Fault, FaultImpact, Infeasible, LostProbe, Occurrence, RunningCell
 from lab.model.scenario import Cell
 from lab.model.verdict import CauseKind
@@ -38,7 +37,7 @@ class DnsFailure(Fault):
     """
 
     class Proof(msgspec.Struct, frozen=True, kw_only=True):
-        """The name server's answer to a query for the server's address from the server's node."""
+        """The name server's answer to a query for the server's address from the name server's node."""
 
         met: str
 
@@ -56,7 +55,9 @@ class DnsFailure(Fault):
     async def begin(self, number: int, cell: RunningCell) -> ActiveFault:
         """See `Fault`."""
         await cell.ask_name_server("names", mode=self.how.value)
-        met = await name_met(cell.namespaces[cell.server_node], cell.server_endpoint.host, cell.server_name)
+        topology = cell.cell.topology  # the name server is where the client connects
+        asked = str(topology.front_address())
+        met = await name_met(cell.namespaces[topology.front().name], asked, cell.server_name)
 
         def answer() -> None:
             cell.tell_name_server("names", mode="true")
@@ -73,7 +74,7 @@ class DnsFailure(Fault):
 
     def impact(self, seen: Occurrence[Proof], lost: LostProbe) -> FaultImpact | None:
         """See `Fault`. It harms only a client that asks: the first question in vain shows it."""
-        lab = host_of_lab(seen.evidence)
+        lab = str(seen.evidence.cell.topology.front_address())
         for entry in seen.evidence.of(Query, type="A"):
             in_vain = entry.event.answer in ("servfail", "silent") and entry.event.peer.host != lab
             if in_vain and seen.at <= entry.t <= lost.probe.known_s:

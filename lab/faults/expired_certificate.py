@@ -19,7 +19,7 @@ from lab.faults.base import (
     Occurrence,
     RunningCell,
 )
-from lab.model.scenario import Cell, Transport
+from lab.model.scenario import Cell
 from lab.model.verdict import CauseKind
 from lab.network.socket_checks import certificate_met
 from lab.record.events import ClientTransport
@@ -53,7 +53,7 @@ class ExpiredCertificate(Fault):
 
     def infeasible(self, cell: Cell) -> Infeasible | None:
         """See `Fault`."""
-        if cell.transport is not Transport.TLS:
+        if not cell.transport.secure:
             return Infeasible(what="only TLS has certificates", allowed="use `transport: tls`")
         return None
 

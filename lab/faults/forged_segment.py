@@ -114,8 +114,8 @@ class ForgedSegment(Fault):
         ends = dict(link.ends)
         own = ends.pop(self.node)
         (neighbour,) = ends.values()
-        for endpoint in flow.endpoints:
-            source, target = (flow.own, endpoint) if to is End.CLIENT else (endpoint, flow.own)
+        for endpoint, other in flow.pairs:
+            source, target = (other, endpoint) if to is End.CLIENT else (endpoint, other)
             seq = cell.next_sequence_number(link.name, source, target)
             ack = cell.next_sequence_number(link.name, target, source)
             if seq is None or ack is None:

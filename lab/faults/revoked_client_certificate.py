@@ -19,7 +19,7 @@ from lab.faults.base import (
     Occurrence,
     RunningCell,
 )
-from lab.model.scenario import Cell, ClientCertificate, Transport
+from lab.model.scenario import Cell, ClientCertificate
 from lab.model.verdict import CauseKind
 from lab.network.socket_checks import client_certificate_met
 from lab.units import Lasting
@@ -54,7 +54,7 @@ class RevokedClientCertificate(Fault):
 
     def infeasible(self, cell: Cell) -> Infeasible | None:
         """See `Fault`."""
-        if cell.transport is Transport.TLS and cell.server.client_certificate is not ClientCertificate.NONE:
+        if cell.transport.secure and cell.server.client_certificate is not ClientCertificate.NONE:
             return None
         allowed = "use `server: { client-certificate: required }`"
         return Infeasible(what="the server asks for no certificate", allowed=allowed)

@@ -18,6 +18,7 @@ import lab
 from lab.clients import catalog as clients
 from lab.errors import HostNotCapable
 from lab.model.scenario import Cell
+from lab.proxies import catalog as proxies
 from lab.servers import catalog as servers
 from lab.worlds import kernel, uml
 
@@ -37,7 +38,7 @@ class Capabilities(msgspec.Struct, frozen=True):
         sources: a digest of the lab's files.
         kernel: the key of the virtual-time kernel.
         guests: how many cells it runs side by side.
-        programs: the clients and servers that it has.
+        programs: the clients, servers and proxies that it has.
     """
 
     lab: str
@@ -78,9 +79,10 @@ def of_this_machine(guests: int | None = None) -> Capabilities:
     )
 
 
-def needs(cell: Cell) -> tuple[str, str]:
-    """Return the client and the server that a cell needs."""
-    return _client(clients.client_of(cell).variant(cell)), _server(cell.server.software)
+def needs(cell: Cell) -> tuple[str, ...]:
+    """Return the client, the server and the proxy that a cell needs."""
+    proxy = () if cell.proxy is None else (_proxy(cell.proxy.software),)
+    return (_client(clients.client_of(cell).variant(cell)), _server(cell.server.software), *proxy)
 
 
 def refusal(own: Capabilities, worker: str, said: Any) -> HostNotCapable | None:
@@ -136,11 +138,16 @@ def _programs() -> tuple[str, ...]:
         except HostNotCapable:
             continue
         found.append(_server(name))
+    found += [_proxy(name) for name in proxies.names() if proxies.find(name).lack() is None]
     return tuple(found)
 
 
 def _client(variant: str) -> str:
     return f"client {variant}"
+
+
+def _proxy(name: str) -> str:
+    return f"proxy {name}"
 
 
 def _server(name: str) -> str:

@@ -12,20 +12,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from lab.faults.base import occurrences
-from lab.judge import account, fault_causes, forgotten_flow, server_gave_up, server_idle
+from lab.judge import account, fault_causes, forgotten_flow, proxy_timeout, server_gave_up, server_idle
 from lab.judge.probe_needs import Gap, Need, UnansweredProbe
 from lab.judge.sentinel import CLOSED
 from lab.judge.tolerances import AT_ONCE_S
 from lab.model.outcome import Cause, Suspect
 from lab.model.verdict import CLIENT_ABORTED, CLIENT_CLOSED, CLIENT_IDLE_TIMER, MIDDLEBOX_FORGOT, UNKNOWN
-from lab.model.without import Without, WithoutIdleTimer, WithoutServerIdle, WithoutTimer
+from lab.model.without import Without, WithoutIdleTimer, WithoutProxyTimeout, WithoutServerIdle, WithoutTimer
 from lab.record.entry import Entry
 from lab.record.events import (
+    CLOSE_FRAME,
     ENDED_AT_CLIENT,
     Aborted,
     Mapping,
     Probe,
     SentinelOutcome,
+    ServerFlow,
 )
 from lab.record.evidence import Evidence, ProbeAttempt
 from lab.record.flows import Flow
@@ -95,6 +97,8 @@ def _flow(evidence: Evidence, lost: UnansweredProbe) -> Iterator[Gap]:
         yield _gap(Need.FLOW, cause, without, outlived=lost.asked_again_s is not None)
     for cause in () if lost.flow is None else server_idle.causes(evidence, lost.flow, lost.probe):
         yield _gap(Need.FLOW, cause, WithoutServerIdle(), outlived=lost.asked_again_s is not None)
+    for cause in () if lost.flow is None else proxy_timeout.causes(evidence, lost.flow, lost.probe):
+        yield _gap(Need.FLOW, cause, WithoutProxyTimeout(), outlived=lost.asked_again_s is not None)
 
 
 def _mapping(evidence: Evidence, lost: UnansweredProbe) -> Iterator[Gap]:
@@ -162,6 +166,12 @@ def _seen_closing(evidence: Evidence, flow: Flow, probe: ProbeAttempt) -> Iterat
     if any(entry.t <= before and entry.event.state in ENDED_AT_CLIENT for entry in evidence.transport(flow)):
         return
     deaths = [entry.t for entry in evidence.of(Aborted, who=evidence.client)]
+    for told in evidence.of(ServerFlow, id=flow.id, state="closed"):  # who sends a Close frame need not end TCP
+        if told.event.reason.startswith(CLOSE_FRAME) and told.t <= before:
+            code = told.event.reason.removeprefix(CLOSE_FRAME).strip()
+            text = f"client closed the WebSocket at {told.t:.1f} s with code {code}; it does not say why"
+            yield Cause(kind=CLIENT_CLOSED, at_s=told.t, text=text, evidence=(told.line,))
+            return
     for entry in evidence.packets_of(flow, until=before):
         packet = entry.event
         if flow.inside not in (packet.src, packet.dst) or not {"F", "R"} & set(packet.flags):

@@ -33,7 +33,7 @@ from lab.record.events import (
 from lab.record.evidence import Evidence, ProbeAttempt, accepted
 from lab.record.flows import Flow
 
-_KEEP_ALIVES = {"options": "OPTIONS", "crlf": "CRLF"}
+_KEEP_ALIVES = {"options": "OPTIONS", "crlf": "CRLF", "ws-ping": "ping frame"}
 
 
 def chain(evidence: Evidence, probe: ProbeAttempt, cause: Cause) -> tuple[ChainStep, ...]:

@@ -16,11 +16,11 @@ from lab.judge.tolerances import AT_ONCE_S, CLOCKS_S
 from lab.model.middlebox import Middlebox
 from lab.model.outcome import ChainStep
 from lab.record.entry import Entry
-from lab.record.events import CrlfPing, Event, KeepAlive, Packet, Request
+from lab.record.events import CrlfPing, Event, FramePing, KeepAlive, Packet, Request
 from lab.record.evidence import Evidence
 from lab.record.flows import Flow
 
-_KEEP_ALIVES = {"options": "OPTIONS", "crlf": "CRLF"}
+_KEEP_ALIVES = {"options": "OPTIONS", "crlf": "CRLF", "ws-ping": "ping frame"}
 _OF_CALLS = ("ACK", "BYE", "CANCEL")
 """Requests that only end what a probe began."""
 
@@ -60,6 +60,8 @@ def _crossed(evidence: Evidence, flow: Flow, until: float) -> Iterator[ChainStep
             sent[f"the client's {request.event.method}"].append(request)
     for ping in evidence.of(CrlfPing, flow=flow.id):
         sent["the client's CRLF"].append(ping)
+    for frame in evidence.of(FramePing, flow=flow.id):
+        sent["the client's ping frame"].append(frame)
     for own in evidence.of(KeepAlive, flow=flow.id, state="sent"):
         sent[f"the server's {_KEEP_ALIVES[own.event.kind]}"].append(own)
     sent["segments without data (TCP keep-alive)"] = list(_bare_segments(evidence, flow))

@@ -7,8 +7,9 @@ answer, a keep-alive) is told apart by when the server says that it sent it.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from lab.model.endpoint import Endpoint
 from lab.record.entry import Entry
 from lab.record.events import KeepAlive, Packet, Probe, ResponseSent
 from lab.record.evidence import BEFORE_S, Evidence, ProbeAttempt
@@ -19,12 +20,23 @@ def packets(evidence: Evidence, probe: ProbeAttempt, flow: Flow | None) -> dict[
     """Return the lines of the packets with data that carried a probe's request, by the link that saw them.
 
     Over UDP these are the packets as large as the first one; over TCP the segments from its sequence number on, but for
-    those that carried something else.
+    those that carried something else. A proxy sends a request on at once, with sequence numbers of its own.
     """
     if flow is None:
         return {}
-    towards = list(_towards_client(evidence, probe, flow))
-    nearest = evidence.cell.topology.server_link().name
+    topology = evidence.cell.topology
+    if flow.front is None:
+        return _on_connection(evidence, probe, flow, flow.endpoints, topology.server_link().name)
+    left = _on_connection(evidence, probe, flow, (flow.peer,), topology.server_link().name)
+    on = _on_connection(evidence, probe, flow, flow.client_ends, topology.front_link().name)
+    return {**left, **on} if left else {}
+
+
+def _on_connection(
+    evidence: Evidence, probe: ProbeAttempt, flow: Flow, ends: Sequence[Endpoint], nearest: str
+) -> dict[str, list[int]]:
+    """Return them for one connection of the flow, whose client's end is one of ``ends``; they left on ``nearest``."""
+    towards = list(_towards_client(evidence, probe, flow, set(ends)))
     left = [entry for entry in towards if entry.event.link == nearest]
     other = _sent_for_another_reason(evidence, probe, flow, left)
     own = [entry for entry in left if entry.line not in other]
@@ -46,8 +58,9 @@ def packets(evidence: Evidence, probe: ProbeAttempt, flow: Flow | None) -> dict[
     return seen
 
 
-def _towards_client(evidence: Evidence, probe: ProbeAttempt, flow: Flow) -> Iterator[Entry[Packet]]:
-    ends = set(flow.endpoints)
+def _towards_client(
+    evidence: Evidence, probe: ProbeAttempt, flow: Flow, ends: set[Endpoint]
+) -> Iterator[Entry[Packet]]:
     for entry in evidence.packets_of(flow, probe.asked_s - BEFORE_S, probe.known_s):
         if entry.event.dst in ends and entry.event.payload > 0:
             yield entry

@@ -240,7 +240,8 @@ def _emptied(evidence: Evidence, node: str, *, since: float, until: float) -> Ma
 def _allowed(evidence: Evidence, wanted: str, *, sent: float) -> set[str]:
     """Return the outcomes a challenge may have, given the one it has if no link on its way is down meanwhile."""
     topology = evidence.cell.topology
-    crossed = topology.way(topology.access_link()).links
+    way, front = topology.way(topology.access_link()), topology.front().name
+    crossed = way.links[: way.nodes.index(front) + 1]  # the sentinel's flows end there
     over = sent + followed_s(evidence.cell.impairments)
     allowed = {wanted}
     for fault, seen in occurrences(evidence):

@@ -22,7 +22,11 @@ NOT_KNOWN = frozenset(("no-subscription", "no-binding"))
 LINE_ENDS = 4
 """Bytes of a double CRLF: what is longer is a request."""
 
-PINGS = {"options": ("OPTIONS", "OPTIONS"), "crlf": ("CRLF ping", "CRLF pings")}
+PINGS = {
+    "options": ("OPTIONS", "OPTIONS"),
+    "crlf": ("CRLF ping", "CRLF pings"),
+    "ws-ping": ("ping frame", "ping frames"),
+}
 """What the server pings with, one and several."""
 
 ON_ITS_WAY_S = 2.0
@@ -108,7 +112,7 @@ def _reached(evidence: Evidence, flow: Flow, ping: Entry[KeepAlive]) -> bool:
     return any(
         entry.who == evidence.client
         and entry.event.dst == flow.inside
-        and (entry.event.payload > 0 if ping.event.kind == "crlf" else entry.event.payload > LINE_ENDS)
+        and (entry.event.payload > LINE_ENDS if ping.event.kind == "options" else entry.event.payload > 0)
         for entry in evidence.of(Packet)
         if sent - BEFORE_S <= entry.t <= sent + ON_ITS_WAY_S
     )

@@ -8,6 +8,9 @@ from lab.judge.sentinel import middleboxes_on_path
 from lab.record.events import Request, RequestSent
 from lab.record.evidence import Evidence
 
+_NO_ADDRESS = ".invalid"
+"""The end of a name that clients over WebSocket write where others have their address (RFC 7118, appendix B.1)."""
+
 
 def why_inconclusive(evidence: Evidence) -> str:
     """Say why the record does not show the SIP ALGs of the scenario, and no others; empty if it does.
@@ -44,4 +47,5 @@ def _rewritten(evidence: Evidence) -> list[Request]:
 def _first_rewritten(evidence: Evidence) -> list[Request]:
     own = str(evidence.cell.topology.address(evidence.client).ip)
     first = [entry.event for entry in evidence.of(Request)][:1]
-    return [request for request in first if (request.via or "").partition(":")[0] not in ("", own)]
+    hosts = [(request, (request.via or "").partition(":")[0]) for request in first]
+    return [request for request, host in hosts if host not in ("", own) and not host.endswith(_NO_ADDRESS)]

@@ -14,31 +14,28 @@ from lab.clients import catalog as clients
 from lab.clients.pjsip.releases import RELEASES
 from lab.errors import Problem
 from lab.loader import catalog, one_key_mappings
+from lab.loader.axis_values import Option, catalog_name, own_name
 from lab.loader.conversion import build, choice, keys, ruled, unknown_key, value_of
+from lab.loader.middlebox_values import read_middlebox, read_middleboxes
 from lab.loader.one_key_mappings import read_kind
+from lab.loader.proxy_values import read_proxy
 from lab.loader.scenario_file import ScenarioFile
 from lab.loader.yaml_lines import Node
 from lab.model.fault import Fault
-from lab.model.middlebox import GROUPS, Grade, Middlebox
-from lab.model.rules import LONGEST_LABEL, Label, check_name, is_name
+from lab.model.middlebox import Middlebox
+from lab.model.rules import LONGEST_LABEL, Label, check_name
 from lab.model.scenario import Client, Server, Strategy, Transport
 from lab.model.topology import Role, Topology
 from lab.servers import catalog as servers
 from lab.servers.catalog import DEFAULT as DEFAULT_SERVER
 
-AXES = ("strategy", "middlebox", "transport", "failure", "pjsip", "server", "client")
+AXES = ("strategy", "middlebox", "transport", "failure", "pjsip", "server", "client", "proxy")
 _DEFAULTS: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(ScenarioFile)}
 
+_NODES = {"middlebox": Role.MIDDLEBOX, "proxy": Role.PROXY}
+"""The role of the nodes that a value of an axis stands for."""
+
 Middleboxes = tuple[tuple[str, Middlebox], ...]
-
-
-@dataclass(slots=True)
-class Option:
-    """One value of an axis; ``value`` is None if there was a problem with it."""
-
-    label: str
-    value: Any
-    node: Node | None = None
 
 
 @dataclass(slots=True)
@@ -75,13 +72,6 @@ class Failure:
     middleboxes: Middleboxes | None = None
     faults: tuple[Fault | None, ...] = ()
     nodes: tuple[Node, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Profile(Middlebox):
-    """A middlebox as a scenario writes it: what is not written is as in ``base``."""
-
-    base: str = ""
 
 
 def read_axes(root: Node, topology: Topology | None, problems: list[Problem], *, server: str) -> list[Axis]:
@@ -147,15 +137,18 @@ def _reader(name: str, topology: Topology | None, server: str = DEFAULT_SERVER) 
         return lambda node, problems: _read_server(server, node, problems)
     if name == "client":
         return _read_client
+    if name == "proxy":
+        has_one = topology is None or topology.front().role is Role.PROXY
+        return lambda node, problems: read_proxy(node, problems, has_one=has_one)
     if topology is None:
         return _read_name_only
     boxes = [node.name for node in topology.nodes if node.role is Role.MIDDLEBOX]
-    return lambda node, problems: _read_middleboxes(boxes, node, problems)
+    return lambda node, problems: read_middleboxes(boxes, node, problems)
 
 
 def _read_name_only(node: Node, problems: list[Problem]) -> Option | None:
     """Read a middlebox while the topology is unknown, when only a name can be judged."""
-    return None if isinstance(node.value, dict) else _read_middlebox(node, problems)
+    return None if isinstance(node.value, dict) else read_middlebox(node, problems)
 
 
 def _read_swept(axis: Axis, listed: Node, read: _Read, problems: list[Problem]) -> None:
@@ -197,9 +190,10 @@ def _default(axis: Axis, root: Node, topology: Topology | None, problems: list[P
         axis.options.append(Option(clients.DEFAULT, Client()))
     elif topology is None:
         axis.complete = False
-    elif any(node.role is Role.MIDDLEBOX for node in topology.nodes):
-        allowed = f"one of {', '.join(catalog.middlebox_names())}"
-        problems.append(Problem(root.file, 0, "middlebox", "missing", allowed=allowed))
+    elif any(node.role is _NODES[axis.name] for node in topology.nodes):
+        names = catalog.proxy_names() if axis.name == "proxy" else catalog.middlebox_names()
+        problems.append(Problem(root.file, 0, axis.name, "missing", allowed=f"one of {', '.join(names)}"))
+        axis.complete = axis.name != "proxy"
     else:
         axis.options.append(Option("", ()))
 
@@ -258,7 +252,7 @@ def _read_server(default: str, node: Node, problems: list[Problem]) -> Option | 
         server = dataclasses.replace(server, software=default)
     elif not _is_server(written, problems):
         return None
-    if node.get("name") is not None and _own_name(node, list(servers.names()), problems) is None:
+    if node.get("name") is not None and own_name(node, list(servers.names()), problems) is None:
         return None
     return Option(server.label, server)
 
@@ -295,96 +289,16 @@ def _read_client(node: Node, problems: list[Problem]) -> Option | None:
     if written is not None and client.is_own:  # another's name is a client's, so the field itself takes any text
         if ruled(check_name, client.name, written, problems, longest=LONGEST_LABEL) is None:
             return None
-        _own_name(node, [*clients.with_releases(), clients.OWN], problems)
+        own_name(node, [*clients.with_releases(), clients.OWN], problems)
     return Option(client.label, client)
 
 
 def _read_strategy(node: Node, problems: list[Problem]) -> Option | None:
     if not isinstance(node.value, dict):
-        name = _catalog_name(node, catalog.strategy_names(), "strategy", problems)
+        name = catalog_name(node, catalog.strategy_names(), "strategy", problems)
         return None if name is None else Option(name, catalog.strategy(name))
-    label = _own_name(node, catalog.strategy_names(), problems)
+    label = own_name(node, catalog.strategy_names(), problems)
     strategy: Strategy | None = catalog.read_strategy(node, problems, {})
     if strategy is not None and not strategy.mitigations:
         problems.append(node.problem("a strategy without mitigations", got="", allowed="at least one, or `none`"))
     return None if label is None else Option(label, strategy)
-
-
-def _read_middleboxes(boxes: list[str], node: Node, problems: list[Problem]) -> Option | None:
-    """Read what stands for a topology's middleboxes: a profile, or with several of them one for each."""
-    if not boxes:
-        problems.append(node.problem("this topology has no middlebox", allowed="leave it out"))
-        return None
-    if len(boxes) == 1:
-        one = _read_middlebox(node, problems)
-        return None if one is None else Option(one.label, ((boxes[0], one.value),))
-    if not isinstance(node.value, dict):
-        if node.value is not None:
-            allowed = f"a profile for each of {', '.join(boxes)}"
-            problems.append(node.problem("not a mapping, and this topology has several middleboxes", allowed=allowed))
-        return None
-    problems += [unknown_key(child, boxes) for key, child in node.value.items() if key not in boxes]
-    found = []
-    for box in boxes:
-        if box not in node.value:
-            path = f"{node.path}.{box}"
-            problems.append(Problem(node.file, node.line, path, "missing", allowed="a profile for each middlebox"))
-        else:
-            found.append((box, _read_middlebox(node.value[box], problems)))
-    parts = [(box, option) for box, option in found if option is not None]
-    if len(parts) < len(boxes):
-        return None
-    return Option("+".join(option.label for _, option in parts), tuple((box, option.value) for box, option in parts))
-
-
-def _read_middlebox(node: Node, problems: list[Problem]) -> Option | None:
-    names = catalog.middlebox_names()
-    if not isinstance(node.value, dict):
-        name = _catalog_name(node, names, "middlebox", problems)
-        return None if name is None else Option(name, catalog.middlebox(name))
-    label = _own_name(node, names, problems)
-    profile = build(_Profile, node, problems)
-    base = node.get("base")
-    if base is not None and isinstance(base.value, str) and base.value not in names:
-        problems.append(base.problem("unknown middlebox", allowed=choice(base.value, names)))
-        profile = None
-    if label is None:
-        return None
-    return Option(label, None if profile is None else _completed(profile, list(node.value)))
-
-
-def _completed(profile: _Profile, written: list[str]) -> Middlebox:
-    """Fill in from the base what was not written."""
-    base = catalog.middlebox(profile.base) if profile.base else Middlebox(name=profile.name)
-    own = {key.replace("-", "_"): None for key in keys(Middlebox) if key in written}
-    changed = dataclasses.replace(base, **{name: getattr(profile, name) for name in own})
-    if "evidence" not in own:  # what is known of the base's values is not known of others
-        doubted = {GROUPS[name]: Grade.ASSUMED for name in own if name in GROUPS}
-        changed = dataclasses.replace(changed, evidence=dataclasses.replace(changed.evidence, **doubted))
-    if not profile.base or "source" in own:
-        return changed
-    what = ", ".join(key for key in written if key not in ("base", "name"))
-    return dataclasses.replace(
-        changed, source=f"{profile.base} with another {what}; {base.source}" if what else base.source
-    )
-
-
-def _catalog_name(node: Node, names: list[str], noun: str, problems: list[Problem]) -> str | None:
-    if isinstance(node.value, str) and node.value in names:
-        return node.value
-    if isinstance(node.value, list):
-        problems.append(node.problem("a list", got="", allowed=f"one {noun} here, several under `matrix`"))
-    elif node.value is not None:
-        allowed = f"{choice(node.text, names)}, or a mapping with `name`"
-        problems.append(node.problem(f"unknown {noun}", allowed=allowed))
-    return None
-
-
-def _own_name(node: Node, names: list[str], problems: list[Problem]) -> str | None:
-    """Return the name that an author gives; it must not be one of the catalog."""
-    name = node.get("name")
-    if name is None or not isinstance(name.value, str):
-        return None
-    if name.value in names:
-        problems.append(name.problem("a name of the catalog", allowed="use another name"))
-    return name.value if is_name(name.value, longest=LONGEST_LABEL) else None  # if not, its field says so

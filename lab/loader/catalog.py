@@ -1,4 +1,4 @@
-"""Reads the catalog: middlebox profiles and strategies of the lab, one YAML file each, named like the file.
+"""Reads the catalog: middlebox and proxy profiles and strategies of the lab, one YAML file each, named like the file.
 
 An entry is read by the same rules as a scenario. A scenario's author cannot mend one, so a wrong entry is a lab fault.
 """
@@ -18,6 +18,7 @@ from lab.loader.one_key_mappings import mitigations, read_kind
 from lab.loader.text_file import read_text
 from lab.loader.yaml_lines import Node, read_yaml
 from lab.model.middlebox import Middlebox
+from lab.model.proxy import Proxy
 from lab.model.scenario import Strategy
 
 T = TypeVar("T")
@@ -28,6 +29,11 @@ _FOLDER = Path(lab.__file__).parent / "catalog"
 def middlebox_names() -> list[str]:
     """Return the names of the profiles, sorted."""
     return _names("middleboxes")
+
+
+def proxy_names() -> list[str]:
+    """Return the names of the proxies, sorted."""
+    return _names("proxies")
 
 
 def strategy_names() -> list[str]:
@@ -43,6 +49,16 @@ def middlebox(name: str) -> Middlebox:
         LabFault: its file is wrong (or there is none: ask ``middlebox_names`` first).
     """
     return _entry("middleboxes", name, lambda node, problems, given: build(Middlebox, node, problems, given=given))
+
+
+@functools.cache
+def proxy(name: str) -> Proxy:
+    """Return the proxy of that name.
+
+    Raises:
+        LabFault: its file is wrong (or there is none: ask ``proxy_names`` first).
+    """
+    return _entry("proxies", name, lambda node, problems, given: build(Proxy, node, problems, given=given))
 
 
 @functools.cache

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from lab.errors import Problem
 from lab.loader.axes import Axis
 from lab.loader.yaml_lines import Node
-from lab.model.scenario import ClientCertificate, Transport
+from lab.model.scenario import ClientCertificate
 
 _REQUIRED = ClientCertificate.REQUIRED
 
@@ -15,7 +15,7 @@ _REQUIRED = ClientCertificate.REQUIRED
 def check_client_certificates(root: Node, axes: Sequence[Axis], problems: list[Problem]) -> None:
     """Check that each request for a certificate has an effect in some cell."""
     values = {axis.name: [option.value for option in axis.options] for axis in axes}
-    others = [transport.value for transport in values["transport"] if transport is not Transport.TLS]
+    others = [transport.value for transport in values["transport"] if not transport.secure]
     for server in _servers(root):
         written = server.get("client-certificate")
         if others and written is not None and written.value == _REQUIRED.value:

@@ -11,7 +11,8 @@ from pathlib import Path
 from lab.clients.catalog import DEFAULT
 from lab.clients.own import search_path
 from lab.errors import Problem
-from lab.loader.axes import Axis, Option
+from lab.loader.axes import Axis
+from lab.loader.axis_values import Option
 from lab.loader.yaml_lines import Node, shown
 from lab.model.scenario import Client
 

@@ -8,7 +8,8 @@ import math
 from collections.abc import Iterator
 
 from lab.errors import Problem
-from lab.loader.axes import AXES, Axis, Option
+from lab.loader.axes import AXES, Axis
+from lab.loader.axis_values import Option
 from lab.loader.conversion import choice
 from lab.loader.yaml_lines import Node
 from lab.model.scenario import Claim

@@ -24,6 +24,7 @@ def check_targets(nodes: Sequence[Node], topology: Topology, problems: list[Prob
     refused = set()
     boxes = tuple(node.name for node in topology.nodes if node.role is Role.MIDDLEBOX)
     ways = topology.path(topology.only(Role.CLIENT).name, topology.only(Role.SERVER).name)[1:-1]
+    ways = tuple(name for name in ways if topology.node(name).role is not Role.PROXY)  # it forwards nothing
     links = tuple(link.name for link in topology.links)
     for written in nodes:
         for kind, cls in faults().items():

@@ -146,6 +146,7 @@ def _read(
             silent_over=parts["costs-over"],
             claim=None if number is None else whole[number],
             pjsip=combination["client"].value.release or combination["pjsip"].value,
+            proxy=combination["proxy"].value or None,
             folder=str(path.resolve().parent),
         )
         infeasible.append(list(infeasible_faults(cell)))

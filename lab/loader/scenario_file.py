@@ -1,7 +1,7 @@
 """Defines the shape of a scenario file, key by key.
 
 Keys that can be written in several ways are typed ``Any`` here, with their JSON schema beside them, and are read by the
-module that knows the ways: ``axes`` (strategy, middlebox, server, matrix) and ``kinds`` (faults, mitigations).
+module that knows the ways: ``axes`` (strategy, middlebox, server, proxy, matrix) and ``kinds`` (faults, mitigations).
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ _AXES = {
     "pjsip": {"enum": list(RELEASES)},
     "server": {"anyOf": [_SERVER_NAME, {"type": "object"}]},
     "client": {"anyOf": [_CLIENT_NAME, {"type": "object"}]},
+    "proxy": _NAME_OR_MAPPING,
 }
 _POPULATION = {
     "type": "object",
@@ -72,6 +73,8 @@ class ScenarioFile(Yaml):
         population: the middleboxes that clients are behind, in place of ``middlebox``: each one's share, by its name
             in the catalog; a profile of your own is a mapping with ``share`` and the keys of a middlebox, without
             ``name``. The shares add up to 100 %. One cell for each; ``lab rank`` weighs them.
+        proxy: of a topology that has one: catalog name, or a mapping with ``name`` and the values (those of ``base``
+            unless given); an axis.
         strategy: catalog name, or a mapping with ``name`` and ``mitigations``; an axis.
         failure: a mapping with ``name`` and what goes wrong: a ``middlebox`` in place of the scenario's, ``faults``
             besides its own; an axis.
@@ -105,6 +108,7 @@ class ScenarioFile(Yaml):
     )
     middlebox: Annotated[Any, WithJsonSchema(_NAME_OR_MAPPING), AllowedValues("a name or a mapping")] = None
     population: Annotated[Any, WithJsonSchema(_POPULATION), AllowedValues("a mapping of names to shares")] = None
+    proxy: Annotated[Any, WithJsonSchema(_NAME_OR_MAPPING), AllowedValues("a name or a mapping")] = None
     strategy: Annotated[Any, WithJsonSchema(_NAME_OR_MAPPING), AllowedValues("a name or a mapping")] = "none"
     failure: Annotated[Any, WithJsonSchema({"type": "object"}), AllowedValues("a mapping")] = None
     matrix: Annotated[Any, WithJsonSchema(_MATRIX), AllowedValues("a mapping of axes to lists")] = None

@@ -61,7 +61,9 @@ def read_topology(path: Path, name: str, problems: list[Problem]) -> Topology | 
         _addresses(draft, problems)
     if len(problems) > before:
         return None
-    return Topology(name=path.stem, nodes=tuple(draft.nodes.values()), links=tuple(draft.links.values()))
+    topology = Topology(name=path.stem, nodes=tuple(draft.nodes.values()), links=tuple(draft.links.values()))
+    _proxied(topology, draft, problems)
+    return topology if len(problems) == before else None
 
 
 def _read(root: Written, problems: list[Problem]) -> _Draft:
@@ -112,6 +114,10 @@ def _roles(draft: _Draft, problems: list[Problem]) -> None:
             where = draft.places[f"nodes.{names[1]}"] if names else draft.file
             got = ", ".join(names) if names else "none"
             problems.append(where.problem(f"not exactly one {role.value}", got=got, allowed="one node of that role"))
+    proxies = [node.name for node in draft.nodes.values() if node.role is Role.PROXY]
+    if len(proxies) > 1:
+        where = draft.places[f"nodes.{proxies[1]}"]
+        problems.append(where.problem("several proxies", got=", ".join(proxies), allowed="one node of that role"))
 
 
 def _attachments(draft: _Draft, problems: list[Problem]) -> None:
@@ -123,7 +129,7 @@ def _attachments(draft: _Draft, problems: list[Problem]) -> None:
                 problems.append(place.problem("unknown node", got="", allowed=choice(end, draft.nodes)))
     for node in draft.nodes.values():
         links = draft.at(node.name)
-        wanted = {Role.CLIENT: 1, Role.SERVER: 1, Role.MIDDLEBOX: 2}.get(node.role)
+        wanted = {Role.CLIENT: 1, Role.SERVER: 1, Role.MIDDLEBOX: 2, Role.PROXY: 2}.get(node.role)
         second = node.role is Role.CLIENT and len(links) == 2  # to move to
         if wanted is not None and len(links) != wanted and not second:
             what = f"a {node.role.value} on {len(links)} links"
@@ -239,3 +245,20 @@ def _reached(draft: _Draft, link: str, *, not_through: str) -> set[str]:
             if end != not_through and draft.nodes[end].role is not Role.CLIENT:
                 open_links += draft.at(end)
     return reached
+
+
+def _proxied(topology: Topology, draft: _Draft, problems: list[Problem]) -> None:
+    """Check that a proxy is on each way to the server, with no middlebox behind it."""
+    front = topology.front()
+    if front.role is not Role.PROXY:
+        return
+    place = draft.places[f"nodes.{front.name}"]
+    if any(front.name not in topology.way(link).nodes for link in topology.client_links()):
+        problems.append(place.problem("a proxy beside the way", got="", allowed="between client and server"))
+        return
+    behind = topology.path(front.name, topology.only(Role.SERVER).name)
+    boxes = [name for name in behind if topology.node(name).role is Role.MIDDLEBOX]
+    if boxes:
+        allowed = "the client's side of the proxy"
+        where = draft.places[f"nodes.{boxes[0]}"]
+        problems.append(where.problem("a middlebox between proxy and server", got="", allowed=allowed))

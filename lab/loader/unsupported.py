@@ -39,6 +39,7 @@ def why_unsupported(cell: Cell, infeasible: Sequence[tuple[int, Infeasible]] | N
         or not_offered(strategy, offers)
         or unsupported(strategy, transport=cell.transport.value, **has)
         or _nothing_to_end(cell)
+        or _no_connection(cell)
         or server_of(cell).why_unsupported(cell, needs)
     )
     if lacking:
@@ -52,3 +53,9 @@ def _nothing_to_end(cell: Cell) -> str:
     """Say that an idle timeout has no connection to end; empty if there is none, or it has."""
     over_udp = cell.server.idle_timeout is not None and cell.transport is Transport.UDP
     return "the server's idle timeout ends connections, and UDP has none" if over_udp else ""
+
+
+def _no_connection(cell: Cell) -> str:
+    """Say that a proxy of TCP connections is in the way of UDP; empty if it is not."""
+    over_udp = cell.proxy is not None and cell.transport is Transport.UDP
+    return "the proxy passes TCP connections on, and no UDP; use `transport: tcp` or `tls`" if over_udp else ""

@@ -20,7 +20,9 @@ if TYPE_CHECKING:  # reading a cell must not wait for msgspec
     from lab.record.events import ClientEvent
 
 
-STREAMS = ("tcp", "tls")
+FRAMED = ("ws", "wss")
+"""Transports over WebSocket."""
+STREAMS = ("tcp", "tls", *FRAMED)
 """Transports with connections."""
 ALL = ("udp", *STREAMS)
 
@@ -225,7 +227,7 @@ class Mitigation(Protocol):
     side: ClassVar[str]
     """Whose it is: ``client`` or ``server``."""
     transports: ClassVar[tuple[str, ...]]
-    """The SIP transports it can exist on: ``udp``, ``tcp``, ``tls``."""
+    """The SIP transports it can exist on, see ``ALL``."""
     registers: ClassVar[bool]
     """It has the client register, whatever the account says."""
     needs_registration: ClassVar[bool]
@@ -260,8 +262,9 @@ class ClientSide:
         raise NotImplementedError
 
 
-Ping = Literal["options", "crlf"]
-"""What a server asks a client for a sign of life with: OPTIONS, or a double CRLF (RFC 5626 §3.5.1)."""
+Ping = Literal["options", "crlf", "ws-ping"]
+"""What a server asks a client for a sign of life with: OPTIONS, a double CRLF (RFC 5626 §3.5.1), or a ping frame of
+WebSocket (RFC 6455 §5.5.2)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -320,6 +323,9 @@ class Server(Protocol):
     def send_crlf(self, flow: str) -> None:
         """Send a double CRLF; appears in the record as ``keep-alive``."""
 
+    def send_ping_frames(self, interval: float) -> None:
+        """Send a ping frame over each WebSocket in use, every ``interval`` seconds; ``keep-alive`` in the record."""
+
 
 class ServerSide:
     """The base of mitigations of the server; each overrides what differs."""
@@ -342,7 +348,7 @@ class ServerSide:
         return ()
 
     def why_not_over(self, transport: str) -> str:  # noqa: ARG002  (as `server_needs`)
-        """Say why its parameters make no sense over a transport (``udp``, ``tcp``, ``tls``); empty if they do."""
+        """Say why its parameters make no sense over a transport (such as ``udp``); empty if they do."""
         return ""
 
     def attach(self, server: Server) -> None:

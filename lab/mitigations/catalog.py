@@ -36,7 +36,7 @@ def unsupported(mitigations: Iterable[Mitigation], *, transport: str, registers:
 
     Args:
         mitigations: of one strategy, of either side.
-        transport: ``udp``, ``tcp`` or ``tls``.
+        transport: one of `lab.mitigations.base.ALL`.
         registers: whether the account registers by itself.
         subscribes: whether the account subscribes.
     """
@@ -59,7 +59,9 @@ def unsupported(mitigations: Iterable[Mitigation], *, transport: str, registers:
 
 def _why_not(one: Mitigation, *, transport: str, registers: bool, subscribes: bool) -> str:
     if transport not in one.transports:
-        return f"{one.kind} exists on {' and '.join(one.transports)} only, not on {transport}"
+        *most, last = one.transports
+        only = f"{', '.join(most)} and {last}" if most else last
+        return f"{one.kind} exists on {only} only, not on {transport}"
     if isinstance(one, ServerSide) and (why := one.why_not_over(transport)):
         return why
     if one.needs_registration and not registers:

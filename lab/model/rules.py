@@ -191,6 +191,7 @@ CauseName = Annotated[str, AllowedValues("one of the causes that `lab reference`
 """Which there are, the loader knows."""
 Label = Annotated[str, Checked(partial(check_name, longest=LONGEST_LABEL)), AllowedValues("a name")]
 ServerName = Annotated[str, AllowedValues("the name of a server program")]
+ProxyName = Annotated[str, AllowedValues("the name of a proxy program")]
 ClientName = Annotated[str, AllowedValues("the name of a client program, or a name")]
 """Of programs, which only the catalogs of programs know."""
 HostAddress = Annotated[str, Checked(check_host), AllowedValues("an IPv4 address such as `198.51.100.3`")]

@@ -10,6 +10,7 @@ from typing import Any
 from lab.model.fault import Fault
 from lab.model.impairment import Impairment
 from lab.model.middlebox import Middlebox
+from lab.model.proxy import Proxy
 from lab.model.rules import (
     CauseName,
     ClientName,
@@ -40,6 +41,15 @@ class Transport(str, Enum):
     UDP = "udp"
     TCP = "tcp"
     TLS = "tls"
+    WS = "ws"
+    """WebSocket (RFC 7118) over TCP."""
+    WSS = "wss"
+    """WebSocket over TLS."""
+
+    @property
+    def secure(self) -> bool:
+        """True if TLS is below it."""
+        return self in (Transport.TLS, Transport.WSS)
 
 
 class RadioKind(str, Enum):
@@ -234,7 +244,8 @@ class Claim(Yaml):
     """The outcome the author expects of the cells it matches.
 
     Attributes:
-        strategy, middlebox, transport, failure, pjsip, server, client: cell labels this claim speaks of; empty: any.
+        strategy, middlebox, transport, failure, pjsip, server, client, proxy: cell labels this claim speaks of; empty:
+            any.
         verdict: expected verdict.
         cause: expected kind of cause of a ``fail``; None: any.
         at: expected time of the cause; None: any.
@@ -249,6 +260,7 @@ class Claim(Yaml):
     pjsip: OneOrMore = ()
     server: OneOrMore = ()
     client: OneOrMore = ()
+    proxy: OneOrMore = ()
     cause: CauseName | None = None
     at: Seconds | None = None
     within: Lasting = Seconds(0.5)
@@ -262,6 +274,7 @@ class Cell:
         name: the axes' values joined by commas, file-name safe; ``none`` or ``hold-transport,silent-60s``.
         axes: (axis, label) pairs in the scenario's order.
         middleboxes: (node name, behavior) for each middlebox node.
+        proxy: what the topology's proxy is; None: it has none.
         impairments: what links do to packets, by direction.
         ends: end of the run, seconds after the client fell silent.
         apart: when the client is probed in cells of their own, in the way of the one probe that this cell has.
@@ -299,6 +312,7 @@ class Cell:
     wheel: str = ""
     interpreter: str = ""
     unsupported: str | None = None
+    proxy: Proxy | None = None
 
     @property
     def registers(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface
 from typing import NamedTuple
 
 from lab.model.rules import LinkName, NodeName, Yaml
@@ -17,6 +17,8 @@ class Role(str, Enum):
     SERVER = "server"
     ROUTER = "router"
     MIDDLEBOX = "middlebox"
+    PROXY = "proxy"
+    """It ends the client's TCP connections and opens its own to the server; it forwards nothing."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,6 +67,8 @@ class NetworkPath(NamedTuple):
 class Topology:
     """A network: exactly one client, one server, any routers and middleboxes, connected, without loops.
 
+    There may be one proxy, in front of the server.
+
     The client may have a second link, to another way to the server; it is dead until the client moves there.
     """
 
@@ -90,6 +94,24 @@ class Topology:
         """Return the one node of a role that occurs once (client, server)."""
         (node,) = (node for node in self.nodes if node.role is role)
         return node
+
+    def front(self) -> Node:
+        """Return the node at which the client's connections end: the proxy, if there is one, else the server."""
+        proxies = [node for node in self.nodes if node.role is Role.PROXY]
+        return proxies[0] if proxies else self.only(Role.SERVER)
+
+    def front_link(self) -> Link:
+        """Return the link by which packets reach that node from the client."""
+        return self.link_towards(self.front().name, self.only(Role.CLIENT).name)
+
+    def front_address(self) -> IPv4Address:
+        """Return the address to which the client connects."""
+        return dict(self.front_link().ends)[self.front().name].ip
+
+    def server_addresses(self) -> tuple[str, ...]:
+        """Return the address to which the client connects, and the server's own if that is another one."""
+        own = self.address(self.only(Role.SERVER).name).ip
+        return tuple(dict.fromkeys((str(self.front_address()), str(own))))
 
     def address(self, node: str) -> IPv4Interface:
         """Return the address of the client or server; of the client, its first one."""

@@ -54,6 +54,9 @@ CLIENT_UNSUBSCRIBED = CauseKind(
 SERVER_IDLE_TIMEOUT = CauseKind(
     "server-idle-timeout", "The server's idle timeout ended the connection (its `idle-timeout`)."
 )
+PROXY_TIMEOUT = CauseKind(
+    "proxy-timeout", "A timeout of the proxy ended the client's connection and the one to the server."
+)
 SERVER_GAVE_UP = CauseKind(
     "server-gave-up-client",
     "The server had removed the bindings and subscriptions of a client that lived, as its OPTIONS were not answered.",

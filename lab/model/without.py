@@ -39,6 +39,11 @@ class WithoutServerIdle:
 
 
 @dataclass(frozen=True, slots=True)
+class WithoutProxyTimeout:
+    """The cell with a proxy that never closes an idle connection."""
+
+
+@dataclass(frozen=True, slots=True)
 class WithoutExpiry:
     """The cell with a server whose grants do not expire.
 
@@ -49,5 +54,5 @@ class WithoutExpiry:
     what: Literal["registration", "subscription"]
 
 
-Without = WithoutFault | WithoutTimer | WithoutIdleTimer | WithoutServerIdle | WithoutExpiry
+Without = WithoutFault | WithoutTimer | WithoutIdleTimer | WithoutServerIdle | WithoutProxyTimeout | WithoutExpiry
 """What a twin run leaves out."""

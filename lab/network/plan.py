@@ -287,8 +287,11 @@ def _routes(topology: Topology, node: Node) -> Iterator[Operation]:
 
 
 def _beyond(topology: Topology, node: Node, came_by: Link) -> Iterator[IPv4Network]:
-    """Return the subnets behind ``node``, seen from ``came_by``; a middlebox hides its inside from its outside."""
-    if node.role is Role.CLIENT or (node.role is Role.MIDDLEBOX and came_by.name == node.outside):
+    """Return the subnets behind ``node``, seen from ``came_by``.
+
+    A middlebox hides its inside from its outside, and nothing goes through a proxy.
+    """
+    if node.role in (Role.CLIENT, Role.PROXY) or (node.role is Role.MIDDLEBOX and came_by.name == node.outside):
         return
     for link in topology.links:
         if link is not came_by and any(end == node.name for end, _ in link.ends):

@@ -7,8 +7,8 @@ generated from this module. `VERSION` grows when a line of today could be misrea
 
 The client's events (`ClientEvent`) are also the public protocol: what a client of anybody's may say.
 
-The types stand in modules by who writes them (``client_events``, ``server_events``, ``lab_events``); readers
-import them from here.
+The types stand in modules by who writes them (``client_events``, ``server_events``, ``proxy_events``,
+``lab_events``); readers import them from here.
 """
 
 from __future__ import annotations
@@ -70,7 +70,9 @@ from lab.record.lab_events import (
     SentinelState,
     Step,
 )
+from lab.record.proxy_events import TIMEOUT, ProxyConnection, ProxyReady
 from lab.record.server_events import (
+    CLOSE_FRAME,
     ENDED_AT_SERVER,
     GIVEN_UP,
     IDLE_TIMEOUT,
@@ -81,6 +83,7 @@ from lab.record.server_events import (
     ClientGivenUp,
     CrlfPing,
     FlowState,
+    FramePing,
     Held,
     Ignored,
     KeepAlive,
@@ -115,10 +118,13 @@ CLIENT_EVENTS: tuple[type[ClientEvent], ...] = (
 
 SERVER_EVENTS: tuple[type[Event], ...] = (
     ServerReady, ServerFlow, Request, ResponseSent, ResponseLost, ServerSubscription, Binding, Probe, ProbeBranch,
-    KeepAlive, ClientGivenUp, ClientBack, CrlfPing, Ignored, Held, Malformed, Obeyed, Query, Statistics,
+    KeepAlive, ClientGivenUp, ClientBack, CrlfPing, FramePing, Ignored, Held, Malformed, Obeyed, Query, Statistics,
     ServerSipMessage,
 )  # fmt: skip
 """What a server says."""
+
+PROXY_EVENTS: tuple[type[Event], ...] = (ProxyReady, ProxyConnection)
+"""What a proxy says."""
 
 LAB_EVENTS: tuple[type[Event], ...] = (
     Mapping, Packet, SentinelOpened, SentinelChallenged, SentinelOutcome, RecordBegan, FaultBegan, FaultEnded,
@@ -135,19 +141,22 @@ REQUESTS: dict[type[RequestOutcome], str] = {
 }
 """Requests of the client, by the events that tell what became of them."""
 
-EVENTS: tuple[type[Event], ...] = (*CLIENT_EVENTS, *SERVER_EVENTS, *LAB_EVENTS)
+EVENTS: tuple[type[Event], ...] = (*CLIENT_EVENTS, *SERVER_EVENTS, *PROXY_EVENTS, *LAB_EVENTS)
 
 __all__ = [
     "CLIENT_EVENTS",
+    "CLOSE_FRAME",
     "ENDED_AT_CLIENT",
     "ENDED_AT_SERVER",
     "EVENTS",
     "GIVEN_UP",
     "IDLE_TIMEOUT",
     "LAB_EVENTS",
+    "PROXY_EVENTS",
     "REQUESTS",
     "SENTINEL_PORT",
     "SERVER_EVENTS",
+    "TIMEOUT",
     "VERSION",
     "Aborted",
     "Binding",
@@ -169,6 +178,7 @@ __all__ = [
     "FaultEnded",
     "FaultMoot",
     "FlowState",
+    "FramePing",
     "Held",
     "Ignored",
     "IntervalTried",
@@ -195,6 +205,8 @@ __all__ = [
     "ProbeKindName",
     "ProbeState",
     "ProtocolError",
+    "ProxyConnection",
+    "ProxyReady",
     "Query",
     "RecordBegan",
     "Registered",

@@ -269,9 +269,12 @@ class Evidence:
         return self.cell.transport.value in algs
 
     def _held_up(self, flow: Flow, since: float, until: float, before: float) -> bool:
-        """Return whether data that the server sent over TCP in a time had not reached the client by a moment."""
+        """Return whether data that the server sent over TCP in a time had not reached the client by a moment.
+
+        Behind a proxy it is the proxy that sends it on.
+        """
         ends = set(flow.endpoints)
-        nearest = self.cell.topology.server_link().name
+        nearest = self.cell.topology.front_link().name
         last = {link.name for link in self.cell.topology.client_links()}
         sent, arrived = set(), set()
         for entry in self.packets_of(flow, since, before):

@@ -14,6 +14,7 @@ from lab.record.events import (
     Held,
     Ignored,
     Mapping,
+    ProxyConnection,
     Request,
     ServerFlow,
     ServerSubscription,
@@ -31,9 +32,10 @@ class Flow:
         id: the server's name for it, ``f1``.
         proto: ``tcp`` or ``udp``.
         own: the server's end.
-        peer: the client's end as the server sees it.
-        hops: the inside endpoints it has at the middleboxes on its way, the server's first; the last one is the
-            client's own. Empty where nothing translates.
+        peer: the client's end as the server sees it; behind a proxy the proxy's.
+        hops: the inside endpoints it has at the proxy and the middleboxes on its way, the server's first; the last one
+            is the client's own. Empty where nothing translates.
+        front: the proxy's end of the client's connection; None: there is no proxy, and the connection ends at ``own``.
     """
 
     id: str
@@ -41,6 +43,7 @@ class Flow:
     own: Endpoint
     peer: Endpoint
     hops: tuple[Endpoint, ...] = ()
+    front: Endpoint | None = None
 
     @property
     def inside(self) -> Endpoint:
@@ -51,6 +54,18 @@ class Flow:
     def endpoints(self) -> tuple[Endpoint, ...]:
         """The client's end as the server sees it, then as each middlebox on the way in does."""
         return (self.peer, *self.hops)
+
+    @property
+    def pairs(self) -> tuple[tuple[Endpoint, Endpoint], ...]:
+        """Each of these endpoints, with the other end of its connection: the server's, or the proxy's."""
+        if self.front is None:
+            return tuple((end, self.own) for end in self.endpoints)
+        return ((self.peer, self.own), *((end, self.front) for end in self.hops))
+
+    @property
+    def client_ends(self) -> tuple[Endpoint, ...]:
+        """The client's end of its own connection, as each node on the way sees it."""
+        return self.endpoints if self.front is None else self.hops
 
 
 class Flows:
@@ -65,6 +80,7 @@ class Flows:
         self._bindings: list[tuple[float, Binding]] = []
         self._insides: dict[Endpoint, list[tuple[float, Endpoint]]] = defaultdict(list)
         self._outsides: dict[Endpoint, list[tuple[float, Endpoint]]] = defaultdict(list)
+        self._fronts: dict[Endpoint, list[tuple[float, Endpoint]]] = defaultdict(list)
 
     def see(self, t: float, event: Event) -> None:
         """Take note of an event."""
@@ -83,6 +99,10 @@ class Flows:
         elif isinstance(event, Mapping) and event.state == "new" and event.inside != event.outside:
             self._insides[event.outside].append((t, event.inside))
             self._outsides[event.inside].append((t, event.outside))
+        elif isinstance(event, ProxyConnection) and event.state == "connected" and event.own is not None:
+            self._insides[event.own].append((t, event.client))
+            self._outsides[event.client].append((t, event.own))
+            self._fronts[event.own].append((t, event.front))
 
     def current(self, t: float = float("inf")) -> Flow | None:
         """Return the flow of the newest subscription of that moment; of the newest binding where nobody subscribes.
@@ -128,10 +148,11 @@ class Flows:
             return None
         proto = "udp" if event.transport == "udp" else "tcp"
         hops = _follow(self._insides, event.peer, t)[1:]
-        return Flow(id=flow_id, proto=proto, own=event.own, peer=event.peer, hops=hops)
+        front = next((end for at, end in reversed(self._fronts.get(event.peer, ())) if at <= t), None)
+        return Flow(id=flow_id, proto=proto, own=event.own, peer=event.peer, hops=hops, front=front)
 
     def translations(self, inside: Endpoint, t: float = float("inf")) -> tuple[Endpoint, ...]:
-        """Return the client's own endpoint and those that middleboxes had made of it, the client's first."""
+        """Return the client's own endpoint and those that NATs and a proxy had made of it, the client's first."""
         return _follow(self._outsides, inside, t)
 
     def granted_until(self) -> float | None:

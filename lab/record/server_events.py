@@ -16,12 +16,15 @@ IDLE_TIMEOUT = "idle-timeout"
 GIVEN_UP = "given-up"
 """Why a server's flow ended, a call did, or a probe was not sent: the client had not answered the server's pings."""
 
-FlowState = Literal["accepted", "connected", "secured", "closed", "reset", "failed"]
+CLOSE_FRAME = "close-frame"
+"""Why a WebSocket of the server ended, if the client's Close frame ended it; its code follows."""
+
+FlowState = Literal["accepted", "connected", "secured", "upgraded", "closed", "reset", "failed"]
 BindingState = Literal["active", "refreshed", "removed", "expired", "terminated"]
 ProbeKindName = Literal["notify", "message", "options", "invite"]
 ProbeState = Literal["connecting", "sent", "ringing", "talking", "ending", "answered", "failed"]
 BranchState = Literal["waiting", "sent", "ringing", "answered", "cancelled", "failed"]
-KeepAliveKind = Literal["options", "crlf"]
+KeepAliveKind = Literal["options", "crlf", "ws-ping"]
 KeepAliveState = Literal["sent", "answered", "failed"]
 
 
@@ -36,10 +39,12 @@ class ServerFlow(Event, frozen=True, kw_only=True, tag="flow"):
 
     Attributes:
         id: the server's name for it, ``f1``.
-        transport: ``udp``, ``tcp`` or ``tls``.
+        state: ``secured``: the TLS handshake is done; ``upgraded``: the connection is a WebSocket.
+        transport: ``udp``, ``tcp``, ``tls``, ``ws`` or ``wss``.
         peer: the client's end as the server sees it.
         own: the server's end.
-        reason: why it ended; empty: it has not, or nobody says. ``idle-timeout`` is the server's own.
+        reason: why it ended; empty: it has not, or nobody says. ``idle-timeout`` is the server's own, and
+            ``close-frame 1001`` a client's Close frame with that code.
         subject: who the peer is by the certificate it showed; empty: none was asked for.
     """
 
@@ -232,15 +237,21 @@ class CrlfPing(Event, frozen=True, kw_only=True):
     answered: bool
 
 
+class FramePing(Event, frozen=True, kw_only=True):
+    """A ping frame reached the server over WebSocket (RFC 6455 §5.5.2); it is answered."""
+
+    flow: str
+
+
 class Ignored(Event, frozen=True, kw_only=True):
-    """The server read something and leaves it unanswered: a method, ``crlf-ping`` or ``malformed``."""
+    """The server read something and leaves it unanswered: a method, ``crlf-ping``, ``frame-ping`` or ``malformed``."""
 
     what: str
     flow: str
 
 
 class Held(Event, frozen=True, kw_only=True):
-    """The server read something and will answer it late: a method, ``crlf-ping`` or ``malformed``."""
+    """The server read something and will answer it late: a method, ``crlf-ping``, ``frame-ping`` or ``malformed``."""
 
     what: str
     flow: str

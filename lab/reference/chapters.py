@@ -29,9 +29,11 @@ from lab.model.authentication import Authentication
 from lab.model.idle_timeout import IdleTimeout
 from lab.model.impairment import Impairment
 from lab.model.middlebox import Middlebox
+from lab.model.proxy import Proxy
 from lab.model.registrar import Registrar
 from lab.model.rules import kebab
 from lab.model.scenario import Claim, Client, Expectation, Probe, Registration, Server
+from lab.proxies import catalog as programs
 from lab.servers import catalog as servers
 
 _OPTIONAL = ", or nothing"
@@ -121,11 +123,29 @@ def chapters() -> tuple[Chapter, ...]:
             ),
         ),
         Chapter(
+            title="Proxies",
+            what="A name (`lab list proxies`; `lab show NAME` has its values and sources), or a mapping with these keys"
+            " and `base`, the name of one that has all the values left out.",
+            things=(
+                thing_of("proxy", Proxy),
+                ReferenceEntry(
+                    name="proxy programs",
+                    what="\n\n".join(
+                        f"`{name}`: {programs.find(name).what}. Its keys are"
+                        f" {', '.join(f'`{kebab(key)}`' for key in programs.find(name).takes)}."
+                        for name in programs.names()
+                    ),
+                ),
+                ReferenceEntry(name="proxies by name", what=", ".join(f"`{name}`" for name in catalog.proxy_names())),
+            ),
+        ),
+        Chapter(
             title="Topologies",
             what="The name of one that comes with the lab, or a file of your own, in a folder `topologies` beside the"
             " scenario or above it: `nodes`, by name, and `links`, each with its two ends, by name, such as"
             " `lan: { client: 10.0.0.2/24, home-nat: 10.0.0.1/24 }`. One client, which may have a second link to"
-            " move to, and one server; no loops. Each middlebox of a topology needs a profile.",
+            " move to, and one server; no loops. There may be one proxy before the server. Each middlebox of a topology"
+            " needs a profile, and so does a proxy.",
             things=(
                 thing_of("node", topology.Node, given=("name",)),
                 *(ReferenceEntry(name=name, what=drawing_of(path)) for name, path in library.topologies().items()),

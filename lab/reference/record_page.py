@@ -16,6 +16,7 @@ from lab.record.events import (
     CLIENT_EVENTS,
     EVENTS,
     LAB_EVENTS,
+    PROXY_EVENTS,
     SERVER_EVENTS,
     VERSION,
     Event,
@@ -39,6 +40,7 @@ fields are seconds, sizes bytes. A field marked `?` may be null or have the valu
 _SIDES = (
     ("What a client says", "The public protocol too: see [your own client](actor-protocol.md).", CLIENT_EVENTS),
     ("What a server says", "", SERVER_EVENTS),
+    ("What a proxy says", "Read from its program's log: see [proxies](proxies.md).", PROXY_EVENTS),
     ("What the lab sees and does", "", LAB_EVENTS),
 )
 _WORDS = {

@@ -19,6 +19,7 @@ from lab.loader.one_key_mappings import causes, faults, mitigations
 from lab.loader.yaml_lines import read_yaml
 from lab.model.middlebox import BEHAVIORS, GROUPS, Middlebox
 from lab.model.rules import kebab
+from lab.proxies import catalog as programs
 from lab.reference.chapters import (
     ReferenceEntry,
     client_thing,
@@ -34,7 +35,7 @@ from lab.servers import catalog as servers
 from lab.starter.failures import failures
 
 NEVER = "`never`"
-_MIDDLEBOXES = Path(lab.__file__).parent / "catalog" / "middleboxes"
+_CATALOG = Path(lab.__file__).parent / "catalog"
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ def kinds() -> tuple[Kind, ...]:
     return (
         Kind("strategies", "strategy", catalog.strategy_names, strategy_thing),
         Kind("middleboxes", "middlebox", catalog.middlebox_names, middlebox_thing),
+        Kind("proxies", "proxy", catalog.proxy_names, proxy_thing),
         Kind("faults", "fault", lambda: list(faults()), fault_thing),
         Kind("topologies", "topology", lambda: list(library.topologies()), topology_thing),
         Kind("scenarios", "scenario", lambda: list(library.scenarios()), scenario_thing, scenario_title),
@@ -115,13 +117,29 @@ def first_sentence(text: str) -> str:
 def middlebox_thing(name: str) -> ReferenceEntry:
     """Return a profile: each value with how well it is known, and the sources."""
     profile = catalog.middlebox(name)
-    comment = [line for line in (_MIDDLEBOXES / f"{name}.yaml").read_text("utf-8").splitlines() if line[:1] == "#"]
     values = [
         (kebab(each), f"{_value(each, getattr(profile, each))} [{getattr(profile.evidence, GROUPS[each]).value}]")
         for each in BEHAVIORS
     ]
-    what = " ".join(line.lstrip("# ") for line in comment)
-    return ReferenceEntry(name=name, what=what, notes=(*values, ("source", profile.source)))
+    return ReferenceEntry(name=name, what=_comment("middleboxes", name), notes=(*values, ("source", profile.source)))
+
+
+def proxy_thing(name: str) -> ReferenceEntry:
+    """Return a proxy of the catalog: its program, each timeout with how well it is known, and the sources."""
+    proxy = catalog.proxy(name)
+    program = programs.find(proxy.software)
+    values = [
+        (kebab(field), f"{value_text(getattr(proxy, field)) or 'never'} [{proxy.evidence.value}]")
+        for field in program.takes
+    ]
+    notes = (("software", f"{program.name}: {program.what}"), *values, ("source", proxy.source))
+    return ReferenceEntry(name=name, what=_comment("proxies", name), notes=notes)
+
+
+def _comment(folder: str, name: str) -> str:
+    """Return the comment of an entry of the catalog."""
+    lines = (_CATALOG / folder / f"{name}.yaml").read_text("utf-8").splitlines()
+    return " ".join(line.lstrip("# ") for line in lines if line[:1] == "#")
 
 
 def fault_thing(name: str) -> ReferenceEntry:

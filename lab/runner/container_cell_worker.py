@@ -15,5 +15,5 @@ def main(outside: int) -> None:
     """Serve requests until the input ends; ``outside`` is a descriptor of a /proc that shows the daemon's processes."""
     import docker  # noqa: F401  (half a second, once for all cells)
 
-    names = {kind: images.tag(kind) for kind in images.NODES}
+    names = {kind: images.tag(kind) for kind in (*images.NODES, *images.PHONES)}
     cell_worker.main(partial(DockerBackend, run=os.environ[host.RUN], images=names, outside=outside))

@@ -19,26 +19,39 @@ from lab.actors.mapping_observer import MappingObserver
 from lab.actors.sentinel import Sentinel
 from lab.backends.base import Actor, ActorSpec, Backend, OpenBackend
 from lab.backends.netns import NetnsBackend, bare
-from lab.certificates import NAME, Certificates
+from lab.certificates import NAME
 from lab.clients import start as start_client
 from lab.clients.catalog import client_of
 from lab.clients.protocol import ClientLineDecoder
 from lab.faults.base import faults_of
 from lab.model.endpoint import Endpoint
 from lab.model.middlebox import Middlebox
-from lab.model.scenario import Cell, ClientCertificate
+from lab.model.scenario import Cell
 from lab.model.topology import Role
 from lab.network import loopback
 from lab.network.apply import Network, apply
 from lab.network.drop_rules import at_node
 from lab.network.plan import plan, render
 from lab.network.socket_checks import open_low_ports
+from lab.proxies import start as start_proxy
 from lab.record.entry import TimedEvent
-from lab.record.events import SENTINEL_PORT, ClientNetwork, ClientProcess, Event, IpChanged, Obeyed, Packet, Statistics
+from lab.record.events import (
+    SENTINEL_PORT,
+    ClientNetwork,
+    ClientProcess,
+    Event,
+    IpChanged,
+    Obeyed,
+    Packet,
+    ProxyReady,
+    Statistics,
+)
 from lab.record.flows import Flow, Flows
 from lab.record.writer import RUNNER, RecordWriter
+from lab.runner import parts
 from lab.runner.actor_handle import BOUNDS_OF_CLIENTS, ActorHandle, Bounds, LineDecoder, TrustedLineDecoder
 from lab.runner.expected_events import ExpectedEvents
+from lab.runner.impairments import impair_links
 from lab.runner.sequence_numbers import SequenceNumbers
 from lab.servers import name_server
 from lab.servers import start as start_server
@@ -79,6 +92,7 @@ class CellTestbed:
         self._undo: list[Callable[[], Any]] = []
         self.client_node = cell.topology.only(Role.CLIENT).name
         self.server_node = cell.topology.only(Role.SERVER).name
+        self.front_node = cell.topology.front().name
         self.client_program = client_of(cell)
         self.server_program = server_of(cell)
         try:
@@ -91,15 +105,18 @@ class CellTestbed:
         further = {self.server_node: tuple(map(IPv4Address, self.cell.further_addresses))}
         operations = plan(self.cell.topology, dict(self.cell.middleboxes), further=further)
         (self._folder / NETWORK_FILE).write_text(render(operations), encoding="utf-8")
-        parts = {self.server_node: self._server_part(), self.client_node: self._client_part()}
-        backend = open_backend(self.cell.topology.nodes, parts, self._folder)
+        specs = parts.parts(self.cell, self._folder, self.certificates)
+        backend = open_backend(self.cell.topology.nodes, specs, self._folder)
         self._undo.append(backend.close)
         self.network: Network = apply(operations, make=backend.make)
         self._undo.append(self.network.close)
         if self.server_program.needs_loopback:
             loopback.take_up(self.network.namespaces[self.server_node])
-        self.server = self._actor("server", backend, self.server_node, parts[self.server_node], TrustedLineDecoder())
-        client = parts[self.client_node]
+        self.server = self._actor("server", backend, self.server_node, specs[self.server_node], TrustedLineDecoder())
+        self.proxy = None
+        if self.cell.proxy is not None:
+            self.proxy = self._actor("proxy", backend, self.front_node, specs[self.front_node], TrustedLineDecoder())
+        client = specs[self.client_node]
         self.client = self._actor("client", backend, self.client_node, client, ClientLineDecoder(), BOUNDS_OF_CLIENTS)
         self.name_server = self._name_server() if self.cell.server.by_name else None
         for fault in faults_of(self.cell):
@@ -107,24 +124,19 @@ class CellTestbed:
         self.observers = [self._observer(name) for name, _ in self.cell.middleboxes]
         self.agings = [self._aging(name, box) for name, box in self.cell.middleboxes if not box.ages_in_kernel]
         self.captures = [self._capture(link.name) for link in self.cell.topology.links]
-        self._impair()  # after the captures, which each wait for a packet of their own on the link
-
-    def _impair(self) -> None:
-        if not self.cell.impairments:
-            return
-        from lab.network.netem import impair
-
-        for impairment in self.cell.impairments:
-            between = {impairment.from_, impairment.to}
-            (link,) = (link for link in self.cell.topology.links if {node for node, _ in link.ends} == between)
-            impair(self.network.namespaces[impairment.from_], link.name, impairment)
+        impair_links(
+            self.cell, self.network.namespaces
+        )  # after the captures, which each wait for a packet of their own on the link
 
     async def open_sentinel(self) -> None:
-        """Open the sentinel's flows; the server node's address must be reachable."""
+        """Open the sentinel's flows; the server node's address must be reachable.
+
+        They end in a proxy's node, beside its program: through the program they would show its timeouts, too.
+        """
         self._sentinel = await Sentinel.open(
             client=self.network.namespaces[self.client_node],
-            server=self.network.namespaces[self.server_node],
-            address=self.address_of_server,
+            server=self.network.namespaces[self.front_node],
+            address=self.front_address,
             emit=partial(self.record.take, RUNNER),
             impairments=self.cell.impairments,
         )
@@ -142,7 +154,7 @@ class CellTestbed:
             aging.watch()
         for capture in self.captures:
             capture.watch()
-        for actor in (self.name_server, self.server, self.client):
+        for actor in (self.name_server, self.server, self.proxy, self.client):
             if actor is not None:
                 actor.attach()
 
@@ -172,15 +184,16 @@ class CellTestbed:
             LabFault: it does not answer after ``patience`` seconds.
         """
         if self.name_server is not None:
-            names = {"name": NAME, "address": self.address_of_server}
+            names = {"name": NAME, "address": self.front_address}
             await self._ask("the name server", self.name_server, patience, "start", **names)
 
     def start_server(self) -> None:
         """Tell the server its part of the cell."""
-        asks = self.client_shows_certificate
+        asks = parts.shows_certificate(self.cell)
         command = start_server.command(
             self.cell.server,
             self.cell.strategy,
+            transport=self.cell.transport,
             address=self.address_of_server,
             further=self.cell.further_addresses,
             bindings_only=self.cell.registers,
@@ -194,6 +207,17 @@ class CellTestbed:
         )
         self.server.tell(**command, **self.server_program.start(self._folder))
 
+    async def start_proxy(self, patience: float) -> None:
+        """Start the proxy, if there is one, and wait until it listens.
+
+        Raises:
+            LabFault: it does not after ``patience`` seconds.
+        """
+        if self.proxy is not None:
+            ready = self.expected_events.next(ProxyReady)
+            self.proxy.tell(**start_proxy.command(self.cell, self._folder))
+            await self.expected_events.within(patience, ready, "the proxy to listen")
+
     async def server_statistics(self) -> None:
         """Make the server write its counters into the cell's folder, if it can."""
         if self.server_program.statistics and not self.server.frozen:
@@ -203,30 +227,21 @@ class CellTestbed:
 
     def start_client(self) -> None:
         """Tell the client its part of the cell."""
-        shows = self.client_shows_certificate
+        shows, (certificate, key) = parts.shows_certificate(self.cell), parts.client_files(self.certificates)
         command = start_client.command(
             self.cell.client,
             self.cell.strategy,
             self.cell.transport,
-            server=self.address_of_server,
+            server=self.front_address,
             name=NAME if self.cell.server.by_name else "",
             ca=self.certificates / "ca.pem",
-            certificate=self._client_files[0] if shows else None,
-            key=self._client_files[1] if shows else None,
+            certificate=certificate if shows else None,
+            key=key if shows else None,
             seed=self.cell.seed,
             log=self._folder / "client.log",
             authenticates=self.cell.server.authentication is not None,
         )
         self.client.tell(**command)
-
-    @property
-    def client_shows_certificate(self) -> bool:
-        """True if the server asks the client for a certificate; only then the client gets one."""
-        return self.cell.server.client_certificate is ClientCertificate.REQUIRED
-
-    @property
-    def _client_files(self) -> tuple[Path, Path]:
-        return self.certificates / "client.pem", self.certificates / "client.key"
 
     @property
     def certificates(self) -> Path:
@@ -237,6 +252,11 @@ class CellTestbed:
     def address_of_server(self) -> str:
         """The server's address."""
         return str(self.cell.topology.address(self.server_node).ip)
+
+    @property
+    def front_address(self) -> str:
+        """The address to which the client connects: a proxy's, or the server's."""
+        return str(self.cell.topology.front_address())
 
     # What faults see and do: see `RunningCell`
 
@@ -328,29 +348,11 @@ class CellTestbed:
         else:  # what it does with the news is its own affair
             await asyncio.wait({said}, timeout=IP_CHANGE_WITHIN_S)
 
-    def _server_part(self) -> ActorSpec:
-        return ActorSpec(
-            program=self.server_program.program(),
-            log=self._folder / "server.out",
-            image=self.server_program.image,
-            reads=Certificates.below(self.certificates).of_server,
-            writes=self.server_program.writes(self._folder),
-        )
-
-    def _client_part(self) -> ActorSpec:
-        return ActorSpec(
-            program=self.client_program.program(self.cell),
-            log=self._folder / "client.out",
-            image=self.client_program.image(self.cell),
-            reads=(self.certificates / "ca.pem", *(self._client_files if self.client_shows_certificate else ())),
-            writes=(self._folder / "client.log", *self.client_program.writes(self._folder)),
-        )
-
     def _name_server(self) -> ActorHandle:
-        """Start the name server: a process of this machine's in the server's node, whatever nodes are."""
-        open_low_ports(self.network.namespaces[self.server_node])
+        """Start the name server: a process of this machine's where the client connects, whatever nodes are."""
+        open_low_ports(self.network.namespaces[self.front_node])
         log = self._folder / "names.out"
-        process = NetnsBackend(self.network.namespaces).spawn(self.server_node, name_server.main, log)
+        process = NetnsBackend(self.network.namespaces).spawn(self.front_node, name_server.main, log)
         return self._link("name server", process, (log,), TrustedLineDecoder())
 
     def _actor(

@@ -120,6 +120,7 @@ class Timeline:
         ready = self._expected_events.next(ServerReady)
         self._testbed.start_server()
         await self._expected_events.within(READY_WITHIN_S, ready, "the server to be ready")
+        await self._testbed.start_proxy(READY_WITHIN_S)
         await self._testbed.open_sentinel()
         self._say("phase", phase="subscribing" if self._cell.subscribes else "registering")
         done = account_setup.expected(self._cell, self._expected_events)
@@ -209,12 +210,15 @@ def _settle(failed: asyncio.Future[None], context: dict[str, Any]) -> None:
 
 
 def _server_died(failed: asyncio.Future[None], happening: TimedEvent[Event], testbed: CellTestbed) -> None:
-    """End the cell after the death of a server, which is a lab fault; the death of the client is an observation."""
+    """End the cell after the death of a server or proxy, which is a lab fault; a client's is an observation."""
     event = happening.event
-    if isinstance(event, Aborted) and happening.who == testbed.server_node and not failed.done():
-        names = testbed.name_server is not None and testbed.name_server.over
-        which = "name" if names else "SIP"
-        failed.set_exception(LabFault(f"the {which} server ended by {event.how}", detail=event.last))
+    if isinstance(event, Aborted) and happening.who in (testbed.server_node, testbed.front_node) and not failed.done():
+        which = "SIP server"
+        if testbed.name_server is not None and testbed.name_server.over:
+            which = "name server"
+        elif testbed.proxy is not None and testbed.proxy.over:
+            which = "proxy"
+        failed.set_exception(LabFault(f"the {which} ended by {event.how}", detail=event.last))
 
 
 def _limit_passed(passed: asyncio.Future[None], happening: TimedEvent[Event]) -> None:

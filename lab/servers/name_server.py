@@ -17,10 +17,10 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from lab.actors.channel import Channel
+from lab.actors.command_loop import CommandLoop
 from lab.errors import LabFault
 from lab.model.endpoint import Endpoint
 from lab.record.events import Obeyed, Query
-from lab.servers.command_loop import CommandLoop
 
 PORT = 53
 TTL_S = 5

@@ -15,8 +15,8 @@ class Settings(NamedTuple):
     Attributes:
         address: where to listen, IPv4.
         further: addresses on which to listen as well, on the same ports.
-        ports: by transport (``udp``, ``tcp``, ``tls``); 0: the kernel chooses, once; others are not offered.
-        certificate, key: PEM files; key None: it is in the certificate's file. Needed for ``tls``.
+        ports: by transport (see ``lab.sip.ports``); 0: the kernel chooses, once; others are not offered.
+        certificate, key: PEM files; key None: it is in the certificate's file. Needed for TLS.
         expired: PEM file of a certificate of the same key that has expired, for when it is asked for; None: never.
         client_ca: PEM file of the authority whose certificate a TLS client must show; None: clients are asked for none.
         revoked: PEM file of that authority's revocation list, for when it is to be heeded; None: never.

@@ -8,15 +8,19 @@ from typing import Any
 
 from lab.mitigations.catalog import to_command
 from lab.model.idle_timeout import IdleTimeout
-from lab.model.scenario import Server, Strategy
+from lab.model.scenario import Server, Strategy, Transport
 from lab.servers import authentication
-from lab.sip.ports import PORTS
+from lab.sip.ports import FRAMED, PORTS
+
+_ALWAYS = ("udp", "tcp", "tls")
+"""What each server listens on; on WebSocket only if the client uses it, as it takes another library or more modules."""
 
 
 def command(
     server: Server,
     strategy: Strategy,
     *,
+    transport: Transport,
     address: str,
     bindings_only: bool,
     certificate: Path,
@@ -28,12 +32,12 @@ def command(
     revoked: Path | None = None,
     keylog: Path | None = None,
 ) -> dict[str, Any]:
-    """Return it; for the arguments after the strategy see ``lab.servers.settings.Settings``."""
+    """Return it for a client with this transport; other arguments are those of ``lab.servers.settings.Settings``."""
     return {
         "do": "start",
         "address": address,
         "further": further,
-        "ports": dict(PORTS),
+        "ports": {each: PORTS[each] for each in (*_ALWAYS, *(FRAMED if transport.value in FRAMED else ()))},
         "certificate": str(certificate),
         "key": str(key),
         "expired": _path(expired),

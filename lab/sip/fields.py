@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from lab.sip.message import MalformedMessage
-from lab.sip.ports import PORTS
+from lab.sip.ports import FRAMED, PORTS
 
 Parameters = tuple[tuple[str, str | None], ...]
 """(name in lower case, value or None when it has no ``=``), in order."""
@@ -86,8 +86,10 @@ class Uri(NamedTuple):
 
     @property
     def transport(self) -> str:
-        """Transport a request to this URI takes without DNS: ``udp``, ``tcp`` or ``tls`` (RFC 3263 §4.1)."""
+        """Transport a request to this URI takes without DNS, a key of `PORTS` (RFC 3263 §4.1, RFC 7118 §5.2)."""
         named = (dict(self.parameters).get("transport") or "").lower()
+        if named in FRAMED:
+            return "wss" if self.scheme == "sips" else named
         if self.scheme == "sips" or named == "tls":
             return "tls"
         return "tcp" if named == "tcp" else "udp"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lab.servers.scripted.flows import Flow, StreamFlow
-from lab.sip.stream import Item
+from lab.servers.scripted.items import Received
 from tests.contract.sip_phone import DEADLINE, HOST, Call, Phone, Start
 
 # Pings and silence
@@ -149,9 +149,11 @@ def test_a_connection_that_times_out(transport: str) -> None:
     class Recorder:
         def flow_opened(self, flow: Flow) -> None: ...
 
+        def flow_reached(self, flow: Flow, state: str) -> None: ...
+
         def flow_ready(self, flow: Flow) -> None: ...
 
-        def flow_received(self, flow: Flow, item: Item) -> None: ...
+        def flow_received(self, flow: Flow, item: Received) -> None: ...
 
         def message_passed(self, flow: Flow, way: str, data: bytes, at: float) -> None: ...
 

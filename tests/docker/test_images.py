@@ -27,7 +27,7 @@ def _run(kind: str, command: Sequence[str]) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("kind", images.KINDS)
+@pytest.mark.parametrize("kind", images.USUAL)
 def test_nobody_is_root_and_nobody_can_become_it(kind: str) -> None:
     """An ordinary user, and no program that would make another of it."""
     assert _run(kind, ["id", "-u"]).strip() == "1000"
@@ -35,12 +35,12 @@ def test_nobody_is_root_and_nobody_can_become_it(kind: str) -> None:
     assert (found.returncode, found.stdout) == (0, "")
 
 
-@pytest.mark.parametrize("kind", images.KINDS)
+@pytest.mark.parametrize("kind", images.USUAL)
 def test_the_lab_runs_from_a_read_only_root_without_any_capability(kind: str) -> None:
     assert _run(kind, ["lab", "--version"]).startswith("lab ")
 
 
-@pytest.mark.parametrize("kind", images.KINDS)
+@pytest.mark.parametrize("kind", images.USUAL)
 def test_byte_code_is_there_and_fits(kind: str) -> None:
     """Python takes it as it is: nothing is compiled again at each start."""
     script = "import sys; sys.dont_write_bytecode = True; import lab.actors.stdio, lab.cli.main, pydantic"

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.client_checks import Check, Checked, check_all
 from tests.e2e.lab_command import ROOT, processes_of, run, start, wait_until
 
 pytestmark = pytest.mark.e2e
@@ -16,6 +17,31 @@ pytestmark = pytest.mark.e2e
 EXAMPLE = ROOT / "docs" / "examples" / "client.py"
 ODD = Path(__file__).parent / "clients" / "odd.py"
 KEEPS_NONCE = Path(__file__).parent / "clients" / "keeps_nonce.py"
+
+
+OWN = (sys.executable, "-m", "lab.actors.stdio", "lab.clients.pjsip.client:main")
+
+
+def _check(program: Path, *arguments: str, **asked: Any) -> Check:
+    return Check((sys.executable, str(program), *arguments), **asked)
+
+
+REGISTERS = {account: _check(EXAMPLE, account=account) for account in ("register", "register-and-subscribe")}
+THE_LABS = {transport: Check(OWN, transport=transport) for transport in ("udp", "tls")}
+UNASKED = {program: _check(program) for program in (EXAMPLE, KEEPS_NONCE)}
+ASKED = {program: _check(program, authentication=True) for program in (EXAMPLE, KEEPS_NONCE)}
+FAULTS = ("says-nothing", "never-subscribes", "lies", "prints", "wall-clock", "forges", "closes")
+FAULTY = {fault: _check(ODD, fault) for fault in FAULTS}
+
+together = pytest.mark.xdist_group("actor-check")
+"""Of tests that read what all of these have shown."""
+
+
+@pytest.fixture(scope="module")
+def checked(tmp_path_factory: pytest.TempPathFactory) -> dict[Check, Checked]:
+    """What clients do, in virtual time."""
+    groups = (REGISTERS, THE_LABS, UNASKED, ASKED, FAULTY)
+    return check_all([each for group in groups for each in group.values()], tmp_path_factory.mktemp("checks"))
 
 
 def check(
@@ -61,11 +87,13 @@ def test_example(tmp_path: Path, clock: str, transport: str) -> None:
 
 
 @pytest.mark.virtual
-@pytest.mark.parametrize("account", ["register", "register-and-subscribe"])
-def test_example_registers(tmp_path: Path, account: str) -> None:
+@together
+@pytest.mark.parametrize("account", REGISTERS)
+def test_example_registers(checked: dict[Check, Checked], account: str) -> None:
     """Of an account that only registers nothing is asked that needs a subscription."""
-    status, findings = check(tmp_path, sys.executable, EXAMPLE, account=account)
-    assert status == 0
+    seen = checked[REGISTERS[account]]
+    assert seen.conforms
+    findings = seen.findings
     assert findings["registers at the server"]["seen"]
     assert findings["says `registered`"]["seen"]
     assert findings["accepts a call (INVITE, BYE)"]["needed"] is (account == "register")
@@ -83,36 +111,44 @@ def test_client_that_subscribes_although_it_is_to_register(tmp_path: Path) -> No
 
 
 @pytest.mark.virtual
-@pytest.mark.parametrize("transport", ["udp", "tls"])
-def test_the_labs_own_client(tmp_path: Path, transport: str) -> None:
+@together
+@pytest.mark.parametrize("transport", THE_LABS)
+def test_the_labs_own_client(checked: dict[Check, Checked], transport: str) -> None:
     """As a program of its own it does all there is, but for what only connections have."""
-    command = (sys.executable, "-m", "lab.actors.stdio", "lab.clients.pjsip.client:main")
-    status, findings = check(tmp_path, *command, transport=transport)
-    assert status == 0
-    lacks = {what for what, finding in findings.items() if not finding["seen"]}
+    seen = checked[THE_LABS[transport]]
+    assert seen.conforms
+    lacks = {what for what, finding in seen.findings.items() if not finding["seen"]}
     assert lacks == ({"tells `transport`"} if transport == "udp" else set())
 
 
 @pytest.mark.virtual
-@pytest.mark.parametrize(("program", "can"), [(EXAMPLE, True), (KEEPS_NONCE, True), (EXAMPLE, False)])
-def test_authentication(tmp_path: Path, program: Path, *, can: bool) -> None:
-    """A client that answers no challenge is found, and one that does; without the option nobody is asked."""
-    clock = "virtual"
-    if not can:
-        clock = "real"  # a guest has a temporary folder of its own
-        text = program.read_text(encoding="utf-8")
-        program = tmp_path / "deaf_to_challenges.py"
-        program.write_text(text.replace('start["password"]:', "False:"), encoding="utf-8")
-        assert program.read_text(encoding="utf-8") != text
-    status, findings = check(tmp_path, sys.executable, program, clock=clock, more=("--authentication",))
-    assert (status == 0) == can
-    assert findings["answers a challenge (401)"]["seen"] == can
-    assert findings["subscribes at the server"]["seen"] == can
-    _, findings = check(tmp_path, sys.executable, program, clock=clock)
+@together
+@pytest.mark.parametrize("program", ASKED)
+def test_authentication(checked: dict[Check, Checked], program: Path) -> None:
+    """A client that answers a challenge is found; without the option nobody is asked."""
+    seen = checked[ASKED[program]]
+    assert seen.conforms
+    assert seen.findings["answers a challenge (401)"]["seen"]
+    assert seen.findings["subscribes at the server"]["seen"]
+    assert "answers a challenge (401)" not in checked[UNASKED[program]].findings
+
+
+def test_a_client_that_is_deaf_to_challenges(tmp_path: Path) -> None:
+    """A client that answers no challenge is found; without the option nobody is asked."""
+    text = EXAMPLE.read_text(encoding="utf-8")
+    program = tmp_path / "deaf_to_challenges.py"  # in real time: a guest has a temporary folder of its own
+    program.write_text(text.replace('start["password"]:', "False:"), encoding="utf-8")
+    assert program.read_text(encoding="utf-8") != text
+    status, findings = check(tmp_path, sys.executable, program, clock="real", more=("--authentication",))
+    assert status == 1
+    assert not findings["answers a challenge (401)"]["seen"]
+    assert not findings["subscribes at the server"]["seen"]
+    _, findings = check(tmp_path, sys.executable, program, clock="real")
     assert "answers a challenge (401)" not in findings
 
 
 @pytest.mark.virtual
+@together
 @pytest.mark.parametrize(
     ("fault", "what", "detail"),
     [
@@ -125,12 +161,12 @@ def test_authentication(tmp_path: Path, program: Path, *, can: bool) -> None:
         ("closes", "ends when its input does", "still there"),
     ],
 )
-def test_odd_client(tmp_path: Path, fault: str, what: str, detail: str) -> None:
+def test_odd_client(checked: dict[Check, Checked], fault: str, what: str, detail: str) -> None:
     """What a client does wrong is found, and a scenario cannot use it."""
-    status, findings = check(tmp_path, sys.executable, ODD, fault)
-    assert status == 1
-    assert findings[what]["seen"] is False
-    assert detail in findings[what]["detail"]
+    seen = checked[FAULTY[fault]]
+    assert not seen.conforms
+    assert seen.findings[what]["seen"] is False
+    assert detail in seen.findings[what]["detail"]
 
 
 @pytest.mark.parametrize(

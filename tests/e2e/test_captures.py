@@ -18,6 +18,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.virtual]
 ALL = ROOT / "scenarios" / "article" / "all.yaml"
 FORGED = Cells(ALL, only=("strategy=none", "strategy=hold-transport", "failure=rst"))
 FORGETS = Cells(ALL, only=("strategy=idle-600s", "failure=nat-silent"))
+WSS = Cells(ROOT / "scenarios" / "websocket" / "server-closes.yaml", only=("transport=wss", "strategy=reconnect"))
 HIDDEN = f'!(frame.comment contains "{SENTINEL}")'
 
 
@@ -44,6 +45,20 @@ def test_sip_is_in_the_clear(virtually: Virtually) -> None:
     shown = _read(file, 'sip && frame.interface_name == "client/lan"', "sip.Method", "sip.Status-Code")
     assert shown[:3] == [("SUBSCRIBE", ""), ("", "200"), ("NOTIFY", "")]
     assert not _read(file, "frame.number == 1 && !frame.interface_name", "frame.number")
+
+
+@pytest.mark.cells(WSS)
+def test_sip_in_websocket_in_tls_is_in_the_clear(virtually: Virtually) -> None:
+    """Upgrade, SIP in frames, and the Close frame with its code, on the client's link, in their order."""
+    file = virtually(WSS).folder("wss,reconnect") / FILE_NAME
+    on_lan = 'frame.interface_name == "client/lan"'
+    shown = _read(file, f"sip && websocket && tls && {on_lan}", "sip.Method", "sip.Status-Code")
+    assert shown[:2] == [("REGISTER", ""), ("", "200")]
+    assert ("INVITE", "") in shown
+    (upgraded, *_) = _read(file, f"http.response.code == 101 && {on_lan}", "http.sec_websocket_protocol")
+    assert upgraded == ("sip",)
+    codes = _read(file, f"websocket.opcode == 8 && {on_lan}", "websocket.payload.close.status_code")
+    assert codes == [("1001",), ("1001",)]
 
 
 @pytest.mark.cells(FORGED)

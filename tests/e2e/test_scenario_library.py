@@ -15,7 +15,7 @@ pytestmark = pytest.mark.e2e
 COST = Cells(ROOT / "scenarios" / "article" / "best-practice-upkeep-and-cost.yaml")
 LIBRARY = sorted(
     path
-    for folder in ("article", "field", "found")
+    for folder in ("article", "field", "found", "websocket")
     for path in (ROOT / "scenarios" / folder).glob("*.yaml")
     if path.stem
     not in ("all", "registered-phone", "what-to-ship", *IN_REAL_TIME)  # those take minutes: scripts/test --all

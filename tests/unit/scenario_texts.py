@@ -53,6 +53,7 @@ middlebox:
 strategy:
   { name: ping, what: pings, source: folklore,
     mitigations: [options-ping: { interval: 25 s }, server-crlf: { interval: 22 s, gives-up-after: 4 },
+                  server-ws-ping: { interval: 27 s, gives-up-after: 6 },
                   server-options: { interval: 23 s, gives-up-after: 3, retransmits: false },
                   short-expiry: { expiry: 21 s }, flow-timer: { time: 24 s },
                   adaptive: { start: 101 s, longest: 201 s, resolution: 301 s }, crlf-keepalive: { interval: 102 s },

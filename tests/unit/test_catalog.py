@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from lab.errors import LabFault
+import lab
+from lab.errors import LabFault, Problem
 from lab.loader import catalog
 from lab.loader.load import load
+from lab.loader.proxy_values import check_settings
+from lab.loader.yaml_lines import read_yaml
+from lab.model.middlebox import Grade
 
 ROOT = Path(__file__).parents[2]
 SCENARIOS = sorted((ROOT / "scenarios").rglob("*.yaml"))
@@ -30,6 +34,18 @@ def test_catalog_strategies(name: str) -> None:
     assert strategy.what
     assert strategy.source
     assert bool(strategy.mitigations) == (name != "none")
+
+
+@pytest.mark.parametrize("name", catalog.proxy_names())
+def test_catalog_proxies(name: str) -> None:
+    """Its program exists and obeys what is set; every value has a source."""
+    problems: list[Problem] = []
+    text = (Path(lab.__file__).parent / "catalog" / "proxies" / f"{name}.yaml").read_text("utf-8")
+    node = read_yaml(text, name, problems)
+    assert node is not None
+    assert check_settings(catalog.proxy(name), node, problems), problems
+    assert catalog.proxy(name).source
+    assert catalog.proxy(name).evidence is not Grade.ASSUMED
 
 
 def test_catalog_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import json
 import socket
 from typing import Any
 
-from lab.servers.command_loop import CommandLoop
+from lab.actors.command_loop import CommandLoop
 
 
 def obeyed(*commands: str) -> tuple[list[str], bool]:

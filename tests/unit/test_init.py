@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lab.cli import init
+from lab.cli.choices import TransportChoice
 from lab.cli.init import Given, answers
 from lab.cli.main import app
 from lab.engine.select import load_all
@@ -23,14 +24,15 @@ from lab.starter.scenario import Answers, last_probe_s, text, usual_strategies
 GOLDEN = Path(__file__).parents[1] / "golden" / "init.yaml"
 EVERYTHING = [
     (transport, account, failure)
-    for transport, account, failure in itertools.product(Transport, Account, failures())
-    if not (failures()[failure].streams_only and transport is Transport.UDP)
+    for transport, account, failure in itertools.product(TransportChoice, Account, failures())
+    if not (failures()[failure].streams_only and transport is TransportChoice.UDP)
 ]
 
 
-@pytest.mark.parametrize(("transport", "account", "failure"), EVERYTHING)
-def test_every_answer_gives_a_scenario(transport: Transport, account: Account, failure: str) -> None:
+@pytest.mark.parametrize(("of", "account", "failure"), EVERYTHING)
+def test_every_answer_gives_a_scenario(of: TransportChoice, account: Account, failure: str) -> None:
     """It loads, all its cells can exist, `none` is among them, and nothing is claimed that nobody has seen."""
+    transport = Transport(of.value)
     chosen = usual_strategies(transport, account)
     written = text(Answers(transport=transport, account=account, failure=failure, strategies=chosen))
     scenario = load_text(written, Path("s.yaml"))
@@ -97,7 +99,7 @@ def test_a_name_may_be_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         (("--failure", "nat-rebot"), "did you mean `nat-reboot`?"),
         (("--strategy", "nne"), "did you mean `none`?"),
         (("--transport", "udp", "--failure", "rst"), "rst needs a connection, and UDP has none"),
-        (("--transport", "udp", "--strategy", "crlf-30s"), "crlf-keepalive exists on tcp and tls only"),
+        (("--transport", "udp", "--strategy", "crlf-30s"), "crlf-keepalive exists on tcp, tls, ws and wss only"),
         (("nowhere/x",), "cannot be written"),
     ],
 )

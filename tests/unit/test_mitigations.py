@@ -135,8 +135,8 @@ KEEPALIVE, USER_TIMEOUT = TcpKeepalive(idle=Seconds(25), interval=Seconds(5), co
     [
         ([], "udp", False, ""),
         ([CRLF, HoldTransport()], "tls", False, ""),
-        ([CRLF], "udp", False, "crlf-keepalive exists on tcp and tls only, not on udp"),
-        ([KEEPALIVE], "udp", False, "tcp-keepalive exists on tcp and tls only, not on udp"),
+        ([CRLF], "udp", False, "crlf-keepalive exists on tcp, tls, ws and wss only, not on udp"),
+        ([KEEPALIVE], "udp", False, "tcp-keepalive exists on tcp, tls, ws and wss only, not on udp"),
         ([UdpKeepalive(interval=Seconds(15))], "tls", True, "udp-keepalive exists on udp only, not on tls"),
         (
             [UdpKeepalive(interval=Seconds(15))],

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from lab.record.events import CLIENT_EVENTS, EVENTS, LAB_EVENTS, SERVER_EVENTS, Event, name_of
+from lab.record.events import CLIENT_EVENTS, EVENTS, LAB_EVENTS, PROXY_EVENTS, SERVER_EVENTS, Event, name_of
 from lab.reference import record_page
 
 PAGE = Path(__file__).parents[2] / "docs" / "record.md"
@@ -33,7 +33,7 @@ def test_no_event_is_left_out() -> None:
 
     defined = {kind for kind in below(Event) if kind.__module__.startswith("lab.record.")}
     bases = {kind for kind in defined if kind.__subclasses__()}
-    assert defined - bases == set(EVENTS) == {*CLIENT_EVENTS, *SERVER_EVENTS, *LAB_EVENTS}
+    assert defined - bases == set(EVENTS) == {*CLIENT_EVENTS, *SERVER_EVENTS, *PROXY_EVENTS, *LAB_EVENTS}
 
 
 def test_the_schema_has_every_event_and_demands_every_field_without_a_default() -> None:

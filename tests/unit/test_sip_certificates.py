@@ -13,8 +13,8 @@ from cryptography import x509
 
 from lab.certificate_authority import make
 from lab.certificates import CLIENT, NAME, SPAN, Certificates
-from lab.runner.testbed import CellTestbed
-from lab.servers.catalog import server_of
+from lab.model.topology import Role
+from lab.runner.parts import parts
 from tests.records import cell
 
 
@@ -111,7 +111,6 @@ def test_the_server_is_given_no_file_of_the_clients(tmp_path: Path) -> None:
     made = make(tmp_path, "203.0.113.10")
     assert made == Certificates.below(tmp_path)
     assert set(tmp_path.iterdir()) - set(made.of_server) == {made.client, made.client_key}
-    testbed = CellTestbed.__new__(CellTestbed)
-    testbed.server_program = server_of(cell())
-    testbed._folder = tmp_path.parent / "cells" / "one"
-    assert set(testbed._server_part().reads) == set(Certificates.below(testbed.certificates).of_server)
+    one = cell()
+    specs = parts(one, tmp_path / "cell", tmp_path)
+    assert set(specs[one.topology.only(Role.SERVER).name].reads) == set(made.of_server)

@@ -159,7 +159,7 @@ def test_all_that_is_wrong_with_a_middlebox_is_said_at_once() -> None:
 
 
 def test_a_strategy_that_cannot_be_had_is_refused() -> None:
-    with pytest.raises(ScenarioError, match="exists on tcp and tls only"):
+    with pytest.raises(ScenarioError, match="exists on tcp, tls, ws and wss only"):
         command.run_client(
             server="198.18.0.10",
             transport="udp",

@@ -143,7 +143,7 @@ def test_nothing_can_exist() -> None:
     """Then nothing is searched for."""
     udp = scenario(matrix={"strategy": ["crlf-30s"]}, middlebox="silent-60s", transport="udp")
     said = problems([f"interval={RANGE}"], of=udp)
-    assert "no cell that can exist: crlf-keepalive exists on tcp and tls only" in said
+    assert "no cell that can exist: crlf-keepalive exists on tcp, tls, ws and wss only" in said
 
 
 # The cell that tries a value

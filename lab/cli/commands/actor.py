@@ -9,7 +9,7 @@ import typer
 
 from lab.cli import completion
 from lab.cli.app import app
-from lab.cli.choices import AccountChoice, ClockChoice, DigestChoice, ProbeChoice, TransportChoice
+from lab.cli.choices import AccountChoice, AnyTransportChoice, ClockChoice, DigestChoice, ProbeChoice, TransportChoice
 
 actor_app = typer.Typer(
     help="Programs that speak the actor protocol (docs/actor-protocol.md): check a client of your own, or be one of the"
@@ -65,7 +65,7 @@ def actor_check_command(
             autocompletion=completion.clients,
         ),
     ] = "",
-    transport: Annotated[TransportChoice, typer.Option(help="Its SIP transport.")] = TransportChoice.TLS,
+    transport: Annotated[AnyTransportChoice, typer.Option(help="Its SIP transport.")] = AnyTransportChoice.TLS,
     account: Annotated[
         AccountChoice, typer.Option(help="What it is told to set up; a client need not do all three.")
     ] = AccountChoice.SUBSCRIBE,

@@ -35,7 +35,7 @@ class Baresip(InstalledProgram):
         ("registers for", "3600 s unless told (REG_INTERVAL, src/account.c), and again after 90 % of what is granted"),
         (
             "after a failure",
-            "registers again after 30 s, 60 s, … 30 min, times 50 % to 100 % at random (failwait, re reg.c)",
+            "registers again after 60 s, 120 s, … 30 min, times 50 % to 100 % at random (failwait, re reg.c)",
         ),
         ("keep-alives", "none, unless `outbound` is on and the registrar answers with it (start_outbound, re reg.c)"),
         (

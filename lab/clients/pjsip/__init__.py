@@ -17,6 +17,7 @@ from lab.clients.pjsip.releases import DEFAULT, RELEASES
 from lab.errors import HostNotCapable
 from lab.interpreter import module_command
 from lab.model.scenario import Cell, Transport
+from lab.sip.ports import FRAMED
 
 IMAGE = "client"
 MEMORY_FILE = "client-memory.json"
@@ -55,6 +56,8 @@ class Pjsip(ClientProgram):
         """Say what the release lacks: a transport, or what a mitigation needs."""
         release = RELEASES[cell.pjsip]
         packaged = f"pjsip {cell.pjsip}, as pjsua2-python {release.package} has it,"
+        if cell.transport.value in FRAMED:
+            return "pjsip has no WebSocket transport"
         if cell.transport.value not in release.transports:
             return f"{packaged} is built without {cell.transport.value.upper()}"
         authentication = cell.server.authentication

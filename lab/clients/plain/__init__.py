@@ -10,6 +10,7 @@ from typing import ClassVar
 from lab.backends.base import Command, Program
 from lab.clients.base import ClientProgram
 from lab.model.scenario import Cell, Transport
+from lab.sip.ports import FRAMED
 
 
 class Plain(ClientProgram):
@@ -25,6 +26,8 @@ class Plain(ClientProgram):
         """See `ClientProgram`."""
         if cell.transport is Transport.UDP:
             return "the plain client has no UDP"
+        if cell.transport.value in FRAMED:
+            return "the plain client has no WebSocket"
         if cell.server.by_name:
             return "the plain client asks no name server"
         return super().unsupported(cell)

@@ -11,6 +11,7 @@ from lab.clients.catalog import client_of
 from lab.engine.sharing.world import anywhere, named_alike
 from lab.model import wire
 from lab.model.scenario import Cell
+from lab.proxies.catalog import proxy_of
 from lab.servers.catalog import server_of
 
 FORMAT = 1
@@ -31,13 +32,15 @@ class Keys:
     def of(self, cell: Cell) -> str | None:
         """Return the key of a cell; None if a program of it may do something else tomorrow, and nobody would know."""
         client, server = self._client(cell), self._server(cell)
-        if client is None or server is None:
+        proxy = self._proxy(cell)
+        if client is None or server is None or proxy is None:
             return None
         told = {
             "format": FORMAT,
             "surroundings": self._surroundings,
             "client": client,
             "server": server,
+            "proxy": proxy,
             "cell": wire.to_json(anywhere(named_alike(cell))),
         }
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
@@ -52,6 +55,16 @@ class Keys:
     def _server(self, cell: Cell) -> str | None:
         program = server_of(cell)
         which = ("server", program.name)
+        if which not in self._programs:
+            self._programs[which] = program.identity()
+        return self._programs[which]
+
+    def _proxy(self, cell: Cell) -> str | None:
+        """Return what identifies the proxy; empty: there is none."""
+        program = proxy_of(cell)
+        if program is None:
+            return ""
+        which = ("proxy", program.name)
         if which not in self._programs:
             self._programs[which] = program.identity()
         return self._programs[which]

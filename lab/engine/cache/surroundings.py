@@ -15,7 +15,6 @@ from lab import digests
 from lab.engine.cache.sources import Sources
 from lab.installation import DISTRIBUTION
 from lab.model.scenario import Cell
-from lab.model.topology import Role
 from lab.worlds import kernel
 
 _LIBRARIES = (
@@ -55,10 +54,9 @@ def surroundings(sources: Sources, cells: Sequence[Cell], *, memory_mb: int, spl
 
 
 def certificate_names(cells: Sequence[Cell]) -> list[str]:
-    """Return the addresses that the certificate of a run of these cells names."""
-    first = cells[0].topology
-    own = str(first.address(first.only(Role.SERVER).name).ip)
-    return [own, *dict.fromkeys(address for cell in cells for address in cell.further_addresses)]
+    """Return the addresses that the certificate of a run of these cells names: those to which clients connect."""
+    own = cells[0].topology.server_addresses()
+    return [*own, *dict.fromkeys(address for cell in cells for address in cell.further_addresses)]
 
 
 def _packages() -> dict[str, str]:

@@ -25,7 +25,7 @@ from dataclasses import fields, replace
 from lab.clients.catalog import client_of
 from lab.faults.base import faults_of
 from lab.model import wire
-from lab.model.middlebox import Evidence, Middlebox, RefreshDirection, RefreshingSegments
+from lab.model.middlebox import Evidence, Grade, Middlebox, RefreshDirection, RefreshingSegments
 from lab.model.scenario import Cell, Expectation, RadioKind, Transport
 from lab.units import Seconds
 
@@ -63,6 +63,7 @@ def named_alike(cell: Cell) -> Cell:
         silent_over=Seconds(0),
         radio=RadioKind.LTE,
         strategy=replace(cell.strategy, name="", what="", source=""),
+        proxy=None if cell.proxy is None else replace(cell.proxy, name="", source="", evidence=Grade.ASSUMED),
         middleboxes=tuple(
             (node, replace(box, name="", source="", evidence=Evidence())) for node, box in cell.middleboxes
         ),

@@ -17,8 +17,17 @@ from lab.loader.unsupported import examined
 from lab.mitigations.catalog import classes
 from lab.model import wire
 from lab.model.middlebox import Middlebox
+from lab.model.proxy import Proxy
 from lab.model.scenario import Cell, Expectation, Probe
-from lab.model.without import Without, WithoutExpiry, WithoutFault, WithoutIdleTimer, WithoutServerIdle, WithoutTimer
+from lab.model.without import (
+    Without,
+    WithoutExpiry,
+    WithoutFault,
+    WithoutIdleTimer,
+    WithoutProxyTimeout,
+    WithoutServerIdle,
+    WithoutTimer,
+)
 from lab.units import Seconds
 
 CLEAR_OF_EXPIRY_S = 8.0
@@ -134,6 +143,8 @@ def _without(cell: Cell, one: Without) -> Cell | None:
         return _with_idle_time(cell)
     if isinstance(one, WithoutServerIdle):
         return dataclasses.replace(cell, server=dataclasses.replace(cell.server, idle_timeout=None))
+    if isinstance(one, WithoutProxyTimeout):
+        return dataclasses.replace(cell, proxy=None if cell.proxy is None else _patient(cell.proxy))
     grant = {f"{one.what}_expires": Seconds(FOR_EVER_S)}
     return dataclasses.replace(cell, server=dataclasses.replace(cell.server, **grant))  # type: ignore[arg-type]  # named at run time
 
@@ -142,6 +153,13 @@ def _for_ever(box: Middlebox) -> Middlebox:
     """Return a middlebox that forgets no flow by a timer."""
     return dataclasses.replace(
         box, established_idle_timeout=None, lifetime=None, udp_mapping_timer=Seconds(FOR_EVER_S), udp_one_way_timer=None
+    )
+
+
+def _patient(proxy: Proxy) -> Proxy:
+    """Return a proxy that closes no idle connection."""
+    return dataclasses.replace(
+        proxy, proxy_timeout=Seconds(FOR_EVER_S), timeout_client=None, timeout_server=None, timeout_tunnel=None
     )
 
 

@@ -59,6 +59,8 @@ class Kamailio(ServerProgram):
     def why_unsupported(self, cell: Cell, needs: tuple[str, ...]) -> str:
         """See `ServerProgram`."""
         lacking = super().why_unsupported(cell, needs)
+        if any(one.kind == "server-ws-ping" and one.interval % 1 for one in cell.strategy.mitigations):
+            return "Kamailio sends its ping frames every so many whole seconds"
         outbound = any(one.kind in ("server-outbound", "flow-timer") for one in cell.strategy.mitigations)
         if outbound and cell.transport is Transport.UDP:
             return "Kamailio answers STUN, which SIP outbound needs over UDP, with a module that is not loaded here"

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from lab.actors.channel import Channel
+from lab.actors.command_loop import CommandLoop
 from lab.errors import LabFault
-from lab.servers.command_loop import CommandLoop
 from lab.servers.kamailio.server import KamailioServer
 from lab.servers.probe_report import came_too_late
 from lab.servers.refusal import Refusal

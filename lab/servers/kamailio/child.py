@@ -20,10 +20,11 @@ PACKAGES = (
     "kamailio-tls-modules",
     "kamailio-presence-modules",
     "kamailio-outbound-modules",
+    "kamailio-websocket-modules",
 )
 """Debian's packages with the modules that the configuration loads."""
 
-_MODULES = ("tls.so", "presence.so", "outbound.so", "jsonrpcs.so")
+_MODULES = ("tls.so", "presence.so", "outbound.so", "jsonrpcs.so", "websocket.so")
 _MODULE_FOLDERS = ("/usr/lib/*/kamailio/modules", "/usr/lib64/kamailio/modules", "/usr/local/lib*/kamailio/modules")
 _PLACES = "/usr/sbin:/usr/local/sbin"
 """Where it is for people whose PATH has only programs for everybody."""

@@ -27,6 +27,8 @@ FOREVER_S = 100_000_000
 """More than three years; Kamailio counts sixteenths of a second in 32 bits, half of which is 134 million seconds."""
 
 
+_BELOW = {"ws": "tcp", "wss": "tls"}
+"""What a WebSocket begins as: an HTTP request over TCP or TLS."""
 LINE_BYTES = 8192
 """Of a line of the log at most: what glibc writes to standard error at once (BUFSIZ), so that no other process of
 Kamailio's can come in between."""
@@ -55,12 +57,14 @@ class ServerFeatures(NamedTuple):
         outbound: support SIP outbound.
         flow_timer: the value of Flow-Timer, 0: none.
         pings: OPTIONS of Kamailio's own, after which it gives contacts up; None: it sends none.
+        frame_pings: seconds after which it sends a ping frame over an idle WebSocket; 0: never.
     """
 
     subscription_expires: int
     outbound: bool = False
     flow_timer: int = 0
     pings: Pings | None = None
+    frame_pings: int = 0
 
 
 class Certificates(NamedTuple):
@@ -99,13 +103,21 @@ def render(settings: Settings, wanted: ServerFeatures, folder: Path) -> str:
     if wanted.pings is not None:
         head += ["#!define WITH_PINGS"]
     pings = wanted.pings or Pings(0, 0)
+    if _BELOW.keys() & settings.ports.keys():
+        head.append("#!define WITH_WEBSOCKET")
     addresses = (settings.address, *settings.further)
-    head += [f"listen={transport}:{each}:{port}" for each in addresses for transport, port in settings.ports.items()]
+    head += [
+        f"listen={_BELOW.get(transport, transport)}:{each}:{port}"
+        for each in addresses
+        for transport, port in settings.ports.items()
+    ]
     values = {
         "ADDRESS": settings.address,
         "ANSWERS_CRLF": _word(settings.answers_crlf),
         "FLOW_TIMER": str(wanted.flow_timer),
         "FOREVER": str(FOREVER_S),
+        "FRAME_PINGS": str(int(bool(wanted.frame_pings))),  # its keepalive_mechanism: 0 none, 1 ping
+        "FRAME_PING_INTERVAL": str(wanted.frame_pings or FOREVER_S),
         "IDLE": str(FOREVER_S if settings.idle_after is None else round(settings.idle_after)),
         "LINE_BYTES": str(LINE_BYTES),
         "LEAST_EXPIRES": str(round(settings.least_expires)),

@@ -8,6 +8,13 @@ from typing import NamedTuple
 from lab.actors.channel import Channel
 from lab.model.endpoint import Endpoint
 from lab.record.events import FlowState, ServerFlow
+from lab.sip.ports import FRAMED, SECURE
+
+ENDS = {"closed": "fin", "reset": "Connection reset by peer", "gone": "not told"}
+"""How a connection ended, by what Kamailio calls it: ``gone`` is its timeout route, which it also takes when its own
+farewell comes too late for a peer that has closed."""
+
+_UPGRADED = {"tcp": "ws", "tls": "wss"}
 
 
 class Flow(NamedTuple):
@@ -15,7 +22,7 @@ class Flow(NamedTuple):
 
     Attributes:
         id: ``f1``, ``f2``, ….
-        transport: ``udp``, ``tcp`` or ``tls``.
+        transport: a key of ``lab.sip.ports.PORTS``.
         peer: the client's end as the server sees it.
         own: the server's end.
         connection: Kamailio's number for it; 0 for UDP.
@@ -76,11 +83,21 @@ class Flows:
             self.ended(name, "closed", "replaced", at=at)
         flow = self._flows[name] = self._new(name, connection)
         self._say(flow, "connected" if answered else "accepted", "", at=at)
-        if flow.transport == "tls":
+        if flow.transport in SECURE:
             self._say(flow, "secured", "", at=at, subject=subject)
+        if flow.transport in FRAMED:
+            self._say(flow, "upgraded", "", at=at)
         if flow.transport != "udp":
             self._on_stream(flow)
         return flow
+
+    def websocket(self, what: str, name: str, connection: int, *, at: float) -> None:
+        """Take note of a WebSocket that was ``upgraded`` or has ended; its name is that of what it began as."""
+        began, _, ends = name.partition(":")
+        if what == "upgraded":
+            self.seen(f"{_UPGRADED[began]}:{ends}", connection, at=at)
+        else:
+            self.ended(f"{_UPGRADED[began]}:{ends}", "closed", "WebSocket closed", at=at)
 
     def refused(self, name: str, reason: str) -> None:
         """Take note of a connection, just now, whose handshake has failed."""
@@ -101,9 +118,10 @@ class Flows:
             self.ended(flow.name, "closed", reason, at=None)
 
     def find(self, transport: str, peer: Endpoint) -> Flow | None:
-        """Return the newest flow to a peer, if there is one."""
+        """Return the newest flow to a peer, if there is one; a URI may say ``ws`` of a ``wss`` (RFC 7118 §5.2.1)."""
+        same = FRAMED if transport in FRAMED else (transport,)
         flows = reversed(self._flows.values())
-        return next((flow for flow in flows if (flow.transport, flow.peer) == (transport, peer)), None)
+        return next((flow for flow in flows if flow.transport in same and flow.peer == peer), None)
 
     def named(self, name: str) -> Flow | None:
         """Return the flow by its name in the log, if it exists."""

@@ -20,7 +20,7 @@ from lab.servers.kamailio.child import Child
 from lab.servers.kamailio.client_requests import ClientRequests
 from lab.servers.kamailio.clients import REMOVES, Clients, StoredContact
 from lab.servers.kamailio.config import Certificates, Pings, ServerFeatures, itself, render, render_tls
-from lab.servers.kamailio.flows import Flow, Flows
+from lab.servers.kamailio.flows import ENDS, Flow, Flows
 from lab.servers.kamailio.idle_watch import IdleWatch
 from lab.servers.kamailio.log import Handshakes, LogLine
 from lab.servers.kamailio.messages import Messages
@@ -31,6 +31,7 @@ from lab.servers.keepalives import KeepAlives
 from lab.servers.mitigation_hooks import attach_all
 from lab.servers.refusal import Refusal
 from lab.servers.settings import Settings
+from lab.sip.ports import FRAMED
 from lab.sip.transaction import TIMER_F
 
 READY_WITHIN_S = 30.0
@@ -40,11 +41,6 @@ LOGGED_LATE_S = 60.0
 """A line that seems older than this was written by another clock; then the moment of reading counts."""
 
 STATISTICS = ("core.version", "core.uptime", "core.tcp_list", "tls.list", "tm.stats", "ul.dump")
-
-
-_ENDS = {"closed": "fin", "reset": "Connection reset by peer", "gone": "not told"}
-"""How a connection ended, by what Kamailio calls it: ``gone`` is its timeout route, which it also takes when its own
-farewell comes too late for a peer that has closed."""
 
 
 class KamailioServer:
@@ -127,6 +123,9 @@ class KamailioServer:
     def send_crlf(self, flow: str) -> None:  # noqa: D102
         raise LabFault("keeping a flow alive", detail="Kamailio sends no CRLF of its own")
 
+    def send_ping_frames(self, interval: float) -> None:  # noqa: D102
+        self._wanted = self._wanted._replace(frame_pings=round(interval))
+
     def _in_use(self) -> None:
         """Tell the keep-alives which flows are in use."""
         self._keepalives.in_use({flow for flow in self.clients.flows() if self.flows.get(flow) is not None})
@@ -193,7 +192,7 @@ class KamailioServer:
 
     async def _close(self, flow: Flow) -> None:
         headers = f"From: <sip:{self.address}>\r\nTo: <sip:{self.address}>\r\nContent-Type: text/plain\r\n"
-        uri = f"sip:lab-close@{self.address}"
+        uri = f"sip:lab-close{'-ws' if flow.transport in FRAMED else ''}@{self.address}"
         way = (self.own("udp"), self.socket("udp"))
         await self.rpc.call("tm.t_uac_start", "MESSAGE", uri, *way, headers, str(flow.connection))
         self.flows.ended(flow.name, "closed", "by server", at=None)
@@ -302,6 +301,8 @@ class KamailioServer:
             case "ready":
                 if not self._began.done():
                     self._began.set_result(None)
+            case "upgraded" | "ws-closed":
+                self.flows.websocket(told.what, told.get("flow"), told.number("connection"), at=at)
             case "message":
                 self._messages.passed(told, at=at)
             case "request":
@@ -346,7 +347,7 @@ class KamailioServer:
         flow = self.flows.named(told.get("flow"))
         if flow is not None:
             by_us = flow.id in self._closing
-            reason = "by server" if by_us else _ENDS[state]
+            reason = "by server" if by_us else ENDS[state]
             self.flows.ended(told.get("flow"), "reset" if state == "reset" and not by_us else "closed", reason, at=at)
 
     def _watch_idle(self, flow: Flow) -> None:

@@ -11,6 +11,7 @@ from lab.servers.kamailio.flows import Flows
 from lab.servers.kamailio.rpc import Rpc
 from lab.sip.fields import NameAddr, Uri
 from lab.sip.message import MalformedMessage
+from lab.sip.ports import FRAMED
 
 NO_VALUE = "."
 """What ``tm.t_uac_start`` takes for a parameter that is not given."""
@@ -44,7 +45,10 @@ class ServerContext(Protocol):
 
 def next_hop(origin: ServerContext, target: StoredContact) -> str:
     """Return the next hop of a request: the other end of its flow, or (``.``) its Contact."""
-    return f"sip:{target.peer};transport={target.transport}" if origin.by_flow else NO_VALUE
+    if not origin.by_flow:
+        return NO_VALUE
+    transport = "ws" if target.transport in FRAMED else target.transport  # as a client over WSS says it, too
+    return f"sip:{target.peer};transport={transport}"
 
 
 def bare(uri: str) -> str:

@@ -7,6 +7,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from lab.actors.channel import Channel
@@ -16,8 +17,9 @@ from lab.model.endpoint import Endpoint
 from lab.record.events import FlowState, MessageText, MessageWay, ServerFlow, ServerReady, ServerSipMessage
 from lab.servers.scripted.flows import Address, Flow, StreamFlow, UdpFlow, read_datagram, send_datagram, why
 from lab.servers.scripted.idle_timer import IdleTimer
+from lab.servers.scripted.items import Received
 from lab.servers.settings import Settings
-from lab.sip.stream import Item
+from lab.sip.ports import FRAMED, SECURE, STREAMS
 from lab.sip.stun import binding_response
 from lab.sip.transaction import TIMER_F
 
@@ -28,7 +30,7 @@ class User(Protocol):
     def flow_ready(self, flow: Flow) -> None:
         """Handle that messages can be sent."""
 
-    def received(self, flow: Flow, item: Item) -> None:
+    def received(self, flow: Flow, item: Received) -> None:
         """Handle received data."""
 
     def flow_ended(self, flow: Flow, reason: str) -> None:
@@ -64,7 +66,7 @@ class Connections:
         Raises:
             OSError: an address cannot be bound, or a file cannot be read.
         """
-        if "tls" in self._ports:
+        if SECURE & self._ports.keys():
             self._contexts = {True: self._server_context(), False: _client_context()}
         for address in (self._settings.address, *self._settings.further):
             await self._listen_at(address)
@@ -77,16 +79,20 @@ class Connections:
             sock.bind((address, self._ports["udp"]))
             self._ports["udp"] = sock.getsockname()[1]
             self._loop.add_reader(sock.fileno(), self._datagram, sock)
-        if "tcp" in self._ports:
-            await self._listen("tcp", address, lambda: self._stream("tcp", address))
-        if "tls" in self._ports:
-            await self._listen("tls", address, lambda: self._stream("tls", address, tls=self._tls()))
+        for transport in STREAMS:
+            if transport in self._ports:
+                await self._listen(transport, address, partial(self._accepted, transport, address))
 
     async def _listen(self, transport: str, address: str, make: Callable[[], StreamFlow]) -> None:
+        if transport in FRAMED:  # import it now rather than while a client waits
+            self._framed()
         # asyncio sets TCP_NODELAY on every connection and SO_REUSEADDR on the listener
         server = await self._loop.create_server(make, address, self._ports[transport])
         self._listeners.append(server)
         self._ports[transport] = server.sockets[0].getsockname()[1]
+
+    def _accepted(self, transport: str, address: str) -> StreamFlow:
+        return self._stream(transport, address, tls=self._tls() if transport in SECURE else None)
 
     def _stream(
         self, transport: str, address: str, *, peer: Address | None = None, tls: Tls | None = None
@@ -95,7 +101,15 @@ class Connections:
         if after is not None:
             idle = IdleTimer(self._loop, after, crlf_counts=self._settings.idle_crlf_counts)
         resets = self._settings.idle_ends_with == "rst"
-        return StreamFlow(self, transport, address, peer=peer, tls=tls, idle=idle, idle_resets=resets)
+        kind = self._framed() if transport in FRAMED else StreamFlow
+        return kind(self, transport, address, peer=peer, tls=tls, idle=idle, idle_resets=resets)
+
+    @staticmethod
+    def _framed() -> type[StreamFlow]:
+        """Return the class of WebSockets, whose library costs some hundredths of a second to import."""
+        from lab.servers.scripted.websocket_flow import WebSocketFlow
+
+        return WebSocketFlow
 
     def _tls(self) -> Tls:
         return Tls(self._contexts[True], server_side=True)
@@ -167,6 +181,8 @@ class Connections:
             return known
         if transport not in self._ports:
             return f"no {transport} here"
+        if transport in FRAMED:
+            return "a WebSocket is opened by the client only"  # RFC 7118 §3
         try:
             socket.inet_aton(peer[0])
         except OSError:
@@ -217,7 +233,8 @@ class Connections:
         return flow
 
     def _find(self, transport: str, peer: Address, *, local: str | None = None) -> Flow | None:
-        same = [one for one in self._flows.values() if one.ready and (one.transport, one.peer) == (transport, peer)]
+        names = FRAMED if transport in FRAMED else (transport,)  # a URI may say ws of a wss (RFC 7118 §5.2.1)
+        same = [one for one in self._flows.values() if one.ready and one.transport in names and one.peer == peer]
         ours = [one for one in same if local in (None, one.local)]
         return ours[-1] if ours else None
 
@@ -230,13 +247,16 @@ class Connections:
         self._flows[flow.id] = flow
         self._emit(flow, "connected" if flow.outgoing else "accepted", "")
 
+    def flow_reached(self, flow: Flow, state: FlowState) -> None:
+        """Record the end of a TLS handshake, or of an upgrade to WebSocket."""
+        certified = flow.certified if state == "secured" and isinstance(flow, StreamFlow) else ""
+        self._emit(flow, state, "", subject=certified)
+
     def flow_ready(self, flow: Flow) -> None:
-        """Record the end of a TLS handshake, and tell the user."""
-        if flow.transport == "tls":
-            self._emit(flow, "secured", "", subject=flow.certified if isinstance(flow, StreamFlow) else "")
+        """Tell the user."""
         self._user.flow_ready(flow)
 
-    def flow_received(self, flow: Flow, item: Item) -> None:
+    def flow_received(self, flow: Flow, item: Received) -> None:
         """Pass received data to the user."""
         self._user.received(flow, item)
 

@@ -12,14 +12,15 @@ import socket
 import ssl
 import struct
 import time
-from typing import Protocol
+from typing import Any, Protocol
 
 from lab.actors.tls import Tls
 from lab.model.endpoint import Endpoint
 from lab.record.events import IDLE_TIMEOUT, FlowState, MessageWay
 from lab.servers.scripted.idle_timer import IdleTimer
+from lab.servers.scripted.items import PingFrame, PongFrame, Received
 from lab.sip.message import MalformedMessage, Request, Response, parse
-from lab.sip.stream import Item, KeepAlive, StreamParser
+from lab.sip.stream import KeepAlive, StreamParser
 
 Address = tuple[str, int]
 
@@ -36,10 +37,13 @@ class FlowListener(Protocol):
     def flow_opened(self, flow: Flow) -> None:
         """Handle a new connection; for a TLS flow from a peer, the handshake is still to come."""
 
+    def flow_reached(self, flow: Flow, state: FlowState) -> None:
+        """Handle a step of a new connection: ``secured`` or ``upgraded``."""
+
     def flow_ready(self, flow: Flow) -> None:
         """Handle that messages can be sent."""
 
-    def flow_received(self, flow: Flow, item: Item) -> None:
+    def flow_received(self, flow: Flow, item: Received) -> None:
         """Handle received data."""
 
     def message_passed(self, flow: Flow, way: MessageWay, data: bytes, at: float) -> None:
@@ -85,6 +89,12 @@ class Flow:
 
     def expect_pong(self) -> None:
         """Take the next single CRLF for a pong; over UDP there is none."""
+
+    def ping(self, payload: bytes) -> None:
+        """Send a ping frame; only a WebSocket has them."""
+
+    def pong(self, payload: bytes) -> None:
+        """Answer a ping frame."""
 
     def close(self, reason: str = "by server") -> None:
         """End it in order, and say why."""
@@ -136,6 +146,24 @@ def read_datagram(sock: socket.socket) -> tuple[Request | Response | MalformedMe
         return error, data, (host, port)
 
 
+class Parser(Protocol):
+    """Cuts what was read into what it holds.
+
+    Attributes:
+        expects_pong: the next single CRLF is one.
+        message: the bytes of the message that was returned last.
+    """
+
+    expects_pong: bool
+    message: bytes
+
+    def add(self, data: bytes) -> None:
+        """Take what was read."""
+
+    def next(self) -> object | None:
+        """Return the next thing that what was read completes; None: it completes no more."""
+
+
 class StreamFlow(Flow, asyncio.Protocol):
     """One TCP connection, with or without TLS."""
 
@@ -155,7 +183,8 @@ class StreamFlow(Flow, asyncio.Protocol):
         self._tls = tls
         self._idle = idle
         self._idle_resets = idle_resets
-        self._parser = StreamParser()
+        self._parser: Parser = StreamParser()
+        self._secured = False
         self._full = False  # what was sent waits for the peer to read
         self._has_more = False  # of what was read, to act on
         self._socket: asyncio.Transport | None = None
@@ -176,10 +205,14 @@ class StreamFlow(Flow, asyncio.Protocol):
         if self._idle is not None:
             self._idle.start(self._idle_too_long)
         if self._tls is None:
-            self.ready = True
-            self._owner.flow_ready(self)
+            self._established()
         elif self.outgoing:
             self.data_received(b"")
+
+    def _established(self) -> None:
+        """Send and take messages from now on."""
+        self.ready = True
+        self._owner.flow_ready(self)
 
     def data_received(self, data: bytes) -> None:
         """Handle received bytes; called by asyncio."""
@@ -193,15 +226,16 @@ class StreamFlow(Flow, asyncio.Protocol):
             self._finish("failed", (error.reason or str(error)) + refused, farewell=False)
             return
         self._flush()
-        if self._tls.established and not self.ready:
-            self.ready = True
-            self._owner.flow_ready(self)
+        if self._tls.established and not self._secured:
+            self._secured = True
+            self._owner.flow_reached(self, "secured")
+            self._established()
         self._read(plain)
         if self._tls.ended:
             self._finish("closed", "close-notify")
 
     def _read(self, plain: bytes) -> None:
-        self._traffic(plain)
+        self._count(plain)
         self._parser.add(plain)
         if not self._has_more:
             self._act()
@@ -210,18 +244,27 @@ class StreamFlow(Flow, asyncio.Protocol):
         """Act on some of what was read, and let other flows have their turn before the rest."""
         self._has_more = False
         for _ in range(MOST_AT_ONCE):
-            if self._full or self._end is not None:
+            if self._full or self._stopped:
                 break
             item = self._parser.next()
             if item is None:
                 break
-            if not isinstance(item, KeepAlive):
-                self._owner.message_passed(self, "received", self._parser.message, time.monotonic())
-            self._owner.flow_received(self, item)
+            self._take(item)
         else:
             self._has_more = True
             asyncio.get_running_loop().call_soon(self._act)
         self._read_or_wait()
+
+    @property
+    def _stopped(self) -> bool:
+        """True if nothing that is read matters any more."""
+        return self._end is not None
+
+    def _take(self, item: Any) -> None:
+        """Act on one thing that was read."""
+        if not isinstance(item, (KeepAlive, PingFrame, PongFrame)):
+            self._owner.message_passed(self, "received", self._parser.message, time.monotonic())
+        self._owner.flow_received(self, item)
 
     def _read_or_wait(self) -> None:
         """Read no more while there is something to act on, or the peer does not read what was sent."""
@@ -245,18 +288,32 @@ class StreamFlow(Flow, asyncio.Protocol):
 
     def send(self, data: bytes) -> None:
         """Write; what the connection's end leaves unsent is lost."""
-        if self._socket is None or self._end is not None or self._socket.is_closing():  # reset, and not told yet
+        if not self._can_send:
             return
-        self._traffic(data)
+        self._count(data)
         if data.strip(_LINE_ENDS):
             self._owner.message_passed(self, "sent", data, time.monotonic())  # first, as it may arrive at once
+        self._write(self._framed(data))
+
+    def _framed(self, message: bytes) -> bytes:
+        """Return a message as it goes into the stream."""
+        return message
+
+    @property
+    def _can_send(self) -> bool:
+        """False if it is over, or was reset and that is not told yet."""
+        return self._socket is not None and self._end is None and not self._socket.is_closing()
+
+    def _write(self, data: bytes) -> None:
+        assert self._socket is not None
         if self._tls is None:
             self._socket.write(data)
         else:
             self._tls.write(data)
             self._flush()
 
-    def _traffic(self, data: bytes) -> None:
+    def _count(self, data: bytes) -> None:
+        """Tell the idle timer of traffic."""
         if self._idle is not None:
             self._idle.traffic(data)
 
@@ -264,7 +321,7 @@ class StreamFlow(Flow, asyncio.Protocol):
         """End it as the server's idle timeout does."""
         self.ended_at = asyncio.get_running_loop().time()
         if not self._idle_resets:
-            self._finish("closed", IDLE_TIMEOUT)
+            self.close(IDLE_TIMEOUT)
         elif self._socket is not None and self._end is None:
             self._end = ("closed", IDLE_TIMEOUT)
             self.ready = False

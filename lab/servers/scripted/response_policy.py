@@ -10,8 +10,9 @@ from lab.actors.channel import Channel
 from lab.record.events import Held, Ignored, Obeyed
 from lab.servers.scripted.connections import Connections
 from lab.servers.scripted.flows import Flow
+from lab.servers.scripted.items import PingFrame, PongFrame, Received
 from lab.sip.message import Request, Response
-from lab.sip.stream import Item, KeepAlive
+from lab.sip.stream import KeepAlive
 
 
 class ResponsePolicy(NamedTuple):
@@ -41,7 +42,7 @@ class Reader:
         channel: Channel,
         loop: asyncio.AbstractEventLoop,
         connections: Connections,
-        act: Callable[[Flow, Item], None],
+        act: Callable[[Flow, Received], None],
     ) -> None:
         self._channel = channel
         self._loop = loop
@@ -54,9 +55,9 @@ class Reader:
         self._manner = manner
         self._channel.emit(Obeyed(do="answer", mode=manner.mode, by=manner.by))
 
-    def read(self, flow: Flow, item: Item) -> None:
+    def read(self, flow: Flow, item: Received) -> None:
         """Act on a message, a ping, or what was neither, now or later."""
-        if self._manner.mode == "at-once" or isinstance(item, Response) or item is KeepAlive.PONG:
+        if self._manner.mode == "at-once" or isinstance(item, (Response, PongFrame)) or item is KeepAlive.PONG:
             self._act(flow, item)
         elif self._manner.mode == "mute":
             self._channel.emit(Ignored(what=_what(item), flow=flow.id))
@@ -64,7 +65,7 @@ class Reader:
             self._channel.emit(Held(what=_what(item), flow=flow.id))
             self._loop.call_later(self._manner.by, self._act_late, flow, item)
 
-    def _act_late(self, flow: Flow, item: Item) -> None:
+    def _act_late(self, flow: Flow, item: Received) -> None:
         if self._connections.get(flow.id) is None:
             return
         if self._manner.mode == "mute":  # by now: it answers nothing, whenever that came
@@ -73,6 +74,8 @@ class Reader:
             self._act(flow, item)
 
 
-def _what(item: Item) -> str:
+def _what(item: Received) -> str:
     """Return the kind of a received item, in the words of `Ignored` and `Held`."""
-    return item.method if isinstance(item, Request) else "crlf-ping" if isinstance(item, KeepAlive) else "malformed"
+    if isinstance(item, Request):
+        return item.method
+    return "crlf-ping" if isinstance(item, KeepAlive) else "frame-ping" if isinstance(item, PingFrame) else "malformed"

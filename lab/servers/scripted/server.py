@@ -10,6 +10,7 @@ from lab.record import events
 from lab.record.events import (
     GIVEN_UP,
     CrlfPing,
+    FramePing,
     Malformed,
     Obeyed,
     ProbeKindName,
@@ -21,6 +22,7 @@ from lab.servers.scripted.client_transactions import ClientTransactions
 from lab.servers.scripted.connections import Connections
 from lab.servers.scripted.contact_lookup import ReachableContact, all_contacts, on_flow
 from lab.servers.scripted.flows import Flow
+from lab.servers.scripted.items import PingFrame, PongFrame, Received
 from lab.servers.scripted.probes import Probes
 from lab.servers.scripted.response_policy import Reader, ResponsePolicy
 from lab.servers.scripted.server_mitigations import Mitigated
@@ -34,7 +36,7 @@ from lab.sip.dialog import DialogId, dialog_id
 from lab.sip.fields import Uri, parse_cseq
 from lab.sip.message import VERSION, MalformedMessage, Request
 from lab.sip.registrar import OUTBOUND, Binding, Policy
-from lab.sip.stream import Item, KeepAlive
+from lab.sip.stream import KeepAlive
 from lab.sip.subscription import PACKAGE
 from lab.sip.transaction import COOKIE, Key
 from lab.sip.uas import ALLOWED, ALLOWED_IN_CALL, RequestRefused, check
@@ -196,18 +198,13 @@ class SipServer:
         self._marked.discard(flow.id)
         self._in_use()
 
-    def received(self, flow: Flow, item: Item) -> None:
+    def received(self, flow: Flow, item: Received) -> None:
         """Handle a message, a ping, or other data, now or later."""
         self._reader.read(flow, item)
 
-    def _act_on(self, flow: Flow, item: Item) -> None:
-        if item is KeepAlive.PONG:
-            self._mitigated.pong(flow)
-            return
-        if item is KeepAlive.PING:
-            if self._settings.answers_crlf:
-                flow.send(b"\r\n")
-            self._channel.emit(CrlfPing(flow=flow.id, answered=self._settings.answers_crlf))
+    def _act_on(self, flow: Flow, item: Received) -> None:
+        if isinstance(item, (KeepAlive, PingFrame, PongFrame)):
+            self._keep_alive(flow, item)
             return
         try:
             if isinstance(item, MalformedMessage):
@@ -223,6 +220,17 @@ class SipServer:
                 self.respond(flow, request, error.code)
             if item is error and error.skip is None:
                 flow.close()
+
+    def _keep_alive(self, flow: Flow, item: KeepAlive | PingFrame | PongFrame) -> None:
+        if isinstance(item, PongFrame) or item is KeepAlive.PONG:
+            self._mitigated.pong(flow, item)
+        elif isinstance(item, PingFrame):
+            flow.pong(item.payload)
+            self._channel.emit(FramePing(flow=flow.id))
+        else:
+            if self._settings.answers_crlf:
+                flow.send(KeepAlive.PONG.value)
+            self._channel.emit(CrlfPing(flow=flow.id, answered=self._settings.answers_crlf))
 
     # Requests of the peer
 

@@ -11,11 +11,12 @@ from lab.actors.channel import Channel
 from lab.mitigations.base import GivingUp, Ping
 from lab.record import events
 from lab.record.events import KeepAliveKind, KeepAliveState
-from lab.servers.death_detector import DeathDetector
+from lab.servers.death_detector import DeathDetector, Send
 from lab.servers.keepalives import KeepAlives
 from lab.servers.mitigation_hooks import attach_all
 from lab.servers.scripted.client_transactions import ClientTransaction, ClientTransactions
 from lab.servers.scripted.flows import Flow, why
+from lab.servers.scripted.items import PongFrame
 from lab.servers.scripted.options_report import OptionsReport
 from lab.sip.message import Request
 from lab.sip.stream import KeepAlive
@@ -64,7 +65,8 @@ class Mitigated:
         self._host = host
         self._channel = channel
         self._keepalives = KeepAlives(loop)
-        self._pongs: dict[str, Callable[[], object]] = {}  # who waits for one, by flow
+        self._pongs: dict[tuple[str, KeepAliveKind], Callable[[], object]] = {}  # who waits for one, by flow
+        self._ping_count = 0
         attach_all(self, mitigations)
 
     def limit_subscriptions(self, expires: float) -> None:  # noqa: D102
@@ -94,9 +96,17 @@ class Mitigated:
         else:
             self._say("crlf", "sent", over)
 
+    def send_ping_frames(self, interval: float) -> None:  # noqa: D102
+        self._keepalives.add(interval, self._ping)
+
     def detect_death(self, interval: float, ping: Ping, giving_up: GivingUp, *, retransmits: bool = True) -> None:  # noqa: D102
+        pings: dict[Ping, Send] = {
+            "options": partial(self.send_options, retransmits=retransmits),
+            "crlf": self._send_for_pong,
+            "ws-ping": self._ping,
+        }
         detector = DeathDetector(
-            partial(self.send_options, retransmits=retransmits) if ping == "options" else self._send_for_pong,
+            pings[ping],
             partial(self._host.give_up, how=giving_up),
             giving_up.after,
             goes_on=giving_up.marks_only,
@@ -109,18 +119,26 @@ class Mitigated:
     def in_use(self, flows: set[str]) -> None:
         """Take the flows that are in use now."""
         self._keepalives.in_use(flows)
-        self._pongs = {flow: waits for flow, waits in self._pongs.items() if flow in flows}
+        self._pongs = {which: waits for which, waits in self._pongs.items() if which[0] in flows}
 
-    def pong(self, flow: Flow) -> None:
-        """Take a pong of the client."""
-        if (on_answered := self._pongs.pop(flow.id, None)) is not None:
-            self._say("crlf", "answered", flow)
+    def pong(self, flow: Flow, item: KeepAlive | PongFrame) -> None:
+        """Take a pong of the client: a single CRLF, or a pong frame, which may also come unasked (RFC 6455 §5.5.3)."""
+        kind: KeepAliveKind = "ws-ping" if isinstance(item, PongFrame) else "crlf"
+        if (on_answered := self._pongs.pop((flow.id, kind), None)) is not None:
+            self._say(kind, "answered", flow)
             on_answered()
 
     def _send_for_pong(self, flow: str, *, on_answered: Callable[[], object]) -> None:
-        self._pongs[flow] = on_answered
+        self._pongs[(flow, "crlf")] = on_answered
         self._host.flow_in_use(flow).expect_pong()
         self.send_crlf(flow)
+
+    def _ping(self, flow: str, *, on_answered: Callable[[], object] = lambda: None) -> None:
+        over = self._host.flow_in_use(flow)
+        self._pongs[(flow, "ws-ping")] = on_answered
+        self._ping_count += 1
+        over.ping(str(self._ping_count).encode())
+        self._say("ws-ping", "sent", over)
 
     def _say(
         self, kind: KeepAliveKind, state: KeepAliveState, flow: Flow, *, code: int | None = None, reason: str = ""

@@ -111,8 +111,10 @@ export function foldText(line: Folded): string {
   const over = endOf(line) - timeOf(line);
   const during = over >= 1 && number > 1 ? ` in ${fixed(over, 0)} s` : "";
   if (line.group === "repeats") {
-    const what = [...new Set(line.messages.map(short))].join(", ");
-    return `${plural(number, "retransmission")}: ${what}${during}`;
+    const repeated = [...new Set(line.messages.filter((message) => message.kind === "sip").map(short))].join(", ");
+    return repeated
+      ? `${plural(number, "retransmission")}: ${repeated}${during}`
+      : `${plural(number, "retransmission")} by TCP${during}`;
   }
   if (line.group === "keep-alive") return `${number === 1 ? line.messages[0]!.first : plural(number, "keep-alive")}${during}`;
   const steps = line.messages.map((message) => message.first.replace(/, [\d,]+ bytes?$/, ""));

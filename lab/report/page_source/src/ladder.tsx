@@ -197,7 +197,7 @@ export function Ladder({ messages, notes, at, look }: LadderProps) {
                     {moment(timeOf(line), 0.001)}
                     {gap >= QUIET && <span class="gap">+{fixed(gap, 1)} s</span>}
                   </span>
-                  {line.kind === "note" ? <span class={`note-text ${line.note.tone}`}>{line.note.text}</span> : <Arrow line={line} names={names} />}
+                  {line.kind === "note" ? <span class={`note-text ${line.note.tone}`} title={line.note.text}>{line.note.text}</span> : <Arrow line={line} names={names} />}
                 </button>
               </div>
             );

@@ -10,6 +10,13 @@ import { columnOf, sorted } from "./table";
 import type { Row } from "./table";
 
 const RANK: Record<string, number> = { pass: 0, inconclusive: 1, error: 2, fail: 3, unsupported: 4 };
+const MEANINGS = [
+  ["pass", "✓ reachable at every probe"],
+  ["fail", "✗ not reachable"],
+  ["inconclusive", "? the lab could not establish it"],
+  ["unsupported", "— cannot exist there"],
+  ["error", "! error"],
+] as const;
 const MOST_LABELLED = 40; // columns; a curve has hundreds, which are drawn as a strip
 
 export function label(cell: CellLine): string {
@@ -159,10 +166,12 @@ export function Matrix({ run, rows, state, filtered }: MatrixProps) {
         </table>
       </div>
       <p class="small legend">
-        <span class="pass">✓ reachable at every probe</span> <span class="fail">✗ not reachable</span>{" "}
-        <span class="inconclusive">? the lab could not establish it</span>{" "}
-        <span class="unsupported">— cannot exist there</span> <span class="error">! error</span>; outlined: not as
-        claimed. The longest outage is from the cause to the next probe that was answered, &gt; if none was until the
+        {MEANINGS.filter(([verdict]) => run.cells.some((cell) => cell.verdict === verdict)).map(([verdict, meaning]) => (
+          <span class={verdict}>{meaning} </span>
+        ))}
+        {run.cells.some((cell) => cell.claim && !cell.claim.holds) && <span>outlined: not as claimed</span>}
+        <br />
+        The longest outage is from the cause to the next probe that was answered, &gt; if none was until the
         end{run.curve ? "; here, where each probe is in a cell of its own, it lies between the two times" : ""}.
         Numbers are of the cells of a row that passed or failed; traffic is their median.
         {starred && " * out of reach for some time of the silent hour in which the traffic was measured."}

@@ -1,0 +1,146 @@
+"""What the logs of nginx and haproxy say becomes events, line by line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lab.model.endpoint import Endpoint
+from lab.proxies.base import Plan
+from lab.proxies.catalog import find, names
+from lab.record.proxy_events import TIMEOUT, ProxyConnection
+
+CLIENT, FRONT, OWN = Endpoint("198.51.100.2", 40000), Endpoint("203.0.113.10", 5060), Endpoint("192.0.2.1", 50308)
+HEAD = "2026/11/29 00:55:59 [info] 20985#20985: *1"
+TAIL = f'client: {CLIENT.host}, server: {FRONT}, upstream: "192.0.2.10:5060", bytes from/to client:3/1'
+ACCEPTED = f"{HEAD} client {CLIENT} connected to {FRONT}"
+CONNECTED = f"{HEAD} proxy {OWN} connected to 192.0.2.10:5060"
+LUA = f"@lab connected {CLIENT} {FRONT} {OWN}"
+
+
+def plan(**settings: float | None) -> Plan:
+    return Plan(Path("/cell"), FRONT.host, "192.0.2.10", [5060, 5061], settings)
+
+
+def read(name: str, *lines: str, **settings: float | None) -> list[ProxyConnection]:
+    reader = find(name).reader(plan(**settings))
+    return [event for line in lines for event in reader.read(line)]
+
+
+def end(events: list[ProxyConnection]) -> tuple[str, str, str, str]:
+    last = events[-1]
+    assert (last.client, last.front) == (CLIENT, FRONT)
+    return last.state, last.by, last.reason, last.setting
+
+
+def test_nginx_tells_both_connections_of_a_pair() -> None:
+    first, second = read("nginx", ACCEPTED, CONNECTED)
+    assert (first.state, first.own) == ("accepted", None)
+    assert second == ProxyConnection(id="1", state="connected", client=CLIENT, front=FRONT, own=OWN)
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (
+            [CONNECTED, f"{HEAD} connection timed out (110: Connection timed out) while proxying connection, {TAIL}"],
+            ("closed", "proxy", TIMEOUT, "proxy_timeout"),
+        ),
+        (
+            [CONNECTED, f"{HEAD} client disconnected, bytes from/to client:3/0, bytes from/to upstream:0/3"],
+            ("closed", "client", "", ""),
+        ),
+        (
+            [CONNECTED, f"{HEAD} upstream disconnected, bytes from/to client:3/0, bytes from/to upstream:0/3"],
+            ("closed", "server", "", ""),
+        ),
+        (
+            [
+                CONNECTED,
+                f"{HEAD} recv() failed (104: Connection reset by peer) while proxying and reading from client, {TAIL}",
+                f"{HEAD} client disconnected, bytes from/to client:3/0, bytes from/to upstream:0/3",
+            ],
+            ("closed", "client", "reset", ""),
+        ),
+        (
+            [
+                f"{HEAD} connect() failed (111: Connection refused) while connecting to upstream, {TAIL}".replace(
+                    "info", "error"
+                )
+            ],
+            ("failed", "server", "Connection refused", ""),
+        ),
+        (
+            [f"{HEAD} upstream timed out (110: Connection timed out) while connecting to upstream, {TAIL}"],
+            ("failed", "server", TIMEOUT, ""),
+        ),
+    ],
+    ids=["timeout", "client", "server", "reset", "refused", "unreachable"],
+)
+def test_how_nginx_ends_a_pair(lines: list[str], told: tuple[str, str, str, str]) -> None:
+    assert end(read("nginx", ACCEPTED, *lines)) == told
+
+
+def test_nginx_lines_of_nobody() -> None:
+    """Lines of a connection that was not accepted, and all other lines, say nothing."""
+    assert read("nginx", CONNECTED, "2026/11/29 00:55:58 [notice] 1#1: OS: Linux", "") == []
+
+
+@pytest.mark.parametrize(
+    ("how", "settings", "told"),
+    [
+        ("cD", {}, ("closed", "proxy", TIMEOUT, "timeout client")),
+        ("sD", {}, ("closed", "proxy", TIMEOUT, "timeout server")),
+        ("cD", {"timeout_tunnel": 3600.0}, ("closed", "proxy", TIMEOUT, "timeout tunnel")),
+        ("cD", {"timeout_tunnel": None}, ("closed", "proxy", TIMEOUT, "timeout client")),
+        ("CD", {}, ("closed", "client", "reset", "")),
+        ("SD", {}, ("closed", "server", "reset", "")),
+        ("--", {}, ("closed", "", "", "")),
+        ("PR", {}, ("closed", "proxy", "PR", "")),
+    ],
+)
+def test_how_haproxy_ends_a_pair(how: str, settings: dict[str, float | None], told: tuple[str, str, str, str]) -> None:
+    events = read("haproxy", LUA, f"@lab closed {CLIENT} {FRONT} {OWN} {how}", **settings)
+    assert [event.own for event in events] == [OWN, OWN]
+    assert end(events) == told
+
+
+@pytest.mark.parametrize(("how", "reason"), [("SC", "refused"), ("sC", TIMEOUT), ("cC", TIMEOUT)])
+def test_haproxy_does_not_reach_the_server(how: str, reason: str) -> None:
+    assert end(read("haproxy", f"@lab closed {CLIENT} {FRONT} -:- {how}")) == ("failed", "server", reason, "")
+
+
+def test_haproxy_pairs_by_port() -> None:
+    """The same client's port may come back: it is another pair then."""
+    over = f"@lab closed {CLIENT} {FRONT} {OWN} --"
+    assert [event.id for event in read("haproxy", LUA, over, LUA, over)] == ["1", "1", "2", "2"]
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "version"),
+    [
+        ("nginx", "2026/11/29 00:55:58 [notice] 20985#20985: nginx/1.22.1", "nginx/1.22.1"),
+        ("haproxy", "@lab version 2.6.12-1+deb12u4", "haproxy/2.6.12-1+deb12u4"),
+    ],
+)
+def test_when_it_listens(name: str, line: str, version: str) -> None:
+    reader = find(name).reader(plan())
+    assert not reader.listens("[warn] something else")
+    assert reader.listens(line)
+    assert reader.version == version
+
+
+@pytest.mark.parametrize("name", names())
+def test_all_that_a_program_writes_goes_into_the_cell(name: str) -> None:
+    """No daemon, no other folder, no other user; each setting that it takes is in its configuration."""
+    program = find(name)
+    settings = {field: 7.0 + number for number, field in enumerate(program.takes)}
+    files = program.files(plan(**settings))
+    assert {*files} <= {*program.writes}
+    text = "".join(files.values())
+    for field, seconds in settings.items():
+        assert f"{program.takes[field]} {seconds:.0f}s" in text
+    assert not any(word in text for word in ("/var", "/run", "chroot", "user ", "daemon on"))
+    configuration, *_ = files
+    assert f"/cell/{configuration}" in program.command(plan(**settings))
