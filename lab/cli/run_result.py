@@ -9,7 +9,7 @@ from lab.errors import EXIT_CLAIM_BROKEN, EXIT_CLAIMS_HOLD, LabError, TeardownIn
 from lab.model.outcome import Outcome
 from lab.model.verdict import Verdict
 from lab.report import terminal
-from lab.report.formats import report_html, report_json
+from lab.report.formats import junit_xml, report_html, report_json, report_md
 from lab.report.paths import shown
 from lab.report.verbosity import Verbosity
 from lab.units import counted
@@ -23,7 +23,9 @@ def show(run: Run, console: Console, *, as_list: bool, verbosity: Verbosity = Ve
     terminal.show(console, run.scenario, run.results, as_list=as_list)
     for warning in report_json.warnings(run.results):
         console.print(f"[yellow]note:[/yellow] {warning}")
-    console.print(f"report, records and captures: {shown(run.folder)} ({report_html.FILE} is for people)")
+    files = f"{report_md.FILE} for tickets, {report_json.FILE} and {junit_xml.FILE} for programs, records, captures"
+    text = f"report: {shown(run.folder / report_html.FILE)}; beside it {files}"
+    console.print(text, markup=False, soft_wrap=True)
 
 
 def show_left(run: Run, console: Console) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from lab.errors import EXIT_CLAIMS_HOLD
+from lab.errors import EXIT_CLAIMS_HOLD, Problem, ScenarioError
+from lab.loader import catalog
+from lab.loader.conversion import choice
 from lab.reference import things
 from lab.reference.chapters import Key, ReferenceEntry
 from lab.report import terminal
+from lab.settings_code import languages, snippets
 
 WIDEST = 100
 """Columns of running text."""
@@ -32,6 +35,36 @@ def show(names: Sequence[str], *, only: str = "") -> int:
             if only in ("", kind.name):
                 for line in lines(kind.one, thing, min(console.width, WIDEST)):
                     console.print(line, markup=False, soft_wrap=True)
+    return EXIT_CLAIMS_HOLD
+
+
+def show_code(names: Sequence[str], language: str) -> int:
+    """Print strategies as code.
+
+    Args:
+        names: of strategies.
+        language: one of the languages, or ``all``.
+
+    Raises:
+        ScenarioError: there is no such strategy or language.
+    """
+    words = [*languages(), "all"]
+    things.check(list(things.kind("strategies").names()), names)
+    if language not in words:
+        problem = Problem("lab show", 0, "--code", "no such language", language, choice(language, words))
+        raise ScenarioError([problem])
+    console = terminal.console(stderr=False)
+    for name in names:
+        strategy = catalog.strategy(name)
+        written = [each for each in snippets(strategy) if language in ("all", each["language"])]
+        if not written:
+            console.print(f"{name}: nothing to set in this language", markup=False, soft_wrap=True)
+        for snippet in written:
+            console.print(f"{name}: {snippet['title']} ({snippet['language']})", markup=False, soft_wrap=True)
+            for text in (snippet["code"], snippet["note"]):
+                if text:
+                    console.print(text.rstrip(), markup=False, highlight=False, soft_wrap=True)
+            console.print()
     return EXIT_CLAIMS_HOLD
 
 

@@ -1,4 +1,4 @@
-"""The types of ``report.json``: what its keys hold. ``lab.report.schema`` makes the JSON Schema from them."""
+"""Defines the types of ``report.json``. ``lab.report.schema`` makes the JSON Schema from them."""
 
 from __future__ import annotations
 

@@ -84,7 +84,9 @@ def _refused(command: str, *, whole: bool = True) -> str | None:
                 return None
     except Exception as problem:  # noqa: BLE001  (of click; it has no one class for all)
         text = getattr(problem, "message", None) or str(problem)
-        return None if not whole and ("Missing" in text or type(problem).__name__ == "NoArgsIsHelpError") else text
+        return (
+            None if not whole and any(lack in text for lack in ("Missing", "requires an argument", "Usage:")) else text
+        )
     return None
 
 

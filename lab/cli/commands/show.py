@@ -19,6 +19,14 @@ def show_command(
             metavar="NAME", help="Names as `lab list` has them.", show_default=False, autocompletion=completion.anything
         ),
     ],
+    code: Annotated[
+        str,
+        typer.Option(
+            "--code",
+            metavar="LANGUAGE",
+            help="Print strategies as code: c, python, kotlin, swift, baresip, linphone, kamailio, or all.",
+        ),
+    ] = "",
 ) -> None:
     """Show what stands behind a name: what it is, its parameters or values, where they come from, and a drawing.
 
@@ -26,6 +34,6 @@ def show_command(
 
     Exit status 0; 2 if there is no such thing.
     """
-    from lab.cli.show import show
+    from lab.cli.show import show, show_code
 
-    raise typer.Exit(show(names))
+    raise typer.Exit(show_code(names, code) if code else show(names))

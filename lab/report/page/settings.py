@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 from lab.engine.run import Run
 from lab.model.outcome import Outcome
 from lab.model.scenario import Strategy
 from lab.model.verdict import Verdict
-
-_MODULE = "lab.settings_code"
+from lab.settings_code import snippets
 
 
 def settings(run: Run) -> dict[str, list[dict[str, Any]]]:
     """Return the settings of each strategy that passes somewhere, by its label: language, title, code, note."""
-    if find_spec(_MODULE) is None:
-        return {}
-    snippets = import_module(_MODULE).snippets
     passing: dict[str, Strategy] = {}
     for cell, result in run.results:
         if isinstance(result, Outcome) and result.verdict is Verdict.PASS:
