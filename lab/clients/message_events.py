@@ -18,11 +18,13 @@ from lab.record.events import (
     ClientSubscription,
     ClientTransport,
     MessageReceived,
+    MessageText,
     NotifyReceived,
     OptionsAnswer,
     Registered,
     Registration,
     RequestSent,
+    SipMessage,
     Subscribed,
     SubscriptionState,
 )
@@ -43,6 +45,7 @@ class TracedMessage:
     """A SIP message as a program's log shows it.
 
     Attributes:
+        data: its bytes, as the log shows them.
         sent: it left the program; else it came.
         transport: ``udp``, ``tcp`` or ``tls``.
         local, remote: the ends, as far as the log names them.
@@ -53,6 +56,12 @@ class TracedMessage:
     transport: str
     local: Endpoint | None = None
     remote: Endpoint | None = None
+    data: bytes = b""
+
+    def whole(self) -> SipMessage:
+        """Return the event that shows it whole."""
+        text = self.data.decode("utf-8", "backslashreplace")
+        return SipMessage(way="sent" if self.sent else "received", text=MessageText(text))
 
 
 class MessageEvents:

@@ -9,6 +9,7 @@
     client_lane      connections, account, calls and timers of the client
     link_lanes       packets, in bursts
     middlebox_lanes  mappings
+    proxy_lanes      pairs of connections of a proxy
     server_lane      flows, subscriptions and bindings of the server
     fault_lane       faults
     probe_lane       probes of the cell and of its twins

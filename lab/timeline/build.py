@@ -6,7 +6,16 @@ from collections.abc import Iterator, Sequence
 
 from lab.model.outcome import ProbeTrial
 from lab.record.evidence import Evidence
-from lab.timeline import client_lane, fault_lane, ladder, link_lanes, middlebox_lanes, probe_lane, server_lane
+from lab.timeline import (
+    client_lane,
+    fault_lane,
+    ladder,
+    link_lanes,
+    middlebox_lanes,
+    probe_lane,
+    proxy_lanes,
+    server_lane,
+)
 from lab.timeline.shapes import Lane, Timeline
 
 
@@ -29,7 +38,10 @@ def timeline(evidence: Evidence, tried: Sequence[ProbeTrial] = ()) -> Timeline:
 def _lanes(evidence: Evidence, tried: Sequence[ProbeTrial]) -> Iterator[Lane]:
     """Yield all lanes: the way from the client to the server, what is not on it, faults, probes."""
     topology = evidence.cell.topology
-    between = {lane.id: lane for lane in (*link_lanes.lanes(evidence), *middlebox_lanes.lanes(evidence))}
+    between = {
+        lane.id: lane
+        for lane in (*link_lanes.lanes(evidence), *middlebox_lanes.lanes(evidence), *proxy_lanes.lanes(evidence))
+    }
     yield client_lane.lane(evidence)
     for first in topology.client_links():
         way = topology.way(first)

@@ -22,7 +22,8 @@ class ClientFlows:
             if flow is not None:
                 until = over.get(name, float("inf"))
                 self._insides[flow.inside].append((name, until))
-                self._peers[flow.peer].append((name, until))
+                for end in dict.fromkeys((flow.peer, *flow.client_ends)):
+                    self._peers[end].append((name, until))
 
     def at(self, inside: Endpoint, t: float) -> str | None:
         """Return the flow that an endpoint of the client had at a time, or had last; None: the server has seen none."""

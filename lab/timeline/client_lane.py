@@ -11,6 +11,7 @@ from lab.record.events import (
     ENDED_AT_CLIENT,
     Aborted,
     ClientCall,
+    ClientNetwork,
     ClientProcess,
     ClientReady,
     ClientSubscription,
@@ -35,6 +36,7 @@ from lab.timeline.shapes import Lane
 SUBSCRIPTION = "subscription"
 REGISTRATION = "registration"
 PROCESS = "process"
+NETWORK = "network"
 
 
 def lane(evidence: Evidence) -> Lane:
@@ -147,6 +149,13 @@ def _process(rows: Rows, entry: Entry[ClientProcess]) -> None:
         rows.begin(PROCESS, entry.t, "suspended", "the client's process is suspended", entry.line)
 
 
+def _network(rows: Rows, entry: Entry[ClientNetwork]) -> None:
+    if entry.event.state == "open":
+        rows.end(NETWORK, entry.t, "", entry.line)
+    elif not rows.is_open(NETWORK):
+        rows.begin(NETWORK, entry.t, "blocked", "the client's program has no network", entry.line)
+
+
 def _setting(rows: Rows, entry: Entry[SettingMade]) -> None:
     said = entry.event
     values = {name: getattr(said, name) for name in ("t1", "t2", "interval", "time", "expires")}
@@ -175,6 +184,7 @@ _SAID: dict[type, Callable[[Rows, Entry[Any]], None]] = {
     ClientSubscription: _subscription,
     Registration: _registration,
     TransportReference: _reference,
+    ClientNetwork: _network,
     ClientProcess: _process,
     SettingMade: _setting,
     OptionsAnswer: _options_answer,

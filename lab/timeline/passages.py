@@ -33,13 +33,16 @@ class Passage:
 
 
 class Passages:
-    """The packets in both directions, but for the lab's own flows and questions to name servers."""
+    """The packets between the client and where its connections end, the server or a proxy before it.
+
+    Without the lab's own flows and questions to name servers.
+    """
 
     def __init__(self, evidence: Evidence) -> None:
         topology = evidence.cell.topology
         self._evidence = evidence
         self._client_links = {link.name for link in topology.client_links()}
-        self._server_link = topology.server_link().name
+        self._front, self._front_link = topology.front().name, topology.front_link().name
         ways = [topology.way(link).links for link in topology.client_links()]
         self._place = {name: place for way in ways for place, name in enumerate(way)}  # counted from the client
         self._packets = [
@@ -53,15 +56,15 @@ class Passages:
         """Return what the client sent to the server, and what arrived there otherwise, in the order of time."""
         evidence = self._evidence
         sent = [each for each in self._at(self._client_links) if each.event.from_ == evidence.client]
-        got = [each for each in self._at({self._server_link}) if each.event.from_ != evidence.server]
+        got = [each for each in self._at({self._front_link}) if each.event.from_ != self._front]
         return self._passages(sent, got, evidence.client, to_server=True)
 
     def to_client(self) -> list[Passage]:
         """Return what the server sent to the client, and what arrived there otherwise, in the order of time."""
         evidence = self._evidence
-        sent = [each for each in self._at({self._server_link}) if each.event.from_ == evidence.server]
+        sent = [each for each in self._at({self._front_link}) if each.event.from_ == self._front]
         got = [each for each in self._at(self._client_links) if each.event.from_ != evidence.client]
-        return self._passages(sent, got, evidence.server, to_server=False)
+        return self._passages(sent, got, self._front, to_server=False)
 
     def _at(self, links: set[str]) -> Iterable[Entry[Packet]]:
         return (each for each in self._packets if each.event.link in links)

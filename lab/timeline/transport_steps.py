@@ -34,6 +34,7 @@ def steps(evidence: Evidence) -> Iterator[Step]:
     flows = ClientFlows(evidence)
     secured = secured_at(evidence)
     passages = Passages(evidence)
+    front = evidence.cell.topology.front().name
     alg = any(SipAlg.TCP in box.sip_alg for _, box in evidence.cell.middleboxes)
     both = passages.to_server(), passages.to_client()
     ends_of: dict[str | None, list[float]] = defaultdict(list)
@@ -41,7 +42,7 @@ def steps(evidence: Evidence) -> Iterator[Step]:
         if _end(each.entry.event):
             ends_of[_flow_of(each.entry, flows)].append(each.entry.t)
     for to_server, passed in zip((True, False), both, strict=True):
-        ends = (evidence.client, evidence.server) if to_server else (evidence.server, evidence.client)
+        ends = (evidence.client, front) if to_server else (front, evidence.client)
         connections: dict[tuple[Endpoint, Endpoint], list[Passage]] = defaultdict(list)
         for each in passed:
             if each.maker == ends[0]:

@@ -26,6 +26,8 @@ def test_baresip_in_pieces(size: int) -> None:
     reader = baresip.Trace(5060)
     found = [each for at in range(0, len(output), size) for each in reader.feed(output[at : at + size])]
     assert [each.sent for each in found] == [True, False]
+    assert {each.data for each in found} == {DATA}
+    assert [each.whole().way for each in found] == ["sent", "received"]
     assert {str(each.local) for each in found} == {"10.0.0.2:40000"}
     assert {str(each.remote) for each in found} == {"203.0.113.10:5060"}
 
@@ -50,10 +52,11 @@ def test_linphone_over_a_stream() -> None:
     reader = linphone.Trace()
     assert list(reader.read(b"Channel has local address 10.0.0.2:40000")) == []
     pieces = [DATA + DATA[:20], DATA[20:]]
-    found = [[each.sent for each in reader.read(_entry("came", "TCP", piece))] for piece in pieces]
-    assert found == [[False], [False]]
+    found = [[(each.sent, each.data) for each in reader.read(_entry("came", "TCP", piece))] for piece in pieces]
+    assert found == [[(False, DATA)], [(False, DATA)]]
     (sent,) = reader.read(_entry("sent", "TCP", DATA))
     assert (sent.sent, str(sent.local), sent.transport) == (True, "10.0.0.2:40000", "tcp")
+    assert sent.whole().text == DATA.decode()
 
 
 def test_linphone_over_udp() -> None:

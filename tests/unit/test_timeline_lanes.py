@@ -17,6 +17,7 @@ from lab.record.events import (
     Aborted,
     Binding,
     ClientCall,
+    ClientNetwork,
     ClientProcess,
     ClientSubscription,
     FaultMoot,
@@ -124,12 +125,15 @@ def test_the_account_as_the_client_sees_it() -> None:
         say(8.0, CLIENT, ClientCall(state="disconnected", call_id="c", code=200)),
         say(65.0, CLIENT, ClientProcess(state="suspended")),
         say(66.0, CLIENT, ClientProcess(state="resumed")),
+        say(67.0, CLIENT, ClientNetwork(state="blocked")),
+        say(68.0, CLIENT, ClientNetwork(state="open")),
         say(70.0, CLIENT, Aborted(how="SIGSEGV", last="")),
     )["client"]
     assert told(client, "subscription") == [(-0.1, 0.0, "pending"), (0.0, 9.0, "active")]
     assert told(client, "registration") == [(-0.2, 60.0, "active")]
     assert told(client, "reference tp1") == [(5.0, None, "held")]
     assert told(client, "process") == [(65.0, 66.0, "suspended")]
+    assert told(client, "network") == [(67.0, 68.0, "blocked")]
     assert told(client, "call 1") == [(6.0, 7.0, "early"), (7.0, 8.0, "confirmed")]
     assert [kind for _, kind in marks(client)] == ["challenged", "ended", "refreshed", "failed", "aborted"]
 

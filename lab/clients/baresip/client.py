@@ -69,4 +69,5 @@ class Baresip(driven_program.Driver):
     def read(self, output: bytes) -> Iterator[ClientEvent]:
         """See `Driver`."""
         for message in self._trace.feed(output):
+            yield message.whole()
             yield from self._events.see(message)

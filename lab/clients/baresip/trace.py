@@ -40,6 +40,7 @@ class Trace:
                     transport=match["transport"].decode().lower(),
                     local=source if sent else target,
                     remote=target if sent else source,
+                    data=match["data"],
                 )
         if _BEGINS not in self._rest:
             self._rest = self._rest[-len(_BEGINS) - len(_ENDS) :]

@@ -86,6 +86,7 @@ class _Client:
     def _logged(self, domain: bytes, text: bytes) -> None:
         self._log.write(domain + b": " + text + b"\n")
         for message in self._trace.read(text):
+            self._channel.emit(message.whole())
             for event in self._events.see(message):
                 self._channel.emit(event)
         if self._library is not None:

@@ -33,17 +33,24 @@ class Trace:
         elif (match := _BYTES.search(entry)) is not None:
             sent, transport = match["sent"] is not None, match["transport"].decode().lower()
             remote = _endpoint(match["remote"])
-            for message in self._messages(match["data"], (match["channel"], sent), datagram=transport == "udp"):
-                yield TracedMessage(message=message, sent=sent, transport=transport, local=self._local, remote=remote)
+            for message, data in self._messages(match["data"], (match["channel"], sent), datagram=transport == "udp"):
+                yield TracedMessage(
+                    message=message, sent=sent, transport=transport, local=self._local, remote=remote, data=data
+                )
 
-    def _messages(self, data: bytes, key: tuple[bytes, bool], *, datagram: bool) -> Iterator[Request | Response]:
+    def _messages(
+        self, data: bytes, key: tuple[bytes, bool], *, datagram: bool
+    ) -> Iterator[tuple[Request | Response, bytes]]:
         if datagram:
             with suppress(MalformedMessage):
-                yield parse(data)
+                yield parse(data), data
             return
         if (stream := self._streams.get(key)) is None or stream.lost:
             stream = self._streams[key] = StreamParser()
-        yield from (item for item in stream.feed(data) if isinstance(item, Request | Response))
+        stream.add(data)
+        while (item := stream.next()) is not None:
+            if isinstance(item, Request | Response):
+                yield item, stream.message
 
 
 def _endpoint(text: bytes) -> Endpoint | None:
