@@ -92,7 +92,7 @@ export function Recommendation({ ranking }: { ranking: Ranking }) {
         </tbody>
       </table>
       <p class="small">
-        {ranking.rule} Of a population of {plural(Object.keys(ranking.population).length, "middlebox", "middleboxes")}
+        Rule: {ranking.rule.replace(/\.$/, "")}. Population: {plural(Object.keys(ranking.population).length, "middlebox", "middleboxes")}
         {others > 0 && `; ${plural(others, "other strategy", "other strategies")} are dominated or reach nobody`}.
       </p>
     </section>
