@@ -16,6 +16,9 @@ from lab.backends.base import Main, Program
 from lab.clients.base import ClientProgram
 from lab.model.scenario import Cell
 
+TRANSPORTS = ("udp", "tcp", "tls")
+"""Those of baresip 1.0.0 and linphone 5.1: neither has SIP over WebSocket."""
+
 
 class InstalledProgram(ClientProgram):
     """A program that Debian's package manager installs, and that an actor of the lab drives."""
@@ -28,6 +31,12 @@ class InstalledProgram(ClientProgram):
     """The packages that its SIP is in: these and those above decide what it does."""
     actor: ClassVar[str]
     """The module whose ``main`` drives it."""
+
+    def unsupported(self, cell: Cell) -> str:
+        """See `ClientProgram`."""
+        if cell.transport.value not in TRANSPORTS:
+            return f"{self.name} has no {cell.transport.value.upper()}"
+        return super().unsupported(cell)
 
     @property
     def modules(self) -> tuple[str, ...]:  # type: ignore[override]
