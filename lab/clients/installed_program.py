@@ -17,6 +17,9 @@ from lab.clients.base import ClientProgram
 from lab.model.scenario import Cell
 from lab.sip.ports import FRAMED
 
+TRANSPORTS = ("udp", "tcp", "tls")
+"""Those of baresip 1.0.0 and linphone 5.1: neither has SIP over WebSocket."""
+
 
 class InstalledProgram(ClientProgram):
     """A program that Debian's package manager installs, and that an actor of the lab drives."""
@@ -29,6 +32,12 @@ class InstalledProgram(ClientProgram):
     """The packages that its SIP is in: these and those above decide what it does."""
     actor: ClassVar[str]
     """The module whose ``main`` drives it."""
+
+    def unsupported(self, cell: Cell) -> str:
+        """See `ClientProgram`."""
+        if cell.transport.value not in TRANSPORTS:
+            return f"{self.name} has no {cell.transport.value.upper()}"
+        return super().unsupported(cell)
 
     @property
     def modules(self) -> tuple[str, ...]:  # type: ignore[override]

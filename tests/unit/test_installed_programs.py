@@ -12,7 +12,7 @@ from lab.clients import catalog, installed_program
 from lab.clients.baresip.settings import Settings as BaresipSettings
 from lab.clients.installed_program import InstalledProgram
 from lab.clients.linphone.settings import Settings as LinphoneSettings
-from lab.model.scenario import Cell
+from lab.model.scenario import Cell, Transport
 
 PROGRAMS = [name for name in catalog.names() if isinstance(catalog.find(name), InstalledProgram)]
 TOLD = {
@@ -82,6 +82,13 @@ def test_identity_follows_the_files(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         identities.add(installed_program._identity(("phone",)))
     installed_program._identity.cache_clear()
     assert len(identities) == 3
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_no_websocket(name: str) -> None:
+    """Nor is anything started to find that out."""
+    here = replace(cell(name), transport=Transport("wss"))
+    assert catalog.find(name).unsupported(here) == f"{name} has no WSS"
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
