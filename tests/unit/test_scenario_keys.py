@@ -60,7 +60,7 @@ LIVENESS = {
         "software: haproxy, timeout-client: 11 s, timeout-server: 12 s, timeout-tunnel: 13 s",
         "software: nginx",
     ),
-    "proxy.base": ("software: haproxy, ", "base: aws-alb, "),
+    "proxy.base": ("software: haproxy, timeout-client: 11 s, ", "base: aws-alb, "),
     "proxy.proxy-timeout": (
         "software: haproxy, timeout-client: 11 s, timeout-server: 12 s, timeout-tunnel: 13 s",
         "software: nginx, proxy-timeout: 14 s",
