@@ -22,6 +22,7 @@ from lab.engine.cache.key import Keys
 from lab.engine.cache.sources import NOT_IN_A_WORLD, NOT_JUDGING, PACKAGE, Sources
 from lab.faults.dns_change import DnsChange
 from lab.faults.link_down import LinkDown
+from lab.loader import catalog
 from lab.mitigations.crlf_keepalive import CrlfKeepalive
 from lab.model.impairment import Impairment
 from lab.model.middlebox import ForgottenFlow
@@ -83,6 +84,7 @@ DECIDE: dict[str, list[Change]] = {
     ],
     "ends": [lambda cell: replace(cell, ends=Seconds(111))],
     "pjsip": [lambda cell: replace(cell, pjsip="2.10")],
+    "proxy": [lambda cell: replace(cell, proxy=catalog.proxy("haproxy-default"))],
 }
 """By field of a cell."""
 DO_NOT_DECIDE: dict[str, list[Change]] = {

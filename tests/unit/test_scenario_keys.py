@@ -16,6 +16,7 @@ from lab.model.authentication import Authentication
 from lab.model.idle_timeout import IdleTimeout
 from lab.model.impairment import Impairment
 from lab.model.middlebox import Evidence, Middlebox
+from lab.model.proxy import Proxy
 from lab.model.registrar import Registrar
 from lab.model.scenario import Claim, Client, Expectation, Probe, Registration, Server, Strategy
 from tests.fault_cases import brought
@@ -46,7 +47,30 @@ UNASKED = (
 POPULATED = SMALL.replace("middlebox: never-forgets", "population: { never-forgets: 60 %, cgn: 40 % }")
 """`FULL` has two middleboxes in a row, which have no population."""
 
+PROXIED = SMALL.replace("topology: home-nat", "topology: home-nat-proxy") + (
+    "proxy: { name: mine, software: haproxy, timeout-client: 11 s, timeout-server: 12 s, timeout-tunnel: 13 s,"
+    " evidence: secondary, source: me }\nclaims: [{ proxy: mine, verdict: pass }]\n"
+)
+"""`FULL` has a network without a proxy."""
+
 LIVENESS = {
+    "proxy": ("software: haproxy, timeout-client: 11 s", "software: haproxy, timeout-client: 15 s"),
+    "proxy.name": ("name: mine, software", "name: other, software"),
+    "proxy.software": (
+        "software: haproxy, timeout-client: 11 s, timeout-server: 12 s, timeout-tunnel: 13 s",
+        "software: nginx",
+    ),
+    "proxy.base": ("software: haproxy, timeout-client: 11 s, ", "base: aws-alb, "),
+    "proxy.proxy-timeout": (
+        "software: haproxy, timeout-client: 11 s, timeout-server: 12 s, timeout-tunnel: 13 s",
+        "software: nginx, proxy-timeout: 14 s",
+    ),
+    "proxy.timeout-client": ("timeout-client: 11 s", "timeout-client: never"),
+    "proxy.timeout-server": ("timeout-server: 12 s", "timeout-server: never"),
+    "proxy.timeout-tunnel": ("timeout-tunnel: 13 s", "timeout-tunnel: never"),
+    "proxy.evidence": ("evidence: secondary", "evidence: measured"),
+    "proxy.source": ("source: me", "source: you"),
+    "claims.proxy": ("claims: [{ proxy: mine, verdict: pass }]", ""),
     "title": ("title: t", "title: another"),
     "source": ("source: somewhere\n", "source: elsewhere\n"),
     "why": ("why: because", "why: why not"),
@@ -282,6 +306,7 @@ def every_key() -> set[str]:
         "registration": Registration,
         "middlebox": Middlebox,
         "evidence": Evidence,
+        "proxy": Proxy,
         "strategy": Strategy,
         "impairments": Impairment,
         "probes": Probe,
@@ -292,7 +317,7 @@ def every_key() -> set[str]:
         **classes(),
     }
     inner = {f"{section}.{key}" for section, cls in sections.items() for key in keys(cls)}
-    return {*keys(ScenarioFile), *inner, "middlebox.base"}
+    return {*keys(ScenarioFile), *inner, "middlebox.base", "proxy.base"}
 
 
 def test_liveness_is_complete() -> None:
@@ -306,6 +331,7 @@ def test_liveness(key: str, read: Read) -> None:
     before, after = LIVENESS[key]
     full = OWN if key in OF_OWN_CLIENTS else UNASKED if key in OF_UNASKED else GRID if key in OF_GRIDS else FULL
     full = POPULATED if key == "population" else full
+    full = PROXIED.replace("proxy: mine, ", "") if key == "proxy.name" else PROXIED if "proxy" in key else full
     full = TOLD_TO_REGISTER if "registration" in key and not key.startswith("server.") else full
     assert full.count(before) == 1
     first, second = read(full), read(full.replace(before, after))

@@ -47,7 +47,12 @@ def test_project_is_the_nearest_with_topologies(tmp_path: Path, read: Read) -> N
 
 def test_networks_that_come_with_the_lab(tmp_path: Path) -> None:
     """A scenario anywhere may name them, also beside a project's own; it gets what one in the lab's folder gets."""
-    middleboxes = {"cgn": ["home-nat", "cgn"], "home-nat": ["home-nat"], "wifi-and-cellular": ["home-nat", "carrier"]}
+    middleboxes = {
+        "cgn": ["home-nat", "cgn"],
+        "home-nat": ["home-nat"],
+        "home-nat-proxy": ["home-nat"],
+        "wifi-and-cellular": ["home-nat", "carrier"],
+    }
     assert sorted(middleboxes) == sorted(path.stem for path in (ROOT / "topologies").glob("*.yaml"))
     (tmp_path / "project" / "topologies").mkdir(parents=True)
     for folder in (tmp_path, tmp_path / "project"):
@@ -56,7 +61,8 @@ def test_networks_that_come_with_the_lab(tmp_path: Path) -> None:
         for name, nodes in middleboxes.items():
             boxes = ", ".join(f"{node}: never-forgets" for node in nodes)
             written = "never-forgets" if len(nodes) == 1 else f"{{ {boxes} }}"
-            scenario.write_text(SMALL.replace("home-nat", name).replace("never-forgets", written))
+            proxy = "proxy: nginx-default\n" if name == "home-nat-proxy" else ""
+            scenario.write_text(SMALL.replace("home-nat", name).replace("never-forgets", written) + proxy)
             networks.append(load(scenario).cells[0].topology)
         assert networks == [read_topology(ROOT / "topologies" / f"{name}.yaml", name, []) for name in middleboxes]
 
