@@ -32,7 +32,7 @@ WIDTH = 100
 """Columns of the commands' help."""
 
 _MARK = re.compile(r"^<!-- site: (?P<what>\w+)(?: (?P<argument>\S+))? -->$", re.MULTILINE)
-_COMMENT = re.compile(r"^<!--.*?-->\n", re.MULTILINE | re.DOTALL)
+_COMMENT = re.compile(r"^ *<!--.*?-->\n", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)#\s]+)")
 _ADDRESS = re.compile(r"(?<![<(])https?://[^\s;,)]+[^\s;,).]")
 
