@@ -15,7 +15,6 @@ from lab import digests
 from lab.backends.base import Main, Program
 from lab.clients.base import ClientProgram
 from lab.model.scenario import Cell
-from lab.sip.ports import FRAMED
 
 TRANSPORTS = ("udp", "tcp", "tls")
 """Those of baresip 1.0.0 and linphone 5.1: neither has SIP over WebSocket."""
@@ -65,12 +64,6 @@ class InstalledProgram(ClientProgram):
     def identity(self, cell: Cell) -> str | None:
         """See `ClientProgram`: the program, the files of its packages, and the versions of what it is linked with."""
         return None if self.lack() else _identity((*self.packages, *self.parts))
-
-    def unsupported(self, cell: Cell) -> str:
-        """See `ClientProgram`."""
-        if cell.transport.value in FRAMED:
-            return f"the lab does not start {self.name} over WebSocket"
-        return super().unsupported(cell)
 
     def lack(self) -> str:
         """Say that it is not installed, and what installs it; empty: it is."""

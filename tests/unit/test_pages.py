@@ -67,7 +67,8 @@ def test_commands_of_pages(page: str, line: str) -> None:
         if word.startswith("scenarios/"):
             assert word.removeprefix("scenarios/").removesuffix(".yaml") in library.scenarios()
     if words[1] == "show":
-        assert set(words[2:]) <= set(things.all_names())
+        shown = words[2 : words.index("--code")] if "--code" in words else words[2:]
+        assert set(shown) <= set(things.all_names())
 
 
 def test_why_follows_its_run() -> None:
