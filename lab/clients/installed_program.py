@@ -35,7 +35,7 @@ class InstalledProgram(ClientProgram):
     def unsupported(self, cell: Cell) -> str:
         """See `ClientProgram`."""
         if cell.transport.value not in TRANSPORTS:
-            return f"{self.name} has no {cell.transport.value.upper()}"
+            return f"{self.name} has no WebSocket"
         return super().unsupported(cell)
 
     @property

@@ -21,7 +21,7 @@ def test_mutated_scenarios(part: int) -> None:
 def test_the_fuzzer_reaches_what_it_should() -> None:
     """Among its texts are some of each kind, and hardly two alike."""
     texts = [scenarios.mutated(random.Random(seed))[1] for seed in range(4 * TRIES)]
-    assert len(set(texts)) > 0.95 * len(texts)
+    assert len(set(texts)) > 0.9 * len(texts)
     for piece in ("\\UFFFFFFFF", "&a", "*a", "!!", "\t", "x" * 3000, "{a: {a: ", "\u202e", "1e400", "9" * 5000):
         assert any(piece in text for text in texts), piece
 

@@ -88,7 +88,7 @@ def test_identity_follows_the_files(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 def test_no_websocket(name: str) -> None:
     """Nor is anything started to find that out."""
     here = replace(cell(name), transport=Transport("wss"))
-    assert catalog.find(name).unsupported(here) == f"{name} has no WSS"
+    assert catalog.find(name).unsupported(here) == f"{name} has no WebSocket"
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
