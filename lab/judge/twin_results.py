@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from lab.judge.claims import claimed
 from lab.judge.reachability import Reach, sample, windows
 from lab.judge.reachability import ReachabilitySample as Seen
-from lab.model.outcome import Cause, Metrics, Outcome, ProbeTrial, Reachability, SeedOutcome, Suspect
+from lab.model.outcome import Cause, Metrics, Outcome, ProbeFate, ProbeTrial, Reachability, SeedOutcome, Suspect
 from lab.model.scenario import Cell
 from lab.model.twin import AtMoment, LeftOut, Look, OtherSeed, Role
 from lab.model.verdict import Verdict
@@ -70,11 +70,14 @@ def _by_leaving_out(own: Outcome, twins: Sequence[TwinOutcome]) -> Outcome:
     lost = next((place for place, probe in enumerate(own.probes) if not probe.answered), None)
     if own.verdict is not Verdict.FAIL or lost is None or not twins:
         return own
-    arrived = {_role(twin).without: _arrives(twin.outcome, lost) for twin in twins}
+    by_what = {_role(twin).without: twin.outcome for twin in twins}
+    arrived = {without: _arrives(outcome, lost) for without, outcome in by_what.items()}
+    probes = own.probes
     alone = [suspect for suspect in own.suspects if suspect.without and arrived.get((suspect.without,))]
     if alone:
         told = f"tried: without it the probe arrives{_others(own.suspects, alone, arrived)}"
         cause = alone[0].cause
+        probes = _lost_for(own, cause, by_what[(alone[0].without,)]) if alone[0].without else probes
     else:
         cause = own.suspects[0].cause
         together = next((without for without, came in arrived.items() if came and len(without) > 1), None)
@@ -83,7 +86,26 @@ def _by_leaving_out(own: Outcome, twins: Sequence[TwinOutcome]) -> Outcome:
             told = f"tried: none alone made the difference, these do together: {'; '.join(texts)}"
         else:
             told = "tried: the probe is lost without any of what was missing at that time, too"
-    return dataclasses.replace(own, cause=cause, left_out=told)
+    return dataclasses.replace(own, cause=cause, left_out=told, probes=probes)
+
+
+def _lost_for(own: Outcome, cause: Cause, without: Outcome) -> tuple[ProbeFate, ...]:
+    """Return the fates of the probes: what was lost for the first guess and arrives without the cause has the cause.
+
+    The chain leads to the first of them; of the others it is what they found.
+    """
+    guess = own.cause
+    found: list[ProbeFate] = []
+    chain = cause.chain
+    for number, fate in enumerate(own.probes):
+        told = fate.cause
+        same = told is not None and guess is not None and (told.kind, told.at_s) == (guess.kind, guess.at_s)
+        if told is not None and same and _arrives(without, number):
+            found.append(dataclasses.replace(fate, cause=dataclasses.replace(cause, chain=chain or told.chain[-1:])))
+            chain = ()
+        else:
+            found.append(fate)
+    return tuple(found)
 
 
 def _role(twin: TwinOutcome) -> LeftOut:

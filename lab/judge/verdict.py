@@ -158,11 +158,12 @@ def _last_word(evidence: Evidence) -> str:
 
 
 def _suspects(evidence: Evidence) -> dict[str, tuple[Suspect, ...]]:
-    """Return the possible causes of each lost probe, by its name; the first has the chain from there."""
-    found = {}
-    for probe in evidence.probes:
-        if not probe.answered:
-            best, *others = causes.find(evidence, probe)
-            cause = dataclasses.replace(best.cause, chain=chain(evidence, probe, best.cause))
-            found[probe.name] = (Suspect(cause=cause, without=best.without), *others)
-    return found
+    """Return the possible causes of each lost probe, by its name, each with the chain from there."""
+    return {
+        probe.name: tuple(
+            dataclasses.replace(one, cause=dataclasses.replace(one.cause, chain=chain(evidence, probe, one.cause)))
+            for one in causes.find(evidence, probe)
+        )
+        for probe in evidence.probes
+        if not probe.answered
+    }

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from lab.judge.twin_results import TwinOutcome, with_twins
-from lab.model.outcome import Cause, CostUntilLoss, Outcome, ProbeFate, Suspect
+from lab.model.outcome import Cause, ChainStep, CostUntilLoss, Outcome, ProbeFate, Suspect
 from lab.model.scenario import Cell, Claim, Expectation
 from lab.model.twin import AtMoment, LeftOut, Look, OtherSeed
 from lab.model.verdict import CLIENT_IDLE_TIMER, MIDDLEBOX_FORGOT, Verdict
@@ -94,6 +94,26 @@ def test_the_cause_is_what_makes_the_difference() -> None:
     assert seen.cause == MUTE
     assert "without it the probe arrives" in seen.left_out
     assert "without this it is lost: the idle timer did it" in seen.left_out
+
+
+def test_the_chain_is_that_of_the_cause() -> None:
+    """Of each probe that was lost for the first guess and arrives without the cause; what another found is its own."""
+    fell, missed = (
+        ChainStep(at_s=90.0, text="it forgot", evidence=(7,)),
+        ChainStep(at_s=100.0, text="p1", evidence=(9,)),
+    )
+    again = ChainStep(at_s=105.0, text="p2", evidence=(11,))
+    guessed = replace(IDLE, chain=(replace(fell, text="it closed"), missed))
+    mute = replace(MUTE, chain=(fell, missed))
+    p1 = ProbeFate(at_s=100.0, kind_="notify", answered=False, cause=guessed)
+    p2, p3 = replace(p1, at_s=105.0, cause=replace(guessed, chain=(fell, again))), replace(p1, at_s=108.0)
+    lost = replace(FAILED, cause=guessed, probes=(p1, p2, p3))
+    own = replace(lost, suspects=(replace(FAILED.suspects[0], cause=guessed), replace(FAILED.suspects[1], cause=mute)))
+    arrives = replace(p1, answered=True, cause=None)
+    twins = [(FIRST, lost), (SECOND, replace(PASSED, probes=(arrives, arrives, p3)))]
+    seen = with_twins(cell(), own, [TwinOutcome(LeftOut(without=left), each, "") for left, each in twins], None)
+    assert seen.cause == mute
+    assert [fate.cause for fate in seen.probes] == [mute, replace(mute, chain=(again,)), guessed]
 
 
 def test_either_makes_the_difference() -> None:
