@@ -110,8 +110,9 @@ def test_the_chain_is_that_of_the_cause() -> None:
     lost = replace(FAILED, cause=guessed, probes=(p1, p2, p3))
     own = replace(lost, suspects=(replace(FAILED.suspects[0], cause=guessed), replace(FAILED.suspects[1], cause=mute)))
     arrives = replace(p1, answered=True, cause=None)
-    twins = [(FIRST, lost), (SECOND, replace(PASSED, probes=(arrives, arrives, p3)))]
-    seen = with_twins(cell(), own, [TwinOutcome(LeftOut(without=left), each, "") for left, each in twins], None)
+    second = replace(PASSED, probes=(arrives, arrives, p3))
+    twins = [TwinOutcome(LeftOut(without=FIRST), lost, ""), TwinOutcome(LeftOut(without=SECOND), second, "")]
+    seen = with_twins(cell(), own, twins, None)
     assert seen.cause == mute
     assert [fate.cause for fate in seen.probes] == [mute, replace(mute, chain=(again,)), guessed]
 
