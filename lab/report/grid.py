@@ -28,6 +28,7 @@ class RowSum(NamedTuple):
             is known from probes in cells of their own.
         packets, bytes, wakeups: per hour, the median of the cells.
         estimated: at least one of these figures was not measured in a silent hour.
+        lost: in at least one of the silent hours the client was out of reach for some time.
     """
 
     passed: int
@@ -37,6 +38,11 @@ class RowSum(NamedTuple):
     bytes: float
     wakeups: float
     estimated: bool
+    lost: bool
+
+    def cost(self, figure: float) -> str:
+        """Return one of its figures per hour with the signs of what it is worth."""
+        return f"{'~' if self.estimated else ''}{figure:,.0f}{'*' if self.lost else ''}"
 
 
 class Grid(NamedTuple):
@@ -94,6 +100,7 @@ def _sum(row: Iterable[Result]) -> RowSum | None:
         bytes=median(each.bytes_per_hour for each in metrics),
         wakeups=median(each.radio_wakeups_per_hour for each in metrics),
         estimated=any(not each.measured for each in metrics),
+        lost=any(each.lost is not None for each in metrics),
     )
 
 

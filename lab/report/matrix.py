@@ -34,9 +34,9 @@ GAP = "  "
 
 _SUMS: tuple[tuple[str, Callable[[RowSum], str]], ...] = (
     ("passed", lambda row: f"{row.passed}/{row.judged}"),
-    ("pkt/h", lambda row: _cost(row.packets, row)),
-    ("wake/h", lambda row: _cost(row.wakeups, row)),
-    ("bytes/h", lambda row: _cost(row.bytes, row)),
+    ("pkt/h", lambda row: row.cost(row.packets)),
+    ("wake/h", lambda row: row.cost(row.wakeups)),
+    ("bytes/h", lambda row: row.cost(row.bytes)),
 )
 """What stands beside a row; the later ones are left out first where the window is narrow."""
 
@@ -139,10 +139,6 @@ def _fitting(table: Grid, room: int) -> list[list[str]]:
             break
         found.append(column)
     return found
-
-
-def _cost(value: float, row: RowSum) -> str:
-    return f"{'~' if row.estimated else ''}{value:,.0f}"
 
 
 def _meanings(results: Sequence[Result]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from lab.errors import LabError, LabFault
 from lab.loader import catalog
-from lab.model.outcome import Outcome
+from lab.model.outcome import CostUntilLoss, Outcome
 from lab.model.scenario import Cell, Scenario
 from lab.model.verdict import Verdict
 from lab.report import terminal
@@ -79,6 +79,14 @@ def test_estimated_costs_are_marked() -> None:
     text = printed([result("none", "idle", outcome(Verdict.PASS, packets=8, measured=False))])
     assert "  ~8  " in text
     assert "~ estimated from the cell itself" in text
+
+
+def test_costs_of_a_lost_client_are_marked() -> None:
+    """It was out of reach for some time of the hour, so they look lower than they are."""
+    seen = outcome(Verdict.FAIL, packets=8)
+    gone = replace(seen, metrics=replace(seen.metrics, lost=CostUntilLoss(at_s=60.0, packets=2, bytes=60, wakeups=1)))
+    assert "  8*  " in printed([result("none", "idle", gone)])
+    assert "*" not in printed([result("none", "idle", seen)])
 
 
 def test_the_whole_article_fits_eighty_columns() -> None:

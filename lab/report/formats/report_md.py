@@ -68,9 +68,8 @@ def _matrix(results: Sequence[Result], table: Grid) -> Iterator[str]:
 def _sums(row: RowSum | None) -> list[str]:
     if row is None:
         return [""] * 5
-    about = "~" if row.estimated else ""
-    costs = [f"{about}{figure:,.0f}" for figure in (row.packets, row.wakeups, row.bytes)]
-    return [f"{row.passed}/{row.judged}", row.outage, *costs]
+    costs = (row.packets, row.wakeups, row.bytes)
+    return [f"{row.passed}/{row.judged}", row.outage, *map(row.cost, costs)]
 
 
 def _rows(results: Sequence[Result]) -> Iterator[str]:
