@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from lab.clients.baresip import settings as baresip_settings
 from lab.clients.catalog import find
 from lab.clients.linphone import settings as linphone_settings
 from lab.clients.pjsip.pjsua2_wheel import pj
+from lab.clients.sipjs import packages
 from lab.errors import ScenarioError
 from lab.loader import catalog
 from lab.mitigations.base import ClientSide, ServerSide
@@ -22,7 +26,7 @@ from lab.settings_code import Snippet, languages, snippets
 from tests.unit.recording_client import RecordingClient
 
 STRATEGIES = catalog.strategy_names()
-OTHERS = {"baresip", "linphone"}
+OTHERS = {"baresip", "linphone", "sipjs"}
 """They have settings for some mitigations."""
 PJSIP = ("c", "python", "kotlin", "swift")
 
@@ -199,9 +203,42 @@ def test_linphone_and_baresip_are_told_what_the_lab_tells_them(name: str) -> Non
     assert ("baresip" in found) == bool({"register", "outbound"} & set(mitigations))
 
 
+SIPJS_CHECK = """
+const { UserAgent, Registerer } = require("sip.js");
+globalThis.setInterval = (act, ms) => { globalThis.every = ms; globalThis.ping = act; };
+CODE
+const requests = [];
+userAgent.userAgentCore.request = (message) => requests.push(message.method);
+if (globalThis.ping) globalThis.ping();
+console.log(JSON.stringify({
+  interval: userAgent.transport.configuration.keepAliveInterval, expires: registerer.expires,
+  reconnects: Boolean(userAgent.delegate?.onDisconnect), every: globalThis.every ?? 0, requests,
+}));
+process.exit(0);
+"""
+
+
+@pytest.mark.skipif(bool(packages.lack()), reason=f"SIP.js is not installed: {packages.INSTALL}")
+@pytest.mark.parametrize("name", [name for name in STRATEGIES if "sipjs" in written(name)])
+def test_sipjs_takes_it(name: str) -> None:
+    """The code runs with the real SIP.js, and its objects have the values of the mitigations."""
+    code = SIPJS_CHECK.replace("CODE", written(name)["sipjs"]["code"])
+    environment = {"NODE_PATH": str(packages.folder()), "PATH": os.environ["PATH"]}
+    done = subprocess.run([packages.node(), "-e", code], env=environment, capture_output=True, text=True, check=True)
+    seen = json.loads(done.stdout.splitlines()[-1])
+    mitigations: dict[str, Any] = {one.kind: one for one in catalog.strategy(name).mitigations}
+    assert seen["interval"] == (mitigations["crlf-keepalive"].interval if "crlf-keepalive" in mitigations else 0)
+    assert seen["expires"] == (mitigations["register"].expiry if "register" in mitigations else 600)
+    assert seen["reconnects"] == ("reconnect" in mitigations)
+    pings = "options-ping" in mitigations
+    assert (seen["every"], seen["requests"]) == (
+        (1000 * mitigations["options-ping"].interval, ["OPTIONS"]) if pings else (0, [])
+    )
+
+
 def test_languages_are_found_by_being_there() -> None:
     folder = Path(lab.__file__).parent / "settings_code"
-    assert set(languages()) == {*PJSIP, "kamailio", "baresip", "linphone"}
+    assert set(languages()) == {*PJSIP, "kamailio", *OTHERS}
     assert len(languages()) == len(list(folder.glob("[!_]*.py"))) - 2
 
 
