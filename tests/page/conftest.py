@@ -17,6 +17,7 @@ Open = Callable[..., Page]
 """Opens a file in the browser, at an address within it."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep these tests in one process, so that they share the browser."""
     for item in items:
