@@ -74,10 +74,13 @@ class RunFolder:
             run = cls.reserve(out, scenario.name, now)
             path = run.path
             (path / SCENARIO_FILE).write_text(scenario.text, encoding="utf-8")
-            topology = scenario.cells[0].topology
             (path / "tls").mkdir()
-            further = dict.fromkeys(address for cell in scenario.cells for address in cell.further_addresses)
-            certificate_authority.make(path / "tls", *topology.server_addresses(), *further)
+            addresses = {
+                address: None
+                for cell in scenario.cells
+                for address in (*cell.topology.server_addresses(), *cell.further_addresses)
+            }
+            certificate_authority.make(path / "tls", *addresses)
             cells = scenario.cells if cells is None else cells
             for cell in cells:
                 run.write_cell(run.cell(cell), cell)
