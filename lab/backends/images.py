@@ -53,6 +53,8 @@ _DOCKERFILE = "docker/Dockerfile"
 _LOCK = "docker/requirements.lock"
 _FOLDERS = ("scenarios", "topologies")
 """In the image of the whole lab, besides the package."""
+_ONLY_TO_BUILD = "lab/report/page_source/"
+"""What ``page.js`` is built from: an installed lab does not have it, and no image uses it."""
 _SCRIPT = "#!/usr/bin/python3\nfrom lab.cli.start import run\n\nrun()\n"
 _SILENCE_S = 600
 """A build says nothing while apt works."""
@@ -235,7 +237,8 @@ def _ingredients(kind: str) -> dict[str, Path]:
             f"there is no {_DOCKERFILE} in {library.root()}",
             fix="build images outside of containers, with a lab that has it",
         )
-    return library.files(_DOCKERFILE, _LOCK, "lab", *(_FOLDERS if kind == LAB else ()))
+    found = library.files(_DOCKERFILE, _LOCK, "lab", *(_FOLDERS if kind == LAB else ()))
+    return {name: path for name, path in found.items() if not name.startswith(_ONLY_TO_BUILD)}
 
 
 def _exists(client: DockerClient, name: str) -> bool:

@@ -30,6 +30,7 @@ pytestmark = [pytest.mark.virtual, pytest.mark.xdist_group("vacuity"), pytest.ma
 
 ALL = ROOT / "scenarios" / "article" / "all.yaml"
 CALL = ROOT / "scenarios" / "article" / "silent-call.yaml"
+WEBSOCKET = ROOT / "scenarios" / "websocket" / "idle-registration.yaml"
 UDP, TLS = (ROOT / "tests" / "e2e" / "vacuity" / name for name in ("udp.yaml", "tls.yaml"))
 
 
@@ -77,6 +78,7 @@ HANGS_ON: dict[str, tuple[Path, tuple[str, ...], Shows]] = {
     "server-crlf": (TLS, ("server-crlf-held", "idle"), claim_holds),
     "server-options": (ALL, ("server-options-25s", "idle"), claim_holds),
     "server-outbound": (TLS, ("outbound-refreshed", "rst"), claim_holds),
+    "server-ws-ping": (WEBSOCKET, ("ws", "server-ws-ping-25s"), claim_holds),
     "session-timer": (CALL, ("session-timer-90s",), claim_holds),
     "short-expiry": (ALL, ("short-expiry-30s", "idle"), claim_holds),
     "tcp-keepalive": (ALL, ("tcp-keepalive-25s-hold", "nat-silent"), claim_holds),
@@ -91,7 +93,7 @@ HANGS_ON: dict[str, tuple[Path, tuple[str, ...], Shows]] = {
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, bool], CellRun]:
     """What came of each cell, by mitigation and whether it was at work."""
-    scenarios = {file: load(file) for file in (ALL, CALL, UDP, TLS)}
+    scenarios = {file: load(file) for file in (ALL, CALL, UDP, TLS, WEBSOCKET)}
     cells: dict[str, tuple[Cell, str]] = {}
     for kind, (file, labels, _) in HANGS_ON.items():
         (cell,) = (cell for cell in scenarios[file].cells if tuple(label for _, label in cell.axes) == labels)

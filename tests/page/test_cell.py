@@ -13,6 +13,10 @@ from tests.page.conftest import Open
 CELL = "#cell=none%2Cidle"
 
 
+DRAWN = "() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
+"""Waits until the page has drawn what was done before."""
+
+
 def address(page: Page) -> dict[str, float]:
     """The times in the page's address."""
     told = parse_qs(str(page.evaluate("location.hash"))[1:])
@@ -87,7 +91,10 @@ def test_zoom_and_pan(look: Open, report: Path) -> None:
     assert "from" not in address(page)
     canvas.focus()
     for key in ("+", "+", "ArrowRight"):
+        page.evaluate(DRAWN)
+        before = page.evaluate("location.hash")
         page.keyboard.press(key)
+        page.wait_for_function("before => location.hash !== before", arg=before)
     by_keys = address(page)
     assert by_keys["to"] - by_keys["from"] == pytest.approx((106.31 * 1.04) / 4, rel=0.02)
     page.keyboard.press("Home")
