@@ -63,6 +63,10 @@ class Messages:
         return [Message(*codec.from_message(line)) for line in lines]
 
 
+class RunnerGone(BrokenPipeError):
+    """Nobody hears an actor any more."""
+
+
 class Channel:
     """An actor's end of its socket: sends events at once, in order."""
 
@@ -70,7 +74,14 @@ class Channel:
         self.sock = sock
 
     def emit(self, event: Event, *, at: float | None = None) -> None:
-        """Send one event; ``at`` defaults to now."""
+        """Send one event; ``at`` defaults to now.
+
+        Raises:
+            RunnerGone: the runner has closed its end.
+        """
         data = codec.to_message(event, at=round(time.monotonic() if at is None else at, 6))
         self.sock.settimeout(None)
-        self.sock.sendall(data)
+        try:
+            self.sock.sendall(data)
+        except (BrokenPipeError, ConnectionResetError) as gone:
+            raise RunnerGone(*gone.args) from gone

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from lab.actors.channel import Lines
+from lab.actors.channel import Lines, RunnerGone
 from lab.errors import LabFault
 
 
@@ -57,8 +57,10 @@ class CommandLoop:
         task.add_done_callback(self._done)
 
     def fail(self, error: BaseException) -> None:
-        """End the loop with this, unless it is over."""
-        if not self._over.done():
+        """End the loop with this, unless it is over; a runner that is gone ends it as the end of its commands does."""
+        if isinstance(error, RunnerGone):
+            self._end(in_order=False)
+        elif not self._over.done():
             self._over.set_exception(error)
 
     def _done(self, task: asyncio.Task[None]) -> None:

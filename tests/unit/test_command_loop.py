@@ -1,4 +1,4 @@
-"""The loop of an actor: in which order it obeys."""
+"""The loop of an actor: in which order it obeys, and how it ends."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ import json
 import socket
 from typing import Any
 
+import pytest
+
+from lab.actors.channel import Channel
 from lab.actors.command_loop import CommandLoop
+from lab.record.events import ServerReady
 
 
 def obeyed(*commands: str) -> tuple[list[str], bool]:
@@ -43,3 +47,31 @@ def test_what_comes_first_is_done_before_the_next() -> None:
 
 def test_what_is_done_beside_keeps_nobody() -> None:
     assert obeyed("beside", "short", "long", "stop") == (["short", "beside", "long"], True)
+
+
+async def after_hanging_up(callback_raises: Exception | None) -> bool:
+    """Close the runner's end; a callback tells it something before the loop sees that, or raises."""
+    ours, runners = socket.socketpair()
+    loop = asyncio.get_running_loop()
+    commands = CommandLoop(ours, loop, doing="testing", obey=lambda command: None)
+
+    def tell() -> None:
+        if callback_raises is not None:
+            raise callback_raises
+        Channel(ours).emit(ServerReady(ports={}))
+
+    runners.close()
+    loop.call_soon(tell)
+    with ours:
+        return await commands.run()
+
+
+def test_the_runner_is_gone() -> None:
+    """That a callback meets it first is no defect of the actor."""
+    assert asyncio.run(after_hanging_up(None)) is False
+
+
+def test_a_defect() -> None:
+    """Another connection's broken pipe is one, like anything else that a callback raises."""
+    with pytest.raises(BrokenPipeError):
+        asyncio.run(after_hanging_up(BrokenPipeError()))
