@@ -128,5 +128,6 @@ def run(sock: socket.socket, lines: Lines, driver: Driver, log: str, others: Ite
 
 def _ended(program: subprocess.Popen[bytes]) -> NoReturn:
     status = program.wait()
-    print(f"{Path(str(program.args[0])).name} has ended with {status}", file=sys.stderr, flush=True)  # type: ignore[index]
+    command = program.args[0]  # type: ignore[index]  # it was started with a list
+    print(f"{Path(str(command)).name} has ended with {status}", file=sys.stderr, flush=True)
     os._exit(1)

@@ -39,7 +39,7 @@ class InstalledProgram(ClientProgram):
         return super().unsupported(cell)
 
     @property
-    def modules(self) -> tuple[str, ...]:  # type: ignore[override]
+    def modules(self) -> tuple[str, ...]:  # type: ignore[override]  # a constant of other clients
         """See `ClientProgram`."""
         return (self.actor,)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from lab.actors.channel import Channel, Lines
 from lab.clients.driven_program import ProgramLog, first_command
-from lab.clients.linphone.library import Library
+from lab.clients.linphone.liblinphone import Library
 from lab.clients.linphone.settings import KEEP_ALIVE_S, REGISTERS_FOR_S, Settings
 from lab.clients.linphone.trace import Trace
 from lab.clients.message_events import MessageEvents
