@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 _SECTION, _INTERFACE, _PACKET, _SECRETS = 0x0A0D0D0A, 1, 6, 10
 _END, _COMMENT, _APPLICATION, _NAME, _DESCRIPTION, _RESOLUTION, _PACKET_FLAGS = 0, 1, 4, 2, 3, 9, 2
@@ -40,8 +40,7 @@ class Interface:
         return f"{self.here}/{self.link}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
+class Frame(NamedTuple):
     """A frame on a link.
 
     Attributes:

@@ -6,8 +6,12 @@ Every place that shows such text uses these functions, and nothing else does the
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Any
+
+_IN_DOUBT = re.compile(r"[^ -~]")
+"""All but the printable characters of ASCII."""
 
 
 def visible(text: str, *, most: int | None = None, lines: bool = False) -> str:
@@ -24,7 +28,7 @@ def visible(text: str, *, most: int | None = None, lines: bool = False) -> str:
     if most is not None and len(text) > most:
         text = text[:most] + "…"  # cut twice: what is thrown away need not be made visible first
     if not text.isascii() or not text.isprintable():
-        text = "".join(_seen(character, lines=lines) for character in text)
+        text = _IN_DOUBT.sub(_seen_with_lines if lines else _seen_in_line, text)
     return text if most is None or len(text) <= most else text[: most - 1] + "…"
 
 
@@ -42,6 +46,14 @@ def all_visible(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [all_visible(each) for each in value]
     return value
+
+
+def _seen_with_lines(match: re.Match[str]) -> str:
+    return _seen(match[0], lines=True)
+
+
+def _seen_in_line(match: re.Match[str]) -> str:
+    return _seen(match[0], lines=False)
 
 
 def _seen(character: str, *, lines: bool) -> str:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
+from operator import itemgetter
+from typing import NamedTuple
 
 from lab.pcapng import Frame, Interface
 
@@ -22,8 +23,7 @@ Content = tuple[object, ...]
 """What a packet keeps when a middlebox changes its addresses and ports."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """A frame on its way.
 
     Attributes:
@@ -41,6 +41,14 @@ class Step:
     passed_on: bool
 
 
+class _Waiting(NamedTuple):
+    number: int
+    frame: Frame
+    sender: str
+    receiver: str
+    content: Content | None
+
+
 def in_order(interfaces: Sequence[Interface], seen: Sequence[Sequence[Frame]]) -> Iterator[Step]:
     """Yield all frames in the order in which they travelled.
 
@@ -52,26 +60,22 @@ def in_order(interfaces: Sequence[Interface], seen: Sequence[Sequence[Frame]]) -
     between = {node for node, count in ends.items() if count > 1}
     got: dict[str, Counter[Content]] = {node: Counter() for node in between}
     numbered = [
-        (frame.at, interface, number, frame)
-        for interface, frames in enumerate(seen)
-        for number, frame in enumerate(frames)
+        (frame.at, interface, number) for interface, frames in enumerate(seen) for number, frame in enumerate(frames)
     ]
-    for _, same in groupby(sorted(numbered, key=lambda each: each[:3]), key=lambda each: each[0]):
-        waiting: list[list[tuple[int, Frame]]] = [[] for _ in interfaces]
-        for _, interface, number, frame in same:
-            waiting[interface].append((number, frame))
-        yield from _of_an_instant(interfaces, waiting, got)
+    for _, same in groupby(sorted(numbered), key=itemgetter(0)):
+        waiting: list[list[_Waiting]] = [[] for _ in interfaces]
+        for _, interface, number in same:
+            frame = seen[interface][number]
+            sender, receiver = _ends(interfaces[interface], frame)
+            waiting[interface].append(_Waiting(number, frame, sender, receiver, _content(frame.data)))
+        yield from _of_an_instant(waiting, got)
 
 
-def _of_an_instant(
-    interfaces: Sequence[Interface], waiting: list[list[tuple[int, Frame]]], got: dict[str, Counter[Content]]
-) -> Iterator[Step]:
+def _of_an_instant(waiting: list[list[_Waiting]], got: dict[str, Counter[Content]]) -> Iterator[Step]:
     while heads := [number for number, frames in enumerate(waiting) if frames]:
-        ready = next((each for each in heads if _has_come(interfaces[each], waiting[each][0][1], got)), None)
+        ready = next((each for each in heads if _has_come(waiting[each][0], got)), None)
         interface = heads[0] if ready is None else ready
-        number, frame = waiting[interface].pop(0)
-        sender, receiver = _ends(interfaces[interface], frame)
-        content = _content(frame.data)
+        number, frame, sender, receiver, content = waiting[interface].pop(0)
         passed_on = sender in got and content is not None and got[sender][content] > 0
         if passed_on and content is not None:
             got[sender][content] -= 1
@@ -80,11 +84,9 @@ def _of_an_instant(
         yield Step(interface, number, frame, sender, passed_on or content is None)
 
 
-def _has_come(interface: Interface, frame: Frame, got: dict[str, Counter[Content]]) -> bool:
+def _has_come(frame: _Waiting, got: dict[str, Counter[Content]]) -> bool:
     """Return whether the sender of a frame can have sent it already."""
-    sender, _ = _ends(interface, frame)
-    content = _content(frame.data)
-    return sender not in got or content is None or got[sender][content] > 0
+    return frame.sender not in got or frame.content is None or got[frame.sender][frame.content] > 0
 
 
 def _ends(interface: Interface, frame: Frame) -> tuple[str, str]:

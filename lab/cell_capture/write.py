@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import defaultdict
 from pathlib import Path
 
@@ -54,6 +53,7 @@ def write(folder: Path, evidence: Evidence, *, split: bool = False) -> None:
     lines = _lines(evidence)
     said = comments(evidence)
     numbers: dict[int, int] = defaultdict(int)
+    ends = _ends(interfaces)
     for step in in_order(interfaces, seen):
         texts = []
         if step.frame.data[12:14] == _IPV4:
@@ -61,9 +61,9 @@ def write(folder: Path, evidence: Evidence, *, split: bool = False) -> None:
             numbers[step.interface] += 1
             of_link_lines = lines[interfaces[step.interface].link]
             texts = list(said.get(of_link_lines[number], ())) if number < len(of_link_lines) else []
-        if _is_own(step, ends=_ends(interfaces)):
+        if _is_own(step, ends=ends):
             texts.append(_own(step))
-        file.write(dataclasses.replace(step.frame, interface=step.interface, comments=tuple(texts)))
+        file.write(step.frame._replace(interface=step.interface, comments=tuple(texts)))
     file.close()
     new.replace(folder / FILE_NAME)
     if not split:

@@ -12,7 +12,7 @@ from lab.model.impairment import loses, round_trip_s
 from lab.model.middlebox import ForgottenFlow, Middlebox, PortAssignment
 from lab.model.sentinel_time import followed_s
 from lab.model.topology import Role, Topology
-from lab.record.events import Mapping, Packet, SentinelChallenged, SentinelOpened, SentinelOutcome
+from lab.record.events import Mapping, SentinelChallenged, SentinelOpened, SentinelOutcome
 from lab.record.evidence import Evidence
 from lab.units import Seconds
 
@@ -101,9 +101,7 @@ def _paths(evidence: Evidence, flow: str) -> list[Path]:
     boxes = dict(cell.middleboxes)
     ends = () if opened is None else evidence.flows.translations(opened.event.local, sent.t)
     seen = [
-        each
-        for each in evidence.of(Packet, proto="tcp")
-        if each.t < sent.t and {each.event.src, each.event.dst} & set(ends)
+        each for each in evidence.packets_at(tuple(ends), until=sent.t) if each.event.proto == "tcp" and each.t < sent.t
     ]
     told = next((each.t for each in seen if {"R", "F"} & set(each.event.flags)), sent.t)
     packets = [each for each in seen if each.t < told]  # RST and FIN say that it has forgotten; an ACK answers the FIN

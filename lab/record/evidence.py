@@ -116,9 +116,10 @@ class Evidence:
             who: only what comes from there; empty: from anywhere.
             **fields: only events whose fields have these values.
         """
-        for entry in cast("list[Entry[E]]", self._by_kind[kind]):
-            if who in ("", entry.who) and all(getattr(entry.event, key) == value for key, value in fields.items()):
-                yield entry
+        found = cast("list[Entry[E]]", self._by_kind[kind])
+        if who or fields:
+            return _with(found, who, fields)
+        return iter(found)
 
     def between(self, kind: type[E], since: float, until: float, **fields: Any) -> Iterator[Entry[E]]:
         """Return the entries of one kind of event from one moment to another, both included.
@@ -141,7 +142,7 @@ class Evidence:
         return bool(self._by_kind[kind])
 
     @cached_property
-    def _packets_at(self) -> dict[Endpoint, list[Entry[Packet]]]:
+    def _by_endpoint(self) -> dict[Endpoint, list[Entry[Packet]]]:
         at: dict[Endpoint, list[Entry[Packet]]] = defaultdict(list)
         for entry in self.of(Packet):
             for end in {entry.event.src, entry.event.dst}:
@@ -150,9 +151,14 @@ class Evidence:
 
     def packets_of(self, flow: Flow, since: float = float("-inf"), until: float = float("inf")) -> list[Entry[Packet]]:
         """Return the packets of a flow, on any link, from one moment to another, both included."""
-        ends = flow.endpoints
+        return self.packets_at(flow.endpoints, since, until)
+
+    def packets_at(
+        self, ends: tuple[Endpoint, ...], since: float = float("-inf"), until: float = float("inf")
+    ) -> list[Entry[Packet]]:
+        """Return the packets of any of some endpoints, on any link, from one moment to another, both included."""
         if ends not in self._packets:
-            found = {entry.line: entry for end in ends for entry in self._packets_at[end]}
+            found = {entry.line: entry for end in ends for entry in self._by_endpoint[end]}
             self._packets[ends] = sorted(found.values(), key=lambda entry: (entry.t, entry.line))
         packets = self._packets[ends]
         first = bisect_left(packets, since, key=lambda entry: entry.t)
@@ -298,3 +304,16 @@ def _is_only_asked(outcome: RequestOutcome, later: Iterable[RequestOutcome]) -> 
     if outcome.code not in CHALLENGES or isinstance(outcome, ClientSubscription):
         return False
     return isinstance(outcome, OptionsAnswer) or any(is_success(other.code) for other in later)
+
+
+def _with(entries: list[Entry[E]], who: str, fields: dict[str, Any]) -> Iterator[Entry[E]]:
+    """Yield the entries from a node (empty: any) whose events have these values in these fields."""
+    wanted = tuple(fields.items())
+    for entry in entries:
+        if who in ("", entry.who):
+            event = entry.event
+            for key, value in wanted:
+                if getattr(event, key) != value:
+                    break
+            else:
+                yield entry
