@@ -24,6 +24,7 @@ SECRET = "not of this run\n"
 def unpack(folder: Path) -> Path:
     """Unpack the kept run below a folder; return its own."""
     with tarfile.open(KEPT) as archive:
+        archive.extraction_filter = lambda member, _: member  # the lab's own; Python 3.12 wants to be told
         archive.extractall(folder)
     return folder / "kept"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tarfile
 import zipfile
 from pathlib import Path
 
@@ -12,16 +11,13 @@ from typer.testing import CliRunner
 import lab
 from lab.cli.main import app
 from lab.errors import HostNotCapable, ScenarioError
-from tests.fuzz.run_folders import KEPT
+from tests.fuzz import run_folders
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     """The folder of a run with several cells and twins."""
-    with tarfile.open(KEPT) as file:
-        file.extractall(tmp_path / "runs")
-    (folder,) = (tmp_path / "runs").iterdir()
-    return folder
+    return run_folders.unpack(tmp_path / "runs")
 
 
 def bundle(tmp_path: Path, run: Path, *arguments: str) -> Path:
