@@ -193,7 +193,7 @@ class CellTestbed:
         command = start_server.command(
             self.cell.server,
             self.cell.strategy,
-            transport=self.cell.transport,
+            transport=self.cell.server_transport,
             address=self.address_of_server,
             further=self.cell.further_addresses,
             bindings_only=self.cell.registers,
@@ -215,7 +215,7 @@ class CellTestbed:
         """
         if self.proxy is not None:
             ready = self.expected_events.next(ProxyReady)
-            self.proxy.tell(**start_proxy.command(self.cell, self._folder))
+            self.proxy.tell(**start_proxy.command(self.cell, self._folder, self.certificates))
             await self.expected_events.within(patience, ready, "the proxy to listen")
 
     async def server_statistics(self) -> None:
@@ -266,7 +266,7 @@ class CellTestbed:
 
     @property
     def server_endpoint(self) -> Endpoint:  # noqa: D102
-        return Endpoint(self.address_of_server, PORTS[self.cell.transport.value])
+        return Endpoint(self.address_of_server, PORTS[self.cell.server_transport.value])
 
     @property
     def server_name(self) -> str:  # noqa: D102
