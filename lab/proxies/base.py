@@ -31,7 +31,6 @@ class Plan(NamedTuple):
         ports: those on which it listens, each with that to which it connects.
         certificate, key: PEM files to end TLS with, where a port needs that.
         settings: fields of ``lab.model.proxy.Proxy`` that the program takes, in seconds; None: never.
-        life: how often it has been started before, in this cell.
     """
 
     folder: Path
@@ -43,7 +42,6 @@ class Plan(NamedTuple):
     certificate: Path
     key: Path
     settings: Mapping[str, float | None]
-    life: int = 0
 
     def ends_tls(self, port: int) -> bool:
         """Return whether TLS ends at the proxy on a port on which it listens."""

@@ -29,8 +29,7 @@ class ProxyConnection(Event, frozen=True, kw_only=True):
         front: the proxy's end of the client's connection.
         own: the proxy's end of the server's connection; None: there is none yet.
         by: who ended it first, as the proxy's log says; empty: nobody has, or the log does not say.
-        reason: why it ended: ``timeout``, ``reset``, ``killed`` (the program was), or what the program says; empty: in
-            order.
+        reason: why it ended: ``timeout``, ``reset``, or what the program says; empty: in order.
         setting: the setting whose time was over, as the program calls it; empty: none was.
     """
 
@@ -46,5 +45,3 @@ class ProxyConnection(Event, frozen=True, kw_only=True):
 
 TIMEOUT = "timeout"
 """Why a proxy ended a pair of connections, if a timeout of its own did it."""
-KILLED = "killed"
-"""Why a pair of connections ended, if the program was killed."""

@@ -60,7 +60,7 @@ class Nginx(ProxyProgram):
 
     def reader(self, plan: Plan) -> LogReader:
         """See `ProxyProgram`."""
-        return http.Log(plan) if plan.mode is ProxyMode.HTTP else stream.Log()
+        return http.Log(plan.own) if plan.mode is ProxyMode.HTTP else stream.Log()
 
 
 def _module() -> str:

@@ -17,10 +17,8 @@ from lab.record.proxy_events import TIMEOUT, ProxyConnection
 
 LEVEL = "debug_http"
 
-_TEN_THOUSANDS = 5
-"""The port to the server is the number of the client's connection, and 10,000 for the program's first life, 20,000 for
-the next, …: a port of an earlier life may still be in TIME_WAIT. Beyond 59,999 it begins anew."""
-_DIGITS = 4
+_FIRST_PORT, _DIGITS = 40000, 4
+"""The port to the server is the sum of this and the number of the client's connection, which has so many digits."""
 _FOLDERS = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 """What nginx would keep below /var/lib otherwise: ``…_temp_path``."""
 
@@ -39,9 +37,7 @@ _SETTING = "proxy_read_timeout"
 
 def configuration(plan: Plan) -> str:
     """Return the block of HTTP: a server for each port."""
-    ports = "".join(
-        f'    "~^({"." * digits})$" {str(_first_port(plan.life))[:-digits]}$1;\n' for digits in range(1, _DIGITS + 1)
-    )
+    ports = "".join(f'    "~^({"." * digits})$" {str(_FIRST_PORT)[:-digits]}$1;\n' for digits in range(1, _DIGITS + 1))
     paths = "".join(f"  {name}_temp_path {plan.folder / 'nginx-temp'};\n" for name in _FOLDERS)
     return (
         f"http {{\n  access_log off;\n{paths}  map $connection $own_port {{\n{ports}  }}\n"
@@ -64,17 +60,12 @@ def _server(plan: Plan, port: int, inside: int) -> str:
     )
 
 
-def _first_port(life: int) -> int:
-    return (1 + life % _TEN_THOUSANDS) * 10**_DIGITS
-
-
 class Log(PairLog):
-    """Reads the log of one life."""
+    """Reads the log; ``own`` is the address from which nginx connects to the server."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, own: str) -> None:
         super().__init__()
-        self._own = plan.own
-        self._first_port = _first_port(plan.life)
+        self._own = own
         self._looks_at: dict[str, str] = {}
 
     def read(self, line: str) -> Iterator[ProxyConnection]:
@@ -100,7 +91,7 @@ class Log(PairLog):
     def _answered(self, number: str, text: str) -> Iterator[ProxyConnection]:
         """Tell what the server says to the request."""
         if _UPGRADED.match(text):
-            yield self.now(number, "connected", own=Endpoint(self._own, self._first_port + int(number)))
+            yield self.now(number, "connected", own=Endpoint(self._own, _FIRST_PORT + int(number)))
         elif met := _REFUSED.match(text):
             yield self.now(number, "failed", by="server", reason=f"answered {met[1]}")
         elif met := _FAILED.match(text):
@@ -117,6 +108,6 @@ class Log(PairLog):
         if met := _TIMED_OUT.match(text):
             setting = _SETTING if met[1] == "upstream" else "send_timeout"
             yield self.now(number, "closed", by="proxy", reason=TIMEOUT, setting=setting)
-        elif text.startswith(_DONE) or text.startswith(_CLOSED):
+        elif text.startswith((_DONE, _CLOSED)):
             by = self._looks_at.get(number, "")
             yield self.now(number, "closed", by=by, reason=self.error(number))
