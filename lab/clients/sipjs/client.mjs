@@ -132,15 +132,24 @@ async function run(start) {
   };
 
   const registerer = registers && new sip.Registerer(userAgent, { expires: wanted.register?.expiry });
-  const answered = (response) =>
-    tell("registration", { code: response.message.statusCode, reason: response.message.reasonPhrase });
+
+  // Each REGISTER passes here, the Registerer's own refreshes too, and so does its final answer: 408 is SIP.js's own.
+  const core = userAgent.userAgentCore;
+  const sendRegister = core.register.bind(core);
+  core.register = (request, delegate = {}) => {
+    const answered = (to) => (response) => {
+      tell("registration", { code: response.message.statusCode, reason: response.message.reasonPhrase });
+      delegate[to]?.(response);
+    };
+    return sendRegister(request, { ...delegate, onAccept: answered("onAccept"), onReject: answered("onReject") });
+  };
 
   // Sends REGISTER; resolves with whether it was accepted. Refreshes are SIP.js's own affair.
   function register() {
     return new Promise((resolve, reject) => {
       const requestDelegate = {
-        onAccept: (response) => (answered(response), done("registered"), resolve(true)),
-        onReject: (response) => (answered(response), resolve(false)),
+        onAccept: () => (done("registered"), resolve(true)),
+        onReject: () => resolve(false),
       };
       registerer.register({ requestDelegate }).catch(reject);
     });
@@ -177,7 +186,6 @@ async function run(start) {
   }
 
   function ping() {
-    const core = userAgent.userAgentCore;
     const peer = sip.UserAgent.makeURI(`sip:${start.domain}`);
     const request = core.makeOutgoingRequestMessage("OPTIONS", peer, userAgent.configuration.uri, peer, {});
     const told = ({ message }) =>
