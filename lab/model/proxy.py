@@ -11,7 +11,7 @@ from lab.units import Seconds, WholeSeconds
 
 
 class ProxyMode(str, Enum):
-    """What a proxy understands of what it passes on."""
+    """The layer at which a proxy works."""
 
     TCP = "tcp"
     """Nothing: bytes as they come (layer 4), TLS unread."""

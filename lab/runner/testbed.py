@@ -202,7 +202,7 @@ class CellTestbed:
             expired=self.certificates / "expired.pem",
             client_ca=self.certificates / "ca.pem" if asks else None,
             revoked=self.certificates / "revoked.pem",
-            keylog=self._keylog,
+            keylog=self._folder / "tls.keys",
             seed=self.cell.seed,
         )
         self.server.tell(**command, **self.server_program.start(self._folder))
@@ -240,7 +240,7 @@ class CellTestbed:
             seed=self.cell.seed,
             log=self._folder / "client.log",
             authenticates=self.cell.server.authentication is not None,
-            keylog=self._keylog if self.cell.server_transport is not self.cell.transport else None,
+            keylog=self._folder / "tls.keys" if self.cell.server_transport is not self.cell.transport else None,
         )
         self.client.tell(**command)
 
@@ -248,11 +248,6 @@ class CellTestbed:
     def certificates(self) -> Path:
         """The folder of the run's certificates."""
         return self._folder.parent.parent / TLS_FOLDER
-
-    @property
-    def _keylog(self) -> Path:
-        """The file for TLS secrets: who ends TLS beside the proxy writes them, the server or the client."""
-        return self._folder / "tls.keys"
 
     @property
     def address_of_server(self) -> str:
