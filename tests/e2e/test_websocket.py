@@ -77,7 +77,7 @@ def test_each_probe_and_mitigation(virtually: Virtually) -> None:
 
 @pytest.mark.cells(REGISTERED)
 def test_a_registered_sipjs(virtually: Virtually) -> None:
-    """Its own refresh that is not answered is told as 408; after that it takes itself for unregistered, and stays so."""
+    """Its own refresh that is not answered is told as 408; after that it takes itself for unregistered for good."""
     seen = virtually(REGISTERED)
     assert seen.status == 0, seen.said
     told = [(round(line["t"]), line["code"]) for line in seen.lines("sipjs,wss,server-mute", "client", "registration")]

@@ -20,13 +20,19 @@ CONNECTED = f"{HEAD} proxy {OWN} connected to 192.0.2.10:5060"
 LUA = f"@lab connected {CLIENT} {FRONT} {OWN}"
 
 
-def plan(mode: ProxyMode = ProxyMode.TCP, pem: Path = Path("/run/server.pem"), **settings: float | None) -> Plan:
+PEM = Path("/run/server.pem")
+Settings = dict[str, float | None]
+
+
+def plan(mode: ProxyMode = ProxyMode.TCP, settings: Settings | None = None, pem: Path = PEM) -> Plan:
     ports = {5060: 5060, 5061: 5061} if mode is ProxyMode.TCP else {80: 80, 443: 80}
-    return Plan(Path("/cell"), FRONT.host, OWN.host, "192.0.2.10", mode, ports, pem, pem, settings)
+    return Plan(Path("/cell"), FRONT.host, OWN.host, "192.0.2.10", mode, ports, pem, pem, settings or {})
 
 
-def read(name: str, *lines: str, mode: ProxyMode = ProxyMode.TCP, **settings: float | None) -> list[ProxyConnection]:
-    reader = find(name).reader(plan(mode, **settings))
+def read(
+    name: str, *lines: str, mode: ProxyMode = ProxyMode.TCP, settings: Settings | None = None
+) -> list[ProxyConnection]:
+    reader = find(name).reader(plan(mode, settings))
     return [event for line in lines for event in reader.read(line)]
 
 
@@ -102,8 +108,8 @@ def test_nginx_lines_of_nobody() -> None:
         ("PR", {}, ("closed", "proxy", "PR", "")),
     ],
 )
-def test_how_haproxy_ends_a_pair(how: str, settings: dict[str, float | None], told: tuple[str, str, str, str]) -> None:
-    events = read("haproxy", LUA, f"@lab closed {CLIENT} {FRONT} {OWN} {how}", **settings)
+def test_how_haproxy_ends_a_pair(how: str, settings: Settings, told: tuple[str, str, str, str]) -> None:
+    events = read("haproxy", LUA, f"@lab closed {CLIENT} {FRONT} {OWN} {how}", settings=settings)
     assert [event.own for event in events] == [OWN, OWN]
     assert end(events) == told
 
@@ -203,8 +209,8 @@ def test_all_that_a_program_writes_goes_into_the_cell(name: str, mode: ProxyMode
     pem = tmp_path / "server.pem"
     pem.write_text("certificate and key")
     program = find(name)
-    settings = {field: 7.0 + number for number, field in enumerate(program.takes[mode])}
-    files = program.files(plan(mode, pem, **settings))
+    settings: Settings = {field: 7.0 + number for number, field in enumerate(program.takes[mode])}
+    files = program.files(plan(mode, settings, pem))
     assert {*files} <= {*program.writes}
     text = "".join(files.values())
     for field, seconds in settings.items():
@@ -212,4 +218,4 @@ def test_all_that_a_program_writes_goes_into_the_cell(name: str, mode: ProxyMode
     text = text.replace("user root;", "").replace(str(pem), "")  # no other user, and a file of the run
     assert not any(word in text for word in ("/var", "/run", "chroot", "user ", "daemon on"))
     configuration, *_ = files
-    assert f"/cell/{configuration}" in program.command(plan(mode, **settings))
+    assert f"/cell/{configuration}" in program.command(plan(mode, settings))

@@ -152,11 +152,11 @@ def test_udp_has_nothing_to_pass_on() -> None:
     assert "no UDP" in why_unsupported(replace(proxied(), transport=Transport.UDP))
 
 
-def of_http(transport: Transport, **server: ClientCertificate) -> Cell:
+def of_http(transport: Transport, certificate: ClientCertificate = ClientCertificate.NONE) -> Cell:
     """A cell with SIP.js through an HTTP proxy."""
     plain = proxied()
     client, proxy = replace(plain.client, name="sipjs"), catalog.proxy("nginx-http-default")
-    asks = replace(plain.server, **server)
+    asks = replace(plain.server, client_certificate=certificate)
     return replace(plain, client=client, proxy=proxy, transport=transport, server=asks)
 
 
@@ -172,7 +172,7 @@ def test_tls_ends_at_an_http_proxy() -> None:
     """So the server has no certificate to show, and sees none; through a TCP proxy it does."""
     assert of_http(Transport.WSS).server_transport is Transport.WS
     assert proxied().server_transport is Transport.TLS
-    asks = of_http(Transport.WSS, client_certificate=ClientCertificate.REQUIRED)
+    asks = of_http(Transport.WSS, ClientCertificate.REQUIRED)
     assert "sees no certificate" in why_unsupported(asks)
     expired = ExpiredCertificate(at=When(offset=5.0))
     assert expired.infeasible(proxied()) is None
