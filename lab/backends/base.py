@@ -57,6 +57,7 @@ class ActorSpec:
         log: where what it prints goes, but for a command's channel.
         image: for containers: the kind of image (``lab.backends.images``); of a command the image itself.
         reads, writes: files and folders it is told of. Containers see no others of the host's.
+        in_container: the actor in a container; None: the same.
     """
 
     program: Program
@@ -64,6 +65,7 @@ class ActorSpec:
     image: str
     reads: tuple[Path, ...] = ()
     writes: tuple[Path, ...] = ()
+    in_container: Program | None = None
 
 
 class EndedAtOnce(LabFault):

@@ -200,9 +200,10 @@ def _container(node: Node, part: ActorSpec | None, images: Mapping[str, str], *,
     environment: Mapping[str, str] = _ENVIRONMENT
     image = images["middlebox"]
     if part is not None:
-        program = part.program
+        program = part.in_container or part.program
         if isinstance(program, Command):
-            entrypoint, command, environment, image = (), program.argv, program.environment, part.image
+            entrypoint, command, environment = (), program.argv, program.environment
+            image = images.get(part.image, part.image)  # the author's own has a name of its own
         else:
             entrypoint = (*_STDIO, f"{program.__module__}:{program.__qualname__}")
             image = images[part.image]

@@ -16,10 +16,11 @@ import re
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from lab import ledger, library
@@ -36,7 +37,7 @@ NODES = ("client", "server", "kamailio", MIDDLEBOX)
 """What a node's container is made of."""
 LAB = "lab"
 """The whole lab, virtual time inside."""
-PHONES = ("baresip", "linphone")
+PHONES = ("baresip", "linphone", "sipjs")
 """Clients with an image of their own; built when they are named (`lab images build baresip`)."""
 USUAL = (*NODES, LAB)
 """The kinds that are built unless others are named."""
@@ -136,13 +137,20 @@ def missing(kinds: Iterable[str] = NODES) -> list[str]:
         return [kind for kind in kinds if not _exists(client, tag(kind))]
 
 
-def build(kinds: Sequence[str] = NODES, progress: Callback | None = None, *, kernel: Path | None = None) -> list[str]:
+def build(
+    kinds: Sequence[str] = NODES,
+    progress: Callback | None = None,
+    *,
+    kernel: Path | None = None,
+    files: Mapping[str, Path] = MappingProxyType({}),
+) -> list[str]:
     """Build what is missing; returns the kinds that were built. Needs Docker and, for what is not cached, networks.
 
     Args:
         kinds: in this order.
         progress: told of each step.
         kernel: the folder of the kernel that ``LAB`` gets; needed for it only.
+        files: folders that images of clients are made of, by their names in the build context.
 
     Raises:
         HostNotCapable: Docker does not answer, there is no base image, or packages cannot be had.
@@ -150,7 +158,7 @@ def build(kinds: Sequence[str] = NODES, progress: Callback | None = None, *, ker
     """
     report = progress or _silent
     if wanted := missing(kinds):
-        _build_all(wanted, report, kernel)
+        _build_all(wanted, report, kernel, files)
     with docker_client() as client:
         for kind in kinds:
             name, _, word = latest(kind).partition(":")
@@ -158,7 +166,7 @@ def build(kinds: Sequence[str] = NODES, progress: Callback | None = None, *, ker
     return wanted
 
 
-def _build_all(wanted: Sequence[str], report: Callback, kernel: Path | None) -> None:
+def _build_all(wanted: Sequence[str], report: Callback, kernel: Path | None, files: Mapping[str, Path]) -> None:
     with docker_client() as client, ledger.workplace("images") as (_, folder):
         base = next((each for each in BASES if _exists(client, each)), None)
         if base is None:
@@ -168,6 +176,8 @@ def _build_all(wanted: Sequence[str], report: Callback, kernel: Path | None) -> 
             )
         report(Progress(wanted[0], "gathering what goes into it"))
         context = _context(folder, kernel)
+        for name, path in files.items():
+            (context / name).symlink_to(path)
         for kind in wanted:
             _build(client, kind, base, context, report)
 

@@ -7,6 +7,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from lab.backends import images
+from lab.clients.catalog import image_files
 from lab.errors import Problem, ScenarioError
 from lab.loader.conversion import choice
 from lab.report import terminal
@@ -47,7 +48,7 @@ def build(kinds: list[str]) -> None:
         if images.LAB in images.missing(wanted):
             report(images.Progress(images.LAB, "its kernel"))
             kernel_folder = kernel.build().parent
-        images.build(wanted, report, kernel=kernel_folder)
+        images.build(wanted, report, kernel=kernel_folder, files=image_files(images.missing(wanted)))
     out = terminal.console(stderr=False)
     for kind in wanted:
         out.print(f"image {images.tag(kind)}", soft_wrap=True)

@@ -62,6 +62,18 @@ class ClientProgram(ABC):
     def image(self, cell: Cell) -> str:
         """Return the container image it runs in: a kind of ``lab.backends.images``, or the author's."""
 
+    def in_container(self, cell: Cell) -> Program:
+        """Return what is started in a container of that image, where the program is in another place."""
+        return self.program(cell)
+
+    def image_files(self) -> Mapping[str, Path]:
+        """Return folders that its image is made of besides Debian's packages, by their names in the build context.
+
+        Raises:
+            HostNotCapable: one of them cannot be had.
+        """
+        return {}
+
     def writes(self, folder: Path) -> tuple[Path, ...]:
         """Return the files it writes below the cell's folder, besides its log."""
         return ()

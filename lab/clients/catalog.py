@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -38,3 +39,16 @@ def find(name: str) -> ClientProgram:
 def client_of(cell: Cell) -> ClientProgram:
     """Return the client program of a cell."""
     return find(cell.client.kind)
+
+
+def image_files(kinds: Iterable[str]) -> dict[str, Path]:
+    """Return the folders that images of clients are made of, by their names in the build context.
+
+    Args:
+        kinds: of the images that are to be built; those of clients have the clients' names.
+
+    Raises:
+        HostNotCapable: one of them cannot be had.
+    """
+    clients = (find(name) for name in kinds if name in names())
+    return {name: path for client in clients for name, path in client.image_files().items()}

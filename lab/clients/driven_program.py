@@ -50,6 +50,14 @@ class Driver(ABC):
         """Return what is written to the program when the runner says something; it need not heed it."""
         return b""
 
+    def due(self) -> float | None:
+        """Return when `act` is to be called, on CLOCK_MONOTONIC; None: not before something else happens."""
+        return None
+
+    def act(self) -> bytes:
+        """Do what is due, and return what is written to the program."""
+        return b""
+
 
 class ProgramLog:
     """The program's output in the client's log, each line with CLOCK_MONOTONIC before it."""
@@ -82,48 +90,78 @@ def run(sock: socket.socket, lines: Lines, driver: Driver, log: str, others: Ite
     """Run the program until ``stop``, the end of the socket, or its own end."""
     channel = Channel(sock)
     channel.emit(driver.ready())
-    written = ProgramLog(log)
-    parent = os.getpid()
-    environment = {**os.environ, **driver.environment(), CLIENT_MARK[0]: CLIENT_MARK[1]}
-    program = subprocess.Popen(
-        list(driver.command()),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        bufsize=0,
-        env=environment,
-        preexec_fn=lambda: die_with(parent),  # noqa: PLW1509  (this process has one thread)
-    )
-    assert program.stdin is not None
-    assert program.stdout is not None
-    told = program.stdin
+    _Program(channel, driver, log).run(lines, others)
 
-    def obey(commands: Iterable[dict[str, Any]]) -> bool:
+
+class _Program:
+    """The running program.
+
+    Args:
+        channel: to the runner.
+        driver: of the program.
+        log: the file for what it writes.
+    """
+
+    def __init__(self, channel: Channel, driver: Driver, log: str) -> None:
+        self._channel = channel
+        self._driver = driver
+        self._log = ProgramLog(log)
+        parent = os.getpid()
+        environment = {**os.environ, **driver.environment(), CLIENT_MARK[0]: CLIENT_MARK[1]}
+        self._program = subprocess.Popen(
+            list(driver.command()),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            bufsize=0,
+            env=environment,
+            preexec_fn=lambda: die_with(parent),  # noqa: PLW1509  (this process has one thread)
+        )
+        assert self._program.stdin is not None
+        assert self._program.stdout is not None
+        self._told, self._shown = self._program.stdin, self._program.stdout
+
+    def run(self, lines: Lines, others: Iterable[dict[str, Any]]) -> None:
+        """Run it; ``others`` are commands that came with the first."""
+        sock = self._channel.sock
+        with selectors.DefaultSelector() as selector:
+            selector.register(sock, selectors.EVENT_READ)
+            selector.register(self._shown, selectors.EVENT_READ)
+            going = self._obey(others)
+            while going:
+                ready = {key.fileobj for key, _ in selector.select(_until(self._driver.due()))}
+                if _until(self._driver.due()) == 0:
+                    self._told.write(self._driver.act())
+                if self._shown in ready:
+                    self._show()
+                if sock in ready:
+                    data = sock.recv(_RECEIVE_SIZE)
+                    going = bool(data) and self._obey(lines.feed(data))
+        self._program.send_signal(signal.SIGKILL)
+        self._program.wait()
+
+    def _obey(self, commands: Iterable[dict[str, Any]]) -> bool:
+        """Pass commands on; return whether to go on."""
         for command in commands:
             if command.get("do") == "stop":
                 return False
-            if data := driver.obey(command):
-                told.write(data)
+            if data := self._driver.obey(command):
+                self._told.write(data)
         return True
 
-    with selectors.DefaultSelector() as selector:
-        selector.register(sock, selectors.EVENT_READ)
-        selector.register(program.stdout, selectors.EVENT_READ)
-        going = obey(others)
-        while going:
-            ready = {key.fileobj for key, _ in selector.select()}
-            if program.stdout in ready:
-                output = os.read(program.stdout.fileno(), _RECEIVE_SIZE)
-                if not output:
-                    _ended(program)
-                written.write(output)
-                for event in driver.read(output):
-                    channel.emit(event)
-            if sock in ready:
-                data = sock.recv(_RECEIVE_SIZE)
-                going = bool(data) and obey(lines.feed(data))
-    program.send_signal(signal.SIGKILL)
-    program.wait()
+    def _show(self) -> None:
+        """Read what the program has written."""
+        output = os.read(self._shown.fileno(), _RECEIVE_SIZE)
+        if not output:
+            _ended(self._program)
+        self._log.write(output)
+        for event in self._driver.read(output):
+            self._channel.emit(event)
+
+
+def _until(due: float | None) -> float | None:
+    """Return how long it is until then; None: for ever."""
+    return None if due is None else max(0.0, due - time.monotonic())
 
 
 def _ended(program: subprocess.Popen[bytes]) -> NoReturn:

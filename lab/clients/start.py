@@ -25,6 +25,7 @@ def command(
     certificate: Path | None = None,
     key: Path | None = None,
     name: str = "",
+    keylog: Path | None = None,
 ) -> dict[str, Any]:
     """Return it.
 
@@ -40,8 +41,11 @@ def command(
         certificate: file of its own certificate, for a server that asks for one.
         key: file of the key to that.
         name: by which it knows the server; empty: by its address.
+        keylog: file for its TLS secrets, if the server does not have them.
     """
     more: dict[str, Any] = {"name": name} if name else {}
+    if keylog is not None:
+        more["keylog"] = str(keylog)
     if (registration := client.registration) is not None:
         more["registration"] = {each.name: int(getattr(registration, each.name) or 0) for each in fields(registration)}
     return {

@@ -55,6 +55,9 @@ class ExpiredCertificate(Fault):
         """See `Fault`."""
         if not cell.transport.secure:
             return Infeasible(what="only TLS has certificates", allowed="use `transport: tls`")
+        if not cell.server_transport.secure:
+            what = "TLS ends at the proxy, whose certificate it would be"
+            return Infeasible(what=what, allowed="use a proxy with `mode: tcp`")
         return None
 
     async def begin(self, number: int, cell: RunningCell) -> ActiveFault:

@@ -34,6 +34,8 @@ def check_targets(nodes: Sequence[Node], topology: Topology, problems: list[Prob
             targets = {"link": (links, "no such link"), "node": (ways, "no such node between client and server")}
             if cls.acts_on == "table":
                 targets["node"] = (boxes, "no such middlebox")
+            if _names_proxy(parameters, topology):
+                targets["node"] = (targets["node"][0], "a proxy forwards no packets, so no fault is at its node")
             for key in targets.keys() & keys(cls):
                 if not _one_of(parameters, key, *targets[key], problems):
                     refused.add(written)
@@ -93,6 +95,12 @@ def _one_of(parameters: Node, key: str, allowed: Sequence[str], what: str, probl
         return True
     problems.append(target.problem(what, allowed=choice(target.value, allowed)))
     return False
+
+
+def _names_proxy(parameters: Node, topology: Topology) -> bool:
+    """Return whether a fault names the proxy as its node."""
+    target, front = parameters.get("node"), topology.front()
+    return target is not None and target.value == front.name and front.role is Role.PROXY
 
 
 def _texts(parameters: Node) -> dict[str, str]:

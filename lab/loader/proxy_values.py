@@ -57,13 +57,14 @@ def check_settings(proxy: Proxy, node: Node, problems: list[Problem]) -> bool:
         got = None if node.get("software") else ""
         problems.append(where.problem("unknown proxy program", got=got, allowed=choice(proxy.software, known)))
         return False
-    takes = programs.find(proxy.software).takes
+    takes = programs.find(proxy.software).takes[proxy.mode]
     before = len(problems)
     for field in TIMEOUTS:
         written = node.get(kebab(field))
         if written is not None and field not in takes:
             allowed = f"one of {', '.join(map(kebab, takes))}"
-            problems.append(written.problem(f"no setting of {proxy.software}", got="", allowed=allowed))
+            what = f"no setting of {proxy.software} with `mode: {proxy.mode.value}`"
+            problems.append(written.problem(what, got="", allowed=allowed))
     return len(problems) == before
 
 

@@ -9,8 +9,10 @@ from lab.clients.catalog import client_of
 from lab.faults.base import Infeasible, faults_of
 from lab.faults.feasibility import infeasible_faults
 from lab.mitigations.catalog import client_kinds, not_offered, unsupported
-from lab.model.scenario import Cell, Transport
+from lab.model.proxy import ProxyMode
+from lab.model.scenario import Cell, ClientCertificate, Transport
 from lab.servers.catalog import server_of
+from lab.sip.ports import FRAMED
 
 
 def examined(cell: Cell, infeasible: Sequence[tuple[int, Infeasible]] | None = None) -> Cell:
@@ -39,7 +41,7 @@ def why_unsupported(cell: Cell, infeasible: Sequence[tuple[int, Infeasible]] | N
         or not_offered(strategy, offers)
         or unsupported(strategy, transport=cell.transport.value, **has)
         or _nothing_to_end(cell)
-        or _no_connection(cell)
+        or _not_through_proxy(cell)
         or server_of(cell).why_unsupported(cell, needs)
     )
     if lacking:
@@ -55,7 +57,16 @@ def _nothing_to_end(cell: Cell) -> str:
     return "the server's idle timeout ends connections, and UDP has none" if over_udp else ""
 
 
-def _no_connection(cell: Cell) -> str:
-    """Say that a proxy of TCP connections is in the way of UDP; empty if it is not."""
-    over_udp = cell.proxy is not None and cell.transport is Transport.UDP
-    return "the proxy passes TCP connections on, and no UDP; use `transport: tcp` or `tls`" if over_udp else ""
+def _not_through_proxy(cell: Cell) -> str:
+    """Say why the proxy does not pass the cell's transport on; empty if it does."""
+    if cell.proxy is None:
+        return ""
+    if cell.transport is Transport.UDP:
+        return "the proxy passes TCP connections on, and no UDP; use `transport: tcp` or `tls`"
+    if cell.proxy.mode is ProxyMode.TCP:
+        return ""
+    if cell.transport.value not in FRAMED:
+        return f"the proxy speaks HTTP only (`mode: http`), not SIP over {cell.transport.value}; use `ws` or `wss`"
+    if cell.transport.secure and cell.server.client_certificate is ClientCertificate.REQUIRED:
+        return "TLS ends at the proxy, so the server sees no certificate of the client"
+    return ""

@@ -10,7 +10,7 @@ from typing import Any
 from lab.model.fault import Fault
 from lab.model.impairment import Impairment
 from lab.model.middlebox import Middlebox
-from lab.model.proxy import Proxy
+from lab.model.proxy import Proxy, ProxyMode
 from lab.model.rules import (
     CauseName,
     ClientName,
@@ -331,6 +331,12 @@ class Cell:
         if self.subscribes or registration is None:
             return REFRESH_BEFORE_EXPIRY_S
         return float(registration.refresh_before)
+
+    @property
+    def server_transport(self) -> Transport:
+        """The transport as the server has it: behind a proxy that ends TLS that is WebSocket without TLS."""
+        ends_tls = self.proxy is not None and self.proxy.mode is ProxyMode.HTTP
+        return Transport.WS if ends_tls and self.transport is Transport.WSS else self.transport
 
     @property
     def further_addresses(self) -> tuple[str, ...]:

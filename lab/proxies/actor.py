@@ -7,16 +7,18 @@ actor waits for lines, so that is when the program wrote it.
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
+from pathlib import Path
 from typing import Any
 
 from lab.actors.channel import Channel
 from lab.actors.command_loop import CommandLoop
+from lab.actors.logged_program import LoggedProgram
 from lab.errors import LabFault
 from lab.proxies import start
 from lab.proxies.base import LogReader, ProxyProgram
 from lab.proxies.catalog import find
-from lab.proxies.child import Child
 from lab.record.proxy_events import ProxyReady
 
 LOG = "proxy.log"
@@ -30,7 +32,7 @@ class _Actor:
         self._channel = Channel(sock)
         self._loop = loop
         self._commands = CommandLoop(sock, loop, doing="running the proxy", obey=self._obey)
-        self._child: Child | None = None
+        self._child: LoggedProgram | None = None
         self._reader: LogReader | None = None
         self._program: ProxyProgram | None = None
         self._ready = False
@@ -55,20 +57,21 @@ class _Actor:
             raise LabFault("starting the proxy", detail=str(lack))
         plan = start.plan(told)
         for name, text in program.files(plan).items():
-            (plan.folder / name).write_text(text, encoding="utf-8")
+            _write(plan.folder / name, text)
         self._program, self._reader = program, program.reader(plan)
-        self._child = Child(
+        self._child = LoggedProgram(
             program.command(plan),
-            plan.folder,
             plan.folder / LOG,
             self._loop,
             on_line=self._line,
             on_end=self._died,
+            folder=plan.folder,
         )
 
-    def _line(self, line: str) -> None:
+    def _line(self, data: bytes) -> None:
         assert self._reader is not None  # it is made before the child
         assert self._program is not None
+        line = data.decode("utf-8", "replace").strip()
         if not self._ready and self._reader.listens(line):
             self._ready = True
             self._channel.emit(ProxyReady(software=self._program.name, version=self._reader.version))
@@ -78,6 +81,13 @@ class _Actor:
     def _died(self, how: str) -> None:
         self._child = None
         self._commands.fail(LabFault("running the proxy", detail=how))
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file that only this user may read: it may hold a key."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
 
 
 def main(sock: socket.socket) -> None:

@@ -11,7 +11,9 @@ from typing import ClassVar, NamedTuple, Protocol
 
 from lab import digests
 from lab.errors import HostNotCapable
+from lab.model.proxy import ProxyMode
 from lab.record.proxy_events import ProxyConnection
+from lab.sip.ports import PORTS
 
 _PLACES = "/usr/sbin:/usr/local/sbin"
 """Where these programs are for people whose PATH has only programs for everybody."""
@@ -23,16 +25,27 @@ class Plan(NamedTuple):
     Attributes:
         folder: the cell's; all that the program writes goes there.
         address: on which it listens, as the client reaches it.
+        own: the address from which it connects to the server.
         server: the server's address.
-        ports: on which it listens, and to which it connects.
+        mode: what it understands of what it passes on.
+        ports: those on which it listens, each with that to which it connects.
+        certificate, key: PEM files to end TLS with, where a port needs that.
         settings: fields of ``lab.model.proxy.Proxy`` that the program takes, in seconds; None: never.
     """
 
     folder: Path
     address: str
+    own: str
     server: str
-    ports: Sequence[int]
+    mode: ProxyMode
+    ports: Mapping[int, int]
+    certificate: Path
+    key: Path
     settings: Mapping[str, float | None]
+
+    def ends_tls(self, port: int) -> bool:
+        """Return whether TLS ends at the proxy on a port on which it listens."""
+        return self.mode is ProxyMode.HTTP and port == PORTS["wss"]
 
 
 class LogReader(Protocol):
@@ -57,8 +70,8 @@ class ProxyProgram(ABC):
     """One line: what it is."""
     packages: ClassVar[tuple[str, ...]]
     """Debian's packages that have it."""
-    takes: ClassVar[Mapping[str, str]]
-    """The fields of ``lab.model.proxy.Proxy`` that it obeys, each with the program's own name of the setting."""
+    takes: ClassVar[Mapping[ProxyMode, Mapping[str, str]]]
+    """In each mode the fields of ``lab.model.proxy.Proxy`` that it obeys, with the program's names of the settings."""
     writes: ClassVar[tuple[str, ...]]
     """The files that it writes or reads in the cell's folder, by name."""
     modules: ClassVar[tuple[str, ...]] = ("lab.proxies.actor",)

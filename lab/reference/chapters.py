@@ -34,6 +34,7 @@ from lab.model.registrar import Registrar
 from lab.model.rules import kebab
 from lab.model.scenario import Claim, Client, Expectation, Probe, Registration, Server
 from lab.proxies import catalog as programs
+from lab.proxies.base import ProxyProgram
 from lab.servers import catalog as servers
 
 _OPTIONAL = ", or nothing"
@@ -131,8 +132,7 @@ def chapters() -> tuple[Chapter, ...]:
                 ReferenceEntry(
                     name="proxy programs",
                     what="\n\n".join(
-                        f"`{name}`: {programs.find(name).what}. Its keys are"
-                        f" {', '.join(f'`{kebab(key)}`' for key in programs.find(name).takes)}."
+                        f"`{name}`: {programs.find(name).what}. {_keys_of(programs.find(name))}"
                         for name in programs.names()
                     ),
                 ),
@@ -305,3 +305,12 @@ def words_of(enum: type[Enum]) -> list[tuple[str, str]]:
             meanings[last] = paragraphs(str(each.value.value))
             last = ""
     return [(str(member.value), meanings.get(member.name, "")) for member in enum]
+
+
+def _keys_of(program: ProxyProgram) -> str:
+    """Return which keys a proxy program takes, by mode."""
+    said = (
+        f"with `mode: {mode.value}` {', '.join(f'`{kebab(key)}`' for key in takes)}"
+        for mode, takes in program.takes.items()
+    )
+    return f"Its keys are {'; '.join(said)}."

@@ -130,7 +130,7 @@ def proxy_thing(name: str) -> ReferenceEntry:
     program = programs.find(proxy.software)
     values = [
         (kebab(field), f"{value_text(getattr(proxy, field)) or 'never'} [{proxy.evidence.value}]")
-        for field in program.takes
+        for field in program.takes[proxy.mode]
     ]
     notes = (("software", f"{program.name}: {program.what}"), *values, ("source", proxy.source))
     return ReferenceEntry(name=name, what=_comment("proxies", name), notes=notes)

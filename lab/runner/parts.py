@@ -34,6 +34,7 @@ def parts(cell: Cell, folder: Path, certificates: Path) -> dict[str, ActorSpec]:
         ),
         topology.only(Role.CLIENT).name: ActorSpec(
             program=client.program(cell),
+            in_container=client.in_container(cell),
             log=folder / "client.out",
             image=client.image(cell),
             reads=(certificates / "ca.pem", *of_client),

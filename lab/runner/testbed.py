@@ -193,7 +193,7 @@ class CellTestbed:
         command = start_server.command(
             self.cell.server,
             self.cell.strategy,
-            transport=self.cell.transport,
+            transport=self.cell.server_transport,
             address=self.address_of_server,
             further=self.cell.further_addresses,
             bindings_only=self.cell.registers,
@@ -215,7 +215,7 @@ class CellTestbed:
         """
         if self.proxy is not None:
             ready = self.expected_events.next(ProxyReady)
-            self.proxy.tell(**start_proxy.command(self.cell, self._folder))
+            self.proxy.tell(**start_proxy.command(self.cell, self._folder, self.certificates))
             await self.expected_events.within(patience, ready, "the proxy to listen")
 
     async def server_statistics(self) -> None:
@@ -240,6 +240,7 @@ class CellTestbed:
             seed=self.cell.seed,
             log=self._folder / "client.log",
             authenticates=self.cell.server.authentication is not None,
+            keylog=self._folder / "tls.keys" if self.cell.server_transport is not self.cell.transport else None,
         )
         self.client.tell(**command)
 
@@ -266,7 +267,7 @@ class CellTestbed:
 
     @property
     def server_endpoint(self) -> Endpoint:  # noqa: D102
-        return Endpoint(self.address_of_server, PORTS[self.cell.transport.value])
+        return Endpoint(self.address_of_server, PORTS[self.cell.server_transport.value])
 
     @property
     def server_name(self) -> str:  # noqa: D102

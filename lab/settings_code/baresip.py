@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from lab.clients.baresip import CLIENT
 from lab.model.scenario import Strategy
 from lab.settings_code._offered import lacking, offered
 from lab.settings_code.languages import Snippet
 
 LANGUAGE = "baresip"
+_SETTINGS = ("register", "outbound")
+"""The mitigations that are settings of baresip."""
 
 
 def snippet(strategy: Strategy) -> Snippet | None:
     """See `Language`."""
-    ours = offered(strategy, CLIENT.offers)
+    ours = offered(strategy, _SETTINGS)
     if not ours:
         return None
     parts = ["<sip:me@example.com;transport=tls>"]
@@ -20,5 +21,5 @@ def snippet(strategy: Strategy) -> Snippet | None:
         parts.append(f"regint={int(ours['register'].expiry)}")
     if "outbound" in ours:
         parts.append("sipnat=outbound")
-    note = lacking(strategy, CLIENT.offers, "baresip")
+    note = lacking(strategy, _SETTINGS, "baresip")
     return Snippet(language=LANGUAGE, title="baresip, file accounts", code=";".join(parts) + "\n", note=note)

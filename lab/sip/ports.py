@@ -1,4 +1,4 @@
-"""Lists the transports of SIP and the ports of their servers (RFC 3261 §19.1.2; RFC 7118 §5.3: those of HTTP)."""
+"""Lists the transports of SIP and the ports of their servers (RFC 3261 §19.1.2; RFC 7118 §5.5: those of HTTP)."""
 
 from __future__ import annotations
 

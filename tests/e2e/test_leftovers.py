@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.lab_command import SHORT, processes_of, run, start, wait_until
+from tests.e2e.lab_command import ROOT, SHORT, processes_of, run, start, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.leaves]
 
@@ -114,6 +116,71 @@ def test_clean_ends_only_what_the_ledger_names(tmp_path: Path) -> None:
         for process in (left, bystander):
             process.kill()
             process.wait()
+
+
+PHONES = """\
+title: Each client through a proxy
+topology: home-nat-proxy
+middlebox: never-forgets
+strategy: none
+matrix:
+  client:
+    - { name: pjsip, account: register }
+    - { name: baresip, account: register }
+    - { name: linphone, account: register }
+    - { name: sipjs, account: register }
+  transport: [tcp, ws]
+  proxy: [haproxy-default, nginx-http-default]
+probes: [{ at: 60 s }]
+ends: 90 s
+"""
+PROGRAMS = {"baresip": 1, "node": 2, "nginx": 1, "haproxy": 4}
+"""Those that a client or a proxy starts as processes of their own; the others are in the lab's own processes. Three
+clients over TCP are behind HAProxy, SIP.js over WebSocket behind both."""
+
+
+def _below(pids: Collection[int]) -> dict[int, str]:
+    """The processes that these have started, and those that they have, with their names."""
+    parents, names = {}, {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            head, _, tail = path.read_text().rpartition(")")
+        except OSError:  # it has ended
+            continue
+        pid = int(path.parent.name)
+        parents[pid], names[pid] = int(tail.split()[1]), head.partition("(")[2]
+    found: dict[int, str] = {}
+    while more := {
+        pid: names[pid] for pid, parent in parents.items() if parent in {*pids, *found} and pid not in found
+    }:
+        found |= more
+    return found
+
+
+@pytest.mark.waits(20)
+@pytest.mark.skipif(not all(map(shutil.which, ("baresip", "node", "haproxy"))), reason="needs all clients and proxies")
+def test_kill_9_with_every_client_and_proxy(tmp_path: Path, untouched: Untouched) -> None:
+    """Their programs, which are no part of the lab, die with the world."""
+    shutil.copytree(ROOT / "topologies", tmp_path / "topologies")
+    scenario, out = tmp_path / "phones.yaml", tmp_path / "runs"
+    scenario.write_text(PHONES)
+    process = start("run", scenario, "--clock", "real", "--jobs", "10", "--out", out, home=tmp_path)
+
+    def running() -> dict[int, str]:
+        return _below(processes_of(process.pid))
+
+    def all_run() -> bool:
+        counts = Counter(running().values())
+        return all(counts[name] == count for name, count in PROGRAMS.items())
+
+    wait_until("all clients and proxies running", all_run, within=60)
+    ours = running()
+    process.kill()
+    process.communicate()
+    wait_until("all processes gone", lambda: not processes_of(process.pid))
+    wait_until("their programs gone", lambda: not any(Path(f"/proc/{pid}").exists() for pid in ours))
+    untouched()
+    assert run("clean", home=tmp_path).returncode == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

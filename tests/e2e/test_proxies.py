@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from lab.clients.sipjs import packages
 from lab.proxies import catalog as proxies
-from tests.e2e.together import Cells, Virtually
+from tests.e2e.together import Cells, Seen, Virtually
 
 pytestmark = [
     pytest.mark.e2e,
@@ -62,3 +63,54 @@ def test_nothing_is_left_but_what_belongs_to_the_cell(virtually: Virtually) -> N
     assert {"haproxy.cfg", "haproxy.lua", "proxy.log"} <= {path.name for path in folder.iterdir()}
     (ready,) = virtually(FAULTS).lines("nothing", "proxy", "proxy-ready")
     assert ready["version"].startswith("haproxy/")
+
+
+UPGRADED = Cells(
+    """\
+title: What befalls a WebSocket through an HTTP proxy, at which TLS ends
+topology: home-nat-proxy
+middlebox: never-forgets
+proxy: { name: patient, base: nginx-http-default, proxy-read-timeout: 1 h }
+transport: wss
+client: { name: sipjs, account: register }
+strategy: none
+matrix:
+  failure:
+    - { name: nothing }
+    - { name: forged, faults: [forged-segment: { at: 20 s, node: internet }] }
+    - { name: closed, faults: [server-close: { at: 20 s }] }
+probes: [{ at: 45 s }]
+ends: 63 s
+""",
+    name="upgraded-faults",
+)
+
+
+@pytest.mark.cells(UPGRADED)
+@pytest.mark.skipif(bool(packages.lack()), reason=packages.lack())
+def test_an_upgraded_connection(virtually: Virtually) -> None:
+    """The faults are the causes; the server has no TLS, the client's secrets decrypt the capture all the same."""
+    seen = virtually(UPGRADED)
+    assert seen.cells["nothing"]["verdict"] == "pass", seen.said
+    causes = {name: cell["cause"]["kind"] for name, cell in seen.cells.items() if name != "nothing"}
+    assert causes == {"forged": "forged-rst", "closed": "server-closed-flow"}
+    assert [line["state"] for line in seen.lines("nothing", "server", "flow")][:2] == ["accepted", "upgraded"]
+    assert "CLIENT_RANDOM" in (seen.folder("nothing") / "tls.keys").read_text()
+    ended = {name: _last_end(seen, name) for name in ("forged", "closed")}
+    assert ended == {"forged": ("client", ""), "closed": ("server", "")}  # OpenSSL keeps a reset to itself
+
+
+def _last_end(seen: Seen, name: str) -> tuple[str, str]:
+    """Who ended the first pair of connections, and why, as the proxy's log says."""
+    ends = [line for line in seen.lines(name, "proxy", "proxy-connection") if line["state"] == "closed"]
+    return ends[0]["by"], ends[0]["reason"]
+
+
+@pytest.mark.cells(UPGRADED)
+@pytest.mark.skipif(bool(packages.lack()), reason=packages.lack())
+def test_sipjs_shows_its_messages(virtually: Virtually) -> None:
+    """Each whole: what it received is byte for byte what the server says that it sent, so the record has it once."""
+    said = virtually(UPGRADED).lines("nothing", "client", "sip-message")
+    sent = [line["text"].split()[0] for line in said if line["way"] == "sent" and line["text"]]
+    assert sent[0] == "REGISTER"
+    assert {(line["text"], bool(line["same"])) for line in said if line["way"] == "received"} == {("", True)}

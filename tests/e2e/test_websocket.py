@@ -18,6 +18,11 @@ AT_KAMAILIO = Cells(
     only=("strategy=server-ws-ping-25s", "transport=wss"),
     server="kamailio",
 )
+REGISTERED = Cells(
+    ROOT / "scenarios" / "clients" / "registered.yaml",
+    only=("client=sipjs", "transport=wss", "failure=server-close", "failure=server-mute", "failure=link-down"),
+)
+"""A sample of the scenario; ``scripts/test --all`` runs the whole of it."""
 PROBES = Cells(
     """\
 title: Each kind of probe, and the mitigations that SIP.js does
@@ -68,3 +73,14 @@ def test_each_probe_and_mitigation(virtually: Virtually) -> None:
     assert {line["expires"] for line in seen.lines("several", "server", "binding")} == {90}
     ready = seen.lines("several", "client", "ready")[0]
     assert ready["version"].startswith("SIP.js 0.21.2 on Node ")
+
+
+@pytest.mark.cells(REGISTERED)
+def test_a_registered_sipjs(virtually: Virtually) -> None:
+    """Its own refresh that is not answered is told as 408; after that it takes itself for unregistered for good."""
+    seen = virtually(REGISTERED)
+    assert seen.status == 0, seen.said
+    told = [(round(line["t"]), line["code"]) for line in seen.lines("sipjs,wss,server-mute", "client", "registration")]
+    assert told == [(0, 200), (329, 408)]
+    sent = [line["t"] for line in seen.lines("sipjs,wss,server-mute", "client", "request-sent")]
+    assert len(sent) == 2  # REGISTER at 0 s and 297 s, and never again

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,13 +13,16 @@ from lab.engine import prepare
 from lab.engine.sharing.world import named_alike
 from lab.engine.twins.cells import without
 from lab.errors import HostNotCapable
+from lab.faults.expired_certificate import ExpiredCertificate
 from lab.judge import probe_packets
 from lab.loader import catalog
 from lab.loader.unsupported import why_unsupported
-from lab.model.scenario import Scenario, Transport
+from lab.model.scenario import Cell, ClientCertificate, Scenario, Transport
 from lab.model.verdict import PROXY_TIMEOUT
+from lab.model.when import When
 from lab.model.without import WithoutProxyTimeout
 from lab.proxies import catalog as programs
+from lab.proxies import start
 from tests.proxied import BEHIND, OWN, PROXY, ended, joined, proxied
 from tests.records import (
     BOX,
@@ -112,7 +117,7 @@ def test_a_twin_with_a_patient_proxy() -> None:
     patient = without(replace(proxied(), proxy=catalog.proxy("nginx-default")), [WithoutProxyTimeout()])
     assert patient is not None
     assert patient.proxy is not None
-    assert patient.proxy.proxy_timeout >= 86400
+    assert min(patient.proxy.proxy_timeout, patient.proxy.proxy_read_timeout) >= 86400
 
 
 def test_a_probe_is_followed_through_the_proxy() -> None:
@@ -145,6 +150,51 @@ def test_what_the_proxy_has_acknowledged_may_be_lost_behind_it() -> None:
 def test_udp_has_nothing_to_pass_on() -> None:
     assert why_unsupported(proxied()) == ""
     assert "no UDP" in why_unsupported(replace(proxied(), transport=Transport.UDP))
+
+
+def of_http(transport: Transport, certificate: ClientCertificate = ClientCertificate.NONE) -> Cell:
+    """A cell with SIP.js through an HTTP proxy."""
+    plain = proxied()
+    client, proxy = replace(plain.client, name="sipjs"), catalog.proxy("nginx-http-default")
+    asks = replace(plain.server, client_certificate=certificate)
+    return replace(plain, client=client, proxy=proxy, transport=transport, server=asks)
+
+
+def test_http_carries_websocket_only() -> None:
+    """Over TCP and TLS the proxy would answer SIP with 400."""
+    assert why_unsupported(of_http(Transport.WS)) == why_unsupported(of_http(Transport.WSS)) == ""
+    for transport in (Transport.TCP, Transport.TLS):
+        over = replace(proxied(), transport=transport, proxy=catalog.proxy("aws-alb"))
+        assert "speaks HTTP only" in why_unsupported(over)
+
+
+def test_tls_ends_at_an_http_proxy() -> None:
+    """So the server has no certificate to show, and sees none; through a TCP proxy it does."""
+    assert of_http(Transport.WSS).server_transport is Transport.WS
+    assert proxied().server_transport is Transport.TLS
+    asks = of_http(Transport.WSS, ClientCertificate.REQUIRED)
+    assert "sees no certificate" in why_unsupported(asks)
+    expired = ExpiredCertificate(at=When(offset=5.0))
+    assert expired.infeasible(proxied()) is None
+    never = expired.infeasible(of_http(Transport.WSS))
+    assert never is not None
+    assert "ends at the proxy" in never.what
+
+
+def test_where_it_listens_and_connects() -> None:
+    """An HTTP proxy takes both kinds of WebSocket to the port without TLS; a TCP proxy each port to the same."""
+    folder = Path("/cell")
+    told = start.plan(_started(of_http(Transport.WSS), folder))
+    assert (told.ports, told.own, told.address) == ({80: 80, 443: 80}, OWN.host, REMOTE.host)
+    assert (told.ends_tls(443), told.ends_tls(80)) == (True, False)
+    told = start.plan(_started(proxied(), folder))
+    assert told.ports == {80: 80, 443: 443, 5060: 5060, 5061: 5061}
+    assert not any(map(told.ends_tls, told.ports))
+
+
+def _started(cell: Cell, folder: Path) -> dict[str, Any]:
+    command = start.command(cell, folder, folder)
+    return {key: value for key, value in command.items() if key not in ("do", "program")}
 
 
 @pytest.mark.parametrize("installed", [True, False])

@@ -5,41 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.clients.phone_settings import PhoneSettings
+
 MODULES = "/usr/lib/baresip/modules"
 """Where Debian's package has them."""
+LIBKEEPALIVE = "/usr/lib/libkeepalive.so.0"
+"""Debian's package libkeepalive0 has it there: it sets SO_KEEPALIVE on each socket of a program that does not."""
 REGISTERS_FOR_S = 3600
 """REG_INTERVAL, src/account.c."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Settings:
+class Settings(PhoneSettings):
     """The part of the ``start`` command that concerns baresip.
 
     Attributes:
-        server, port, transport: where requests go.
-        user, peer, domain: its own address, and that of the contact it subscribes to.
-        registers, subscribes: what the account has.
-        expires: seconds it registers for.
-        password: None: it has none.
-        ca: PEM file that must vouch for the server's certificate.
-        certificate, key: PEM files of its own.
         outbound: register with ``sipnat=outbound``.
         modules: the folder of baresip's modules.
     """
 
-    server: str
-    port: int
-    transport: str
-    user: str
-    peer: str
-    domain: str
-    registers: bool
-    subscribes: bool
     expires: int = REGISTERS_FOR_S
-    password: str | None = None
-    ca: str | None = None
-    certificate: str | None = None
-    key: str | None = None
     outbound: bool = False
     modules: str = MODULES
 

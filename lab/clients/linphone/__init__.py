@@ -19,11 +19,15 @@ class Linphone(InstalledProgram):
     packages = ("liblinphone10",)
     parts = ("libbellesip1",)
     actor = "lab.clients.linphone.client"
-    offers: ClassVar[frozenset[str]] = frozenset({"register", "crlf-keepalive", "udp-keepalive"})
+    offers: ClassVar[frozenset[str]] = frozenset(
+        {"register", "crlf-keepalive", "udp-keepalive", "tcp-keepalive", "reconnect"}
+    )
     how: ClassVar[Mapping[str, str]] = {
         "register": "`reg_expires`",
         "crlf-keepalive": "`keepalive_period` with `tcp_tls_keepalive`: a CRLF pair, whatever else is sent",
         "udp-keepalive": "`keepalive_period`: a CRLF pair; `never` switches it off",
+        "tcp-keepalive": "linphone sets no option of a socket: the application does, when it has connected",
+        "reconnect": "`linphone_core_refresh_registers` with these pauses; by itself it retries after 60 s",
     }
     registers_for_s = float(REGISTERS_FOR_S)
     facts: ClassVar[tuple[tuple[str, str], ...]] = (
@@ -46,6 +50,8 @@ class Linphone(InstalledProgram):
         """See `ClientProgram`."""
         if cell.server.by_name:
             return "linphone is told the server's address here, not its name"
+        if not cell.registers and any(one.kind == "reconnect" for one in cell.strategy.mitigations):
+            return "linphone reconnects by registering, and this account does not"
         return super().unsupported(cell)
 
     def is_there(self) -> bool:

@@ -10,16 +10,20 @@ from __future__ import annotations
 import os
 import socket
 import tempfile
+import time
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from lab.actors.channel import Channel, Lines
 from lab.clients.driven_program import ProgramLog, first_command
 from lab.clients.linphone.liblinphone import Library
+from lab.clients.linphone.reconnecting import Reconnecting
 from lab.clients.linphone.settings import KEEP_ALIVE_S, REGISTERS_FOR_S, Settings
+from lab.clients.linphone.sockets import keep_alive
 from lab.clients.linphone.trace import Trace
 from lab.clients.message_events import MessageEvents
-from lab.model.scenario import Account
+from lab.clients.phone_settings import common, mitigations
 from lab.record.events import ClientReady, IpChanged
 
 FOLDER = "linphone"
@@ -48,12 +52,18 @@ class _Client:
         self._events = MessageEvents(has_password=start["password"] is not None)
         self._log = ProgramLog(start["log"])
         self._tick = int(os.environ.get("LAB_LINPHONE_TICK_MS", TICK_MS))
+        wanted = mitigations(start)
+        self._port: int = start["port"]
+        self._keepalive = wanted.get("tcp-keepalive")
+        again = wanted.get("reconnect")
+        random = Random(start["seed"])  # noqa: S311  (a run is to repeat)
+        self._reconnecting = None if again is None else Reconnecting(again["first"], again["longest"], random)
         folder = _folder(Path(start["log"]).parent)
         os.environ["HOME"] = str(folder)
         (folder / ".local" / "share" / "linphone").mkdir(parents=True, exist_ok=True)
         (folder / "rc").write_text(_settings(start).text(), "utf-8")
         self._library: Library | None = None
-        self._library = Library(str(folder / "rc"), self._logged)
+        self._library = Library(str(folder / "rc"), self._logged, self._registration)
         self._channel.emit(
             ClientReady(version=f"linphone {CLIENT.version()}", mitigations=tuple(sorted(CLIENT.offers)))
         )
@@ -64,6 +74,8 @@ class _Client:
         self._library.start()
         while self._going:
             self._library.iterate()
+            if self._reconnecting is not None and self._reconnecting.due(time.monotonic()):
+                self._library.register_again()
             self._library.sleep(self._tick)
 
     def obey(self, commands: list[dict[str, Any]]) -> None:
@@ -89,8 +101,15 @@ class _Client:
             self._channel.emit(message.whole())
             for event in self._events.see(message):
                 self._channel.emit(event)
+        if self._keepalive is not None and b"has local address" in text:
+            how = self._keepalive
+            keep_alive(self._port, idle=how["idle"], interval=how["interval"], count=how["count"])
         if self._library is not None:
             self._library.wake()
+
+    def _registration(self, state: int) -> None:
+        if self._reconnecting is not None:
+            self._reconnecting.registration(state, time.monotonic())
 
 
 def _folder(place: Path) -> Path:
@@ -100,16 +119,7 @@ def _folder(place: Path) -> Path:
 
 
 def _settings(start: dict[str, Any]) -> Settings:
-    account = Account(start["account"])
-    mitigations = {each["kind"]: each for each in start["mitigations"]}
-    asks = mitigations.get("register", {}).get("expiry", REGISTERS_FOR_S)
-    keep = next((each["interval"] for kind, each in mitigations.items() if "keepalive" in kind), KEEP_ALIVE_S)
-    return Settings(
-        **{key: start[key] for key in ("server", "port", "transport", "user", "peer", "domain", "password", "ca")},
-        certificate=start.get("certificate"),
-        key=start.get("key"),
-        registers=account.registers or "register" in mitigations,
-        subscribes=account.subscribes,
-        expires=int(asks),
-        keep_alive=int(keep or 0),
-    )
+    wanted = mitigations(start)
+    periods = [wanted[kind]["interval"] for kind in ("crlf-keepalive", "udp-keepalive") if kind in wanted]
+    keep = int(periods[0] or 0) if periods else KEEP_ALIVE_S
+    return Settings(**common(start, registers_for_s=REGISTERS_FOR_S), keep_alive=keep)

@@ -18,7 +18,7 @@ _CONTINUE = 2  # BELLE_SIP_CONTINUE_WITHOUT_CATCHUP: belle-sip/mainloop.h
 _INCOMING = 1  # LinphoneCallStateIncomingReceived: enums/call-enums.h
 
 _ON_LOG = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p)
-_ON_CALL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p)
+_ON_STATE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p)
 _ON_SOCKET = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_uint)
 
 
@@ -28,9 +28,12 @@ class Library:
     Args:
         configuration: the file it reads.
         on_log: takes what it logs: the library it comes from, and the text.
+        on_registration: takes each state of the registration.
     """
 
-    def __init__(self, configuration: str, on_log: Callable[[bytes, bytes], None]) -> None:
+    def __init__(
+        self, configuration: str, on_log: Callable[[bytes, bytes], None], on_registration: Callable[[int], None]
+    ) -> None:
         self._linphone = _functions(LIBRARY)
         self._stack = _functions(STACK)
 
@@ -39,7 +42,13 @@ class Library:
             on_log(domain or b"", text or b"")
 
         self._log = _ON_LOG(logged)
-        self._call = _ON_CALL(guarded(self._call_changed))
+        self._call = _ON_STATE(guarded(self._call_changed))
+
+        @guarded
+        def registration_changed(_core: int, _account: int, state: int, _text: bytes) -> None:
+            on_registration(state)
+
+        self._registration = _ON_STATE(registration_changed)
         self._sources: list[Any] = []
         factory = self._linphone.linphone_factory_get()
         self._listen_to_log(factory)
@@ -48,6 +57,7 @@ class Library:
             raise LabFault("start linphone", detail="it made no core")
         callbacks = self._linphone.linphone_factory_create_core_cbs(factory)
         self._linphone.linphone_core_cbs_set_call_state_changed(callbacks, self._call)
+        self._linphone.linphone_core_cbs_set_registration_state_changed(callbacks, self._registration)
         self._linphone.linphone_core_add_callbacks(self._core, callbacks)
         stack = self._linphone.sal_get_stack_impl(self._linphone.linphone_core_get_sal(self._core))
         self._loop = self._stack.belle_sip_stack_get_main_loop(stack)
@@ -85,6 +95,10 @@ class Library:
         """Tell it that the network went and came back, as an application does that is told of another address."""
         for reachable in (0, 1):
             self._linphone.linphone_core_set_network_reachable(self._core, reachable)
+
+    def register_again(self) -> None:
+        """Send REGISTER now."""
+        self._linphone.linphone_core_refresh_registers(self._core)
 
     def _listen_to_log(self, factory: int) -> None:
         service = self._linphone.linphone_logging_service_get()

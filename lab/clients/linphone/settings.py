@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lab.clients.phone_settings import PhoneSettings
+
 REGISTERS_FOR_S = 3600
 """AccountParams::mExpires, src/account/account-params.cpp."""
 KEEP_ALIVE_S = 30
@@ -11,33 +13,14 @@ KEEP_ALIVE_S = 30
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Settings:
+class Settings(PhoneSettings):
     """The part of the ``start`` command that concerns linphone.
 
     Attributes:
-        server, port, transport: where requests go.
-        user, peer, domain: its own address, and that of the friend it subscribes to.
-        registers, subscribes: what the account has.
-        expires: seconds it registers for.
-        password: None: it has none.
-        ca: PEM file that must vouch for the server's certificate.
-        certificate, key: PEM files of its own.
         keep_alive: seconds from one CRLF to the next.
     """
 
-    server: str
-    port: int
-    transport: str
-    user: str
-    peer: str
-    domain: str
-    registers: bool
-    subscribes: bool
     expires: int = REGISTERS_FOR_S
-    password: str | None = None
-    ca: str | None = None
-    certificate: str | None = None
-    key: str | None = None
     keep_alive: int = KEEP_ALIVE_S
 
     def text(self) -> str:

@@ -36,6 +36,10 @@ class Plain(ClientProgram):
         """See `ClientProgram`."""
         return Command((sys.executable, "-I", str(Path(__file__).with_name("client.py"))), dict(os.environ))
 
+    def in_container(self, cell: Cell) -> Program:
+        """See `ClientProgram`: the image has the lab's modules."""
+        return Command(("python3", "-m", "lab.clients.plain.client"), {})
+
     def identity(self, cell: Cell) -> str:
         """See `ClientProgram`: it is one of the lab's own files."""
         return ""

@@ -41,7 +41,6 @@ class SipJs(ClientProgram):
     asks_for_s = 3600.0  # its Subscriber's default
     registers_for_s = 600.0  # Registerer.defaultExpires
     tells_failures = True
-    runs_in_containers = False
 
     def unsupported(self, cell: Cell) -> str:
         """See `ClientProgram`."""
@@ -57,8 +56,17 @@ class SipJs(ClientProgram):
         return Command((packages.node(), str(_CLIENT), str(packages.folder())), environment)
 
     def image(self, cell: Cell) -> str:
-        """See `ClientProgram`: there is none yet."""
-        return "server"
+        """See `ClientProgram`: Debian's Node, and the packages."""
+        return self.name
+
+    def in_container(self, cell: Cell) -> Program:
+        """See `ClientProgram`; docker/Dockerfile has put both there."""
+        place = "/usr/local/lib/sipjs"
+        return Command(("node", f"{place}/client/{_CLIENT.name}", f"{place}/node_modules"), dict([CLIENT_MARK]))
+
+    def image_files(self) -> dict[str, Path]:
+        """See `ClientProgram`."""
+        return {"node_modules": packages.install()}
 
     def installed(self) -> tuple[str, ...]:
         """See `ClientProgram`."""

@@ -1,7 +1,8 @@
 // Runs SIP.js as a client of the lab: the actor protocol (docs/actor-protocol.md) on standard input and output.
 // Its one argument is the folder with the packages sip.js and ws. It waits for events alone and polls nothing.
 
-import { readFileSync } from "node:fs";
+import { appendFileSync, readFileSync } from "node:fs";
+import { Agent } from "node:https";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -29,11 +30,21 @@ function seeded(seed) {
   };
 }
 
+// Tells a SIP message whole; CRLF is none.
+function tellMessage(way, data) {
+  const text = data.toString();
+  if (text.trim()) tell("sip-message", { way, text });
+}
+
 // The WebSocket that SIP.js finds: the package ws, with the CA of the run, and told to the lab.
 function webSocket(start) {
   const tls = start.ca ? { ca: readFileSync(start.ca) } : {};
   if (start.certificate) {
     Object.assign(tls, { cert: readFileSync(start.certificate), key: readFileSync(start.key) });
+  }
+  if (start.keylog) {
+    tls.agent = new Agent(tls);
+    tls.agent.on("keylog", (line) => appendFileSync(start.keylog, line));
   }
   let count = 0;
   return class extends NodeWebSocket {
@@ -47,6 +58,7 @@ function webSocket(start) {
         });
         tell("transport", { ...said, state: "connected" });
       });
+      this.on("message", (data) => tellMessage("received", data));
       let why = "";
       this.on("error", (error) => (why = error.message));
       this.once("close", (code, reason) => {
@@ -56,6 +68,11 @@ function webSocket(start) {
           tell("transport", { ...said, state: "destroyed", reason: text });
         }
       });
+    }
+
+    send(data, ...more) {
+      tellMessage("sent", data);
+      super.send(data, ...more);
     }
   };
 }
@@ -115,15 +132,24 @@ async function run(start) {
   };
 
   const registerer = registers && new sip.Registerer(userAgent, { expires: wanted.register?.expiry });
-  const answered = (response) =>
-    tell("registration", { code: response.message.statusCode, reason: response.message.reasonPhrase });
+
+  // Each REGISTER passes here, the Registerer's own refreshes too, and so does its final answer: 408 is SIP.js's own.
+  const core = userAgent.userAgentCore;
+  const sendRegister = core.register.bind(core);
+  core.register = (request, delegate = {}) => {
+    const answered = (to) => (response) => {
+      tell("registration", { code: response.message.statusCode, reason: response.message.reasonPhrase });
+      delegate[to]?.(response);
+    };
+    return sendRegister(request, { ...delegate, onAccept: answered("onAccept"), onReject: answered("onReject") });
+  };
 
   // Sends REGISTER; resolves with whether it was accepted. Refreshes are SIP.js's own affair.
   function register() {
     return new Promise((resolve, reject) => {
       const requestDelegate = {
-        onAccept: (response) => (answered(response), done("registered"), resolve(true)),
-        onReject: (response) => (answered(response), resolve(false)),
+        onAccept: () => (done("registered"), resolve(true)),
+        onReject: () => resolve(false),
       };
       registerer.register({ requestDelegate }).catch(reject);
     });
@@ -160,7 +186,6 @@ async function run(start) {
   }
 
   function ping() {
-    const core = userAgent.userAgentCore;
     const peer = sip.UserAgent.makeURI(`sip:${start.domain}`);
     const request = core.makeOutgoingRequestMessage("OPTIONS", peer, userAgent.configuration.uri, peer, {});
     const told = ({ message }) =>

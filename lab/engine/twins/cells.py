@@ -160,9 +160,9 @@ def _for_ever(box: Middlebox) -> Middlebox:
 
 def _patient(proxy: Proxy) -> Proxy:
     """Return a proxy that closes no idle connection."""
-    return dataclasses.replace(
-        proxy, proxy_timeout=Seconds(FOR_EVER_S), timeout_client=None, timeout_server=None, timeout_tunnel=None
-    )
+    forever = Seconds(FOR_EVER_S)
+    nginx = dataclasses.replace(proxy, proxy_timeout=forever, proxy_read_timeout=forever)
+    return dataclasses.replace(nginx, timeout_client=None, timeout_server=None, timeout_tunnel=None)
 
 
 def _with_idle_time(cell: Cell) -> Cell | None:

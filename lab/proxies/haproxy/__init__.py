@@ -1,4 +1,4 @@
-"""Runs haproxy as a proxy of TCP connections (``mode tcp``).
+"""Runs haproxy as a proxy of TCP connections (``mode tcp``), or of HTTP with the upgrade to WebSocket (``mode http``).
 
 It runs in the foreground (``-db``) with one thread, under the user of the world. It logs a connection once, at its end.
 A line of Lua tells when the connection to the server is there, and which one it is.
@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 from lab.model.endpoint import Endpoint
+from lab.model.proxy import ProxyMode
 from lab.proxies.base import Plan, ProxyProgram
 from lab.record.proxy_events import TIMEOUT, ProxyConnection, ProxyParty
 
-CONFIGURATION, SCRIPT = "haproxy.cfg", "haproxy.lua"
+CONFIGURATION, SCRIPT, PEM = "haproxy.cfg", "haproxy.lua", "haproxy.pem"
 
 _SCRIPT = """\
 core.register_action("lab_connected", {"tcp-res"}, function(txn)
@@ -42,35 +43,43 @@ _ENDS: Mapping[str, tuple[ProxyParty, str, str]] = {
 """What the first letter of the termination state means (haproxy's manual, 8.5): who, why, by which setting."""
 
 
+_SETTINGS: Mapping[str, str] = {
+    "timeout_client": "timeout client",
+    "timeout_server": "timeout server",
+    "timeout_tunnel": "timeout tunnel",
+}
+
+
 class Haproxy(ProxyProgram):
     """HAProxy."""
 
     name = "haproxy"
-    what = "HAProxy in TCP mode; see docs/proxies.md"
-    writes = (CONFIGURATION, SCRIPT)
+    what = "HAProxy in TCP or HTTP mode; see docs/proxies.md"
+    writes = (CONFIGURATION, SCRIPT, PEM)
     packages = ("haproxy",)
-    takes: ClassVar[Mapping[str, str]] = {
-        "timeout_client": "timeout client",
-        "timeout_server": "timeout server",
-        "timeout_tunnel": "timeout tunnel",
-    }
+    takes: ClassVar[Mapping[ProxyMode, Mapping[str, str]]] = dict.fromkeys(ProxyMode, _SETTINGS)
 
     def files(self, plan: Plan) -> dict[str, str]:
         """See `ProxyProgram`."""
         timeouts = "".join(
-            f"  {self.takes[name]} {seconds:.0f}s\n" for name, seconds in plan.settings.items() if seconds is not None
+            f"  {_SETTINGS[name]} {seconds:.0f}s\n" for name, seconds in plan.settings.items() if seconds is not None
         )
+        tls = f" ssl crt {plan.folder / PEM}"
         parts = "".join(
-            f"frontend phones-{port}\n  bind {plan.address}:{port}\n  default_backend sip-{port}\n"
-            f"backend sip-{port}\n  tcp-response content lua.lab_connected\n  server sip {plan.server}:{port}\n"
-            for port in plan.ports
+            f"frontend phones-{port}\n  bind {plan.address}:{port}{tls if plan.ends_tls(port) else ''}\n"
+            f"  default_backend sip-{port}\nbackend sip-{port}\n"
+            f"  tcp-response content lua.lab_connected\n  server sip {plan.server}:{inside}\n"
+            for port, inside in plan.ports.items()
         )
         head = (
             f"global\n  log stdout format raw local0\n  nbthread 1\n  lua-load {plan.folder / SCRIPT}\n"
-            f"defaults\n  mode tcp\n  log global\n  timeout connect {_CONNECT_S}s\n{timeouts}"
+            f"defaults\n  mode {plan.mode.value}\n  log global\n  timeout connect {_CONNECT_S}s\n{timeouts}"
             f'  log-format "{_FORMAT}"\n'
         )
-        return {CONFIGURATION: head + parts, SCRIPT: _SCRIPT}
+        files = {CONFIGURATION: head + parts, SCRIPT: _SCRIPT}
+        if any(map(plan.ends_tls, plan.ports)):  # it wants certificate and key in one file
+            files[PEM] = plan.certificate.read_text("utf-8") + plan.key.read_text("utf-8")
+        return files
 
     def command(self, plan: Plan) -> Sequence[str]:
         """See `ProxyProgram`."""
@@ -132,7 +141,7 @@ class _Log:
             own=Endpoint.parse(own),
             by=by,
             reason=reason,
-            setting="" if not setting else Haproxy.takes[setting],
+            setting="" if not setting else _SETTINGS[setting],
         )
 
 

@@ -8,11 +8,11 @@ import select
 import shutil
 import signal
 import subprocess
-from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
 from lab import digests
+from lab.actors.logged_program import GONE_WITHIN_S, LoggedProgram
 from lab.errors import HostNotCapable, LabFault
 
 PACKAGES = (
@@ -33,9 +33,6 @@ SHARED_MEMORY_MB = 32
 """The TLS module refuses to work with less than 4 MB free."""
 PRIVATE_MEMORY_MB = 8
 """Kamailio's default."""
-
-GONE_WITHIN_S = 5.0
-LAST_LINES = 8
 
 
 def program() -> str | None:
@@ -66,14 +63,12 @@ def identity() -> str | None:
     return repr(digests.marks([Path(found), *sorted(modules)]))
 
 
-class Child:
+class Child(LoggedProgram):
     """One life of Kamailio.
 
     Args:
         configuration: its file.
-        log: where all it writes goes as well.
-        on_line: called with each line.
-        on_end: called with the last lines if it ends by itself.
+        log, on_line, on_end: see `LoggedProgram`.
     """
 
     def __init__(
@@ -88,29 +83,12 @@ class Child:
         found = program()
         if found is None:
             raise LabFault("starting Kamailio", detail="there is no kamailio here")
-        self._loop = loop
-        self._on_line = on_line
-        self._on_end = on_end
-        self._rest = b""
-        self._last: deque[str] = deque(maxlen=LAST_LINES)
-        self._log = log.open("ab")
-        self._process = subprocess.Popen(
-            [
-                *(found, "-f", str(configuration), "-DD", "-E"),  # -DD: stay in the foreground, with children
-                *("-m", str(SHARED_MEMORY_MB), "-M", str(PRIVATE_MEMORY_MB)),
-                *("-Y", "/tmp", "-w", "/"),  # noqa: S108  (its run-time folder: it has to exist, and nothing is put there)
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
-        )
-        assert self._process.stdout is not None
-        self._output = self._process.stdout.fileno()
-        os.set_blocking(self._output, False)
-        loop.add_reader(self._output, self._readable)
-        self._ended = os.pidfd_open(self._process.pid)
-        loop.add_reader(self._ended, self._gone)
+        argv = [
+            *(found, "-f", str(configuration), "-DD", "-E"),  # -DD: stay in the foreground, with children
+            *("-m", str(SHARED_MEMORY_MB), "-M", str(PRIVATE_MEMORY_MB)),
+            *("-Y", "/tmp", "-w", "/"),  # noqa: S108  (its run-time folder: it has to exist, and nothing is put there)
+        ]
+        super().__init__(argv, log, loop, on_line=on_line, on_end=on_end)
 
     def kill(self) -> None:
         """Kill it as the kernel does, and wait until nothing of it is left.
@@ -145,45 +123,6 @@ class Child:
             self._process.kill()
         self._readable()
         self._close()
-
-    def last_lines(self) -> str:
-        """Return its last output, without the lab's own lines."""
-        return " | ".join(self._last)
-
-    def _readable(self) -> None:
-        try:
-            while data := os.read(self._output, 1 << 16):
-                self._take(data)
-            self._loop.remove_reader(self._output)
-        except BlockingIOError:
-            pass
-
-    def _take(self, data: bytes) -> None:
-        self._log.write(data)
-        self._log.flush()
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        for line in lines:
-            if b"@lab " not in line and line.strip():
-                self._last.append(line.decode("utf-8", "replace").strip())
-            self._on_line(line)
-
-    def _gone(self) -> None:
-        self._detach()
-        self._readable()
-        status = self._process.wait()
-        self._close()
-        self._on_end(f"exit status {status}: {self.last_lines()}")
-
-    def _detach(self) -> None:
-        self._loop.remove_reader(self._ended)
-        self._loop.remove_reader(self._output)
-
-    def _close(self) -> None:
-        self._process.wait()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
-        self._log.close()
-        os.close(self._ended)
 
 
 def _children(pid: int) -> list[int]:

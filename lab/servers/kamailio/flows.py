@@ -118,7 +118,7 @@ class Flows:
             self.ended(flow.name, "closed", reason, at=None)
 
     def find(self, transport: str, peer: Endpoint) -> Flow | None:
-        """Return the newest flow to a peer, if there is one; a URI may say ``ws`` of a ``wss`` (RFC 7118 §5.2.1)."""
+        """Return the newest flow to a peer, if there is one; a URI may say ``ws`` of a ``wss`` (RFC 7118 §5.2)."""
         same = FRAMED if transport in FRAMED else (transport,)
         flows = reversed(self._flows.values())
         return next((flow for flow in flows if flow.transport in same and flow.peer == peer), None)

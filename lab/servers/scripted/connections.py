@@ -233,7 +233,7 @@ class Connections:
         return flow
 
     def _find(self, transport: str, peer: Address, *, local: str | None = None) -> Flow | None:
-        names = FRAMED if transport in FRAMED else (transport,)  # a URI may say ws of a wss (RFC 7118 §5.2.1)
+        names = FRAMED if transport in FRAMED else (transport,)  # a URI may say ws of a wss (RFC 7118 §5.2)
         same = [one for one in self._flows.values() if one.ready and one.transport in names and one.peer == peer]
         ours = [one for one in same if local in (None, one.local)]
         return ours[-1] if ours else None

@@ -29,7 +29,7 @@ from lab.sip.message import LARGEST, MalformedMessage, parse
 from lab.sip.stream import Item, KeepAlive
 
 SUBPROTOCOL = "sip"
-"""RFC 7118 §4: without it the upgrade is refused."""
+"""RFC 7118 §4.1: without it the upgrade is refused."""
 _BAD_REQUEST = 400
 
 
@@ -104,7 +104,7 @@ class FrameParser:
     # What the server sends: bytes for the wire
 
     def message_frame(self, data: bytes) -> bytes:
-        """Frame one SIP message or CRLF, as text where it is text: browsers prefer it (RFC 7118 §5)."""
+        """Frame one SIP message or CRLF, as text where it is text: as is recommended (RFC 7118 §4.2)."""
         try:
             return self._connection.send(TextMessage(data=data.decode()))
         except UnicodeDecodeError:

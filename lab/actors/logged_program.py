@@ -1,4 +1,4 @@
-"""Runs a proxy program: one process in the foreground, its log read line by line."""
+"""Runs a program for an actor: its output is read line by line, kept in a log, and its end is told."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 GONE_WITHIN_S = 5.0
-LAST_LINES = 5
+LAST_LINES = 8
 
 
-class Child:
-    """One life of the program.
+class LoggedProgram:
+    """One life of a program, which stays in the foreground and writes its log to standard output or error.
 
     Args:
         argv: the program and its arguments.
-        folder: where it runs.
         log: where all it writes goes as well.
         on_line: called with each line.
         on_end: called with its exit status and last lines if it ends by itself.
+        folder: where it runs; None: where the lab does.
     """
 
     def __init__(
         self,
         argv: Sequence[str],
-        folder: Path,
         log: Path,
         loop: asyncio.AbstractEventLoop,
         *,
-        on_line: Callable[[str], None],
+        on_line: Callable[[bytes], None],
         on_end: Callable[[str], None],
+        folder: Path | None = None,
     ) -> None:
         self._loop = loop
         self._on_line = on_line
@@ -64,7 +64,7 @@ class Child:
         self._close()
 
     def last_lines(self) -> str:
-        """Return its last output."""
+        """Return its last output, without the lines that the lab's own configuration has it write."""
         return " | ".join(self._last)
 
     def _readable(self) -> None:
@@ -80,10 +80,9 @@ class Child:
         self._log.flush()
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
-            text = line.decode("utf-8", "replace").strip()
-            if text:
-                self._last.append(text)
-                self._on_line(text)
+            if b"@lab " not in line and line.strip():
+                self._last.append(line.decode("utf-8", "replace").strip())
+            self._on_line(line)
 
     def _gone(self) -> None:
         self._detach()
@@ -97,6 +96,7 @@ class Child:
         self._loop.remove_reader(self._output)
 
     def _close(self) -> None:
+        self._process.wait()
         assert self._process.stdout is not None
         self._process.stdout.close()
         self._log.close()
