@@ -6,6 +6,7 @@ from typing import Protocol
 
 from lab.servers.scripted.client_transactions import ClientTransactions
 from lab.servers.scripted.flows import Flow
+from lab.servers.scripted.pushes import Pushes
 from lab.sip.fields import Uri
 from lab.sip.message import Request
 from lab.sip.transaction import Key
@@ -16,6 +17,7 @@ class ServerContext(Protocol):
 
     address: str
     exchanges: ClientTransactions
+    pushes: Pushes
 
     def route(self, flow: str, next_hop: Uri) -> Flow | str:
         """Return the flow for a request, perhaps not ready yet, or why there is none."""
