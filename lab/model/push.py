@@ -31,11 +31,14 @@ class Push(Yaml):
         delay: the median.
         delay_p95: the 95th percentile; equal to the median: each push takes exactly that long.
         loss: how many pushes never reach the device; there is no measurement to take a default from.
+        token_lasts: for how long the device's token is active, from time zero on; a push after that is refused (410).
+            None: for ever.
     """
 
     delay: Seconds = Seconds(0.62)
     delay_p95: Seconds = Seconds(2)
     loss: Percent = Percent(0)
+    token_lasts: Seconds | None = None
 
     def __post_init__(self) -> None:
         """Check that they fit together.

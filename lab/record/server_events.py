@@ -152,8 +152,9 @@ class Probe(Event, frozen=True, kw_only=True):
 
     Attributes:
         probe: ``p1``, ``p2``, … in the scenario's order.
-        state: ``held``: the server waits until a push has woken the client; ``connecting``: the flow is gone, and the server first connects to the Contact; of a call: ``ringing`` is
-            the client's 180, ``talking`` its 200, ``ending`` the server's BYE.
+        state: ``held``: the server waits until a push has woken the client; ``connecting``: the flow is gone, and the
+            server first connects to the Contact; of a call: ``ringing`` is the client's 180, ``talking`` its 200,
+            ``ending`` the server's BYE.
         code: status code of the answer; None: there was none.
         flow: id of the flow it took or should have taken; None: there was none.
         peer: the other end of that.

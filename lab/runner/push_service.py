@@ -36,9 +36,6 @@ class PushService:
 
     Attributes:
         device: the pushes on the client's device.
-        loses_all: whether every push is lost.
-        slower_by: seconds that each push takes longer.
-        token_expired: whether the device's token is no longer active.
     """
 
     def __init__(
@@ -52,8 +49,6 @@ class PushService:
         tell_server: Callable[..., None],
     ) -> None:
         self.device = DevicePushes(deliver=self._deliver, hold=self._hold)
-        self.loses_all = self.token_expired = False
-        self.slower_by = 0.0
         self._settings = settings
         self._random = Random(f"push {seed}")  # noqa: S311  (reproducible, not secret)
         self._record = record
@@ -68,12 +63,13 @@ class PushService:
             return
         asked = happening.event
         lost = self._random.random() * 100 < float(self._settings.loss)
-        delay = self._delay() + self.slower_by  # both are drawn for each push, so that one's fate changes no other's
+        delay = self._delay()  # both are drawn for each push, so that one's fate changes no other's
         self._asked[asked.id] = happening.at
-        if self.token_expired:
+        expires = self._settings.token_lasts
+        if expires is not None and happening.at >= (self._record.silence or 0.0) + expires:
             self._record.take(RUNNER, PushRefused(id=asked.id, code=GONE))
             self._tell_server("push-refused", push=asked.id)
-        elif lost or self.loses_all:
+        elif lost:
             self._record.take(RUNNER, PushLost(id=asked.id))
         else:
             loop = asyncio.get_running_loop()

@@ -260,8 +260,9 @@ class Fork:
         until = min(self._loop.time() + self._origin.pushes.wait, self._ends)
         branch.held = self._loop.call_at(until, self._unregistered, branch, NOT_REGISTERED)
         self._say(branch, "waiting")
-        if push not in self._pushed:
+        if not self._pushed:
             self.report.say("held", None, lost=branch.target.flow)
+        if push not in self._pushed:
             self._pushed.add(push)
             self._origin.pushes.ask(branch.target, self.report.probe, partial(self._refused, push))
 
