@@ -12,7 +12,7 @@ from lab.units import Seconds
 
 
 class Reaction(str, Enum):
-    """What the app does when a push has woken it."""
+    """The deed of an app that a push has woken."""
 
     REGISTER = "register"
     """Send a REGISTER, over the connection that it has, be it stale."""
@@ -24,7 +24,7 @@ class Reaction(str, Enum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OnWake(ClientSide):
-    """When a push message arrives, register, so that the server can send what it holds.
+    """Register when a push message arrives, so that the server can send what it holds.
 
     Without it a client that wakes goes on with what its timers and sockets bring, which is no REGISTER. RFC 8599 §4.1.3
     asks for one. pjproject's sample does ``register``; its guide calls ``ip-change`` safer, because the device may have

@@ -50,7 +50,7 @@ def _lines(settings: ServerSettings) -> Iterator[str]:
             'loadmodule "tsilo.so"',
             "# INVITE: t_newtran(); ts_store(); t_suspend(); ask for a push, as the contact's pn- parameters say",
             '# REGISTER, after save(): ts_append("location", "$tu"), which forks what is stored to the new contact',
-            f'modparam("tm", "fr_inv_timer", {ceil(settings.push_wait_s * 1000)})    # at least; milliseconds',
+            f"# after {settings.push_wait_s:g} s without a REGISTER: 480",
         )
 
 

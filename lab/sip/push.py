@@ -9,7 +9,7 @@ from lab.sip.message import MalformedMessage
 
 
 class PushTarget(NamedTuple):
-    """Where to send a push message for a contact; two contacts with the same one are the same app on the same device.
+    """The address of an app for push messages; two contacts with the same one are the same app on the same device.
 
     Attributes:
         provider: of ``pn-provider``: the push service.

@@ -53,7 +53,7 @@ class Lane:
     """The deeds of one part of the network over time.
 
     Attributes:
-        id: the name of the node or link; ``pushes``, ``faults``, ``probes``. No two lanes have the same: a link's begins
+        id: the name of the node or link; ``pushes``, ``faults``, ``probes``. No two are the same: a link's begins
             with ``link``, as ``link lan``.
         kind: what it is of.
         title: for people.

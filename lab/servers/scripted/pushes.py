@@ -14,7 +14,7 @@ from lab.sip.push import PushTarget
 
 
 class PushSettings(NamedTuple):
-    """What the server does about push messages; see ``lab.mitigations.server_push``.
+    """The settings of the server for push messages; see ``lab.mitigations.server_push``.
 
     Attributes:
         wait: seconds for which a request is held.

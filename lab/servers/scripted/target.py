@@ -32,4 +32,4 @@ class Target(Protocol):
 
     @property
     def push(self) -> PushTarget | None:
-        """Where a push message for it goes; None: it asks for none."""
+        """The address for push messages; None: it asks for none."""
