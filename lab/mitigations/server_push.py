@@ -36,6 +36,11 @@ class ServerPush(ServerSide):
     quiet_after: Seconds = Seconds(0)
     priority: PushPriority = PushPriority.HIGH
 
+    @property
+    def server_needs(self) -> tuple[str, ...]:
+        """See `ServerSide`."""
+        return ("push-when-quiet",) if self.quiet_after else ()
+
     def attach(self, server: Server) -> None:
         """Switch it on."""
         server.hold_for_push(wait=self.wait, quiet_after=self.quiet_after, priority=self.priority.value)

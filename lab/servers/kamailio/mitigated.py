@@ -10,6 +10,7 @@ from lab.servers.kamailio.config import Pings, ServerFeatures
 from lab.servers.kamailio.flows import Flows
 from lab.servers.kamailio.probes import Probes
 from lab.servers.keepalives import KeepAlives
+from lab.servers.pushes import PushSettings
 from lab.sip.transaction import TIMER_F
 
 
@@ -49,4 +50,4 @@ class Mitigated:
         self._wanted = self._wanted._replace(frame_pings=round(interval))
 
     def hold_for_push(self, *, wait: float, quiet_after: float, priority: PushPriorityName) -> None:  # noqa: D102
-        raise LabFault("holding a request", detail="Kamailio is not told to ask for push messages")
+        self._wanted = self._wanted._replace(push=PushSettings(wait, quiet_after, priority))

@@ -29,6 +29,7 @@ from lab.servers.kamailio.rpc import Rpc
 from lab.servers.kamailio.server_context import NO_VALUE
 from lab.servers.keepalives import KeepAlives
 from lab.servers.mitigation_hooks import attach_all
+from lab.servers.pushes import Pushes
 from lab.servers.refusal import Refusal
 from lab.servers.settings import Settings
 from lab.sip.ports import FRAMED
@@ -85,6 +86,7 @@ class KamailioServer(Mitigated):
             gives_up_after=self._wanted.pings.misses if self._wanted.pings else None,
         )
         self.wait = settings.wait if settings.with_gone_connection == "wait" else 0.0
+        self.pushes = Pushes(self._wanted.push, channel, loop, heard_at=lambda _: None)  # it is not told
         self._probes = Probes(self)
         self._certificates = Certificates()
         self._refusal = Refusal()
@@ -195,6 +197,7 @@ class KamailioServer(Mitigated):
         self.flows.all_ended("server gone")
         self._probes.forget()
         self.clients.forget()
+        self.pushes.forget()
         self._requests.forget()
         self._messages.forget()
         self.channel.emit(Obeyed(do="go-down", forgot=True))
@@ -326,6 +329,7 @@ class KamailioServer(Mitigated):
             self.do(IdleWatch(self._settings.idle_after, self.flows, self.rpc.call).watch(flow))
 
     def _registered(self, binding: StoredContact) -> None:
+        self.pushes.registered(binding)
         self._probes.registered(binding)
 
     def _flow_ended(self, flow: Flow) -> None:

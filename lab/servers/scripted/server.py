@@ -16,6 +16,7 @@ from lab.record.events import (
     ProbeKindName,
 )
 from lab.servers.authentication import authenticator
+from lab.servers.pushes import Pushes
 from lab.servers.refusal import Refusal
 from lab.servers.scripted.bindings import Bindings
 from lab.servers.scripted.client_transactions import ClientTransactions
@@ -24,7 +25,6 @@ from lab.servers.scripted.contact_lookup import ReachableContact, all_contacts, 
 from lab.servers.scripted.flows import Flow
 from lab.servers.scripted.items import PingFrame, PongFrame, Received
 from lab.servers.scripted.probes import Probes
-from lab.servers.scripted.pushes import Pushes
 from lab.servers.scripted.response_policy import Reader, ResponsePolicy
 from lab.servers.scripted.server_mitigations import Mitigated
 from lab.servers.scripted.server_transactions import ServerTransactions

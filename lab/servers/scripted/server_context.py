@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from lab.servers.pushes import Pushes
 from lab.servers.scripted.client_transactions import ClientTransactions
 from lab.servers.scripted.flows import Flow
-from lab.servers.scripted.pushes import Pushes
 from lab.sip.fields import Uri
 from lab.sip.message import Request
 from lab.sip.transaction import Key

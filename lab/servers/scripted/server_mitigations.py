@@ -14,11 +14,11 @@ from lab.record.events import KeepAliveKind, KeepAliveState
 from lab.servers.death_detector import DeathDetector, Send
 from lab.servers.keepalives import KeepAlives
 from lab.servers.mitigation_hooks import attach_all
+from lab.servers.pushes import PushSettings
 from lab.servers.scripted.client_transactions import ClientTransaction, ClientTransactions
 from lab.servers.scripted.flows import Flow, why
 from lab.servers.scripted.items import PongFrame
 from lab.servers.scripted.options_report import OptionsReport
-from lab.servers.scripted.pushes import PushSettings
 from lab.sip.message import Request
 from lab.sip.stream import KeepAlive
 from lab.sip.transaction import TIMER_F, Key

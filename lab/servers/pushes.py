@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from lab.actors.channel import Channel
 from lab.mitigations.base import PushPriorityName
 from lab.record.events import PushRequested
-from lab.servers.scripted.target import Target
 from lab.sip.push import PushTarget
+
+
+class Contact(Protocol):
+    """A contact, as far as pushes are about it."""
+
+    @property
+    def id(self) -> str:
+        """Return its name in the record."""
+
+    @property
+    def flow(self) -> str:
+        """The flow it came on."""
+
+    @property
+    def push(self) -> PushTarget | None:
+        """The address for push messages; None: it asks for none."""
 
 
 class PushSettings(NamedTuple):
@@ -56,7 +71,7 @@ class Pushes:
         """Seconds for which a request is held."""
         return 0.0 if self._settings is None else self._settings.wait
 
-    def wanted(self, target: Target) -> PushTarget | None:
+    def wanted(self, target: Contact) -> PushTarget | None:
         """Return whom to wake before a request may be sent to a contact; None: it can be sent at once, or never."""
         if self._settings is None or target.push is None or target.push in self._dropped:
             return None
@@ -65,7 +80,7 @@ class Pushes:
             return None
         return target.push
 
-    def ask(self, target: Target, probe: str, on_refused: Callable[[], None]) -> None:
+    def ask(self, target: Contact, probe: str, on_refused: Callable[[], None]) -> None:
         """Ask for a push for a request that is held; ``on_refused`` is called if there will be none."""
         assert self._settings is not None
         assert target.push is not None
@@ -89,7 +104,7 @@ class Pushes:
         self._dropped.add(push)
         on_refused()
 
-    def registered(self, target: Target) -> None:
+    def registered(self, target: Contact) -> None:
         """Handle a new registration."""
         if target.push is not None:
             self._dropped.discard(target.push)
