@@ -21,11 +21,13 @@ from lab.record.events import (
     PushLost,
     PushRefused,
     PushRequested,
+    Registration,
     Request,
     RequestSent,
 )
 from lab.record.evidence import Evidence, ProbeAttempt
 from lab.record.flows import Flow
+from lab.sip.status import FAILED_FROM
 
 
 def gaps(evidence: Evidence, lost: UnansweredProbe) -> Iterator[Gap]:
@@ -70,10 +72,11 @@ def leaves_out(evidence: Evidence, lost: UnansweredProbe, need: Need) -> bool:
 
 
 def registered(evidence: Evidence, probe: ProbeAttempt, *, since: float) -> Entry[Event] | None:
-    """Return the first REGISTER that a client sent for a held request, as it says, or as the server does."""
+    """Return the first REGISTER that a client sent, or tried to send, for a held request, as one side or both say."""
     told: list[Entry[Event]] = [
         *evidence.between(RequestSent, since, probe.known_s, method="REGISTER"),
         *evidence.between(Request, since, probe.known_s, method="REGISTER"),
+        *(each for each in evidence.between(Registration, since, probe.known_s) if each.event.code >= FAILED_FROM),
     ]
     return min(told, key=lambda entry: entry.t, default=None)
 

@@ -21,6 +21,7 @@ from lab.record.events import (
     PushRefused,
     PushRequested,
     Registered,
+    Registration,
     RequestSent,
 )
 from lab.record.events import (
@@ -107,6 +108,11 @@ REGISTER = say(100.7, CLIENT, RequestSent(method="REGISTER", call_id="c", cseq=2
             [DELIVERED],
             "client-did-not-register",
             "push n1 had woken the client at 100.6 s, and it sent no REGISTER by 106.0 s",
+        ),
+        (
+            [DELIVERED, say(100.7, CLIENT, Registration(code=503))],
+            "client-did-not-register",
+            "push n1 had woken the client at 100.6 s, and its REGISTER of 100.7 s was not granted by 106.0 s",
         ),
         (
             [DELIVERED, REGISTER],

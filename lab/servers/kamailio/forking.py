@@ -99,6 +99,7 @@ class Fork:
         self._won = self._rang = False
         self._waiting: asyncio.TimerHandle | None = None
         self._held: asyncio.TimerHandle | None = None
+        self._goes_on = False  # Kamailio has been told to send what it held; no branch is there yet
         self._pushed: dict[PushTarget, StoredContact] = {}
         self._waited_for = False
         self._timer = asyncio.get_running_loop().call_later(patience, self._end, "timeout")
@@ -134,6 +135,7 @@ class Fork:
         """Return whether it waits for this contact; then it waits no more."""
         if self._held is not None and binding.push in self._pushed and self.stored:
             self._end_hold(REGISTERED_ANEW)
+            self._goes_on = True
             return True
         if self._waiting is None or self.over or binding.aor != self.aor or not self.stored:
             return False
@@ -142,6 +144,7 @@ class Fork:
 
     def branch(self, told: LogLine, *, at: float) -> None:
         """Handle a new branch."""
+        self._goes_on = False
         number, uri = told.number("branch"), told.get("uri")
         flow = self._way(told.get("way") or uri)
         branch = Branch(len(self._branches) + 1, uri, self._origin.clients.binding(self.aor, uri), flow)
@@ -246,7 +249,8 @@ class Fork:
             if branch.flow == flow and not branch.over and not branch.proceeding:
                 branch.over, branch.reason = True, GONE
                 self._say(branch, "failed", at=time.monotonic())
-        if self._branches and not self._waiting and all(one.over for one in self._branches.values()):
+        waits = self._waiting or self._held or self._goes_on
+        if self._branches and not waits and all(one.over for one in self._branches.values()):
             self._end(GONE)
 
     def end(self, reason: str) -> None:
