@@ -28,7 +28,7 @@ class ClientSuspend(Fault):
         lasts: None: until the end of the run.
         awake: data that arrives wakes the client for this long after the last of it, as when a radio wakes the
             processor; None: data does not wake it.
-        pushed: a push message wakes the client for this long, and for as long again while it has a call; None: none
+        pushed: a push message wakes the client for this long, and for as long again while it has a call; 0 s: none
             does, and a push waits until the client runs. 30 s is what iOS gives an app (Apple:
             ``application(_:didReceiveRemoteNotification:fetchCompletionHandler:)``).
     """
@@ -45,7 +45,7 @@ class ClientSuspend(Fault):
 
     lasts: Lasting | None = None
     awake: Lasting | None = None
-    pushed: Lasting | None = Seconds(30)
+    pushed: Seconds = Seconds(30)
 
     async def begin(self, number: int, cell: RunningCell) -> ActiveFault:
         """See `Fault`."""
@@ -99,7 +99,7 @@ class _Sleep:
             self._wake(self._awake)
 
     def _takes_push(self, _: PushPriority) -> bool:
-        if self._pushed is None:
+        if not self._pushed:
             return not self._asleep
         self._by_push = True
         self._wake(self._pushed)
@@ -118,7 +118,7 @@ class _Sleep:
             self._pushes.offer_again()
 
     def _sleep(self) -> None:
-        if self._by_push and self._pushed is not None and self._cell.in_call():
+        if self._by_push and self._cell.in_call():
             self._sleeps = self._loop.call_later(self._pushed, self._sleep)
             return
         self._sleeps = None
