@@ -7,9 +7,24 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from lab.model.endpoint import Endpoint
+from lab.model.push import PushPriority
 from lab.model.scenario import Cell
 from lab.record.events import Obeyed
 from lab.record.flows import Flow
+
+TakesPush = Callable[[PushPriority], bool]
+"""Is asked when a push of this priority has reached the client's device. True: the app gets it now, and whoever is
+asked has woken it, or started it, if need be. False: it waits on the device."""
+
+
+class PushWatch(Protocol):
+    """One who decides what becomes of pushes on the client's device."""
+
+    def offer_again(self) -> None:
+        """Ask again about the pushes that wait, as when a window opens."""
+
+    def end(self) -> None:
+        """Decide no more; the pushes that wait are offered again to those who are left."""
 
 
 class RunningCell(Protocol):
@@ -95,6 +110,16 @@ class RunningCell(Protocol):
 
         The time is CLOCK_MONOTONIC, in seconds. What the sentinel sends does not count.
         """
+
+    def watch_pushes(self, takes: TakesPush) -> PushWatch:
+        """Call ``takes`` with the priority of each push message that reaches the client's device.
+
+        The app gets a push at once if all who watch say so; else it waits until one of them offers it again. When it
+        gets it, the record has ``push-delivered``, and the client program is told ``push``.
+        """
+
+    def in_call(self) -> bool:
+        """Return whether the client has a call, as the server sees it: it rings, talks, or is about to end."""
 
     async def tell_client_ip_changed(self) -> None:
         """Tell the client program that its address has changed, and wait until it has taken note.

@@ -9,10 +9,11 @@ import msgspec
 
 from lab.faults._asleep import CLIENT_ASLEEP, harm_of_sleep, sent_meanwhile, stood_still, waits_unread
 from lab.faults.base import ActiveFault, Fault, FaultImpact, LostProbe, Occurrence, RunningCell
+from lab.model.push import PushPriority
 from lab.model.verdict import CauseKind
 from lab.record.evidence import ProbeAttempt
 from lab.record.flows import Flow
-from lab.units import Lasting
+from lab.units import Lasting, Seconds
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,6 +28,9 @@ class ClientSuspend(Fault):
         lasts: None: until the end of the run.
         awake: data that arrives wakes the client for this long after the last of it, as when a radio wakes the
             processor; None: data does not wake it.
+        pushed: a push message wakes the client for this long, and for as long again while it has a call; 0 s: none
+            does, and a push waits until the client runs. 30 s is what iOS gives an app (Apple:
+            ``application(_:didReceiveRemoteNotification:fetchCompletionHandler:)``).
     """
 
     class Proof(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,14 +45,12 @@ class ClientSuspend(Fault):
 
     lasts: Lasting | None = None
     awake: Lasting | None = None
+    pushed: Seconds = Seconds(30)
 
     async def begin(self, number: int, cell: RunningCell) -> ActiveFault:
         """See `Fault`."""
         stopped = cell.suspend_client()
-        if self.awake is None:
-            return ActiveFault(proof=self.Proof(stopped=stopped), end=cell.resume_client)
-        waking = _Waking(cell, float(self.awake))
-        return ActiveFault(proof=self.Proof(stopped=stopped), end=waking.end)
+        return ActiveFault(proof=self.Proof(stopped=stopped), end=_Sleep(self, cell).end)
 
     def missing(self, seen: Occurrence[Proof]) -> str:
         """See `Fault`. What the kernel repeats is no new data."""
@@ -57,8 +59,8 @@ class ClientSuspend(Fault):
         return sent_meanwhile(seen, stood_still(seen), anything=False)
 
     def blocks(self, seen: Occurrence[Proof], probe: ProbeAttempt, flow: Flow | None) -> bool:
-        """See `Fault`. A client that data wakes may answer."""
-        return self.awake is None
+        """See `Fault`. A client that has been woken may answer."""
+        return any(since < probe.sent_s and probe.known_s < until for since, until in stood_still(seen))
 
     def words(self) -> str:
         """See `Fault`."""
@@ -72,40 +74,65 @@ class ClientSuspend(Fault):
         return harm_of_sleep(seen, lost)
 
 
-class _Waking:
-    """Lets a suspended client go on while data comes in, and suspends it again when none has come for a time.
+class _Sleep:
+    """Lets a suspended client go on when something wakes it, and suspends it again after a time.
 
     Args:
+        fault: says what wakes it, and for how long.
         cell: the running cell; its client stands still.
-        awake: for how many seconds it stays awake after the last data.
     """
 
-    def __init__(self, cell: RunningCell, awake: float) -> None:
+    def __init__(self, fault: ClientSuspend, cell: RunningCell) -> None:
         self._cell = cell
-        self._awake = awake
+        self._awake = fault.awake
+        self._pushed = fault.pushed
         self._loop = asyncio.get_running_loop()
         self._since = self._loop.time()
+        self._asleep = True
+        self._by_push = False
         self._sleeps: asyncio.TimerHandle | None = None
-        self._forget = cell.watch_data_for_client(self._hears)
+        self._pushes = cell.watch_pushes(self._takes_push)
+        self._forget = None if fault.awake is None else cell.watch_data_for_client(self._hears)
 
     def _hears(self, at: float) -> None:
-        if at < self._since:
-            return
-        if self._sleeps is None:
-            self._cell.resume_client()
-        else:
+        if at >= self._since and self._awake is not None:
+            self._wake(self._awake)
+
+    def _takes_push(self, _: PushPriority) -> bool:
+        if not self._pushed:
+            return not self._asleep
+        self._by_push = True
+        self._wake(self._pushed)
+        return True
+
+    def _wake(self, seconds: float) -> None:
+        """Keep it awake for so long from now on, or for longer if that has been asked for."""
+        until = self._loop.time() + seconds
+        if self._sleeps is not None:
+            until = max(until, self._sleeps.when())
             self._sleeps.cancel()
-        self._sleeps = self._loop.call_later(self._awake, self._sleep)
+        self._sleeps = self._loop.call_at(until, self._sleep)
+        if self._asleep:
+            self._asleep = False
+            self._cell.resume_client()
+            self._pushes.offer_again()
 
     def _sleep(self) -> None:
+        if self._by_push and self._cell.in_call():
+            self._sleeps = self._loop.call_later(self._pushed, self._sleep)
+            return
         self._sleeps = None
+        self._by_push = False
+        self._asleep = True
         self._since = self._loop.time()
         self._cell.suspend_client()
 
     def end(self) -> None:
         """Wake it for good."""
-        self._forget()
-        if self._sleeps is None:
-            self._cell.resume_client()
-        else:
+        if self._forget is not None:
+            self._forget()
+        if self._sleeps is not None:
             self._sleeps.cancel()
+        if self._asleep:
+            self._cell.resume_client()
+        self._pushes.end()

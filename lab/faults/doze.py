@@ -11,6 +11,7 @@ import msgspec
 from lab.faults._asleep import CLIENT_ASLEEP, harm_of_sleep, sent_meanwhile, was_blocked
 from lab.faults._losses import harm_of_losses
 from lab.faults.base import ActiveFault, Fault, FaultImpact, LostProbe, Occurrence, RunningCell
+from lab.model.push import PushPriority
 from lab.model.verdict import CauseKind
 from lab.record.evidence import ProbeAttempt
 from lab.record.flows import Flow
@@ -39,6 +40,9 @@ class Doze(Fault):
         window: how long a window is.
         suspends: whether the app's process stands still, too, between windows; an app that holds a wake lock which
             the system still honours runs on.
+        pushed: a push message of high priority opens a window for this long, and for as long again while the app has a
+            call; one of normal priority waits for a maintenance window (Firebase: "Set the priority of a message").
+            30 s is what Android gives an app for a notification (``notification_allowlist_duration_ms``).
         lasts: None: until the end of the run.
     """
 
@@ -62,6 +66,7 @@ class Doze(Fault):
     longest: Lasting = Seconds(900)
     window: Lasting = Seconds(60)
     suspends: bool = True
+    pushed: Lasting = Seconds(30)
     lasts: Lasting | None = None
 
     async def begin(self, number: int, cell: RunningCell) -> ActiveFault:
@@ -118,17 +123,26 @@ class _Dozing:
         self._loop = asyncio.get_running_loop()
         self._due = self._loop.time()
         self._next: asyncio.TimerHandle | None = None
+        self._push_window: asyncio.TimerHandle | None = None
+        self._pushes = cell.watch_pushes(self._takes_push)
 
     def sleep(self) -> Doze.Proof:
         """Begin a time without network; return its proof."""
+        proof = self._fall_asleep()
+        self._then(next(self._without), self._open)
+        return proof
+
+    def _fall_asleep(self) -> Doze.Proof:
+        self._close_push_window()
         stopped = self._doze.suspends and self._cell.suspend_client()
         rules = self._cell.block_client()
         self._asleep = True
-        self._then(next(self._without), self._open)
         return Doze.Proof(rules=rules, stopped=stopped)
 
     def _open(self) -> None:
+        self._close_push_window()
         self._wake()
+        self._pushes.offer_again()
         self._then(float(self._doze.window), self.sleep)
 
     def _then(self, after: float, act: Callable[[], object]) -> None:
@@ -136,7 +150,31 @@ class _Dozing:
         self._due += after
         self._next = self._loop.call_at(self._due, act)
 
+    def _takes_push(self, priority: PushPriority) -> bool:
+        in_push_window = self._push_window is not None
+        if self._asleep and priority is PushPriority.NORMAL:
+            return False
+        if (self._asleep or in_push_window) and priority is PushPriority.HIGH:
+            self._close_push_window()
+            self._push_window = self._loop.call_later(self._doze.pushed, self._push_window_over)
+            self._wake()
+        return True
+
+    def _push_window_over(self) -> None:
+        self._push_window = None
+        if self._cell.in_call():
+            self._push_window = self._loop.call_later(self._doze.pushed, self._push_window_over)
+        else:
+            self._fall_asleep()
+
+    def _close_push_window(self) -> None:
+        if self._push_window is not None:
+            self._push_window.cancel()
+            self._push_window = None
+
     def _wake(self) -> None:
+        if not self._asleep:
+            return
         self._asleep = False
         self._dropped += self._cell.unblock_client()
         if self._doze.suspends:
@@ -146,6 +184,7 @@ class _Dozing:
         """Give the network back for good; return how many packets were refused and dropped."""
         if self._next is not None:
             self._next.cancel()
-        if self._asleep:
-            self._wake()
+        self._close_push_window()
+        self._wake()
+        self._pushes.end()
         return self._dropped

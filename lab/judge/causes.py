@@ -3,7 +3,8 @@
 One table has the things that a probe needs (`NEEDS`). Each finder looks for the times in which one of them was missing
 and that last until the probe. What was mended before the probe is history and is not found. Of several findings the
 oldest is the best guess, unless the client had asked for a new flow since, which would have mended it. A fault that did
-no harm is not found (``lab.judge.fault_causes``), and one that did is as old as that harm.
+no harm is not found (``lab.judge.fault_causes``), and one that did is as old as that harm. Of a request that the
+server held for a push, a push that did not come in time comes first: the client was not asked for anything else.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from lab.faults.base import occurrences
-from lab.judge import account, fault_causes, forgotten_flow, proxy_timeout, server_gave_up, server_idle
+from lab.judge import account, fault_causes, forgotten_flow, proxy_timeout, pushes, server_gave_up, server_idle
 from lab.judge.probe_needs import Gap, Need, UnansweredProbe
 from lab.judge.sentinel import CLOSED
 from lab.judge.tolerances import AT_ONCE_S
@@ -44,9 +45,18 @@ def find(evidence: Evidence, probe: ProbeAttempt) -> tuple[Suspect, ...]:
     if (given_up := server_gave_up.cause(evidence, probe)) is not None:
         return (Suspect(cause=given_up, without=None),)
     lost = _lost(evidence, probe)
-    gaps = [gap for finder in NEEDS.values() for gap in finder(evidence, lost)]
+    gaps = [
+        gap
+        for need, finder in NEEDS.items()
+        if not pushes.leaves_out(evidence, lost, need)
+        for gap in finder(evidence, lost)
+    ]
     anew = max((gap.anew_s for gap in gaps if gap.anew_s is not None), default=float("-inf"))
-    found = sorted(gaps, key=lambda gap: (gap.outlived or _outlived(gap, anew), gap.since_s))
+    only_push = pushes.came_first(evidence, lost)
+    found = sorted(
+        gaps,
+        key=lambda gap: (only_push and gap.need is not Need.PUSH, gap.outlived or _outlived(gap, anew), gap.since_s),
+    )
     if not found:
         text = f"no answer to the probe at {probe.asked_s:.1f} s; the record does not show why"
         return (Suspect(cause=Cause(kind=UNKNOWN, at_s=None, text=text), without=None),)
@@ -119,6 +129,7 @@ NEEDS: dict[Need, Callable[[Evidence, UnansweredProbe], Iterator[Gap]]] = {
     Need.ACCOUNT: account.gaps,
     Need.FLOW: _flow,
     Need.MAPPING: _mapping,
+    Need.PUSH: pushes.gaps,
 }
 """What a probe needs, with what finds the times in which it was missing; of equal times the first counts."""
 

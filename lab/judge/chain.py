@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from lab.judge import account, probe_packets
+from lab.judge import account, probe_packets, pushes
 from lab.judge.causes import HUNG_UP, flow_of
 from lab.judge.probe_needs import Account
 from lab.judge.sentinel import CLOSED
@@ -53,6 +53,7 @@ def chain(evidence: Evidence, probe: ProbeAttempt, cause: Cause) -> tuple[ChainS
             *_of_flow(evidence, flow),
             *_of_requests(evidence, needed, since=cause.at_s, until=probe.known_s + CLOCKS_S),
             *_of_fault(evidence, cause),
+            *pushes.steps(evidence, probe),
         )
         if cause.at_s <= link.at_s <= probe.known_s + CLOCKS_S * (link.at_s in at_once)
         and not {*link.evidence} & {*cause.evidence, *symptom.evidence}
@@ -125,6 +126,8 @@ _SAID_OF = {
     "no-subscription": "{name} had no subscription",
     "no-binding": "{name} had no binding to go to: nobody was registered",
     "given-up": "{name} was not sent: the server had given up the client",
+    "not-registered": "{name} was held for a push, and the client did not register in time",
+    "push-refused": "{name} was held for a push, which the push service refused",
     "server-frozen": "{name} was not sent: the server stood still",
     "server-down": "{name} was lost with the server's process",
 }

@@ -22,6 +22,7 @@ class Need(Enum):
     ACCOUNT = "the server knows where the client is: a subscription or a binding"
     FLOW = "the flow is open at both ends"
     MAPPING = "each middlebox on the way knows the flow"
+    PUSH = "a push in time, if the server holds the request for one, and a client that then registers"
     FAULTS = "no fault has taken away one of these, or the way, or the server"
 
 

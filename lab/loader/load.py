@@ -32,7 +32,7 @@ from lab.model.rules import kebab
 from lab.model.scenario import Cell, Scenario
 from lab.servers.catalog import DEFAULT as DEFAULT_SERVER
 
-_PLAIN = ("title", "source", "why", "seed", "expect", "ends", "radio", "costs-over")
+_PLAIN = ("title", "source", "why", "seed", "expect", "ends", "push", "radio", "costs-over")
 """Keys whose value says all; the others need each other."""
 
 
@@ -142,6 +142,7 @@ def _read(
             expect=parts["expect"],
             ends=parts["ends"],
             apart=probes.apart,
+            push=parts["push"] if root.get("push") else None,
             radio=parts["radio"],
             silent_over=parts["costs-over"],
             claim=None if number is None else whole[number],

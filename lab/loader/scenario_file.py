@@ -16,6 +16,7 @@ from lab.clients.pjsip.releases import DEFAULT, RELEASES
 from lab.loader.one_key_mappings import causes
 from lab.loader.probes import ProbeGrid
 from lab.model.impairment import Impairment
+from lab.model.push import Push
 from lab.model.rules import AllowedValues, Seed, Text, Yaml
 from lab.model.scenario import Claim, Client, Expectation, Probe, RadioKind, Server, Transport
 from lab.servers import catalog as servers
@@ -84,6 +85,7 @@ class ScenarioFile(Yaml):
         probes: when the server tries to reach the client.
         expect: what makes a cell pass.
         ends: when the run ends.
+        push: the push service that wakes the client for a server that asks it to (``server-push``).
         radio: the cellular network whose radio wake-ups are counted for; each with its inactivity timer and source in
             ``lab.judge.radio``.
         costs_over: for how long a twin that nobody probes and nothing befalls is watched, to measure what the strategy
@@ -117,6 +119,7 @@ class ScenarioFile(Yaml):
     probes: tuple[Probe, ...] | ProbeGrid
     expect: Expectation = field(default_factory=Expectation)
     ends: Lasting
+    push: Push = field(default_factory=Push)
     radio: RadioKind = RadioKind.LTE
     costs_over: Lasting = Seconds(3600)
     claims: tuple[Claim, ...] = ()

@@ -53,6 +53,7 @@ class Setting(str, Enum):
     UDP_KEEP_ALIVE = "keep-alive over UDP"
     OUTBOUND = "parameters of SIP outbound"
     SESSION_TIMER = "session timer"
+    PUSH = "parameters of push messages"
 
 
 class SocketOption(Enum):
@@ -158,6 +159,9 @@ class Client(Protocol):
         The code of ``terminated`` is 200 if the server ended it, else that of the failure.
         """
 
+    def on_push(self, callback: Callable[[], object]) -> None:
+        """Call back whenever a push message has come for the app."""
+
     # What can be done
 
     def every(self, interval: float, callback: Callable[[], None]) -> Timer:
@@ -191,6 +195,12 @@ class Client(Protocol):
 
     def reregister(self) -> None:
         """Send REGISTER now; does nothing if the account does not register, or another one is under way."""
+
+    def drop_connections(self) -> None:
+        """``pjsip_transport_shutdown`` of every connection: whatever is sent next takes a new one."""
+
+    def handle_ip_change(self) -> None:
+        """``pjsua_handle_ip_change``, as after a change of networks; appears in the record as ``ip-changed``."""
 
     def give_up_transport(self, handle: int, *, after: float) -> None:
         """``pjsip_transport_shutdown``, for want of an answer within ``after`` seconds; nothing if it is shut already.
@@ -262,6 +272,9 @@ class ClientSide:
         raise NotImplementedError
 
 
+PushPriorityName = Literal["high", "normal"]
+"""See ``lab.model.push.PushPriority``."""
+
 Ping = Literal["options", "crlf", "ws-ping"]
 """What a server asks a client for a sign of life with: OPTIONS, a double CRLF (RFC 5626 §3.5.1), or a ping frame of
 WebSocket (RFC 6455 §5.5.2)."""
@@ -319,6 +332,9 @@ class Server(Protocol):
             giving_up: when it gives up, and what it does then.
             retransmits: send each OPTIONS again over UDP until it is answered.
         """
+
+    def hold_for_push(self, *, wait: float, quiet_after: float, priority: PushPriorityName) -> None:
+        """Hold requests for clients that a push must wake first; see ``lab.mitigations.server_push``."""
 
     def send_crlf(self, flow: str) -> None:
         """Send a double CRLF; appears in the record as ``keep-alive``."""

@@ -11,6 +11,7 @@ from lab.model.fault import Fault
 from lab.model.impairment import Impairment
 from lab.model.middlebox import Middlebox
 from lab.model.proxy import Proxy, ProxyMode
+from lab.model.push import Push
 from lab.model.rules import (
     CauseName,
     ClientName,
@@ -278,6 +279,7 @@ class Cell:
         impairments: what links do to packets, by direction.
         ends: end of the run, seconds after the client fell silent.
         apart: when the client is probed in cells of their own, in the way of the one probe that this cell has.
+        push: the push service; None: with its usual values.
         radio: the network that wake-ups are counted for.
         silent_over: for how long the twin is silent that tells what the strategy costs; 0: there is none.
         claim: None if the author claims nothing of this cell.
@@ -313,6 +315,7 @@ class Cell:
     interpreter: str = ""
     unsupported: str | None = None
     proxy: Proxy | None = None
+    push: Push | None = None
 
     @property
     def registers(self) -> bool:

@@ -61,4 +61,12 @@ SERVER_GAVE_UP = CauseKind(
     "server-gave-up-client",
     "The server had removed the bindings and subscriptions of a client that lived, as its OPTIONS were not answered.",
 )
+PUSH_LOST = CauseKind("push-lost", "The push service lost the push that was to wake the client for a held request.")
+PUSH_LATE = CauseKind("push-late", "The push came when the server did not hold the request any more, or not at all.")
+PUSH_TOKEN_EXPIRED = CauseKind(
+    "push-token-expired", "The push service refused the push: the device's token was no longer active."
+)
+CLIENT_NOT_REGISTERED = CauseKind(
+    "client-did-not-register", "A push had woken the client, and it did not register while the request was held."
+)
 UNKNOWN = CauseKind("unknown", "Probes went unanswered and nothing in the record says why.")

@@ -54,5 +54,18 @@ class WithoutExpiry:
     what: Literal["registration", "subscription"]
 
 
-Without = WithoutFault | WithoutTimer | WithoutIdleTimer | WithoutServerIdle | WithoutProxyTimeout | WithoutExpiry
+@dataclass(frozen=True, slots=True)
+class WithoutPushFailure:
+    """The cell with a push service that brings each push at once, loses none, and knows every token."""
+
+
+Without = (
+    WithoutFault
+    | WithoutTimer
+    | WithoutIdleTimer
+    | WithoutServerIdle
+    | WithoutProxyTimeout
+    | WithoutExpiry
+    | WithoutPushFailure
+)
 """What a twin run leaves out."""

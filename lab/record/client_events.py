@@ -127,6 +127,10 @@ class IpChanged(ClientEvent, frozen=True, kw_only=True):
     code: int
 
 
+class PushReceived(ClientEvent, frozen=True, kw_only=True, tag="push"):
+    """The client has read that a push message came for it."""
+
+
 class RequestSent(ClientEvent, frozen=True, kw_only=True):
     """A request left the client, or left it again.
 

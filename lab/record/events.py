@@ -8,7 +8,7 @@ generated from this module. `VERSION` grows when a line of today could be misrea
 The client's events (`ClientEvent`) are also the public protocol: what a client of anybody's may say.
 
 The types stand in modules by who writes them (``client_events``, ``server_events``, ``proxy_events``,
-``lab_events``); readers import them from here.
+``lab_events``), and those of push messages in ``push_events``; readers import them from here.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from lab.record.client_events import (
     OptionsAnswer,
     OptionsSent,
     Other,
+    PushReceived,
     Registered,
     Registration,
     RegistrationRefused,
@@ -71,6 +72,7 @@ from lab.record.lab_events import (
     Step,
 )
 from lab.record.proxy_events import TIMEOUT, ProxyConnection, ProxyReady
+from lab.record.push_events import PushDelivered, PushHeld, PushLost, PushRefused, PushRequested
 from lab.record.server_events import (
     CLOSE_FRAME,
     ENDED_AT_SERVER,
@@ -112,14 +114,14 @@ VERSION = 2
 CLIENT_EVENTS: tuple[type[ClientEvent], ...] = (
     ClientReady, Registered, Subscribed, ClientTransport, Registration, RegistrationRefused, ClientSubscription,
     NotifyReceived, MessageReceived, ClientCall, IpChanged, RequestSent, OptionsSent, OptionsAnswer, Unanswered,
-    TransportReference, SettingMade, SocketOptionSet, IntervalTried, IntervalUsed, SipMessage,
+    TransportReference, SettingMade, SocketOptionSet, IntervalTried, IntervalUsed, SipMessage, PushReceived,
 )  # fmt: skip
 """What a client may say; any other event of its is kept as `Other`."""
 
 SERVER_EVENTS: tuple[type[Event], ...] = (
     ServerReady, ServerFlow, Request, ResponseSent, ResponseLost, ServerSubscription, Binding, Probe, ProbeBranch,
     KeepAlive, ClientGivenUp, ClientBack, CrlfPing, FramePing, Ignored, Held, Malformed, Obeyed, Query, Statistics,
-    ServerSipMessage,
+    ServerSipMessage, PushRequested,
 )  # fmt: skip
 """What a server says."""
 
@@ -129,6 +131,7 @@ PROXY_EVENTS: tuple[type[Event], ...] = (ProxyReady, ProxyConnection)
 LAB_EVENTS: tuple[type[Event], ...] = (
     Mapping, Packet, SentinelOpened, SentinelChallenged, SentinelOutcome, RecordBegan, FaultBegan, FaultEnded,
     FaultMoot, ClientProcess, ClientNetwork, ProtocolError, LimitPassed, Step, NeverSilent, RunEnded, Aborted, Other,
+    PushDelivered, PushHeld, PushLost, PushRefused,
 )  # fmt: skip
 """What the lab itself sees and does."""
 
@@ -207,6 +210,12 @@ __all__ = [
     "ProtocolError",
     "ProxyConnection",
     "ProxyReady",
+    "PushDelivered",
+    "PushHeld",
+    "PushLost",
+    "PushReceived",
+    "PushRefused",
+    "PushRequested",
     "Query",
     "RecordBegan",
     "Registered",

@@ -46,7 +46,7 @@ class ProbeAttempt:
 
     Attributes:
         name: ``p1``, ``p2``, … as the runner numbers them.
-        sent_s: when it was sent, or should have been if the server had no way to.
+        sent_s: when it was sent, or should have been if the server had no way to, or held it for a push.
         known_s: when it was answered, or given up.
         answered: whether the client accepted it in time (2xx); for a call, also whether the client saw it begin.
         kind: ``notify``, ``message``, ``options`` or ``invite``.
@@ -167,9 +167,9 @@ class Evidence:
     @cached_property
     def probes(self) -> tuple[ProbeAttempt, ...]:
         """Every probe whose fate is known, in the order they were sent."""
-        connecting, sent, talking, ending = (
+        held, connecting, sent, talking, ending = (
             {entry.event.probe: entry.t for entry in self.of(Probe, state=state)}
-            for state in ("connecting", "sent", "talking", "ending")
+            for state in ("held", "connecting", "sent", "talking", "ending")
         )
         fates = []
         for state in ("answered", "failed"):
@@ -177,7 +177,7 @@ class Evidence:
                 event = cast("Entry[Probe]", entry).event
                 if event.state != state:
                     continue
-                began = sent.get(event.probe, connecting.get(event.probe, entry.t))
+                began = {event.probe: entry.t, **connecting, **sent, **held}[event.probe]
                 confirmed = event.kind != "invite" or self._confirmed(event.call_id, began, entry.t)
                 fates.append(
                     ProbeAttempt(

@@ -22,7 +22,7 @@ CLOSE_FRAME = "close-frame"
 FlowState = Literal["accepted", "connected", "secured", "upgraded", "closed", "reset", "failed"]
 BindingState = Literal["active", "refreshed", "removed", "expired", "terminated"]
 ProbeKindName = Literal["notify", "message", "options", "invite"]
-ProbeState = Literal["connecting", "sent", "ringing", "talking", "ending", "answered", "failed"]
+ProbeState = Literal["held", "connecting", "sent", "ringing", "talking", "ending", "answered", "failed"]
 BranchState = Literal["waiting", "sent", "ringing", "answered", "cancelled", "failed"]
 KeepAliveKind = Literal["options", "crlf", "ws-ping"]
 KeepAliveState = Literal["sent", "answered", "failed"]
@@ -152,13 +152,15 @@ class Probe(Event, frozen=True, kw_only=True):
 
     Attributes:
         probe: ``p1``, ``p2``, … in the scenario's order.
-        state: ``connecting``: the flow is gone, and the server first connects to the Contact; of a call: ``ringing`` is
-            the client's 180, ``talking`` its 200, ``ending`` the server's BYE.
+        state: ``held``: the server waits until a push has woken the client; ``connecting``: the flow is gone, and the
+            server first connects to the Contact; of a call: ``ringing`` is the client's 180, ``talking`` its 200,
+            ``ending`` the server's BYE.
         code: status code of the answer; None: there was none.
         flow: id of the flow it took or should have taken; None: there was none.
         peer: the other end of that.
         reason: why it failed: ``timeout``, ``flow-gone``, ``no-subscription``, ``no-binding``, ``given-up``,
-            ``server-frozen``, ``server-down``, or the text of an error.
+            ``server-frozen``, ``server-down``, ``not-registered`` (the client did not register after a push),
+            ``push-refused`` (its token is no longer active), or the text of an error.
         call_id: of a call: its Call-ID, once the client has accepted it; empty: not yet, or not told.
     """
 
@@ -178,7 +180,8 @@ class ProbeBranch(Event, frozen=True, kw_only=True):
     Attributes:
         probe: ``p1``, ``p2``, …, as in `Probe`, which says what became of it all.
         branch: 1 is the contact that registered last.
-        state: ``waiting``: the contact's connection is gone, and the server waits for a new registration; ``answered``:
+        state: ``waiting``: the contact's connection is gone, or a push must wake the client, and the server waits for a
+            new registration; ``answered``:
             with whatever final answer; ``cancelled``: CANCEL was sent, as another contact has answered; ``failed``: no
             answer came or can come.
         binding: ``b1``, as in `Binding`.

@@ -56,6 +56,11 @@ class RecordWriter:
             watcher(happening)
 
     @property
+    def silence(self) -> float | None:
+        """Time zero (CLOCK_MONOTONIC); None: the client has not fallen silent yet."""
+        return self._silence
+
+    @property
     def silent(self) -> bool:
         """True if the client has fallen silent."""
         return self._silence is not None

@@ -30,26 +30,15 @@ from lab.model.scenario import Cell
 from lab.model.topology import Role
 from lab.network import loopback
 from lab.network.apply import Network, apply
-from lab.network.drop_rules import at_node
 from lab.network.plan import plan, render
 from lab.network.socket_checks import open_low_ports
 from lab.proxies import start as start_proxy
-from lab.record.entry import TimedEvent
-from lab.record.events import (
-    SENTINEL_PORT,
-    ClientNetwork,
-    ClientProcess,
-    Event,
-    IpChanged,
-    Obeyed,
-    Packet,
-    ProxyReady,
-    Statistics,
-)
+from lab.record.events import IpChanged, Obeyed, ProxyReady, Statistics
 from lab.record.flows import Flow, Flows
 from lab.record.writer import RUNNER, RecordWriter
 from lab.runner import parts
 from lab.runner.actor_handle import BOUNDS_OF_CLIENTS, ActorHandle, Bounds, LineDecoder, TrustedLineDecoder
+from lab.runner.client_device import ClientDevice
 from lab.runner.expected_events import ExpectedEvents
 from lab.runner.impairments import impair_links
 from lab.runner.sequence_numbers import SequenceNumbers
@@ -73,7 +62,7 @@ IP_CHANGE_WITHIN_S = 10.0
 """pjsip does all of it in one call; it waits for no answer."""
 
 
-class CellTestbed:
+class CellTestbed(ClientDevice):
     """Everything of one cell that has to be undone; `close` undoes it in reverse order.
 
     For faults it is the `RunningCell`.
@@ -118,6 +107,7 @@ class CellTestbed:
             self.proxy = self._actor("proxy", backend, self.front_node, specs[self.front_node], TrustedLineDecoder())
         client = specs[self.client_node]
         self.client = self._actor("client", backend, self.client_node, client, ClientLineDecoder(), BOUNDS_OF_CLIENTS)
+        self.watch_device(self.tell_server)
         self.name_server = self._name_server() if self.cell.server.by_name else None
         for fault in faults_of(self.cell):
             fault.prepare()  # after the forks, which would copy what it loads
@@ -305,39 +295,6 @@ class CellTestbed:
 
     def thaw_server(self) -> None:  # noqa: D102
         self.server.thaw()
-
-    def suspend_client(self) -> bool:  # noqa: D102
-        stopped = not self.client.over and self.client.freeze()
-        self.record.take(self.client_node, ClientProcess(state="suspended"))
-        return stopped
-
-    def resume_client(self) -> None:  # noqa: D102
-        self.record.take(self.client_node, ClientProcess(state="resumed"))
-        if not self.client.over:
-            self.client.thaw()
-
-    def block_client(self) -> int:  # noqa: D102
-        port = SENTINEL_PORT
-        spared = ("meta l4proto != { tcp, udp }", f"th sport {port}", f"th dport {port}")
-        self._block = at_node("client-blocked", self.network.namespaces[self.client_node], spared)
-        self.record.take(self.client_node, ClientNetwork(state="blocked"))
-        return self._block.rules
-
-    def unblock_client(self) -> int:  # noqa: D102
-        self.record.take(self.client_node, ClientNetwork(state="open"))
-        return self._block.end()
-
-    def watch_data_for_client(self, hears: Callable[[float], None]) -> Callable[[], None]:  # noqa: D102
-        links = {link.name for link in self.cell.topology.client_links()}
-
-        def see(happening: TimedEvent[Event]) -> None:
-            packet = happening.event
-            if not isinstance(packet, Packet) or packet.link not in links or packet.from_ == self.client_node:
-                return
-            if packet.payload > 0 and packet.src.port != SENTINEL_PORT:
-                hears(happening.at)
-
-        return self.record.watch(see)
 
     async def tell_client_ip_changed(self) -> None:  # noqa: D102
         said = self.expected_events.next(IpChanged)

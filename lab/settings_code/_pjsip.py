@@ -11,6 +11,7 @@ C_FIELDS = {
     "natConfig.sipOutboundUse": "use_rfc5626",
     "natConfig.sipOutboundRegId": "rfc5626_reg_id",
     "natConfig.sipOutboundInstanceId": "rfc5626_instance_id",
+    "regConfig.contactUriParams": "reg_contact_uri_params",
     "callConfig.timerUse": "use_timer",
     "callConfig.timerSessExpiresSec": "timer_setting.sess_expires",
     "callConfig.timerMinSESec": "timer_setting.min_se",

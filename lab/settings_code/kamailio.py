@@ -45,6 +45,14 @@ def _lines(settings: ServerSettings) -> Iterator[str]:
             yield from _options()
             yield f'modparam("nathelper", "keepalive_timeout", {ceil(interval) * giving_up.after})'
 
+    if settings.push_wait_s is not None:
+        yield from (
+            'loadmodule "tsilo.so"',
+            "# INVITE: t_newtran(); ts_store(); t_suspend(); ask for a push, as the contact's pn- parameters say",
+            '# REGISTER, after save(): ts_append("location", "$tu"), which forks what is stored to the new contact',
+            f"# after {settings.push_wait_s:g} s without a REGISTER: 480",
+        )
+
 
 def _options() -> Iterator[str]:
     yield 'modparam("nathelper", "sipping_bflag", 7)    # and setbflag(7) before save()'

@@ -64,6 +64,7 @@ class ServerSettings:
         flow_timer_s: value of Flow-Timer; None: none is sent.
         keep_alives: what is sent on each flow: interval in seconds; ``options``, ``crlf`` or ``ws-ping``.
         deaths: as ``keep_alives``, and when a client that does not answer is given up.
+        push_wait_s: for how long a request is held for a push message; None: none is.
     """
 
     subscription_s: int | None = None
@@ -71,6 +72,7 @@ class ServerSettings:
     flow_timer_s: int | None = None
     keep_alives: list[tuple[float, str]] = field(default_factory=list)
     deaths: list[tuple[float, str, GivingUp]] = field(default_factory=list)
+    push_wait_s: float | None = None
 
 
 def client_settings(strategy: Strategy) -> ClientSettings | None:
@@ -203,6 +205,9 @@ class _Server:
 
     def send_options(self, flow: str, *, retransmits: bool = True) -> None:  # noqa: ARG002
         self._noted.keep_alives.append((self._interval, "options"))
+
+    def hold_for_push(self, *, wait: float, quiet_after: float, priority: str) -> None:  # noqa: ARG002
+        self._noted.push_wait_s = float(wait)
 
     def send_crlf(self, flow: str) -> None:  # noqa: ARG002
         self._noted.keep_alives.append((self._interval, "crlf"))

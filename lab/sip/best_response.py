@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 GONE = "flow-gone"
-_AS_CODES = {"timeout": 408, GONE: 430}  # RFC 5626 §11.5
+NOT_REGISTERED = "not-registered"
+"""Why a request that was held for a push failed: the client did not register in time."""
+PUSH_REFUSED = "push-refused"
+"""Why a request that was held for a push failed: the push service does not know the device's token."""
+_UNREACHED = 480  # RFC 3261 §21.4.18
+_AS_CODES = {"timeout": 408, GONE: 430, NOT_REGISTERED: _UNREACHED, PUSH_REFUSED: _UNREACHED}  # 430: RFC 5626 §11.5
 _UNAVAILABLE = 503  # RFC 3261 §16.9: a transport error counts as that
 GLOBAL_FAILURE = 600
 

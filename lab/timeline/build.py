@@ -14,6 +14,7 @@ from lab.timeline import (
     middlebox_lanes,
     probe_lane,
     proxy_lanes,
+    push_lane,
     server_lane,
 )
 from lab.timeline.shapes import Lane, Timeline
@@ -36,7 +37,7 @@ def timeline(evidence: Evidence, tried: Sequence[ProbeTrial] = ()) -> Timeline:
 
 
 def _lanes(evidence: Evidence, tried: Sequence[ProbeTrial]) -> Iterator[Lane]:
-    """Yield all lanes: the way from the client to the server, what is not on it, faults, probes."""
+    """Yield all lanes: the way from the client to the server, what is not on it, pushes, faults, probes."""
     topology = evidence.cell.topology
     between = {
         lane.id: lane
@@ -51,5 +52,6 @@ def _lanes(evidence: Evidence, tried: Sequence[ProbeTrial]) -> Iterator[Lane]:
                     yield between.pop(name)
     yield from between.values()
     yield server_lane.lane(evidence)
+    yield from push_lane.lanes(evidence)
     yield fault_lane.lane(evidence)
     yield probe_lane.lane(evidence, tried)

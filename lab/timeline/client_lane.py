@@ -20,6 +20,7 @@ from lab.record.events import (
     IntervalUsed,
     IpChanged,
     OptionsAnswer,
+    PushReceived,
     Registered,
     Registration,
     RegistrationRefused,
@@ -195,6 +196,7 @@ _SAID: dict[type, Callable[[Rows, Entry[Any]], None]] = {
     RegistrationRefused: _plain("failed", lambda said: f"the library refused to send a REGISTER: {said.reason}"),
     Unanswered: _plain("failed", lambda said: f"no answer within {said.patience or 0:g} s: {said.id or ''} given up"),
     IpChanged: _plain("moved", lambda said: f"has noted its new address: {said.code}"),
+    PushReceived: _plain("received", lambda _: "a push has woken the app"),
     IntervalTried: _plain("timer", lambda said: f"interval {said.interval:g} s is {'' if said.safe else 'not '}safe"),
     IntervalUsed: _plain("timer", lambda said: f"uses the interval {said.interval:g} s from now on"),
 }

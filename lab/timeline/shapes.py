@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-LaneKind = Literal["client", "link", "middlebox", "proxy", "server", "faults", "probes"]
+LaneKind = Literal["client", "link", "middlebox", "proxy", "server", "pushes", "faults", "probes"]
 MessageKind = Literal["sip", "keep-alive", "tls", "tcp"]
 
 
@@ -53,8 +53,8 @@ class Lane:
     """The deeds of one part of the network over time.
 
     Attributes:
-        id: the name of the node or link; ``faults``, ``probes``. No two lanes have the same: a link's begins with
-            ``link``, as ``link lan``.
+        id: the name of the node or link; ``pushes``, ``faults``, ``probes``. No two are the same: a link's begins
+            with ``link``, as ``link lan``.
         kind: what it is of.
         title: for people.
         spans: by the time at which they began.
@@ -110,7 +110,7 @@ class Timeline:
 
     Attributes:
         starts_s, ends_s: the times of the first and the last thing in it.
-        lanes: the client's, then links and middleboxes on the way to the server, the server's, faults, probes.
+        lanes: the client's, then links and middleboxes on the way to the server, the server's, pushes, faults, probes.
         messages: in the order in which they were sent.
     """
 

@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.virtual, pytest.mark.xdist_group("vacuity"), pytest.ma
 ALL = ROOT / "scenarios" / "article" / "all.yaml"
 CALL = ROOT / "scenarios" / "article" / "silent-call.yaml"
 WEBSOCKET = ROOT / "scenarios" / "websocket" / "idle-registration.yaml"
-UDP, TLS = (ROOT / "tests" / "e2e" / "vacuity" / name for name in ("udp.yaml", "tls.yaml"))
+UDP, TLS, PUSH = (ROOT / "tests" / "e2e" / "vacuity" / name for name in ("udp.yaml", "tls.yaml", "push.yaml"))
 
 
 def claim_holds(seen: CellRun) -> bool:
@@ -68,9 +68,11 @@ HANGS_ON: dict[str, tuple[Path, tuple[str, ...], Shows]] = {
     "flow-timer": (TLS, ("flow-timer-25s", "idle"), claim_holds),
     "hold-transport": (ALL, ("hold-transport", "idle"), claim_holds),
     "idle-time": (ALL, ("idle-600s", "idle"), claim_holds),
+    "on-wake": (PUSH, ("push-then-register",), claim_holds),
     "options-ping": (ALL, ("options-ping-25s", "idle"), claim_holds),
     "outbound": (TLS, ("outbound-second-flow", "idle"), registers_as_second_flow),
     "pong-watchdog": (ALL, ("pong-watchdog", "black-hole"), claim_holds),
+    "push-contact": (PUSH, ("push-then-register",), claim_holds),
     "reconnect": (ALL, ("reconnect", "reboot"), reaches),
     "refresh-subscription": (ALL, ("refresh-25s", "idle"), claim_holds),
     "register": (ALL, ("register-300s-crlf-30s", "idle"), claim_holds),
@@ -78,6 +80,7 @@ HANGS_ON: dict[str, tuple[Path, tuple[str, ...], Shows]] = {
     "server-crlf": (TLS, ("server-crlf-held", "idle"), claim_holds),
     "server-options": (ALL, ("server-options-25s", "idle"), claim_holds),
     "server-outbound": (TLS, ("outbound-refreshed", "rst"), claim_holds),
+    "server-push": (PUSH, ("push-then-register",), claim_holds),
     "server-ws-ping": (WEBSOCKET, ("ws", "server-ws-ping-25s"), claim_holds),
     "session-timer": (CALL, ("session-timer-90s",), claim_holds),
     "short-expiry": (ALL, ("short-expiry-30s", "idle"), claim_holds),
@@ -93,7 +96,7 @@ HANGS_ON: dict[str, tuple[Path, tuple[str, ...], Shows]] = {
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, bool], CellRun]:
     """What came of each cell, by mitigation and whether it was at work."""
-    scenarios = {file: load(file) for file in (ALL, CALL, UDP, TLS, WEBSOCKET)}
+    scenarios = {file: load(file) for file in (ALL, CALL, UDP, TLS, PUSH, WEBSOCKET)}
     cells: dict[str, tuple[Cell, str]] = {}
     for kind, (file, labels, _) in HANGS_ON.items():
         (cell,) = (cell for cell in scenarios[file].cells if tuple(label for _, label in cell.axes) == labels)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from lab.loader import catalog
 from lab.loader.conversion import keys
-from lab.loader.one_key_mappings import causes, faults
+from lab.loader.one_key_mappings import causes, faults, mitigations
+from lab.loader.scenario_file import ScenarioFile
 from lab.model.scenario import Server
 
 CASES = Path(__file__).parent / "cases"
@@ -14,9 +16,12 @@ CASES = Path(__file__).parent / "cases"
 LISTS: Mapping[str, Callable[[], Iterable[str]]] = {
     "EVERY-FAULT": faults,
     "EVERY-CAUSE": causes,
+    "EVERY-MITIGATION": mitigations,
+    "EVERY-SCENARIO-KEY": lambda: keys(ScenarioFile),
+    "EVERY-STRATEGY": catalog.strategy_names,
     "EVERY-SERVER-KEY": lambda: keys(Server),
 }
-"""What stands in a report for a list that grows with each fault, or each key of the server."""
+"""What stands in a report for a list that grows with each fault, mitigation, strategy, or key."""
 
 
 def report(name: str) -> str:

@@ -62,11 +62,12 @@ CASES = FaultCases(
         "client-suspend": NoEffect("client-suspend: { at: 5 s, lasts: 4 s }", "stop", "its process was not stopped"),
     },
     acts={},
-    written="client-suspend: { at: 35 s, lasts: 14 s, awake: 3 s }",
+    written="client-suspend: { at: 35 s, lasts: 14 s, awake: 3 s, pushed: 20 s }",
     liveness={
         "client-suspend.at": ("at: 35 s, lasts: 14 s", "at: 36 s, lasts: 14 s"),
         "client-suspend.lasts": ("at: 35 s, lasts: 14 s", "at: 35 s, lasts: 15 s"),
         "client-suspend.awake": ("lasts: 14 s, awake: 3 s", "lasts: 14 s, awake: 4 s"),
+        "client-suspend.pushed": ("awake: 3 s, pushed: 20 s", "awake: 3 s, pushed: 21 s"),
     },
 )
 

@@ -73,14 +73,15 @@ CASES = FaultCases(
         "doze-runs-on": NoEffect("doze: { at: 5 s, lasts: 4 s }", "stop", "its process was not stopped"),
     },
     acts={"blocking": (testbed, "at_node", _blocks_nothing)},
-    written="doze: { at: 9 s, first: 7 s, longest: 20 s, window: 3 s, suspends: false, lasts: 20 s }",
+    written="doze: { at: 9 s, first: 7 s, longest: 20 s, window: 3 s, suspends: false, pushed: 19 s, lasts: 20 s }",
     liveness={
         "doze.at": ("at: 9 s, first", "at: 11 s, first"),
         "doze.first": ("first: 7 s", "first: 8 s"),
         "doze.longest": ("longest: 20 s", "longest: 21 s"),
         "doze.window": ("window: 3 s", "window: 4 s"),
-        "doze.suspends": ("suspends: false, lasts: 20 s", "suspends: true, lasts: 20 s"),
-        "doze.lasts": ("suspends: false, lasts: 20 s", "suspends: false, lasts: 21 s"),
+        "doze.suspends": ("suspends: false, pushed: 19 s", "suspends: true, pushed: 19 s"),
+        "doze.pushed": ("suspends: false, pushed: 19 s", "suspends: false, pushed: 18 s"),
+        "doze.lasts": ("pushed: 19 s, lasts: 20 s", "pushed: 19 s, lasts: 21 s"),
     },
 )
 

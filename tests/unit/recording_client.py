@@ -56,6 +56,7 @@ class RecordingClient:
         self._subscribed: list[Callable[[], object]] = []
         self._transport: list[Callable[[int, TransportState], None]] = []
         self._received: list[Callable[[int, bytes], None]] = []
+        self._pushes: list[Callable[[], object]] = []
         self._answer: list[Callable[[Answer], None]] = []
         self.subscribes = True
         self._subscription: list[Callable[[str, int], None]] = []
@@ -88,6 +89,10 @@ class RecordingClient:
     def received(self, handle: int, data: bytes = b"\r\n") -> None:
         for callback in self._received:
             callback(handle, data)
+
+    def pushed(self) -> None:
+        for callback in self._pushes:
+            callback()
 
     def answer(self, method: str, code: int) -> None:
         for callback in self._answer:
@@ -136,6 +141,15 @@ class RecordingClient:
 
     def on_subscription(self, callback: Callable[[str, int], None]) -> None:
         self._subscription.append(callback)
+
+    def on_push(self, callback: Callable[[], object]) -> None:
+        self._pushes.append(callback)
+
+    def drop_connections(self) -> None:
+        self.done.append("drop connections")
+
+    def handle_ip_change(self) -> None:
+        self.done.append("handle ip change")
 
     def every(self, interval: float, callback: Callable[[], None]) -> Call:
         return self._push(interval, Call(callback, interval))

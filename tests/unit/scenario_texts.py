@@ -62,7 +62,11 @@ strategy:
                   reconnect: { first: 106 s, longest: 206 s }, refresh-subscription: { interval: 107 s },
                   register: { expiry: 108 s }, resubscribe: { interval: 109 s }, tcp-user-timeout: { time: 112 s },
                   session-timer: { expiry: 210 s, min-expiry: 110 s }, tsx-timers: { t1: 113 ms, t2: 213 ms },
-                  tcp-keepalive: { idle: 111 s, interval: 211 s, count: 11 }, udp-keepalive: { interval: 114 s }] }
+                  tcp-keepalive: { idle: 111 s, interval: 211 s, count: 11 }, udp-keepalive: { interval: 114 s },
+                  server-push: { wait: 7 s, quiet-after: 115 s, priority: normal },
+                  push-contact: { provider: fcm, param: project, prid: abc },
+                  on-wake: { then: register, after: 116 s }] }
+push: { delay: 1 s, delay-p95: 3 s, loss: 5 %, token-lasts: 1 h }
 failure: { name: nothing }
 impairments:
   - { from: client, to: home-nat, one-way-delay: 40 ms, jitter: 5 ms,

@@ -26,6 +26,7 @@ from lab.loader import catalog
 from lab.mitigations.crlf_keepalive import CrlfKeepalive
 from lab.model.impairment import Impairment
 from lab.model.middlebox import ForgottenFlow
+from lab.model.push import Push
 from lab.model.scenario import Cell, Claim, Client, Expectation, Probe, RadioKind, Server, Strategy, Transport
 from lab.model.verdict import Verdict
 from lab.model.when import Event, When
@@ -84,6 +85,7 @@ DECIDE: dict[str, list[Change]] = {
     ],
     "ends": [lambda cell: replace(cell, ends=Seconds(111))],
     "pjsip": [lambda cell: replace(cell, pjsip="2.10")],
+    "push": [lambda cell: replace(cell, push=Push(delay=Seconds(1)))],
     "proxy": [lambda cell: replace(cell, proxy=catalog.proxy("haproxy-default"))],
 }
 """By field of a cell."""

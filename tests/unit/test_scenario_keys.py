@@ -17,6 +17,7 @@ from lab.model.idle_timeout import IdleTimeout
 from lab.model.impairment import Impairment
 from lab.model.middlebox import Evidence, Middlebox
 from lab.model.proxy import Proxy
+from lab.model.push import Push
 from lab.model.registrar import Registrar
 from lab.model.scenario import Claim, Client, Expectation, Probe, Registration, Server, Strategy
 from tests.fault_cases import brought
@@ -198,6 +199,14 @@ LIVENESS = {
         "failure: { name: nothing, faults: [link-down: { at: 1 s, link: lan, lasts: 1 s }] }",
     ),
     "claims.failure": ("{ verdict", "{ failure: nothing, verdict"),
+    "server-push.wait": ("wait: 7 s", "wait: 8 s"),
+    "server-push.quiet-after": ("quiet-after: 115 s", "quiet-after: 15 s"),
+    "server-push.priority": ("priority: normal", "priority: high"),
+    "push-contact.provider": ("provider: fcm", "provider: apns"),
+    "push-contact.param": ("param: project", "param: other"),
+    "push-contact.prid": ("prid: abc", "prid: def"),
+    "on-wake.then": ("then: register, after", "then: ip-change, after"),
+    "on-wake.after": ("after: 116 s", "after: 16 s"),
     "flow-timer.time": ("time: 24 s", "time: 26 s"),
     "matrix": ("transport: tls\n", "matrix: { transport: [tls] }\n"),
     "impairments": ("impairments:\n", "impairments:\n  - { from: server, to: edge }\n"),
@@ -272,6 +281,11 @@ LIVENESS = {
     "probe grid.hold": ("hold: 2 s", "hold: 3 s"),
     "probe grid.ring": ("ring: 1 s", "ring: 2 s"),
     "ends": ("ends: 60 s", "ends: 61 s"),
+    "push": ("push: { delay: 1 s, delay-p95: 3 s, loss: 5 %, token-lasts: 1 h }\n", ""),
+    "push.delay": ("delay: 1 s", "delay: 2 s"),
+    "push.delay-p95": ("delay-p95: 3 s", "delay-p95: 4 s"),
+    "push.loss": ("loss: 5 %, token", "loss: 6 %, token"),
+    "push.token-lasts": ("token-lasts: 1 h", "token-lasts: 2 h"),
     "radio": ("ends: 60 s\n", "ends: 60 s\nradio: umts\n"),
     "costs-over": ("ends: 60 s\n", "ends: 60 s\ncosts-over: 2 h\n"),
     "claims": ("claims: [{ verdict: fail, cause: link-down, at: 20 s, within: 1 s }]\n", ""),
@@ -309,6 +323,7 @@ def every_key() -> set[str]:
         "proxy": Proxy,
         "strategy": Strategy,
         "impairments": Impairment,
+        "push": Push,
         "probes": Probe,
         "probe grid": ProbeGrid,
         "expect": Expectation,

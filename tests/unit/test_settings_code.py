@@ -40,7 +40,7 @@ HEADERS = {
         "pjsua_init", "pjsua_acc_config", "pjsua_acc_config_default", "pjsua_transport_config", "pjsua_schedule_timer2",
         "pjsua_get_pjsip_endpt", "reg_uri", "reg_timeout", "ka_interval", "use_rfc5626", "rfc5626_reg_id",
         "rfc5626_instance_id", "use_timer", "timer_setting", "sockopt_params", "tls_setting", "cb",
-        "on_transport_state", "PJSUA_SIP_TIMER_ALWAYS",
+        "on_transport_state", "PJSUA_SIP_TIMER_ALWAYS", "reg_contact_uri_params",
     },
     "sip_timer.h": {"sess_expires", "min_se"},
     "sip_transport.h": {

@@ -40,6 +40,7 @@ from lab.record.events import (
     IpChanged,
     OptionsAnswer,
     OptionsSent,
+    PushReceived,
     Registered,
     Registration,
     RegistrationRefused,
@@ -96,11 +97,11 @@ class UserAgent:
         self._registers, self.subscribes = settings.account.registers, settings.account.subscribes
         self._on_set_up: list[Callable[[], object]] = []
         self._expires: int | None = None
-        self._registrations = 0
         self._on_received: list[Callable[[int, bytes], None]] = []
+        self._on_push: list[Callable[[], object]] = []
         self._on_answer = self.subscription.on_answer
         self._options: dict[int, tuple[Any, int]] = {}
-        self._options_sent = 0
+        self._options_sent = self._registrations = 0
         self._log = Log(settings.log, self._logged)
         self._endpoint = Endpoint(self)
         self.timers = Timers(self._endpoint)
@@ -153,6 +154,9 @@ class UserAgent:
     def on_subscription(self, callback: Callable[[str, int], None]) -> None:  # noqa: D102
         self.subscription.on_state.append(callback)
 
+    def on_push(self, callback: Callable[[], object]) -> None:  # noqa: D102
+        self._on_push.append(callback)
+
     def every(self, interval: float, callback: Callable[[], None]) -> Call:  # noqa: D102
         return self.timers.every(interval, callback)
 
@@ -202,6 +206,10 @@ class UserAgent:
             if self._registrations == said:  # another REGISTER is under way
                 self.emit(RegistrationRefused(reason=error.reason))
             # else: it failed at once, as without a route, and pjsip has said so by its callback already
+
+    def drop_connections(self) -> None:  # noqa: D102
+        for handle in self._transports.alive():
+            self.library.shutdown_transport(handle)
 
     def give_up_transport(self, handle: int, *, after: float) -> None:  # noqa: D102
         if self._transports.give_up(handle, after=after):
@@ -306,7 +314,13 @@ class UserAgent:
         if self._started:
             raise LabFault(f"setting {what}", detail="pjsip runs already; settings are made in `attach`")
 
-    def ip_changed(self) -> None:
+    def pushed(self) -> None:
+        """Handle a push message."""
+        self.emit(PushReceived())
+        for callback in self._on_push:
+            callback()
+
+    def handle_ip_change(self) -> None:
         """Tell pjsip that the system has another address; says what pjsip says of it."""
         try:
             self._endpoint.handleIpChange(pj.IpChangeParam())

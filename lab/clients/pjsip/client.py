@@ -1,8 +1,8 @@
 """Runs the client actor: one process, one pjsip user agent.
 
-Commands: ``start`` (fields of ``Settings``, and ``mitigations``), ``stop``, ``ip-changed``. Its events are the client's
-in ``lab.record.events``. ``registered`` comes once, after the first 2xx to REGISTER, and ``subscribed`` once, after the
-first NOTIFY with state active; each only if the account has it.
+Commands: ``start`` (fields of ``Settings``, and ``mitigations``), ``stop``, ``ip-changed``, ``push``. Its events are
+the client's in ``lab.record.events``. ``registered`` comes once, after the first 2xx to REGISTER, and ``subscribed``
+once, after the first NOTIFY with state active; each only if the account has it.
 
 Misuse of pjsip aborts the process; the last lines are then in the log and on stderr. A failure of ours ends it with the
 exit status of a lab fault.
@@ -83,6 +83,8 @@ def _obey(agent: UserAgent, commands: list[dict[str, Any]]) -> None:
             case "stop":
                 agent.stop()
             case "ip-changed":
-                agent.ip_changed()
+                agent.handle_ip_change()
+            case "push":
+                agent.pushed()
             case _:
                 raise LabFault("client", detail=f"unknown command {command!r}")

@@ -97,6 +97,10 @@ class Transports:
         self._emit(Unanswered(id=known.id, patience=float(after)))
         return True
 
+    def alive(self) -> list[int]:
+        """Return the handles of the connections that have not ended."""
+        return [handle for handle, known in self._known.items() if known.alive]
+
     def of(self, handle: int) -> Transport:
         """Return the transport of a handle that is not yet destroyed, as it was when first seen."""
         return self._known[handle].transport

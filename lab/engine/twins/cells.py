@@ -18,6 +18,7 @@ from lab.mitigations.catalog import classes
 from lab.model import wire
 from lab.model.middlebox import Middlebox
 from lab.model.proxy import Proxy
+from lab.model.push import Push
 from lab.model.scenario import Cell, Expectation, Probe
 from lab.model.without import (
     Without,
@@ -25,6 +26,7 @@ from lab.model.without import (
     WithoutFault,
     WithoutIdleTimer,
     WithoutProxyTimeout,
+    WithoutPushFailure,
     WithoutServerIdle,
     WithoutTimer,
 )
@@ -147,6 +149,8 @@ def _without(cell: Cell, one: Without) -> Cell | None:
         return dataclasses.replace(cell, server=dataclasses.replace(cell.server, idle_timeout=None))
     if isinstance(one, WithoutProxyTimeout):
         return dataclasses.replace(cell, proxy=None if cell.proxy is None else _patient(cell.proxy))
+    if isinstance(one, WithoutPushFailure):
+        return dataclasses.replace(cell, push=Push(delay=Seconds(0), delay_p95=Seconds(0)))
     grant = {f"{one.what}_expires": Seconds(FOR_EVER_S)}
     return dataclasses.replace(cell, server=dataclasses.replace(cell.server, **grant))  # type: ignore[arg-type]  # named at run time
 

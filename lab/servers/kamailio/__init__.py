@@ -49,6 +49,7 @@ class Kamailio(ServerProgram):
         "keep-state": "Kamailio keeps its state in memory here, so a restart loses it",
         "match-by-connection": "Kamailio compares contacts by URI, instance, Call-ID or Path, not by connection",
         "remove-oldest-of-several": "Kamailio refuses a contact too many, or keeps one alone; it removes no oldest one",
+        "push-when-quiet": "Kamailio does not tell when a client's keep-alive came, so not how long one has been quiet",
         "connect-by-flow": "Kamailio keeps where a contact came from, and would connect there, not to the Contact",
         "connect-from-moved-address": "Kamailio listens on both addresses, but is not told from which to connect",
     }

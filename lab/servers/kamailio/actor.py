@@ -74,6 +74,8 @@ class _Actor:
                 "retry_after": after,
             }, KamailioServer() as server:
                 server.do(server.refuse(Refusal(method, code, after)))
+            case {"do": "push-refused", "push": str(push)}, KamailioServer() as server:
+                server.pushes.refused(push)
             case {"do": "certificate", "expired": bool(expired)}, KamailioServer() as server:
                 server.do(server.serve_certificate(expired=expired))
             case {"do": "revocation", "listed": bool(listed)}, KamailioServer() as server:

@@ -10,6 +10,7 @@ from lab.model.endpoint import Endpoint
 from lab.record.events import Binding, BindingState, ClientGivenUp, ServerSubscription
 from lab.sip.fields import NameAddr, parse_expires, split
 from lab.sip.message import MalformedMessage
+from lab.sip.push import PushTarget
 
 REMOVES = frozenset((404, 481))
 """The answers to NOTIFY upon which Kamailio's presence module forgets the subscription. (408 is switched off.)"""
@@ -63,6 +64,11 @@ class StoredContact(NamedTuple):
     aor: str
     expires_at: float
     registered_at: float = 0.0
+
+    @property
+    def push(self) -> PushTarget | None:
+        """The address for push messages; None: it asks for none."""
+        return PushTarget.of(self.contact)
 
 
 class Clients:

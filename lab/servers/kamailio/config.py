@@ -11,6 +11,7 @@ from typing import NamedTuple
 from lab.model.endpoint import Endpoint
 from lab.servers.authentication import AuthenticationSettings
 from lab.servers.kamailio import TLS_CONFIGURATION
+from lab.servers.pushes import PushSettings
 from lab.servers.settings import Settings
 from lab.sip.call import silent_sdp
 
@@ -58,6 +59,7 @@ class ServerFeatures(NamedTuple):
         flow_timer: the value of Flow-Timer, 0: none.
         pings: OPTIONS of Kamailio's own, after which it gives contacts up; None: it sends none.
         frame_pings: seconds after which it sends a ping frame over an idle WebSocket; 0: never.
+        push: what is done about push messages; None: nothing.
     """
 
     subscription_expires: int
@@ -65,6 +67,7 @@ class ServerFeatures(NamedTuple):
     flow_timer: int = 0
     pings: Pings | None = None
     frame_pings: int = 0
+    push: PushSettings | None = None
 
 
 class Certificates(NamedTuple):
@@ -98,8 +101,10 @@ def render(settings: Settings, wanted: ServerFeatures, folder: Path) -> str:
         head.append("#!define WITH_AUTHENTICATION")
     if settings.matches_by == "contact" and not wanted.outbound:
         head.append("#!define BY_CONTACT")
-    if settings.with_gone_connection == "wait":
+    if settings.with_gone_connection == "wait" or wanted.push is not None:
         head.append("#!define WAITS")
+    if wanted.push is not None:
+        head.append("#!define WITH_PUSH")
     if wanted.pings is not None:
         head += ["#!define WITH_PINGS"]
     pings = wanted.pings or Pings(0, 0)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from lab.actors.channel import Channel
@@ -19,12 +20,16 @@ from lab.servers.kamailio.clients import Clients, StoredContact
 from lab.servers.kamailio.flows import Flow, Flows
 from lab.servers.kamailio.log import LogLine
 from lab.servers.probe_report import ProbeReport
-from lab.sip.best_response import GONE, rank
+from lab.servers.pushes import Pushes
+from lab.sip.best_response import GONE, NOT_REGISTERED, PUSH_REFUSED, rank
 from lab.sip.fields import Uri, Via, split
 from lab.sip.message import MalformedMessage
+from lab.sip.push import PushTarget
 from lab.sip.status import FAILED_FROM, is_success
 
 RINGING = 180
+REGISTERED_ANEW = "registered-anew"
+"""Why the waiting for a contact is over: there is a new registration."""
 
 
 class ServerContext(Protocol):
@@ -36,6 +41,7 @@ class ServerContext(Protocol):
     connects: bool
     bindings_only: bool
     wait: float
+    pushes: Pushes
 
 
 class Branch:
@@ -92,8 +98,12 @@ class Fork:
         self._branches: dict[int, Branch] = {}  # by Kamailio's number
         self._won = self._rang = False
         self._waiting: asyncio.TimerHandle | None = None
+        self._held: asyncio.TimerHandle | None = None
+        self._goes_on = False  # Kamailio has been told to send what it held; no branch is there yet
+        self._pushed: dict[PushTarget, StoredContact] = {}
         self._waited_for = False
         self._timer = asyncio.get_running_loop().call_later(patience, self._end, "timeout")
+        self._patience = patience
 
     @property
     def over(self) -> bool:
@@ -101,8 +111,10 @@ class Fork:
         return self._won or self.report.over
 
     def begin(self) -> bool:
-        """Return whether it waits, as no contact has a connection; they are told."""
+        """Return whether it waits, for a push, or as no contact has a connection; they are told."""
         bound = self._origin.clients.bindings(self.aor)
+        if self._hold(bound):
+            return True
         if not self._origin.wait or any(self._origin.flows.get(one.flow) for one in bound):
             return False
         now = time.monotonic()
@@ -113,15 +125,26 @@ class Fork:
             self._lost(branch, at=now)
         return True
 
+    def is_stored(self, name: str) -> None:
+        """Handle that Kamailio keeps the request; now the clients for which it is held can be woken."""
+        self.stored = name
+        for push, binding in self._pushed.items():
+            self._origin.pushes.ask(binding, self.report.probe, partial(self._refused, push))
+
     def registered(self, binding: StoredContact) -> bool:
         """Return whether it waits for this contact; then it waits no more."""
+        if self._held is not None and binding.push in self._pushed and self.stored:
+            self._end_hold(REGISTERED_ANEW)
+            self._goes_on = True
+            return True
         if self._waiting is None or self.over or binding.aor != self.aor or not self.stored:
             return False
-        self._end_waiting("registered-anew")
+        self._end_waiting(REGISTERED_ANEW)
         return True
 
     def branch(self, told: LogLine, *, at: float) -> None:
         """Handle a new branch."""
+        self._goes_on = False
         number, uri = told.number("branch"), told.get("uri")
         flow = self._way(told.get("way") or uri)
         branch = Branch(len(self._branches) + 1, uri, self._origin.clients.binding(self.aor, uri), flow)
@@ -131,7 +154,8 @@ class Fork:
                 self._lost(branch, at=at)
             return
         self._branches[number] = branch
-        if not any(one.reason != GONE for one in self._branches.values() if one is not branch):
+        others = (one for one in self._branches.values() if one is not branch)
+        if not any(one.reason not in (GONE, REGISTERED_ANEW) for one in others):
             self.report.say("sent", flow, at=at)
         self._say(branch, "sent", at=at)
 
@@ -155,6 +179,39 @@ class Fork:
             self._say(branch, "answered", code=code, at=at)
             if is_success(code):
                 self._accepted(flow, told, at)
+
+    def _hold(self, bound: list[StoredContact]) -> bool:
+        """Hold the request if a push must wake a client first, for all contacts; return whether it is held."""
+        self._pushed = {push: one for one in bound if (push := self._origin.pushes.wanted(one)) is not None}
+        if not self._pushed:
+            return False
+        now = time.monotonic()
+        self.suspended = True
+        wait = min(self._origin.pushes.wait, self._patience)
+        self._held = asyncio.get_running_loop().call_later(wait, self._unregistered, NOT_REGISTERED)
+        for number, one in enumerate(bound, start=1):
+            self._branches[-number] = branch = Branch(number, one.contact, one, None)
+            self._say(branch, "waiting", at=now)
+        self.report.say("held", None, lost=bound[0].flow)
+        return True
+
+    def _refused(self, push: PushTarget) -> None:
+        del self._pushed[push]
+        if not self._pushed:
+            self._unregistered(PUSH_REFUSED)
+
+    def _unregistered(self, reason: str) -> None:
+        if self._held is not None:
+            self._end_hold(reason)
+            self._end(reason)
+
+    def _end_hold(self, reason: str) -> None:
+        assert self._held is not None
+        self._held.cancel()
+        self._held = None
+        for branch in self._branches.values():
+            branch.over, branch.reason = True, reason
+            self._say(branch, "failed", at=time.monotonic())
 
     def _lost(self, branch: Branch, *, at: float) -> None:
         """Wait for a connection, because there is none."""
@@ -192,7 +249,8 @@ class Fork:
             if branch.flow == flow and not branch.over and not branch.proceeding:
                 branch.over, branch.reason = True, GONE
                 self._say(branch, "failed", at=time.monotonic())
-        if self._branches and not self._waiting and all(one.over for one in self._branches.values()):
+        waits = self._waiting or self._held or self._goes_on
+        if self._branches and not waits and all(one.over for one in self._branches.values()):
             self._end(GONE)
 
     def end(self, reason: str) -> None:
@@ -211,6 +269,8 @@ class Fork:
     def _end(self, reason: str) -> None:
         """Say of each branch that is not over why, and if none was accepted, of the probe what the best came to."""
         self._timer.cancel()
+        if self._held is not None:
+            self._end_hold(reason)
         self._end_waiting(reason)
         for branch in self._branches.values():
             if not branch.over:

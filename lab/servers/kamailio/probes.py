@@ -128,7 +128,7 @@ class Probes:
         """Handle that Kamailio keeps a request for later contacts."""
         fork = self._forks.get(told.get("call_id"))
         if fork is not None:
-            fork.stored = f"{told.number('branch')} {told.number('connection')}"
+            fork.is_stored(f"{told.number('branch')} {told.number('connection')}")
 
     def registered(self, binding: StoredContact) -> None:
         """Handle a new registration: send what waits for that contact."""

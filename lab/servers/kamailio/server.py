@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 from lab.actors.channel import Channel
 from lab.errors import LabFault
-from lab.mitigations.base import GivingUp, Ping
 from lab.model.endpoint import Endpoint
 from lab.record import events
 from lab.record.events import Obeyed, ServerReady, Statistics
@@ -19,20 +18,21 @@ from lab.servers.kamailio import CONFIGURATION, LOG, TLS_CONFIGURATION, log
 from lab.servers.kamailio.child import Child
 from lab.servers.kamailio.client_requests import ClientRequests
 from lab.servers.kamailio.clients import REMOVES, Clients, StoredContact
-from lab.servers.kamailio.config import Certificates, Pings, ServerFeatures, itself, render, render_tls
+from lab.servers.kamailio.config import Certificates, itself, render, render_tls
 from lab.servers.kamailio.flows import ENDS, Flow, Flows
 from lab.servers.kamailio.idle_watch import IdleWatch
 from lab.servers.kamailio.log import Handshakes, LogLine
 from lab.servers.kamailio.messages import Messages
+from lab.servers.kamailio.mitigated import Mitigated
 from lab.servers.kamailio.probes import Probes
 from lab.servers.kamailio.rpc import Rpc
 from lab.servers.kamailio.server_context import NO_VALUE
 from lab.servers.keepalives import KeepAlives
 from lab.servers.mitigation_hooks import attach_all
+from lab.servers.pushes import Pushes
 from lab.servers.refusal import Refusal
 from lab.servers.settings import Settings
 from lab.sip.ports import FRAMED
-from lab.sip.transaction import TIMER_F
 
 READY_WITHIN_S = 30.0
 """Kamailio starts in less than a second on an idle machine."""
@@ -43,7 +43,7 @@ LOGGED_LATE_S = 60.0
 STATISTICS = ("core.version", "core.uptime", "core.tcp_list", "tls.list", "tm.stats", "ul.dump")
 
 
-class KamailioServer:
+class KamailioServer(Mitigated):
     """The server, from ``start`` on. Runs in an event loop; all methods are called from it.
 
     Args:
@@ -73,8 +73,7 @@ class KamailioServer:
         self._folder = folder
         self._loop = loop
         self._fail = fail
-        self._wanted = ServerFeatures(round(settings.subscription_expires))
-        self._keepalives = KeepAlives(loop)
+        super().__init__(round(settings.subscription_expires), KeepAlives(loop))
         attach_all(self, settings.mitigations)
         self.flows = Flows(channel, self._flow_ended, self._watch_idle)
         self.clients = Clients(
@@ -87,6 +86,7 @@ class KamailioServer:
             gives_up_after=self._wanted.pings.misses if self._wanted.pings else None,
         )
         self.wait = settings.wait if settings.with_gone_connection == "wait" else 0.0
+        self.pushes = Pushes(self._wanted.push, channel, loop, heard_at=lambda _: None)  # it is not told
         self._probes = Probes(self)
         self._certificates = Certificates()
         self._refusal = Refusal()
@@ -98,33 +98,6 @@ class KamailioServer:
         self._closing: set[str] = set()  # ids of flows that Kamailio has been told to end
         self._working: set[asyncio.Task[None]] = set()
         self._count = 0
-
-    # What mitigations see: see `Server`
-
-    def limit_subscriptions(self, expires: float) -> None:  # noqa: D102
-        shortest = min(self._wanted.subscription_expires, round(expires))
-        self._wanted = self._wanted._replace(subscription_expires=shortest)
-
-    def support_outbound(self, *, flow_timer: float | None = None) -> None:  # noqa: D102
-        timer = self._wanted.flow_timer if flow_timer is None else round(flow_timer)
-        self._wanted = self._wanted._replace(outbound=True, flow_timer=timer)
-
-    def keep_alive(self, interval: float, send: Callable[[str], None]) -> None:  # noqa: D102
-        self._keepalives.add(interval, send)
-
-    def send_options(self, flow: str, *, retransmits: bool = True) -> None:  # noqa: D102  (they are)
-        over = self.flows.get(flow)
-        assert over is not None  # it is in use
-        self._probes.options(over, TIMER_F)
-
-    def detect_death(self, interval: float, ping: Ping, giving_up: GivingUp, *, retransmits: bool = True) -> None:  # noqa: D102
-        self._wanted = self._wanted._replace(pings=Pings(round(interval), giving_up.after))  # it has no others
-
-    def send_crlf(self, flow: str) -> None:  # noqa: D102
-        raise LabFault("keeping a flow alive", detail="Kamailio sends no CRLF of its own")
-
-    def send_ping_frames(self, interval: float) -> None:  # noqa: D102
-        self._wanted = self._wanted._replace(frame_pings=round(interval))
 
     def _in_use(self) -> None:
         """Tell the keep-alives which flows are in use."""
@@ -224,6 +197,7 @@ class KamailioServer:
         self.flows.all_ended("server gone")
         self._probes.forget()
         self.clients.forget()
+        self.pushes.forget()
         self._requests.forget()
         self._messages.forget()
         self.channel.emit(Obeyed(do="go-down", forgot=True))
@@ -355,6 +329,7 @@ class KamailioServer:
             self.do(IdleWatch(self._settings.idle_after, self.flows, self.rpc.call).watch(flow))
 
     def _registered(self, binding: StoredContact) -> None:
+        self.pushes.registered(binding)
         self._probes.registered(binding)
 
     def _flow_ended(self, flow: Flow) -> None:

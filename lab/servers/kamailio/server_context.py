@@ -9,6 +9,7 @@ from lab.actors.channel import Channel
 from lab.servers.kamailio.clients import Clients, StoredContact
 from lab.servers.kamailio.flows import Flows
 from lab.servers.kamailio.rpc import Rpc
+from lab.servers.pushes import Pushes
 from lab.sip.fields import NameAddr, Uri
 from lab.sip.message import MalformedMessage
 from lab.sip.ports import FRAMED
@@ -29,6 +30,7 @@ class ServerContext(Protocol):
     clients: Clients
     flows: Flows
     rpc: Rpc
+    pushes: Pushes
 
     def own(self, transport: str, flow: str = "") -> str:
         """Return the server's own URI; for a flow, the one used on that flow."""

@@ -63,6 +63,8 @@ class _Actor:
                 server.serve_certificate(expired=expired)
             case {"do": "move", "address": str(address)}, SipServer() as server:
                 server.move(address)
+            case {"do": "push-refused", "push": str(push)}, SipServer() as server:
+                server.pushes.refused(push)
             case {"do": "revocation", "listed": bool(listed)}, SipServer() as server:
                 server.heed_revocation(listed=listed)
             case _:

@@ -11,6 +11,7 @@ from lab.record.events import BindingState
 from lab.servers.scripted.flows import Flow
 from lab.servers.scripted.server_context import ServerContext
 from lab.sip.message import Headers, Request
+from lab.sip.push import PushTarget
 from lab.sip.registrar import OUTBOUND, Binding, Change, Key, Policy, Registrar, address_of_record, contacts
 
 
@@ -23,6 +24,7 @@ class Bindings:
         removes_closed: whether a binding ends with its flow.
         outbound: whether SIP outbound is supported.
         flow_timer: seconds to advertise with it (RFC 5626 §5.4), if any.
+        pushes: whether clients are woken by push messages (RFC 8599), and told so.
         on_change: called when other flows are in use than before.
         on_registered: called with each binding that has been made or refreshed, after the answer.
     """
@@ -36,6 +38,7 @@ class Bindings:
         expires: float,
         outbound: bool,
         flow_timer: float | None,
+        pushes: bool,
         on_change: Callable[[], None],
         on_registered: Callable[[Binding], None],
         policy: Policy,
@@ -47,6 +50,7 @@ class Bindings:
         self._expires = expires
         self._outbound = outbound
         self._flow_timer = flow_timer
+        self._pushes = pushes
         self._on_change = on_change
         self._ends: dict[Key, asyncio.TimerHandle] = {}
         self._on_registered = on_registered
@@ -74,7 +78,9 @@ class Bindings:
         now = self._loop.time()
         changes = self._registrar.register(request, now=now, flow=flow.id)
         current = self._registrar.bindings(address_of_record(request))
-        self._origin.respond(flow, request, 200, *contacts(current, now=now), *self._about_outbound(changes))
+        self._origin.respond(
+            flow, request, 200, *contacts(current, now=now), *self._about_outbound(changes), *self._about_push(changes)
+        )
         for binding, state in changes:
             if (timer := self._ends.pop(binding.key, None)) is not None:
                 timer.cancel()
@@ -107,6 +113,13 @@ class Bindings:
             return ()
         timer = () if self._flow_timer is None else (("Flow-Timer", str(round(self._flow_timer))),)
         return (("Require", OUTBOUND), *timer)
+
+    def _about_push(self, changes: list[tuple[Binding, Change]]) -> Headers:
+        """Return the header that says that the client's push service is used (RFC 8599 §8.2, RFC 6809)."""
+        if not self._pushes:
+            return ()
+        asked = (PushTarget.of(binding.contact) for binding, state in changes if state != "removed")
+        return tuple(("Feature-Caps", f'*;+sip.pns="{push.provider}"') for push in asked if push is not None)
 
     def _over(self, key: Key) -> None:
         end = self._ends.pop(key).when()

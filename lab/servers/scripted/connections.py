@@ -220,8 +220,12 @@ class Connections:
         item, data, peer = read_datagram(sock)
         if self.answers_stun and (answer := binding_response(data, peer)) is not None:
             send_datagram(sock, answer, peer)
-        elif item is not None:
+        elif item is None:  # a keep-alive
+            if (known := self._find("udp", peer, local=sock.getsockname()[0])) is not None:
+                known.heard_at = time.monotonic()
+        else:
             flow = self._udp_flow(sock, peer, outgoing=False)
+            flow.heard_at = time.monotonic()
             self.message_passed(flow, "received", data, time.monotonic())
             self.flow_received(flow, item)
 

@@ -6,22 +6,25 @@ from typing import NamedTuple
 
 from lab.servers.scripted.bindings import Bindings
 from lab.servers.scripted.subscriptions import Subscriptions
+from lab.sip.push import PushTarget
 from lab.sip.registrar import Binding
 
 
 class ReachableContact(NamedTuple):
-    """A binding or a subscriber; see `lab.servers.scripted.forking.Target`."""
+    """A binding or a subscriber; see `lab.servers.scripted.target.Target`."""
 
     contact: str
     flow: str
     aor: str
     id: str
     registered_at: float | None = None
+    push: PushTarget | None = None
 
     @classmethod
     def bound(cls, binding: Binding) -> ReachableContact:
         """Return the one of a binding."""
-        return cls(binding.contact, binding.flow, binding.aor, binding.id, binding.registered_at)
+        push = PushTarget.of(binding.contact)
+        return cls(binding.contact, binding.flow, binding.aor, binding.id, binding.registered_at, push)
 
 
 def on_flow(flow: str, bindings: Bindings, subscriptions: Subscriptions) -> ReachableContact | None:

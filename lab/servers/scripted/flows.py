@@ -63,6 +63,7 @@ class Flow:
         ready: messages can be sent.
         outgoing: this end began it.
         ended_at: when this end decided to end it (CLOCK_MONOTONIC), if that is earlier than its end is seen.
+        heard_at: when the other end was last heard (CLOCK_MONOTONIC).
     """
 
     def __init__(self, transport: str, peer: Address, local: str, *, outgoing: bool) -> None:
@@ -73,6 +74,7 @@ class Flow:
         self.ready = False
         self.outgoing = outgoing
         self.ended_at: float | None = None
+        self.heard_at = time.monotonic()
 
     @property
     def endpoint(self) -> Endpoint:
@@ -216,6 +218,7 @@ class StreamFlow(Flow, asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Handle received bytes; called by asyncio."""
+        self.heard_at = time.monotonic()
         if self._tls is None:
             self._read(data)
             return

@@ -3,14 +3,15 @@
 The first acceptance wins; the other branches of a call are cancelled. If nobody accepts, the best of the answers
 decides: one from 600 on before any other, else the one of the lowest class, and of equals that of the contact that
 registered last. A contact that does not answer counts as 408, one whose connection is gone as 430 (RFC 5626 §11.5), or
-its request is kept until the phone registers anew.
+its request is kept until the phone registers anew. A request that is held for a push message (RFC 8599) counts as 480
+if the phone does not register in time.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from functools import partial
 
 from lab.actors.channel import Channel
 from lab.record.events import GIVEN_UP, BranchState, ProbeBranch
@@ -18,37 +19,15 @@ from lab.servers.probe_report import ProbeReport
 from lab.servers.scripted.client_transactions import ClientTransaction
 from lab.servers.scripted.flows import Flow, why
 from lab.servers.scripted.server_context import ServerContext
-from lab.sip.best_response import GLOBAL_FAILURE, GONE, rank
+from lab.servers.scripted.target import Target
+from lab.sip.best_response import GLOBAL_FAILURE, GONE, NOT_REGISTERED, PUSH_REFUSED, rank
 from lab.sip.fields import Uri
 from lab.sip.message import Request, Response
+from lab.sip.push import PushTarget
 from lab.sip.status import FAILED_FROM, is_success
 from lab.sip.transaction import Key
 
 RINGING = 180
-
-
-class Target(Protocol):
-    """The target of requests outside any dialog: a binding or a subscriber."""
-
-    @property
-    def contact(self) -> str:
-        """The Request-URI."""
-
-    @property
-    def flow(self) -> str:
-        """The flow it came on."""
-
-    @property
-    def aor(self) -> str:
-        """The URI for To."""
-
-    @property
-    def id(self) -> str:
-        """Return its name in the record."""
-
-    @property
-    def registered_at(self) -> float | None:
-        """The time of its last REGISTER, on the loop's clock; None: it is a subscriber."""
 
 
 Make = Callable[[Target, Flow], tuple[Request, Key]]
@@ -70,6 +49,7 @@ class Branch:
         self.reason = ""
         self.over = False
         self.unwanted = False  # another has won
+        self.held: asyncio.TimerHandle | None = None  # for a push, until then
         self._fork = fork
         self._provisional = self._cancelled = False
 
@@ -147,6 +127,7 @@ class Fork:
         self._ends = loop.time() + patience
         self._wait = wait
         self._waiting: asyncio.TimerHandle | None = None
+        self._pushed: set[PushTarget] = set()
         self._branches: list[Branch] = []
         self._beginning = True
         self._won = self._rang = self._connecting = False
@@ -173,6 +154,13 @@ class Fork:
 
     def registered(self, target: Target) -> None:
         """Handle a new registration: send what waits for that contact."""
+        held = [one for one in self._branches if one.held is not None and one.target.push == target.push]
+        if held:
+            for branch in held:
+                self._end_hold(branch, "registered-anew")
+            self._add(target, awake=True)
+            self._settle()
+            return
         if self._waiting is None or self.over:
             return
         self._end_waiting("registered-anew")
@@ -181,6 +169,7 @@ class Fork:
 
     def forget(self) -> None:
         """Wait no more; the process that did is gone."""
+        self._end_holds("server-down")
         self._end_waiting("server-down")
         self.report.say("failed", None, reason="server-down")
 
@@ -240,9 +229,18 @@ class Fork:
 
     # How it is done
 
-    def _add(self, target: Target) -> None:
+    def _add(self, target: Target, *, awake: bool = False) -> None:
+        """Send the request to a contact, or hold it for a push.
+
+        Args:
+            target: the contact.
+            awake: it has just registered.
+        """
         branch = Branch(self, len(self._branches) + 1, target)
         self._branches.append(branch)
+        if not awake and self._origin.pushes.wanted(target) is not None:
+            self._hold(branch)
+            return
         marked = self._origin.is_marked(target.flow)
         flow = GIVEN_UP if marked else self._origin.route(target.flow, Uri.parse(target.contact))
         if isinstance(flow, str):
@@ -255,8 +253,41 @@ class Fork:
             self.report.connecting(target.flow)
         self._origin.exchanges.begin(exchange, flow, max(0.0, self._ends - self._loop.time()))
 
+    def _hold(self, branch: Branch) -> None:
+        """Hold the request, and ask for one push for all contacts of the same app."""
+        push = branch.target.push
+        assert push is not None
+        until = min(self._loop.time() + self._origin.pushes.wait, self._ends)
+        branch.held = self._loop.call_at(until, self._unregistered, branch, NOT_REGISTERED)
+        self._say(branch, "waiting")
+        if not self._pushed:
+            self.report.say("held", None, lost=branch.target.flow)
+        if push not in self._pushed:
+            self._pushed.add(push)
+            self._origin.pushes.ask(branch.target, self.report.probe, partial(self._refused, push))
+
+    def _refused(self, push: PushTarget) -> None:
+        for branch in [one for one in self._branches if one.target.push == push and one.held is not None]:
+            self._unregistered(branch, PUSH_REFUSED)
+
+    def _unregistered(self, branch: Branch, reason: str) -> None:
+        self._end_hold(branch, reason)
+        self._settle()
+
+    def _end_hold(self, branch: Branch, reason: str) -> None:
+        if branch.held is not None:
+            branch.held.cancel()
+            branch.held = None
+            branch.over, branch.reason = True, reason
+            self._say(branch, "failed")
+
+    def _end_holds(self, reason: str) -> None:
+        for branch in self._branches:
+            self._end_hold(branch, reason)
+
     def _win(self, branch: Branch) -> None:
         self._won = True
+        self._end_holds("another-answered")
         self._end_waiting("another-answered")
         self._cancel_others(branch)
 

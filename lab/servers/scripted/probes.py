@@ -18,8 +18,9 @@ from lab.record.events import GIVEN_UP, ProbeKindName
 from lab.servers.probe_report import FROZEN, SENT_LATE_S, ProbeReport
 from lab.servers.scripted.client_transactions import ClientTransaction
 from lab.servers.scripted.flows import Flow, why
-from lab.servers.scripted.forking import Fork, OnAccepted, Target
+from lab.servers.scripted.forking import Fork, OnAccepted
 from lab.servers.scripted.server_context import ServerContext
+from lab.servers.scripted.target import Target
 from lab.sip.call import RING, SDP, TIMER, session_timer, silent_sdp
 from lab.sip.dialog import Dialog, DialogId
 from lab.sip.fields import NameAddr, parse_cseq

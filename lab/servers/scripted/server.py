@@ -16,6 +16,7 @@ from lab.record.events import (
     ProbeKindName,
 )
 from lab.servers.authentication import authenticator
+from lab.servers.pushes import Pushes
 from lab.servers.refusal import Refusal
 from lab.servers.scripted.bindings import Bindings
 from lab.servers.scripted.client_transactions import ClientTransactions
@@ -63,6 +64,7 @@ class SipServer:
             mitigations=settings.mitigations,
         )
         self._connections.answers_stun = self._mitigated.outbound
+        self.pushes = Pushes(self._mitigated.push, channel, loop, heard_at=self._heard_at)
         self._marked: set[str] = set()  # flows whose clients do not answer
         self._subscriptions = Subscriptions(
             self, channel, loop, expires=self._mitigated.subscription_expires, on_change=self._in_use
@@ -74,6 +76,7 @@ class SipServer:
             expires=settings.registration_expires,
             outbound=self._mitigated.outbound,
             flow_timer=self._mitigated.flow_timer,
+            pushes=self._mitigated.push is not None,
             on_change=self._in_use,
             on_registered=self._registered,
             policy=Policy(
@@ -94,7 +97,13 @@ class SipServer:
         self._mitigated.in_use((subscribed | registered) & self._connections.ids())
 
     def _registered(self, binding: Binding) -> None:
-        self._probes.registered(ReachableContact.bound(binding))
+        contact = ReachableContact.bound(binding)
+        self.pushes.registered(contact)
+        self._probes.registered(contact)
+
+    def _heard_at(self, flow: str) -> float | None:
+        known = self._connections.get(flow)
+        return None if known is None else known.heard_at
 
     # Commands
 
@@ -157,6 +166,7 @@ class SipServer:
                 self._authenticator.forget()
             self._subscriptions.forget()
             self._bindings.forget()
+            self.pushes.forget()
         self._in_use()
         self._channel.emit(Obeyed(do="go-down", forgot=not keeps_state))
 

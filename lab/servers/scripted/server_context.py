@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from lab.servers.pushes import Pushes
 from lab.servers.scripted.client_transactions import ClientTransactions
 from lab.servers.scripted.flows import Flow
 from lab.sip.fields import Uri
@@ -16,6 +17,7 @@ class ServerContext(Protocol):
 
     address: str
     exchanges: ClientTransactions
+    pushes: Pushes
 
     def route(self, flow: str, next_hop: Uri) -> Flow | str:
         """Return the flow for a request, perhaps not ready yet, or why there is none."""

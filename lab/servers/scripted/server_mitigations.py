@@ -8,12 +8,13 @@ from functools import partial
 from typing import Any, Protocol
 
 from lab.actors.channel import Channel
-from lab.mitigations.base import GivingUp, Ping
+from lab.mitigations.base import GivingUp, Ping, PushPriorityName
 from lab.record import events
 from lab.record.events import KeepAliveKind, KeepAliveState
 from lab.servers.death_detector import DeathDetector, Send
 from lab.servers.keepalives import KeepAlives
 from lab.servers.mitigation_hooks import attach_all
+from lab.servers.pushes import PushSettings
 from lab.servers.scripted.client_transactions import ClientTransaction, ClientTransactions
 from lab.servers.scripted.flows import Flow, why
 from lab.servers.scripted.items import PongFrame
@@ -48,6 +49,7 @@ class Mitigated:
         subscription_expires: seconds granted at most.
         outbound: whether SIP outbound is supported.
         flow_timer: the value of Flow-Timer; None: none.
+        push: what is done about push messages; None: nothing.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Mitigated:
         self.subscription_expires = subscription_expires
         self.outbound = False
         self.flow_timer: float | None = None
+        self.push: PushSettings | None = None
         self._host = host
         self._channel = channel
         self._keepalives = KeepAlives(loop)
@@ -75,6 +78,9 @@ class Mitigated:
     def support_outbound(self, *, flow_timer: float | None = None) -> None:  # noqa: D102
         self.outbound = True
         self.flow_timer = self.flow_timer if flow_timer is None else flow_timer
+
+    def hold_for_push(self, *, wait: float, quiet_after: float, priority: PushPriorityName) -> None:  # noqa: D102
+        self.push = PushSettings(wait, quiet_after, priority)
 
     def keep_alive(self, interval: float, send: Callable[[str], None]) -> None:  # noqa: D102
         self._keepalives.add(interval, send)

@@ -1,0 +1,93 @@
+"""Does to the client what the system of its device does: stops its process, takes its network, hands it pushes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lab.faults._running_cell import PushWatch, TakesPush
+from lab.model.push import Push
+from lab.model.scenario import Cell
+from lab.network.apply import Network
+from lab.network.drop_rules import DropRules, at_node
+from lab.record.entry import TimedEvent
+from lab.record.events import SENTINEL_PORT, ClientNetwork, ClientProcess, Event, Packet, Probe
+from lab.record.writer import RecordWriter
+from lab.runner.actor_handle import ActorHandle
+from lab.runner.push_service import PushService
+
+
+class ClientDevice:
+    """The part of a testbed that is the client's device; see `RunningCell` for what its functions are for.
+
+    Attributes:
+        push_service: brings pushes to it.
+    """
+
+    cell: Cell
+    record: RecordWriter
+    network: Network
+    client: ActorHandle
+    client_node: str
+    push_service: PushService
+    _block: DropRules
+    _calls: set[str]
+
+    def watch_device(self, tell_server: Callable[..., None]) -> None:
+        """Follow the client's calls, and the pushes that the server asks for."""
+        self._calls = set()
+        self.record.watch(self._see_calls)
+        self.push_service = PushService(
+            self.cell.push or Push(),
+            self.cell.seed,
+            self.record,
+            self.client_node,
+            tell_client=self.client.tell,
+            tell_server=tell_server,
+        )
+
+    def suspend_client(self) -> bool:  # noqa: D102
+        stopped = not self.client.over and self.client.freeze()
+        self.record.take(self.client_node, ClientProcess(state="suspended"))
+        return stopped
+
+    def resume_client(self) -> None:  # noqa: D102
+        self.record.take(self.client_node, ClientProcess(state="resumed"))
+        if not self.client.over:
+            self.client.thaw()
+
+    def block_client(self) -> int:  # noqa: D102
+        port = SENTINEL_PORT
+        spared = ("meta l4proto != { tcp, udp }", f"th sport {port}", f"th dport {port}")
+        self._block = at_node("client-blocked", self.network.namespaces[self.client_node], spared)
+        self.record.take(self.client_node, ClientNetwork(state="blocked"))
+        return self._block.rules
+
+    def unblock_client(self) -> int:  # noqa: D102
+        self.record.take(self.client_node, ClientNetwork(state="open"))
+        return self._block.end()
+
+    def watch_data_for_client(self, hears: Callable[[float], None]) -> Callable[[], None]:  # noqa: D102
+        links = {link.name for link in self.cell.topology.client_links()}
+
+        def see(happening: TimedEvent[Event]) -> None:
+            packet = happening.event
+            if not isinstance(packet, Packet) or packet.link not in links or packet.from_ == self.client_node:
+                return
+            if packet.payload > 0 and packet.src.port != SENTINEL_PORT:
+                hears(happening.at)
+
+        return self.record.watch(see)
+
+    def watch_pushes(self, takes: TakesPush) -> PushWatch:  # noqa: D102
+        return self.push_service.device.watch(takes)
+
+    def in_call(self) -> bool:  # noqa: D102
+        return bool(self._calls)
+
+    def _see_calls(self, happening: TimedEvent[Event]) -> None:
+        probe = happening.event
+        if isinstance(probe, Probe) and probe.kind == "invite":
+            if probe.state in ("ringing", "talking", "ending"):
+                self._calls.add(probe.probe)
+            elif probe.state in ("answered", "failed"):
+                self._calls.discard(probe.probe)

@@ -1,0 +1,158 @@
+"""Causes of calls that were held for a push."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from lab.faults.client_suspend import ClientSuspend
+from lab.model.outcome import Outcome
+from lab.model.scenario import Account, Cell, Client, Probe, ProbeKind
+from lab.model.when import When
+from lab.model.without import WithoutPushFailure
+from lab.record.events import (
+    Binding,
+    ClientProcess,
+    ProbeState,
+    PushDelivered,
+    PushHeld,
+    PushLost,
+    PushRefused,
+    PushRequested,
+    Registered,
+    Registration,
+    RequestSent,
+)
+from lab.record.events import (
+    Probe as ProbeStep,
+)
+from lab.record.writer import RUNNER
+from lab.units import Seconds
+from tests.records import (
+    ACCEPTED,
+    CLIENT,
+    CONNECTED,
+    END,
+    MAPPED,
+    SERVER,
+    Line,
+    begins,
+    cell,
+    forgot,
+    judged,
+    of_flow,
+    say,
+    sentinel,
+)
+
+SUSPEND = ClientSuspend(at=When(offset=50.0))
+ASKED = say(100.0, SERVER, PushRequested(id="n1", probe="p1", binding="b1", provider="apns", prid="t", priority="high"))
+
+
+def held_cell() -> Cell:
+    """A registered phone that sleeps, and is called after 100 s."""
+    call = Probe(at=Seconds(100), kind_=ProbeKind.INVITE, within=Seconds(8), hold=Seconds(1))
+    return replace(cell(), client=Client(account=Account.REGISTER), faults=(SUSPEND,), probes=(call,))
+
+
+def step(t: float, state: ProbeState, *, reason: str = "") -> Line:
+    return say(
+        t, SERVER, ProbeStep(probe="p1", kind="invite", state=state, code=None, flow="f1", peer=None, reason=reason)
+    )
+
+
+def outcome(*lines: Line, reason: str = "not-registered", known: float = 106.0) -> Outcome:
+    """What the judge makes of a call that was held and failed."""
+    bound = Binding(id="b1", state="active", expires=3600, flow="f1", contact="sip:a@h", aor="sip:a@h")
+    return judged(
+        held_cell(),
+        MAPPED,
+        CONNECTED,
+        ACCEPTED,
+        say(0.0, CLIENT, Registered()),
+        say(-0.001, SERVER, bound),
+        *begins(SUSPEND, ClientSuspend.Proof(stopped=True), until=110.0),
+        say(50.0, CLIENT, ClientProcess(state="suspended")),
+        *([say(100.59, CLIENT, ClientProcess(state="resumed"))] if DELIVERED in lines else []),
+        *sentinel("delivered"),
+        step(100.0, "held"),
+        ASKED,
+        *lines,
+        step(known, "failed", reason=reason),
+        END,
+    )
+
+
+DELIVERED = say(100.6, CLIENT, PushDelivered(id="n1", took=0.6))
+TOO_LATE = say(108.0, CLIENT, PushDelivered(id="n1", took=8.0))
+REGISTER = say(100.7, CLIENT, RequestSent(method="REGISTER", call_id="c", cseq=2))
+
+
+@pytest.mark.parametrize(
+    ("lines", "kind", "text"),
+    [
+        ([say(100.0, RUNNER, PushLost(id="n1"))], "push-lost", "the push service lost push n1 at 100.0 s"),
+        (
+            [say(108.0, CLIENT, PushDelivered(id="n1", took=8.0))],
+            "push-late",
+            "push n1 of 100.0 s came at 108.0 s only",
+        ),
+        ([], "push-late", "push n1 of 100.0 s did not come at all"),
+        (
+            [say(100.5, CLIENT, PushHeld(id="n1"))],
+            "push-late",
+            "push n1, of high priority, waited on the sleeping device from 100.5 s on, and did not come at all",
+        ),
+        (
+            [DELIVERED],
+            "client-did-not-register",
+            "push n1 had woken the client at 100.6 s, and it sent no REGISTER by 106.0 s",
+        ),
+        (
+            [DELIVERED, say(100.7, CLIENT, Registration(code=503))],
+            "client-did-not-register",
+            "push n1 had woken the client at 100.6 s, and its REGISTER of 100.7 s was not granted by 106.0 s",
+        ),
+        (
+            [DELIVERED, REGISTER],
+            "client-did-not-register",
+            "push n1 had woken the client at 100.6 s, and its REGISTER of 100.7 s was not granted by 106.0 s",
+        ),
+    ],
+)
+def test_what_the_push_came_to(lines: list[Line], kind: str, text: str) -> None:
+    """The first thing that was missing is the cause; the NAT that has forgotten an unused flow is none."""
+    found = outcome(forgot(60.0), *lines)
+    assert found.cause is not None, found.doubt
+    assert (found.cause.kind.name, found.cause.text) == (kind, text)
+    assert found.cause.chain[-1].text.endswith("was held for a push, and the client did not register in time")
+    left_out = None if kind == "client-did-not-register" else WithoutPushFailure()
+    assert found.suspects[0].without == left_out
+
+
+def test_a_token_that_has_expired() -> None:
+    """The push service says so."""
+    found = outcome(say(100.0, RUNNER, PushRefused(id="n1", code=410)), reason="push-refused", known=100.1)
+    assert found.cause is not None
+    assert found.cause.kind.name == "push-token-expired"
+    assert found.cause.chain[-1].text.endswith("was held for a push, which the push service refused")
+
+
+def test_a_register_over_the_stale_connection() -> None:
+    """Then the NAT that has forgotten it is the cause."""
+    found = outcome(forgot(60.0), DELIVERED, REGISTER, of_flow(100.7, "lan", "client"))
+    assert found.cause is not None
+    assert found.cause.kind.name == "middlebox-forgot-flow"
+
+
+def test_a_call_that_was_sent_after_all() -> None:
+    """Its push was in time; what it lacked then is another matter."""
+    found = outcome(DELIVERED, REGISTER, step(100.8, "sent"), reason="timeout")
+    assert found.cause is not None
+    assert found.cause.kind.name == "unknown"
+
+
+def test_a_call_counts_from_when_it_was_asked_for() -> None:
+    """Not from when it was sent."""
+    assert outcome(DELIVERED, REGISTER, step(100.8, "sent"), reason="timeout").probes[0].at_s == 100.0
