@@ -64,6 +64,7 @@ def named_alike(cell: Cell) -> Cell:
         radio=RadioKind.LTE,
         strategy=replace(cell.strategy, name="", what="", source=""),
         proxy=None if cell.proxy is None else replace(cell.proxy, name="", source="", evidence=Grade.ASSUMED),
+        device=None,
         middleboxes=tuple(
             (node, replace(box, name="", source="", evidence=Evidence())) for node, box in cell.middleboxes
         ),
