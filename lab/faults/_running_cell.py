@@ -99,6 +99,12 @@ class RunningCell(Protocol):
     def resume_client(self) -> None:
         """Let the client's process go on."""
 
+    def kill_client(self) -> int:
+        """Kill the client's process; return its exit status (negative: the signal that ended it)."""
+
+    def start_client_again(self) -> None:
+        """Start the client's program anew and let it set up its account. It knows nothing of its former life."""
+
     def block_client(self) -> int:
         """Take the network from the client, but not from the sentinel beside it; return how many rules are in place."""
 

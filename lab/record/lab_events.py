@@ -154,9 +154,9 @@ class FaultMoot(Event, frozen=True, kw_only=True, tag="fault-moot"):
 
 
 class ClientProcess(Event, frozen=True, kw_only=True):
-    """The lab stopped the client's process where it stood, or let it go on; ``who`` is the client's node."""
+    """The lab stopped, resumed, killed or started the client's process; ``who`` is the client's node."""
 
-    state: Literal["suspended", "resumed"]
+    state: Literal["suspended", "resumed", "killed", "started"]
 
 
 class ClientNetwork(Event, frozen=True, kw_only=True):

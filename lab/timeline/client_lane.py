@@ -144,10 +144,11 @@ def _reference(rows: Rows, entry: Entry[TransportReference]) -> None:
 
 
 def _process(rows: Rows, entry: Entry[ClientProcess]) -> None:
-    if entry.event.state == "resumed":
+    state = entry.event.state
+    if state != "suspended":
         rows.end(PROCESS, entry.t, "", entry.line)
-    elif not rows.is_open(PROCESS):
-        rows.begin(PROCESS, entry.t, "suspended", "the client's process is suspended", entry.line)
+    if state in ("suspended", "killed") and not rows.is_open(PROCESS):
+        rows.begin(PROCESS, entry.t, state, f"the client's process is {state}", entry.line)
 
 
 def _network(rows: Rows, entry: Entry[ClientNetwork]) -> None:

@@ -12,7 +12,7 @@ from lab.faults.doze import Doze, times_without_network
 from lab.model.when import When
 from lab.network.drop_rules import DropRules
 from lab.record.events import ClientNetwork, ClientProcess, ServerSubscription
-from lab.runner import testbed
+from lab.runner import client_device
 from lab.units import Seconds
 from tests.fault_cases import FaultCases, NoEffect
 from tests.records import (
