@@ -36,7 +36,7 @@ class ClientKill(Fault):
     """
 
     class Proof(msgspec.Struct, frozen=True, kw_only=True):
-        """How the process ended, as the kernel says: its exit status, negative if a signal ended it."""
+        """The end of the process, as the kernel says: its exit status, negative if a signal ended it."""
 
         status: int
 

@@ -90,7 +90,7 @@ class ScenarioFile(Yaml):
         ends: when the run ends.
         push: the push service that wakes the client for a server that asks it to (``server-push``).
         radio: the cellular network whose radio wake-ups are counted for; each with its inactivity timer and source in
-            ``lab.judge.radio``.
+            ``lab.model.radio``.
         costs_over: for how long a twin that nobody probes and nothing befalls is watched, to measure what the strategy
             costs per hour; in virtual time.
         claims: the outcome the author expects; the first that matches a cell counts.

@@ -159,6 +159,17 @@ class ClientProcess(Event, frozen=True, kw_only=True):
     state: Literal["suspended", "resumed", "killed", "started"]
 
 
+class ClientRadio(Event, frozen=True, kw_only=True):
+    """The radio of the client's device changed state; ``who`` is the client's node.
+
+    Attributes:
+        state: ``idle``: it sleeps, and what comes for it waits; ``paged``: something waits, and it is being woken;
+            ``connected``: packets pass.
+    """
+
+    state: Literal["idle", "paged", "connected"]
+
+
 class ClientNetwork(Event, frozen=True, kw_only=True):
     """The lab took the network from the client's program, or gave it back; ``who`` is the client's node."""
 

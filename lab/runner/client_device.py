@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 from lab.faults._running_cell import PushWatch, TakesPush
 from lab.model.push import Push
@@ -10,7 +11,7 @@ from lab.model.scenario import Cell
 from lab.network.apply import Network
 from lab.network.drop_rules import DropRules, at_node
 from lab.record.entry import TimedEvent
-from lab.record.events import SENTINEL_PORT, ClientNetwork, ClientProcess, Event, Packet, Probe
+from lab.record.events import SENTINEL_PORT, ClientNetwork, ClientProcess, ClientRadio, Event, Packet, Probe
 from lab.record.writer import RecordWriter
 from lab.runner.actor_handle import ActorHandle
 from lab.runner.push_service import PushService
@@ -103,6 +104,21 @@ class ClientDevice:
                 hears(happening.at)
 
         return self.record.watch(see)
+
+    def watch_client_packets(self, hears: Callable[[float], None]) -> Callable[[], None]:  # noqa: D102
+        links = {link.name for link in self.cell.topology.client_links()}
+
+        def see(happening: TimedEvent[Event]) -> None:
+            packet = happening.event
+            if not isinstance(packet, Packet) or packet.link not in links:
+                return
+            if SENTINEL_PORT not in (packet.src.port, packet.dst.port):
+                hears(happening.at)
+
+        return self.record.watch(see)
+
+    def note_radio(self, state: Literal["idle", "paged", "connected"]) -> None:  # noqa: D102
+        self.record.take(self.client_node, ClientRadio(state=state))
 
     def watch_pushes(self, takes: TakesPush) -> PushWatch:  # noqa: D102
         return self.push_service.device.watch(takes)
