@@ -72,7 +72,7 @@ CASES = FaultCases(
         "doze": NoEffect("doze: { at: 5 s, lasts: 4 s }", "blocking", "0 rules in place instead of 2"),
         "doze-runs-on": NoEffect("doze: { at: 5 s, lasts: 4 s }", "stop", "its process was not stopped"),
     },
-    acts={"blocking": (testbed, "at_node", _blocks_nothing)},
+    acts={"blocking": (client_device, "at_node", _blocks_nothing)},
     written="doze: { at: 9 s, first: 7 s, longest: 20 s, window: 3 s, suspends: false, pushed: 19 s, lasts: 20 s }",
     liveness={
         "doze.at": ("at: 9 s, first", "at: 11 s, first"),
