@@ -1,1 +1,1 @@
-"""Contains data only: middlebox profiles and strategies, read by ``lab.loader.catalog``."""
+"""Contains data only: middlebox and proxy profiles, devices and strategies, read by ``lab.loader.catalog``."""

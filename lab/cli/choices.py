@@ -87,6 +87,7 @@ class KindChoice(str, Enum):
     STRATEGIES = "strategies"
     MIDDLEBOXES = "middleboxes"
     PROXIES = "proxies"
+    DEVICES = "devices"
     FAULTS = "faults"
     TOPOLOGIES = "topologies"
     SCENARIOS = "scenarios"

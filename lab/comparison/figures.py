@@ -9,7 +9,7 @@ from statistics import median
 
 from lab.comparison.side import Cell, Seed
 from lab.judge import tolerances
-from lab.judge.radio import NETWORKS
+from lab.model.radio import NETWORKS
 
 COST_SHARE = 0.05
 """Tolerance of costs. In four runs of `article/all` (350 cells, one seed) a cell's bytes differed by 2.6 % at most, its

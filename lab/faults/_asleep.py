@@ -10,14 +10,33 @@ from typing import Any
 from lab.faults._flows import AT_ONCE_S
 from lab.faults._losses import packets_of
 from lab.faults._requests import expired
-from lab.faults.base import FaultImpact, LostProbe, Occurrence
+from lab.faults.base import Fault, FaultImpact, Infeasible, LostProbe, Occurrence, faults_of
+from lab.model.scenario import Cell
 from lab.record.entry import Entry
 from lab.record.events import ENDED_AT_SERVER, ClientNetwork, ClientProcess, Event, Packet, ServerFlow
 from lab.record.evidence import BEFORE_S, Evidence
 from lab.record.flows import Flow
+from lab.units import Seconds
 
 CLIENT_ASLEEP = "the client is asleep"
 """A state of the client (`Fault.holds`): its process stands still, or has no network, at times or all the time."""
+
+CLIENT_DEAD = "the client is dead"
+"""A state of the client: its process has ended, and nobody has started it again."""
+
+
+def dead_by_then(fault: Fault, cell: Cell) -> Infeasible | None:
+    """Say that the client is dead when a fault begins; None if it is not, or if that is not known before the run."""
+    at = fault.at.fixed
+    for other in faults_of(cell):
+        killed = other.at.fixed
+        if other.holds != CLIENT_DEAD or at is None or killed is None or cell.push is not None:
+            continue  # a push may have started it again
+        if killed <= at < killed + other.lasts_s:
+            what = f"the client is dead from {Seconds(killed)} on"
+            return Infeasible(what=what, allowed="a moment at which it runs", key="at")
+    return None
+
 
 Times = list[tuple[float, float]]
 """Times from one moment to another, in seconds after time zero, in order."""
@@ -31,6 +50,12 @@ def stood_still(seen: Occurrence[Any]) -> Times:
 def was_blocked(seen: Occurrence[Any]) -> Times:
     """Return the times in which the client's app had no network while this fault was in force."""
     return list(_between(seen, seen.evidence.between(ClientNetwork, seen.at, seen.over), "blocked"))
+
+
+def was_dead(seen: Occurrence[Any]) -> Times:
+    """Return the times in which the client's process was gone while this fault was in force, and up to its start."""
+    states = list(seen.evidence.between(ClientProcess, seen.at, seen.over + AT_ONCE_S))
+    return list(_between(seen, states, "killed"))
 
 
 def _between(

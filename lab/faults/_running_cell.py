@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from lab.model.endpoint import Endpoint
 from lab.model.push import PushPriority
@@ -99,6 +99,12 @@ class RunningCell(Protocol):
     def resume_client(self) -> None:
         """Let the client's process go on."""
 
+    def kill_client(self) -> int:
+        """Kill the client's process; return its exit status (negative: the signal that ended it)."""
+
+    def start_client_again(self) -> None:
+        """Start the client's program anew and let it set up its account. It knows nothing of its former life."""
+
     def block_client(self) -> int:
         """Take the network from the client, but not from the sentinel beside it; return how many rules are in place."""
 
@@ -110,6 +116,15 @@ class RunningCell(Protocol):
 
         The time is CLOCK_MONOTONIC, in seconds. What the sentinel sends does not count.
         """
+
+    def watch_client_packets(self, hears: Callable[[float], None]) -> Callable[[], None]:
+        """Call ``hears`` with the time of each packet on the client's links, either way; return how to stop that.
+
+        Likewise; what the sentinel sends and is sent does not count.
+        """
+
+    def note_radio(self, state: Literal["idle", "paged", "connected"]) -> None:
+        """Write into the record in which state the radio of the client's device is now."""
 
     def watch_pushes(self, takes: TakesPush) -> PushWatch:
         """Call ``takes`` with the priority of each push message that reaches the client's device.

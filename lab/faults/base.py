@@ -205,6 +205,8 @@ class Fault(model.Fault):
     over it, and another such fault may follow."""
     of_device: ClassVar[bool] = False
     """It is what the device does to its apps day by day, and no accident: the silent hour of costs has it, too."""
+    needs_radio: ClassVar[bool] = False
+    """What it does depends on the cellular network of the scenario (``radio``), which else only costs do."""
     tries: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType({})
     """Values for a search (``lab explore``) of a key whose type does not say which make a difference."""
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
 import msgspec
 
 from lab.faults._asleep import CLIENT_ASLEEP, harm_of_sleep, sent_meanwhile, stood_still, waits_unread
+from lab.faults._sleep import Sleep
 from lab.faults.base import ActiveFault, Fault, FaultImpact, LostProbe, Occurrence, RunningCell
-from lab.model.push import PushPriority
 from lab.model.verdict import CauseKind
 from lab.record.evidence import ProbeAttempt
 from lab.record.flows import Flow
@@ -50,7 +49,8 @@ class ClientSuspend(Fault):
     async def begin(self, number: int, cell: RunningCell) -> ActiveFault:
         """See `Fault`."""
         stopped = cell.suspend_client()
-        return ActiveFault(proof=self.Proof(stopped=stopped), end=_Sleep(self, cell).end)
+        sleep = Sleep(cell, awake=self.awake, pushed=self.pushed)
+        return ActiveFault(proof=self.Proof(stopped=stopped), end=sleep.end)
 
     def missing(self, seen: Occurrence[Proof]) -> str:
         """See `Fault`. What the kernel repeats is no new data."""
@@ -72,67 +72,3 @@ class ClientSuspend(Fault):
         if arrived is not None:
             return FaultImpact(since_s=seen.at, evidence=(arrived.line,), words=", and it read the request too late")
         return harm_of_sleep(seen, lost)
-
-
-class _Sleep:
-    """Lets a suspended client go on when something wakes it, and suspends it again after a time.
-
-    Args:
-        fault: says what wakes it, and for how long.
-        cell: the running cell; its client stands still.
-    """
-
-    def __init__(self, fault: ClientSuspend, cell: RunningCell) -> None:
-        self._cell = cell
-        self._awake = fault.awake
-        self._pushed = fault.pushed
-        self._loop = asyncio.get_running_loop()
-        self._since = self._loop.time()
-        self._asleep = True
-        self._by_push = False
-        self._sleeps: asyncio.TimerHandle | None = None
-        self._pushes = cell.watch_pushes(self._takes_push)
-        self._forget = None if fault.awake is None else cell.watch_data_for_client(self._hears)
-
-    def _hears(self, at: float) -> None:
-        if at >= self._since and self._awake is not None:
-            self._wake(self._awake)
-
-    def _takes_push(self, _: PushPriority) -> bool:
-        if not self._pushed:
-            return not self._asleep
-        self._by_push = True
-        self._wake(self._pushed)
-        return True
-
-    def _wake(self, seconds: float) -> None:
-        """Keep it awake for so long from now on, or for longer if that has been asked for."""
-        until = self._loop.time() + seconds
-        if self._sleeps is not None:
-            until = max(until, self._sleeps.when())
-            self._sleeps.cancel()
-        self._sleeps = self._loop.call_at(until, self._sleep)
-        if self._asleep:
-            self._asleep = False
-            self._cell.resume_client()
-            self._pushes.offer_again()
-
-    def _sleep(self) -> None:
-        if self._by_push and self._cell.in_call():
-            self._sleeps = self._loop.call_later(self._pushed, self._sleep)
-            return
-        self._sleeps = None
-        self._by_push = False
-        self._asleep = True
-        self._since = self._loop.time()
-        self._cell.suspend_client()
-
-    def end(self) -> None:
-        """Wake it for good."""
-        if self._forget is not None:
-            self._forget()
-        if self._sleeps is not None:
-            self._sleeps.cancel()
-        if self._asleep:
-            self._cell.resume_client()
-        self._pushes.end()

@@ -13,6 +13,8 @@ from lab.faults._losses import harm_of_losses
 from lab.faults.base import ActiveFault, Fault, FaultImpact, LostProbe, Occurrence, RunningCell
 from lab.model.push import PushPriority
 from lab.model.verdict import CauseKind
+from lab.network.reclaimed_sockets import Reclaimed, reclaim
+from lab.record.events import SENTINEL_PORT, ServerFlow
 from lab.record.evidence import ProbeAttempt
 from lab.record.flows import Flow
 from lab.units import Lasting, Seconds
@@ -40,6 +42,9 @@ class Doze(Fault):
         window: how long a window is.
         suspends: whether the app's process stands still, too, between windows; an app that holds a wake lock which
             the system still honours runs on.
+        closes_sockets: whether the system takes the app's sockets at the beginning of each time without network, as
+            Android does from 7 on (Android Open Source Project, frameworks/base, commit 4cb4240b): the app's next call
+            on each fails with ECONNABORTED, and the server gets RST.
         pushed: a push message of high priority opens a window for this long, and for as long again while the app has a
             call; one of normal priority waits for a maintenance window (Firebase: "Set the priority of a message").
             30 s is what Android gives an app for a notification (``notification_allowlist_duration_ms``).
@@ -52,10 +57,14 @@ class Doze(Fault):
         Attributes:
             rules: how many rules keep the app from its network.
             stopped: whether its process is stopped.
+            taken: how many of its sockets the system has taken.
+            left: how many are there as before.
         """
 
         rules: int
         stopped: bool
+        taken: int = 0
+        left: int = 0
 
     order = 49
     holds = CLIENT_ASLEEP
@@ -66,6 +75,7 @@ class Doze(Fault):
     longest: Lasting = Seconds(900)
     window: Lasting = Seconds(60)
     suspends: bool = True
+    closes_sockets: bool = False
     pushed: Lasting = Seconds(30)
     lasts: Lasting | None = None
 
@@ -80,6 +90,8 @@ class Doze(Fault):
             return f"{seen.proof.rules} rules in place instead of {_CHAINS}"
         if self.suspends and not seen.proof.stopped:
             return "its process was not stopped"
+        if self.closes_sockets and (seen.proof.left or not seen.proof.taken):
+            return f"of the client's sockets {seen.proof.taken} were taken, and {seen.proof.left} are as before"
         return sent_meanwhile(seen, was_blocked(seen), anything=True)
 
     def blocks(self, seen: Occurrence[Proof], probe: ProbeAttempt, flow: Flow | None) -> bool:
@@ -100,7 +112,17 @@ class Doze(Fault):
                 return replace(
                     lost_then, since_s=seen.at, words=lost_then.words or ", and packets did not get to the app"
                 )
-        return harm_of_sleep(seen, lost)
+        return self._harm_of_closing(seen, lost) or harm_of_sleep(seen, lost)
+
+    def _harm_of_closing(self, seen: Occurrence[Proof], lost: LostProbe) -> FaultImpact | None:
+        """Return the harm of sockets that the system took: the probe's flow was there before."""
+        if not self.closes_sockets:
+            return None
+        for since, _ in was_blocked(seen):
+            older = any(entry.t < since for entry in seen.evidence.of(ServerFlow, id=lost.flow.id))
+            if older and since <= lost.probe.asked_s:
+                return FaultImpact(since_s=since, words=", and the system closed the app's sockets")
+        return None
 
 
 def times_without_network(doze: Doze) -> Iterator[float]:
@@ -135,9 +157,12 @@ class _Dozing:
     def _fall_asleep(self) -> Doze.Proof:
         self._close_push_window()
         stopped = self._doze.suspends and self._cell.suspend_client()
+        taken = Reclaimed(0, 0, 0)
+        if self._doze.closes_sockets:  # before it loses the network, so that the server is told
+            taken = reclaim(self._cell.namespaces[self._cell.client_node], spared=SENTINEL_PORT)
         rules = self._cell.block_client()
         self._asleep = True
-        return Doze.Proof(rules=rules, stopped=stopped)
+        return Doze.Proof(rules=rules, stopped=stopped, taken=taken.tcp + taken.udp, left=taken.left)
 
     def _open(self) -> None:
         self._close_push_window()

@@ -176,7 +176,7 @@ def _seen_closing(evidence: Evidence, flow: Flow, probe: ProbeAttempt) -> Iterat
         return
     if any(entry.t <= before and entry.event.state in ENDED_AT_CLIENT for entry in evidence.transport(flow)):
         return
-    deaths = [entry.t for entry in evidence.of(Aborted, who=evidence.client)]
+    deaths = [*evidence.client_deaths()]
     for told in evidence.of(ServerFlow, id=flow.id, state="closed"):  # who sends a Close frame need not end TCP
         if told.event.reason.startswith(CLOSE_FRAME) and told.t <= before:
             code = told.event.reason.removeprefix(CLOSE_FRAME).strip()

@@ -104,12 +104,14 @@ def leaked_sockets(evidence: Evidence, ends: float) -> int:
     """
     ended: dict[str, float] = {}
     destroyed = set()
+    deaths = [*evidence.client_deaths()]
     for entry in evidence.of(ClientTransport):
         if entry.event.state == "destroyed":
             destroyed.add(entry.event.id)
         elif entry.event.state in ENDED_AT_CLIENT:
             ended.setdefault(entry.event.id, entry.t)
-    return sum(1 for name, t in ended.items() if name not in destroyed and t <= ends - TIMER_F_S)
+    outlived = {name for name, t in ended.items() if not any(t <= died <= t + TIMER_F_S for died in deaths)}
+    return sum(1 for name in outlived if name not in destroyed and ended[name] <= ends - TIMER_F_S)
 
 
 def _first_break(evidence: Evidence, flow: Flow | None, ends: float) -> float | None:

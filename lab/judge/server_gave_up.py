@@ -12,7 +12,7 @@ from lab.faults.base import LostProbe, occurrences
 from lab.model.outcome import Cause
 from lab.model.verdict import SERVER_GAVE_UP
 from lab.record.entry import Entry
-from lab.record.events import GIVEN_UP, Aborted, ClientGivenUp, KeepAlive, Packet, ServerFlow
+from lab.record.events import GIVEN_UP, ClientGivenUp, KeepAlive, Packet, ServerFlow
 from lab.record.evidence import BEFORE_S, Evidence, ProbeAttempt
 from lab.record.flows import Flow
 
@@ -76,7 +76,7 @@ def _closed_with_it(evidence: Evidence, probe: ProbeAttempt) -> bool:
 
 def _unreachable(evidence: Evidence, flow: Flow, given_up: float, probe: ProbeAttempt) -> bool:
     """Return whether something else would have kept the probe from the client."""
-    died = any(entry.t <= probe.asked_s for entry in evidence.of(Aborted, who=evidence.client))
+    died = any(t <= probe.asked_s for t in evidence.client_deaths())
     closed = any(entry.t <= given_up and entry.event.state != "connected" for entry in evidence.transport(flow))
     lost = LostProbe(probe=probe, flow=flow, closed=None)
     faulty = any(

@@ -16,6 +16,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
+from math import inf
 
 from lab.faults.base import occurrences
 from lab.judge.metrics import client_packets
@@ -29,6 +30,7 @@ from lab.record.events import (
     Binding,
     ClientBack,
     ClientGivenUp,
+    ClientProcess,
     ClientTransport,
     Mapping,
     ServerFlow,
@@ -94,13 +96,20 @@ def ends(evidence: Evidence) -> list[End]:
     """
     over = evidence.ended() or float(evidence.cell.ends)
     found: list[End] = []
-    kinds = (_flow_ends(evidence), _mapping_ends(evidence), _lapses(evidence), _marks(evidence))
+    kinds = (_flow_ends(evidence), _mapping_ends(evidence), _lapses(evidence), _marks(evidence), _deaths(evidence))
     for end in sorted(chain(*kinds), key=lambda end: end.at_s):
         if end.at_s >= over:  # what the end of the run ends
             break
         if not found or end.at_s - found[-1].at_s > AT_ONCE_S:
             found.append(end)
     return found
+
+
+def _deaths(evidence: Evidence) -> Iterator[End]:
+    """Find the times in which the client's process was dead."""
+    for killed in evidence.of(ClientProcess, state="killed"):
+        started = (entry.t for entry in evidence.of(ClientProcess, state="started") if entry.t >= killed.t)
+        yield End(killed.t, next(started, inf), "the client's process was killed")
 
 
 def _after_ends(evidence: Evidence, over: float) -> Iterator[tuple[float, AtMoment]]:

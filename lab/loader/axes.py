@@ -16,6 +16,7 @@ from lab.errors import Problem
 from lab.loader import catalog, one_key_mappings
 from lab.loader.axis_values import Option, catalog_name, own_name
 from lab.loader.conversion import build, choice, keys, ruled, unknown_key, value_of
+from lab.loader.device_values import read_schedule
 from lab.loader.middlebox_values import read_middlebox, read_middleboxes
 from lab.loader.one_key_mappings import read_kind
 from lab.loader.proxy_values import read_proxy
@@ -29,7 +30,7 @@ from lab.model.topology import Role, Topology
 from lab.servers import catalog as servers
 from lab.servers.catalog import DEFAULT as DEFAULT_SERVER
 
-AXES = ("strategy", "middlebox", "transport", "failure", "pjsip", "server", "client", "proxy")
+AXES = ("strategy", "middlebox", "transport", "failure", "pjsip", "server", "client", "proxy", "device")
 _DEFAULTS: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(ScenarioFile)}
 
 _NODES = {"middlebox": Role.MIDDLEBOX, "proxy": Role.PROXY}
@@ -137,6 +138,8 @@ def _reader(name: str, topology: Topology | None, server: str = DEFAULT_SERVER) 
         return lambda node, problems: _read_server(server, node, problems)
     if name == "client":
         return _read_client
+    if name == "device":
+        return _read_device
     if name == "proxy":
         has_one = topology is None or topology.front().role is Role.PROXY
         return lambda node, problems: read_proxy(node, problems, has_one=has_one)
@@ -188,6 +191,8 @@ def _default(axis: Axis, root: Node, topology: Topology | None, problems: list[P
         axis.options.append(Option(server, Server(software=server)))
     elif axis.name == "client":
         axis.options.append(Option(clients.DEFAULT, Client()))
+    elif axis.name == "device":
+        axis.options.append(Option("", ()))
     elif topology is None:
         axis.complete = False
     elif any(node.role is _NODES[axis.name] for node in topology.nodes):
@@ -291,6 +296,16 @@ def _read_client(node: Node, problems: list[Problem]) -> Option | None:
             return None
         own_name(node, [*clients.with_releases(), clients.OWN], problems)
     return Option(client.label, client)
+
+
+def _read_device(node: Node, problems: list[Problem]) -> Option | None:
+    if not isinstance(node.value, dict):
+        name = catalog_name(node, catalog.device_names(), "device", problems)
+        return None if name is None else Option(name, catalog.device(name))
+    label, device = own_name(node, catalog.device_names(), problems), read_schedule(node, problems, {})
+    if device is not None and not device.schedule:
+        problems.append(node.problem("a device without a schedule", got="", allowed="at least one fault, or no device"))
+    return None if label is None else Option(label, device)
 
 
 def _read_strategy(node: Node, problems: list[Problem]) -> Option | None:

@@ -1,4 +1,4 @@
-"""Reads the catalog: middlebox and proxy profiles and strategies of the lab, one YAML file each, named like the file.
+"""Reads the catalog: middleboxes, proxies, devices and strategies of the lab, one YAML file each, named like the file.
 
 An entry is read by the same rules as a scenario. A scenario's author cannot mend one, so a wrong entry is a lab fault.
 """
@@ -14,9 +14,11 @@ from typing import TypeVar
 import lab
 from lab.errors import LabFault, Problem, ScenarioError
 from lab.loader.conversion import build
+from lab.loader.device_values import read_schedule
 from lab.loader.one_key_mappings import mitigations, read_kind
 from lab.loader.text_file import read_text
 from lab.loader.yaml_lines import Node, read_yaml
+from lab.model.device import Device
 from lab.model.middlebox import Middlebox
 from lab.model.proxy import Proxy
 from lab.model.scenario import Strategy
@@ -34,6 +36,11 @@ def middlebox_names() -> list[str]:
 def proxy_names() -> list[str]:
     """Return the names of the proxies, sorted."""
     return _names("proxies")
+
+
+def device_names() -> list[str]:
+    """Return the names of the devices, sorted."""
+    return _names("devices")
 
 
 def strategy_names() -> list[str]:
@@ -59,6 +66,16 @@ def proxy(name: str) -> Proxy:
         LabFault: its file is wrong (or there is none: ask ``proxy_names`` first).
     """
     return _entry("proxies", name, lambda node, problems, given: build(Proxy, node, problems, given=given))
+
+
+@functools.cache
+def device(name: str) -> Device:
+    """Return the device of that name.
+
+    Raises:
+        LabFault: its file is wrong (or there is none: ask ``device_names`` first).
+    """
+    return _entry("devices", name, read_schedule)
 
 
 @functools.cache

@@ -15,6 +15,7 @@ from lab.loader.axes import Failure, read_axes
 from lab.loader.certificate_checks import check_client_certificates
 from lab.loader.client_command import check_clients
 from lab.loader.conversion import build, describe, hint, keys, unknown_key, value_of
+from lab.loader.device_values import check_devices, scheduled
 from lab.loader.expand import cell_name, check_labels, check_reach, check_size, claim_of, combinations, labels
 from lab.loader.fault_checks import check_faults, check_possible, check_targets
 from lab.loader.impairment_checks import check_impairments
@@ -27,6 +28,7 @@ from lab.loader.text_file import read_text
 from lab.loader.timing_checks import check_claims, read_claim
 from lab.loader.unsupported import examined
 from lab.loader.yaml_lines import Node, read_yaml
+from lab.model.device import Device
 from lab.model.impairment import Impairment
 from lab.model.rules import kebab
 from lab.model.scenario import Cell, Scenario
@@ -105,6 +107,9 @@ def _read(
         refused = check_targets(all_nodes, topology, problems)
         check_impairments(impairment_nodes, impairments, topology, problems)
     check_faults(all_nodes, all_faults, parts["ends"], problems)
+    check_devices(
+        [option for axis in axes if axis.name == "device" for option in axis.options], parts["ends"], problems
+    )
     check_client_certificates(root, axes, problems)
     check_clients(root, axes, path, problems)
     check_claims(claim_nodes, claims, parts["ends"], problems)
@@ -122,7 +127,12 @@ def _read(
     for combination in combinations(axes):
         number = claim_of(combination, whole)
         failure: Failure = combination["failure"].value
-        here = [*zip(fault_nodes, found_faults, strict=True), *zip(failure.nodes, failure.faults, strict=True)]
+        device: Device | None = combination["device"].value or None
+        here = [
+            *zip(fault_nodes, found_faults, strict=True),
+            *zip(failure.nodes, failure.faults, strict=True),
+            *scheduled(combination["device"], parts["ends"]),
+        ]
         whole_faults = [(node, fault) for node, fault in here if fault is not None and node not in refused]
         written_faults.append([node for node, _ in whole_faults])
         cell = Cell(
@@ -148,6 +158,7 @@ def _read(
             claim=None if number is None else whole[number],
             pjsip=combination["client"].value.release or combination["pjsip"].value,
             proxy=combination["proxy"].value or None,
+            device=device,
             folder=str(path.resolve().parent),
         )
         infeasible.append(list(infeasible_faults(cell)))

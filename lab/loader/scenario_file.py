@@ -35,6 +35,7 @@ _AXES = {
     "server": {"anyOf": [_SERVER_NAME, {"type": "object"}]},
     "client": {"anyOf": [_CLIENT_NAME, {"type": "object"}]},
     "proxy": _NAME_OR_MAPPING,
+    "device": _NAME_OR_MAPPING,
 }
 _POPULATION = {
     "type": "object",
@@ -76,6 +77,8 @@ class ScenarioFile(Yaml):
             ``name``. The shares add up to 100 %. One cell for each; ``lab rank`` weighs them.
         proxy: of a topology that has one: catalog name, or a mapping with ``name`` and the values (those of ``base``
             unless given); an axis.
+        device: the device that the client runs on, whose system suspends it: catalog name, or a mapping with ``name``
+            and a ``schedule`` of faults; without one the client is always awake; an axis.
         strategy: catalog name, or a mapping with ``name`` and ``mitigations``; an axis.
         failure: a mapping with ``name`` and what goes wrong: a ``middlebox`` in place of the scenario's, ``faults``
             besides its own; an axis.
@@ -87,7 +90,7 @@ class ScenarioFile(Yaml):
         ends: when the run ends.
         push: the push service that wakes the client for a server that asks it to (``server-push``).
         radio: the cellular network whose radio wake-ups are counted for; each with its inactivity timer and source in
-            ``lab.judge.radio``.
+            ``lab.model.radio``.
         costs_over: for how long a twin that nobody probes and nothing befalls is watched, to measure what the strategy
             costs per hour; in virtual time.
         claims: the outcome the author expects; the first that matches a cell counts.
@@ -111,6 +114,7 @@ class ScenarioFile(Yaml):
     middlebox: Annotated[Any, WithJsonSchema(_NAME_OR_MAPPING), AllowedValues("a name or a mapping")] = None
     population: Annotated[Any, WithJsonSchema(_POPULATION), AllowedValues("a mapping of names to shares")] = None
     proxy: Annotated[Any, WithJsonSchema(_NAME_OR_MAPPING), AllowedValues("a name or a mapping")] = None
+    device: Annotated[Any, WithJsonSchema(_NAME_OR_MAPPING), AllowedValues("a name or a mapping")] = None
     strategy: Annotated[Any, WithJsonSchema(_NAME_OR_MAPPING), AllowedValues("a name or a mapping")] = "none"
     failure: Annotated[Any, WithJsonSchema({"type": "object"}), AllowedValues("a mapping")] = None
     matrix: Annotated[Any, WithJsonSchema(_MATRIX), AllowedValues("a mapping of axes to lists")] = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from lab.model.device import Device
 from lab.model.fault import Fault
 from lab.model.impairment import Impairment
 from lab.model.middlebox import Middlebox
@@ -245,8 +246,8 @@ class Claim(Yaml):
     """The outcome the author expects of the cells it matches.
 
     Attributes:
-        strategy, middlebox, transport, failure, pjsip, server, client, proxy: cell labels this claim speaks of; empty:
-            any.
+        strategy, middlebox, transport, failure, pjsip, server, client, proxy, device: cell labels this claim speaks
+            of; empty: any.
         verdict: expected verdict.
         cause: expected kind of cause of a ``fail``; None: any.
         at: expected time of the cause; None: any.
@@ -262,6 +263,7 @@ class Claim(Yaml):
     server: OneOrMore = ()
     client: OneOrMore = ()
     proxy: OneOrMore = ()
+    device: OneOrMore = ()
     cause: CauseName | None = None
     at: Seconds | None = None
     within: Lasting = Seconds(0.5)
@@ -287,6 +289,8 @@ class Cell:
         pjsip: release of the lab's client, see ``lab.clients.pjsip.releases``.
         wheel: the folder of that release, absolute; empty: it is installed with the lab.
         interpreter: the Python that runs it, absolute; empty: the one that runs the lab.
+        device: what the client runs on; its faults are the last of ``faults``, as far as they begin before the end.
+            None: nothing suspends it.
         unsupported: why it cannot exist, and is not run; empty if it can; None in what earlier releases have left.
     """
 
@@ -316,6 +320,7 @@ class Cell:
     unsupported: str | None = None
     proxy: Proxy | None = None
     push: Push | None = None
+    device: Device | None = None
 
     @property
     def registers(self) -> bool:

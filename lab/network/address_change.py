@@ -29,7 +29,7 @@ from lab.network.lean_pyroute2 import (
 from lab.network.netlink import Message, Netlink
 from lab.network.plan import mac
 
-RTM_DELADDR, _RTM_GETADDR = 21, 22  # linux/rtnetlink.h
+RTM_DELADDR, _RTM_GETADDR, _RTM_GETNEIGH = 21, 22, 30  # linux/rtnetlink.h
 _SIOCGIFHWADDR = 0x8927  # linux/sockios.h
 
 
@@ -69,16 +69,39 @@ def _hardware(interface: str) -> str:
     return answer[18:24].hex(":")  # struct ifreq: the name, the family, the address
 
 
-def know(interface: str, address: IPv4Address, *, namespace: int, hardware: str = "") -> None:
-    """Tell a node a neighbour's MAC address for ever; by default the one that the lab gives to this address."""
+def know(
+    interface: str, address: IPv4Address, *, namespace: int, hardware: str = "", state: int = NUD_PERMANENT
+) -> None:
+    """Tell a node a neighbour's MAC address for ever; by default the one that the lab gives to this address.
+
+    Args:
+        interface: of the node, towards the neighbour.
+        address: the neighbour's.
+        namespace: of the node.
+        hardware: the MAC address.
+        state: of the entry, in another way than for ever (``NUD_*`` of linux/neighbour.h).
+    """
     with netns.entered(namespace):
         index = socket.if_nametoindex(interface)
         link = Netlink(NETLINK_ROUTE)
     message = ndmsg()
     attributes = [("NDA_DST", str(address)), ("NDA_LLADDR", hardware or mac(address))]
-    message.update({"family": socket.AF_INET, "ifindex": index, "state": NUD_PERMANENT, "attrs": attributes})
+    message.update({"family": socket.AF_INET, "ifindex": index, "state": state, "attrs": attributes})
     with closing(link):
         link.request(RTM_NEWNEIGH, message, flags=NLM_F_CREATE)
+
+
+def told_state(interface: str, address: IPv4Address, *, namespace: int) -> int | None:
+    """Return the state in which a node has a neighbour (``NUD_*``); None: it does not know it."""
+    with netns.entered(namespace):
+        index = socket.if_nametoindex(interface)
+        link = Netlink(NETLINK_ROUTE)
+    message = ndmsg()
+    message.update({"family": socket.AF_INET, "ifindex": index})
+    with closing(link):
+        answers = link.request(_RTM_GETNEIGH, message, flags=NLM_F_DUMP)
+    found = (one["state"] for one in answers if one["ifindex"] == index and one.get_attr("NDA_DST") == str(address))
+    return next(found, None)
 
 
 def address_message(index: int, address: IPv4Interface) -> Message:

@@ -54,6 +54,7 @@ from lab.record.lab_events import (
     Aborted,
     ClientNetwork,
     ClientProcess,
+    ClientRadio,
     FaultBegan,
     FaultEnded,
     FaultMoot,
@@ -130,8 +131,8 @@ PROXY_EVENTS: tuple[type[Event], ...] = (ProxyReady, ProxyConnection)
 
 LAB_EVENTS: tuple[type[Event], ...] = (
     Mapping, Packet, SentinelOpened, SentinelChallenged, SentinelOutcome, RecordBegan, FaultBegan, FaultEnded,
-    FaultMoot, ClientProcess, ClientNetwork, ProtocolError, LimitPassed, Step, NeverSilent, RunEnded, Aborted, Other,
-    PushDelivered, PushHeld, PushLost, PushRefused,
+    FaultMoot, ClientProcess, ClientRadio, ClientNetwork, ProtocolError, LimitPassed, Step, NeverSilent, RunEnded,
+    Aborted, Other, PushDelivered, PushHeld, PushLost, PushRefused,
 )  # fmt: skip
 """What the lab itself sees and does."""
 
@@ -172,6 +173,7 @@ __all__ = [
     "ClientGivenUp",
     "ClientNetwork",
     "ClientProcess",
+    "ClientRadio",
     "ClientReady",
     "ClientSubscription",
     "ClientTransport",

@@ -16,7 +16,9 @@ from lab.model.topology import Role
 from lab.record.entry import Entry
 from lab.record.events import (
     REQUESTS,
+    Aborted,
     ClientCall,
+    ClientProcess,
     ClientSubscription,
     ClientTransport,
     Event,
@@ -224,6 +226,11 @@ class Evidence:
     def fault_ended(self, number: int) -> Entry[FaultEnded] | None:
         """Return when that fault was over; None if the record does not have its end."""
         return next(self.of(FaultEnded, n=number), None)
+
+    def client_deaths(self) -> Iterator[float]:
+        """Return when a process of the client's ended: by itself, or killed by the lab as a phone's system does."""
+        yield from (entry.t for entry in self.of(Aborted, who=self.client))
+        yield from (entry.t for entry in self.of(ClientProcess, who=self.client, state="killed"))
 
     def flow_of(self, probe: ProbeAttempt) -> Flow | None:
         """Return the flow a probe took or should have taken; None if there was none."""

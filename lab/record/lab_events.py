@@ -154,9 +154,20 @@ class FaultMoot(Event, frozen=True, kw_only=True, tag="fault-moot"):
 
 
 class ClientProcess(Event, frozen=True, kw_only=True):
-    """The lab stopped the client's process where it stood, or let it go on; ``who`` is the client's node."""
+    """The lab stopped, resumed, killed or started the client's process; ``who`` is the client's node."""
 
-    state: Literal["suspended", "resumed"]
+    state: Literal["suspended", "resumed", "killed", "started"]
+
+
+class ClientRadio(Event, frozen=True, kw_only=True):
+    """The radio of the client's device changed state; ``who`` is the client's node.
+
+    Attributes:
+        state: ``idle``: it sleeps, and what comes for it waits; ``paged``: something waits, and it is being woken;
+            ``connected``: packets pass.
+    """
+
+    state: Literal["idle", "paged", "connected"]
 
 
 class ClientNetwork(Event, frozen=True, kw_only=True):

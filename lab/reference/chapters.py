@@ -26,6 +26,7 @@ from lab.loader.probes import ProbeGrid
 from lab.loader.scenario_file import ScenarioFile
 from lab.model import topology, when
 from lab.model.authentication import Authentication
+from lab.model.device import Device
 from lab.model.idle_timeout import IdleTimeout
 from lab.model.impairment import Impairment
 from lab.model.middlebox import Middlebox
@@ -140,6 +141,15 @@ def chapters() -> tuple[Chapter, ...]:
             ),
         ),
         Chapter(
+            title="Devices",
+            what="A name (`lab list devices`; `lab show NAME` has its schedule, the facts and their sources), or a"
+            " mapping with these keys.",
+            things=(
+                thing_of("device", Device),
+                *(device_thing(name) for name in catalog.device_names()),
+            ),
+        ),
+        Chapter(
             title="Topologies",
             what="The name of one that comes with the lab, or a file of your own, in a folder `topologies` beside the"
             " scenario or above it: `nodes`, by name, and `links`, each with its two ends, by name, such as"
@@ -203,6 +213,16 @@ def strategy_thing(name: str) -> ReferenceEntry:
     )
 
 
+def device_thing(name: str) -> ReferenceEntry:
+    """Return a device of the catalog: its schedule, what is known about it, and the sources."""
+    device = catalog.device(name)
+    named = {cls: kind for kind, cls in faults().items()}
+    schedule = [("schedule", f"`{_with_keys(named[type(fault)], fault)}`") for fault in device.schedule]
+    facts = [("fact", fact) for fact in device.facts]
+    notes = (*(schedule or [("schedule", "nothing")]), *facts, ("source", device.source))
+    return ReferenceEntry(name=name, what=device.what, notes=notes)
+
+
 def client_thing(name: str) -> ReferenceEntry:
     """Return a client program."""
     client = clients.find(name)
@@ -228,11 +248,16 @@ def _sentence(what: str) -> str:
 
 
 def _written(mitigation: Any) -> str:
-    values = {field: value_text(getattr(mitigation, field.name)) for field in dataclasses.fields(mitigation)}
+    return _with_keys(str(mitigation.kind), mitigation)
+
+
+def _with_keys(kind: str, one: Any) -> str:
+    """Return a mitigation or a fault as a scenario writes it, without what is left out there."""
+    values = {field: value_text(getattr(one, field.name)) for field in dataclasses.fields(one)}
     shown = {field: value for field, value in values.items() if value not in ("", "false") or field.default is MISSING}
     said = {kebab(field.name): value or "never" for field, value in shown.items()}
     inside = ", ".join(f"{key}: {value}" for key, value in said.items())
-    return f"{mitigation.kind}: {{ {inside} }}" if inside else str(mitigation.kind)
+    return f"{kind}: {{ {inside} }}" if inside else kind
 
 
 def thing_of(
@@ -278,6 +303,8 @@ def value_text(value: Any) -> str:
         return str(value.value)
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, when.When):
+        return str(value)
     if dataclasses.is_dataclass(value):
         return "see below"
     if isinstance(value, tuple) and value:

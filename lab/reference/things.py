@@ -23,6 +23,7 @@ from lab.proxies import catalog as programs
 from lab.reference.chapters import (
     ReferenceEntry,
     client_thing,
+    device_thing,
     drawing_of,
     mitigation_thing,
     server_thing,
@@ -67,6 +68,7 @@ def kinds() -> tuple[Kind, ...]:
         Kind("strategies", "strategy", catalog.strategy_names, strategy_thing),
         Kind("middleboxes", "middlebox", catalog.middlebox_names, middlebox_thing),
         Kind("proxies", "proxy", catalog.proxy_names, proxy_thing),
+        Kind("devices", "device", catalog.device_names, device_thing),
         Kind("faults", "fault", lambda: list(faults()), fault_thing),
         Kind("topologies", "topology", lambda: list(library.topologies()), topology_thing),
         Kind("scenarios", "scenario", lambda: list(library.scenarios()), scenario_thing, scenario_title),

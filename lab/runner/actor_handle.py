@@ -146,6 +146,15 @@ class ActorHandle:
         self._actor.thaw()
         self.frozen = False
 
+    def put_down(self) -> int:
+        """Kill the process while the cell goes on; return its exit status (negative: the signal that ended it)."""
+        self.end()
+        self.over = True
+        self.frozen = False
+        status = self._actor.wait()
+        assert status is not None  # it has been waited for
+        return status
+
     def end(self) -> None:
         """Kill the process; whatever it has said until now is taken."""
         if self._attached:

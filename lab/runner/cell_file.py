@@ -53,7 +53,8 @@ def read(folder: Path, *, within: Path | None = None) -> Cell:
     if written_in == 1:
         _upgrade(data)
     plugins: dict[str, type] = {mitigation.__name__: mitigation for mitigation in classes().values()}
-    plugins |= {fault["kind"]: find(fault["kind"]) for fault in data["faults"]}
+    device = data.get("device") or {"schedule": []}
+    plugins |= {fault["kind"]: find(fault["kind"]) for fault in (*data["faults"], *device["schedule"])}
     return wire.from_json(Cell, data, plugins=plugins)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 from lab.faults._running_cell import PushWatch, TakesPush
 from lab.model.push import Push
@@ -10,10 +11,13 @@ from lab.model.scenario import Cell
 from lab.network.apply import Network
 from lab.network.drop_rules import DropRules, at_node
 from lab.record.entry import TimedEvent
-from lab.record.events import SENTINEL_PORT, ClientNetwork, ClientProcess, Event, Packet, Probe
+from lab.record.events import SENTINEL_PORT, ClientNetwork, ClientProcess, ClientRadio, Event, Packet, Probe
 from lab.record.writer import RecordWriter
 from lab.runner.actor_handle import ActorHandle
 from lab.runner.push_service import PushService
+
+SEEDS = 2**32
+"""A seed is below that (``lab.model.rules.Seed``)."""
 
 
 class ClientDevice:
@@ -31,6 +35,7 @@ class ClientDevice:
     push_service: PushService
     _block: DropRules
     _calls: set[str]
+    _lives = 1
 
     def watch_device(self, tell_server: Callable[..., None]) -> None:
         """Follow the client's calls, and the pushes that the server asks for."""
@@ -41,19 +46,41 @@ class ClientDevice:
             self.cell.seed,
             self.record,
             self.client_node,
-            tell_client=self.client.tell,
+            tell_client=self._tell_client,
             tell_server=tell_server,
         )
 
     def suspend_client(self) -> bool:  # noqa: D102
-        stopped = not self.client.over and self.client.freeze()
+        if self.client.over:
+            return False
+        stopped = self.client.freeze()
         self.record.take(self.client_node, ClientProcess(state="suspended"))
         return stopped
 
     def resume_client(self) -> None:  # noqa: D102
-        self.record.take(self.client_node, ClientProcess(state="resumed"))
         if not self.client.over:
+            self.record.take(self.client_node, ClientProcess(state="resumed"))
             self.client.thaw()
+
+    def kill_client(self) -> int:  # noqa: D102
+        status = 0 if self.client.over else self.client.put_down()
+        self.record.take(self.client_node, ClientProcess(state="killed"))
+        return status
+
+    def start_client_again(self) -> None:  # noqa: D102
+        self._lives += 1
+        self.record.take(self.client_node, ClientProcess(state="started"))
+        self.client = self.new_client(self._lives)
+        self.client.attach()
+        self.start_client(seed=(self.cell.seed + self._lives) % SEEDS)
+
+    def new_client(self, life: int) -> ActorHandle:
+        """Make a process of the client's program; ``life`` counts from 1."""
+        raise NotImplementedError
+
+    def start_client(self, *, seed: int) -> None:
+        """Tell the client its part of the cell; ``seed`` is for what it draws."""
+        raise NotImplementedError
 
     def block_client(self) -> int:  # noqa: D102
         port = SENTINEL_PORT
@@ -78,11 +105,30 @@ class ClientDevice:
 
         return self.record.watch(see)
 
+    def watch_client_packets(self, hears: Callable[[float], None]) -> Callable[[], None]:  # noqa: D102
+        links = {link.name for link in self.cell.topology.client_links()}
+
+        def see(happening: TimedEvent[Event]) -> None:
+            packet = happening.event
+            if not isinstance(packet, Packet) or packet.link not in links:
+                return
+            if SENTINEL_PORT not in (packet.src.port, packet.dst.port):
+                hears(happening.at)
+
+        return self.record.watch(see)
+
+    def note_radio(self, state: Literal["idle", "paged", "connected"]) -> None:  # noqa: D102
+        self.record.take(self.client_node, ClientRadio(state=state))
+
     def watch_pushes(self, takes: TakesPush) -> PushWatch:  # noqa: D102
         return self.push_service.device.watch(takes)
 
     def in_call(self) -> bool:  # noqa: D102
         return bool(self._calls)
+
+    def _tell_client(self, do: str) -> None:
+        """Send a command to the process that is the client now."""
+        self.client.tell(do)
 
     def _see_calls(self, happening: TimedEvent[Event]) -> None:
         probe = happening.event

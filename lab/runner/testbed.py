@@ -41,6 +41,7 @@ from lab.runner.actor_handle import BOUNDS_OF_CLIENTS, ActorHandle, Bounds, Line
 from lab.runner.client_device import ClientDevice
 from lab.runner.expected_events import ExpectedEvents
 from lab.runner.impairments import impair_links
+from lab.runner.later_life import LaterLife
 from lab.runner.sequence_numbers import SequenceNumbers
 from lab.servers import name_server
 from lab.servers import start as start_server
@@ -105,8 +106,8 @@ class CellTestbed(ClientDevice):
         self.proxy = None
         if self.cell.proxy is not None:
             self.proxy = self._actor("proxy", backend, self.front_node, specs[self.front_node], TrustedLineDecoder())
-        client = specs[self.client_node]
-        self.client = self._actor("client", backend, self.client_node, client, ClientLineDecoder(), BOUNDS_OF_CLIENTS)
+        self._backend, self._client_spec = backend, specs[self.client_node]
+        self.client = self.new_client()
         self.watch_device(self.tell_server)
         self.name_server = self._name_server() if self.cell.server.by_name else None
         for fault in faults_of(self.cell):
@@ -215,8 +216,13 @@ class CellTestbed(ClientDevice):
             self.server.tell("statistics", file=self.server_program.statistics)
             await self.expected_events.within(STATISTICS_WITHIN_S, said, "the server's statistics")
 
-    def start_client(self) -> None:
-        """Tell the client its part of the cell."""
+    def new_client(self, life: int = 1) -> ActorHandle:
+        """See `ClientDevice`. Of its later lives the lab tells the connections from those of the first."""
+        ears: LineDecoder = ClientLineDecoder() if life == 1 else LaterLife(ClientLineDecoder(), life)
+        return self._actor("client", self._backend, self.client_node, self._client_spec, ears, BOUNDS_OF_CLIENTS)
+
+    def start_client(self, *, seed: int | None = None) -> None:
+        """See `ClientDevice`; the first seed is the cell's."""
         shows, (certificate, key) = parts.shows_certificate(self.cell), parts.client_files(self.certificates)
         command = start_client.command(
             self.cell.client,
@@ -227,7 +233,7 @@ class CellTestbed(ClientDevice):
             ca=self.certificates / "ca.pem",
             certificate=certificate if shows else None,
             key=key if shows else None,
-            seed=self.cell.seed,
+            seed=self.cell.seed if seed is None else seed,
             log=self._folder / "client.log",
             authenticates=self.cell.server.authentication is not None,
             keylog=self._folder / "tls.keys" if self.cell.server_transport is not self.cell.transport else None,
@@ -299,7 +305,7 @@ class CellTestbed(ClientDevice):
     async def tell_client_ip_changed(self) -> None:  # noqa: D102
         said = self.expected_events.next(IpChanged)
         self.client.tell("ip-changed")
-        if self.client.frozen:
+        if self.client.frozen or self.client.over:
             return
         if self.client_program.tells_new_address:
             await self.expected_events.within(IP_CHANGE_WITHIN_S, said, "the client to take note of its new address")

@@ -13,6 +13,7 @@ from lab.record.events import (
     ClientCall,
     ClientNetwork,
     ClientProcess,
+    ClientRadio,
     ClientReady,
     ClientSubscription,
     ClientTransport,
@@ -38,6 +39,7 @@ SUBSCRIPTION = "subscription"
 REGISTRATION = "registration"
 PROCESS = "process"
 NETWORK = "network"
+RADIO = "radio"
 
 
 def lane(evidence: Evidence) -> Lane:
@@ -144,10 +146,18 @@ def _reference(rows: Rows, entry: Entry[TransportReference]) -> None:
 
 
 def _process(rows: Rows, entry: Entry[ClientProcess]) -> None:
-    if entry.event.state == "resumed":
+    state = entry.event.state
+    if state != "suspended":
         rows.end(PROCESS, entry.t, "", entry.line)
-    elif not rows.is_open(PROCESS):
-        rows.begin(PROCESS, entry.t, "suspended", "the client's process is suspended", entry.line)
+    if state in ("suspended", "killed") and not rows.is_open(PROCESS):
+        rows.begin(PROCESS, entry.t, state, f"the client's process is {state}", entry.line)
+
+
+def _radio(rows: Rows, entry: Entry[ClientRadio]) -> None:
+    rows.end(RADIO, entry.t, "", entry.line)
+    if entry.event.state != "connected":
+        told = {"idle": "the radio sleeps", "paged": "a packet waits while the radio wakes"}[entry.event.state]
+        rows.begin(RADIO, entry.t, entry.event.state, told, entry.line)
 
 
 def _network(rows: Rows, entry: Entry[ClientNetwork]) -> None:
@@ -187,6 +197,7 @@ _SAID: dict[type, Callable[[Rows, Entry[Any]], None]] = {
     TransportReference: _reference,
     ClientNetwork: _network,
     ClientProcess: _process,
+    ClientRadio: _radio,
     SettingMade: _setting,
     OptionsAnswer: _options_answer,
     Aborted: _aborted,

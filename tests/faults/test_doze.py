@@ -12,7 +12,7 @@ from lab.faults.doze import Doze, times_without_network
 from lab.model.when import When
 from lab.network.drop_rules import DropRules
 from lab.record.events import ClientNetwork, ClientProcess, ServerSubscription
-from lab.runner import testbed
+from lab.runner import client_device
 from lab.units import Seconds
 from tests.fault_cases import FaultCases, NoEffect
 from tests.records import (
@@ -34,14 +34,15 @@ from tests.records import (
 
 DOZE = Doze(at=When(offset=50.0), first=Seconds(30), window=Seconds(10), suspends=False)
 """Without network from 50 s to 80 s, and again from 90 s on."""
+CLOSING = replace(DOZE, closes_sockets=True)
 ARRIVED = of_flow(100.1, "lan", "server")
 
 
-def dozes(*, rules: int = 2, stopped: bool = False) -> list[Line]:
+def dozes(fault: Doze = DOZE, *, rules: int = 2, stopped: bool = False, taken: int = 0, left: int = 0) -> list[Line]:
     """The fault, to the end of the run."""
     times = [(50.0, "blocked"), (80.0, "open"), (90.0, "blocked"), (110.0, "open")]
     return [
-        *begins(DOZE, Doze.Proof(rules=rules, stopped=stopped), until=110.0),
+        *begins(fault, Doze.Proof(rules=rules, stopped=stopped, taken=taken, left=left), until=110.0),
         *(say(t, CLIENT, ClientNetwork(state=state)) for t, state in times),  # type: ignore[arg-type]
     ]
 
@@ -63,22 +64,30 @@ CASES = FaultCases(
         (DOZE, dozes(rules=1), "1 rules in place instead of 2"),
         (replace(DOZE, suspends=True), dozes(), "its process was not stopped"),
         (DOZE, [*dozes(), of_flow(70.0, "lan", "client")], "the client sent something at 70.0 s"),
+        (CLOSING, dozes(CLOSING), "of the client's sockets 0 were taken, and 0 are as before"),
+        (CLOSING, dozes(CLOSING, taken=2, left=1), "of the client's sockets 2 were taken, and 1 are as before"),
     ],
     costs={
         "dozed": ("doze: { at: 2 s }", "device-dozed"),
+        "dozed-closing": ("doze: { at: 2 s, first: 1 s, closes-sockets: true }", "device-dozed"),
         "dozed-udp": ("doze: { at: 2 s, suspends: false }", "device-dozed"),
     },
     no_effect={
         "doze": NoEffect("doze: { at: 5 s, lasts: 4 s }", "blocking", "0 rules in place instead of 2"),
+        "doze-closing": NoEffect(
+            "doze: { at: 5 s, lasts: 4 s, closes-sockets: true }", "reclaim", "of the client's sockets 0 were taken"
+        ),
         "doze-runs-on": NoEffect("doze: { at: 5 s, lasts: 4 s }", "stop", "its process was not stopped"),
     },
-    acts={"blocking": (testbed, "at_node", _blocks_nothing)},
-    written="doze: { at: 9 s, first: 7 s, longest: 20 s, window: 3 s, suspends: false, pushed: 19 s, lasts: 20 s }",
+    acts={"blocking": (client_device, "at_node", _blocks_nothing)},
+    written="doze: { at: 9 s, first: 7 s, longest: 20 s, window: 3 s, suspends: false, pushed: 19 s, lasts: 20 s,"
+    " closes-sockets: false }",
     liveness={
         "doze.at": ("at: 9 s, first", "at: 11 s, first"),
         "doze.first": ("first: 7 s", "first: 8 s"),
         "doze.longest": ("longest: 20 s", "longest: 21 s"),
         "doze.window": ("window: 3 s", "window: 4 s"),
+        "doze.closes-sockets": ("closes-sockets: false", "closes-sockets: true"),
         "doze.suspends": ("suspends: false, pushed: 19 s", "suspends: true, pushed: 19 s"),
         "doze.pushed": ("suspends: false, pushed: 19 s", "suspends: false, pushed: 18 s"),
         "doze.lasts": ("pushed: 19 s, lasts: 20 s", "pushed: 19 s, lasts: 21 s"),
@@ -124,6 +133,18 @@ def test_what_it_sends_in_a_window(t: float) -> None:
     assert kind == (
         "device-dozed" if t == 85.0 else "fault 1 (Doze) had no effect: the client sent something at 79.0 s"
     )
+
+
+def test_sockets_that_were_closed() -> None:
+    """In a window, too, the connection of before is gone."""
+    subject = with_fault(CLOSING)
+    late = replace(subject, probes=(replace(subject.probes[0], at=Seconds(84)),))
+    lost = probe(1, 84, answered=False)
+    for fault, kind in ((CLOSING, "device-dozed"), (DOZE, "unknown")):
+        story = [*flow_set_up(), *sentinel("delivered"), *dozes(fault, taken=1), *lost, END]
+        found = judged(replace(late, faults=(fault,)), *story).cause
+        assert found is not None
+        assert found.kind.name == kind
 
 
 def test_a_registration_that_ran_out() -> None:

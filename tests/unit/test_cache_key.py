@@ -99,6 +99,7 @@ DO_NOT_DECIDE: dict[str, list[Change]] = {
     "silent_over": [lambda cell: replace(cell, silent_over=Seconds(9))],
     "radio": [lambda cell: replace(cell, radio=RadioKind.NR)],
     "unsupported": [lambda cell: replace(cell, unsupported="")],
+    "device": [lambda cell: replace(cell, device=catalog.device("ios-suspended"))],  # its faults are the cell's
     "folder": [lambda cell: replace(cell, folder="/elsewhere")],
     "middleboxes": [boxed(name="x", source="x")],
     "strategy": [lambda cell: replace(cell, strategy=Strategy(name="x", what="x", source="x"))],

@@ -7,9 +7,10 @@ from ipaddress import IPv4Interface
 
 import pytest
 
-from lab.judge.radio import NETWORKS, radio
+from lab.judge.radio import radio
 from lab.model.endpoint import Endpoint
 from lab.model.outcome import Metrics, Recovery
+from lab.model.radio import NETWORKS
 from lab.model.scenario import RadioKind
 from lab.model.topology import Link, Node, Role
 from lab.record.entry import Entry

@@ -13,6 +13,7 @@ from lab.loader.probes import ProbeGrid
 from lab.loader.scenario_file import ScenarioFile, schema
 from lab.mitigations import classes
 from lab.model.authentication import Authentication
+from lab.model.device import Device
 from lab.model.idle_timeout import IdleTimeout
 from lab.model.impairment import Impairment
 from lab.model.middlebox import Evidence, Middlebox
@@ -54,6 +55,12 @@ PROXIED = SMALL.replace("topology: home-nat", "topology: home-nat-proxy") + (
 )
 """`FULL` has a network without a proxy."""
 
+A_DEVICE = (
+    "device: { name: phone, what: sleeps, facts: [seen], source: me, schedule: [client-suspend: { at: 20 s }] }\n"
+)
+WITH_A_DEVICE = f"{SMALL}{A_DEVICE}claims: [{{ device: phone, verdict: pass }}]\n"
+"""A device in `FULL` would exclude the faults there that suspend the client."""
+
 LIVENESS = {
     "proxy": ("software: haproxy, timeout-client: 11 s", "software: haproxy, timeout-client: 15 s"),
     "proxy.name": ("name: mine, software", "name: other, software"),
@@ -72,6 +79,13 @@ LIVENESS = {
     "proxy.evidence": ("evidence: secondary", "evidence: measured"),
     "proxy.source": ("source: me", "source: you"),
     "claims.proxy": ("claims: [{ proxy: mine, verdict: pass }]", ""),
+    "device": (A_DEVICE, "device: ios-suspended\n"),
+    "device.name": ("name: phone", "name: tablet"),
+    "device.what": ("what: sleeps", "what: dozes"),
+    "device.facts": ("facts: [seen]", "facts: [heard]"),
+    "device.source": ("source: me", "source: you"),
+    "device.schedule": ("client-suspend: { at: 20 s }", "client-suspend: { at: 21 s }"),
+    "claims.device": ("claims: [{ device: phone, verdict: pass }]", ""),
     "title": ("title: t", "title: another"),
     "source": ("source: somewhere\n", "source: elsewhere\n"),
     "why": ("why: because", "why: why not"),
@@ -321,6 +335,7 @@ def every_key() -> set[str]:
         "middlebox": Middlebox,
         "evidence": Evidence,
         "proxy": Proxy,
+        "device": Device,
         "strategy": Strategy,
         "impairments": Impairment,
         "push": Push,
@@ -347,6 +362,8 @@ def test_liveness(key: str, read: Read) -> None:
     full = OWN if key in OF_OWN_CLIENTS else UNASKED if key in OF_UNASKED else GRID if key in OF_GRIDS else FULL
     full = POPULATED if key == "population" else full
     full = PROXIED.replace("proxy: mine, ", "") if key == "proxy.name" else PROXIED if "proxy" in key else full
+    if key == "device" or key.startswith("device.") or key == "claims.device":
+        full = WITH_A_DEVICE if key == "claims.device" else WITH_A_DEVICE.replace("device: phone, ", "")
     full = TOLD_TO_REGISTER if "registration" in key and not key.startswith("server.") else full
     assert full.count(before) == 1
     first, second = read(full), read(full.replace(before, after))

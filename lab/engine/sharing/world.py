@@ -61,9 +61,10 @@ def named_alike(cell: Cell) -> Cell:
         expect=Expectation(),
         apart=(),
         silent_over=Seconds(0),
-        radio=RadioKind.LTE,
+        radio=cell.radio if any(fault.needs_radio for fault in faults_of(cell)) else RadioKind.LTE,
         strategy=replace(cell.strategy, name="", what="", source=""),
         proxy=None if cell.proxy is None else replace(cell.proxy, name="", source="", evidence=Grade.ASSUMED),
+        device=None,
         middleboxes=tuple(
             (node, replace(box, name="", source="", evidence=Evidence())) for node, box in cell.middleboxes
         ),

@@ -91,13 +91,19 @@ def silent(cell: Cell, over: float) -> Cell:
     """Return the cell without probes and accidents, for ``over`` seconds; its name says which cells it is a twin of.
 
     Faults that are the device's own stay (`Fault.of_device`), if their time is
-    known. Cells that differ in other faults and probes alone have the same silent twin, by the same name.
+    known; of the cell's device, those that would come after the cell's end, too. Cells that differ in other faults and
+    probes alone have the same silent twin, by the same name.
     """
+    scheduled = (
+        () if cell.device is None else tuple(fault for fault in cell.device.schedule if fault not in cell.faults)
+    )
     faults = tuple(
-        fault for fault in faults_of(cell) if fault.of_device and fault.at.fixed is not None and fault.at.fixed < over
+        fault
+        for fault in (*faults_of(cell), *scheduled)
+        if fault.of_device and fault.at.fixed is not None and fault.at.fixed < over
     )
     bare = dataclasses.replace(
-        cell, faults=faults, probes=(), apart=(), expect=Expectation(), ends=Seconds(over), claim=None
+        cell, device=None, faults=faults, probes=(), apart=(), expect=Expectation(), ends=Seconds(over), claim=None
     )
     written = wire.to_json(bare).items()
     # a key that a later lab adds to cells is None in old ones, and must not give their twins another name
