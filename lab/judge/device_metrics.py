@@ -45,7 +45,7 @@ def device_metrics(evidence: Evidence, packets: Iterable[Entry[Packet]]) -> Devi
     granted = _registrations(evidence, ends) if evidence.cell.registers else None
     return DeviceMetrics(
         calls=len(calls),
-        missed=sum(not call.answered for call in calls),
+        missed=sum(_is_missed(evidence, call) for call in calls),
         ringing_s=rang,
         ringing_p50_s=round(median(known), 3) if known else None,
         ringing_worst_s=max(known, default=None),
@@ -64,6 +64,16 @@ def _ringing_s(evidence: Evidence, call: ProbeAttempt) -> float | None:
     said = [*evidence.of(Probe, probe=call.name), *evidence.of(ProbeBranch, probe=call.name)]
     rang = [entry.t for entry in evidence.of(Probe, probe=call.name) if entry.event.state in RINGS]
     return round(min(rang) - min(entry.t for entry in said), 3) if rang else None
+
+
+def _is_missed(evidence: Evidence, call: ProbeAttempt) -> bool:
+    """Return whether the phone did not get to talk: it never accepted the call in time, or never heard the ACK.
+
+    A call whose BYE is lost was not missed.
+    """
+    if call.answered:
+        return False
+    return call.unconfirmed_s is not None or not any(evidence.of(Probe, probe=call.name, state="talking"))
 
 
 def _app_wakeups(evidence: Evidence, ends: float) -> int | None:

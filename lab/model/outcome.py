@@ -111,7 +111,7 @@ class DeviceMetrics:
 
     Attributes:
         calls: probes that were calls and whose fate is known.
-        missed: those of them that were not accepted in time.
+        missed: those of them that were not accepted in time. One that was, and was lost afterwards, is not missed.
         ringing_s: of each call, in the order they came: from its INVITE to the first 180 (or to the 200, if the phone
             accepts without ringing); null: it did not ring. A call that rang too late is missed, and has a time.
         ringing_p50_s, ringing_worst_s: the median and the longest of those that rang; null: none did.

@@ -10,7 +10,7 @@ from lab.faults.client_suspend import ClientSuspend
 from lab.model.outcome import DeviceMetrics
 from lab.model.scenario import Account, Cell, Client
 from lab.model.when import When
-from lab.record.events import BranchState, ClientProcess, ProbeBranch, ProbeState, ResponseSent
+from lab.record.events import BranchState, ClientCall, ClientProcess, ProbeBranch, ProbeState, ResponseSent
 from tests.records import (
     BOX,
     CLIENT,
@@ -72,6 +72,22 @@ def test_calls() -> None:
     assert found.ringing_s == pytest.approx((0.4, 9.0, None))
     assert found.ringing_p50_s == pytest.approx(4.7)
     assert found.ringing_worst_s == pytest.approx(9.0)
+
+
+def test_a_call_that_is_lost_afterwards_was_not_missed() -> None:
+    """Its BYE finds nobody, so the probe fails; but the phone rang, and somebody answered."""
+    found = measured(
+        *call("p1", ("sent", 20.0), ("ringing", 20.4), ("talking", 23.4), ("ending", 24.4), ("failed", 29.4))
+    )
+    assert (found.calls, found.missed) == (1, 0)
+
+
+def test_a_call_without_its_ack_was_missed() -> None:
+    """The server thinks that it was answered; the phone never got the ACK, and its user hears nothing."""
+    silence = say(15.0, CLIENT, ClientCall(state="confirmed", call_id="another", code=200))
+    steps = call("p1", ("sent", 20.0), ("ringing", 20.4), ("talking", 23.4), ("ending", 24.4), ("answered", 24.5))
+    found = measured(silence, *steps)
+    assert (found.calls, found.missed) == (1, 1)
 
 
 def test_a_call_that_the_server_keeps_is_late() -> None:
