@@ -34,7 +34,7 @@ from lab.loader.conversion import choice
 from lab.loader.population import Shares, shares_of
 from lab.model.scenario import Scenario
 from lab.ranking import document
-from lab.ranking.constraints import COSTS, Constraints
+from lab.ranking.constraints import LIMITS, Constraints
 from lab.ranking.measure import TWINS, population_of, scenario_to_rank
 from lab.ranking.ranking import rank_run
 from lab.report import files as reports
@@ -153,12 +153,12 @@ def _constraints(asked: Asked) -> Constraints:
     costs: dict[str, float] = {}
     for written in asked.at_most:
         name, equals, limit = written.partition("=")
-        if not equals or name not in COSTS:
-            allowed = f"{choice(name, COSTS)}, with a number, as in `wakeups=60/h`"
+        if not equals or name not in LIMITS:
+            allowed = f"{choice(name, LIMITS)}, with a number, as in `wakeups=60/h`"
             problems.append(Problem(NO_FILE, 0, "--at-most", "no limit of a cost", f"`{written}`", allowed))
         elif name in costs:
             problems.append(Problem(NO_FILE, 0, "--at-most", "given twice", f"`{name}`", "use one limit for each cost"))
-        elif (value := _quantity(COSTS[name], limit, "--at-most", problems)) is not None:
+        elif (value := _quantity(LIMITS[name], limit, "--at-most", problems)) is not None:
             costs[name] = value
     outage = _quantity(Seconds, asked.outage, "--outage", problems) if asked.outage else None
     reach = _quantity(Percent, asked.reach, "--reach", problems) if asked.reach else None

@@ -15,9 +15,13 @@ from lab.report import terminal
 from lab.units import counted
 
 GAP = "  "
-LESS_IMPORTANT = ("pkt/h", "missed", "typical", "worst/h")
+LESS_IMPORTANT = ("pkt/h", "missed", "typical", "worst/h", "ring")
 """Columns that are left out, in this order, where a window is too narrow."""
 CHOSEN, ON_FRONT, NOBODY = "ship", "yes", "-"
+FIXED = frozenset(
+    ("#", "strategy", "reach", "unknown", "worst", "typical", "missed", "ring", "pkt/h", "kB/h", "wake/h", "front")
+)
+"""Columns that are not of a single failure."""
 TEXT_COLUMNS = ("strategy", "front")
 """Columns of words, which stand on the left of their column."""
 
@@ -57,7 +61,11 @@ def _heads(ranking: Ranking, *, doubted: bool) -> list[str]:
     failures = [name for name, _ in ranking.candidates[0].by_failure if name] if ranking.candidates else []
     some = failures if len(failures) > 1 else []
     unknown = ["unknown"] if doubted else []
-    return ["#", "strategy", "reach", *unknown, *some, "worst", "typical", "missed", "pkt/h", "kB/h", "wake/h", "front"]
+    ring = ["ring"] if any(each.ringing_s is not None for each in ranking.candidates) else []
+    return [
+        *("#", "strategy", "reach", *unknown, *some, "worst", "typical", "missed", *ring),
+        *("pkt/h", "kB/h", "wake/h", "front"),
+    ]
 
 
 def _row(each: Candidate, ranking: Ranking, numbers: dict[str, int], *, doubted: bool) -> dict[str, str]:
@@ -73,6 +81,7 @@ def _row(each: Candidate, ranking: Ranking, numbers: dict[str, int], *, doubted:
         "worst": _outage(each.worst_outage_s),
         "typical": _outage(each.typical_outage_s),
         "missed": "?" if each.missed is None else f"{each.missed:.0f} %",
+        "ring": _ring(each.ringing_s),
         "pkt/h": _cost(each.packets, sign, lost),
         "kB/h": _cost(each.bytes, sign, lost, unit=1000),
         "wake/h": _cost(each.wakeups, sign, lost),
@@ -84,6 +93,12 @@ def _outage(value: float | None) -> str:
     if value is None:
         return "?"
     return "end" if math.isinf(value) else seconds(value)
+
+
+def _ring(value: float | None) -> str:
+    if value is None:
+        return ""
+    return "missed" if math.isinf(value) else f"{value:,.1f} s"
 
 
 def _cost(cost: Cost | None, sign: str, lost: str, *, unit: int = 1) -> str:
@@ -108,8 +123,7 @@ def _style(each: Candidate, ranking: Ranking) -> str:
 def _kept(heads: Sequence[str], rows: Sequence[dict[str, str]], width: int) -> list[str]:
     """Return the columns for which there is room; first those of single failures go, the last first."""
     wide = {head: max(len(head), *(len(row[head]) for row in rows)) + len(GAP) for head in heads}
-    fixed = {"#", "strategy", "reach", "unknown", "worst", "typical", "missed", "pkt/h", "kB/h", "wake/h", "front"}
-    failures = [head for head in heads if head not in fixed]
+    failures = [head for head in heads if head not in FIXED]
     kept = list(heads)
     for head in (*reversed(failures), *LESS_IMPORTANT):
         if sum(wide[each] for each in kept) - len(GAP) <= width:
@@ -144,6 +158,8 @@ def _notes(ranking: Ranking) -> Iterator[str]:
         "front: ship (recommended), yes: no other strategy is as good in reach, worst, wake/h and kB/h and better in"
         " one; by N: row N is; -: reaches nobody"
     )
+    if any(each.ringing_s is not None for each in ranking.candidates):
+        yield "ring: longest time from INVITE to ringing; missed: a call was not accepted in time"
     if any(each.lost_in_silence for each in ranking.candidates):
         yield "* out of reach for some time of the silent hour behind some middlebox, so it cost less"
     if any(not each.measured for each in ranking.candidates):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 
+from lab.judge.device_metrics import device_metrics
 from lab.judge.radio import radio
 from lab.judge.recovery import leaked_sockets, repair, stale_contacts
 from lab.judge.tolerances import AT_ONCE_S
@@ -27,7 +28,8 @@ def measure(evidence: Evidence, causes: dict[str, Cause]) -> Metrics:
     ends = evidence.ended() or float(cell.ends)
     probes = evidence.probes
     shadows = sorted({0.0, *(t for probe in probes for t in (probe.sent_s, probe.asked_s))})
-    packets = [entry for entry in client_packets(evidence) if 0 <= entry.t <= ends and not _in_shadow(entry.t, shadows)]
+    everything = list(client_packets(evidence))
+    packets = [entry for entry in everything if 0 <= entry.t <= ends and not _in_shadow(entry.t, shadows)]
     up = [entry.event.bytes for entry in packets if entry.event.from_ == evidence.client]
     down = [entry.event.bytes for entry in packets if entry.event.from_ != evidence.client]
     observed = ends - _covered(shadows, ends)
@@ -57,6 +59,7 @@ def measure(evidence: Evidence, causes: dict[str, Cause]) -> Metrics:
         leaked_sockets=leaked_sockets(evidence, ends),
         repair=repair(evidence, causes, ends),
         observed_s=round(observed, 3),
+        device=device_metrics(evidence, everything),
     )
 
 

@@ -92,7 +92,7 @@ class ScenarioFile(Yaml):
         radio: the cellular network whose radio wake-ups are counted for; each with its inactivity timer and source in
             ``lab.model.radio``.
         costs_over: for how long a twin that nobody probes and nothing befalls is watched, to measure what the strategy
-            costs per hour; in virtual time.
+            costs per hour; in virtual time. `0 s`: there is none, and costs are those of the cell itself.
         claims: the outcome the author expects; the first that matches a cell counts.
     """
 
@@ -125,7 +125,7 @@ class ScenarioFile(Yaml):
     ends: Lasting
     push: Push = field(default_factory=Push)
     radio: RadioKind = RadioKind.LTE
-    costs_over: Lasting = Seconds(3600)
+    costs_over: Seconds = Seconds(3600)
     claims: tuple[Claim, ...] = ()
 
 

@@ -104,6 +104,35 @@ class CostUntilLoss:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DeviceMetrics:
+    """The calls of a cell as its user hears them, and how often the device woke up for them.
+
+    Measured over the whole cell, calls included, and never in a silent hour.
+
+    Attributes:
+        calls: probes that were calls and whose fate is known.
+        missed: those of them that were not accepted in time. One that was, and was lost afterwards, is not missed.
+        ringing_s: of each call, in the order they came: from its INVITE to the first 180 (or to the 200, if the phone
+            accepts without ringing); null: it did not ring. A call that rang too late is missed, and has a time.
+        ringing_p50_s, ringing_worst_s: the median and the longest of those that rang; null: none did.
+        app_wakeups_per_hour: how often the app's process ran on after it had stood still; null: it never stood still.
+        radio_wakeups_per_hour: as in `Metrics`, with the calls.
+        registrations_per_day: REGISTERs that were granted; null: the client does not register.
+        observed_s: the time that these figures cover.
+    """
+
+    calls: int
+    missed: int
+    ringing_s: tuple[float | None, ...]
+    ringing_p50_s: float | None
+    ringing_worst_s: float | None
+    app_wakeups_per_hour: float | None
+    radio_wakeups_per_hour: float | None
+    registrations_per_day: float | None
+    observed_s: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Metrics:
     """The cost and the deliveries of a cell.
 
@@ -130,6 +159,8 @@ class Metrics:
         observed_s: the time the figures per hour cover.
         measured: whether the figures per hour are of a twin; else they are an estimate from the cell itself.
         lost: of such a twin, when it first lost its connection for more than some seconds; None: never, or no twin.
+        device: what matters for a device that sleeps; None: not measured, as the cell did not run to its end, or
+            without part of the device's schedule.
     """
 
     probes: int
@@ -153,6 +184,7 @@ class Metrics:
     observed_s: float
     measured: bool = False
     lost: CostUntilLoss | None = None
+    device: DeviceMetrics | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -46,6 +46,8 @@ class Candidate:
         typical_outage_s: the weighted median of the middleboxes' longest times; None: unknown everywhere.
         missed: the share of the scenario's probes that were lost, in percent; None: unknown everywhere.
         packets, bytes, wakeups: per hour; None: unknown everywhere.
+        ringing_s: the longest time from the INVITE of a call to its ringing, of all cells; infinite: a call was missed;
+            None: there were no calls, or unknown everywhere.
         measured: whether all costs were measured in a silent hour; else some are estimated.
         lost_in_silence: whether the client was out of reach for some time of a silent hour, which makes it look cheap.
     """
@@ -63,6 +65,7 @@ class Candidate:
     packets: Cost | None
     bytes: Cost | None
     wakeups: Cost | None
+    ringing_s: float | None
     measured: bool
     lost_in_silence: bool
 
@@ -122,9 +125,18 @@ def _candidate(name: str, found: Sequence[Tally], weights: Mapping[str, float]) 
         packets=cost(lambda one: one.packets_per_hour),
         bytes=cost(lambda one: one.bytes_per_hour),
         wakeups=cost(lambda one: one.radio_wakeups_per_hour),
+        ringing_s=_longest_ringing(metrics),
         measured=all(each.measured for each in metrics),
         lost_in_silence=any(each.lost for each in metrics),
     )
+
+
+def _longest_ringing(metrics: Iterable[Metrics]) -> float | None:
+    """Return the longest time from INVITE to ringing; infinite: a call was missed; None: there were no calls."""
+    seen = [one.device for one in metrics if one.device is not None and one.device.calls]
+    if any(one.missed for one in seen):
+        return math.inf
+    return max((one.ringing_worst_s for one in seen if one.ringing_worst_s is not None), default=None)
 
 
 def _passes(each: Tally, failure: str) -> bool:

@@ -9,8 +9,8 @@ from typing import ClassVar
 
 from lab.ranking import front
 from lab.ranking.candidates import Candidate, Cost
-from lab.ranking.words import kilobytes, percent, seconds
-from lab.units import Quantity
+from lab.ranking.words import kilobytes, percent, rings, seconds
+from lab.units import Quantity, Seconds
 
 
 class PerHour(Quantity):
@@ -32,6 +32,8 @@ class BytesPerHour(PerHour):
 
 
 COSTS: Mapping[str, type[PerHour]] = {"wakeups": PerHour, "packets": PerHour, "bytes": BytesPerHour}
+RING = "ring"
+LIMITS: Mapping[str, type[Quantity]] = {**COSTS, RING: Seconds}
 """What can be limited by ``--at-most``, and how it is written."""
 
 
@@ -41,6 +43,7 @@ class Constraints:
 
     Attributes:
         wakeups, packets, bytes: per hour, at most, behind each middlebox.
+        ring: seconds from INVITE to ringing, at most, of every call; one that is missed keeps no limit.
         outage_s: the longest time out of reach that is tolerated, behind each middlebox and under each failure.
         reach: the least share of the population, in percent.
     """
@@ -48,6 +51,7 @@ class Constraints:
     wakeups: float | None = None
     packets: float | None = None
     bytes: float | None = None
+    ring: float | None = None
     outage_s: float | None = None
     reach: float | None = None
 
@@ -78,6 +82,8 @@ def demands(constraints: Constraints) -> list[Demand]:
         limit = getattr(constraints, name)
         if limit is not None:
             found.append(_cost(name, limit))
+    if constraints.ring is not None:
+        found.append(_ring(constraints.ring))
     return found
 
 
@@ -94,6 +100,13 @@ def _outage(most: float) -> Demand:
         return _over(math.inf if one.worst_outage_s is None else one.worst_outage_s, most)
 
     return Demand(f"--outage {most:.12g}s", excess, lambda one: f"out of reach {seconds(one.worst_outage_s)}")
+
+
+def _ring(most: float) -> Demand:
+    def excess(one: Candidate) -> float:
+        return _over(math.inf if one.ringing_s is None else one.ringing_s, most)
+
+    return Demand(f"--at-most {RING}={most:.12g}s", excess, lambda one: rings(one.ringing_s))
 
 
 def _cost(name: str, most: float) -> Demand:

@@ -15,7 +15,10 @@ FORMAT = 1
 
 
 def document(ranking: Ranking) -> dict[str, Any]:
-    """Return a ranking as JSON values; shares are percent, times seconds, an outage to the end of a run is `end`."""
+    """Return a ranking as JSON values; shares are percent, times seconds.
+
+    An outage to the end of a run is `end`, the ringing of a missed call `missed`.
+    """
     best = {each.name for each in ranking.front}
     advice = ranking.recommendation
     return {
@@ -40,6 +43,7 @@ def _candidate(each: Candidate, best: set[str], ranking: Ranking) -> dict[str, A
     plain["by_failure"] = dict(each.by_failure)
     for key in ("worst_outage_s", "typical_outage_s"):
         plain[key] = _outage(plain[key])
+    plain["ringing_s"] = "missed" if plain["ringing_s"] == math.inf else plain["ringing_s"]
     return {**plain, "on_front": each.name in best, "dominated_by": ranking.dominated_by.get(each.name)}
 
 

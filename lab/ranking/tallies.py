@@ -13,7 +13,7 @@ from lab.model.outcome import Metrics, Outcome
 from lab.model.scenario import Cell
 from lab.model.verdict import Verdict
 
-MIDDLEBOX, FAILURE = "middlebox", "failure"
+MIDDLEBOX, FAILURE, DEVICE = "middlebox", "failure", "device"
 """The axes that are not a matter of choice: a strategy must do with each of their values."""
 
 ANY = ""
@@ -35,7 +35,8 @@ class Tally:
 
     Attributes:
         candidate: the labels of what can be chosen: its strategy, and its values on the other axes.
-        middlebox, failure: its labels there; `ANY`: the scenario has no such axis.
+        middlebox, failure: its labels there; `ANY`: the scenario has no such axis. A device that does this or that to
+            its apps counts as a failure, or with one as half of it.
         reach: what was found.
         doubt: why that is unknown; else empty.
         metrics: what the cell cost; None: unknown.
@@ -60,7 +61,8 @@ def tally(cell: Cell, result: Outcome | LabError, outage_s: float | None) -> Tal
         outage_s: its longest time out of reach, if it passed or failed.
     """
     axes = dict(cell.axes)
-    middlebox, failure = axes.pop(MIDDLEBOX, ANY), axes.pop(FAILURE, ANY)
+    middlebox = axes.pop(MIDDLEBOX, ANY)
+    failure = ", ".join(axes.pop(name) for name in (DEVICE, FAILURE) if name in axes) or ANY
     name = ", ".join(axes.values()) or cell.strategy.name
     if isinstance(result, LabError):
         doubt = str(result).splitlines()[0]

@@ -26,6 +26,13 @@ def seconds(value: float | None) -> str:
     return f"{value:,.0f} s" if round(value) else "none" if not value else "< 1 s"
 
 
+def rings(value: float | None) -> str:
+    """Return how late calls ring: `rings after 0.4 s at worst`, `misses calls`, `was not called`."""
+    if value is None:
+        return "was not called"
+    return "misses calls" if math.isinf(value) else f"rings after {value:,.1f} s at worst"
+
+
 def kilobytes(per_hour: float) -> str:
     """Return bytes per hour: `24 kB/h`."""
     return f"{per_hour / 1000:,.0f} kB/h"

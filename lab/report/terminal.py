@@ -14,9 +14,9 @@ from lab.errors import LabError
 from lab.model.outcome import Outcome
 from lab.model.scenario import Scenario
 from lab.model.verdict import Verdict
-from lab.report import matrix
+from lab.report import device_figures, device_matrix, matrix
 from lab.report.explanation import explain, short
-from lab.report.grid import Result
+from lab.report.grid import Result, grid
 from lab.report.matrix import GAP, STYLES
 from lab.report.summary import summary
 from lab.units import counted
@@ -29,7 +29,10 @@ COSTS = ("pkt/h", "bytes/h", "wake/h", "on s/h")
 """What a strategy costs per hour: packets, bytes, wake-ups of a phone's radio and seconds that it is on
 (``lab.judge.radio``)."""
 
-LESS_IMPORTANT = ("on s/h", "bytes/h", "wake/h", "pkt/h", "probes")
+DEVICE = tuple(column.head for column in device_figures.COLUMNS)
+"""Columns of a scenario with a device."""
+
+LESS_IMPORTANT = ("on s/h", "bytes/h", "wake/h", "pkt/h", "reg/day", "ring p50", "radio/h", "app/h", "probes")
 """Columns that are left out, in this order, where a window is too narrow for a row."""
 
 CONTINUED = 2
@@ -85,6 +88,9 @@ def show(console: Console, scenario: Scenario, results: list[Result], *, as_list
     axes = results[0][0].axes if results else ()
     if len(axes) > 1 and not as_list:
         matrix.show(console, results)
+        if device_figures.has_device(results) and (table := grid(results)) is not None:
+            console.print()
+            device_matrix.show(console, results, table)
     else:
         _show_list(console, results)
     for note in (*shared_notes(results), *cost_notes(results), *cache_notes(results)):
@@ -97,13 +103,17 @@ def show(console: Console, scenario: Scenario, results: list[Result], *, as_list
 def _show_list(console: Console, results: list[Result]) -> None:
     """Print a row per cell, and why it came out so beside it, or beneath where that is too wide."""
     axes = [axis for axis, _ in results[0][0].axes] if results else []
-    head = [Text(name, "bold") for name in (*axes, "verdict", "probes", *COSTS, "claim")]
-    rows = [([Text(label) for _, label in cell.axes] + _columns(result), _why(result)) for cell, result in results]
+    asleep = DEVICE if device_figures.has_device(results) else ()
+    head = [Text(name, "bold") for name in (*axes, "verdict", "probes", *COSTS, *asleep, "claim")]
+    rows = [
+        ([Text(label) for _, label in cell.axes] + _columns(result, device=bool(asleep)), _why(result))
+        for cell, result in results
+    ]
     left_out = _left_out([head, *(cells for cells, _ in rows)], console.width)
     kept = [number for number, name in enumerate(head) if name.plain not in left_out]
     table = [[cells[number] for number in kept] for cells in (head, *(cells for cells, _ in rows))]
     widths = [max(row[column].cell_len for row in table) for column in range(len(kept))]
-    numeric = [head[number].plain in COSTS for number in kept]
+    numeric = [head[number].plain in (*COSTS, *DEVICE) for number in kept]
     lines = [_line(cells, widths, numeric) for cells in table]
     whys = [Text("why", "bold"), *(why for _, why in rows)]
     whole = [Text.assemble(line, GAP, why) if why else line for line, why in zip(lines, whys, strict=True)]
@@ -118,6 +128,8 @@ def _show_list(console: Console, results: list[Result]) -> None:
     if left_out:
         note = f"left out, for want of room: {', '.join(left_out)}; the reports have all columns"
         say(console, note, style="dim")
+    if asleep:
+        say(console, device_figures.MEANING, style="dim")
 
 
 def _left_out(table: list[list[Text]], width: int) -> list[str]:
@@ -171,12 +183,13 @@ def _line(cells: list[Text], widths: list[int], numeric: list[bool]) -> Text:
     return Text(GAP).join(padded)
 
 
-def _columns(result: Outcome | LabError) -> list[Text]:
-    """Return the columns after the labels."""
+def _columns(result: Outcome | LabError, *, device: bool) -> list[Text]:
+    """Return the columns after the labels; with those of a device if there is one."""
+    asleep = [Text(text) for text in device_figures.texts(result)] if device else []
     if isinstance(result, LabError):
-        return [Text("error", "bold red"), *(Text() for _ in ("probes", *COSTS, "claim"))]
+        return [Text("error", "bold red"), *(Text() for _ in ("probes", *COSTS, *asleep, "claim"))]
     if result.verdict is Verdict.UNSUPPORTED:  # nothing ran
-        empty = [Text("-", "dim") for _ in ("probes", *COSTS)]
+        empty = [Text("-", "dim") for _ in ("probes", *COSTS, *asleep)]
         return [Text(result.verdict.value, STYLES[result.verdict]), *empty, _claim(result)]
     measured = result.metrics
     costs = (
@@ -190,6 +203,7 @@ def _columns(result: Outcome | LabError) -> list[Text]:
         Text(result.verdict.value, STYLES[result.verdict]),
         Text(f"{measured.delivered}/{measured.probes}"),
         *(Text(f"{sign}{cost:,.0f}{star}") if measured.observed_s > 0 else Text("-", "dim") for cost in costs),
+        *asleep,
         _claim(result),
     ]
 

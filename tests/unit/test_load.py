@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from lab.engine.twins.plan import beforehand
 from lab.loader import catalog
 from lab.loader.load import load
 from lab.loader.one_key_mappings import faults
@@ -22,6 +23,7 @@ from lab.model.idle_timeout import ConnectionEnd, IdleTimeout
 from lab.model.middlebox import Evidence, FilteringBehavior, ForgottenFlow, Grade, Middlebox, SipAlg
 from lab.model.registrar import GoneConnection, MatchesBy, Registrar, WhenFull
 from lab.model.scenario import Cell, Claim, Client, ClientCertificate, Expectation, Probe, Server, Transport
+from lab.model.twin import Silent, TwinPlan
 from lab.model.verdict import Verdict
 from lab.model.when import Event, When
 from lab.units import Percent, Seconds
@@ -211,3 +213,12 @@ def test_client_of_the_authors(read: Read) -> None:
     assert cell.client.is_own
     assert not Client().is_own
     assert Path(cell.folder).is_dir()
+
+
+@pytest.mark.parametrize(("over", "seconds"), [("", 3600.0), ("8 h", 28800.0), ("0 s", 0.0)])
+def test_the_silent_hour(read: Read, over: str, seconds: float) -> None:
+    """A cell that is long enough itself may do without one; then no twin is made."""
+    (cell,) = read(f"{SMALL}costs-over: {over}\n" if over else SMALL).cells
+    assert float(cell.silent_over) == seconds
+    silent = [role.over_s for role, _ in beforehand(cell, TwinPlan(costs=True)) if isinstance(role, Silent)]
+    assert silent == ([seconds] if seconds else [])

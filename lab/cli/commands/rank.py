@@ -46,8 +46,9 @@ def rank_command(
     at_most: Annotated[
         list[str],
         typer.Option(
-            metavar="COST=N/h",
-            help="What a client may cost, behind any middlebox: wakeups=60/h, packets=300/h, bytes=50kB/h; repeatable.",
+            metavar="WHAT=LIMIT",
+            help="What a client may cost, behind any middlebox: wakeups=60/h, packets=300/h, bytes=50kB/h; and how late"
+            " each call may ring: ring=5s; repeatable.",
         ),
     ] = [],  # noqa: B006  (typer copies it)
     outage: Annotated[

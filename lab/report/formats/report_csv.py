@@ -9,14 +9,17 @@ from typing import Any
 
 from lab.engine.run import Run
 from lab.errors import LabError
-from lab.model.outcome import Metrics, Outcome
+from lab.model.outcome import DeviceMetrics, Metrics, Outcome
 from lab.model.scenario import Cell
 from lab.model.verdict import Verdict
 from lab.report.explanation import short
 from lab.visible_text import all_visible
 
 FILE = "report.csv"
-_NUMBERS = tuple(field.name for field in dataclasses.fields(Metrics) if field.name not in ("outages", "repair", "lost"))
+_NOT_NUMBERS = ("outages", "repair", "lost", "device", "ringing_s")
+_NUMBERS = tuple(field.name for field in dataclasses.fields(Metrics) if field.name not in _NOT_NUMBERS)
+_DEVICE = tuple(field.name for field in dataclasses.fields(DeviceMetrics) if field.name not in _NOT_NUMBERS)
+"""With `device_` before them."""
 _HEAD = (
     "verdict",
     "claim_holds",
@@ -26,6 +29,7 @@ _HEAD = (
     "weakest_gap_s",
     "reachable_share",
     *_NUMBERS,
+    *(f"device_{name}" for name in _DEVICE),
     "lost_at_s",
     "shared_with",
     "costs_shared_with",
@@ -62,9 +66,18 @@ def _row(cell: Cell, result: Outcome | LabError) -> dict[str, Any]:
         "weakest_gap_s": next((one.gap_s for one in result.tried if one.gap_s is not None), ""),
         "reachable_share": "" if result.reachability is None else round(result.reachability.share, 4),
         **{name: getattr(metrics, name) for name in _NUMBERS},
+        **_device(metrics.device),
         "lost_at_s": "" if metrics.lost is None else metrics.lost.at_s,
         "shared_with": result.shared_with,
         "costs_shared_with": result.costs_shared_with,
         "from_cache": result.from_cache,
         "why": short(result),
     }
+
+
+def _device(measured: DeviceMetrics | None) -> dict[str, Any]:
+    """Return the columns of a device; what was not measured is empty."""
+    if measured is None:
+        return {}
+    values = {name: getattr(measured, name) for name in _DEVICE}
+    return {f"device_{name}": "" if value is None else value for name, value in values.items()}

@@ -10,6 +10,7 @@ from lab.errors import LabError
 from lab.markdown_text import code, code_element, code_in_table, size
 from lab.model.outcome import Outcome
 from lab.model.verdict import Verdict
+from lab.report.device_figures import COLUMNS, MEANING, has_device, texts
 from lab.report.explanation import explain
 from lab.report.formats.report_json import warnings
 from lab.report.grid import SIGNS, Grid, Result, RowSum, grid, row_axis
@@ -36,9 +37,10 @@ def render(run: Run) -> str:
     matrix = [] if table is None or len(table.columns) > MOST_COLUMNS else list(_matrix(results, table))
     if not matrix or size(matrix) > MOST_BYTES // 2:
         matrix = list(_rows(results))
-    shown, hidden = _fitting(matrix, MOST_BYTES - size(head) - size(notes) - 2000)
-    if hidden:
-        shown += ["", f"and {counted(hidden, 'more row')}, for which there is no room here"]
+    room = MOST_BYTES - size(head) - size(notes) - 2000
+    shown = _as_fits(matrix, room)
+    if has_device(results):
+        shown += ["", *_as_fits(list(_device_rows(results)), room - size(shown))]
     lines = [*head, *shown, "", *notes, *([""] if notes else [])]
     return "\n".join([*lines, *_details(results, MOST_BYTES - size(lines))])
 
@@ -83,6 +85,16 @@ def _rows(results: Sequence[Result]) -> Iterator[str]:
         yield f"| {code_in_table(cell.name)} | {_sign(result)} | {code_in_table(why) if why else ''} |"
 
 
+def _device_rows(results: Sequence[Result]) -> Iterator[str]:
+    """Yield a row for each cell, with what its device did."""
+    yield f"| {' | '.join(['cell', '', *(column.title for column in COLUMNS)])} |"
+    yield f"|---|:-:|{'---:|' * len(COLUMNS)}"
+    for cell, result in results:
+        yield f"| {' | '.join([code_in_table(cell.name), _sign(result), *texts(result)])} |"
+    yield ""
+    yield MEANING
+
+
 def _sign(result: Outcome | LabError) -> str:
     if isinstance(result, LabError):
         return _ERROR
@@ -111,6 +123,12 @@ def _matters(result: Outcome | LabError) -> bool:
     if isinstance(result, LabError) or result.claim_holds is False:
         return True
     return result.verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE)
+
+
+def _as_fits(lines: list[str], room: int) -> list[str]:
+    """Return the lines there is room for, and a sentence if some are left out."""
+    shown, hidden = _fitting(lines, room)
+    return [*shown, "", f"and {counted(hidden, 'more row')}, for which there is no room here"] if hidden else shown
 
 
 def _fitting(lines: list[str], room: int) -> tuple[list[str], int]:

@@ -11,6 +11,7 @@ from lab.engine.run import Run
 from lab.errors import LabError
 from lab.model.outcome import Cause, ChainStep, Outcome
 from lab.model.verdict import Verdict
+from lab.report.device_figures import has_device
 from lab.report.explanation import explain
 from lab.report.page.commands import again, bundle
 from lab.report.page.files_of_cells import files
@@ -40,7 +41,7 @@ def details(run: Run, each: CellRun, *, with_timeline: bool = True) -> dict[str,
         "tried": [
             {"at_s": one.at_s, "why": one.why, "reached": one.reached, "gap_s": one.gap_s} for one in result.tried
         ],
-        "figures": _figures(result),
+        "figures": _figures(result, device=has_device([(each.cell, result)])),
     }
     if with_timeline:
         told["timeline"] = timeline_of(each, result)
@@ -88,8 +89,8 @@ def _probe(result: Outcome, number: int) -> dict[str, Any]:
     }
 
 
-def _figures(result: Outcome) -> list[dict[str, Any]]:
-    """Return the figures of a cell in the order in which the page shows them."""
+def _figures(result: Outcome, *, device: bool) -> list[dict[str, Any]]:
+    """Return the figures of a cell in the order in which the page shows them, with those of a device if it has one."""
     metrics = result.metrics
     figures: list[tuple[str, float, str]] = [
         ("packets", metrics.packets_per_hour, "per hour"),
@@ -102,4 +103,16 @@ def _figures(result: Outcome) -> list[dict[str, Any]]:
         ("stale contacts", metrics.stale_contacts, ""),
         ("leaked sockets", metrics.leaked_sockets, ""),
     ]
-    return [{"name": name, "value": value, "unit": unit} for name, value, unit in figures]
+    asleep: list[tuple[str, float | None, str]] = []
+    if device and (seen := metrics.device) is not None:
+        asleep = [
+            ("calls missed", seen.missed, f"of {seen.calls}"),
+            ("INVITE to ringing, median", seen.ringing_p50_s, "seconds"),
+            ("INVITE to ringing, worst", seen.ringing_worst_s, "seconds"),
+            ("wake-ups of the app", seen.app_wakeups_per_hour, "per hour of the cell"),
+            ("wake-ups of the radio", seen.radio_wakeups_per_hour, "per hour of the cell"),
+            ("registrations", seen.registrations_per_day, "per day"),
+        ]
+    return [
+        {"name": name, "value": value, "unit": unit} for name, value, unit in (*figures, *asleep) if value is not None
+    ]

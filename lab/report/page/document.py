@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from lab import __version__
@@ -10,6 +11,7 @@ from lab.errors import LabError
 from lab.model.outcome import Outcome
 from lab.model.scenario import Cell
 from lab.model.verdict import Verdict
+from lab.report.device_figures import has_device
 from lab.report.explanation import short
 from lab.report.formats.report_json import warnings
 from lab.report.grid import SIGNS, Grid, Result, grid, is_look, row_axis
@@ -47,6 +49,7 @@ def document(run: Run) -> dict[str, Any]:
         "warnings": warnings(results),
         "axes": _axes(results),
         "row_axis": row_axis(results[0][0]) if table is not None else None,
+        "device": has_device(results),
         "curve": bool(results) and all(is_look(cell) for cell, _ in results),
         "rows": [] if table is None else _rows(table),
         "causes": _causes(results),
@@ -120,6 +123,7 @@ def _figures(cell: Cell, result: Outcome) -> dict[str, Any]:
         },
         "measured": metrics.measured,
         "lost_in_silence": metrics.lost is not None,
+        "device": None if metrics.device is None else dataclasses.asdict(metrics.device),
     }
 
 

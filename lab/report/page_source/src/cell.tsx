@@ -5,7 +5,7 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import { WhatToDo } from "./advice";
 import { part } from "./data";
 import type { CellLine, Details, Overview, Step, Timeline } from "./data";
-import { count, moment } from "./format";
+import { moment, rate } from "./format";
 import { notes } from "./folding";
 import { Ladder } from "./ladder";
 import { around, Lanes, whole } from "./lanes";
@@ -94,7 +94,7 @@ function Figures({ details }: { details: Details }) {
           <div>
             <dt>{figure.name}</dt>
             <dd>
-              {count(figure.value)} <span class="small">{figure.unit}</span>
+              {rate(figure.value)} <span class="small">{figure.unit}</span>
             </dd>
           </div>
         ))}

@@ -3,6 +3,7 @@
 import { useState } from "preact/hooks";
 
 import type { CellLine, Overview } from "./data";
+import { DEVICE_COLUMNS } from "./device";
 import { count, percent } from "./format";
 import { costText, Head, outageText } from "./matrix";
 import { cellAddress } from "./state";
@@ -23,6 +24,9 @@ const KEYS: Record<string, (cell: CellLine) => number | string | null> = {
   packets: (cell) => cell.costs?.packets ?? null,
   bytes: (cell) => cell.costs?.bytes ?? null,
   wakeups: (cell) => cell.costs?.wakeups ?? null,
+  ...Object.fromEntries(
+    DEVICE_COLUMNS.map((each) => [each.name, (cell: CellLine) => (cell.device ? each.value(cell.device) : null)]),
+  ),
 };
 
 function Claim({ cell }: { cell: CellLine }) {
@@ -30,7 +34,7 @@ function Claim({ cell }: { cell: CellLine }) {
   return cell.claim.holds ? <span>holds</span> : <strong class="broken">{cell.claim.differs || "does not hold"}</strong>;
 }
 
-function Line({ cell, state, claims }: { cell: CellLine; state: State; claims: boolean }) {
+function Line({ cell, state, claims, device }: { cell: CellLine; state: State; claims: boolean; device: boolean }) {
   const cost = (name: "packets" | "bytes" | "wakeups") =>
     cell.costs ? costText(cell.costs[name], Boolean(cell.measured), Boolean(cell.lost_in_silence)) : "";
   return (
@@ -56,6 +60,7 @@ function Line({ cell, state, claims }: { cell: CellLine; state: State; claims: b
       <td class="number">{cost("packets")}</td>
       <td class="number">{cost("bytes")}</td>
       <td class="number">{cost("wakeups")}</td>
+      {device && DEVICE_COLUMNS.map((each) => <td class="number">{cell.device ? each.text(cell.device) : ""}</td>)}
     </tr>
   );
 }
@@ -96,11 +101,12 @@ export function CellList({ run, cells, state }: { run: Overview; cells: CellLine
               {head("packets", "packets/h")}
               {head("bytes", "bytes/h")}
               {head("wakeups", "wake-ups/h")}
+              {run.device && DEVICE_COLUMNS.map((each) => head(each.name, each.title))}
             </tr>
           </thead>
           <tbody>
             {shown.map((cell) => (
-              <Line key={cell.name} cell={cell} state={state} claims={claims} />
+              <Line key={cell.name} cell={cell} state={state} claims={claims} device={run.device} />
             ))}
           </tbody>
         </table>

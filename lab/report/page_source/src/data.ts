@@ -3,6 +3,17 @@
 export type Verdict = "pass" | "fail" | "inconclusive" | "unsupported" | "error";
 export type CostName = "wakeups" | "packets" | "bytes" | "radio_s";
 
+/** What matters for a device that sleeps (DeviceMetrics in lab/model/outcome.py); null: not measured, or never. */
+export interface Device {
+  calls: number;
+  missed: number;
+  ringing_p50_s: number | null;
+  ringing_worst_s: number | null;
+  app_wakeups_per_hour: number | null;
+  radio_wakeups_per_hour: number | null;
+  registrations_per_day: number | null;
+}
+
 export interface CellLine {
   name: string;
   axes: Record<string, string>;
@@ -23,6 +34,7 @@ export interface CellLine {
   costs?: Record<CostName, number>;
   measured?: boolean;
   lost_in_silence?: boolean;
+  device?: Device | null;
 }
 
 export interface Axis {
@@ -74,6 +86,7 @@ export interface Overview {
   warnings: string[];
   axes: Axis[];
   row_axis: string | null;
+  device: boolean;
   curve: boolean;
   rows: { label: string; outage: string }[];
   causes: Record<string, string>;

@@ -11,6 +11,12 @@ export function fixed(value: number, digits: number): string {
   return /^-[0.]*$/.test(text) ? text.slice(1) : text;
 }
 
+/** A number per hour or day: an app may wake up twice in a night. */
+export function rate(value: number | null): string {
+  if (value === null) return "";
+  return value > 0 && value < 10 && !Number.isInteger(value) ? fixed(value, 1) : count(value);
+}
+
 /** A moment, with as many digits as tell it from its neighbours `step` seconds away. */
 export function moment(seconds: number, step = 0.1): string {
   const digits = Math.min(6, Math.max(0, -Math.floor(Math.log10(step) + 1e-9)));

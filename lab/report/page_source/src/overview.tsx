@@ -5,6 +5,7 @@ import { useMemo } from "preact/hooks";
 import { CellList } from "./cells";
 import { Changes, Recommendation } from "./changes";
 import type { Overview } from "./data";
+import { DeviceMatrix } from "./device";
 import { Filters } from "./filters";
 import { plural } from "./format";
 import { Matrix } from "./matrix";
@@ -116,6 +117,7 @@ export function OverviewPage({ run, state, unknown }: { run: Overview; state: St
         {several && <Matrix run={run} rows={table} state={state} filtered={filtered} />}
         {table.length > 1 && !run.curve && <Scatter run={run} rows={table} state={state} />}
       </div>
+      {several && run.device && <DeviceMatrix run={run} rows={table} state={state} />}
       {several && (
         <section aria-label="Cells">
           <h2>Cells</h2>
