@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from lab.actors.kernel_clock import to_monotonic
 from lab.errors import LabFault
@@ -44,15 +46,27 @@ class Capture:
         here: the node whose end is captured.
         there: the node at the other end.
         namespace: of ``here``.
-        path: the pcapng file.
+        path: the pcapng file; or an open one.
         emit: where events go.
+        new_keys: asked before a frame is written for lines of a TLS key log that the file does not have yet.
 
     Raises:
         LabFault: its own marker packet did not show up.
     """
 
-    def __init__(self, link: str, *, here: str, there: str, namespace: int, path: Path, emit: Emit) -> None:
+    def __init__(
+        self,
+        link: str,
+        *,
+        here: str,
+        there: str,
+        namespace: int,
+        path: Path | BinaryIO,
+        emit: Emit,
+        new_keys: Callable[[], bytes] = bytes,
+    ) -> None:
         self._link, self._here, self._there, self._emit = link, here, there, emit
+        self._new_keys = new_keys
         with netns.entered(namespace):
             self._sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)  # a protocol only with bind: 20 ms less
             marking = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
@@ -116,6 +130,8 @@ class Capture:
     def _keep(self, frame: _Frame) -> None:
         if frame.is_marker():
             return
+        if keys := self._new_keys():
+            self._file.add_keys(keys)
         self._file.write(Frame(interface=0, at=frame.at, data=frame.data, outgoing=frame.outgoing))
         if frame.ethertype == _ETH_IP:
             sender = self._here if frame.outgoing else self._there

@@ -87,7 +87,7 @@ class CellTestbed:
         self.sequence_numbers = SequenceNumbers()
         record.watch(self.sequence_numbers.see)
         self.expected_events = ExpectedEvents(record)
-        self._folder = folder
+        self.folder = folder
         self._asking = asyncio.Lock()
         self._undo: list[Callable[[], Any]] = []
         self.client_node = cell.topology.only(Role.CLIENT).name
@@ -104,9 +104,9 @@ class CellTestbed:
     def _build(self, open_backend: OpenBackend) -> None:
         further = {self.server_node: tuple(map(IPv4Address, self.cell.further_addresses))}
         operations = plan(self.cell.topology, dict(self.cell.middleboxes), further=further)
-        (self._folder / NETWORK_FILE).write_text(render(operations), encoding="utf-8")
-        specs = parts.parts(self.cell, self._folder, self.certificates)
-        backend = open_backend(self.cell.topology.nodes, specs, self._folder)
+        (self.folder / NETWORK_FILE).write_text(render(operations), encoding="utf-8")
+        specs = parts.parts(self.cell, self.folder, self.certificates)
+        backend = open_backend(self.cell.topology.nodes, specs, self.folder)
         self._undo.append(backend.close)
         self.network: Network = apply(operations, make=backend.make)
         self._undo.append(self.network.close)
@@ -122,7 +122,7 @@ class CellTestbed:
         for fault in faults_of(self.cell):
             fault.prepare()  # after the forks, which would copy what it loads
         self.observers = [self._observer(name) for name, _ in self.cell.middleboxes]
-        self.agings = [self._aging(name, box) for name, box in self.cell.middleboxes if not box.ages_in_kernel]
+        self.agings = {name: self._aging(name, box) for name, box in self.cell.middleboxes if not box.ages_in_kernel}
         self.captures = [self._capture(link.name) for link in self.cell.topology.links]
         impair_links(
             self.cell, self.network.namespaces
@@ -150,7 +150,7 @@ class CellTestbed:
         """Start listening to everything, in the running loop."""
         for observer in self.observers:
             observer.watch()
-        for aging in self.agings:
+        for aging in self.agings.values():
             aging.watch()
         for capture in self.captures:
             capture.watch()
@@ -202,10 +202,10 @@ class CellTestbed:
             expired=self.certificates / "expired.pem",
             client_ca=self.certificates / "ca.pem" if asks else None,
             revoked=self.certificates / "revoked.pem",
-            keylog=self._folder / "tls.keys",
+            keylog=self.folder / "tls.keys",
             seed=self.cell.seed,
         )
-        self.server.tell(**command, **self.server_program.start(self._folder))
+        self.server.tell(**command, **self.server_program.start(self.folder))
 
     async def start_proxy(self, patience: float) -> None:
         """Start the proxy, if there is one, and wait until it listens.
@@ -215,7 +215,7 @@ class CellTestbed:
         """
         if self.proxy is not None:
             ready = self.expected_events.next(ProxyReady)
-            self.proxy.tell(**start_proxy.command(self.cell, self._folder))
+            self.proxy.tell(**start_proxy.command(self.cell, self.folder))
             await self.expected_events.within(patience, ready, "the proxy to listen")
 
     async def server_statistics(self) -> None:
@@ -238,7 +238,7 @@ class CellTestbed:
             certificate=certificate if shows else None,
             key=key if shows else None,
             seed=self.cell.seed,
-            log=self._folder / "client.log",
+            log=self.folder / "client.log",
             authenticates=self.cell.server.authentication is not None,
         )
         self.client.tell(**command)
@@ -246,7 +246,7 @@ class CellTestbed:
     @property
     def certificates(self) -> Path:
         """The folder of the run's certificates."""
-        return self._folder.parent.parent / TLS_FOLDER
+        return self.folder.parent.parent / TLS_FOLDER
 
     @property
     def address_of_server(self) -> str:
@@ -351,14 +351,14 @@ class CellTestbed:
     def _name_server(self) -> ActorHandle:
         """Start the name server: a process of this machine's where the client connects, whatever nodes are."""
         open_low_ports(self.network.namespaces[self.front_node])
-        log = self._folder / "names.out"
+        log = self.folder / "names.out"
         process = NetnsBackend(self.network.namespaces).spawn(self.front_node, name_server.main, log)
         return self._link("name server", process, (log,), TrustedLineDecoder())
 
     def _actor(
         self, role: str, backend: Backend, node: str, part: ActorSpec, ears: LineDecoder, bounds: Bounds | None = None
     ) -> ActorHandle:
-        logs = (part.log, self._folder / f"{role}.log")
+        logs = (part.log, self.folder / f"{role}.log")
         return self._link(role, backend.spawn(node, part.program, part.log), logs, ears, bounds)
 
     def _link(
@@ -390,7 +390,7 @@ class CellTestbed:
             here=here,
             there=there,
             namespace=self.network.namespaces[here],
-            path=self._folder / f"{name}.pcapng",
+            path=self.folder / f"{name}.pcapng",
             emit=partial(self.record.take, here),
         )
         self._undo.append(capture.close)
