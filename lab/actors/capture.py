@@ -9,17 +9,14 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO
 
 from lab.actors.kernel_clock import to_monotonic
 from lab.errors import LabFault
 from lab.model.endpoint import Endpoint
 from lab.network import netns
-from lab.pcapng import Frame, Interface, PcapNg
+from lab.pcapng import Frame, PcapNg
 from lab.record.events import Packet
 from lab.record.writer import Emit
 
@@ -46,27 +43,15 @@ class Capture:
         here: the node whose end is captured.
         there: the node at the other end.
         namespace: of ``here``.
-        path: the pcapng file; or an open one.
+        file: where frames go; it is closed with this.
         emit: where events go.
-        new_keys: asked before a frame is written for lines of a TLS key log that the file does not have yet.
 
     Raises:
         LabFault: its own marker packet did not show up.
     """
 
-    def __init__(
-        self,
-        link: str,
-        *,
-        here: str,
-        there: str,
-        namespace: int,
-        path: Path | BinaryIO,
-        emit: Emit,
-        new_keys: Callable[[], bytes] = bytes,
-    ) -> None:
+    def __init__(self, link: str, *, here: str, there: str, namespace: int, file: PcapNg, emit: Emit) -> None:
         self._link, self._here, self._there, self._emit = link, here, there, emit
-        self._new_keys = new_keys
         with netns.entered(namespace):
             self._sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)  # a protocol only with bind: 20 ms less
             marking = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
@@ -77,7 +62,7 @@ class Capture:
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
         self._sock.bind((link, _ETH_ALL))
         self._sock.settimeout(_MARKER_WITHIN_S)
-        self._file = PcapNg(path, [Interface(link=link, here=here, there=there)])
+        self._file = file
         self._loop: asyncio.AbstractEventLoop | None = None
         with closing(marking):
             self._see_marker(marking)
@@ -130,8 +115,6 @@ class Capture:
     def _keep(self, frame: _Frame) -> None:
         if frame.is_marker():
             return
-        if keys := self._new_keys():
-            self._file.add_keys(keys)
         self._file.write(Frame(interface=0, at=frame.at, data=frame.data, outgoing=frame.outgoing))
         if frame.ethertype == _ETH_IP:
             sender = self._here if frame.outgoing else self._there

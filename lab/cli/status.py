@@ -95,13 +95,12 @@ def _binding(binding: dict[str, Any]) -> str:
 
 
 def _fault(fault: dict[str, Any], now: float | None) -> str:
-    keys = {key: value for key, value in fault["fault"].items() if key not in ("kind", "at") and value is not None}
-    told = " ".join(f"{key}={value}" for key, value in keys.items())
+    told = "".join(f" {key}={value}" for key, value in fault["keys"].items() if value is not None)
     dropped = "" if fault["dropped"] is None else f", dropped {fault['dropped']} packets"
     state = "in force" if fault["in_force"] else "over"
     if fault["in_force"] and fault["ends_t"] is not None and now is not None:
         state = f"in force for {_time(fault['ends_t'] - now)} more"
-    return f"{fault['n']} {fault['fault']['kind']} {told}: {state}{dropped}"
+    return f"{fault['n']} {fault['fault']}{told}: {state}{dropped}"
 
 
 def _probe(probe: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import BinaryIO
 
 from lab.errors import EXIT_CLAIMS_HOLD, Problem, ScenarioError
 from lab.live_lab import registry
@@ -17,7 +18,7 @@ from lab.visible_text import visible
 COMMAND = "lab tap"
 
 
-def tap(link: str, *, write: Path | None, name: str) -> int:
+def tap(link: str, *, write: Path | None, from_start: bool, name: str) -> int:
     """Capture a link until told to end.
 
     Raises:
@@ -41,15 +42,18 @@ def tap(link: str, *, write: Path | None, name: str) -> int:
     def show_nothing(at: float, packet: Packet) -> None:
         pass
 
-    if write is not None:
-        try:
-            file = write.open("wb")
-        except OSError as problem:
-            what = f"cannot be written: {problem.strerror}"
-            raise ScenarioError([Problem(COMMAND, 0, "--write", what, f"`{write}`", "another file")]) from problem
-        tap_link(lab, link, file, show)
-    elif os.isatty(1):
-        tap_link(lab, link, Path(os.devnull), show)
+    if write is None and not os.isatty(1):
+        file: BinaryIO = os.fdopen(os.dup(1), "wb")
+        show_it = show_nothing
     else:
-        tap_link(lab, link, os.fdopen(os.dup(1), "wb"), show_nothing)
+        file, show_it = _opened(write or Path(os.devnull)), show
+    tap_link(lab, link, file, from_start=from_start, show=show_it)
     return EXIT_CLAIMS_HOLD
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("wb")
+    except OSError as problem:
+        what = f"cannot be written: {problem.strerror}"
+        raise ScenarioError([Problem(COMMAND, 0, "--write", what, f"`{path}`", "another file")]) from problem

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from typing import Any
 
 from rich.console import Console
 
 from lab.engine.execute import clean_up
-from lab.errors import EXIT_CLAIMS_HOLD
-from lab.live_lab import bring_up
+from lab.errors import EXIT_CLAIMS_HOLD, Problem, ScenarioError
+from lab.live_lab import bring_up, registry
 from lab.live_lab.choose_cell import scenario_of
 from lab.live_lab.registry import Entry
 from lab.model.scenario import Cell, Scenario
@@ -25,7 +26,7 @@ def up(target: str, *, name: str, only: tuple[str, ...], middlebox: str | None, 
     """
     began = time.monotonic()
     console = terminal.console(stderr=False)
-    scenario, cell = scenario_of(target, only=only, middlebox=middlebox, strategy=strategy)
+    scenario, cell = _read(target, name, only=only, middlebox=middlebox, strategy=strategy)
     of = len(scenario.cells)
     for sentence in clean_up(lambda note: terminal.say(console, f"note: {note}"), with_containers=False):
         terminal.say(console, sentence)
@@ -39,6 +40,24 @@ def up(target: str, *, name: str, only: tuple[str, ...], middlebox: str | None, 
     entry = bring_up.bring_up(name, scenario, cell, hear)
     _tell(console, entry, scenario, cell, of, set_up=bool(account and account[0]), took_s=time.monotonic() - began)
     return EXIT_CLAIMS_HOLD
+
+
+def _read(
+    target: str, name: str, *, only: tuple[str, ...], middlebox: str | None, strategy: str | None
+) -> tuple[Scenario, Cell]:
+    """Return what is to be brought up; all that is wrong with the words of the command is told at once."""
+    problems: list[Problem] = []
+    try:
+        registry.check_name(name, "lab up")
+    except ScenarioError as error:
+        problems += error.problems
+    try:
+        scenario, cell = scenario_of(target, only=only, middlebox=middlebox, strategy=strategy)
+    except ScenarioError as error:
+        raise ScenarioError([*problems, *error.problems]) from None
+    if problems:
+        raise ScenarioError(problems)
+    return dataclasses.replace(scenario, file=target), cell
 
 
 def _tell(

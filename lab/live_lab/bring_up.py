@@ -59,7 +59,6 @@ def bring_up(name: str, scenario: Scenario, cell: Cell, hear: Callable[[Message]
         ScenarioError: a lab of that name is up.
         LabError: it could not be brought up.
     """
-    registry.check_name(name, "lab up")
     with registry.locked():
         before = registry.read(name)
         if before is not None and (before.is_alive or before.is_elsewhere):

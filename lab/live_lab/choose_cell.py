@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,9 +42,20 @@ def scenario_of(
         scenario = _of_topology(target, middlebox or MIDDLEBOX, strategy or STRATEGY)
     else:
         _check_has_no_options(target, {"--middlebox": middlebox, "--strategy": strategy})
-        scenario = choose(load(Path(target)), only)
+        scenario = choose(_loaded(target), only)
     possible = [cell for cell in scenario.cells if not cell.unsupported]
     return scenario, (possible or scenario.cells)[0]
+
+
+def _loaded(target: str) -> Scenario:
+    try:
+        return load(Path(target))
+    except ScenarioError as error:
+        first = error.problems[0]
+        if first.line or first.path or Path(target).exists() or target in library.scenarios():
+            raise
+        allowed = f"{first.allowed}; or a topology: {choice(target, library.topologies())}"
+        raise ScenarioError([dataclasses.replace(first, allowed=allowed)]) from None
 
 
 def _check_has_no_options(target: str, options: dict[str, str | None]) -> None:

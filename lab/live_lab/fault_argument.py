@@ -36,7 +36,7 @@ def read_fault(words: Sequence[str], topology: Topology) -> Fault:
         if len(problems) == before or fault is not None:
             check_targets([node], topology, problems)
     if fault is None or problems:
-        raise ScenarioError([dataclasses.replace(problem, line=0) for problem in problems])
+        raise ScenarioError([_as_given(problem) for problem in problems])
     found: Fault = fault
     return found
 
@@ -72,3 +72,8 @@ def _put_now(node: Node, problems: list[Problem]) -> None:
     if (at := parameters.value.get("at")) is not None:
         problems.append(at.problem("a fault that is injected happens now", allowed="leave it out"))
     parameters.value["at"] = Node(node.file, 0, f"{parameters.path}.at", "at", "0 s", "0 s")
+
+
+def _as_given(problem: Problem) -> Problem:
+    """Return a problem with the place that a command line has: no line, and no key around the fault."""
+    return dataclasses.replace(problem, line=0, path=problem.path.removeprefix(_KEY).removeprefix("."))

@@ -8,9 +8,10 @@ import json
 from typing import Any
 
 from lab.faults.base import Fault, Infeasible
-from lab.faults.catalog import find
+from lab.faults.catalog import find, name_of
 from lab.faults.feasibility import infeasible_faults
 from lab.model import wire
+from lab.model.rules import kebab
 from lab.model.scenario import Cell
 from lab.model.when import When
 from lab.record import codec
@@ -81,7 +82,8 @@ class LiveFaults:
         return [
             {
                 "n": number,
-                "fault": wire.to_json(fault),
+                "fault": name_of(type(fault)),
+                "keys": _keys(fault),
                 "t": fault.at.offset,
                 "in_force": number in self._in_force,
                 "ends_t": _finite(fault.at.offset + fault.lasts_s) if number in self._in_force else None,
@@ -118,3 +120,8 @@ class LiveFaults:
 
 def _finite(t: float) -> float | None:
     return None if t == float("inf") else t
+
+
+def _keys(fault: Fault) -> dict[str, Any]:
+    """Return the keys of a fault as a scenario has them."""
+    return {kebab(key): value for key, value in wire.to_json(fault).items() if key not in ("kind", "at")}

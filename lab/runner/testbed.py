@@ -33,6 +33,7 @@ from lab.network.apply import Network, apply
 from lab.network.drop_rules import at_node
 from lab.network.plan import plan, render
 from lab.network.socket_checks import open_low_ports
+from lab.pcapng import Interface, PcapNg
 from lab.proxies import start as start_proxy
 from lab.record.entry import TimedEvent
 from lab.record.events import (
@@ -390,7 +391,7 @@ class CellTestbed:
             here=here,
             there=there,
             namespace=self.network.namespaces[here],
-            path=self.folder / f"{name}.pcapng",
+            file=PcapNg(self.folder / f"{name}.pcapng", [Interface(link=name, here=here, there=there)]),
             emit=partial(self.record.take, here),
         )
         self._undo.append(capture.close)
