@@ -30,11 +30,9 @@ def read_fault(words: Sequence[str], topology: Topology) -> Fault:
     node = _node(words, problems)
     fault = None
     if node is not None:
-        before = len(problems)
         _put_now(node, problems)
         fault = read_kind(faults(), node, problems)
-        if len(problems) == before or fault is not None:
-            check_targets([node], topology, problems)
+        check_targets([node], topology, problems)
     if fault is None or problems:
         raise ScenarioError([_as_given(problem) for problem in problems])
     found: Fault = fault
@@ -47,6 +45,11 @@ def _node(words: Sequence[str], problems: list[Problem]) -> Node | None:
         text = f"{_KEY}: {words[0]}\n"
     else:
         kind, *pairs = words
+        keys = [pair.partition("=")[0] for pair in pairs]
+        twice = sorted({key for key in keys if keys.count(key) > 1})
+        problems += [
+            Problem(COMMAND, 0, f"{_KEY}.{kind}.{key}", "given twice", allowed="leave one out") for key in twice
+        ]
         text = f"{_KEY}:\n  {kind}:\n" + "".join(_line(pair, problems) for pair in pairs)
         text += "    {}\n" if not pairs else ""
     if problems:

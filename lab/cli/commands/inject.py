@@ -35,7 +35,7 @@ def inject_command(
     \b
       lab inject reboot node=home-nat
       lab inject link-down link=access lasts=20s
-      lab inject '{ black-hole: { node: internet, direction: to-server } }'
+      lab inject '{ black-hole: { node: internet, direction: out } }'
       lab inject --end 2                                end a fault that lasts
 
     `lab reference FAULT` explains the keys of a fault.
