@@ -119,6 +119,8 @@ class _Keeping:
     async def _keep(self, book: Ledger, folder: Path) -> None:
         self._over = asyncio.get_running_loop().create_future()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._end, None)
+        if self._messages is not None:
+            asyncio.get_running_loop().add_reader(self._messages, self._end, None)  # an error: nobody reads the pipe
         world = World(
             host.argv(),
             environment=host.environment(),
@@ -145,8 +147,7 @@ class _Keeping:
 
     def _hear(self, message: Message) -> None:
         if message["ev"] == "phase":
-            if not self._tell(**{key: value for key, value in message.items() if key != "cell"}):
-                self._end(None)  # the command that started it was killed
+            self._tell(**{key: value for key, value in message.items() if key != "cell"})
             if message["phase"] == "up":
                 self._let_go()
         elif message["ev"] == "error":
@@ -186,18 +187,15 @@ class _Keeping:
     def _tell_error(self, error: LabError) -> None:
         self._tell("error", **error_to_json(error), exit_code=error.exit_code)
 
-    def _tell(self, ev: str, **fields: Any) -> bool:
-        """Tell the command; return False if it is not there any more."""
-        if self._messages is None:
-            return True
-        try:
-            os.write(self._messages, json.dumps({"ev": ev, **fields}).encode() + b"\n")
-        except BrokenPipeError:
-            return False
-        return True
+    def _tell(self, ev: str, **fields: Any) -> None:
+        """Tell the command that started this, while it listens."""
+        if self._messages is not None:
+            with suppress(BrokenPipeError):  # it was killed
+                os.write(self._messages, json.dumps({"ev": ev, **fields}).encode() + b"\n")
 
     def _let_go(self) -> None:
         """Tell the command nothing more: the lab is up."""
         if self._messages is not None:
+            asyncio.get_running_loop().remove_reader(self._messages)
             os.close(self._messages)
             self._messages = None

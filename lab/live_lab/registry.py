@@ -155,6 +155,21 @@ def up() -> list[Entry]:
     return [entry for name in names() if (entry := read(name)) is not None and entry.is_alive]
 
 
+def prune() -> list[str]:
+    """Remove the entries of labs that were killed or did not survive a restart; return their names.
+
+    Raises:
+        HostNotCapable: the folder cannot be used.
+    """
+    if not names():
+        return []
+    with locked():
+        gone = [each for each in map(read, names()) if each is not None and not (each.is_alive or each.is_elsewhere)]
+        for each in gone:
+            remove(each.name)
+    return [each.name for each in gone]
+
+
 def find(name: str, command: str) -> Entry:
     """Return the lab of that name, which is up.
 

@@ -52,10 +52,8 @@ class LiveFaults:
         now = asyncio.get_running_loop().time() - self._silence
         read = wire.from_json(cls, written, plugins={cls.__name__: cls})
         fault = dataclasses.replace(read, at=When(offset=now))
-        if (reason := self._infeasible(fault)) is not None:
+        if (reason := self._hindrance(fault) or self._infeasible(fault)) is not None:
             return {"infeasible": dataclasses.asdict(reason)}
-        if hindrance := self._in_force.hindrance(fault):
-            return {"infeasible": {"what": hindrance, "allowed": "end it first: `--end NUMBER`", "key": ""}}
         number = len(self._testbed.cell.faults)
         self._take(fault)
         fault.prepare()
@@ -98,6 +96,10 @@ class LiveFaults:
         testbed = self._testbed
         testbed.cell = dataclasses.replace(testbed.cell, faults=(*testbed.cell.faults, fault))
         cell_file.write(testbed.folder, testbed.cell)
+
+    def _hindrance(self, fault: Fault) -> Infeasible | None:
+        hindrance = self._in_force.hindrance(fault)
+        return Infeasible(what=hindrance, allowed="end that first: `--end NUMBER`") if hindrance else None
 
     def _infeasible(self, fault: Fault) -> Infeasible | None:
         if missing := set(fault.server_addresses) - self._addresses:

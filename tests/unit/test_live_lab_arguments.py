@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -112,7 +113,7 @@ def test_every_topology(name: str) -> None:
         ("article/idle-subscription", {"middlebox": "cgn", "strategy": "none"}, ["lab up --middlebox", "--strategy"]),
     ],
 )
-def test_no_cell(target: str, options: dict[str, str], said: list[str]) -> None:
+def test_no_cell(target: str, options: dict[str, Any], said: list[str]) -> None:
     """Every problem is told."""
     with pytest.raises(ScenarioError) as refused:
         chosen(target, **options)

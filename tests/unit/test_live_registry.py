@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
 
 
-def entry(name: str = "default", **different: object) -> Entry:
+def entry(name: str = "default", **different: Any) -> Entry:
     """A lab that this process keeps."""
     made = Entry(
         name=name,
@@ -33,7 +34,7 @@ def entry(name: str = "default", **different: object) -> Entry:
         nodes=("client", "server"),
         links={"lan": ("client", "server")},
     )
-    return dataclasses.replace(made, **different)  # type: ignore[arg-type]
+    return dataclasses.replace(made, **different)
 
 
 def write(made: Entry) -> None:
@@ -64,7 +65,7 @@ def test_what_is_written_is_found() -> None:
         {"space": ProcessSpace("another boot", ProcessSpace.here().namespace)},
     ],
 )
-def test_one_that_was_killed_or_did_not_survive_a_restart(different: dict[str, object]) -> None:
+def test_one_that_was_killed_or_did_not_survive_a_restart(different: dict[str, Any]) -> None:
     """It is not up, whoever has its process id by now; `lab down` removes the entry."""
     write(entry(**different))
     assert registry.up() == []
@@ -72,6 +73,10 @@ def test_one_that_was_killed_or_did_not_survive_a_restart(different: dict[str, o
     found, was_up = take_down("default")
     assert (found.name, was_up) == ("default", False)
     assert registry.names() == []
+    write(entry(**different))
+    write(entry("second"))
+    assert registry.prune() == ["default"]
+    assert registry.names() == ["second"]
 
 
 def test_one_of_another_container() -> None:
