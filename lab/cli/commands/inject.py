@@ -34,8 +34,8 @@ def inject_command(
 
     \b
       lab inject reboot node=home-nat
-      lab inject link-down link=access lasts=20s
-      lab inject '{ black-hole: { node: internet, direction: out } }'
+      lab inject FAULT link=access lasts=20s            one of a link, which ends by itself
+      lab inject '{ FAULT: { link: access } }'          as a scenario has it
       lab inject --end 2                                end a fault that lasts
 
     `lab reference FAULT` explains the keys of a fault.
