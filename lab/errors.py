@@ -41,6 +41,7 @@ _VERBS = frozenset(
         "close",
         "did",
         "expected",
+        "end",
         "give",
         "indent",
         "install",

@@ -62,14 +62,16 @@ class PcapNg:
     """A file that is being written.
 
     Args:
-        path: of the file.
+        path: of the file; or a file that is open.
         interfaces: on which frames were seen; `Frame.interface` counts from 0.
         comment: on the whole file.
         keys: lines of an NSS key log, which decrypt the TLS connections in the file.
     """
 
-    def __init__(self, path: Path, interfaces: Sequence[Interface], *, comment: str = "", keys: bytes = b"") -> None:
-        self._file: BinaryIO = path.open("wb")
+    def __init__(
+        self, path: Path | BinaryIO, interfaces: Sequence[Interface], *, comment: str = "", keys: bytes = b""
+    ) -> None:
+        self._file: BinaryIO = path.open("wb") if isinstance(path, Path) else path
         about = _option(_COMMENT, comment.encode()) + _option(_END, b"") if comment else b""
         self._block(_SECTION, struct.pack("=IHHq", _BYTE_ORDER, 1, 0, -1) + about)
         for each in interfaces:
@@ -82,8 +84,12 @@ class PcapNg:
             )
             self._block(_INTERFACE, struct.pack("=HHI", _ETHERNET, 0, 0) + options)
         if keys:
-            self._block(_SECRETS, struct.pack("=II", _TLS_KEY_LOG, len(keys)) + _padded(keys))
+            self.add_keys(keys)
         self.flush()
+
+    def add_keys(self, keys: bytes) -> None:
+        """Add lines of an NSS key log; they decrypt what follows."""
+        self._block(_SECRETS, struct.pack("=II", _TLS_KEY_LOG, len(keys)) + _padded(keys))
 
     def write(self, frame: Frame) -> None:
         """Add a frame."""

@@ -11,13 +11,12 @@ import socket
 import struct
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 
 from lab.actors.kernel_clock import to_monotonic
 from lab.errors import LabFault
 from lab.model.endpoint import Endpoint
 from lab.network import netns
-from lab.pcapng import Frame, Interface, PcapNg
+from lab.pcapng import Frame, PcapNg
 from lab.record.events import Packet
 from lab.record.writer import Emit
 
@@ -44,14 +43,14 @@ class Capture:
         here: the node whose end is captured.
         there: the node at the other end.
         namespace: of ``here``.
-        path: the pcapng file.
+        file: where frames go; it is closed with this.
         emit: where events go.
 
     Raises:
         LabFault: its own marker packet did not show up.
     """
 
-    def __init__(self, link: str, *, here: str, there: str, namespace: int, path: Path, emit: Emit) -> None:
+    def __init__(self, link: str, *, here: str, there: str, namespace: int, file: PcapNg, emit: Emit) -> None:
         self._link, self._here, self._there, self._emit = link, here, there, emit
         with netns.entered(namespace):
             self._sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)  # a protocol only with bind: 20 ms less
@@ -63,7 +62,7 @@ class Capture:
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
         self._sock.bind((link, _ETH_ALL))
         self._sock.settimeout(_MARKER_WITHIN_S)
-        self._file = PcapNg(path, [Interface(link=link, here=here, there=there)])
+        self._file = file
         self._loop: asyncio.AbstractEventLoop | None = None
         with closing(marking):
             self._see_marker(marking)

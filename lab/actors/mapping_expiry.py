@@ -127,6 +127,13 @@ class MappingExpiry:
         self._loop.add_reader(self._sock.fileno(), self._drain)
         self._loop.add_reader(self._announcements.sock.fileno(), self._drain)
 
+    def expires_at(self, mapping: Mapping) -> float | None:
+        """Return when a mapping expires unless something refreshes it (CLOCK_MONOTONIC); None: no timer of it runs."""
+        self._drain()
+        key = (_NUMBERS[mapping.proto], mapping.inside, mapping.remote)
+        flow = self._flows.get(key)
+        return None if flow is None or flow.timer is None else self._deadline(key, flow)
+
     def close(self) -> None:
         """Stop; mappings stay as they are."""
         if self._loop is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lab import leftovers
 from lab.backends import daemon
 from lab.errors import TeardownIncomplete
+from lab.live_lab import registry
 from lab.report import terminal
 
 
@@ -16,6 +17,7 @@ def clean() -> None:
     """
     console = terminal.console(stderr=False)
     cleaned = leftovers.clean(daemon.remove_containers)
+    cleaned.undone += [f"removed the entry of lab {name}, which is not up any more" for name in registry.prune()]
     for sentence in (*cleaned.undone, *cleaned.elsewhere):
         console.print(sentence, soft_wrap=True, markup=False)
     if cleaned.left:

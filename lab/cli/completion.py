@@ -82,6 +82,56 @@ def cell(ctx: Any, incomplete: str) -> list[str]:
     return _those(sorted(path.name for path in folder.glob("cells/*") if path.is_dir()), incomplete)
 
 
+def scenario_or_topology(ctx: Any, incomplete: str) -> list[str]:
+    """Return what ``lab up`` can bring up."""
+    from lab import library
+
+    return [*_those(list(library.topologies()), incomplete), *scenario(ctx, incomplete)]
+
+
+def live_lab(incomplete: str) -> list[str]:
+    """Return the names of the labs that are up."""
+    from lab.live_lab import registry
+
+    return _those([entry.name for entry in registry.up()], incomplete)
+
+
+def node(ctx: Any, incomplete: str) -> list[str]:
+    """Return the nodes of the lab that is up."""
+    entry = _live_lab(ctx)
+    return _those([] if entry is None else list(entry.nodes), incomplete)
+
+
+def link(ctx: Any, incomplete: str) -> list[str]:
+    """Return the links of the lab that is up."""
+    entry = _live_lab(ctx)
+    return _those([] if entry is None else list(entry.links), incomplete)
+
+
+def injected(ctx: Any, incomplete: str) -> list[str]:
+    """Return kinds of faults; behind one its keys, and of those that name a node or a link the values."""
+    import dataclasses
+
+    from lab.faults.catalog import classes
+    from lab.model.rules import kebab
+
+    given = list(ctx.params.get("fault") or ctx.args)
+    if not given or (cls := classes().get(given[0])) is None:
+        return _those(list(classes()), incomplete)
+    keys = [kebab(field.name) for field in dataclasses.fields(cls) if field.init and field.name != "at"]
+    entry = _live_lab(ctx)
+    named = {} if entry is None else {"node": list(entry.nodes), "link": list(entry.links)}
+    values = [f"{key}={value}" for key in keys for value in named.get(key, [""])]
+    return _those(values, incomplete)
+
+
+def _live_lab(ctx: Any) -> Any:
+    from lab.live_lab import registry
+
+    entry = registry.read(str(ctx.params.get("lab") or registry.DEFAULT))
+    return entry if entry is not None and entry.is_alive else None
+
+
 def _values(ctx: Any) -> Iterator[tuple[str, str]]:
     """Yield the axes and values of the scenarios on the command line; a file that is wrong has none."""
     from lab.loader.load import load

@@ -14,7 +14,7 @@ from lab.cli.ending import reported
 __all__ = ["COMMANDS", "app", "run"]
 
 for _name in COMMANDS:
-    import_module(f"lab.cli.commands.{_name}")
+    import_module(f"lab.cli.commands.{_name.replace('-', '_')}")
 
 
 def run() -> None:

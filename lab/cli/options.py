@@ -56,6 +56,12 @@ Verbose = Annotated[
         "--verbose", "-v", help="Print a line for each cell when it ends, and explain each that did not pass."
     ),
 ]
+LiveLab = Annotated[
+    str,
+    typer.Option("--lab", metavar="NAME", help="Which of the labs that are up.", autocompletion=completion.live_lab),
+]
+DEFAULT_LIVE_LAB = "default"
+"""``lab.live_lab.registry.DEFAULT``, without its imports."""
 
 Engine = Annotated[
     EngineKind,

@@ -21,8 +21,13 @@ _HUMP = re.compile(r"(?<!^)(?=[A-Z])")
 def classes() -> dict[str, type[Fault]]:
     """Return the fault classes by their names in scenarios, in the order in which they are listed."""
     found = [_class_in(path.stem) for path in Path(__file__).parent.glob("[!_]*.py") if path.stem not in _NOT_FAULTS]
-    by_name = {_HUMP.sub("-", cls.__name__).lower(): cls for cls in found}
+    by_name = {name_of(cls): cls for cls in found}
     return dict(sorted(by_name.items(), key=lambda item: (item[1].order, item[0])))
+
+
+def name_of(cls: type[Fault]) -> str:
+    """Return the name of a fault in scenarios."""
+    return _HUMP.sub("-", cls.__name__).lower()
 
 
 def causes() -> tuple[CauseKind, ...]:

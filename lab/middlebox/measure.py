@@ -50,6 +50,7 @@ from lab.network import conntrack
 from lab.network.apply import Network, apply
 from lab.network.nft import SIP_PORT
 from lab.network.plan import plan
+from lab.pcapng import Interface, PcapNg
 from lab.record.events import SENTINEL_PORT, Event, Packet, SentinelChallenged, SentinelOutcome
 from lab.runner.cell import guarded
 
@@ -373,8 +374,9 @@ class _Measurer(Ends):
                 packets.append(event)
 
         space = self._network.namespaces
-        path = self._folder / "core.pcapng"
-        capture = Capture("core", here="server", there="internet", namespace=space["server"], path=path, emit=take)
+        end = Interface(link="core", here="server", there="internet")
+        file = PcapNg(self._folder / "core.pcapng", [end])
+        capture = Capture("core", here=end.here, there=end.there, namespace=space["server"], file=file, emit=take)
         capture.watch()
         sentinel = await Sentinel.open(client=space["client"], server=space["server"], address=SERVER, emit=take)
         await forgotten()

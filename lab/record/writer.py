@@ -70,6 +70,10 @@ class RecordWriter:
         self._silence = at
         self._settle(at)
 
+    def flush(self) -> None:
+        """Hand everything written so far to the kernel, so that others can read it."""
+        self._file.flush()
+
     def close(self) -> None:
         """Write what is still waiting and close the file; a second call does nothing."""
         if self._file.closed:

@@ -5,3 +5,6 @@ The host names its job without importing it: what runs a cell takes a fifth of t
 
 CELL = "lab.runner.cell:run"
 """The job that runs a cell, for a world (``lab.runner.cell_worker``)."""
+
+LIVE_CELL = "lab.runner.live_cell:run_job"
+"""The job that keeps a cell up until it is ended: ``lab up``."""

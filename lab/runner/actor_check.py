@@ -18,8 +18,10 @@ from lab.record.events import Aborted, ClientReady, Probe, ProbeKindName, RunEnd
 from lab.record.writer import FILE_NAME, RUNNER, RecordWriter
 from lab.runner import account_setup, cell_file
 from lab.runner.cell import guarded, open_stage
+from lab.runner.probing import PROBE_FATE_WITHIN_S
+from lab.runner.set_up import READY_WITHIN_S
 from lab.runner.testbed import CellTestbed
-from lab.runner.timeline import PROBE_FATE_WITHIN_S, READY_WITHIN_S, supervised
+from lab.runner.timeline import supervised
 
 PROBES: tuple[ProbeKindName, ...] = ("notify", "options", "message", "invite")
 """The first of them needs an account that subscribes."""

@@ -6,15 +6,14 @@ Nothing of a fault outlives the cell's namespaces. A fault that cannot begin is 
 from __future__ import annotations
 
 import asyncio
-import inspect
 from functools import partial
 
 from lab.faults.base import Fault
-from lab.record import codec
-from lab.record.events import FaultBegan, FaultEnded, FaultMoot
+from lab.record.events import FaultMoot
 from lab.record.writer import RUNNER
 from lab.runner.agenda import Agenda, Turn
 from lab.runner.fault_time import fault_time
+from lab.runner.faults_in_force import FaultsInForce
 from lab.runner.testbed import CellTestbed
 
 ON_TIME_S = 0.15
@@ -38,7 +37,7 @@ class Faults:
         self._agenda = agenda
         self._silence = silence
         self._ends = float(testbed.cell.ends)
-        self._in_force: dict[int, Fault] = {}
+        self._in_force = FaultsInForce(testbed)
 
     def schedule(self, number: int, fault: Fault) -> None:
         """Enter a fault, or wait beside for what its moment is counted from.
@@ -67,37 +66,21 @@ class Faults:
 
     async def _begin(self, number: int, fault: Fault, t: float) -> None:
         """Begin a fault that is due at ``t``, and enter its end."""
-        testbed, name = self._testbed, type(fault).__name__
-        testbed.observe_now()
-        if hindrance := self._hindrance(fault):
+        self._testbed.observe_now()
+        if hindrance := self._in_force.hindrance(fault):
             self._moot(number, fault, hindrance)
             return
-        start = asyncio.get_running_loop().time()
-        doing = fault.begin(number, testbed)
-        active = await doing if inspect.isawaitable(doing) else doing
-        testbed.record.take(RUNNER, FaultBegan(n=number, fault=name, proof=codec.proof(active.proof)), at=start)
-        self._in_force[number] = fault
-
-        async def end() -> None:
-            del self._in_force[number]
-            testbed.record.take(RUNNER, FaultEnded(n=number, fault=name, dropped=active.end()))
-
+        start = (await self._in_force.begin(number, fault)).at
         late = start - self._silence - t
         begun_at = t if late < ON_TIME_S else t + late
+
+        async def end() -> None:
+            self._in_force.end(number)
+
         if fault.lasts_s:
             self._agenda.add(min(begun_at + fault.lasts_s, self._ends), Turn.END, end)
         else:
             await end()
-
-    def _hindrance(self, fault: Fault) -> str:
-        """Say what goes on in the server that keeps a fault from beginning; empty if nothing does.
-
-        Of moments that are known before the run the loader has refused this (``lab.faults.feasibility``).
-        """
-        for other in self._in_force.values():
-            if other.holds and not other.is_change and (other.holds in fault.not_while or other.holds == fault.holds):
-                return f"when its moment came, {type(other).__name__} was at work"
-        return ""
 
     def _moot(self, number: int, fault: Fault, why: str) -> None:
         at = min(asyncio.get_running_loop().time(), self._silence + self._ends)

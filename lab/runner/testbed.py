@@ -32,6 +32,7 @@ from lab.network import loopback
 from lab.network.apply import Network, apply
 from lab.network.plan import plan, render
 from lab.network.socket_checks import open_low_ports
+from lab.pcapng import Interface, PcapNg
 from lab.proxies import start as start_proxy
 from lab.record.events import IpChanged, Obeyed, ProxyReady, Statistics
 from lab.record.flows import Flow, Flows
@@ -77,7 +78,7 @@ class CellTestbed(ClientDevice):
         self.sequence_numbers = SequenceNumbers()
         record.watch(self.sequence_numbers.see)
         self.expected_events = ExpectedEvents(record)
-        self._folder = folder
+        self.folder = folder
         self._asking = asyncio.Lock()
         self._undo: list[Callable[[], Any]] = []
         self.client_node = cell.topology.only(Role.CLIENT).name
@@ -94,9 +95,9 @@ class CellTestbed(ClientDevice):
     def _build(self, open_backend: OpenBackend) -> None:
         further = {self.server_node: tuple(map(IPv4Address, self.cell.further_addresses))}
         operations = plan(self.cell.topology, dict(self.cell.middleboxes), further=further)
-        (self._folder / NETWORK_FILE).write_text(render(operations), encoding="utf-8")
-        specs = parts.parts(self.cell, self._folder, self.certificates)
-        backend = open_backend(self.cell.topology.nodes, specs, self._folder)
+        (self.folder / NETWORK_FILE).write_text(render(operations), encoding="utf-8")
+        specs = parts.parts(self.cell, self.folder, self.certificates)
+        backend = open_backend(self.cell.topology.nodes, specs, self.folder)
         self._undo.append(backend.close)
         self.network: Network = apply(operations, make=backend.make)
         self._undo.append(self.network.close)
@@ -113,7 +114,7 @@ class CellTestbed(ClientDevice):
         for fault in faults_of(self.cell):
             fault.prepare()  # after the forks, which would copy what it loads
         self.observers = [self._observer(name) for name, _ in self.cell.middleboxes]
-        self.agings = [self._aging(name, box) for name, box in self.cell.middleboxes if not box.ages_in_kernel]
+        self.agings = {name: self._aging(name, box) for name, box in self.cell.middleboxes if not box.ages_in_kernel}
         self.captures = [self._capture(link.name) for link in self.cell.topology.links]
         impair_links(
             self.cell, self.network.namespaces
@@ -141,7 +142,7 @@ class CellTestbed(ClientDevice):
         """Start listening to everything, in the running loop."""
         for observer in self.observers:
             observer.watch()
-        for aging in self.agings:
+        for aging in self.agings.values():
             aging.watch()
         for capture in self.captures:
             capture.watch()
@@ -193,10 +194,10 @@ class CellTestbed(ClientDevice):
             expired=self.certificates / "expired.pem",
             client_ca=self.certificates / "ca.pem" if asks else None,
             revoked=self.certificates / "revoked.pem",
-            keylog=self._folder / "tls.keys",
+            keylog=self.folder / "tls.keys",
             seed=self.cell.seed,
         )
-        self.server.tell(**command, **self.server_program.start(self._folder))
+        self.server.tell(**command, **self.server_program.start(self.folder))
 
     async def start_proxy(self, patience: float) -> None:
         """Start the proxy, if there is one, and wait until it listens.
@@ -206,7 +207,7 @@ class CellTestbed(ClientDevice):
         """
         if self.proxy is not None:
             ready = self.expected_events.next(ProxyReady)
-            self.proxy.tell(**start_proxy.command(self.cell, self._folder, self.certificates))
+            self.proxy.tell(**start_proxy.command(self.cell, self.folder, self.certificates))
             await self.expected_events.within(patience, ready, "the proxy to listen")
 
     async def server_statistics(self) -> None:
@@ -234,16 +235,16 @@ class CellTestbed(ClientDevice):
             certificate=certificate if shows else None,
             key=key if shows else None,
             seed=self.cell.seed if seed is None else seed,
-            log=self._folder / "client.log",
+            log=self.folder / "client.log",
             authenticates=self.cell.server.authentication is not None,
-            keylog=self._folder / "tls.keys" if self.cell.server_transport is not self.cell.transport else None,
+            keylog=self.folder / "tls.keys" if self.cell.server_transport is not self.cell.transport else None,
         )
         self.client.tell(**command)
 
     @property
     def certificates(self) -> Path:
         """The folder of the run's certificates."""
-        return self._folder.parent.parent / TLS_FOLDER
+        return self.folder.parent.parent / TLS_FOLDER
 
     @property
     def address_of_server(self) -> str:
@@ -315,14 +316,14 @@ class CellTestbed(ClientDevice):
     def _name_server(self) -> ActorHandle:
         """Start the name server: a process of this machine's where the client connects, whatever nodes are."""
         open_low_ports(self.network.namespaces[self.front_node])
-        log = self._folder / "names.out"
+        log = self.folder / "names.out"
         process = NetnsBackend(self.network.namespaces).spawn(self.front_node, name_server.main, log)
         return self._link("name server", process, (log,), TrustedLineDecoder())
 
     def _actor(
         self, role: str, backend: Backend, node: str, part: ActorSpec, ears: LineDecoder, bounds: Bounds | None = None
     ) -> ActorHandle:
-        logs = (part.log, self._folder / f"{role}.log")
+        logs = (part.log, self.folder / f"{role}.log")
         return self._link(role, backend.spawn(node, part.program, part.log), logs, ears, bounds)
 
     def _link(
@@ -354,7 +355,7 @@ class CellTestbed(ClientDevice):
             here=here,
             there=there,
             namespace=self.network.namespaces[here],
-            path=self._folder / f"{name}.pcapng",
+            file=PcapNg(self.folder / f"{name}.pcapng", [Interface(link=name, here=here, there=there)]),
             emit=partial(self.record.take, here),
         )
         self._undo.append(capture.close)

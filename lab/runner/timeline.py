@@ -11,34 +11,18 @@ from functools import partial
 from typing import Any
 
 from lab.errors import LabFault
-from lab.faults.base import faults_of, standstill_s
-from lab.mitigations.catalog import not_offered
-from lab.model.impairment import loses, round_trip_s
-from lab.model.scenario import Cell, Probe, ProbeKind
+from lab.faults.base import faults_of
+from lab.model.scenario import Cell, Probe
 from lab.model.sentinel_time import followed_s
-from lab.record import events
 from lab.record.entry import TimedEvent
-from lab.record.events import Aborted, ClientReady, Event, LimitPassed, RunEnded, ServerReady
+from lab.record.events import Aborted, Event, LimitPassed, RunEnded
 from lab.record.writer import RUNNER, RecordWriter
-from lab.runner import account_setup
 from lab.runner.agenda import Agenda, Turn
 from lab.runner.faults import Faults
+from lab.runner.probing import SentProbe, send_probe
+from lab.runner.set_up import set_up
 from lab.runner.testbed import CellTestbed
 from lab.sip.status import is_success
-
-_Said = asyncio.Future[TimedEvent[events.Probe]]
-
-READY_WITHIN_S = 60.0
-"""An actor not ready after this time is broken: starting takes a few seconds in the slowest world seen."""
-
-SETS_UP_IN_ROUND_TRIPS = 10
-"""TCP, TLS (RFC 8446 §2; two for 1.2), REGISTER and SUBSCRIBE are five; as many again where each is sent twice."""
-
-RETRIES_S = 120.0
-"""Beyond that, where packets are lost: TCP's back-off from 1 s to 64 s (RFC 6298 §5.5)."""
-
-PROBE_FATE_WITHIN_S = 5.0
-"""The server says what became of a probe once its time is over; this much later it is broken."""
 
 TIME_SIGNALS = 20
 """How often a cell says how far it is: enough to watch, too few to matter; each is one wake-up of the runner."""
@@ -48,12 +32,6 @@ CHALLENGE_AFTER_S = 2.0
 
 CHALLENGE_ROOM_S = 1.0
 """From the end of a challenge to the end of the run."""
-
-
-def set_up_within_s(cell: Cell) -> float:
-    """Return how long the client's set-up may take, in seconds."""
-    more = RETRIES_S if loses(cell.impairments) else 0.0
-    return account_setup.WITHIN_S + SETS_UP_IN_ROUND_TRIPS * round_trip_s(cell.impairments) + more
 
 
 def challenge_at(cell: Cell) -> float:
@@ -80,7 +58,6 @@ class Timeline:
         self._cell = testbed.cell
         self._record = record
         self._say = say
-        self._expected_events = testbed.expected_events
         self._silence = 0.0
 
     async def run(self) -> None:
@@ -111,32 +88,10 @@ class Timeline:
 
     async def _set_up(self) -> bool:
         """Run the set-up until the client falls silent; return False if it fails."""
-        self._say("phase", phase="starting")
-        gone = self._expected_events.next(
-            Aborted, who=self._testbed.client_node
-        )  # it may be before it is told to start
-        client_ready = self._expected_events.next(ClientReady)
-        await self._testbed.start_name_server(READY_WITHIN_S)
-        ready = self._expected_events.next(ServerReady)
-        self._testbed.start_server()
-        await self._expected_events.within(READY_WITHIN_S, ready, "the server to be ready")
-        await self._testbed.start_proxy(READY_WITHIN_S)
-        await self._testbed.open_sentinel()
-        self._say("phase", phase="subscribing" if self._cell.subscribes else "registering")
-        done = account_setup.expected(self._cell, self._expected_events)
-        self._testbed.start_client()
-        said: set[asyncio.Future[Any]]
-        if self._testbed.client_program.offers is None:
-            said = {client_ready, done, gone}
-            await asyncio.wait(said, timeout=READY_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
-            offered = client_ready.result().event.mitigations or () if client_ready.done() else ()
-            if not_offered(self._cell.strategy.mitigations, offered):
-                return False
-        said = {done, gone}
-        await asyncio.wait(said, timeout=set_up_within_s(self._cell), return_when=asyncio.FIRST_COMPLETED)
-        if not done.done():
+        silence = await set_up(self._testbed, self._say, sentinel=True)
+        if silence is None:
             return False
-        self._silence = done.result()
+        self._silence = silence
         self._record.begin_silence(self._silence)
         self._say("phase", phase="silent")
         return True
@@ -154,30 +109,13 @@ class Timeline:
 
     async def _probe(self, agenda: Agenda, name: str, probe: Probe) -> None:
         """Make the server send a probe, and wait for its result in the background."""
-        self._testbed.observe_now()
-        if self._testbed.server.frozen:
-            self._record.take(RUNNER, _while_frozen(name, probe))
-            self._say("probe", probe=name, delivered=False, t=float(probe.at))
-            return
-        answered = self._expected_events.next(events.Probe, probe=name, state="answered")
-        failed = self._expected_events.next(events.Probe, probe=name, state="failed")
-        held = {"hold": float(probe.hold)} if probe.kind_ is ProbeKind.INVITE else {}
-        if held and probe.ring:
-            held["ring"] = float(probe.ring)
-        due = asyncio.get_running_loop().time()
-        self._testbed.server.tell(probe.kind_.value, probe=name, within=float(probe.within), due=due, **held)
-        agenda.begin(self._fate(name, probe, answered, failed))
+        agenda.begin(self._fate(send_probe(self._testbed, name, probe), probe))
 
-    async def _fate(self, name: str, probe: Probe, answered: _Said, failed: _Said) -> None:
+    async def _fate(self, sent: SentProbe, probe: Probe) -> None:
         """Wait until the server has said what became of a probe; one that is frozen says so when it goes on."""
-        patience = float(probe.known_at) - float(probe.at) + PROBE_FATE_WITHIN_S + standstill_s(self._cell)
-        await asyncio.wait({answered, failed}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
-        if not answered.done() and not failed.done():
-            raise LabFault(
-                "probing the client", detail=f"the server did not say what became of {name} in {patience:g} s"
-            )
-        delivered = answered.done() and is_success(answered.result().event.code)
-        self._say("probe", probe=name, delivered=delivered, t=float(probe.at))
+        fate = await sent.fate()
+        delivered = fate.event.state == "answered" and is_success(fate.event.code)
+        self._say("probe", probe=sent.name, delivered=delivered, t=float(probe.at))
 
 
 async def supervised(testbed: CellTestbed, record: RecordWriter, play: Coroutine[Any, Any, None]) -> None:
@@ -225,10 +163,3 @@ def _limit_passed(passed: asyncio.Future[None], happening: TimedEvent[Event]) ->
     """Note that an actor has passed a bound: nothing that follows would show anything."""
     if isinstance(happening.event, LimitPassed) and not passed.done():
         passed.set_result(None)
-
-
-def _while_frozen(name: str, probe: Probe) -> events.Probe:
-    """Return what becomes of a probe that was due while the server was frozen."""
-    return events.Probe(
-        probe=name, kind=probe.kind_.value, state="failed", code=None, flow=None, peer=None, reason="server-frozen"
-    )

@@ -30,6 +30,7 @@ from lab.model.topology import Topology
 from lab.network import conntrack
 from lab.network.apply import Network, apply
 from lab.network.plan import mac, plan
+from lab.pcapng import Interface, PcapNg
 from lab.record import codec
 from lab.record.events import Event
 from lab.record.writer import Emit
@@ -89,7 +90,14 @@ async def story_of(network: Network, file: Path) -> Seen:
     space = network.namespaces
     observer = MappingObserver("home-nat", space["home-nat"], seen.take)
     captures = [
-        Capture(link, here=here, there=there, namespace=space[here], path=file.with_suffix(f".{link}"), emit=seen.take)
+        Capture(
+            link,
+            here=here,
+            there=there,
+            namespace=space[here],
+            file=PcapNg(file.with_suffix(f".{link}"), [Interface(link=link, here=here, there=there)]),
+            emit=seen.take,
+        )
         for link, here, there in (
             ("lan", "client", "home-nat"),
             ("access", "internet", "home-nat"),

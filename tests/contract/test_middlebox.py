@@ -28,6 +28,7 @@ from lab.network import conntrack
 from lab.network.apply import Network, apply
 from lab.network.link_drops import drop_everything
 from lab.network.plan import NoOffloads, plan
+from lab.pcapng import Interface, PcapNg
 from lab.record.events import Event, Packet
 from lab.units import Seconds
 from tests.contract.middlebox_story import (
@@ -315,9 +316,8 @@ def test_segments_are_captured_as_they_travel(one_home: Topology, tmp_path: Path
         assert isinstance(event, Packet)
         sizes.append(event.bytes)
 
-    capture = Capture(
-        "lan", here="client", there="home-nat", namespace=network.namespaces["client"], path=tmp_path / "lan", emit=take
-    )
+    space = network.namespaces["client"]
+    capture = Capture("lan", here="client", there="home-nat", namespace=space, file=_file(tmp_path), emit=take)
 
     async def story() -> None:
         near, far = await tcp_pair(network)
@@ -360,9 +360,13 @@ def test_lost_packets_are_a_fault(network: Network, tmp_path: Path) -> None:
     """When more packets pass than the capture's socket holds, its end says so."""
     seen = Seen()
     space = network.namespaces["client"]
-    capture = Capture("lan", here="client", there="home-nat", namespace=space, path=tmp_path / "lan", emit=seen.take)
+    capture = Capture("lan", here="client", there="home-nat", namespace=space, file=_file(tmp_path), emit=seen.take)
     capture._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
     _flood(network)
     with pytest.raises(LabFault, match=r"capture link lan: \d+ packets came faster"):
         capture.close()
     assert 0 < len(seen.of("packet")) < 300
+
+
+def _file(folder: Path) -> PcapNg:
+    return PcapNg(folder / "lan", [Interface(link="lan", here="client", there="home-nat")])

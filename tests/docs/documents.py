@@ -47,6 +47,7 @@ def environment(folder: Path, cache: Path, width: int) -> dict[str, str]:
         **os.environ,
         "LAB_CACHE": str(cache),
         "XDG_STATE_HOME": str(folder / "state"),
+        "XDG_RUNTIME_DIR": str(folder / "run"),
         "COLUMNS": str(width),
         "NO_COLOR": "1",
     }

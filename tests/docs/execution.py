@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.docs import blocks, documents, python_blocks, shell, shown
 from tests.docs.blocks import Block
+from tests.live_labs import take_all_down
 from tests.schemas import check_folder
 
 SHELL = ("sh", "console", "bash", "shell")
@@ -29,7 +30,13 @@ class Execution:
         self._last: str | None = None  # the output of the last block of commands
 
     def all(self) -> list[str]:
-        """Execute all blocks; return what is wrong with them."""
+        """Execute all blocks; return what is wrong with them. Labs that are up then are taken down."""
+        try:
+            return self._all()
+        finally:
+            take_all_down(self._environment)
+
+    def _all(self) -> list[str]:
         top, programs = self._work, []
         for block in blocks.read(documents.ROOT / self._document):
             if block.why_not("") is not None:
