@@ -32,6 +32,7 @@ COMMANDS = (
     "show",
     "reference",
     "middlebox",
+    "probe",
     "actor",
     "doctor",
     "kernel",
