@@ -56,8 +56,9 @@ class ProfileLine:
     seconds: int | None = None
 
     def __str__(self) -> str:
-        note = f"    # {self.note}" if self.note else ""
-        return f"{kebab(self.field)}: {self.value}{note}" if self.value else f"# {kebab(self.field)}:{note[3:]}"
+        if not self.value:
+            return f"# {kebab(self.field)}: {self.note}"
+        return f"{kebab(self.field)}: {self.value}{f'    # {self.note}' if self.note else ''}"
 
 
 def lines(findings: Findings) -> list[ProfileLine]:
@@ -74,8 +75,7 @@ def _timer(field: str, bracket: Bracket | None) -> ProfileLine:
     if bracket is None or (bracket.dead is None and not bracket.alive):
         return ProfileLine(field, "", "not measured", sure=False)
     if bracket.dead is None:
-        value = "never" if field == "established_idle_timeout" and bracket.beyond else ""
-        return ProfileLine(field, value, f"more than {Seconds(bracket.alive)}; not waited for longer", sure=False)
+        return ProfileLine(field, "", f"more than {Seconds(bracket.alive)}; not waited for longer", sure=False)
     between = f"{bracket.alive:g} s survived, {bracket.dead:g} s not"
     if bracket.timer is None:
         return ProfileLine(field, "", f"not finished: {between}", sure=False)
@@ -93,7 +93,9 @@ def _fact(field: str, fact: Mapping[str, Any] | None) -> ProfileLine:
     value = fact["value"]
     if field == "lifetime":
         if value is None:
-            return ProfileLine(field, "never", f"more than {Seconds(fact['alive'])} in use", sure=False)
+            return ProfileLine(
+                field, "", f"more than {Seconds(fact['alive'])}, in use; not waited for longer", sure=False
+            )
         return ProfileLine(
             field,
             f"{value} s",
@@ -113,10 +115,7 @@ def _fact(field: str, fact: Mapping[str, Any] | None) -> ProfileLine:
 
 
 def profile(findings: Findings, name: str) -> Middlebox:
-    """Return the profile; what is not known has its default.
-
-    Only what can be read back from `text` is in it.
-    """
+    """Return the profile; what is not known has its default."""
     values: dict[str, Any] = {}
     types = {name: type(getattr(Middlebox(name="x"), name)) for name in GROUPS}
     for line in lines(findings):
@@ -124,7 +123,7 @@ def profile(findings: Findings, name: str) -> Middlebox:
             values[line.field] = Seconds(line.seconds)
         elif line.field == "sip_alg" and line.value:
             values[line.field] = tuple(SipAlg(each) for each in findings.facts["sip-alg"]["value"])
-        elif line.value and line.value != "never":
+        elif line.value:
             values[line.field] = types[line.field](line.value)
     return Middlebox(name=name, **values)
 
@@ -134,14 +133,14 @@ def grades(findings: Findings) -> dict[str, Grade]:
     found: dict[str, Grade] = {}
     for line in lines(findings):
         group = GROUPS[line.field]
-        grade = Grade.MEASURED if line.sure or _counts(line) else Grade.ASSUMED
+        grade = Grade.MEASURED if line.sure or _has_no_end(findings, line.field) else Grade.ASSUMED
         found[group] = grade if found.get(group, Grade.MEASURED) is Grade.MEASURED else Grade.ASSUMED
     return found
 
 
-def _counts(line: ProfileLine) -> bool:
-    """Return whether a value counts as measured though its timer was not seen to run out."""
-    return line.field == "lifetime" and line.value == "never"
+def _has_no_end(findings: Findings, field: str) -> bool:
+    """Return whether mappings in use were not seen to end; that most devices do not end them is no weaker than that."""
+    return field == "lifetime" and findings.facts.get("lifetime", {"value": 0}).get("value", 0) is None
 
 
 def text(findings: Findings, *, source: str) -> str:
@@ -178,8 +177,8 @@ def advice(findings: Findings) -> list[str]:
         shortest = min(udp)
         interval = max(1, (shortest - 1) // 2)
         said.append(
-            f"UDP: send a keep-alive every {interval} s or more often: mappings last {shortest} s, and one of two packets"
-            " may be lost."
+            f"UDP: send a keep-alive every {interval} s or more often: mappings last {shortest} s, and one of two"
+            " packets may be lost."
         )
     else:
         said.append("UDP: no interval can be named; no mapping was seen to end.")
@@ -190,7 +189,7 @@ def advice(findings: Findings) -> list[str]:
         kind = "with data (CRLF, not TCP keep-alives)" if data else "(CRLF, or TCP keep-alives)"
         limits = f"every {interval} s or more often; flows last {established.seconds} s"
         said.append(f"TCP and TLS: send a keep-alive {kind} {limits}.")
-    elif known["established_idle_timeout"].value == "never":
+    elif established.note.startswith("more than"):
         said.append(f"TCP and TLS: flows last {established.note.split(';')[0]}.")
     if known["refresh_direction"].value == "outbound":
         said.append("Keep-alives of the server do not help: only packets from inside refresh a mapping.")

@@ -70,7 +70,7 @@ async def lifetime(session: ResponderSession, timer: float, longest: float) -> d
     """
     longest = min(longest, IN_USE_LONGEST_S)
     if timer < _SHORTEST_TIMER_S:
-        return {"unsure": f"the UDP timers are too short to keep a mapping in use and see it end ({timer:g} s)"}
+        return {"unsure": f"the UDP timers are not known, or too short to see a mapping in use end ({timer:g} s)"}
     step = min(_OFTEN * timer, 30.0)
     spans = await asyncio.gather(*(_until_it_ends(session, step, delay, longest) for delay in (0.0, step / 2)))
     known = [span for span in spans if span is not None]

@@ -1,16 +1,13 @@
 #!/usr/bin/env python3
 """Answers a host that measures the NAT in front of it (``lab probe measure``). Runs on a host outside that NAT.
 
-This one file needs Python 3.10 and nothing else. Copy it anywhere and run it::
-
-    LAB_PROBE_SECRET=… python3 responder.py --address 203.0.113.10 --second-address 203.0.113.11
+This one file needs Python 3.10 and nothing else: ``LAB_PROBE_SECRET=… python3 responder.py --address 203.0.113.10``.
 
 Every request carries a MAC made with the secret. The responder never sends an address more bytes over UDP than it has
-received from it (RFC 8085 §3.1.2 and §6: no amplification), and no session more than ``--rate`` datagrams a second.
-It stores nothing on disk.
+received from it (RFC 8085 §6: no amplification), and no session more than ``--rate`` datagrams a second.
 
-Over TCP each side says one line: the responder a nonce, the client a request with a MAC over both nonces. Over UDP a
-request is ``LNP1``, a MAC, and JSON. A ``poke`` is what it sends later, unasked, to see whether that still gets in.
+Over TCP each side says one line: the responder a nonce, the client a request with a MAC over both. Over UDP a request
+is ``LNP1``, a MAC, and JSON. A ``poke`` is what it sends later, unasked, to see whether that still gets in.
 """
 
 from __future__ import annotations
@@ -33,7 +30,7 @@ from contextlib import suppress
 from typing import Any
 
 VERSION = 1
-PORT = 3479  # beside STUN's 3478; RFC 5780 §7 has its second port there
+PORT = 4787  # the number of the RFC whose questions it answers; STUN's ports may be in use by a STUN server
 SIP_PORT = 5060
 SECRET = "LAB_PROBE_SECRET"  # noqa: S105  (the name of the variable)
 
@@ -134,7 +131,7 @@ class Responder:
         self._raw = self._sip = False
         self._port = 0
 
-    async def listen(self, address: str, second: str, *, port: int, sip: bool) -> None:
+    async def listen(self, address: str, second: str, *, port: int, sip: bool, raw: bool) -> None:
         """Open all sockets; OSError: an address that is not here, or a port in use."""
         loop = asyncio.get_running_loop()
         self._port = port
@@ -149,11 +146,12 @@ class Responder:
                 sock = self._udp_socket(address, SIP_PORT)
                 loop.add_reader(sock, self._sip_udp, sock)
                 self._sip = True
-        with suppress(PermissionError):  # only with CAP_NET_RAW
-            raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
-            raw.settimeout(0)
-            loop.add_reader(raw, self._segment, raw)
-            self._raw = True
+        if raw:
+            with suppress(PermissionError):  # only with CAP_NET_RAW
+                seen = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
+                seen.settimeout(0)
+                loop.add_reader(seen, self._segment, seen)
+                self._raw = True
 
     def _add_udp(self, loop: asyncio.AbstractEventLoop, host: str, port: int, known: str) -> None:
         sock = self._udp_socket(host, port)
@@ -290,10 +288,8 @@ class Responder:
             return {"error": "busy"}
         name = secrets.token_hex(8)
         self._sessions[name] = Session(session_key(self._secret, nonce, request["nonce"]), rate=self._rate)
-        return {
-            "s": name, "at": peer, "udp": self._others, "sip": self._sip, "raw": self._raw,
-            "longest": self._longest, "rate": self._rate,
-        }  # fmt: skip
+        about = {"udp": self._others, "sip": self._sip, "raw": self._raw, "longest": self._longest}
+        return {"s": name, "at": peer, **about}
 
     async def _flow(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flow: dict[str, Any], request: dict[str, Any]
@@ -370,6 +366,7 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--second-address", default="", metavar="ADDRESS[=PUBLIC]", help="another address of this host")
     parser.add_argument("--port", type=int, default=PORT, help=f"UDP and TCP, and UDP the next ({PORT})")
     parser.add_argument("--no-sip", action="store_true", help=f"leave port {SIP_PORT} alone")
+    parser.add_argument("--no-raw", action="store_true", help="do not look at raw TCP segments, which takes root")
     parser.add_argument("--rate", type=float, default=100.0, help="datagrams a second to one client at most (100)")
     parser.add_argument("--longest", type=float, default=864000.0, help="seconds a flow may be idle (10 days)")
     return parser.parse_args(arguments)
@@ -377,7 +374,7 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
 
 async def _serve(told: argparse.Namespace, secret: str, on_ready: Any) -> None:
     responder = Responder(secret.encode(), rate=told.rate, longest=told.longest)
-    await responder.listen(told.address, told.second_address, port=told.port, sip=not told.no_sip)
+    await responder.listen(told.address, told.second_address, port=told.port, sip=not told.no_sip, raw=not told.no_raw)
     on_ready(responder)
     await asyncio.Event().wait()
 

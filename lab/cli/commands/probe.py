@@ -31,7 +31,7 @@ def probe_serve_command(
     port: Annotated[
         int | None,
         typer.Option(
-            metavar="N", min=1, max=65534, show_default=False, help="UDP and TCP, and UDP the next [default: 3479]."
+            metavar="N", min=1, max=65534, show_default=False, help="UDP and TCP, and UDP the next [default: 4787]."
         ),
     ] = None,
     sip: Annotated[
@@ -66,7 +66,7 @@ def probe_measure_command(
     port: Annotated[
         int | None,
         typer.Option(
-            metavar="N", min=1, max=65534, show_default=False, help="Its port [default: 3479; with --stun 3478]."
+            metavar="N", min=1, max=65534, show_default=False, help="Its port [default: 4787; with --stun 3478]."
         ),
     ] = None,
     stun: Annotated[
