@@ -135,7 +135,7 @@ def _respond(sock: socket.socket) -> None:
     os.environ[responder.SECRET] = _SECRET
     second = ["--second-address", SECOND] if request.second_address else []
     raw = [] if request.privileged else ["--no-raw"]
-    responder.main(["--address", SERVER, *second, *raw], on_ready=lambda _: sock.sendall(b"!"))
+    responder.main(["--address", SERVER, *second, *raw], on_ready=lambda: sock.sendall(b"!"))
 
 
 def _measure(sock: socket.socket) -> None:

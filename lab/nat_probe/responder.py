@@ -26,6 +26,7 @@ import struct
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -37,18 +38,24 @@ SECRET = "LAB_PROBE_SECRET"  # noqa: S105  (the name of the variable)
 MAGIC, POKE, ANSWERED = b"LNP1", b"LNPP", b"!"
 MAC_BYTES = 16
 WIRE = 28  # bytes of the IPv4 and UDP headers
-LONGEST_LINE = 65536
-LONGEST_DATAGRAM = 4096
+LONGEST_DATAGRAM, MOST_BRACKETS = 4096, 500
 MOST_SESSIONS, MOST_FLOWS, MOST_REQUESTS = 16, 5000, 200_000
 WRONG_A_MINUTE = 10  # wrong secrets from one address
 WATCHED_S = 5.0  # for this long after a poke the responder notes what comes of it
 IDLE_SESSION_S = 3600.0  # beside the longest wait
 TOKEN = re.compile(rb"z9hG4bKlab-([0-9a-f]{16})-([0-9a-f]{16})")
 
-SENSELESS = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+SENSELESS = (ValueError, LookupError, TypeError, AttributeError)
 """A request that raises one of these gets no answer."""
 
 Address = tuple[str, int]
+
+
+def loaded(text: bytes) -> Any:
+    """Return JSON that nobody can have made deep; ValueError: it may be."""
+    if text.count(b"[") + text.count(b"{") > MOST_BRACKETS:
+        raise ValueError("too many brackets")
+    return json.loads(text)
 
 
 def mac(key: bytes, *parts: bytes) -> bytes:
@@ -68,7 +75,7 @@ def opened(data: bytes, key: bytes) -> dict[str, Any] | None:
     text = data[len(MAGIC) + MAC_BYTES :]
     if not data.startswith(MAGIC) or not hmac.compare_digest(data[len(MAGIC) :][:MAC_BYTES], mac(key, text)):
         return None
-    body = json.loads(text)
+    body = loaded(text)
     return body if isinstance(body, dict) else None
 
 
@@ -112,11 +119,12 @@ class Session:
             raise ValueError("too many flows")
         return self.flows.setdefault(name, {"sent": 0, "events": []})
 
-    def drop(self, name: str) -> None:
-        """Forget a flow, and what was to be sent on it."""
-        self.flows.pop(name, None)
-        if (task := self.schedules.pop(name, None)) is not None:
-            task.cancel()
+    def drop(self, *names: str) -> None:
+        """Forget flows, and what was to be sent on them."""
+        for name in names:
+            self.flows.pop(name, None)
+            if (task := self.schedules.pop(name, None)) is not None:
+                task.cancel()
 
 
 class Responder:
@@ -125,54 +133,55 @@ class Responder:
     def __init__(self, secret: bytes, *, rate: float, longest: float) -> None:
         self._secret, self._rate, self._longest = secret, rate, longest
         self._sessions: dict[str, Session] = {}
-        self._socks: list[socket.socket] = []
-        self._others: list[list[Any]] = []
         self._wrong: dict[str, deque[float]] = {}
+        self._endpoints: list[socket.socket] = []
+        self._known: list[list[Any]] = []
+        self._open: list[socket.socket] = []
+        self._servers: list[asyncio.Server] = []
         self._raw = self._sip = False
         self._port = 0
 
     async def listen(self, address: str, second: str, *, port: int, sip: bool, raw: bool) -> None:
         """Open all sockets; OSError: an address that is not here, or a port in use."""
-        loop = asyncio.get_running_loop()
         self._port = port
         bound, _, shown = second.partition("=")
         for host, known in ((address, ""), *([(bound, shown or bound)] if second else [])):
             for number in (port, port + 1):
-                self._add_udp(loop, host, number, known)
-        await asyncio.start_server(self._tcp, address, port, limit=LONGEST_LINE, backlog=256)
+                self._endpoints.append(self._reading(_udp_socket(host, number), self._udp, len(self._endpoints)))
+                self._known.append([known, number])
+        self._servers.append(await asyncio.start_server(self._tcp, address, port, backlog=256))
         if sip:
-            with suppress(OSError):  # in use: `session` says that SIP cannot be looked at
-                await asyncio.start_server(self._sip_tcp, address, SIP_PORT)
-                sock = self._udp_socket(address, SIP_PORT)
-                loop.add_reader(sock, self._sip_udp, sock)
+            with suppress(OSError):  # in use: a session is told that SIP cannot be looked at
+                self._servers.append(await asyncio.start_server(self._sip_tcp, address, SIP_PORT))
+                self._reading(_udp_socket(address, SIP_PORT), lambda sock: self._arrived(sock.recv(LONGEST_DATAGRAM)))
                 self._sip = True
         if raw:
             with suppress(PermissionError):  # only with CAP_NET_RAW
-                seen = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
-                seen.settimeout(0)
-                loop.add_reader(seen, self._segment, seen)
+                self._reading(socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP), self._segment)
                 self._raw = True
 
-    def _add_udp(self, loop: asyncio.AbstractEventLoop, host: str, port: int, known: str) -> None:
-        sock = self._udp_socket(host, port)
-        number = len(self._socks)
-        self._socks.append(sock)
-        self._others.append([known, port])
-        loop.add_reader(sock, self._udp, number)
-
-    @staticmethod
-    def _udp_socket(host: str, port: int) -> socket.socket:
-        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    def _reading(self, sock: socket.socket, take: Callable[..., None], *about: int) -> socket.socket:
         sock.settimeout(0)
-        sock.bind((host, port))
+        self._open.append(sock)
+        asyncio.get_running_loop().add_reader(sock, take, sock, *about)
         return sock
+
+    def close(self) -> None:
+        """Close what listens; sessions are forgotten."""
+        for session in self._sessions.values():
+            session.drop(*session.flows)
+        for server in self._servers:
+            server.close()
+        for sock in self._open:
+            asyncio.get_running_loop().remove_reader(sock)
+            sock.close()
 
     # -- UDP
 
-    def _udp(self, number: int) -> None:
+    def _udp(self, sock: socket.socket, number: int) -> None:
         while True:
             try:
-                data, source = self._socks[number].recvfrom(LONGEST_DATAGRAM)
+                data, source = sock.recvfrom(LONGEST_DATAGRAM)
             except (BlockingIOError, ConnectionError):
                 return
             with suppress(*SENSELESS):
@@ -180,7 +189,7 @@ class Responder:
 
     def _request(self, number: int, data: bytes, source: Address) -> None:
         text = data[len(MAGIC) + MAC_BYTES :]
-        session = self._sessions[json.loads(text)["s"]]
+        session = self._sessions[loaded(text)["s"]]
         body = opened(data, session.key)
         if body is None or body["n"] in session.numbers or len(session.numbers) >= MOST_REQUESTS:
             return
@@ -199,7 +208,7 @@ class Responder:
                 self._answer(number, session, body, source)
 
     def _answer(self, number: int, session: Session, body: dict[str, Any], source: Address) -> None:
-        by = self._socks[int(body.get("by", number))]
+        by = self._endpoints[int(body.get("by", number))]
         answer = {"n": body["n"], "at": source, "got": int(body.get("size", 0))}
         self._send(by, session, sealed(session.key, answer, least=int(body.get("size", 0))), source, body.get("ttl", 0))
 
@@ -211,7 +220,7 @@ class Responder:
             for copy in range(copies):
                 await asyncio.sleep(begun + delay + 0.15 * copy - time.monotonic())
                 poke = POKE + bytes.fromhex(body["f"])
-                if self._send(self._socks[number], session, poke, to, ttl):
+                if self._send(self._endpoints[number], session, poke, to, ttl):
                     session.flow(body["f"])["sent"] += 1
 
     @staticmethod
@@ -219,14 +228,12 @@ class Responder:
         if not session.may_send(len(data), to):
             return False
         try:
-            if ttl:
-                sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
+            sock.setsockopt(
+                socket.IPPROTO_IP, socket.IP_TTL, ttl or -1
+            )  # -1: the system's own (net/ipv4/ip_sockglue.c)
             sock.sendto(data, to)
         except OSError:
             return False
-        finally:
-            if ttl:
-                sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, -1)
         return True
 
     # -- TCP
@@ -243,7 +250,7 @@ class Responder:
             writer.write(signed(key, nonce, answer))
             await writer.drain()
             if "flow" in answer:
-                request = json.loads(line.partition(b" ")[2])
+                request = loaded(line.partition(b" ")[2])
                 await self._flow(reader, writer, self._sessions[request["s"]].flow(request["f"]), request)
         except (OSError, asyncio.TimeoutError, *SENSELESS):
             pass
@@ -253,7 +260,7 @@ class Responder:
 
     def _asked(self, line: bytes, nonce: str, peer: Address) -> tuple[dict[str, Any], bytes]:
         given, _, text = line.rstrip(b"\n").partition(b" ")
-        request = json.loads(text)
+        request = loaded(text)
         if request.get("v") != VERSION:
             return {"error": "version", "version": VERSION}, b""
         wrong = self._wrong.setdefault(peer[0], deque(maxlen=WRONG_A_MINUTE))
@@ -273,22 +280,20 @@ class Responder:
             session.flow(request["f"])["at"] = peer
             return {"flow": request["f"]}, key
         notes = {name: session.flows.get(name) for name in request["flows"]}
-        for name in request["flows"] if request["op"] == "drop" else ():
-            session.drop(name)
+        session.drop(*(request["flows"] if request["op"] == "drop" else ()))
         return {"flows": notes}, key
 
     def _begin(self, request: dict[str, Any], nonce: str, peer: Address) -> dict[str, Any]:
         now = time.monotonic()
         for name, session in list(self._sessions.items()):
             if now - session.last > self._longest + IDLE_SESSION_S:
-                for flow in list(session.flows):
-                    session.drop(flow)
+                session.drop(*session.flows)
                 del self._sessions[name]
         if len(self._sessions) >= MOST_SESSIONS:
             return {"error": "busy"}
         name = secrets.token_hex(8)
         self._sessions[name] = Session(session_key(self._secret, nonce, request["nonce"]), rate=self._rate)
-        about = {"udp": self._others, "sip": self._sip, "raw": self._raw, "longest": self._longest}
+        about = {"udp": self._known, "sip": self._sip, "raw": self._raw, "longest": self._longest}
         return {"s": name, "at": peer, **about}
 
     async def _flow(
@@ -298,7 +303,9 @@ class Responder:
         if request.get("half"):
             await reader.read(1)
         after = min(float(request["after"]), self._longest)
-        noting = asyncio.ensure_future(_note(reader, flow, half=bool(request.get("half"))))
+        noting: asyncio.Future[Any] = asyncio.ensure_future(
+            asyncio.Event().wait() if request.get("half") else _note(reader, flow)
+        )
         try:
             await asyncio.wait([noting], timeout=after)
             flow["found"] = [name for name, _ in flow["events"]]
@@ -328,9 +335,6 @@ class Responder:
 
     # -- SIP
 
-    def _sip_udp(self, sock: socket.socket) -> None:
-        self._arrived(sock.recv(LONGEST_DATAGRAM))
-
     async def _sip_tcp(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, asyncio.TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             self._arrived(await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), WATCHED_S))
@@ -339,25 +343,26 @@ class Responder:
     def _arrived(self, message: bytes) -> None:
         """Keep a SIP request as it came, if a session announced it."""
         match = TOKEN.search(message)
-        for session in self._sessions.values() if match else ():
-            assert match is not None
-            if hmac.compare_digest(match[2], mac(session.key, b"sip", match[1]).hex()[:16].encode()):
+        for session in self._sessions.values():
+            if match and hmac.compare_digest(match[2], mac(session.key, b"sip", match[1]).hex()[:16].encode()):
                 session.flow(match[1].decode())["sip"] = base64.b64encode(message).decode()
 
 
-async def _note(reader: asyncio.StreamReader, flow: dict[str, Any], *, half: bool) -> None:
+def _udp_socket(host: str, port: int) -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind((host, port))
+    return sock
+
+
+async def _note(reader: asyncio.StreamReader, flow: dict[str, Any]) -> None:
     """Note what comes on a flow until it ends."""
-    begun = time.monotonic()
-    kind = "data"
-    while not half:
+    begun, kind = time.monotonic(), "data"
+    while kind == "data":
         try:
             kind = "data" if await reader.read(64) else "closed"
         except OSError as end:
             kind = "reset" if isinstance(end, ConnectionResetError) else "error"
         flow["events"].append([kind, time.monotonic() - begun])
-        if kind != "data":
-            return
-    await asyncio.Event().wait()
 
 
 def _arguments(arguments: list[str] | None) -> argparse.Namespace:
@@ -372,27 +377,24 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-async def _serve(told: argparse.Namespace, secret: str, on_ready: Any) -> None:
+async def _serve(told: argparse.Namespace, secret: str, on_ready: Callable[[], None]) -> None:
     responder = Responder(secret.encode(), rate=told.rate, longest=told.longest)
     await responder.listen(told.address, told.second_address, port=told.port, sip=not told.no_sip, raw=not told.no_raw)
-    on_ready(responder)
+    on_ready()
     await asyncio.Event().wait()
 
 
-def main(arguments: list[str] | None = None, *, on_ready: Any = None) -> int:
+def main(arguments: list[str] | None = None, *, on_ready: Callable[[], None] | None = None) -> int:
     """Serve until interrupted; return the exit status."""
     told = _arguments(arguments)
     secret = os.environ.get(SECRET) or secrets.token_urlsafe(16)
-
-    def ready(_responder: Responder) -> None:
-        made = "" if os.environ.get(SECRET) else f"; on the other side set {SECRET}={secret}"
-        sys.stdout.write(f"listening at {told.address}:{told.port} (UDP and TCP) and :{told.port + 1} (UDP){made}\n")
-        sys.stdout.flush()
-
+    made = "" if os.environ.get(SECRET) else f"; on the other side set {SECRET}={secret}"
+    ready = f"listening at {told.address}:{told.port} (UDP and TCP) and :{told.port + 1} (UDP){made}\n"
     try:
-        asyncio.run(_serve(told, secret, on_ready or ready))
+        asyncio.run(_serve(told, secret, on_ready or (lambda: (sys.stdout.write(ready), sys.stdout.flush())[1])))
     except OSError as problem:
-        sys.stderr.write(f"cannot listen: {problem.strerror}; see --address, --second-address and --port\n")
+        reason = os.strerror(problem.errno) if problem.errno else str(problem)
+        sys.stderr.write(f"cannot listen: {reason}; see --address, --second-address and --port\n")
         return 3
     except KeyboardInterrupt:
         return 130

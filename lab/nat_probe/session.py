@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import itertools
-import json
 import secrets
 import socket
 import time
@@ -16,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from lab.errors import HostNotCapable, LabError
 from lab.nat_probe.responder import (
-    LONGEST_LINE,
     MAC_BYTES,
     POKE,
     VERSION,
     WIRE,
     Address,
+    loaded,
     mac,
     opened,
     sealed,
@@ -132,10 +131,12 @@ class ResponderSession:
         nonce = secrets.token_hex(16)
         reader, writer, theirs = await self._connected()
         self.local = writer.get_extra_info("sockname")[0]
-        told = await self._said(reader, writer, theirs, {"v": VERSION, "op": "session", "nonce": nonce})
-        writer.close()
-        self._key, self._name = session_key(self._secret, theirs, nonce), told["s"]
         peer = writer.get_extra_info("peername")[0]
+        try:
+            told = await self._said(reader, writer, theirs, {"op": "session", "nonce": nonce})
+        finally:
+            writer.close()
+        self._key, self._name = session_key(self._secret, theirs, nonce), told["s"]
         self.endpoints = [(known or peer, port) for known, port in told["udp"]]
         self.external, self.has_sip, self.has_raw = told["at"][0], told["sip"], told["raw"]
         self.longest = float(told["longest"])
@@ -160,7 +161,12 @@ class ResponderSession:
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Open a TCP flow on which the responder sends a byte after some seconds."""
         reader, writer, nonce = await self._connected()
-        await self._said(reader, writer, nonce, {"op": "flow", "f": name, "after": after, "half": half, "poke": poke})
+        try:
+            body = {"op": "flow", "f": name, "after": after, "half": half, "poke": poke}
+            await self._said(reader, writer, nonce, body)
+        except BaseException:
+            writer.close()
+            raise
         if half:
             writer.write_eof()
         return reader, writer
@@ -170,7 +176,7 @@ class ResponderSession:
         where = f"{visible(self.host)}:{self.port}"
         try:
             reader, writer = await asyncio.wait_for(
-                asyncio.open_connection(self.host, self.port, family=socket.AF_INET, limit=LONGEST_LINE),
+                asyncio.open_connection(self.host, self.port, family=socket.AF_INET),
                 CONNECTS_WITHIN_S,
             )
         except asyncio.TimeoutError:
@@ -184,9 +190,9 @@ class ResponderSession:
                 raise HostNotCapable("too many open files", fix="raise `ulimit -n`") from None
             raise ResponderError(f"{where} cannot be reached: {visible(problem.strerror or str(problem))}") from None
         try:
-            greeting = json.loads(await asyncio.wait_for(reader.readline(), CONNECTS_WITHIN_S))
+            greeting = loaded(await asyncio.wait_for(reader.readline(), CONNECTS_WITHIN_S))
             version, nonce = greeting["lab-nat-probe"], str(greeting["nonce"])
-        except (OSError, ValueError, LookupError, TypeError, RecursionError, asyncio.TimeoutError):
+        except (OSError, ValueError, LookupError, TypeError, asyncio.TimeoutError):
             writer.close()
             raise ResponderError(
                 f"{where} is not a responder of `lab probe serve`, or a middlebox answers for it"
@@ -205,9 +211,9 @@ class ResponderSession:
             writer.write(signed(self._key, nonce, {"v": VERSION, "s": self._name, **body}))
             line = (await asyncio.wait_for(reader.readline(), CONNECTS_WITHIN_S)).rstrip(b"\n")
             given, _, text = line.partition(b" ")
-            told: dict[str, Any] = json.loads(text)
+            told: dict[str, Any] = loaded(text)
             problem = told.get("error")
-        except (OSError, ValueError, AttributeError, RecursionError, asyncio.TimeoutError):
+        except (OSError, ValueError, AttributeError, asyncio.TimeoutError):
             raise ResponderError(f"{where} ended the conversation; its log may say why") from None
         if problem == "version":
             raise ResponderError(_versions(where, told.get("version")))
