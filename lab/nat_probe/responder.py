@@ -36,8 +36,7 @@ SIP_PORT = 5060
 SECRET = "LAB_PROBE_SECRET"  # noqa: S105  (the name of the variable)
 
 MAGIC, POKE, ANSWERED = b"LNP1", b"LNPP", b"!"
-MAC_BYTES = 16
-WIRE = 28  # bytes of the IPv4 and UDP headers
+MAC_BYTES, WIRE = 16, 28  # the second: bytes of the IPv4 and UDP headers
 LONGEST_DATAGRAM, MOST_BRACKETS = 4096, 500
 MOST_SESSIONS, MOST_FLOWS, MOST_REQUESTS = 16, 5000, 200_000
 WRONG_A_MINUTE = 10  # wrong secrets from one address
@@ -138,8 +137,7 @@ class Responder:
         self._known: list[list[Any]] = []
         self._open: list[socket.socket] = []
         self._servers: list[asyncio.Server] = []
-        self._raw = self._sip = False
-        self._port = 0
+        self._raw, self._sip, self._port = False, False, 0
 
     async def listen(self, address: str, second: str, *, port: int, sip: bool, raw: bool) -> None:
         """Open all sockets; OSError: an address that is not here, or a port in use."""
@@ -209,8 +207,9 @@ class Responder:
 
     def _answer(self, number: int, session: Session, body: dict[str, Any], source: Address) -> None:
         by = self._endpoints[int(body.get("by", number))]
-        answer = {"n": body["n"], "at": source, "got": int(body.get("size", 0))}
-        self._send(by, session, sealed(session.key, answer, least=int(body.get("size", 0))), source, body.get("ttl", 0))
+        size = min(int(body.get("size", 0)), LONGEST_DATAGRAM)
+        answer = sealed(session.key, {"n": body["n"], "at": source}, least=size)
+        self._send(by, session, answer, source, body.get("ttl", 0))
 
     async def _pokes(self, number: int, session: Session, body: dict[str, Any], to: Address) -> None:
         begun = time.monotonic()
@@ -228,9 +227,7 @@ class Responder:
         if not session.may_send(len(data), to):
             return False
         try:
-            sock.setsockopt(
-                socket.IPPROTO_IP, socket.IP_TTL, ttl or -1
-            )  # -1: the system's own (net/ipv4/ip_sockglue.c)
+            sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl or -1)  # -1: the default again
             sock.sendto(data, to)
         except OSError:
             return False
@@ -245,15 +242,13 @@ class Responder:
             writer.write(json.dumps({"lab-nat-probe": VERSION, "nonce": nonce}).encode() + b"\n")
             line = await asyncio.wait_for(reader.readline(), WATCHED_S)
             answer, key = self._asked(line, nonce, peer)
-            if answer.get("error"):
-                key = b""  # nothing is proved to whom has no secret
             writer.write(signed(key, nonce, answer))
             await writer.drain()
             if "flow" in answer:
                 request = loaded(line.partition(b" ")[2])
                 await self._flow(reader, writer, self._sessions[request["s"]].flow(request["f"]), request)
-        except (OSError, asyncio.TimeoutError, *SENSELESS):
-            pass
+        except (OSError, asyncio.TimeoutError, asyncio.CancelledError, *SENSELESS):
+            pass  # also at the end: Python 3.11 would print a traceback
         finally:
             with suppress(OSError, RuntimeError):
                 writer.close()

@@ -18,22 +18,10 @@ import pytest
 from lab.nat_probe import responder
 from lab.nat_probe.responder import Responder
 from lab.nat_probe.session import Inbox, ResponderError, ResponderSession, Unanswered, flow_name, is_poke
+from tests.free_ports import free_port
 
 HOST = "127.0.0.1"
 PROGRAM = Path(responder.__file__)
-
-
-def free_port() -> int:
-    """A port that is free, and the next one, too."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind((HOST, 0))
-            port = int(first.getsockname()[1])
-            try:
-                second.bind((HOST, port + 1))
-            except OSError:
-                continue
-            return port
 
 
 @asynccontextmanager
@@ -158,9 +146,7 @@ def test_it_never_sends_more_than_it_got() -> None:
             with Inbox() as box:
                 with pytest.raises(Unanswered):
                     await session.where(box, size=400, reply=401, tries=1)
-                got = 428 + 28  # what was not used is kept for later answers, with its headers
-                answer = await session.where(box, size=400, reply=400)
-                assert answer["got"] == 400
+                await session.where(box, size=400, reply=400)
             with Inbox() as box:
                 body = {"op": "idle", "n": 10**6, "f": flow_name(), "pokes": [[0.0, 0, 50]]}
                 request = raw(session, session.endpoints[0], body, session._key)
@@ -169,7 +155,6 @@ def test_it_never_sends_more_than_it_got() -> None:
                 while (datagram := await box.next(0.5)) is not None:
                     came += len(datagram[0]) + 28
                 assert 0 < came <= len(request) + 28
-                assert got > 0
 
     in_loop(test)
 

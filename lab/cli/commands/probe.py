@@ -62,7 +62,9 @@ def probe_serve_command(
 @probe_app.command("measure", short_help="Measure the NAT in front of this host.")
 def probe_measure_command(
     *,
-    host: Annotated[str, typer.Argument(metavar="HOST", help="Where `lab probe serve` runs.", show_default=False)],
+    host: Annotated[
+        str, typer.Argument(metavar="HOST", help="Where `lab probe serve` runs, outside.", show_default=False)
+    ],
     port: Annotated[
         int | None,
         typer.Option(
