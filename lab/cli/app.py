@@ -40,6 +40,7 @@ COMMANDS = (
     "status",
     "down",
     "middlebox",
+    "probe",
     "actor",
     "doctor",
     "kernel",

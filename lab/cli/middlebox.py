@@ -27,7 +27,7 @@ from lab.worlds import uml
 
 
 def test_middleboxes(
-    names: list[str], *, all_of_them: bool, against: str, clock: str, json: bool, memory_mb: int
+    names: list[str], *, all_of_them: bool, against: str, outside: bool, clock: str, json: bool, memory_mb: int
 ) -> int:
     """Measure profiles in the lab and compare with what they, or another, say.
 
@@ -55,7 +55,9 @@ def test_middleboxes(
         def told(name: str) -> None:
             console.print(f"[dim]{next(done)}/{len(boxes)} {name}[/dim]")
 
-        results = measure_profiles(boxes, claims, folder, book, clock=decided, memory_mb=memory_mb, on_done=told)
+        results = measure_profiles(
+            boxes, claims, folder, book, clock=decided, memory_mb=memory_mb, on_done=told, outside=outside
+        )
     if results is None:
         return EXIT_INTERRUPTED
     if json:

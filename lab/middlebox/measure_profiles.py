@@ -10,15 +10,22 @@ from typing import Any
 from lab.engine.world_jobs import Batch, do
 from lab.errors import LabError
 from lab.ledger import Ledger
+from lab.middlebox import measure_outside
 from lab.middlebox.compare import BehaviorComparison, compare
+from lab.middlebox.compare_outside import compare_outside
+from lab.middlebox.ends import SERVER
 from lab.middlebox.measure import ANSWER_FILE, QUESTION_FILE
 from lab.middlebox.measurement import Measurement, MeasurementRequest
 from lab.model import wire
 from lab.model.middlebox import Middlebox
+from lab.nat_probe import findings
 from lab.worlds.clock import Clock
 
 JOB = "lab.middlebox.measure:run"
 """Answers the question in a folder."""
+
+JOB_OUTSIDE = "lab.middlebox.measure_outside:run"
+"""Answers it with the programs of ``lab probe``."""
 
 LONGEST_S = {Clock.VIRTUAL: 10 * 86400.0, Clock.REAL: 65.0}
 """How long anything is waited for: in virtual time twice the longest timer of the catalog, which Linux has; in real
@@ -37,6 +44,7 @@ def measure_profiles(
     clock: Clock,
     memory_mb: int,
     on_done: Callable[[str], None],
+    outside: bool = False,
 ) -> list[Result] | None:
     """Measure profiles and compare each with a claim; None if it was interrupted.
 
@@ -48,11 +56,17 @@ def measure_profiles(
         clock: of the worlds.
         memory_mb: memory of a virtual-time guest, in MiB.
         on_done: takes the name of each that is done.
+        outside: measure with the programs of ``lab probe``.
     """
     folders = [folder / profile.name for profile in boxes]
     for place, profile, claim in zip(folders, boxes, claims, strict=True):
         place.mkdir()
-        question = MeasurementRequest(box=profile, claim=claim, longest=LONGEST_S[clock])
+        longest = LONGEST_S[clock]
+        question = (
+            measure_outside.OutsideRequest(boxes=(profile,), longest=longest)
+            if outside
+            else MeasurementRequest(box=profile, claim=claim, longest=longest)
+        )
         (place / QUESTION_FILE).write_text(json.dumps(wire.to_json(question)), encoding="utf-8")
 
     def on_message(message: dict[str, Any]) -> None:
@@ -60,7 +74,7 @@ def measure_profiles(
             on_done(Path(message["cell"]).name)
 
     batch = Batch(
-        job=JOB,
+        job=JOB_OUTSIDE if outside else JOB,
         folders=folders,
         writable=folder,
         clock=clock,
@@ -72,9 +86,15 @@ def measure_profiles(
     if errors is None:
         return None
     return [
-        errors[place] if place in errors else compare(claim, _answer(place))
+        errors[place]
+        if place in errors
+        else (compare_outside(claim, _findings(place)) if outside else compare(claim, _answer(place)))
         for place, claim in zip(folders, claims, strict=True)
     ]
+
+
+def _findings(folder: Path) -> findings.Findings:
+    return findings.load(folder / measure_outside.FINDINGS_FILE, SERVER)
 
 
 def _answer(folder: Path) -> Measurement:

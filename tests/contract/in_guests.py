@@ -15,7 +15,7 @@ from lab.engine.world_jobs import Batch, do
 from lab.errors import HostNotCapable
 from lab.model import wire
 from lab.worlds import kernel, uml
-from lab.worlds.clock import GUEST_MEMORY_MB
+from lab.worlds.clock import GUEST_MEMORY_MB, Clock
 
 
 def in_guests(job: str, questions: Sequence[Any], folder: Path, *, file: str) -> list[Path]:
@@ -29,6 +29,11 @@ def in_guests(job: str, questions: Sequence[Any], folder: Path, *, file: str) ->
         clock = uml.decide("virtual")
     except HostNotCapable as lack:
         pytest.skip(str(lack))
+    return in_worlds(job, questions, folder, file=file, clock=clock)
+
+
+def in_worlds(job: str, questions: Sequence[Any], folder: Path, *, file: str, clock: Clock) -> list[Path]:
+    """Do the same in worlds of either kind."""
     folders = [folder / str(number) for number in range(len(questions))]
     for place, question in zip(folders, questions, strict=True):
         place.mkdir()
@@ -45,5 +50,5 @@ def in_guests(job: str, questions: Sequence[Any], folder: Path, *, file: str) ->
     )
     (errors,) = do([batch])
     book.close()
-    assert errors == {}
+    assert errors == {}, [str(error) for error in (errors or {}).values()]
     return folders

@@ -49,6 +49,10 @@ def middlebox_test_command(
     against: Annotated[
         str, typer.Option(metavar="NAME", help="Compare with what this profile says instead.", show_default=False)
     ] = "",
+    outside: Annotated[
+        bool,
+        typer.Option("--outside", help="Measure with the two programs of `lab probe`, as one would in the field."),
+    ] = False,
     clock: Annotated[
         ClockChoice,
         typer.Option(
@@ -68,6 +72,12 @@ def middlebox_test_command(
 
     raise typer.Exit(
         test_middleboxes(
-            names, all_of_them=all_of_them, against=against, clock=clock.value, json=json, memory_mb=memory
+            names,
+            all_of_them=all_of_them,
+            against=against,
+            outside=outside,
+            clock=clock.value,
+            json=json,
+            memory_mb=memory,
         )
     )
