@@ -120,9 +120,8 @@ class Message(Fact):
         cseq: the number.
         call: pseudonym of the Call-ID.
         branch: pseudonym of the topmost Via's branch.
-        account: pseudonym of the address of record: To of REGISTER, From of other requests of a client, To of those of a
-            server; a response has that of its request.
-        peer: pseudonym of the other address: From, or To, whichever `account` is not.
+        caller: pseudonym of the address of record in From; a response has that of its request.
+        called: pseudonym of that in To.
         expires: seconds, from Contact, Expires or Subscription-State; None: none is said.
         contacts: how many Contact values there are; ``*`` is one.
         contact: pseudonym of the first Contact's host and port.
@@ -143,8 +142,8 @@ class Message(Fact):
     cseq: int = 0
     call: str = ""
     branch: str = ""
-    account: str = ""
-    peer: str = ""
+    caller: str = ""
+    called: str = ""
     expires: int | None = None
     contacts: int = 0
     contact: str = ""
