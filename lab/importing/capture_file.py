@@ -175,9 +175,7 @@ def _interface(order: str, body: bytes) -> _Interface:
     return _Interface(link_type, snap or LARGEST_FRAME, ticks, offset)
 
 
-def _frame(
-    kind: int, order: str, body: bytes, number: int, interfaces: list[_Interface], before: int
-) -> RawFrame:
+def _frame(kind: int, order: str, body: bytes, number: int, interfaces: list[_Interface], before: int) -> RawFrame:
     if len(body) < (4 if kind == _SIMPLE_PACKET else 20):
         raise _Damaged("the file is damaged (a short packet block)")
     if kind == _SIMPLE_PACKET:

@@ -1,4 +1,4 @@
-"""Reads what a TCP connection carries, as one viewpoint saw it: SIP, keep-alives, TLS records, WebSocket frames. No I/O."""
+"""Reads what one viewpoint saw of a TCP connection: SIP, keep-alives, TLS records, WebSocket frames. No I/O."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Connection:
         if not fresh or self.other:
             return []
         if not self._begun:
-            self._begin(fresh, from_client)
+            self._begin(fresh, from_client=from_client)
         if self._tls is None:
             return self._plain(fresh, way)
         found: list[Item] = []
@@ -78,7 +78,7 @@ class Connection:
             found += inner or [record]
         return found
 
-    def _begin(self, data: bytes, from_client: bool) -> None:
+    def _begin(self, data: bytes, *, from_client: bool) -> None:
         if data in (b"\r\n", b"\r\n\r\n"):
             return  # a keep-alive: of whatever
         self._begun = True
@@ -110,7 +110,9 @@ class Connection:
             if kind in _WS_KEPT:
                 found.append(_WS_KEPT[kind])
             elif kind is Opcode.TEXT:
-                found += self._sip([Kept.PING if content == b"\r\n\r\n" else Kept.PONG if content == b"\r\n" else content])
+                found += self._sip(
+                    [Kept.PING if content == b"\r\n\r\n" else Kept.PONG if content == b"\r\n" else content]
+                )
         return found
 
     def _sip(self, items: list[bytes | Kept]) -> list[Item]:

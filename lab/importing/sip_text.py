@@ -15,8 +15,8 @@ LARGEST = 65_535
 _START = re.compile(rb"(?:[A-Z]{3,12} [^\r\n ]{1,2000} SIP/2\.0|SIP/2\.0 [1-6]\d\d[ \r\n])")
 _METHOD = re.compile(r"[A-Z]{3,12}", re.ASCII)
 _COMPACT = {
-    "f": "from", "t": "to", "i": "call-id", "v": "via", "m": "contact", "l": "content-length", "o": "event", "u": "allow-events",
-    "k": "supported", "x": "session-expires",
+    "f": "from", "t": "to", "i": "call-id", "v": "via", "m": "contact", "l": "content-length", "o": "event",
+    "u": "allow-events", "k": "supported", "x": "session-expires",
 }  # fmt: skip
 _ADDRESS = re.compile(r"(?:sips?|tel):([^>;?\s,]+)", re.IGNORECASE)
 _PARAMETER = r"[;,\s]{}\s*=\s*\"?([\w.+-]+)"
@@ -30,8 +30,8 @@ EVENTS = ("presence", "dialog", "message-summary", "reg", "presence.winfo", "con
 """Event packages whose names are kept (IANA SIP Event Packages; `keep-alive` is Asterisk's and others')."""
 PRODUCTS = {
     "pjsip": "pjsua pjsip", "baresip": "baresip", "linphone": "linphone belle-sip", "sipjs": "sip.js", "jssip": "jssip",
-    "kamailio": "kamailio", "opensips": "opensips opensser openser", "asterisk": "asterisk fpbx", "freeswitch": "freeswitch",
-    "sofia-sip": "sofia-sip", "sipp": "sipp",
+    "kamailio": "kamailio", "opensips": "opensips opensser openser", "asterisk": "asterisk fpbx", "sipp": "sipp",
+    "freeswitch": "freeswitch", "sofia-sip": "sofia-sip",
 }  # fmt: skip
 """Programs, and the words by which they name themselves."""
 
@@ -65,7 +65,10 @@ def read_message(data: bytes, pseudonym: Callable[[str], str]) -> dict[str, Any]
         name = name.strip().lower()
         if colon:
             headers.setdefault(_COMPACT.get(name, name), []).append(value.strip())
-    first = lambda name: headers.get(name, [""])[0]  # noqa: E731
+
+    def first(name: str) -> str:
+        return headers.get(name, [""])[0]
+
     code = int(lines[0].split()[1]) if lines[0].startswith("SIP/") else 0
     cseq = _CSEQ.match(first("cseq"))
     method = cseq[2].upper() if cseq else ("" if code else lines[0].split()[0])

@@ -67,7 +67,7 @@ class TlsConnection:
                 break
             header, body = bytes(buffer[:5]), bytes(buffer[5 : 5 + size])
             del buffer[: 5 + size]
-            found.append(self._record(header, body, from_client))
+            found.append(self._record(header, body, from_client=from_client))
         return found
 
     def gap(self, *, from_client: bool) -> None:
@@ -76,14 +76,14 @@ class TlsConnection:
         self._openers[from_client] = None
         self._traffic.pop(from_client, None)
 
-    def _record(self, header: bytes, body: bytes, from_client: bool) -> Seen:
+    def _record(self, header: bytes, body: bytes, *, from_client: bool) -> Seen:
         kind = header[0]
         secret = self._secret_now[from_client]
         if not secret and kind == _HANDSHAKE:
-            self._handshakes(body, from_client)
+            self._handshakes(body, from_client=from_client)
             return Seen("handshake", len(body))
         if kind == _CHANGE:
-            self._change(from_client)
+            self._change(from_client=from_client)
             return Seen("other", len(body))
         if self._version == TLS_1_3 and kind != _DATA:
             return Seen(_KINDS[kind], len(body), closes=kind == _ALERT and body == _CLOSE_NOTIFY)
@@ -94,12 +94,12 @@ class TlsConnection:
             return Seen(_KINDS[kind], len(body), closes=closes)
         inner, content = opened
         if inner == _HANDSHAKE:
-            self._handshakes(content, from_client)
+            self._handshakes(content, from_client=from_client)
         if inner == _DATA:
             return Seen("data", len(body), content)
         return Seen(_KINDS.get(inner, "other"), len(body), closes=inner == _ALERT and content == _CLOSE_NOTIFY)
 
-    def _change(self, from_client: bool) -> None:
+    def _change(self, *, from_client: bool) -> None:
         """Take a ChangeCipherSpec; in TLS 1.3 it means nothing."""
         if self._version == TLS_1_3:
             return
@@ -110,7 +110,7 @@ class TlsConnection:
         openers = old_openers(self._suite, master, self._random[True], self._random[False], etm=self._etm)
         self._openers[from_client] = openers[0 if from_client else 1]
 
-    def _handshakes(self, data: bytes, from_client: bool) -> None:
+    def _handshakes(self, data: bytes, *, from_client: bool) -> None:
         buffer = self._handshake[from_client]
         buffer += data
         while len(buffer) >= 4:
@@ -122,15 +122,15 @@ class TlsConnection:
                 return
             kind, body = buffer[0], bytes(buffer[4 : 4 + size])
             del buffer[: 4 + size]
-            self._message(kind, body, from_client)
+            self._message(kind, body, from_client=from_client)
 
-    def _message(self, kind: int, body: bytes, from_client: bool) -> None:
+    def _message(self, kind: int, body: bytes, *, from_client: bool) -> None:
         if kind == _CLIENT_HELLO and from_client:
             self._random[True] = body[2:34]
         elif kind == _SERVER_HELLO and not from_client and body[2:34] != _RETRY:
             self._server_hello(body)
         elif kind == _FINISHED and self._version == TLS_1_3:
-            self._use(from_client, "CLIENT_TRAFFIC_SECRET_0" if from_client else "SERVER_TRAFFIC_SECRET_0")
+            self._use("CLIENT_TRAFFIC_SECRET_0" if from_client else "SERVER_TRAFFIC_SECRET_0", from_client=from_client)
         elif kind == _KEY_UPDATE and from_client in self._traffic and self._suite is not None:
             self._traffic[from_client] = next_secret(self._suite, self._traffic[from_client])
             self._openers[from_client] = new_opener(self._suite, self._traffic[from_client])
@@ -148,11 +148,11 @@ class TlsConnection:
             self._etm = self._etm or kind == _ENCRYPT_THEN_MAC
             at += 4 + size
         if self._version == TLS_1_3:
-            self._use(True, "CLIENT_HANDSHAKE_TRAFFIC_SECRET")
-            self._use(False, "SERVER_HANDSHAKE_TRAFFIC_SECRET")
+            self._use("CLIENT_HANDSHAKE_TRAFFIC_SECRET", from_client=True)
+            self._use("SERVER_HANDSHAKE_TRAFFIC_SECRET", from_client=False)
             self._secret_now = {True: True, False: True}
 
-    def _use(self, from_client: bool, label: str) -> None:
+    def _use(self, label: str, *, from_client: bool) -> None:
         secret = self._secrets.get((self._random.get(True, b""), label))
         if secret is None or self._suite is None:
             self._openers[from_client] = None

@@ -111,7 +111,9 @@ class _Reader:
         ends = common["source"], common["destination"]
         flow = min(ends), max(ends)
         data = packet.payload
-        message = read_message(data.lstrip(b"\r\n\0"), self._source.pseudonym) if begins_sip(data.lstrip(b"\r\n\0")) else None
+        message = (
+            read_message(data.lstrip(b"\r\n\0"), self._source.pseudonym) if begins_sip(data.lstrip(b"\r\n\0")) else None
+        )
         if message is not None and flow not in self._udp:
             self._udp[flow] = "udp"
             if len(self._udp) > MOST_UDP_FLOWS:
@@ -128,7 +130,9 @@ class _Reader:
         source, destination = common["source"], common["destination"]
         key = (common["view"].interface, min(source, destination), max(source, destination))
         connection = self._connections.get(key)
-        if connection is None or ("S" in packet.flags and "A" not in packet.flags and not _again(connection, source, packet)):
+        if connection is None or (
+            "S" in packet.flags and "A" not in packet.flags and not _again(connection, source, packet)
+        ):
             connection = self._connections[key] = Connection(_client(source, destination, packet), self._source.keys)
             if len(self._connections) > MOST_CONNECTIONS:
                 self._connections.popitem(last=False)
