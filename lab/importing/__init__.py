@@ -35,6 +35,6 @@ yields `Message`, `KeepAlive`, `Opened` and `Ended`; a capture also yields `Segm
 `Unreachable`, from which the rest of the package finds silences and losses.
 
 **Personal data** ends at the format: a user, an address of record, a Call-ID, a branch or a realm becomes a pseudonym
-(`source.pseudonym`), which is another one in each import. Addresses of hosts stay in `Endpoint` for the analysis; they are
-never written to a scenario.
+(`source.pseudonym`), which is another one in each import. Addresses of hosts stay in `Endpoint` for the
+analysis; they are never written to a scenario.
 """

@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from lab.errors import Problem, ScenarioError
+from lab.errors import LabFault, Problem, ScenarioError
 from lab.importing.accounts import Account, Survey
 from lab.importing.case import Case, case_of
 from lab.importing.facts import Fact, Unreachable
@@ -17,11 +17,12 @@ from lab.importing.flows import flows, sides
 from lab.importing.formats import format_of
 from lab.importing.hypotheses import hypotheses
 from lab.importing.hypothesis import Hypothesis
-from lab.importing.scenario import keys, safe_name, text
+from lab.importing.scenario import keys, name_of, text
 from lab.importing.source import Pseudonyms, Source
 from lab.importing.story import story
 from lab.importing.tls_keys import Secrets, read_key_log
 from lab.importing.undecrypted import guess
+from lab.loader.load import load_text
 
 MOST_FACTS = 400_000
 """Facts of one account that are kept; a hundred megabytes or so."""
@@ -93,14 +94,35 @@ def import_files(files: Sequence[Path], *, key_log: Path | None = None, account:
     guessed = not chosen.readable and guess(all_flows)
     if not any(flow.carries_sip for flow in all_flows):
         raise ScenarioError([Problem(str(path), 0, "", _nothing(sources)) for path in files])
-    case = case_of(story(all_flows, seen, [fact for fact in facts if isinstance(fact, Unreachable)], guessed=guessed))
-    names = tuple(safe_name(source.path.name, _digest(source.path)) for source in sources)
+    errors = [fact for fact in facts if isinstance(fact, Unreachable)]
+    until = max(source.until for source in sources)
+    case = case_of(story(all_flows, seen, errors, guessed=guessed, until=until))
+    names = tuple(name_of(_digest(source.path)) for source in sources)
     found = []
     for hypothesis in hypotheses(case):
         content = keys(case, hypothesis, measured=" and ".join(names))
         found.append(Imported(hypothesis, content, text(content, case, hypothesis)))
+    found, left_out = _that_load(found)
     remarks = [f"{source.path.name}: {remark}" for source in sources for remark in source.remarks]
-    return Import(case, tuple(found), len(accounts), tuple(remarks), names)
+    return Import(case, tuple(found), len(accounts), (*remarks, *left_out), names)
+
+
+def _that_load(found: Sequence[Imported]) -> tuple[list[Imported], list[str]]:
+    """Return the explanations that are scenarios, and a remark on each that cannot be one.
+
+    Raises:
+        LabFault: none is.
+    """
+    good, remarks = [], []
+    for each in found:
+        try:
+            load_text(each.text, Path("imported.yaml"))
+            good.append(each)
+        except ScenarioError as error:  # noqa: PERF203  (of each its own)
+            remarks.append(f"{each.hypothesis.name} fits, too, but the lab cannot run it: {error.problems[0].what}")
+    if not good:
+        raise LabFault("no scenario can be made of this file", detail="; ".join(remarks))
+    return good, remarks
 
 
 def _facts(sources: Sequence[Source], chosen: Account) -> list[Fact]:

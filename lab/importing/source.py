@@ -37,6 +37,7 @@ class Source:
         keys: TLS secrets by client random and label; a format adds those that the file has.
         wanted: whether packets between two hosts matter, where a format can leave out others; None: all do.
         remarks: sentences on what could not be read.
+        until: the time of the last thing in the file, whatever it was; a format says so as it reads.
     """
 
     path: Path
@@ -45,6 +46,7 @@ class Source:
     keys: dict[tuple[bytes, str], bytes] = field(default_factory=dict)
     wanted: Callable[[str, str], bool] | None = None
     remarks: list[str] = field(default_factory=list)
+    until: float = 0.0
 
     def remark(self, text: str) -> None:
         """Take a sentence on what could not be read; the first of them are kept."""

@@ -63,7 +63,7 @@ class Story:
         probes: requests of the server that try to reach the client.
         unreachable: ICMP errors.
         guessed: whether messages were guessed from sizes, because TLS could not be opened.
-        start, end: of the facts.
+        start, end: of the facts; `end` is that of the file if it goes on.
     """
 
     flows: list[Flow]
@@ -110,7 +110,12 @@ class Story:
 
 
 def story(
-    flows: Sequence[Flow], seen: Sides, unreachable: Sequence[Unreachable] = (), *, guessed: bool = False
+    flows: Sequence[Flow],
+    seen: Sides,
+    unreachable: Sequence[Unreachable] = (),
+    *,
+    guessed: bool = False,
+    until: float = 0.0,
 ) -> Story:
     """Tell the story of an account from its flows, of which one at least carries SIP."""
     ours = [flow for flow in flows if flow.carries_sip]
@@ -128,7 +133,7 @@ def story(
         unreachable=list(unreachable),
         guessed=guessed,
         start=min(flow.start for flow in flows),
-        end=max(flow.end for flow in flows),
+        end=max(until, *(flow.end for flow in flows)),
     )
     found.periods = list(_periods(found))
     found.probes = _probes(found)

@@ -61,7 +61,7 @@ def _sent(story: Story) -> Iterator[Mitigation]:
     if (one := periods.get((Kept.WS_PING.value, False))) and story.transport in ("ws", "wss"):
         yield {"server-ws-ping": {"interval": seconds(one.interval_s)}}
     if one := periods.get(("TCP keep-alive", True)):
-        yield {"tcp-keepalive": {"idle": seconds(one.interval_s), "interval": "10 s"}}
+        yield {"tcp-keepalive": {"idle": f"{max(1, int(one.shortest_s + _WHOLE_S))} s", "interval": "10 s"}}
     if flow_timer is None and story.transport in ("tcp", "tls"):
         yield from _crlf(periods)
     if not stream and story.registers:

@@ -47,6 +47,7 @@ def read(source: Source) -> Iterator[Fact]:
     reader = _Reader(source)
     with source.path.open("rb") as file:
         for frame in read_frames(file, remark=source.remark, secrets=lambda data: _add(data, source)):
+            source.until = max(source.until, frame.t)
             yield from reader.facts(frame)
     if not reader.frames:
         raise source.problem("no frame can be read" + "".join(f" ({text})" for text in source.remarks))

@@ -19,7 +19,7 @@ def explain(case: Case) -> Iterator[Hypothesis]:
         for each in story.asked(method)
         if each.granted and each.final and each.granted.expires
     ]
-    for (t, expires), later in zip(granted, [*(each[0] for each in granted[1:]), story.end], strict=True):
+    for (t, expires), later in zip(granted, [*(each[0] for each in granted), story.end][1:], strict=True):
         over = t + expires
         if over + LATE_S < later and over > story.zero and (case.main is None or case.main.bad > over):
             kind = "registration" if method == "REGISTER" else "subscription"
