@@ -10,7 +10,7 @@ from lab.importing.silences import Silence
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bracket:
-    """What silences say of one timer.
+    """The silences that bound one timer.
 
     Attributes:
         protocol: ``tcp`` or ``udp``.
@@ -36,7 +36,7 @@ class Bracket:
 
     @property
     def contradicts(self) -> bool:
-        """Whether a longer silence was survived than one that was not: no idle timer explains both."""
+        """True if a longer silence was survived than one that was not: no idle timer explains both."""
         return self.dead is not None and self.alive_s >= self.dead.seconds
 
 

@@ -30,7 +30,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is known of an account.
+    """An account, and all that is known of it.
 
     Attributes:
         story: what it did.
@@ -52,7 +52,7 @@ class Case:
 
     @property
     def fails(self) -> bool:
-        """Whether the client was out of reach when somebody tried, or could have been tried."""
+        """True if the client was out of reach when somebody tried, or could have been tried."""
         return bool(self.lost) or self.gap is not None
 
     @property

@@ -160,7 +160,7 @@ class Message(Fact):
 
     @property
     def is_request(self) -> bool:
-        """Whether it is a request."""
+        """True if it is a request."""
         return not self.code
 
 

@@ -52,7 +52,7 @@ class Event:
 
     @property
     def place(self) -> Place:
-        """Where the file says so."""
+        """The frame or line that says so."""
         return self.fact.place
 
 
@@ -78,17 +78,17 @@ class Flow:
 
     @property
     def start(self) -> float:
-        """When its first event was."""
+        """The time of its first event."""
         return self.events[0].t
 
     @property
     def end(self) -> float:
-        """When its last event was."""
+        """The time of its last event."""
         return self.events[-1].t
 
     @property
     def is_stream(self) -> bool:
-        """Whether TCP carries it."""
+        """True if TCP carries it."""
         return self.transport != "udp"
 
 
@@ -107,7 +107,7 @@ class Sides:
 
     @property
     def both(self) -> bool:
-        """Whether both ends can be seen."""
+        """True if both ends can be seen."""
         return self.near is not None and self.far is not None and self.near != self.far
 
 

@@ -47,7 +47,7 @@ class Imported:
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """What captures and logs mean.
+    """The meaning of captures and logs.
 
     Attributes:
         case: of the account.

@@ -35,7 +35,7 @@ Watch = Callable[[RunFolder], Callable[[dict[str, Any]], None]]
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the lab showed of one explanation.
+    """One explanation as the lab showed it.
 
     Attributes:
         imported: the explanation.
@@ -57,7 +57,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Rerun:
-    """What came of running.
+    """The result of running.
 
     Attributes:
         shown: of each explanation that was run, in their order.

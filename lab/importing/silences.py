@@ -49,7 +49,7 @@ class Silence:
 
     @property
     def seconds(self) -> float:
-        """How long it was."""
+        """Its length."""
         return self.ends - self.begins
 
 
@@ -91,7 +91,7 @@ def _answered(flow: Flow, all_: Sequence[Transaction]) -> set[Place]:
 
 
 class _Acknowledged:
-    """What the other end acknowledged of one direction, and when."""
+    """The acknowledgements of one direction, and their times."""
 
     def __init__(self, flow: Flow, up: bool) -> None:  # noqa: FBT001
         segments = [e for e in flow.events if isinstance(e.fact, Segment)]

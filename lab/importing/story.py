@@ -49,7 +49,7 @@ class Period:
 
 @dataclass(slots=True, kw_only=True)
 class Story:
-    """What was seen of one account.
+    """The doings of one account, as far as they were seen.
 
     Attributes:
         flows: that carry its SIP, in the order of time.

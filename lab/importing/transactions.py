@@ -39,12 +39,12 @@ class Transaction:
 
     @property
     def t(self) -> float:
-        """When it was sent first."""
+        """The time at which it was sent first."""
         return self.requests[0].t
 
     @property
     def place(self) -> Place:
-        """Where the file says so."""
+        """The frame or line of the first time that it was sent."""
         return self.requests[0].place
 
     @property
@@ -65,14 +65,14 @@ class Transaction:
 
     @property
     def came(self) -> bool | None:
-        """Whether the request reached its receiver; None: nobody was there to see it, and there is no answer."""
+        """True if the request reached its receiver; None: nobody was there to see it, and there is no answer."""
         if self.responses or any(each.arrived for each in self.requests):
             return True
         return None if any(each.arrived is None for each in self.requests) else False
 
     @property
     def answer_came(self) -> bool | None:
-        """Whether a final response reached the sender of the request; None: nobody was there to see it."""
+        """True if a final response reached the sender of the request; None: nobody was there to see it."""
         finals = [each for each in self.responses if _code(each) >= 200]
         if not finals:
             return False

@@ -1,4 +1,4 @@
-"""The client closed its connection: its idle timer, or another reason of its own."""
+"""Explains by the client, which closed its connection: its idle timer, or another reason of its own."""
 
 from __future__ import annotations
 

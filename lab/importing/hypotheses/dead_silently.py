@@ -1,4 +1,4 @@
-"""Packets were lost from some moment on, and nobody said so: the middlebox forgot, rebooted, or dropped the flow."""
+"""Explains packets that were lost from some moment on: the middlebox forgot, rebooted, or dropped the flow."""
 
 from __future__ import annotations
 

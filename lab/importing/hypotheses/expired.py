@@ -1,4 +1,4 @@
-"""The account expired, because nothing refreshed it."""
+"""Explains by an account that expired, because nothing refreshed it."""
 
 from __future__ import annotations
 

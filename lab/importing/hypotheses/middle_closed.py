@@ -1,4 +1,4 @@
-"""Somebody in between ended the connection: a middlebox that forgot it, or one that forged a segment."""
+"""Explains by somebody in between who ended the connection: a middlebox that forgot it, or that forged a segment."""
 
 from __future__ import annotations
 

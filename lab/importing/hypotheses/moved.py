@@ -1,4 +1,4 @@
-"""The client came with another address: it moved to another network."""
+"""Explains by a client that came with another address: it moved to another network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The server closed the connection: its idle timeout, a restart, or for a reason of its own."""
+"""Explains by the server, which closed the connection: idle timeout, restart, or a reason of its own."""
 
 from __future__ import annotations
 

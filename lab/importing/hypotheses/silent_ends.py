@@ -1,4 +1,4 @@
-"""Requests arrived and were not answered, or were refused: the program at that end did not do its work."""
+"""Explains requests that arrived and were not answered, or were refused: the program at that end did not work."""
 
 from __future__ import annotations
 
