@@ -17,6 +17,7 @@ _NOT_ONE_OF = re.compile(r"'(?P<word>[^']*)' is not one of (?P<words>'.*')\.?$")
 COMMANDS = (
     "init",
     "validate",
+    "import",
     "run",
     "why",
     "curve",

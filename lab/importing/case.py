@@ -1,0 +1,137 @@
+"""Brings together what is known of an account: story, breaks, brackets, lost probes, gaps. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lab.importing.brackets import Bracket, brackets
+from lab.importing.breaks import Break, Kind, breaks
+from lab.importing.silences import Silence, silences
+from lab.importing.story import IN_TIME_S, SET_UP_S, Story
+from lab.importing.transactions import Transaction
+
+SOON_BACK_S = 5.0
+"""A client that is out of reach for less is not said to be: the lab's probes wait so long (`Probe.within`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A time in which a part of the account had no way in: its connection had ended, and it had no other.
+
+    Attributes:
+        begins, ends: times.
+        method: ``REGISTER`` or ``SUBSCRIBE``: which part of the account.
+    """
+
+    begins: float
+    ends: float
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """An account, and all that is known of it.
+
+    Attributes:
+        story: what it did.
+        breaks: what stopped working.
+        silences: on its flows, and on others of the same hosts.
+        brackets: of the timers of the middlebox.
+        lost: probes that the client did not accept.
+        main: the break that matters: that of the first lost probe, else the first that left a gap, else the first.
+        gap: the first time without a way in.
+    """
+
+    story: Story
+    breaks: tuple[Break, ...]
+    silences: tuple[Silence, ...]
+    brackets: tuple[Bracket, ...]
+    lost: tuple[Transaction, ...]
+    main: Break | None
+    gap: Gap | None
+
+    @property
+    def fails(self) -> bool:
+        """True if the client was out of reach when somebody tried, or could have been tried."""
+        return bool(self.lost) or self.gap is not None
+
+    @property
+    def survived_s(self) -> float:
+        """The longest silence that the main break's kind of flow survived."""
+        stream = self.main is not None and self.main.flow.is_stream
+        tests = [each for each in self.silences if each.flow.is_stream is stream and (stream or not each.up)]
+        return max((each.seconds for each in tests if each.survived), default=0.0)
+
+
+def case_of(story: Story) -> Case:
+    """Bring together what is known of an account."""
+    found = breaks(story)
+    quiet = [each for flow in (*story.flows, *story.others) for each in silences(flow, story.all)]
+    lost = tuple(each for each in story.probes if not reached(each))
+    gap = _gap(story, found)
+    return Case(
+        story=story,
+        breaks=tuple(found),
+        silences=tuple(quiet),
+        brackets=tuple(brackets(quiet)),
+        lost=lost,
+        main=_main(found, lost, gap),
+        gap=gap,
+    )
+
+
+def reached(probe: Transaction) -> bool:
+    """Return whether a client accepted a request in time; an INVITE that rang or was declined reached it, too."""
+    told = [each for each in probe.responses if getattr(each.fact, "code", 0) > 100 and each.arrived is not False]
+    if not told or told[0].t - probe.t > IN_TIME_S:
+        return False
+    return probe.method == "INVITE" or 200 <= probe.code < 300
+
+
+def _gap(story: Story, found: list[Break]) -> Gap | None:
+    """Return the first time in which a connection had ended or was dead, and no other had begun."""
+    for each in found:
+        if each.kind not in (Kind.ENDED, Kind.LOST) or each.again is not None:
+            continue
+        if each.flow is not story.flow_at(each.bad):
+            continue
+        begins = each.bad if each.kind is Kind.ENDED else max(each.good, each.bad - SOON_BACK_S)
+        for method in ("SUBSCRIBE", "REGISTER"):
+            if not any(one.granted is not None and one.flow is each.flow for one in story.asked(method)):
+                continue
+            ends = _back(story, each, method)
+            if ends - begins > SOON_BACK_S and not _unsubscribed(story, each.bad):
+                return Gap(begins, ends, method)
+    return None
+
+
+def _back(story: Story, after: Break, method: str) -> float:
+    """Return when a request that was granted on another flow brought a part of the account back; else the end."""
+    for one in story.asked(method):
+        if one.granted is not None and one.final is not None and one.t > after.bad and one.flow is not after.flow:
+            return one.final.t
+    return story.end
+
+
+def _unsubscribed(story: Story, t: float) -> bool:
+    """Return whether the client had taken its account back just before."""
+    return any(
+        one.up and one.method in ("REGISTER", "SUBSCRIBE") and one.message.expires == 0 and 0 <= t - one.t <= SET_UP_S
+        for one in story.all
+    )
+
+
+def _main(found: list[Break], lost: tuple[Transaction, ...], gap: Gap | None) -> Break | None:
+    for probe in lost:
+        before = [
+            each for each in found if each.bad <= probe.t + 0.001 and (each.again is None or each.again > probe.t)
+        ]
+        of_flow = [each for each in before if each.flow is probe.flow] or before
+        if of_flow:
+            return of_flow[0]
+        after = [each for each in found if each.flow is probe.flow and each.bad >= probe.t]
+        if after:
+            return after[0]
+    if gap is not None:
+        return next((each for each in found if each.bad >= gap.begins - SOON_BACK_S), None)
+    return found[0] if found else None
