@@ -39,7 +39,7 @@ class DeviceSleep(Fault):
     Attributes:
         lasts: None: until the end of the run.
         awake: data that arrives wakes the client for this long after the last of it; None: data does not wake it.
-        pushed: a push message wakes the client for this long, and for as long again while it has a call; None: none
+        pushed: a push message wakes the client for this long, and for as long again while it has a call; 0 s: none
             does. 30 s is what iOS gives an app (Apple:
             ``application(_:didReceiveRemoteNotification:fetchCompletionHandler:)``).
         paging: from the first packet that waits until packets pass; None: half a paging cycle and the promotion of the
@@ -66,7 +66,7 @@ class DeviceSleep(Fault):
 
     lasts: Lasting | None = None
     awake: Lasting | None = None
-    pushed: Lasting | None = Seconds(30)
+    pushed: Seconds = Seconds(30)
     paging: Lasting | None = None
     radio_off: bool = False
 
@@ -82,7 +82,7 @@ class DeviceSleep(Fault):
         """See `Fault`."""
         rules = cell.block_client() if self.radio_off else 0
         proof = self.Proof(stopped=cell.suspend_client(), rules=rules)
-        sleep = Sleep(cell, awake=self.awake, pushed=None if self.radio_off else self.pushed)
+        sleep = Sleep(cell, awake=self.awake, pushed=0.0 if self.radio_off else self.pushed)
         if self.radio_off:
             return ActiveFault(proof=proof, end=_both(sleep.end, cell.unblock_client))
         network = NETWORKS[cell.cell.radio]
