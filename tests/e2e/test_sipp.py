@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -19,4 +20,7 @@ def test_a_keepalive_that_is_refused(tmp_path: Path) -> None:
     done = run("run", file, "--clock", "real", "--out", tmp_path / "runs", home=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     record = (tmp_path / "runs" / "latest" / "cells" / "sipp-notify-keepalive" / "record.jsonl").read_text("utf-8")
-    assert '"method":"NOTIFY"' in record
+    sent = [line for line in map(json.loads, record.splitlines()) if line.get("ev") == "request-sent"]
+    times = [round(line["t"]) for line in sent if line["method"] == "NOTIFY"]
+    assert times == [5, 10, 15, 20, 25, 30, 35, 40][: len(times)]
+    assert len(times) >= 7
