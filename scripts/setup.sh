@@ -120,7 +120,7 @@ need_kernel() {
 
 RUN_PACKAGES=(ca-certificates libnftables1 python3 python3-venv)
 KAMAILIO_PACKAGES=(kamailio kamailio-tls-modules kamailio-presence-modules kamailio-outbound-modules kamailio-websocket-modules)
-PHONE_PACKAGES=(baresip-core liblinphone10 libkeepalive0)  # clients of scenarios; without them their cells are unsupported
+PHONE_PACKAGES=(baresip-core liblinphone10 libkeepalive0 sip-tester)  # clients of scenarios; without them their cells are unsupported
 PROXY_PACKAGES=(nginx libnginx-mod-stream haproxy)
 NODE_PACKAGES=(nodejs npm)
 KERNEL_PACKAGES=("$(. /etc/os-release && [ "${VERSION_ID-}" = 12 ] && echo linux-source-6.1 || echo linux-source)" bc bison bubblewrap flex gcc libc6-dev make patch xz-utils)

@@ -56,6 +56,8 @@ _FOLDERS = ("scenarios", "topologies")
 """In the image of the whole lab, besides the package."""
 _ONLY_TO_BUILD = "lab/report/page_source/"
 """What ``page.js`` is built from: an installed lab does not have it, and no image uses it."""
+_OF_CLIENTS = frozenset({"node_modules"})
+"""Folders of the build context that images of clients are made of."""
 _SCRIPT = "#!/usr/bin/python3\nfrom lab.cli.start import run\n\nrun()\n"
 _SILENCE_S = 600
 """A build says nothing while apt works."""
@@ -178,6 +180,8 @@ def _build_all(wanted: Sequence[str], report: Callback, kernel: Path | None, fil
         context = _context(folder, kernel)
         for name, path in files.items():
             (context / name).symlink_to(path)
+        for name in _OF_CLIENTS - files.keys():  # Docker also makes the stages above the one that is wanted
+            (context / name).mkdir()
         for kind in wanted:
             _build(client, kind, base, context, report)
 

@@ -41,6 +41,10 @@ class ClientProgram(ABC):
     """It says in the record when a request of its has failed, so silence about one means that none has."""
     tells_new_address: ClassVar[bool] = False
     """It says ``ip-changed`` when it has been told of a new address."""
+    takes_script: ClassVar[bool] = False
+    """It plays a file of the author's (`script`), and does nothing without."""
+    not_in_virtual_time: ClassVar[str] = ""
+    """Why it does not run in virtual time; empty: it does."""
     runs_in_containers: ClassVar[bool] = True
     """There is a container image with it."""
 

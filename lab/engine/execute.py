@@ -153,7 +153,7 @@ def _fetched(order: RunRequest, say: Callable[[str], None]) -> RunRequest:
     """Return the order with what its clients need on this machine, if cells run here."""
     if not order.runs_here:
         return order
-    return dataclasses.replace(order, scenario=prepare.fetched(order.scenario, order.backend, say))
+    return dataclasses.replace(order, scenario=prepare.fetched(order.scenario, order.backend, say, order.clock))
 
 
 def _about(order: RunRequest) -> dict[str, Any]:

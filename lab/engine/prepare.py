@@ -9,7 +9,7 @@ from lab.backends import images
 from lab.backends.base import BackendKind
 from lab.clients.catalog import client_of
 from lab.errors import Problem, ScenarioError
-from lab.model.scenario import DEFAULT_PJSIP, Scenario
+from lab.model.scenario import DEFAULT_PJSIP, Cell, Scenario
 from lab.proxies.catalog import proxy_of
 from lab.runner import needed_images
 from lab.servers.catalog import server_of
@@ -48,13 +48,16 @@ def decide(scenarios: Sequence[Scenario], clock: str, backend: BackendKind) -> C
     return Clock.REAL
 
 
-def fetched(scenario: Scenario, backend: BackendKind, report: Callable[[str], None]) -> Scenario:
+def fetched(
+    scenario: Scenario, backend: BackendKind, report: Callable[[str], None], clock: Clock = Clock.REAL
+) -> Scenario:
     """Return the scenario with what its cells' clients need, fetched if it must be.
 
     Args:
         scenario: loaded.
         backend: with containers nothing is fetched: images have everything in them.
         report: takes a sentence about each thing that is fetched.
+        clock: of the run; cells whose client does not run by it are unsupported.
 
     Raises:
         HostNotCapable: something cannot be had on this machine.
@@ -62,8 +65,14 @@ def fetched(scenario: Scenario, backend: BackendKind, report: Callable[[str], No
     scenario = with_proxies(scenario, backend)
     if backend is BackendKind.DOCKER:
         return scenario
-    cells = tuple(cell if cell.unsupported else client_of(cell).prepare(cell, report) for cell in scenario.cells)
-    return dataclasses.replace(scenario, cells=cells)
+    return dataclasses.replace(scenario, cells=tuple(_prepared(cell, report, clock) for cell in scenario.cells))
+
+
+def _prepared(cell: Cell, report: Callable[[str], None], clock: Clock) -> Cell:
+    if cell.unsupported:
+        return cell
+    why = client_of(cell).not_in_virtual_time if clock is Clock.VIRTUAL else ""
+    return dataclasses.replace(cell, unsupported=why) if why else client_of(cell).prepare(cell, report)
 
 
 def with_proxies(scenario: Scenario, backend: BackendKind) -> Scenario:

@@ -276,7 +276,8 @@ def _read_client(node: Node, problems: list[Problem]) -> Option | None:
         if node.value not in known:
             problems.append(node.problem("unknown client", allowed=choice(node.value, known)))
             return None
-        return Option(node.value, Client(name=node.value))
+        named = Client(name=node.value)
+        return Option(node.value, named) if _script_fits(named, node, problems) else None
     if not isinstance(node.value, dict):
         if node.value is not None:
             allowed = f"a client's name, or a mapping with {', '.join(keys(Client))}"
@@ -295,7 +296,21 @@ def _read_client(node: Node, problems: list[Problem]) -> Option | None:
         if ruled(check_name, client.name, written, problems, longest=LONGEST_LABEL) is None:
             return None
         own_name(node, [*clients.with_releases(), clients.OWN], problems)
-    return Option(client.label, client)
+    return Option(client.label, client) if _script_fits(client, node, problems) else None
+
+
+def _script_fits(client: Client, node: Node, problems: list[Problem]) -> bool:
+    """Check that a client has a script if, and only if, it plays one."""
+    takes = clients.find(client.kind).takes_script
+    if takes and client.script:
+        return ruled(check_name, client.label, node, problems, longest=LONGEST_LABEL) is not None
+    if takes:
+        allowed = f"use `{{ name: {client.kind}, script: FILE }}`, a file below the scenario's folder"
+        problems.append(node.problem(f"{client.kind} needs a script, which it plays", got="", allowed=allowed))
+    elif client.script:
+        where = node.get("script") or node
+        problems.append(where.problem(f"{client.kind} plays no script", got="", allowed="leave it out"))
+    return takes == bool(client.script)
 
 
 def _read_device(node: Node, problems: list[Problem]) -> Option | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import PurePath
 from typing import Any
 
 from lab.model.device import Device
@@ -120,6 +121,7 @@ class Client(Yaml):
             is looked up in PATH, or below the scenario's folder, where it runs.
         environment: what it finds in its environment besides PATH, HOME and LANG.
         image: the container image it runs in, with the docker backend; without a command the image's own.
+        script: the file that `sipp` plays, below the scenario's folder.
     """
 
     account: Account = Account.SUBSCRIBE
@@ -127,6 +129,7 @@ class Client(Yaml):
     command: Words = ()
     environment: Variables = ()
     image: str = ""
+    script: str = ""
     registration: Registration | None = None
 
     def __post_init__(self) -> None:
@@ -160,8 +163,9 @@ class Client(Yaml):
 
     @property
     def label(self) -> str:
-        """Its name in comparisons of clients."""
-        return self.name or self.kind
+        """Its name in comparisons of clients; one with a script has its name, too: `sipp-register`."""
+        name = self.name or self.kind
+        return f"{name}-{PurePath(self.script).stem}" if self.script else name
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -73,6 +73,11 @@ LIVENESS = {
         "software: haproxy, timeout-client: 11 s, timeout-server: 12 s, timeout-tunnel: 13 s",
         "software: nginx, proxy-timeout: 14 s",
     ),
+    "proxy.mode": ("software: haproxy, timeout", "software: haproxy, mode: http, timeout"),
+    "proxy.proxy-read-timeout": (
+        "software: haproxy, timeout-client: 11 s, timeout-server: 12 s, timeout-tunnel: 13 s",
+        "software: nginx, mode: http, proxy-read-timeout: 14 s",
+    ),
     "proxy.timeout-client": ("timeout-client: 11 s", "timeout-client: never"),
     "proxy.timeout-server": ("timeout-server: 12 s", "timeout-server: never"),
     "proxy.timeout-tunnel": ("timeout-tunnel: 13 s", "timeout-tunnel: never"),
