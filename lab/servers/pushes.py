@@ -100,6 +100,8 @@ class Pushes:
 
     def refused(self, name: str) -> None:
         """Handle that the push service does not know a token: it is used no more until a REGISTER names it again."""
+        if name not in self._asked:
+            return  # it was asked for by a process that is gone
         push, on_refused = self._asked.pop(name)
         self._dropped.add(push)
         on_refused()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,8 +17,10 @@ from lab.mitigations.catalog import unsupported
 from lab.mitigations.crlf_keepalive import CrlfKeepalive
 from lab.mitigations.hold_transport import HoldTransport
 from lab.mitigations.idle_time import IdleTime
+from lab.mitigations.on_wake import OnWake, Reaction
 from lab.mitigations.options_ping import OptionsPing
 from lab.mitigations.pong_watchdog import PongWatchdog
+from lab.mitigations.push_contact import PushContact
 from lab.mitigations.refresh_subscription import RefreshSubscription
 from lab.mitigations.register import Register
 from lab.mitigations.resubscribe import Resubscribe
@@ -231,3 +234,43 @@ def test_renewals_start_when_the_client_is_set_up(client: RecordingClient, mitig
     client.subscribed()
     client.advance(75.1)
     assert client.done == [done] * 3
+
+
+def test_push_contact_names_the_push_service(client: RecordingClient) -> None:
+    """In the URI, so that a registrar finds it there (RFC 8599 §8.7)."""
+    PushContact(provider="fcm", param="project", prid="a:b").attach(client)
+    account = SimpleNamespace(regConfig=SimpleNamespace(contactUriParams=""))
+    for change in client.account_changes:
+        change(account)
+    assert account.regConfig.contactUriParams == ";pn-provider=fcm;pn-param=project;pn-prid=a:b"
+
+
+@pytest.mark.parametrize("value", ["", "a;b", "a=b", "a b", "a?", "%4"])
+def test_push_parameters_fit_into_a_uri(value: str) -> None:
+    """What does not would become another parameter."""
+    with pytest.raises(ValidationError, match="not the value of a URI parameter"):
+        TypeAdapter(PushContact).validate_python({"prid": value})
+
+
+@pytest.mark.parametrize(
+    ("then", "done"),
+    [
+        (Reaction.REGISTER, ["reregister"]),
+        (Reaction.DROP_AND_REGISTER, ["drop connections", "reregister"]),
+        (Reaction.IP_CHANGE, ["handle ip change"]),
+    ],
+)
+def test_on_wake(then: Reaction, done: list[str], client: RecordingClient) -> None:
+    """At each push, at once or later; nothing before."""
+    OnWake(then=then, after=Seconds(3)).attach(client)
+    client.advance(10)
+    client.pushed()
+    client.advance(2)
+    assert client.done == []
+    client.advance(1)
+    assert client.done == done
+    other = RecordingClient()
+    OnWake(then=then).attach(other)
+    other.pushed()
+    other.pushed()
+    assert other.done == [*done, *done]

@@ -16,10 +16,19 @@ from lab.mitigations.hold_transport import HoldTransport
 from lab.mitigations.idle_time import IdleTime
 from lab.model.idle_timeout import IdleTimeout
 from lab.model.middlebox import ForgottenFlow, Middlebox
+from lab.model.push import Push
 from lab.model.scenario import Cell, Claim, ClientCertificate, Server, Strategy, Transport
 from lab.model.verdict import Verdict
 from lab.model.when import When
-from lab.model.without import Without, WithoutExpiry, WithoutFault, WithoutIdleTimer, WithoutServerIdle, WithoutTimer
+from lab.model.without import (
+    Without,
+    WithoutExpiry,
+    WithoutFault,
+    WithoutIdleTimer,
+    WithoutPushFailure,
+    WithoutServerIdle,
+    WithoutTimer,
+)
 from lab.units import Seconds
 from tests.records import BOX, cell
 
@@ -73,6 +82,14 @@ def test_without_a_server_that_ends_idle_connections() -> None:
     assert changed_in(made, whole()) == {"server"}
     assert made.server == replace(whole().server, idle_timeout=None)
     assert made.name == "none,without-server-idle"
+
+
+def test_without_a_push_that_fails() -> None:
+    """The push service brings each push at once."""
+    made = without(WithoutPushFailure())
+    assert changed_in(made, whole()) == {"push"}
+    assert made.push == Push(delay=Seconds(0), delay_p95=Seconds(0))
+    assert made.name == "none,without-push-failure"
 
 
 @pytest.mark.parametrize("what", ["registration", "subscription"])
