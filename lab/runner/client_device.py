@@ -63,7 +63,8 @@ class ClientDevice:
         if self._suspended:  # not one that was killed and started again since
             self._suspended = False
             self.record.take(self.client_node, ClientProcess(state="resumed"))
-            self.client.thaw()
+            if not self.client.over:
+                self.client.thaw()
 
     def kill_client(self) -> int:  # noqa: D102
         self._suspended = False
