@@ -58,6 +58,7 @@ class ActorSpec:
         image: for containers: the kind of image (``lab.backends.images``); of a command the image itself.
         reads, writes: files and folders it is told of. Containers see no others of the host's.
         in_container: the actor in a container; None: the same.
+        lives: how often it may be started, one after the other.
     """
 
     program: Program
@@ -66,6 +67,7 @@ class ActorSpec:
     reads: tuple[Path, ...] = ()
     writes: tuple[Path, ...] = ()
     in_container: Program | None = None
+    lives: int = 1
 
 
 class EndedAtOnce(LabFault):
@@ -117,7 +119,10 @@ class Backend(Protocol):
         """Return a descriptor of the node's network namespace, still empty; the caller must close it."""
 
     def spawn(self, node: str, program: Program, log: Path) -> Actor:
-        """Start an actor in a node; what it prints, but for a command's channel, goes to ``log``."""
+        """Start an actor in a node; what it prints, but for a command's channel, goes to ``log``.
+
+        It may be started again after its end (`ActorSpec.lives`).
+        """
 
     def close(self) -> None:
         """End what is left of the nodes."""

@@ -62,6 +62,7 @@ class Container:
         user: and group.
         labels: see ``lab.backends.daemon``.
         reads, writes: files and folders of the host's that it sees, at their own paths.
+        network: Docker's word for its network stack: none, or that of another container.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Container:
     labels: Mapping[str, str]
     reads: tuple[Path, ...] = ()
     writes: tuple[Path, ...] = ()
+    network: str = "none"
 
 
 class _EndRequested(BaseException):
@@ -203,7 +205,7 @@ def _create(api: APIClient, container: Container) -> str:
         cap_drop=["ALL"],
         log_config=LogConfig(type="none"),  # what it says is for us alone
         mounts=[Mount(str(path), str(path), type="bind", read_only=only) for path, only in mounts],
-        network_mode="none",
+        network_mode=container.network,
         pids_limit=MOST_PROCESSES,
         read_only=True,
         security_opt=["no-new-privileges"],
@@ -217,7 +219,7 @@ def _create(api: APIClient, container: Container) -> str:
             entrypoint=list(container.entrypoint) or None,
             environment=dict(container.environment),
             host_config=host,
-            hostname=container.node,
+            hostname=container.node if container.network == "none" else None,  # else it is the other one's
             labels=dict(container.labels),
             name=container.name,
             stdin_open=True,

@@ -7,6 +7,7 @@ the rest.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -121,19 +122,25 @@ class DockerBackend:
         self._outside = outside
         self._processes: dict[str, int] = {}
         self._actors: dict[str, ContainerActor] = {}
+        self._later_lives: dict[str, list[ContainerActor]] = {}
+        self._all: list[ContainerActor] = []
         self._logs: dict[str, Path] = {}
         self._written = [path for part in parts.values() for path in part.writes]
         reports: dict[str, int] = {}
         try:
             _hand_over(parts.values())
+            containers = {}
             for node in nodes:
                 part = parts.get(node.name)
-                container = _container(node, part, images, run=run, cell=folder.name)
+                containers[node.name] = _container(node, part, images, run=run, cell=folder.name)
                 log = part.log if part else folder / OUTPUT
                 self._logs[node.name] = log
-                self._actors[node.name], reports[node.name] = _start(container, log)
+                self._actors[node.name], reports[node.name] = _start(containers[node.name], log)
+                self._all.append(self._actors[node.name])
             for node in nodes:
-                self._take_report(node.name, reports.pop(node.name))
+                self._processes[node.name] = self._take_report(self._actors[node.name], reports.pop(node.name))
+            for name, part in parts.items():
+                self._start_later_lives(containers[name], part)
         except BaseException:
             self.close()
             raise
@@ -169,29 +176,45 @@ class DockerBackend:
             raise EndedAtOnce(node, status, self._logs[node]) from None
 
     def spawn(self, node: str, program: Program, log: Path) -> ContainerActor:  # noqa: ARG002
-        """Return the actor of a node; it already runs and waits for its first command."""
-        return self._actors[node]
+        """Return the actor of a node; it already runs and waits for its first command.
+
+        One that may be started again has a container for each of its lives. The last has the network stack, which the
+        others share.
+        """
+        later = self._later_lives.get(node)
+        return later.pop(0) if later else self._actors[node]
+
+    def _start_later_lives(self, container: Container, part: ActorSpec) -> None:
+        """Start the containers of an actor that share the network stack of its last one."""
+        last = self._actors[container.labels[daemon.NODE]]
+        beside = dataclasses.replace(container, network=f"container:{last.container}")
+        for life in range(1, part.lives):
+            actor, report = _start(dataclasses.replace(beside, name=f"{container.name}-{life}"), part.log)
+            self._later_lives.setdefault(last.node, []).append(actor)
+            self._all.append(actor)
+            self._take_report(actor, report)
 
     def close(self) -> None:
         """Remove all containers, and wait until they are gone."""
-        for actor in self._actors.values():
+        for actor in self._all:
             actor.tell_to_end()
-        for actor in self._actors.values():
+        for actor in self._all:
             actor.kill()
         for path in self._written:
             if path.exists() and not path.stat().st_size:
                 path.unlink()  # made for an actor that had nothing to write
 
-    def _take_report(self, node: str, report: int) -> None:
+    def _take_report(self, actor: ContainerActor, report: int) -> int:
+        """Return the process id of a container that has been started."""
         with os.fdopen(report) as file:
             line = file.readline()
         said: dict[str, Any] = json.loads(line) if line else {"detail": "its process died"}
         if "missing" in said:
             raise HostNotCapable(said["missing"], fix=said["fix"])
         if "detail" in said:
-            raise LabFault(f"starting the container of {node}", detail=said["detail"])
-        self._actors[node].container = said["id"]
-        self._processes[node] = said["pid"]
+            raise LabFault(f"starting the container of {actor.node}", detail=said["detail"])
+        actor.container = said["id"]
+        return int(said["pid"])
 
 
 def _container(node: Node, part: ActorSpec | None, images: Mapping[str, str], *, run: str, cell: str) -> Container:

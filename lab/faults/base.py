@@ -205,6 +205,8 @@ class Fault(model.Fault):
     over it, and another such fault may follow."""
     of_device: ClassVar[bool] = False
     """It is what the device does to its apps day by day, and no accident: the silent hour of costs has it, too."""
+    restarts_client: ClassVar[bool] = False
+    """It may start the client's program again, once."""
     needs_radio: ClassVar[bool] = False
     """What it does depends on the cellular network of the scenario (``radio``), which else only costs do."""
     tries: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType({})

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import signal
 from dataclasses import dataclass, replace
+from math import inf
 
 import msgspec
 
 from lab.faults._asleep import CLIENT_DEAD, harm_of_sleep, sent_meanwhile, was_dead
-from lab.faults._flows import harm_if_older
+from lab.faults._flows import AT_ONCE_S, harm_if_older
 from lab.faults.base import ActiveFault, Fault, FaultImpact, LostProbe, Occurrence, RunningCell
 from lab.model.push import PushPriority
 from lab.model.verdict import CauseKind
+from lab.record.events import ClientProcess
 from lab.record.evidence import ProbeAttempt
 from lab.record.flows import Flow
 from lab.units import Lasting, Seconds
@@ -43,6 +45,7 @@ class ClientKill(Fault):
     order = 50
     holds = CLIENT_DEAD
     of_device = True
+    restarts_client = True
     causes = (CauseKind("client-killed", "Fault: the system killed the client's process."),)
 
     again: Lasting | None = None
@@ -56,13 +59,17 @@ class ClientKill(Fault):
 
     async def begin(self, number: int, cell: RunningCell) -> ActiveFault:
         """See `Fault`."""
+        due = asyncio.get_running_loop().time() + self.lasts_s  # to kill takes a while in a container
         status = cell.kill_client()
-        return ActiveFault(proof=self.Proof(status=status), end=_Start(self, cell).end)
+        return ActiveFault(proof=self.Proof(status=status), end=_Start(self, cell, due).end)
 
     def missing(self, seen: Occurrence[Proof]) -> str:
         """See `Fault`. What the kernel repeats is no new data."""
         if seen.proof.status != -signal.SIGKILL:
             return "its process was not killed"
+        started = seen.evidence.between(ClientProcess, seen.at, seen.over + AT_ONCE_S, state="started")
+        if self.lasts_s - AT_ONCE_S < seen.over - seen.at < inf and not any(started):
+            return "it was not started again"
         return sent_meanwhile(seen, was_dead(seen), anything=False)
 
     def blocks(self, seen: Occurrence[Proof], probe: ProbeAttempt, flow: Flow | None) -> bool:
@@ -91,13 +98,14 @@ class _Start:
     Args:
         fault: says when.
         cell: the running cell; its client is dead.
+        due: when the user starts it, unless a push has (the loop's time); infinite: no user does.
     """
 
-    def __init__(self, fault: ClientKill, cell: RunningCell) -> None:
+    def __init__(self, fault: ClientKill, cell: RunningCell, due: float) -> None:
         self._fault = fault
         self._cell = cell
         self._loop = asyncio.get_running_loop()
-        self._due = self._loop.time() + fault.lasts_s
+        self._due = due
         self._runs = False
         self._starts: asyncio.TimerHandle | None = None
         self._pushes = cell.watch_pushes(self._takes_push)

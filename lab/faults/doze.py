@@ -15,7 +15,7 @@ from lab.model.push import PushPriority
 from lab.model.verdict import CauseKind
 from lab.network.reclaimed_sockets import Reclaimed, reclaim
 from lab.record.events import SENTINEL_PORT, ServerFlow
-from lab.record.evidence import ProbeAttempt
+from lab.record.evidence import BEFORE_S, ProbeAttempt
 from lab.record.flows import Flow
 from lab.units import Lasting, Seconds
 
@@ -121,7 +121,8 @@ class Doze(Fault):
         for since, _ in was_blocked(seen):
             older = any(entry.t < since for entry in seen.evidence.of(ServerFlow, id=lost.flow.id))
             if older and since <= lost.probe.asked_s:
-                return FaultImpact(since_s=since, words=", and the system closed the app's sockets")
+                words = ", and the system closed the app's sockets"
+                return FaultImpact(since_s=since - BEFORE_S, words=words)  # RST leaves before the rules are there
         return None
 
 

@@ -36,6 +36,7 @@ class ClientDevice:
     _block: DropRules
     _calls: set[str]
     _lives = 1
+    _suspended = False
 
     def watch_device(self, tell_server: Callable[..., None]) -> None:
         """Follow the client's calls, and the pushes that the server asks for."""
@@ -53,16 +54,20 @@ class ClientDevice:
     def suspend_client(self) -> bool:  # noqa: D102
         if self.client.over:
             return False
+        self._suspended = True
         stopped = self.client.freeze()
         self.record.take(self.client_node, ClientProcess(state="suspended"))
         return stopped
 
     def resume_client(self) -> None:  # noqa: D102
-        if not self.client.over:
+        if self._suspended:  # not one that was killed and started again since
+            self._suspended = False
             self.record.take(self.client_node, ClientProcess(state="resumed"))
-            self.client.thaw()
+            if not self.client.over:
+                self.client.thaw()
 
     def kill_client(self) -> int:  # noqa: D102
+        self._suspended = False
         status = 0 if self.client.over else self.client.put_down()
         self.record.take(self.client_node, ClientProcess(state="killed"))
         return status

@@ -7,6 +7,7 @@ from pathlib import Path
 from lab.backends.base import ActorSpec
 from lab.certificates import Certificates
 from lab.clients.catalog import client_of
+from lab.faults.base import faults_of
 from lab.model.scenario import Cell, ClientCertificate
 from lab.model.topology import Role
 from lab.proxies import actor as proxy_actor
@@ -39,6 +40,7 @@ def parts(cell: Cell, folder: Path, certificates: Path) -> dict[str, ActorSpec]:
             image=client.image(cell),
             reads=(certificates / "ca.pem", *of_client),
             writes=(folder / "client.log", *client.writes(folder)),
+            lives=1 + sum(fault.restarts_client for fault in faults_of(cell)),
         ),
     }
     if proxy is not None:

@@ -66,6 +66,7 @@ CASES = FaultCases(
     proved=[(KILL, kills(), "client-killed")],
     unproved=[
         (KILL, kills(status=0), "its process was not killed"),
+        (AGAIN, kills(AGAIN), "it was not started again"),
         (KILL, [*kills(), of_flow(70.0, "lan", "client", seq=9)], "the client sent something at 70.0 s"),
     ],
     costs={
