@@ -14,11 +14,11 @@ from lab.faults._losses import harm_of_losses
 from lab.faults.base import Fault, FaultImpact, Infeasible, LostProbe, Occurrence, RunningCell, faults_of
 from lab.model.scenario import Cell, Transport
 from lab.model.topology import Link, Topology
-from lab.network import connections
 from lab.network.address_change import addresses
 from lab.network.drop_rules import DropRules
 from lab.network.link_change import forget_way, join, keep_way, leave, source_towards
 from lab.network.link_drops import drop_everything
+from lab.network.reclaimed_sockets import reclaim
 from lab.record.client_addresses import without
 from lab.record.entry import Entry
 from lab.record.events import SENTINEL_PORT, ClientAddresses, IpChanged, ServerFlow
@@ -134,7 +134,7 @@ class ClientNetworks:
         left = leave(link.name, address, namespace=self._namespace, kept_way=link.name in self._kept)
         self._kept.discard(link.name)
         if self._closes:
-            self._closed += connections.close_from(address.ip, namespace=self._namespace, spared=SENTINEL_PORT)
+            self._closed += reclaim(self._namespace, spared=SENTINEL_PORT, source=address.ip).tcp
         return left
 
     def join(self, link: Link, address: IPv4Interface | None = None) -> None:

@@ -9,7 +9,6 @@ import pytest
 from lab.faults.lease_renewal import LeaseRenewal
 from lab.model.scenario import Transport
 from lab.model.when import When
-from lab.network import connections
 from lab.record.events import ClientAddresses
 from lab.runner.testbed import CellTestbed
 from lab.units import Seconds
@@ -98,14 +97,13 @@ CASES = FaultCases(
         "lease": NoEffect("lease-renewal: { at: 2 s, address: 10.0.0.7 }", "move", "it was never without its address"),
         "lease-same": NoEffect("lease-renewal: { at: 2 s, without: 1 s }", "move", "it was never without its address"),
         "lease-closes": NoEffect(
-            "lease-renewal: { at: 2 s, closes-connections: true }", "closing", "no connection was closed"
+            "lease-renewal: { at: 2 s, closes-connections: true }", "reclaim", "no connection was closed"
         ),
         "lease-told": NoEffect(
             "lease-renewal: { at: 2 s, told: true, told-late-by: 1 s }", "telling", "the client took no note"
         ),
     },
     acts={
-        "closing": (connections, "_destroy", _none),
         "telling": (CellTestbed, "send_ip_changed", _none),
     },
     written="lease-renewal: { at: 8 s, address: 10.0.0.9, without: 1 s, told: true, told-late-by: 700 ms,"

@@ -13,11 +13,11 @@ import pytest
 
 from lab.loader.topologies import read_topology
 from lab.model.middlebox import Middlebox
-from lab.network import connections
 from lab.network.address_change import addresses, know_neighbour
 from lab.network.apply import Network, apply
 from lab.network.link_change import join, keep_way, leave, set_mtu, source_towards
 from lab.network.plan import plan
+from lab.network.reclaimed_sockets import reclaim
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("namespaces")]
 
@@ -109,10 +109,10 @@ def test_the_system_closes_connections(phone: Phone) -> None:
     near, far = phone.connect()
     spared_near, spared_far = phone.connect(SPARED)
     with phone.network.entered("client"):
-        listener = socket.create_server(("10.0.0.2", 7))
-    assert connections.close_from(CELL.ip, namespace=phone.node, spared=SPARED) == 0
+        listener = socket.create_server(("0.0.0.0", 7))
+    assert reclaim(phone.node, spared=SPARED, source=CELL.ip).tcp == 0
     assert arrives(near, far)
-    assert connections.close_from(LAN.ip, namespace=phone.node, spared=SPARED) == 1
+    assert reclaim(phone.node, spared=SPARED, source=LAN.ip).tcp == 1
     with pytest.raises(OSError, match="abort") as raised:
         near.send(b"?")
     assert raised.value.errno in (errno.ECONNABORTED, errno.EPIPE)
