@@ -38,6 +38,7 @@ class FaultCases:
         proved: the fault, its lines in a record, and the name of the cause that the judge finds then.
         meets: by that name, what the sentinel meets, if not ``delivered``.
         unproved: the fault, lines that do not prove it, and what the judge's doubt has in it.
+        topology: of the cells of `costs`.
         costs: by the name of a cell, the fault as a scenario has it, and the cause of the lost probe.
         no_effect: by the name of a cell, a fault that does nothing.
         acts: what can be left undone: where it is, its name there, and what is there instead.
@@ -54,6 +55,7 @@ class FaultCases:
     acts: Mapping[str, tuple[Any, str, Any]]
     written: str
     liveness: Mapping[str, tuple[str, str]]
+    topology: str = "home-nat"
 
 
 def brought() -> list[FaultCases]:

@@ -143,7 +143,7 @@ def _fields(cls: type[Fault]) -> list[dataclasses.Field[Any]]:
 
 def _is_span(cls: type[Fault], name: str) -> bool:
     expected = hint(cls, kebab(name))
-    return expected in (Lasting, Lasting | None)
+    return name not in cls.tries and expected in (Lasting, Lasting | None)
 
 
 def _values(cls: type[Fault], field: dataclasses.Field[Any], topology: Topology) -> tuple[Any, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address
+
 import msgspec
 
 from lab.faults.base import RunningCell
@@ -38,6 +40,6 @@ def links_of(evidence: Evidence, flow: Flow) -> set[str]:
     topology = evidence.cell.topology
     for link in topology.client_links():
         ends = dict(link.ends)
-        if str(ends[evidence.client].ip) == flow.inside.host:
+        if IPv4Address(flow.inside.host) in ends[evidence.client].network:
             return set(topology.way(link).links)
     return set()

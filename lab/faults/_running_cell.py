@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 from lab.model.endpoint import Endpoint
 from lab.model.push import PushPriority
 from lab.model.scenario import Cell
-from lab.record.events import Obeyed
+from lab.record.events import ClientAddresses, Obeyed
 from lab.record.flows import Flow
 
 TakesPush = Callable[[PushPriority], bool]
@@ -135,6 +135,12 @@ class RunningCell(Protocol):
 
     def in_call(self) -> bool:
         """Return whether the client has a call, as the server sees it: it rings, talks, or is about to end."""
+
+    def note_addresses(self, addresses: ClientAddresses) -> None:
+        """Write into the record which addresses the client's node has now."""
+
+    def send_ip_changed(self) -> None:
+        """Tell the client program that its address has changed; wait for nothing."""
 
     async def tell_client_ip_changed(self) -> None:
         """Tell the client program that its address has changed, and wait until it has taken note.

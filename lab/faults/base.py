@@ -26,7 +26,7 @@ from lab.model.topology import Topology
 from lab.model.verdict import CauseKind
 from lab.record import codec
 from lab.record.entry import Entry
-from lab.record.events import FaultBegan
+from lab.record.events import ClientAddresses, FaultBegan
 from lab.record.evidence import Evidence, ProbeAttempt
 from lab.record.flows import Flow
 
@@ -106,12 +106,14 @@ class WideEffect:
         empties_table: the middlebox that loses its whole table; empty: none.
         new_address: the address outside that this middlebox has afterwards; empty: the one it had.
         moves_client: whether the client leaves its first network for its second.
+        returns: whether it comes back.
     """
 
     cuts_link: str = ""
     empties_table: str = ""
     new_address: str = ""
     moves_client: bool = False
+    returns: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -335,5 +337,6 @@ def occurrences(evidence: Evidence) -> Iterator[tuple[Fault, Occurrence[Any]]]:
 
 
 def client_moves(evidence: Evidence) -> list[float]:
-    """Return when the client left its network."""
-    return [seen.at for fault, seen in occurrences(evidence) if fault.wide_effect.moves_client]
+    """Return when the client left its network; each time, where the record has its addresses."""
+    changes = [entry.t for entry in evidence.of(ClientAddresses)]
+    return changes or [seen.at for fault, seen in occurrences(evidence) if fault.wide_effect.moves_client]

@@ -41,16 +41,17 @@ def _off_the_way(fault: Fault, cell: Cell) -> Infeasible | None:
         return None
     first, second = ([name for name in way if name in places] for way in _ways(cell.topology))
     moves = [other.at.fixed for other in _moves(cell)]
+    leaves = [other.at.fixed for other in _moves(cell) if not other.wide_effect.returns]
     begins, table = fault.at.fixed, fault.acts_on == "table"
     if place not in first and (place not in second or not moves):
         what = "the client never moves there" if place in second else "not between client and server"
         return Infeasible(what=what, allowed=f"one of {', '.join(first)}", key=key)
     if begins is None or None in moves:
         return None
-    moved = any(at <= begins for at in moves if at is not None)
+    moved, left = (any(at <= begins for at in ats if at is not None) for ats in (moves, leaves))
     if table and place not in first and not moved:
         return Infeasible(what="the client is not there yet", allowed=_either(first, "a later moment"), key=key)
-    if moved and not table and place not in second:
+    if left and not table and place not in second:
         what = "the client has left that way by then"
         return Infeasible(what=what, allowed=_either(second, "an earlier moment"), key=key)
     return None

@@ -12,7 +12,8 @@ from lab.model.impairment import loses, round_trip_s
 from lab.model.middlebox import ForgottenFlow, Middlebox, PortAssignment
 from lab.model.sentinel_time import followed_s
 from lab.model.topology import Role, Topology
-from lab.record.events import Mapping, SentinelChallenged, SentinelOpened, SentinelOutcome
+from lab.record.client_addresses import without
+from lab.record.events import ClientAddresses, Mapping, SentinelChallenged, SentinelOpened, SentinelOutcome
 from lab.record.evidence import Evidence
 from lab.units import Seconds
 
@@ -30,6 +31,14 @@ class MappingState(Enum):
     EXPIRED = "timed out"
     LOST = "gone with the whole table"
     MOVED = "gone with the whole table and the address it used"
+
+
+class AbsentClient(Enum):
+    """For how much of a time the client lacks an address."""
+
+    NEVER = "never"
+    SOMETIMES = "sometimes"
+    ALL_THE_TIME = "all the time"
 
 
 Path = Sequence[tuple[Middlebox, MappingState]]
@@ -73,11 +82,13 @@ def why_inconclusive(evidence: Evidence) -> str:
             return f"the sentinel's flow {flow} was not challenged"
         idle = sent.event.idle
         quiet_since = sent.t - idle
-        if any(quiet_since <= t <= sent.t for t in client_moves(evidence)):
+        absent = _absent(evidence, flow, since=sent.t, until=sent.t + followed_s(evidence.cell.impairments))
+        if absent is AbsentClient.ALL_THE_TIME:
             allowed = {"silent"}  # nobody is where the flow ends
         else:
             wanted = {end for path in _paths(evidence, flow) for end in _ends(path)[side]}
             allowed = {each for end in wanted for each in _allowed(evidence, end, sent=sent.t)}
+            allowed |= {"silent"} if absent is AbsentClient.SOMETIMES else set()
         if outcome not in allowed:
             return (
                 f"sentinel: sent {flow.replace('-', ' ')} after {idle:.1f} s of silence,"
@@ -86,6 +97,19 @@ def why_inconclusive(evidence: Evidence) -> str:
         if early := _too_early(evidence, flow, quiet_since=quiet_since, until=sent.t):
             return early
     return ""
+
+
+def _absent(evidence: Evidence, flow: str, *, since: float, until: float) -> AbsentClient:
+    """Return for how much of a time the client's node lacks the address at which a flow ends."""
+    if not evidence.has(ClientAddresses):  # of an older lab, whose client moved once, and stayed away
+        gone = any(t <= since for t in client_moves(evidence))
+        return AbsentClient.ALL_THE_TIME if gone else AbsentClient.NEVER
+    opened = next(evidence.of(SentinelOpened, flow=flow), None)
+    times = [] if opened is None else without(evidence, opened.event.local.host)
+    if any(gone <= since and until <= back for gone, back in times):
+        return AbsentClient.ALL_THE_TIME
+    met = any(gone <= until and since <= back for gone, back in times)
+    return AbsentClient.SOMETIMES if met else AbsentClient.NEVER
 
 
 def _paths(evidence: Evidence, flow: str) -> list[Path]:

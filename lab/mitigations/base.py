@@ -162,6 +162,9 @@ class Client(Protocol):
     def on_push(self, callback: Callable[[], object]) -> None:
         """Call back whenever a push message has come for the app."""
 
+    def on_ip_change(self, callback: Callable[[], object]) -> None:
+        """Call back when the system says that the address has changed, in the place of ``handle_ip_change``."""
+
     # What can be done
 
     def every(self, interval: float, callback: Callable[[], None]) -> Timer:
@@ -201,6 +204,12 @@ class Client(Protocol):
 
     def handle_ip_change(self) -> None:
         """``pjsua_handle_ip_change``, as after a change of networks; appears in the record as ``ip-changed``."""
+
+    def source_address(self) -> str:
+        """Return the address from which packets to the server leave; empty if there is no way. Sends nothing."""
+
+    def take_ip_change(self) -> None:
+        """Do what is done when the system says that the address has changed; it says ``ip-changed``."""
 
     def give_up_transport(self, handle: int, *, after: float) -> None:
         """``pjsip_transport_shutdown``, for want of an answer within ``after`` seconds; nothing if it is shut already.

@@ -62,6 +62,29 @@ def readdress(interface: str, new: IPv4Interface, *, node: int, neighbour: int) 
     return addresses
 
 
+def know_neighbour(interface: str, address: IPv4Address, *, node: int, neighbour: int) -> None:
+    """Tell the node at the other end of a link that a node has an address there, for ever.
+
+    Args:
+        interface: its name, the same at both ends.
+        address: of the node.
+        node: descriptor of its namespace.
+        neighbour: of the namespace of the other end.
+    """
+    with netns.entered(node):
+        hardware = _hardware(interface)
+    know(interface, address, namespace=neighbour, hardware=hardware)
+
+
+def addresses(interface: str, namespace: int) -> tuple[str, ...]:
+    """Return the addresses that the kernel shows on an interface of a node, with prefix lengths."""
+    with netns.entered(namespace):
+        index = socket.if_nametoindex(interface)
+        link = Netlink(NETLINK_ROUTE)
+    with closing(link):
+        return shown(link, index)
+
+
 def _hardware(interface: str) -> str:
     """Return the MAC address of an interface of the namespace the caller is in."""
     with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sock:

@@ -79,7 +79,11 @@ def at_node(name: str, namespace: int, spared: Sequence[str]) -> DropRules:
     rules = "".join(f"{condition} accept; " for condition in spared)
     hooks = ("input", "output")
     chains = "".join(f"chain {hook} {{ type filter hook {hook} priority raw; {rules}{LOSE}; }}\n" for hook in hooks)
-    table = f"ip {name}"
+    return loaded(f"ip {name}", namespace, chains)
+
+
+def loaded(table: str, namespace: int, chains: str) -> DropRules:
+    """Load a table of chains that lose packets, and perhaps do more."""
     with netns.entered(namespace):
         nft(f"table {table} {{\n{chains}}}")
     return DropRules(len(_counters(namespace, table)), table, (namespace,))

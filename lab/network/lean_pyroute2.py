@@ -60,6 +60,7 @@ with without_the_rest():
         NLM_F_CREATE,
         NLM_F_DUMP,
         NLM_F_EXCL,
+        NLM_F_REPLACE,
         NLM_F_REQUEST,
         NLMSG_DONE,
         NLMSG_ERROR,
@@ -85,6 +86,7 @@ with without_the_rest():
         rt_proto,
         rt_scope,
     )
+    from pyroute2.netlink.rtnl.fibmsg import fibmsg
     from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
     from pyroute2.netlink.rtnl.ifinfmsg import IFF_LOOPBACK, IFF_UP, ifinfmsg
     from pyroute2.netlink.rtnl.ndmsg import NUD_PERMANENT, ndmsg
@@ -106,6 +108,7 @@ __all__ = [
     "NLM_F_CREATE",
     "NLM_F_DUMP",
     "NLM_F_EXCL",
+    "NLM_F_REPLACE",
     "NLM_F_REQUEST",
     "NUD_PERMANENT",
     "RTMGRP_LINK",
@@ -116,6 +119,7 @@ __all__ = [
     "RTM_NEWNEIGH",
     "RTM_NEWROUTE",
     "SOL_NETLINK",
+    "fibmsg",
     "ifaddrmsg",
     "ifinfmsg",
     "ndmsg",

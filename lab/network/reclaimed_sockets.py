@@ -13,6 +13,7 @@ import struct
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from ipaddress import IPv4Address
 from typing import NamedTuple
 
 from lab.errors import HostNotCapable
@@ -28,6 +29,8 @@ _ID = 48  # bytes of struct inet_diag_sockid
 _SAID = 4  # bytes of struct inet_diag_msg before its id
 _PORTS = struct.Struct(">HH")  # the id's beginning: the own port, the other end's
 _ALL_BUT_TIME_WAIT = 0xFFF & ~(1 << 6)  # states of include/net/tcp_states.h; nobody has a socket in TIME-WAIT any more
+_SOURCE = slice(4, 8)
+"""The bytes of the id that are the own address, of IPv4."""
 _RECEIVE = 1 << 17
 _PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP}
 
@@ -45,12 +48,13 @@ class Reclaimed(NamedTuple):
     left: int
 
 
-def reclaim(namespace: int, *, spared: int) -> Reclaimed:
+def reclaim(namespace: int, *, spared: int, source: IPv4Address | None = None) -> Reclaimed:
     """Take all TCP and UDP sockets of a node, but for those with this port at one end.
 
     Args:
         namespace: descriptor of the node's namespace.
         spared: the port.
+        source: take only those that have this address of the node.
 
     Raises:
         HostNotCapable: the kernel was built without that.
@@ -62,6 +66,8 @@ def reclaim(namespace: int, *, spared: int) -> Reclaimed:
     with closing(sock):
         for name, protocol in _PROTOCOLS.items():
             found = [one for one in _sockets(sock, protocol) if spared not in _PORTS.unpack_from(one)]
+            if source is not None:
+                found = [one for one in found if one[_SOURCE] == source.packed]
             try:
                 taken[name] = sum(_destroy(sock, protocol, one) for one in found)
             except OSError as problem:

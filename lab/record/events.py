@@ -52,6 +52,7 @@ from lab.record.event import (
 from lab.record.lab_events import (
     SENTINEL_PORT,
     Aborted,
+    ClientAddresses,
     ClientNetwork,
     ClientProcess,
     ClientRadio,
@@ -131,8 +132,8 @@ PROXY_EVENTS: tuple[type[Event], ...] = (ProxyReady, ProxyConnection)
 
 LAB_EVENTS: tuple[type[Event], ...] = (
     Mapping, Packet, SentinelOpened, SentinelChallenged, SentinelOutcome, RecordBegan, FaultBegan, FaultEnded,
-    FaultMoot, ClientProcess, ClientRadio, ClientNetwork, ProtocolError, LimitPassed, Step, NeverSilent, RunEnded,
-    Aborted, Other, PushDelivered, PushHeld, PushLost, PushRefused,
+    FaultMoot, ClientProcess, ClientRadio, ClientNetwork, ClientAddresses, ProtocolError, LimitPassed, Step,
+    NeverSilent, RunEnded, Aborted, Other, PushDelivered, PushHeld, PushLost, PushRefused,
 )  # fmt: skip
 """What the lab itself sees and does."""
 
@@ -167,6 +168,7 @@ __all__ = [
     "BindingState",
     "BranchState",
     "CallState",
+    "ClientAddresses",
     "ClientBack",
     "ClientCall",
     "ClientEvent",

@@ -176,6 +176,20 @@ class ClientNetwork(Event, frozen=True, kw_only=True):
     state: Literal["blocked", "open"]
 
 
+class ClientAddresses(Event, frozen=True, kw_only=True):
+    """The lab gave the client's node another address, or took one from it; ``who`` is the client's node.
+
+    Attributes:
+        usable: the addresses that it has on links that carry packets.
+        source: the address from which packets to the server leave now, as the kernel says; empty: there is no way.
+        closed: how many TCP connections of an address that is gone the kernel has closed.
+    """
+
+    usable: tuple[str, ...]
+    source: str
+    closed: int = 0
+
+
 class ProtocolError(Event, frozen=True, kw_only=True):
     """An actor of the scenario's author broke the actor protocol.
 

@@ -34,7 +34,7 @@ from lab.network.plan import plan, render
 from lab.network.socket_checks import open_low_ports
 from lab.pcapng import Interface, PcapNg
 from lab.proxies import start as start_proxy
-from lab.record.events import IpChanged, Obeyed, ProxyReady, Statistics
+from lab.record.events import ClientAddresses, IpChanged, Obeyed, ProxyReady, Statistics
 from lab.record.flows import Flow, Flows
 from lab.record.writer import RUNNER, RecordWriter
 from lab.runner import parts
@@ -56,12 +56,9 @@ TLS_FOLDER = "tls"
 """The run's certificates: below the run folder, which is two levels above a cell's."""
 
 
-STATISTICS_WITHIN_S = 10.0
-"""Seven questions over the loopback, each answered within milliseconds."""
-OBEYS_WITHIN_S = 5.0
-"""The server obeys at once; this much later it is broken."""
-IP_CHANGE_WITHIN_S = 10.0
-"""pjsip does all of it in one call; it waits for no answer."""
+STATISTICS_WITHIN_S = 10.0  # seven questions over the loopback, each answered within milliseconds
+OBEYS_WITHIN_S = 5.0  # the server obeys at once; this much later it is broken
+IP_CHANGE_WITHIN_S = 10.0  # pjsip does all of it in one call; it waits for no answer
 
 
 class CellTestbed(ClientDevice):
@@ -303,9 +300,15 @@ class CellTestbed(ClientDevice):
     def thaw_server(self) -> None:  # noqa: D102
         self.server.thaw()
 
+    def note_addresses(self, addresses: ClientAddresses) -> None:  # noqa: D102
+        self.record.take(self.client_node, addresses)
+
+    def send_ip_changed(self) -> None:  # noqa: D102
+        self.client.tell("ip-changed")
+
     async def tell_client_ip_changed(self) -> None:  # noqa: D102
         said = self.expected_events.next(IpChanged)
-        self.client.tell("ip-changed")
+        self.send_ip_changed()
         if self.client.frozen or self.client.over:
             return
         if self.client_program.tells_new_address:
@@ -340,16 +343,15 @@ class CellTestbed(ClientDevice):
 
     def _aging(self, node: str, box: Middlebox) -> MappingExpiry:
         inside, outside = self.cell.topology.node(node).inside, self.cell.topology.node(node).outside
-        (link,) = (link for link in self.cell.topology.links if link.name == outside)
-        delays = any(each.from_ == node and each.to in dict(link.ends) for each in self.cell.impairments)
+        beyond = dict(self.cell.topology.link(outside).ends)
+        delays = any(each.from_ == node and each.to in beyond for each in self.cell.impairments)
         namespace = self.network.namespaces[node]
         aging = MappingExpiry(box, namespace=namespace, inside=inside, outside=outside, delays=delays)
         self._undo.append(aging.close)
         return aging
 
     def _capture(self, name: str) -> Capture:
-        (link,) = (link for link in self.cell.topology.links if link.name == name)
-        (here, _), (there, _) = link.ends
+        (here, _), (there, _) = self.cell.topology.link(name).ends
         capture = Capture(
             name,
             here=here,

@@ -10,6 +10,7 @@ from lab.record.entry import Entry
 from lab.record.events import (
     ENDED_AT_CLIENT,
     Aborted,
+    ClientAddresses,
     ClientCall,
     ClientNetwork,
     ClientProcess,
@@ -167,6 +168,13 @@ def _network(rows: Rows, entry: Entry[ClientNetwork]) -> None:
         rows.begin(NETWORK, entry.t, "blocked", "the client's program has no network", entry.line)
 
 
+def _addresses(rows: Rows, entry: Entry[ClientAddresses]) -> None:
+    said = entry.event
+    has = ", ".join(said.usable) or "no address"
+    closed = f"; the system closed {said.closed} connections" if said.closed else ""
+    rows.mark(entry.t, "moved", f"has {has}; sends from {said.source or 'none'}{closed}", entry.line)
+
+
 def _setting(rows: Rows, entry: Entry[SettingMade]) -> None:
     said = entry.event
     values = {name: getattr(said, name) for name in ("t1", "t2", "interval", "time", "expires")}
@@ -196,6 +204,7 @@ _SAID: dict[type, Callable[[Rows, Entry[Any]], None]] = {
     Registration: _registration,
     TransportReference: _reference,
     ClientNetwork: _network,
+    ClientAddresses: _addresses,
     ClientProcess: _process,
     ClientRadio: _radio,
     SettingMade: _setting,

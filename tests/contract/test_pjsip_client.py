@@ -264,7 +264,7 @@ def test_a_register_that_cannot_be_sent_does_not_end_the_client(testbed_apart: A
     alice.expect("transport", state="disconnected")  # the next REGISTER needs another connection
     assert testbed_apart.namespace is not None
     set_loopback(testbed_apart.namespace, "0.0.0.0")
-    alice.expect("registration", code=503, reason="Cannot assign requested address")
+    alice.expect("registration", code=503, reason="Network is unreachable")
     set_loopback(testbed_apart.namespace, ADDRESS)
     testbed_apart.server(tcp=port).expect("binding")
     alice.expect("registration", code=200)

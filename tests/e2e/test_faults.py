@@ -100,6 +100,7 @@ TOPOLOGIES = {
     "move-told": "wifi-and-cellular",
     "evicted-by-a-cgn": "cgn",
     "rst-behind-a-cgn": "cgn",
+    **{name: cases.topology for cases in brought() for name in cases.costs},
 }
 MIDDLEBOXES = {
     "home-nat": "never-forgets",

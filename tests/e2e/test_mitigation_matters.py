@@ -31,7 +31,9 @@ pytestmark = [pytest.mark.virtual, pytest.mark.xdist_group("vacuity"), pytest.ma
 ALL = ROOT / "scenarios" / "article" / "all.yaml"
 CALL = ROOT / "scenarios" / "article" / "silent-call.yaml"
 WEBSOCKET = ROOT / "scenarios" / "websocket" / "idle-registration.yaml"
-UDP, TLS, PUSH = (ROOT / "tests" / "e2e" / "vacuity" / name for name in ("udp.yaml", "tls.yaml", "push.yaml"))
+UDP, TLS, PUSH, MOVES = (
+    ROOT / "tests" / "e2e" / "vacuity" / name for name in ("udp.yaml", "tls.yaml", "push.yaml", "moves.yaml")
+)
 
 
 def claim_holds(seen: CellRun) -> bool:
@@ -68,6 +70,7 @@ HANGS_ON: dict[str, tuple[Path, tuple[str, ...], Shows]] = {
     "flow-timer": (TLS, ("flow-timer-25s", "idle"), claim_holds),
     "hold-transport": (ALL, ("hold-transport", "idle"), claim_holds),
     "idle-time": (ALL, ("idle-600s", "idle"), claim_holds),
+    "on-ip-change": (MOVES, ("deaf", "told"), claim_holds),
     "on-wake": (PUSH, ("push-then-register",), claim_holds),
     "options-ping": (ALL, ("options-ping-25s", "idle"), claim_holds),
     "outbound": (TLS, ("outbound-second-flow", "idle"), registers_as_second_flow),
@@ -89,6 +92,7 @@ HANGS_ON: dict[str, tuple[Path, tuple[str, ...], Shows]] = {
     "tcp-user-timeout": (ALL, ("tcp-user-timeout-30s-options-25s", "black-hole"), claim_holds),
     "tsx-timers": (UDP, ("rare-retransmissions", "ping-lost"), claim_holds),
     "udp-keepalive": (UDP, ("udp-keepalive-60s", "idle"), claim_holds),
+    "watch-address": (MOVES, ("watches", "untold"), claim_holds),
 }
 """For each mitigation a cell (its scenario, its labels) and what it shows there, and without it does not."""
 
@@ -96,7 +100,7 @@ HANGS_ON: dict[str, tuple[Path, tuple[str, ...], Shows]] = {
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, bool], CellRun]:
     """What came of each cell, by mitigation and whether it was at work."""
-    scenarios = {file: load(file) for file in (ALL, CALL, UDP, TLS, PUSH, WEBSOCKET)}
+    scenarios = {file: load(file) for file in (ALL, CALL, UDP, TLS, PUSH, MOVES, WEBSOCKET)}
     cells: dict[str, tuple[Cell, str]] = {}
     for kind, (file, labels, _) in HANGS_ON.items():
         (cell,) = (cell for cell in scenarios[file].cells if tuple(label for _, label in cell.axes) == labels)

@@ -25,7 +25,7 @@ from lab.network.address_change import readdress
 from lab.network.apply import Network, apply, nft
 from lab.network.drop_rules import in_transit
 from lab.network.forge import Segment, forge
-from lab.network.link_change import move, source_towards
+from lab.network.link_change import join, leave, source_towards
 from lab.network.link_drops import drop_address, drop_everything, drop_large_packets
 from lab.network.plan import plan
 from lab.network.socket_checks import listening
@@ -300,7 +300,9 @@ def test_a_client_that_moves(namespaces: None) -> None:
         old, new = IPv4Interface("10.0.0.2/24"), IPv4Interface("10.64.0.2/24")
         gateway = IPv4Interface("10.64.0.1/24")
         assert source_towards(IPv4Address(SERVER), client) == str(old.ip)
-        assert move(("lan", old), ("cell", new), namespace=client, gateway=gateway) == ()
+        assert leave("lan", old, namespace=client) == ()
+        assert source_towards(IPv4Address(SERVER), client) == ""
+        join("cell", new, namespace=client, gateway=gateway)
         assert source_towards(IPv4Address(SERVER), client) == str(new.ip)
         assert not arrives(near, far, within=LOST_AFTER_S)
         assert not arrives(far, near, within=LOST_AFTER_S)

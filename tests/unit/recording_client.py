@@ -58,6 +58,8 @@ class RecordingClient:
         self._received: list[Callable[[int, bytes], None]] = []
         self._pushes: list[Callable[[], object]] = []
         self._answer: list[Callable[[Answer], None]] = []
+        self._ip_change: list[Callable[[], object]] = []
+        self.source = "10.0.0.2"
         self.subscribes = True
         self._subscription: list[Callable[[str, int], None]] = []
         self._calls: list[tuple[float, int, Call]] = []
@@ -101,6 +103,10 @@ class RecordingClient:
     def subscription(self, state: str, code: int = 0) -> None:
         for callback in self._subscription:
             callback(state, code)
+
+    def ip_changed(self) -> None:
+        for callback in self._ip_change:
+            callback()
 
     # What mitigations see
 
@@ -151,6 +157,9 @@ class RecordingClient:
     def handle_ip_change(self) -> None:
         self.done.append("handle ip change")
 
+    def on_ip_change(self, callback: Callable[[], object]) -> None:
+        self._ip_change.append(callback)
+
     def every(self, interval: float, callback: Callable[[], None]) -> Call:
         return self._push(interval, Call(callback, interval))
 
@@ -178,6 +187,12 @@ class RecordingClient:
 
     def reregister(self) -> None:
         self.done.append("reregister")
+
+    def source_address(self) -> str:
+        return self.source
+
+    def take_ip_change(self) -> None:
+        self.done.append("ip change")
 
     def give_up_transport(self, handle: int, *, after: float) -> None:
         self.done.append(f"give up {handle:x} after {after:g}")

@@ -65,7 +65,8 @@ strategy:
                   tcp-keepalive: { idle: 111 s, interval: 211 s, count: 11 }, udp-keepalive: { interval: 114 s },
                   server-push: { wait: 7 s, quiet-after: 115 s, priority: normal },
                   push-contact: { provider: fcm, param: project, prid: abc },
-                  on-wake: { then: register, after: 116 s }] }
+                  on-wake: { then: register, after: 116 s },
+                  on-ip-change: { then: nothing }, watch-address: { interval: 117 s }] }
 push: { delay: 1 s, delay-p95: 3 s, loss: 5 %, token-lasts: 1 h }
 failure: { name: nothing }
 impairments:
@@ -87,7 +88,7 @@ faults:
   - dns-failure: { at: 29 s, how: servfail, lasts: 71 s }
   - dns-change: { at: 19 s, address: 198.51.100.20, old: silent }
   - revoked-client-certificate: { at: 30 s, lasts: 72 s }
-  - client-move: { at: 27 s, told: true }
+  - client-move: { at: 27 s, told: true, told-late-by: 1 s, overlap: 2 s, back-after: 8 s, closes-connections: true }
 MORE_FAULTS
 probes: [{ at: 45 s, kind: invite, within: 5 s, hold: 2 s, ring: 1 s }]
 expect: { delivered: 100 % }

@@ -200,7 +200,7 @@ CASES: list[tuple[str, Cell, Cell]] = [
         two_ways(BlackHole(at=at(9), node="internet"), ClientMove(at=at(5))),
     ),
     (
-        "the client moves once only, and has moved",
+        "the client has left its first network for good",
         two_ways(ClientMove(at=at(5)), ClientMove(at=at(9))),
         two_ways(ClientMove(at=at(5))),
     ),

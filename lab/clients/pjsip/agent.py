@@ -23,6 +23,7 @@ from lab.clients.pjsip import log_reader
 from lab.clients.pjsip.account import account_config
 from lab.clients.pjsip.callbacks import Account, Buddy, Endpoint, IncomingCall, Log
 from lab.clients.pjsip.endpoint import endpoint_config, transport_config
+from lab.clients.pjsip.ip_change import IpChange
 from lab.clients.pjsip.library import Library, use_hosts_file_only
 from lab.clients.pjsip.pjsua2_wheel import pj
 from lab.clients.pjsip.server_connection import ServerConnection
@@ -30,14 +31,13 @@ from lab.clients.pjsip.settings import Settings
 from lab.clients.pjsip.sockets import SocketOptions
 from lab.clients.pjsip.subscription import Subscription
 from lab.clients.pjsip.timers import Call, Timers, carried
-from lab.clients.pjsip.transports import Transports
+from lab.clients.pjsip.transports import Transports, error_text
 from lab.errors import LabFault
 from lab.mitigations.base import Answer, Setting, SocketOption, TransportState
 from lab.model.scenario import Transport as TransportKind
 from lab.record.events import (
     ClientEvent,
     ClientReady,
-    IpChanged,
     OptionsAnswer,
     OptionsSent,
     PushReceived,
@@ -65,8 +65,6 @@ _TRANSPORT_STATES = {
 }
 
 _RING = re.compile(rf"^{RING}: ([\d.]+)\r?$", re.MULTILINE)
-_CANCELLED = 70014  # PJ_ECANCELLED: the error of every transport that was told to end, whatever the reason
-_TLS_CLOSED = 470006  # PJ_SSL_ERRNO_START + SSL_ERROR_ZERO_RETURN, which pjsip's own text calls "EVP lib"
 
 
 class UserAgent:
@@ -99,11 +97,13 @@ class UserAgent:
         self._expires: int | None = None
         self._on_received: list[Callable[[int, bytes], None]] = []
         self._on_push: list[Callable[[], object]] = []
+
         self._on_answer = self.subscription.on_answer
         self._options: dict[int, tuple[Any, int]] = {}
         self._options_sent = self._registrations = 0
         self._log = Log(settings.log, self._logged)
         self._endpoint = Endpoint(self)
+        self._ip_change = IpChange(self._endpoint, self.emit)
         self.timers = Timers(self._endpoint)
         self._account = Account(self)
         self._buddy = self.subscription.buddy = Buddy(self)
@@ -156,6 +156,9 @@ class UserAgent:
 
     def on_push(self, callback: Callable[[], object]) -> None:  # noqa: D102
         self._on_push.append(callback)
+
+    def on_ip_change(self, callback: Callable[[], object]) -> None:  # noqa: D102
+        self._ip_change.reactions.append(callback)
 
     def every(self, interval: float, callback: Callable[[], None]) -> Call:  # noqa: D102
         return self.timers.every(interval, callback)
@@ -210,6 +213,9 @@ class UserAgent:
     def drop_connections(self) -> None:  # noqa: D102
         for handle in self._transports.alive():
             self.library.shutdown_transport(handle)
+
+    def source_address(self) -> str:  # noqa: D102
+        return self._settings.source_address()
 
     def give_up_transport(self, handle: int, *, after: float) -> None:  # noqa: D102
         if self._transports.give_up(handle, after=after):
@@ -320,14 +326,11 @@ class UserAgent:
         for callback in self._on_push:
             callback()
 
-    def handle_ip_change(self) -> None:
-        """Tell pjsip that the system has another address; says what pjsip says of it."""
-        try:
-            self._endpoint.handleIpChange(pj.IpChangeParam())
-            code = 0
-        except pj.Error as error:
-            code = int(error.status)
-        self.emit(IpChanged(code=code))
+    def take_ip_change(self) -> None:  # noqa: D102
+        self._ip_change.take()
+
+    def handle_ip_change(self) -> None:  # noqa: D102
+        self._ip_change.handle()
 
     # What pjsip says
 
@@ -344,7 +347,7 @@ class UserAgent:
             return
         state = _TRANSPORT_STATES[event.state]
         self._transports.on_state(
-            int(event.hnd), state, type=event.type.lower(), error=self._error_text(event.lastError)
+            int(event.hnd), state, type=event.type.lower(), error=error_text(event.lastError, self._endpoint)
         )
 
     def registration(self, event: Any) -> None:
@@ -393,8 +396,3 @@ class UserAgent:
         if state is TransportState.CONNECTED:
             for option, value in self._socket_options.check(self._transports.of(handle)).items():
                 self.emit(SocketOptionSet(id=self._transports.id(handle), name=option.name, value=value))
-
-    def _error_text(self, status: int) -> str:
-        if status == _TLS_CLOSED:
-            return "TLS closed by the other side (close_notify)"
-        return "" if status in (0, _CANCELLED) else str(self._endpoint.utilStrError(status))

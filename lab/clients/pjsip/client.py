@@ -83,7 +83,7 @@ def _obey(agent: UserAgent, commands: list[dict[str, Any]]) -> None:
             case "stop":
                 agent.stop()
             case "ip-changed":
-                agent.handle_ip_change()
+                agent.take_ip_change()
             case "push":
                 agent.pushed()
             case _:

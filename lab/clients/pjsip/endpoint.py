@@ -27,9 +27,11 @@ def endpoint_config(settings: Settings, log: Any) -> Any:
 
 
 def transport_config(settings: Settings) -> Any:
-    """Return a ``TransportConfig`` with the client's address and, for TLS, its certificates."""
+    """Return a ``TransportConfig`` with, for TLS, the client's certificates.
+
+    It is bound to no address, as apps do it: what is bound to one cannot leave its network (pjproject_docs#61).
+    """
     config = pj.TransportConfig()
-    config.boundAddress = settings.local_address()
     config.tlsConfig.CaListFile = settings.ca or ""
     config.tlsConfig.certFile = settings.certificate or ""
     config.tlsConfig.privKeyFile = settings.key or ""

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.clients.pjsip import MEMORY_FILE
-from lab.errors import LabFault
 from lab.model.scenario import Account, Transport
 
 
@@ -60,17 +59,13 @@ class Settings:
         """The file of what mitigations remember."""
         return Path(self.state or Path(self.log).parent) / MEMORY_FILE
 
-    def local_address(self) -> str:
-        """Return the local address from which packets to the server leave; send nothing.
-
-        Raises:
-            LabFault: there is no route to the server.
-        """
+    def source_address(self) -> str:
+        """Return the address from which packets to the server leave now; empty if there is no way. Sends nothing."""
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             try:
                 sock.connect((self.server, 9))  # any port
-            except OSError as error:
-                raise LabFault(f"finding the client's address towards {self.server}", detail=str(error)) from error
+            except OSError:
+                return ""
             return str(sock.getsockname()[0])
 
     def instance_id(self) -> str:

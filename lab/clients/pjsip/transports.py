@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from lab.clients.pjsip.library import Transport
 from lab.mitigations.base import TransportState
@@ -14,17 +15,30 @@ IDLE_TIMER = "idle-timer"
 """The reason of an end by pjsip's idle timer; any other reason is pjsip's own text."""
 
 _IDLE = re.compile(r"Transport (\S+) is being destroyed due to timeout in idle timer")  # sip_transport.c
-
+_CANCELLED = 70014  # PJ_ECANCELLED: the error of every transport that was told to end, whatever the reason
+_TLS_CLOSED = 470006  # PJ_SSL_ERRNO_START + SSL_ERROR_ZERO_RETURN, which pjsip's own text calls "EVP lib"
 
 Emit = Callable[[ClientEvent], None]
 """Writes an event to the record."""
+
+
+def error_text(status: int, endpoint: Any) -> str:
+    """Return pjsip's text for a transport's last error; empty if that was none.
+
+    Args:
+        status: the error.
+        endpoint: ``pjsua2.Endpoint``.
+    """
+    if status == _TLS_CLOSED:
+        return "TLS closed by the other side (close_notify)"
+    return "" if status in (0, _CANCELLED) else str(endpoint.utilStrError(status))
 
 
 @dataclass(slots=True)
 class _TrackedTransport:
     id: str
     transport: Transport
-    alive: bool = True
+    alive: bool = False
     reason: str = ""
 
 
