@@ -13,7 +13,7 @@ from lab.faults.base import faults_of
 from lab.judge.radio import radio
 from lab.model.outcome import DeviceMetrics
 from lab.record.entry import Entry
-from lab.record.events import ClientProcess, Packet, Probe, ProbeBranch, ResponseSent
+from lab.record.events import ClientProcess, Packet, Probe, ProbeBranch, PushRequested, ResponseSent
 from lab.record.evidence import Evidence, ProbeAttempt
 from lab.sip.status import is_success
 
@@ -21,6 +21,8 @@ CALL = "invite"
 RINGS = ("ringing", "talking")
 """States of a call by which the phone rings: its 180, or its 200 if it accepts at once. RFC 6076 §4.3 (session request
 delay) counts both."""
+WAKES = ("resumed", "started")
+"""States of the app's process that follow on a sleep, or on its end."""
 HOUR_S, DAY_S = 3600.0, 86400.0
 
 
@@ -49,6 +51,7 @@ def device_metrics(evidence: Evidence, packets: Iterable[Entry[Packet]]) -> Devi
         ringing_s=rang,
         ringing_p50_s=round(median(known), 3) if known else None,
         ringing_worst_s=max(known, default=None),
+        pushes=sum(1 for _ in evidence.between(PushRequested, 0.0, ends)),
         app_wakeups_per_hour=_per(HOUR_S, _app_wakeups(evidence, ends), ends),
         radio_wakeups_per_hour=_per(HOUR_S, air.wakeups, ends),
         registrations_per_day=_per(DAY_S, granted, ends),
@@ -77,11 +80,14 @@ def _is_missed(evidence: Evidence, call: ProbeAttempt) -> bool:
 
 
 def _app_wakeups(evidence: Evidence, ends: float) -> int | None:
-    """Return how often the app's process ran on after it had stood still; None: it never stood still."""
+    """Return how often the app's process ran on or was started again; None: it was always there and never stood still.
+
+    At the end of the run the lab lets it go on, which is no wake-up.
+    """
     during = list(evidence.between(ClientProcess, 0.0, ends))
     if not during:
         return None
-    return sum(entry.event.state == "resumed" for entry in during)
+    return sum(entry.event.state in WAKES and entry.t < ends for entry in during)
 
 
 def _registrations(evidence: Evidence, ends: float) -> int:

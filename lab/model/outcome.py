@@ -115,7 +115,9 @@ class DeviceMetrics:
         ringing_s: of each call, in the order they came: from its INVITE to the first 180 (or to the 200, if the phone
             accepts without ringing); null: it did not ring. A call that rang too late is missed, and has a time.
         ringing_p50_s, ringing_worst_s: the median and the longest of those that rang; null: none did.
-        app_wakeups_per_hour: how often the app's process ran on after it had stood still; null: it never stood still.
+        pushes: push messages that the server asked for.
+        app_wakeups_per_hour: how often the app's process ran on after it had stood still, or was started again after it
+            had been killed; null: neither ever happened.
         radio_wakeups_per_hour: as in `Metrics`, with the calls.
         registrations_per_day: REGISTERs that were granted; null: the client does not register.
         observed_s: the time that these figures cover.
@@ -126,6 +128,7 @@ class DeviceMetrics:
     ringing_s: tuple[float | None, ...]
     ringing_p50_s: float | None
     ringing_worst_s: float | None
+    pushes: int
     app_wakeups_per_hour: float | None
     radio_wakeups_per_hour: float | None
     registrations_per_day: float | None

@@ -50,16 +50,17 @@ def _rate(value: float | None) -> str:
 MISSED = DeviceColumn("missed", "calls missed", lambda one: f"{one.missed}/{one.calls}" if one.calls else NOT_MEASURED)
 RING_P50 = DeviceColumn("ring p50", "INVITE to ringing, median", lambda one: _seconds(one.ringing_p50_s))
 RING_WORST = DeviceColumn("worst", "INVITE to ringing, worst", lambda one: _seconds(one.ringing_worst_s))
+PUSHES = DeviceColumn("push", "pushes", lambda one: f"{one.pushes}")
 APP = DeviceColumn("app/h", "app wake-ups/h", lambda one: _rate(one.app_wakeups_per_hour))
 RADIO = DeviceColumn("radio/h", "radio wake-ups/h", lambda one: _rate(one.radio_wakeups_per_hour))
 REGISTRATIONS = DeviceColumn("reg/day", "registrations/day", lambda one: _rate(one.registrations_per_day))
 
-COLUMNS = (MISSED, RING_P50, RING_WORST, APP, RADIO, REGISTRATIONS)
+COLUMNS = (MISSED, RING_P50, RING_WORST, PUSHES, APP, RADIO, REGISTRATIONS)
 IN_SHORT = (MISSED, RING_WORST, APP, RADIO)
 """What rings, how late, at how many wake-ups."""
 
 MEANING = (
-    "missed: calls not accepted in time. ring p50, worst: from INVITE to ringing, of the calls that rang. app/h,"
+    "missed: calls not accepted in time. ring p50, worst: from INVITE to ringing, of the calls that rang. push: messages asked for. app/h,"
     " radio/h: wake-ups per hour of the app's process and of the radio, in the cell itself, calls included; empty: not"
     " measured, or never"
 )

@@ -32,7 +32,7 @@ COSTS = ("pkt/h", "bytes/h", "wake/h", "on s/h")
 DEVICE = tuple(column.head for column in device_figures.COLUMNS)
 """Columns of a scenario with a device."""
 
-LESS_IMPORTANT = ("on s/h", "bytes/h", "wake/h", "pkt/h", "reg/day", "ring p50", "radio/h", "app/h", "probes")
+LESS_IMPORTANT = ("on s/h", "bytes/h", "wake/h", "pkt/h", "reg/day", "push", "ring p50", "radio/h", "app/h", "probes")
 """Columns that are left out, in this order, where a window is too narrow for a row."""
 
 CONTINUED = 2

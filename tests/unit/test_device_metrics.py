@@ -10,7 +10,15 @@ from lab.faults.client_suspend import ClientSuspend
 from lab.model.outcome import DeviceMetrics
 from lab.model.scenario import Account, Cell, Client
 from lab.model.when import When
-from lab.record.events import BranchState, ClientCall, ClientProcess, ProbeBranch, ProbeState, ResponseSent
+from lab.record.events import (
+    BranchState,
+    ClientCall,
+    ClientProcess,
+    ProbeBranch,
+    ProbeState,
+    PushRequested,
+    ResponseSent,
+)
 from tests.records import (
     BOX,
     CLIENT,
@@ -115,6 +123,24 @@ def test_wake_ups_of_the_app() -> None:
     """It goes on twice; the end of the run, which lets it go on, too, is no wake-up."""
     found = measured(*process(12.0, 40.0, 45.0, 70.0, 75.0, 110.1))
     assert found.app_wakeups_per_hour == pytest.approx(2 * 3600 / 110, abs=0.01)
+
+
+def test_an_app_that_is_started_again_has_woken_up() -> None:
+    """The system killed it, and a push or its user started it."""
+    killed = say(30.0, CLIENT, ClientProcess(state="killed"))
+    assert measured(killed).app_wakeups_per_hour == 0.0
+    started = say(60.0, CLIENT, ClientProcess(state="started"))
+    assert measured(killed, started).app_wakeups_per_hour == pytest.approx(3600 / 110, abs=0.01)
+
+
+def test_pushes() -> None:
+    """Those that were asked for, whatever became of them."""
+    asked = [
+        say(t, SERVER, PushRequested(id="n", probe="p1", binding="b1", provider="p", prid="t", priority="high"))
+        for t in (20.0, 40.0)
+    ]
+    assert measured().pushes == 0
+    assert measured(*asked).pushes == 2
 
 
 def test_an_app_that_sleeps_all_the_time_never_wakes() -> None:

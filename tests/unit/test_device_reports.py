@@ -31,6 +31,7 @@ RINGS = DeviceMetrics(
     ringing_s=(0.25, 2.5, 12.04, None),
     ringing_p50_s=2.5,
     ringing_worst_s=12.04,
+    pushes=3,
     app_wakeups_per_hour=0.5,
     radio_wakeups_per_hour=144.2,
     registrations_per_day=24.0,
@@ -75,9 +76,20 @@ def printed(results: Sequence[Result], *, as_list: bool, width: int = 200) -> st
 def test_a_row_for_each_cell() -> None:
     """What was not measured stays empty: an app that never slept, a cell without the device's schedule."""
     lines = printed(NIGHT, as_list=True).splitlines()
-    assert lines[1].split()[-9:] == ["missed", "ring", "p50", "worst", "app/h", "radio/h", "reg/day", "claim", "why"]
+    assert lines[1].split()[-10:] == [
+        "missed",
+        "ring",
+        "p50",
+        "worst",
+        "push",
+        "app/h",
+        "radio/h",
+        "reg/day",
+        "claim",
+        "why",
+    ]
     rows = [" ".join(line.split()).partition(" 300 0 0 0 ")[2] for line in lines[3:7]]
-    assert rows == ["1/4 2.5 s 12.0 s 0.5 144 24 none", "0/4 2.5 s 0.0 s 144 24 none", "none", rows[1]]
+    assert rows == ["1/4 2.5 s 12.0 s 3 0.5 144 24 none", "0/4 2.5 s 0.0 s 3 144 24 none", "none", rows[1]]
 
 
 def test_without_a_device_there_are_no_columns() -> None:
@@ -107,9 +119,9 @@ def test_a_narrow_window_has_the_devices_beneath_each_other() -> None:
 
 def test_for_a_ticket() -> None:
     text = report_md.render(run_of(scenario(NIGHT), NIGHT))
-    assert "| cell |  | calls missed | INVITE to ringing, median | INVITE to ringing, worst | app wake-ups/h |" in text
-    assert "| `none,asleep` | ✗ | 1/4 | 2.5 s | 12.0 s | 0.5 | 144 | 24 |" in text
-    assert "| `push,asleep` | ? |  |  |  |  |  |  |" in text
+    assert "| cell |  | calls missed | INVITE to ringing, median | INVITE to ringing, worst | pushes |" in text
+    assert "| `none,asleep` | ✗ | 1/4 | 2.5 s | 12.0 s | 3 | 0.5 | 144 | 24 |" in text
+    assert "| `push,asleep` | ? |  |  |  |  |  |  |  |" in text
 
 
 def test_for_a_spreadsheet() -> None:

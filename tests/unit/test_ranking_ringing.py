@@ -27,6 +27,7 @@ DEVICE = DeviceMetrics(
     ringing_s=(),
     ringing_p50_s=None,
     ringing_worst_s=None,
+    pushes=0,
     app_wakeups_per_hour=None,
     radio_wakeups_per_hour=1.0,
     registrations_per_day=None,

@@ -109,6 +109,7 @@ def _figures(result: Outcome, *, device: bool) -> list[dict[str, Any]]:
             ("calls missed", seen.missed, f"of {seen.calls}"),
             ("INVITE to ringing, median", seen.ringing_p50_s, "seconds"),
             ("INVITE to ringing, worst", seen.ringing_worst_s, "seconds"),
+            ("pushes", seen.pushes, ""),
             ("wake-ups of the app", seen.app_wakeups_per_hour, "per hour of the cell"),
             ("wake-ups of the radio", seen.radio_wakeups_per_hour, "per hour of the cell"),
             ("registrations", seen.registrations_per_day, "per day"),

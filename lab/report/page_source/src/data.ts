@@ -9,6 +9,7 @@ export interface Device {
   missed: number;
   ringing_p50_s: number | null;
   ringing_worst_s: number | null;
+  pushes: number;
   app_wakeups_per_hour: number | null;
   radio_wakeups_per_hour: number | null;
   registrations_per_day: number | null;

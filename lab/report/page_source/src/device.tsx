@@ -30,6 +30,7 @@ export const DEVICE_COLUMNS: DeviceColumn[] = [
   },
   column("ringing_p50_s", "rings after, p50", seconds),
   column("ringing_worst_s", "rings after, worst", seconds),
+  column("pushes", "pushes", rate),
   column("app_wakeups_per_hour", "app wake-ups/h", rate),
   column("radio_wakeups_per_hour", "radio wake-ups/h", rate),
   column("registrations_per_day", "registrations/day", rate),
