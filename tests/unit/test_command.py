@@ -35,8 +35,8 @@ def completed(line: str) -> list[str]:
 
 def test_each_command_is_a_file_of_its_name() -> None:
     """All files are commands, `lab --help` has them in the order of the table, and none is long."""
-    assert sorted(COMMANDS) == sorted(path.stem for path in FOLDER.glob("[!_]*.py"))
-    listed = re.findall(r"^  ([a-z]+)  ", lab("--help").stdout.partition("Commands:")[2], re.MULTILINE)
+    assert sorted(COMMANDS) == sorted(path.stem.replace("_", "-") for path in FOLDER.glob("[!_]*.py"))
+    listed = re.findall(r"^  ([a-z-]+)  ", lab("--help").stdout.partition("Commands:")[2], re.MULTILINE)
     assert listed == list(COMMANDS)
     for path in (ROOT / "lab" / "cli").rglob("*.py"):
         assert len(path.read_text("utf-8").splitlines()) <= 400
