@@ -32,7 +32,7 @@ class News(Protocol):
 
 @dataclass(frozen=True)
 class Limits:
-    """How far a measurement goes.
+    """The extent of a measurement.
 
     Attributes:
         longest: seconds for which a flow is left idle at most.

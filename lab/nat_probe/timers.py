@@ -28,7 +28,7 @@ _SLEPT_S = 0.25
 
 
 class Fate(Enum):
-    """What came of a flow that was left idle."""
+    """The end of a flow that was left idle."""
 
     REACHED = "reached"
     LOST = "lost"
