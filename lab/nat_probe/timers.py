@@ -90,9 +90,8 @@ async def tcp_half_closed(session: ResponderSession, idle: float) -> Fate:
     return await tcp(session, idle, half=True)
 
 
-QUESTIONS = (
-    TimerQuestion("udp-one-way", udp_one_way),
-    TimerQuestion("udp-answered", udp_answered),
+OVER_UDP = (TimerQuestion("udp-one-way", udp_one_way), TimerQuestion("udp-answered", udp_answered))
+OVER_TCP = (
     TimerQuestion("tcp-half-closed", tcp_half_closed),
     TimerQuestion("tcp-established", tcp_established),
 )
