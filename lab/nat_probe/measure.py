@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 
+from lab.model.middlebox import RefreshDirection
 from lab.nat_probe import forgotten, hops, payload, refresh, timers, translation
 from lab.nat_probe.bracket import Bracket
 from lab.nat_probe.findings import Findings
@@ -141,12 +142,15 @@ class _Measurement:
         work = [self._ask("lifetime", partial(refresh.lifetime, self.session, shortest, self.limits.longest))]
         answered = (await searches["udp-answered"]).timer
         if answered:
-            work.append(self._ask("refresh-direction", partial(refresh.direction, self.session, float(answered))))
-            work.append(self._hops(float(answered)))
+            work.append(self._refresh_and_hops(float(answered)))
         await asyncio.gather(*work)
 
-    async def _hops(self, timer: float) -> None:
-        await self._ask("stateful-hops", partial(hops.stateful, self.session, timer, self.limits.longest))
+    async def _refresh_and_hops(self, timer: float) -> None:
+        await self._ask("refresh-direction", partial(refresh.direction, self.session, timer))
+        if self.kept.facts["refresh-direction"].get("value") == RefreshDirection.BOTH.value:
+            await self._ask("stateful-hops", partial(hops.stateful, self.session, timer, self.limits.longest))
+        else:
+            self.kept.note("stateful-hops", {"unsure": "packets from outside must refresh a mapping to find them"})
         boxes = self.kept.facts["stateful-hops"].get("value", [])
         self.kept.note("several-nats", hops.in_a_row(self.session.local, self.kept.facts["path"], boxes))
         self.news.answer("several-nats", self.kept.facts["several-nats"])

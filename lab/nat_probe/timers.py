@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -188,7 +187,7 @@ async def tcp(
     idle: float,
     *,
     half: bool = False,
-    prepare: Callable[[socket.socket], None] | None = None,
+    prepare: Callable[[asyncio.StreamWriter], None] | None = None,
 ) -> Fate:
     """Leave a TCP flow idle.
 
@@ -196,12 +195,12 @@ async def tcp(
         session: with the responder.
         idle: seconds.
         half: whether this side closes it before.
-        prepare: sets options of its socket.
+        prepare: does something with it, or arranges for it to be done.
     """
     flow, awake = flow_name(), Awake()
     reader, writer = await session.flow(flow, after=idle, half=half)
     if prepare is not None:
-        prepare(writer.get_extra_info("socket"))
+        prepare(writer)
     ended = True
     try:
         byte = await asyncio.wait_for(reader.read(1), idle + PATIENCE_S)
