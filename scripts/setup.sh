@@ -25,18 +25,28 @@ need_packages() {
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-# Kamailio, as a server of scenarios: without the service that its package would start and enable. Where Kamailio is
-# installed already, its service is somebody's own.
-need_kamailio() {
-  local as_root=() ours=
+# Packages $4… for purpose $3, without the service $1 that they would start and enable. Where the program $2 is installed
+# already, its service is somebody's own.
+need_without_service() {
+  local service=$1 program=$2 as_root=() ours=
+  shift 2
   [ "$(id -u)" -eq 0 ] || as_root=(sudo)
-  if [ -d /run/systemd/system ] && [ ! -x /usr/sbin/kamailio ]; then ours=yes; fi
-  if [ -n "$ours" ]; then "${as_root[@]}" systemctl mask --quiet kamailio; fi
-  need_packages "Kamailio as the server" "${KAMAILIO_PACKAGES[@]}"
+  if [ -d /run/systemd/system ] && [ ! -x "$program" ]; then ours=yes; fi
+  if [ -n "$ours" ]; then "${as_root[@]}" systemctl mask --quiet "$service"; fi
+  need_packages "$@"
   if [ -n "$ours" ]; then
-    "${as_root[@]}" systemctl unmask --quiet kamailio
-    "${as_root[@]}" systemctl disable --quiet kamailio
+    "${as_root[@]}" systemctl unmask --quiet "$service"
+    "${as_root[@]}" systemctl disable --quiet "$service"
   fi
+}
+
+need_kamailio() {
+  need_without_service kamailio /usr/sbin/kamailio "Kamailio as the server" "${KAMAILIO_PACKAGES[@]}"
+}
+
+# A STUN server of others, which `lab probe measure --stun` is tested with
+need_stun_server() {
+  need_without_service coturn /usr/bin/turnserver "coturn as a STUN server" coturn
 }
 
 # nginx and HAProxy, as proxies of scenarios: without the services that their packages would start and enable. Where a

@@ -175,6 +175,8 @@ class _News:
 
 
 def _words(fact: Any) -> str:
+    if isinstance(fact, list):
+        return ", ".join(each or "unknown" for each in fact) or "none"
     if not isinstance(fact, dict):
         return str(fact) or "no"
     value = fact.get("value", fact if "unsure" not in fact else "unknown")

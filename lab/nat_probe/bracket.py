@@ -23,7 +23,7 @@ DEAD_TIMES = 3
 
 @dataclass
 class Bracket:
-    """What is known of a timer.
+    """A timer as far as it is known.
 
     Attributes:
         longest: seconds; the timer is not looked for beyond.

@@ -15,7 +15,7 @@ FORMAT = 1
 
 @dataclass
 class Findings:
-    """What was found.
+    """The answers so far.
 
     Attributes:
         path: where it is kept.

@@ -20,7 +20,7 @@ _IP_RECVERR = 11  # linux/in.h
 
 @dataclass(frozen=True, kw_only=True)
 class Encounter:
-    """What two flows met, one sent to from inside, the other from outside.
+    """The responses to two flows, one sent to from inside, the other from outside.
 
     Attributes:
         inside_found: what had come to the inside by itself: ``nothing``, ``reset``, ``closed``.

@@ -7,9 +7,9 @@ idle times, because each NAT has a timer of its own. (The method is that of Neta
 Multi-perspective Analysis of Carrier-Grade NAT Deployment, IMC 2016.)
 
 A NAT that refreshes its mappings only with packets that it also passes on looks like three hops in a row: the
-keep-alives for its neighbours die in it. So it can hide a neighbour. One that is refreshed from inside only hides what
-is before it. Therefore the addresses of the hops are looked at, too: behind a home's NAT, an address of RFC 6598 is its
-carrier's.
+keep-alives for its neighbours die in it. So it can hide a neighbour. Where only packets from inside refresh a mapping
+nothing can be said. Therefore the addresses of the hops are looked at, too: behind a home's NAT, an address of RFC 6598
+is its carrier's.
 """
 
 from __future__ import annotations
@@ -48,9 +48,13 @@ async def stateful(session: ResponderSession, timer: float, longest: float) -> d
     dead: dict[int, float] = {}
     for idle in idles:  # the shorter first, so that each hop gets the shortest time that showed it
         hops = [hop for hop in range(routers + 2) if hop not in dead]
-        fates = await asyncio.gather(*(_tried(session, hop, idle, _OFTEN * timer, out, back) for hop in hops))
-        if Fate.UNKNOWN in fates:
+        control, *fates = await asyncio.gather(
+            *(_tried(session, hop, idle, _OFTEN * timer, out, back) for hop in (None, *hops))
+        )
+        if Fate.UNKNOWN in (control, *fates):
             return {"unsure": "no answer over UDP"}
+        if control is Fate.LOST:  # flows in use end: nothing is known of longer times
+            break
         dead.update({hop: idle for hop, fate in zip(hops, fates, strict=True) if fate is Fate.LOST})
     boxes = [hop for hop in decoded(dead) if 0 < hop <= routers]
     return {"value": boxes, "hops": sorted(dead), "idle": {str(hop): dead[hop] for hop in boxes}, "routers": routers}
@@ -125,8 +129,8 @@ async def _distance(session: ResponderSession, *, back: bool) -> int | None:
     return None
 
 
-async def _tried(session: ResponderSession, hop: int, idle: float, step: float, out: int, back: int) -> Fate:
-    """Return whether a flow can be reached at the end if all hops but one are refreshed."""
+async def _tried(session: ResponderSession, hop: int | None, idle: float, step: float, out: int, back: int) -> Fate:
+    """Return whether a flow can be reached at the end if all hops but one are refreshed; None: all are."""
     fate = Fate.UNKNOWN
     for _ in range(_MOST_TRIES):
         fate = await _idle_but_for(session, hop, idle, step, out, back)
@@ -135,9 +139,11 @@ async def _tried(session: ResponderSession, hop: int, idle: float, step: float, 
     return fate
 
 
-async def _idle_but_for(session: ResponderSession, hop: int, idle: float, step: float, out: int, back: int) -> Fate:
+async def _idle_but_for(
+    session: ResponderSession, hop: int | None, idle: float, step: float, out: int, back: int
+) -> Fate:
     flow, awake = flow_name(), Awake()
-    near, far = min(hop - 1, out - 1), min(back - 1 - hop, back - 1)
+    near, far = (out, 0) if hop is None else (min(hop - 1, out - 1), min(back - 1 - hop, back - 1))
     times = [step * number for number in range(1, int((idle - 0.2) / step) + 1)]
     await session.pace()
     with Inbox() as box:

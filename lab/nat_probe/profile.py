@@ -180,8 +180,10 @@ def advice(findings: Findings) -> list[str]:
             f"UDP: send a keep-alive every {interval} s or more often: mappings last {shortest} s, and one of two"
             " packets may be lost."
         )
-    else:
+    elif findings.facts.get("udp", True):
         said.append("UDP: no interval can be named; no mapping was seen to end.")
+    else:
+        said.append("UDP does not get through: use TCP or TLS.")
     established = known["established_idle_timeout"]
     if established.seconds:
         interval = max(established.seconds - _PONG_S, established.seconds // 2, 1)

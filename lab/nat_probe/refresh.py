@@ -19,6 +19,7 @@ _WITHIN = 0.6  # of the timer: so often a mapping is refreshed; twice that is lo
 _OFTEN = 0.4  # of the timer: two such packets are within it
 _MOST_KEEPALIVE = 32767  # linux/tcp.h: MAX_TCP_KEEPIDLE
 _TRIES = 3
+_ENDS_IN_USE = "flows ended even if they were in use: their lifetime is short, or the network was down"
 _BEFORE_NEXT_S = 1.0  # a mapping in use is tested so long before it is used again
 _SHORTEST_TIMER_S = 8.0  # below, a mapping in use cannot be left alone for long enough to see it end
 
@@ -26,17 +27,27 @@ Span = tuple[float, float]
 
 
 async def direction(session: ResponderSession, timer: float) -> dict[str, Any]:
-    """Refresh a UDP mapping from outside only, for longer than its timer, and see whether it lives."""
-    step = _WITHIN * timer
-    pokes = [(step, 0, 1), (step * 2, 0, 1), (step * 3, 0, POKES)]
-    fates = await asyncio.gather(*(_from_outside(session, pokes) for _ in range(_TRIES)))
+    """Refresh a UDP mapping from outside only, for longer than its timer, and see whether it lives.
+
+    A mapping refreshed from inside must live: if it does not, something else ended both.
+    """
+    step = max(_WITHIN * timer, (timer + 1) / 2)
+    if step >= timer:
+        return {"unsure": f"the timer is too short to be refreshed ({timer:g} s)"}
+    control, *fates = await asyncio.gather(
+        _refreshed(session, step, inside=True), *(_refreshed(session, step, inside=False) for _ in range(_TRIES))
+    )
     if Fate.REACHED in fates:
         return {"value": RefreshDirection.BOTH.value}
-    return {"value": RefreshDirection.OUTBOUND.value} if Fate.LOST in fates else {"unsure": "no answer over UDP"}
+    if control is Fate.REACHED and Fate.LOST in fates:
+        return {"value": RefreshDirection.OUTBOUND.value}
+    return {"unsure": _ENDS_IN_USE}
 
 
-async def _from_outside(session: ResponderSession, pokes: list[tuple[float, int, int]]) -> Fate:
+async def _refreshed(session: ResponderSession, step: float, *, inside: bool) -> Fate:
+    """Refresh a mapping once, from one side, and see whether it lives until twice the time."""
     flow, awake = flow_name(), Awake()
+    pokes = [(2 * step, 0, POKES)] if inside else [(step, 0, 1), (2 * step, 0, POKES)]
     await session.pace()
     with Inbox() as box:
         try:
@@ -44,22 +55,38 @@ async def _from_outside(session: ResponderSession, pokes: list[tuple[float, int,
             await session.idle(box, flow, pokes, answered=True)
         except Unanswered:
             return Fate.UNKNOWN
-        return await poked(session, box, flow, pokes[-1][0], awake, pokes=sum(copies for _, _, copies in pokes))
+        if inside:
+            await asyncio.sleep(step)
+            session.send(box.sock, session.endpoints[0], {"op": "none"})
+        left = step if inside else 2 * step
+        return await poked(session, box, flow, left, awake, pokes=sum(copies for _, _, copies in pokes))
 
 
 async def segments(session: ResponderSession, timer: float) -> dict[str, Any]:
-    """Refresh a TCP flow with the kernel's keep-alives only, for longer than its timer, and see whether it lives."""
+    """Refresh a TCP flow with the kernel's keep-alives only, for longer than its timer, and see whether it lives.
+
+    A flow refreshed with data must live: if it does not, something else ended both.
+    """
     probing = max(1, min(int(_OFTEN * timer), _MOST_KEEPALIVE))
 
-    def keep_alive(sock: socket.socket) -> None:
+    def keep_alive(writer: asyncio.StreamWriter) -> None:
+        sock: socket.socket = writer.get_extra_info("socket")
         for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL):
             sock.setsockopt(socket.IPPROTO_TCP, option, probing)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
-    fates = await asyncio.gather(*(tcp(session, 1.5 * timer, prepare=keep_alive) for _ in range(_TRIES)))
+    def send_data(writer: asyncio.StreamWriter) -> None:
+        asyncio.get_running_loop().call_later(_WITHIN * timer, writer.write, b"x")
+
+    idle = max(2 * _WITHIN * timer - HALF, timer + HALF)
+    control, *fates = await asyncio.gather(
+        tcp(session, idle, prepare=send_data), *(tcp(session, idle, prepare=keep_alive) for _ in range(_TRIES))
+    )
     if Fate.REACHED in fates:
         return {"value": RefreshingSegments.ANY.value}
-    return {"value": RefreshingSegments.DATA.value} if Fate.LOST in fates else {"unsure": "no answer over TCP"}
+    if control is Fate.REACHED and Fate.LOST in fates:
+        return {"value": RefreshingSegments.DATA.value}
+    return {"unsure": _ENDS_IN_USE}
 
 
 async def lifetime(session: ResponderSession, timer: float, longest: float) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ _SLEPT_S = 0.25
 
 
 class Fate(Enum):
-    """What came of a flow that was left idle."""
+    """The end of a flow that was left idle."""
 
     REACHED = "reached"
     LOST = "lost"
@@ -90,9 +89,8 @@ async def tcp_half_closed(session: ResponderSession, idle: float) -> Fate:
     return await tcp(session, idle, half=True)
 
 
-QUESTIONS = (
-    TimerQuestion("udp-one-way", udp_one_way),
-    TimerQuestion("udp-answered", udp_answered),
+OVER_UDP = (TimerQuestion("udp-one-way", udp_one_way), TimerQuestion("udp-answered", udp_answered))
+OVER_TCP = (
     TimerQuestion("tcp-half-closed", tcp_half_closed),
     TimerQuestion("tcp-established", tcp_established),
 )
@@ -189,7 +187,7 @@ async def tcp(
     idle: float,
     *,
     half: bool = False,
-    prepare: Callable[[socket.socket], None] | None = None,
+    prepare: Callable[[asyncio.StreamWriter], None] | None = None,
 ) -> Fate:
     """Leave a TCP flow idle.
 
@@ -197,12 +195,12 @@ async def tcp(
         session: with the responder.
         idle: seconds.
         half: whether this side closes it before.
-        prepare: sets options of its socket.
+        prepare: does something with it, or arranges for it to be done.
     """
     flow, awake = flow_name(), Awake()
     reader, writer = await session.flow(flow, after=idle, half=half)
     if prepare is not None:
-        prepare(writer.get_extra_info("socket"))
+        prepare(writer)
     ended = True
     try:
         byte = await asyncio.wait_for(reader.read(1), idle + PATIENCE_S)

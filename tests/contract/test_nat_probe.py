@@ -37,14 +37,14 @@ pytestmark = [pytest.mark.kernel, pytest.mark.xdist_group("nat-probe")]
 
 ODD = Middlebox(
     name="odd",
-    established_idle_timeout=Seconds(77),
+    established_idle_timeout=Seconds(61),
     transitory_timeout=Seconds(41),
     forgotten=ForgottenFlow.RST_TO_BOTH,
     udp_mapping_timer=Seconds(33),
     udp_one_way_timer=Seconds(19),
     refresh_direction=RefreshDirection.OUTBOUND,
     refreshing_segments=RefreshingSegments.DATA,
-    lifetime=Seconds(151),
+    lifetime=Seconds(95),
     mapping=MappingBehavior.ADDRESS_DEPENDENT,
     filtering=FilteringBehavior.ADDRESS_DEPENDENT,
     port_assignment=PortAssignment.NO_PRESERVATION,
@@ -64,7 +64,7 @@ SLOW, FAST = (
     )
     for name, timer in (("slow", 50), ("fast", 20))
 )  # fmt: skip
-LONGEST_S = 170.0
+LONGEST_S = 100.0
 ROOT = Path(__file__).parents[2]
 
 
@@ -77,7 +77,6 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Findings]:
         "new port": OutsideRequest(boxes=(NEW_PORT,), longest=30),
         "poor helper": OutsideRequest(boxes=(NEW_PORT,), longest=30, second_address=False, privileged=False),
         "slow, then fast": OutsideRequest(boxes=(SLOW, FAST), topology=cgn, longest=100, interrupt=40.0),
-        "fast, then slow": OutsideRequest(boxes=(FAST, SLOW), topology=cgn, longest=100),
     }
     folder = tmp_path_factory.mktemp("probe")
     places = in_guests(JOB_OUTSIDE, list(requests.values()), folder, file=QUESTION_FILE)
@@ -98,6 +97,7 @@ def test_each_behavior_is_found(found: dict[str, Findings]) -> None:
     """Of a middlebox that does nothing as the default: every value, and all of it measured."""
     assert differences(ODD, found["odd"]) == {}
     assert {grade.value for grade in profile.grades(found["odd"]).values()} == {"measured"}
+    assert "must refresh" in found["odd"].facts["stateful-hops"]["unsure"]
     assert found["odd"].facts["fragments"] == {"out": True, "in": True}
     assert found["odd"].facts["ports"]["manner"] == "random"
 
@@ -116,19 +116,14 @@ def test_a_helper_as_root_sees_a_new_port(found: dict[str, Findings]) -> None:
 
 
 @pytest.mark.virtual
-@pytest.mark.parametrize("case", ["slow, then fast", "fast, then slow"])
-def test_two_nats_in_a_row(found: dict[str, Findings], case: str) -> None:
-    """It says so, with their hops; the timers are those of the faster. One measurement was interrupted."""
-    kept = found[case]
-    assert kept.facts["stateful-hops"]["value"] == [1, 2]
+def test_two_nats_in_a_row(found: dict[str, Findings]) -> None:
+    """It says so, with their hops; the timers are those of the faster. The measurement was interrupted, and went on."""
+    kept = found["slow, then fast"]
     assert kept.facts["several-nats"] == "hops 1 and 2 hold state"
+    assert kept.facts["stateful-hops"]["idle"] == {"1": 81.5, "2": 21.5}  # each longer than that hop's timer
     assert kept.facts["path"] == ["10.0.0.1", "100.64.0.1", "198.51.100.1"]
     assert kept.brackets["udp-answered"].timer == kept.brackets["tcp-established"].timer == 20
     assert any("Several NATs in a row" in remark for remark in profile.remarks(kept))
-    idle = {int(hop): seconds for hop, seconds in kept.facts["stateful-hops"]["idle"].items()}
-    slow, fast = (1, 2) if case.startswith("slow") else (2, 1)
-    assert idle[fast] == 21.5
-    assert idle[slow] > 50
 
 
 @pytest.mark.virtual

@@ -15,7 +15,10 @@ from typing import Any
 
 import pytest
 
-from lab.nat_probe import responder
+from lab.nat_probe import profile, responder
+from lab.nat_probe.bracket import Bracket
+from lab.nat_probe.findings import Findings
+from lab.nat_probe.measure import Limits, measure
 from lab.nat_probe.responder import Responder
 from lab.nat_probe.session import Inbox, ResponderError, ResponderSession, Unanswered, flow_name, is_poke
 from tests.free_ports import free_port
@@ -294,3 +297,33 @@ def test_no_such_host() -> None:
             await ResponderSession("no-such-host.invalid", 1, "right").open()
 
     in_loop(test)
+
+
+def test_udp_that_does_not_get_through(tmp_path: Path) -> None:
+    """Then TCP is measured alone, and the advice says why."""
+
+    async def test() -> None:
+        async with serving() as (helper, port):
+            for sock in helper._endpoints:
+                asyncio.get_running_loop().remove_reader(sock)
+            session = ResponderSession(HOST, port, "right")
+            await session.open()
+            kept = Findings(tmp_path / "state.json", HOST)
+            await measure(session, kept, Limits(longest=1.0), Silent())
+            assert set(kept.facts) == {"untranslated", "udp", "sip-alg"}
+            assert kept.facts["udp"] is False
+            assert set(kept.brackets) == {"tcp-established", "tcp-half-closed"}
+            assert kept.brackets["tcp-established"].beyond
+            assert profile.advice(kept)[0] == "UDP does not get through: use TCP or TLS."
+
+    in_loop(test)
+
+
+class Silent:
+    """News that nobody wants."""
+
+    def answer(self, question: str, fact: Any) -> None:
+        """Take an answer."""
+
+    def timer(self, question: str, bracket: Bracket) -> None:
+        """Take what is known of a timer."""
