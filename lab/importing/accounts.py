@@ -35,12 +35,14 @@ class Account:
         pairs: of hosts.
         clients: those of them that are the client, by all their addresses.
         messages: how many SIP messages there are.
+        asks: whether the client registers or subscribes.
         readable: whether they could be read.
     """
 
     pairs: frozenset[Pair]
     clients: frozenset[str]
     messages: int
+    asks: bool
     readable: bool
 
     def concerns(self, one: str, other: str) -> bool:
@@ -113,7 +115,7 @@ class Survey:
                 _join(groups, owner.setdefault(name, pair), pair)
         found = {id(group): group for group in groups.values()}
         accounts = [self._account(group) for group in found.values()]
-        return sorted(accounts, key=lambda each: (each.readable, each.messages), reverse=True)
+        return sorted(accounts, key=lambda each: (each.readable, each.asks, each.messages), reverse=True)
 
     def _account(self, group: set[Pair]) -> Account:
         counts = [self._pairs[pair] for pair in group]
@@ -123,6 +125,7 @@ class Survey:
             pairs=frozenset(group),
             clients=frozenset(clients),
             messages=read or sum(count.unread for count in counts),
+            asks=any(count.records for count in counts),
             readable=read > 0,
         )
 

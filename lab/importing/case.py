@@ -21,11 +21,19 @@ class Gap:
     Attributes:
         begins, ends: times.
         method: ``REGISTER`` or ``SUBSCRIBE``: which part of the account.
+        expired: whether it had expired, instead.
     """
 
     begins: float
     ends: float
     method: str
+    expired: bool = False
+
+    @property
+    def what(self) -> str:
+        """The thing that was missing, in a clause."""
+        part = "registration" if self.method == "REGISTER" else "subscription"
+        return f"the {part} had expired" if self.expired else f"the {part} had no working connection"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +61,13 @@ class Case:
     @property
     def fails(self) -> bool:
         """True if the client was out of reach when somebody tried, or could have been tried."""
-        return bool(self.lost) or self.gap is not None
+        return bool(self.lost) or self.gap is not None or self.never_set_up
+
+    @property
+    def never_set_up(self) -> bool:
+        """True if the client asked for its account and nothing was granted."""
+        asks = (*self.story.asked("REGISTER"), *self.story.asked("SUBSCRIBE"))
+        return bool(asks) and not any(each.granted is not None for each in asks)
 
     @property
     def survived_s(self) -> float:
@@ -68,7 +82,7 @@ def case_of(story: Story) -> Case:
     found = breaks(story)
     quiet = [each for flow in (*story.flows, *story.others) for each in silences(flow, story.all)]
     lost = tuple(each for each in story.probes if not reached(each))
-    gap = _gap(story, found)
+    gap = _gap(story, found) or _expiry(story)
     return Case(
         story=story,
         breaks=tuple(found),
@@ -103,6 +117,29 @@ def _gap(story: Story, found: list[Break]) -> Gap | None:
             if ends - begins > SOON_BACK_S and not _unsubscribed(story, each.bad):
                 return Gap(begins, ends, method)
     return None
+
+
+def _expiry(story: Story) -> Gap | None:
+    """Return the first time after the expiry of a grant that nothing had renewed."""
+    for method in ("REGISTER", "SUBSCRIBE"):
+        for t, over, renewed in grants(story, method):
+            ends = story.end if renewed is None else renewed
+            if over > max(t, story.zero) and ends - over > SOON_BACK_S:
+                return Gap(over, ends, method, expired=True)
+    return None
+
+
+def grants(story: Story, method: str) -> list[tuple[float, float, float | None]]:
+    """Return when each grant began, when it was over, and when the next one began; a removal is a grant of 0 s."""
+    found = [
+        (each.final.t, each.granted.expires)
+        for each in story.asked(method)
+        if each.granted is not None and each.final is not None and each.granted.expires is not None
+    ]
+    later = [t for t, _ in found[1:]]
+    return [
+        (t, t + expires, next_one) for (t, expires), next_one in zip(found, [*later, None], strict=False) if expires > 0
+    ]
 
 
 def _back(story: Story, after: Break, method: str) -> float:

@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from lab.errors import LabFault, Problem, ScenarioError
+from lab.errors import Problem, ScenarioError
 from lab.importing.accounts import Account, Survey
 from lab.importing.case import Case, case_of
 from lab.importing.facts import Fact, Unreachable
@@ -102,16 +102,16 @@ def import_files(files: Sequence[Path], *, key_log: Path | None = None, account:
     for hypothesis in hypotheses(case):
         content = keys(case, hypothesis, measured=" and ".join(names))
         found.append(Imported(hypothesis, content, text(content, case, hypothesis)))
-    found, left_out = _that_load(found)
+    found, left_out = _that_load(found, str(files[0]))
     remarks = [f"{source.path.name}: {remark}" for source in sources for remark in source.remarks]
     return Import(case, tuple(found), len(accounts), (*remarks, *left_out), names)
 
 
-def _that_load(found: Sequence[Imported]) -> tuple[list[Imported], list[str]]:
+def _that_load(found: Sequence[Imported], file: str) -> tuple[list[Imported], list[str]]:
     """Return the explanations that are scenarios, and a remark on each that cannot be one.
 
     Raises:
-        LabFault: none is.
+        ScenarioError: none is.
     """
     good, remarks = [], []
     for each in found:
@@ -121,7 +121,7 @@ def _that_load(found: Sequence[Imported]) -> tuple[list[Imported], list[str]]:
         except ScenarioError as error:  # noqa: PERF203  (of each its own)
             remarks.append(f"{each.hypothesis.name} fits, too, but the lab cannot run it: {error.problems[0].what}")
     if not good:
-        raise LabFault("no scenario can be made of this file", detail="; ".join(remarks))
+        raise ScenarioError([Problem(file, 0, "", f"no scenario can be made of it ({'; '.join(remarks)})")])
     return good, remarks
 
 

@@ -74,10 +74,8 @@ def _setup(story: Story) -> Iterator[str]:
 def _sent(story: Story) -> Iterator[str]:
     for each in story.periods:
         who = "The client" if each.up else "The server"
-        yield (
-            f"{who} sent {each.what} {each.count} times, every {each.interval_s:.1f} s (from"
-            f" {frame(each.first, story)})."
-        )
+        how_often = counted(each.count, "time")
+        yield f"{who} sent {each.what} {how_often}, every {each.interval_s:.1f} s (from {frame(each.first, story)})."
 
 
 def _ends(case: Case) -> Iterator[str]:

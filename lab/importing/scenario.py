@@ -144,7 +144,7 @@ def _probes(case: Case) -> list[dict[str, Any]]:
     found = [_probe(each, story) for each in sorted(lost_first, key=lambda each: each.t)]
     if case.gap is not None and not case.lost:
         begins, ends = story.at(case.gap.begins), story.at(case.gap.ends)
-        own: dict[str, Any] = {"at": max(0.5, round(min((begins + ends) / 2, ends - 1), 1))}
+        own: dict[str, Any] = {"at": max(0.5, round(min((begins + ends) / 2, ends - 1, LONGEST_S), 1))}
         if case.gap.method == "REGISTER" and story.subscribes:
             own["kind"] = "invite"
         found.append(own)

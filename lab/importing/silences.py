@@ -18,6 +18,8 @@ SHORTEST_S = 1.0
 SOON_S = 0.9
 """An acknowledgement is for this segment, and not for the same one sent again, if it comes within this time: TCP sends
 again after 0.2 s on a fast path and after 1 s on an unknown one (RFC 6298 §2.1)."""
+SMALLEST = 100
+"""Bytes of a SIP message at least: its first line and the six fields that it must have (RFC 3261 §8.1.1)."""
 AGAIN = 2
 """So often a packet was sent again before the other end spoke: it was lost."""
 ANSWERED_S = 32.0
@@ -157,6 +159,8 @@ def _lost(at: int, packets: Sequence[tuple[Event, bool | None]]) -> bool:
     """Return whether a packet of which nothing says that it came was lost: it was sent again, and never answered."""
     event, _ = packets[at]
     fact = event.fact
+    if isinstance(fact, Datagram) and fact.size <= SMALLEST:
+        return False  # a keep-alive, which nobody answers
     later = packets[at + 1 :]
     if isinstance(fact, Segment) and not fact.size:
         return False

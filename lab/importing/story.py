@@ -190,7 +190,8 @@ def _probes(found: Story) -> list[Transaction]:
 def _periods(found: Story) -> Iterator[Period]:
     seen: dict[tuple[str, bool], list[tuple[float, Place, Flow]]] = {}
     for each in found.all:
-        if each.method in ("OPTIONS", *_RENEWED) and (each.t > found.zero or not found.has_setup):
+        counts = each.method == "OPTIONS" or (each.method in _RENEWED and each.granted is not None)
+        if counts and (each.t > found.zero or not found.has_setup):
             seen.setdefault((each.method, each.up), []).append((each.t, each.place, each.flow))
     for flow in found.flows:
         for event, what in kept(flow):

@@ -125,7 +125,7 @@ def _text_or_error(path: Path) -> str:
 _GOOD = (pcap(registered().frames), pcapng(registered().frames), pcapng(registered().frames, order=">"))
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     data=st.sampled_from(_GOOD),
     edits=st.lists(st.tuples(st.integers(0, 3000), st.binary(min_size=1, max_size=8)), max_size=12),
@@ -145,7 +145,7 @@ def test_no_bytes_make_more_than_a_clear_error(
     assert text.startswith(("title: ", str(tmp_path / "x")))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(payloads=st.lists(st.tuples(st.booleans(), st.binary(max_size=80)), max_size=8))
 def test_no_content_of_a_connection_does_either(tmp_path: Path, payloads: list[tuple[bool, bytes]]) -> None:
     """TLS, WebSocket and SIP over TCP, as an enemy writes them."""
