@@ -60,9 +60,9 @@ IN_SHORT = (MISSED, RING_WORST, APP, RADIO)
 """What rings, how late, at how many wake-ups."""
 
 MEANING = (
-    "missed: calls not accepted in time. ring p50, worst: from INVITE to ringing, of the calls that rang. push: messages asked for. app/h,"
-    " radio/h: wake-ups per hour of the app's process and of the radio, in the cell itself, calls included; empty: not"
-    " measured, or never"
+    "missed: calls not accepted in time. ring p50, worst: from INVITE to ringing, of the calls that rang."
+    " push: messages asked for. app/h, radio/h: wake-ups per hour of the app's process and of the radio, in the cell"
+    " itself, calls included; empty: not measured, or never"
 )
 
 
