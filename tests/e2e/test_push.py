@@ -104,7 +104,7 @@ def test_priority_in_doze(virtually: Virtually) -> None:
     assert [state for state, _ in states] == ["blocked", "open"] * 3
     assert 109 < states[2][1] < 113  # 2 s at a time, until the call is over
     assert normal["cause"]["kind"] == "push-late"
-    assert "waited on the sleeping device from 101.0 s on, and came at 185.0 s only" in normal["cause"]["text"]
+    assert "waited on the device from 101.0 s on, and came at 185.0 s only" in normal["cause"]["text"]
 
 
 MOVES = Cells(
