@@ -13,6 +13,7 @@ from dataclasses import replace
 from lab.judge.probe_needs import Gap, Need, UnansweredProbe
 from lab.judge.tolerances import CLOCKS_S
 from lab.model.outcome import Cause, ChainStep
+from lab.model.scenario import Cell, Transport
 from lab.model.verdict import CLIENT_NOT_REGISTERED, PUSH_LATE, PUSH_LOST, PUSH_TOKEN_EXPIRED, CauseKind
 from lab.model.without import WithoutPushFailure
 from lab.record.entry import Entry
@@ -32,6 +33,14 @@ from lab.record.events import (
 from lab.record.evidence import BEFORE_S, Evidence, ProbeAttempt
 from lab.record.flows import Flow
 from lab.sip.status import FAILED_FROM
+
+
+def needs_no_flow(cell: Cell) -> bool:
+    """Return whether the server wakes the client before each request, and it then registers over a new flow."""
+    kinds = {one.kind: one for one in cell.strategy.mitigations}
+    if not {"push-contact", "server-push", "on-wake"} <= kinds.keys() or kinds["server-push"].quiet_after:
+        return False
+    return cell.transport is Transport.UDP or kinds["on-wake"].then.value != "register"
 
 
 def gaps(evidence: Evidence, lost: UnansweredProbe) -> Iterator[Gap]:

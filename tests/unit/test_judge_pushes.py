@@ -8,8 +8,13 @@ import pytest
 
 from lab.faults.client_suspend import ClientSuspend
 from lab.faults.server_refuses import Refusable, ServerRefuses
+from lab.judge.costs import costs
+from lab.judge.pushes import needs_no_flow
+from lab.mitigations.on_wake import OnWake, Reaction
+from lab.mitigations.push_contact import PushContact
+from lab.mitigations.server_push import ServerPush
 from lab.model.outcome import Outcome
-from lab.model.scenario import Account, Cell, Client, Probe, ProbeKind, Transport
+from lab.model.scenario import Account, Cell, Client, Probe, ProbeKind, Strategy, Transport
 from lab.model.when import When
 from lab.model.without import WithoutPushFailure
 from lab.record.events import (
@@ -43,6 +48,7 @@ from tests.records import (
     begins,
     cell,
     changed,
+    evidence,
     forgot,
     judged,
     of_flow,
@@ -52,6 +58,9 @@ from tests.records import (
 
 SUSPEND = ClientSuspend(at=When(offset=50.0))
 ASKED = say(100.0, SERVER, PushRequested(id="n1", probe="p1", binding="b1", provider="apns", prid="t", priority="high"))
+
+
+BOUND = say(-0.001, SERVER, Binding(id="b1", state="active", expires=3600, flow="f1", contact="sip:a@h", aor="sip:a@h"))
 
 
 def held_cell() -> Cell:
@@ -68,13 +77,12 @@ def step(t: float, state: ProbeState, *, reason: str = "") -> Line:
 
 def held(*lines: Line, reason: str = "not-registered", known: float = 106.0) -> list[Line]:
     """The record of a call that was held and failed."""
-    bound = Binding(id="b1", state="active", expires=3600, flow="f1", contact="sip:a@h", aor="sip:a@h")
     return [
         MAPPED,
         CONNECTED,
         ACCEPTED,
         say(0.0, CLIENT, Registered()),
-        say(-0.001, SERVER, bound),
+        BOUND,
         *sentinel("delivered"),
         step(100.0, "held"),
         ASKED,
@@ -194,3 +202,25 @@ def test_over_udp_a_register_makes_its_own_mapping() -> None:
     found = judged(subject, *over_udp)
     assert found.cause is not None, found.doubt
     assert found.cause.kind.name == "client-did-not-register"
+
+
+@pytest.mark.parametrize(
+    ("then", "quiet_after", "transport", "needs_none"),
+    [
+        (Reaction.DROP_AND_REGISTER, 0, Transport.TLS, True),
+        (Reaction.REGISTER, 0, Transport.TLS, False),
+        (Reaction.REGISTER, 0, Transport.UDP, True),
+        (Reaction.IP_CHANGE, 60, Transport.TLS, False),
+    ],
+)
+def test_who_is_woken_first_needs_no_flow(
+    then: Reaction, quiet_after: float, transport: Transport, needs_none: bool
+) -> None:
+    """So a NAT that forgets an idle flow does not put it out of reach."""
+    mitigations = (PushContact(), ServerPush(quiet_after=Seconds(quiet_after)), OnWake(then=then))
+    subject = replace(held_cell(), transport=transport, strategy=Strategy(name="s", mitigations=mitigations))
+    assert needs_no_flow(subject) == needs_none
+    assert not needs_no_flow(replace(subject, strategy=Strategy(name="s", mitigations=mitigations[:2])))
+    silent = evidence(subject, MAPPED, CONNECTED, ACCEPTED, BOUND, say(0.0, CLIENT, Registered()), forgot(60.0), END)
+    lost = costs(silent).lost
+    assert (lost is None) == needs_none
