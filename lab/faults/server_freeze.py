@@ -81,6 +81,8 @@ class ServerFreeze(Fault):
             for entry in packets_of(seen.evidence, lost.flow, seen.at, seen.over)
             if entry.event.link == last and entry.event.from_ != seen.evidence.server and entry.event.payload > 0
         ]
+        if lost.asked_again_s is not None and seen.at <= lost.asked_again_s <= seen.over:
+            asked.append(lost.asked_again_s)
         in_vain = harm_of_silence(seen, lost, since=min(asked), methods=None) if asked else None
         return in_vain or self._harm_of_no_keep_alives(seen, lost)
 

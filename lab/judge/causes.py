@@ -91,6 +91,8 @@ def _lost(evidence: Evidence, probe: ProbeAttempt) -> UnansweredProbe:
     again = account.asked_in_vain(evidence, needed, probe)
     elsewhere = again is not None and flow is not None and again.event.flow != flow.id
     asked_again = again.t if again is not None and elsewhere else None
+    if (tried := pushes.registered_anew(evidence, probe, flow)) is not None:
+        asked_again = tried.t if again is None or again.t < tried.t else again.t
     return UnansweredProbe(probe=probe, account=needed, flow=flow, asked_again_s=asked_again)
 
 

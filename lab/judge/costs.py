@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from lab.judge import pushes
 from lab.judge.metrics import client_packets, measure
 from lab.judge.radio import radio
 from lab.judge.tolerances import AT_ONCE_S, BACK_WITHIN_S
@@ -18,7 +19,7 @@ def costs(evidence: Evidence) -> Metrics:
 
 
 def _lost(evidence: Evidence) -> CostUntilLoss | None:
-    for end in ends(evidence):
+    for end in ends(evidence, woken=pushes.needs_no_flow(evidence.cell)):
         if end.until_s - end.at_s > BACK_WITHIN_S:
             until = [entry for entry in client_packets(evidence) if AT_ONCE_S <= entry.t < end.at_s]
             air = radio((entry.t for entry in until), until=end.at_s, kind=evidence.cell.radio)

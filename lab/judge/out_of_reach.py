@@ -17,6 +17,7 @@ import math
 from collections.abc import Iterator
 
 from lab.faults.base import occurrences
+from lab.judge import pushes
 from lab.judge.tolerances import AT_ONCE_S
 from lab.judge.weakest_times import End, ends
 from lab.model.outcome import Outcome
@@ -36,7 +37,7 @@ def longest_outage(evidence: Evidence, outcome: Outcome) -> float:
     lasted = [NEVER_BACK if each.to_s is None else each.to_s - each.from_s for each in outcome.metrics.outages]
     lasted += [NEVER_BACK if each.gap_s is None else each.gap_s for each in outcome.tried if each.reached is False]
     over = evidence.ended() or float(evidence.cell.ends)
-    found = list(ends(evidence))
+    found = list(ends(evidence, woken=pushes.needs_no_flow(evidence.cell)))
     lasted += [_until(evidence, end.at_s, min(end.until_s, over), over) for end in found]
     lasted += _after_faults(evidence, found, over)
     return max(lasted, default=0.0)

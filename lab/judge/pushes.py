@@ -1,20 +1,25 @@
 """Finds what became of the push for a request that the server held, and of the client that it was to wake. Pure.
 
 A probe that was held and never sent needs a push in time, and a client that then registers. What befell the client's
-earlier flow is of no matter to it, unless the client tried to register on that.
+earlier flow is of no matter to it, unless the client tried to register on that. Over UDP a REGISTER makes a mapping of
+its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from lab.judge.probe_needs import Gap, Need, UnansweredProbe
+from lab.judge.tolerances import CLOCKS_S
 from lab.model.outcome import Cause, ChainStep
+from lab.model.scenario import Cell, Transport
 from lab.model.verdict import CLIENT_NOT_REGISTERED, PUSH_LATE, PUSH_LOST, PUSH_TOKEN_EXPIRED, CauseKind
 from lab.model.without import WithoutPushFailure
 from lab.record.entry import Entry
 from lab.record.events import (
     Event,
+    Packet,
     Probe,
     PushDelivered,
     PushHeld,
@@ -25,9 +30,17 @@ from lab.record.events import (
     Request,
     RequestSent,
 )
-from lab.record.evidence import Evidence, ProbeAttempt
+from lab.record.evidence import BEFORE_S, Evidence, ProbeAttempt
 from lab.record.flows import Flow
 from lab.sip.status import FAILED_FROM
+
+
+def needs_no_flow(cell: Cell) -> bool:
+    """Return whether the server wakes the client before each request, and it then registers over a new flow."""
+    kinds = {one.kind: one for one in cell.strategy.mitigations}
+    if not {"push-contact", "server-push", "on-wake"} <= kinds.keys() or kinds["server-push"].quiet_after:
+        return False
+    return cell.transport is Transport.UDP or kinds["on-wake"].then.value != "register"
 
 
 def gaps(evidence: Evidence, lost: UnansweredProbe) -> Iterator[Gap]:
@@ -42,10 +55,10 @@ def gaps(evidence: Evidence, lost: UnansweredProbe) -> Iterator[Gap]:
             yield _gap(PUSH_LOST, asked.t, f"the push service lost push {name} at {gone.t:.1f} s", asked, gone)
             return
         delivered = next(evidence.of(PushDelivered, id=name), None)
-        if delivered is None or delivered.t > until:
+        if delivered is None or delivered.t > until - CLOCKS_S:
             yield _late(evidence, asked, delivered, until)
             return
-        sent = registered(evidence, lost.probe, since=delivered.t)
+        sent = registered(evidence, lost.probe)
         if sent is None:
             text = f"push {name} had woken the client at {delivered.t:.1f} s, and it sent no REGISTER by {until:.1f} s"
             yield _gap(CLIENT_NOT_REGISTERED, delivered.t, text, asked, delivered)
@@ -54,31 +67,45 @@ def gaps(evidence: Evidence, lost: UnansweredProbe) -> Iterator[Gap]:
                 f"push {name} had woken the client at {delivered.t:.1f} s, and its REGISTER of {sent.t:.1f} s"
                 f" was not granted by {until:.1f} s"
             )
-            yield _gap(CLIENT_NOT_REGISTERED, sent.t, text, asked, delivered, sent)
+            gap = _gap(CLIENT_NOT_REGISTERED, sent.t, text, asked, delivered, sent)
+            yield replace(gap, since_s=until, outlived=True)  # whatever kept it from being granted comes first
 
 
 def came_first(evidence: Evidence, lost: UnansweredProbe) -> bool:
     """Return whether no REGISTER of the client followed in time, so that nothing but the push can matter."""
-    asked = list(_asked(evidence, lost.probe))
-    return bool(asked) and registered(evidence, lost.probe, since=asked[0].t) is None
+    return bool(_asked(evidence, lost.probe)) and registered(evidence, lost.probe) is None
 
 
 def leaves_out(evidence: Evidence, lost: UnansweredProbe, need: Need) -> bool:
     """Return whether a need does not matter, as the request was held, and the client did not use its old flow."""
     if need not in (Need.FLOW, Need.MAPPING):
         return False
-    asked = list(_asked(evidence, lost.probe))
-    return bool(asked) and (lost.flow is None or not _sent_on(evidence, lost.flow, asked[0].t, lost.probe.known_s))
+    asked, flow = _asked(evidence, lost.probe), lost.flow
+    return bool(asked) and (flow is None or not _stayed_on(evidence, flow, asked[0].t, lost.probe.known_s))
 
 
-def registered(evidence: Evidence, probe: ProbeAttempt, *, since: float) -> Entry[Event] | None:
-    """Return the first REGISTER that a client sent, or tried to send, for a held request, as one side or both say."""
+def registered(evidence: Evidence, probe: ProbeAttempt) -> Entry[Event] | None:
+    """Return the first REGISTER that the client sent, or tried to send, while a request was held to its end.
+
+    As one side or both say; None: the request was not held so, or the client did not try.
+    """
+    asked = _asked(evidence, probe)
+    if not asked:
+        return None
+    since = asked[0].t
     told: list[Entry[Event]] = [
         *evidence.between(RequestSent, since, probe.known_s, method="REGISTER"),
         *evidence.between(Request, since, probe.known_s, method="REGISTER"),
         *(each for each in evidence.between(Registration, since, probe.known_s) if each.event.code >= FAILED_FROM),
     ]
     return min(told, key=lambda entry: entry.t, default=None)
+
+
+def registered_anew(evidence: Evidence, probe: ProbeAttempt, flow: Flow | None) -> Entry[Event] | None:
+    """Return the first REGISTER as `registered` does, if it did not go over the connection that the client had."""
+    sent = registered(evidence, probe)
+    stays = sent is not None and flow is not None and _stayed_on(evidence, flow, sent.t - BEFORE_S, probe.known_s)
+    return None if stays else sent
 
 
 def steps(evidence: Evidence, probe: ProbeAttempt) -> Iterator[ChainStep]:
@@ -111,7 +138,7 @@ def _late(evidence: Evidence, asked: Entry[PushRequested], delivered: Entry[Push
     came = "did not come at all" if delivered is None else f"came at {delivered.t:.1f} s only"
     held = next((entry for entry in evidence.of(PushHeld, id=name) if entry.t <= until), None)
     if held is not None:
-        kept = f"waited on the sleeping device from {held.t:.1f} s on"
+        kept = f"waited on the device from {held.t:.1f} s on"
         text = f"push {name}, of {asked.event.priority} priority, {kept}, and {came}"
     else:
         text = f"push {name} of {asked.t:.1f} s {came}"
@@ -119,13 +146,15 @@ def _late(evidence: Evidence, asked: Entry[PushRequested], delivered: Entry[Push
     return _gap(PUSH_LATE, asked.t, text, *lines)
 
 
-def _sent_on(evidence: Evidence, flow: Flow, since: float, until: float) -> bool:
-    """Return whether the client sent data on a flow in a time."""
-    links = {link.name for link in evidence.cell.topology.client_links()}
-    return any(
-        entry.event.link in links and entry.event.from_ == evidence.client and entry.event.payload > 0
-        for entry in evidence.packets_of(flow, since, until)
+def _stayed_on(evidence: Evidence, flow: Flow, since: float, until: float) -> bool:
+    """Return whether the client sent data on a connection in a time, and did not try to open another one."""
+    if flow.proto == "udp":
+        return False
+    sent = [entry.event for entry in evidence.between(Packet, since, until, from_=evidence.client)]
+    anew = any(
+        packet.src != flow.inside and packet.dst.port == flow.own.port and "S" in packet.flags for packet in sent
     )
+    return not anew and any(packet.src == flow.inside and packet.payload > 0 for packet in sent)
 
 
 def _gap(kind: CauseKind, since: float, text: str, *shown: Entry[Event]) -> Gap:

@@ -89,14 +89,20 @@ def _longest_first(moments: Iterable[tuple[float, AtMoment]]) -> Iterator[AtMome
         yield first[1]
 
 
-def ends(evidence: Evidence) -> list[End]:
+def ends(evidence: Evidence, *, woken: bool = False) -> list[End]:
     """Return the ends of what the server used at that time to reach the client, in time order.
 
     Of ends that are closer together than a burst, as of a connection at its two sides, only the first counts.
+
+    Args:
+        evidence: of a cell.
+        woken: whether the server wakes the client by a push first, so that it needs the account alone.
     """
     over = evidence.ended() or float(evidence.cell.ends)
     found: list[End] = []
-    kinds = (_flow_ends(evidence), _mapping_ends(evidence), _lapses(evidence), _marks(evidence), _deaths(evidence))
+    kinds = [_lapses(evidence), _marks(evidence)]
+    if not woken:
+        kinds += [_flow_ends(evidence), _mapping_ends(evidence), _deaths(evidence)]
     for end in sorted(chain(*kinds), key=lambda end: end.at_s):
         if end.at_s >= over:  # what the end of the run ends
             break
