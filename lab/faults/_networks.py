@@ -232,7 +232,8 @@ def harm_of_absence(seen: Occurrence[Any], lost: LostProbe) -> FaultImpact | Non
         if not any(entry.t < since for entry in evidence.of(ServerFlow, id=lost.flow.id)):
             continue
         if since <= probe.known_s and probe.asked_s < until:
-            return FaultImpact(since_s=since)
+            later = f", and the address of this flow was gone at {since:.1f} s" if since > seen.at + AT_ONCE_S else ""
+            return FaultImpact(since_s=since, words=later)
         if lost.flow.proto == "tcp" and any(entry.event.closed for entry in _at(seen, since)):
             return FaultImpact(since_s=since, words=", and the system closed the connections of its old address")
         spell = replace(seen, began=replace(seen.began, t=since), over=until)

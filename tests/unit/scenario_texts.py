@@ -88,7 +88,6 @@ faults:
   - dns-failure: { at: 29 s, how: servfail, lasts: 71 s }
   - dns-change: { at: 19 s, address: 198.51.100.20, old: silent }
   - revoked-client-certificate: { at: 30 s, lasts: 72 s }
-  - client-move: { at: 27 s, told: true, told-late-by: 1 s, overlap: 2 s, back-after: 8 s, closes-connections: true }
 MORE_FAULTS
 probes: [{ at: 45 s, kind: invite, within: 5 s, hold: 2 s, ring: 1 s }]
 expect: { delivered: 100 % }
