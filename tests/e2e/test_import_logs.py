@@ -99,7 +99,7 @@ def test_others(name: str, virtually: Virtually) -> None:
     found = import_files([seen.folder(name) / "client.log"])
     assert found.case.story.registers
     assert not found.case.fails
-    assert [each.method for each in found.case.story.probes] == ["MESSAGE"]
+    assert {each.method for each in found.case.story.probes} == {"MESSAGE"}  # linphone has two bindings
 
 
 def test_kamailio(virtually: Virtually) -> None:
