@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from lab.importing.brackets import Bracket, brackets
 from lab.importing.breaks import Break, Kind, breaks
+from lab.importing.facts import Ended, Why
 from lab.importing.silences import Silence, silences
 from lab.importing.story import IN_TIME_S, SET_UP_S, Story
 from lab.importing.transactions import Transaction
@@ -114,6 +115,8 @@ def _gap(story: Story, found: list[Break]) -> Gap | None:
             if not any(one.granted is not None and one.flow is each.flow for one in story.asked(method)):
                 continue
             ends = _back(story, each, method)
+            if _idle_to_the_end(each, ends, story):
+                ends = begins + 2 * SOON_BACK_S
             if ends - begins > SOON_BACK_S and not _unsubscribed(story, each.bad):
                 return Gap(begins, ends, method)
     return None
@@ -140,6 +143,15 @@ def grants(story: Story, method: str) -> list[tuple[float, float, float | None]]
     return [
         (t, t + expires, next_one) for (t, expires), next_one in zip(found, [*later, None], strict=False) if expires > 0
     ]
+
+
+def _idle_to_the_end(each: Break, ends: float, story: Story) -> bool:
+    """Return whether a log says that its program's idle timer ended a connection, and nothing after that.
+
+    A program without a connection has nothing to say, so the log ends there although the program runs on.
+    """
+    told = any(isinstance(event.fact, Ended) and event.fact.why is Why.IDLE_TIMER for event in each.flow.events)
+    return told and each.kind is Kind.ENDED and ends == story.end
 
 
 def _back(story: Story, after: Break, method: str) -> float:

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from enum import Enum
 
-from lab.importing.facts import KeepAlive, Message, Place, Record, Segment
+from lab.importing.facts import Ended, KeepAlive, Message, Place, Record, Segment, Why
 from lab.importing.flows import Event, Flow
 
 REPLY_S = 0.5
@@ -29,7 +29,7 @@ class Ending:
         flow: that ended.
         t: when.
         by: who ended it.
-        how: ``FIN``, ``RST`` or ``close_notify``.
+        how: ``FIN``, ``RST`` or ``close_notify``; of a log what would be on the wire.
         sure: whether both ends or a TTL say who it was.
         idle_s: for how long nothing had passed on it.
         since_sip_s: for how long no SIP message had.
@@ -105,7 +105,13 @@ def _closes(flow: Flow, event: Event) -> bool:
     )
 
 
+_AS_TOLD = {Why.IDLE_TIMER: "FIN", Why.CLOSED_HERE: "FIN", Why.CLOSED_THERE: "FIN", Why.RESET: "RST"}
+"""What is on the wire when a log says so. A connection that timed out or failed was not ended by anybody."""
+
+
 def _how(fact: object) -> str:
+    if isinstance(fact, Ended):
+        return _AS_TOLD.get(fact.why, "")
     if isinstance(fact, Segment):
         return "RST" if "R" in fact.flags else "FIN" if "F" in fact.flags else ""
     return "close_notify" if isinstance(fact, Record) and fact.closes else ""

@@ -96,6 +96,8 @@ def import_files(files: Sequence[Path], *, key_log: Path | None = None, account:
         raise ScenarioError([Problem(str(path), 0, "", _nothing(sources)) for path in files])
     errors = [fact for fact in facts if isinstance(fact, Unreachable)]
     until = max(source.until for source in sources)
+    if seen.near is not None and seen.both:  # in its clock, which the other's need not be
+        until = sources[seen.near.file].until
     case = case_of(story(all_flows, seen, errors, guessed=guessed, until=until))
     names = tuple(name_of(_digest(source.path)) for source in sources)
     found = []

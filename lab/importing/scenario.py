@@ -140,8 +140,11 @@ def _strategy(case: Case) -> Any:
 def _probes(case: Case) -> list[dict[str, Any]]:
     story = case.story
     real = [each for each in story.probes if 0 < story.at(each.t) < LONGEST_S]
-    lost_first = sorted(real, key=lambda each: (reached(each), each.t))[:MOST_PROBES]
-    found = [_probe(each, story) for each in sorted(lost_first, key=lambda each: each.t)]
+    lost_first: dict[float, Transaction] = {}  # one of those that were sent at one time, to several bindings
+    for each in sorted(real, key=lambda each: (reached(each), each.t)):
+        lost_first.setdefault(round(story.at(each.t), 1), each)
+    chosen = list(lost_first.values())[:MOST_PROBES]
+    found = [_probe(each, story) for each in sorted(chosen, key=lambda each: each.t)]
     if case.gap is not None and not case.lost:
         begins, ends = story.at(case.gap.begins), story.at(case.gap.ends)
         own: dict[str, Any] = {"at": max(0.5, round(min((begins + ends) / 2, ends - 1, LONGEST_S), 1))}

@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from lab.importing.facts import Datagram, Message, Place, Segment
+from lab.importing.facts import Datagram, KeepAlive, Message, Place, Segment
 from lab.importing.flows import Event, Flow
 from lab.importing.transactions import Transaction
 
@@ -58,6 +58,9 @@ class Silence:
 def passed(flow: Flow, all_: Sequence[Transaction]) -> Iterator[tuple[Event, bool | None]]:
     """Yield each packet of a flow, with whether it came through; None: nothing says so."""
     answered = _answered(flow, all_)
+    if not any(isinstance(event.fact, Segment | Datagram) for event in flow.events):
+        yield from _of_a_log(flow, answered)
+        return
     if not flow.is_stream:
         for event in flow.events:
             if isinstance(event.fact, Datagram):
@@ -72,6 +75,18 @@ def passed(flow: Flow, all_: Sequence[Transaction]) -> Iterator[tuple[Event, boo
             yield event, _verdict(event, answered=acked[event.up].soon(event, fact))
         else:
             yield event, event.arrived if event.sent is not False else None
+
+
+def _of_a_log(flow: Flow, answered: set[Place]) -> Iterator[tuple[Event, bool | None]]:
+    """Yield what a program says that it has sent and received; a request that it waited for in vain did not come."""
+    for event in flow.events:
+        fact = event.fact
+        if isinstance(fact, Message):
+            came = _verdict(event, answered=event.place in answered)
+            waited = fact.is_request and fact.method != "ACK" and flow.end - event.t > ANSWERED_S
+            yield event, False if came is None and waited else came
+        elif isinstance(fact, KeepAlive):
+            yield event, _verdict(event, answered=False)
 
 
 def _verdict(event: Event, *, answered: bool) -> bool | None:

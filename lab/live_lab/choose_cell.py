@@ -80,15 +80,22 @@ def _of_topology(name: str, middlebox: str, strategy: str) -> Scenario:
     if topology is None:
         raise ScenarioError(problems)
     boxes = [node.name for node in topology.nodes if node.role is Role.MIDDLEBOX]
-    proxies = [node.name for node in topology.nodes if node.role is Role.PROXY]
-    lines = [
-        f"title: The network {name}",
-        f"topology: {name}",
-        f"middlebox: {{ {', '.join(f'{box}: {middlebox}' for box in boxes)} }}" if len(boxes) > 1
-        else f"middlebox: {middlebox}",
-        *([f"proxy: {catalog.proxy_names()[0]}"] if proxies else []),
-        f"strategy: {strategy}",
-        "probes: [ { at: 1 s } ]",
-        "ends: 10 s",
+    has_proxy = any(node.role is Role.PROXY for node in topology.nodes)
+    many = f"{{ {', '.join(f'{box}: {middlebox}' for box in boxes)} }}"
+    found = [
+        load_text("\n".join(
+            [
+                f"title: The network {name}",
+                f"topology: {name}",
+                f"middlebox: {many if len(boxes) > 1 else middlebox}",
+                *([f"proxy: {proxy}"] if proxy else []),
+                f"strategy: {strategy}",
+                "probes: [ { at: 1 s } ]",
+                "ends: 10 s",
+            ]
+        ) + "\n", Path(f"{name}.yaml"))
+        for proxy in (catalog.proxy_names() if has_proxy else [""])
     ]  # fmt: skip
-    return load_text("\n".join(lines) + "\n", Path(f"{name}.yaml"))
+    return next(
+        (each for each in found if not each.cells[0].unsupported), found[0]
+    )  # a proxy may not speak SIP over TLS

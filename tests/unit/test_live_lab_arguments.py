@@ -100,6 +100,7 @@ def test_every_topology(name: str) -> None:
     """A network by its name has NATs, a client and a server."""
     cell = chosen(name, middlebox="rst-to-both-60s", strategy="crlf-30s")
     assert cell.topology.name == name
+    assert not cell.unsupported
     assert {box.name for _, box in cell.middleboxes} == {"rst-to-both-60s"}
     assert cell.strategy.name == "crlf-30s"
     assert {box.name for _, box in chosen(name).middleboxes} == {"silent-60s"}
