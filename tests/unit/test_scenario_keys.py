@@ -49,6 +49,7 @@ UNASKED = (
 POPULATED = SMALL.replace("middlebox: never-forgets", "population: { never-forgets: 60 %, cgn: 40 % }")
 """`FULL` has two middleboxes in a row, which have no population."""
 
+HAPROXY = "software: haproxy, timeout-client: 11 s, timeout-server: 12 s, timeout-tunnel: 13 s"
 PROXIED = SMALL.replace("topology: home-nat", "topology: home-nat-proxy") + (
     "proxy: { name: mine, software: haproxy, timeout-client: 11 s, timeout-server: 12 s, timeout-tunnel: 13 s,"
     " evidence: secondary, source: me }\nclaims: [{ proxy: mine, verdict: pass }]\n"
@@ -64,20 +65,11 @@ WITH_A_DEVICE = f"{SMALL}{A_DEVICE}claims: [{{ device: phone, verdict: pass }}]\
 LIVENESS = {
     "proxy": ("software: haproxy, timeout-client: 11 s", "software: haproxy, timeout-client: 15 s"),
     "proxy.name": ("name: mine, software", "name: other, software"),
-    "proxy.software": (
-        "software: haproxy, timeout-client: 11 s, timeout-server: 12 s, timeout-tunnel: 13 s",
-        "software: nginx",
-    ),
+    "proxy.software": (HAPROXY, "software: nginx"),
     "proxy.base": ("software: haproxy, timeout-client: 11 s, ", "base: aws-alb, "),
-    "proxy.proxy-timeout": (
-        "software: haproxy, timeout-client: 11 s, timeout-server: 12 s, timeout-tunnel: 13 s",
-        "software: nginx, proxy-timeout: 14 s",
-    ),
+    "proxy.proxy-timeout": (HAPROXY, "software: nginx, proxy-timeout: 14 s"),
     "proxy.mode": ("software: haproxy, timeout", "software: haproxy, mode: http, timeout"),
-    "proxy.proxy-read-timeout": (
-        "software: haproxy, timeout-client: 11 s, timeout-server: 12 s, timeout-tunnel: 13 s",
-        "software: nginx, mode: http, proxy-read-timeout: 14 s",
-    ),
+    "proxy.proxy-read-timeout": (HAPROXY, "software: nginx, mode: http, proxy-read-timeout: 14 s"),
     "proxy.timeout-client": ("timeout-client: 11 s", "timeout-client: never"),
     "proxy.timeout-server": ("timeout-server: 12 s", "timeout-server: never"),
     "proxy.timeout-tunnel": ("timeout-tunnel: 13 s", "timeout-tunnel: never"),
