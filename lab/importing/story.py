@@ -104,6 +104,12 @@ class Story:
         return [each for each in found if each]
 
     @property
+    def answers(self) -> list[int]:
+        """The codes of all final answers to REGISTER and SUBSCRIBE, of those too whose request is not in the file."""
+        told = [fact for flow in self.flows for event, fact in messages(flow) if not event.up and fact.code >= 200]
+        return [fact.code for fact in told if fact.method in _RENEWED]
+
+    @property
     def product(self) -> str:
         """The client's program, if it names itself."""
         return next((m.product for each in self.all if each.up and (m := each.message).product), "")
