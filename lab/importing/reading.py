@@ -148,12 +148,9 @@ def _probes(case: Case) -> Iterator[str]:
 
 def _gap(case: Case) -> Iterator[str]:
     if case.gap is not None and not case.lost:
-        story = case.story
-        yield (
-            f"From {story.at(case.gap.begins):.1f} s to {story.at(case.gap.ends):.1f} s the client had no working"
-            f" connection. Nobody"
-            " tried to reach it then; the probe of the scenario at that time is the lab's."
-        )
+        story, gap = case.story, case.gap
+        when = f"From {story.at(gap.begins):.1f} s to {story.at(gap.ends):.1f} s"
+        yield f"{when} {gap.what}. Nobody tried to reach it then; the probe of the scenario at that time is the lab's."
 
 
 def _brackets(case: Case) -> Iterator[str]:
