@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from lab.importing.importing import Import, import_files
+from lab.importing.rerun import with_catalog
+from lab.loader import catalog
 from lab.loader.load import load_text
 from lab.model.scenario import Account, Transport
 from tests.unit.field_captures import (
@@ -175,6 +177,14 @@ def _stream(last: list[tuple[float, bool, int, bytes]], *, ttl_of_last: int = 55
     for t, up, flags, data in last:
         add(0.5 + t, up, flags, data, 64 if up else ttl_of_last)
     return pcap(frames)
+
+
+def test_what_would_have_helped_is_asked_of_each_strategy_once(tmp_path: Path) -> None:
+    """One cell for each strategy of the catalogue, behind the middlebox as measured."""
+    found = _imported(_silent_phone(), tmp_path)
+    scenario = load_text(with_catalog(found.case, found.scenarios[0]), tmp_path / "x.yaml")
+    assert [cell.strategy.name for cell in scenario.cells] == catalog.strategy_names()
+    assert {box.name for cell in scenario.cells for _, box in cell.middleboxes} == {"as-measured"}
 
 
 def test_nothing_personal_reaches_a_scenario(tmp_path: Path) -> None:
