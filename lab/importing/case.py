@@ -68,7 +68,7 @@ class Case:
     def never_set_up(self) -> bool:
         """True if the client asked for its account and nothing was granted."""
         asks = (*self.story.asked("REGISTER"), *self.story.asked("SUBSCRIBE"))
-        return bool(asks) and not any(each.granted is not None for each in asks)
+        return bool(asks) and not any(200 <= code < 300 for code in self.story.answers)
 
     @property
     def survived_s(self) -> float:

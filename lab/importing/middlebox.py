@@ -95,14 +95,11 @@ def middlebox(case: Case, hypothesis: Hypothesis, measured: str) -> dict[str, An
 
 def bracket_text(alive: Silence | None, dead: Silence | None) -> str:
     """Return a bracket in words, with frames."""
-    lived = (
-        ""
-        if alive is None
-        else f"survived {alive.seconds:.1f} s (frames {alive.before.number} to {alive.place.number})"
-    )
-    died = (
-        ""
-        if dead is None
-        else f"did not survive {dead.seconds:.1f} s (frames {dead.before.number} to {dead.place.number})"
-    )
+    lived = "" if alive is None else f"survived {_told(alive)}"
+    died = "" if dead is None else f"did not survive {_told(dead)}"
     return ", ".join(part for part in (lived, died) if part)
+
+
+def _told(one: Silence) -> str:
+    where = "" if one.flow.carries_sip else " of another connection of these hosts"
+    return f"{one.seconds:.1f} s (frames {one.before.number} to {one.place.number}{where})"

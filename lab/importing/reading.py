@@ -12,9 +12,12 @@ from lab.importing.endings import By
 from lab.importing.facts import Place
 from lab.importing.hypothesis import Hypothesis
 from lab.importing.middlebox import bracket_text
+from lab.importing.silences import ANSWERED_S
 from lab.importing.story import Story
 from lab.units import counted
 
+MOST_UNANSWERED = 4
+"""Requests of the client without an answer that are told one by one."""
 MOST_PROBES = 8
 """Probes that are told one by one."""
 
@@ -32,7 +35,16 @@ def reading(case: Case, hypothesis: Hypothesis) -> list[str]:
 
 def observed(case: Case) -> list[str]:
     """Return what was seen, without its explanation."""
-    return [*_setup(case.story), *_sent(case.story), *_ends(case), *_probes(case), *_gap(case), *_brackets(case)]
+    story = case.story
+    return [
+        *_setup(story),
+        *_sent(story),
+        *_ends(case),
+        *_unanswered(story),
+        *_probes(case),
+        *_gap(case),
+        *_brackets(case),
+    ]
 
 
 def _setup(story: Story) -> Iterator[str]:
@@ -54,8 +66,12 @@ def _setup(story: Story) -> Iterator[str]:
             continue
         ok = next((each for each in asks if each.granted is not None), None)
         if ok is None or ok.granted is None or ok.final is None:
-            codes = sorted({each.code for each in asks if each.code})
-            answers = f"answered {', '.join(map(str, codes))} only" if codes else "never answered"
+            codes = ", ".join(map(str, sorted(set(story.answers))))
+            damaged = any(200 <= code < 300 for code in story.answers)
+            answers = (
+                "answers that belong to none of them" if damaged else "answered only" if codes else "never answered"
+            )
+            answers = f"{answers} {codes}".rstrip()
             sent = sum(len(each.requests) for each in asks)
             yield (
                 f"{counted(len(asks), method)} (sent {counted(sent, 'time')}, the first in"
@@ -91,6 +107,19 @@ def _ends(case: Case) -> Iterator[str]:
             )
 
 
+def _unanswered(story: Story) -> Iterator[str]:
+    """Yield the client's requests that had no final answer, but for those of a set-up that failed."""
+    lost = [each for each in story.all if each.up and each.final is None and story.end - each.t > ANSWERED_S]
+    told = [each for each in lost if each.t > story.zero]
+    for each in told[:MOST_UNANSWERED]:
+        sent = counted(len(each.requests), "time")
+        what = "had no final answer" if each.responses else "was not answered"
+        when = f"{story.at(each.t):.1f} s ({frame(each.place, story)})"
+        yield f"{each.method} of the client at {when} {what}, sent {sent}."
+    if len(told) > MOST_UNANSWERED:
+        yield f"So it was with {counted(len(told) - MOST_UNANSWERED, 'further request')} of the client."
+
+
 def _probes(case: Case) -> Iterator[str]:
     story = case.story
     for each in story.probes[:MOST_PROBES]:
@@ -119,12 +148,9 @@ def _probes(case: Case) -> Iterator[str]:
 
 def _gap(case: Case) -> Iterator[str]:
     if case.gap is not None and not case.lost:
-        story = case.story
-        yield (
-            f"From {story.at(case.gap.begins):.1f} s to {story.at(case.gap.ends):.1f} s the client had no working"
-            f" connection. Nobody"
-            " tried to reach it then; the probe of the scenario at that time is the lab's."
-        )
+        story, gap = case.story, case.gap
+        when = f"From {story.at(gap.begins):.1f} s to {story.at(gap.ends):.1f} s"
+        yield f"{when} {gap.what}. Nobody tried to reach it then; the probe of the scenario at that time is the lab's."
 
 
 def _brackets(case: Case) -> Iterator[str]:

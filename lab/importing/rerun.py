@@ -17,9 +17,9 @@ from lab.engine.twins.plan import possible
 from lab.errors import LabError
 from lab.importing.case import Case, reached
 from lab.importing.importing import Imported
+from lab.importing.scenario import text
 from lab.loader import catalog
 from lab.loader.load import load_text
-from lab.loader.population import Replacement
 from lab.model.outcome import Outcome
 from lab.model.twin import TwinPlan
 from lab.model.verdict import Verdict
@@ -93,8 +93,7 @@ def rerun(
     plans = [AS_IN_THE_FIELD] * len(scenarios)
     if strategies:
         first, path = files[0]
-        names = tuple(catalog.strategy_names())
-        scenarios.append(load_text(first.text, path, instead=Replacement(strategies=names)))
+        scenarios.append(load_text(with_catalog(case, first), path))
         plans.append(HELPS)
     prepare.check(scenarios, BackendKind.NETNS)
     decided = prepare.decide(scenarios, clock, BackendKind.NETNS)
@@ -117,6 +116,12 @@ def rerun(
         tuple(name for name, verdict in verdicts.items() if verdict is Verdict.FAIL),
         all(run.finished for run in runs),
     )
+
+
+def with_catalog(case: Case, imported: Imported) -> str:
+    """Return the text of a scenario with the strategies of the catalogue in the place of its own, without claims."""
+    kept = {key: value for key, value in imported.content.items() if key not in ("strategy", "claims")}
+    return text({**kept, "matrix": {"strategy": catalog.strategy_names()}}, case, imported.hypothesis)
 
 
 def _verdict(cell: CellRun) -> Verdict | None:

@@ -15,7 +15,14 @@ from lab.importing.hypothesis import Hypothesis
 from lab.importing.middlebox import middlebox
 from lab.importing.reading import reading
 from lab.importing.story import Story
-from lab.importing.strategy import PJSIP_REFRESH_S, PJSIP_REGISTERS_FOR_S, PJSIP_SUBSCRIBES_FOR_S, mitigations, seconds
+from lab.importing.strategy import (
+    FRAMED,
+    PJSIP_REFRESH_S,
+    PJSIP_REGISTERS_FOR_S,
+    PJSIP_SUBSCRIBES_FOR_S,
+    mitigations,
+    seconds,
+)
 from lab.importing.transactions import Transaction
 
 MOST_PROBES = 40
@@ -102,6 +109,8 @@ def _client(story: Story) -> dict[str, Any]:
     if not story.registers and not story.subscribes:
         account = "register"
     found: dict[str, Any] = {"account": account}
+    if story.transport in FRAMED:
+        return {"name": "sipjs", **found}
     asked = [each.message.expires for each in story.asked("REGISTER") if each.message.expires]
     if "register" in account and asked:
         registration: dict[str, Any] = {}

@@ -104,6 +104,12 @@ class Story:
         return [each for each in found if each]
 
     @property
+    def answers(self) -> list[int]:
+        """The codes of all final answers to REGISTER and SUBSCRIBE, of those too whose request is not in the file."""
+        told = [fact for flow in self.flows for event, fact in messages(flow) if not event.up and fact.code >= 200]
+        return [fact.code for fact in told if fact.method in _RENEWED]
+
+    @property
     def product(self) -> str:
         """The client's program, if it names itself."""
         return next((m.product for each in self.all if each.up and (m := each.message).product), "")
@@ -188,20 +194,23 @@ def _probes(found: Story) -> list[Transaction]:
 
 
 def _periods(found: Story) -> Iterator[Period]:
-    seen: dict[tuple[str, bool], list[tuple[float, Place, Flow]]] = {}
+    seen: dict[tuple[str, bool], list[tuple[float, Place, object]]] = {}
     for each in found.all:
         counts = each.method == "OPTIONS" or (each.method in _RENEWED and each.granted is not None)
         if counts and (each.t > found.zero or not found.has_setup):
-            seen.setdefault((each.method, each.up), []).append((each.t, each.place, each.flow))
+            home: object = each.message.call if each.method == "SUBSCRIBE" else id(each.flow)
+            seen.setdefault((each.method, each.up), []).append((each.t, each.place, home))
     for flow in found.flows:
         for event, what in kept(flow):
             if event.t > found.zero:
-                seen.setdefault((what, event.up), []).append((event.t, event.place, flow))
+                seen.setdefault((what, event.up), []).append((event.t, event.place, id(flow)))
     for (what, up), times in sorted(seen.items(), key=lambda each: each[1][0][0]):
         renewed = what in _RENEWED
-        all_ = [(found.zero, times[0][1], found.flows[0]), *times] if renewed else times
+        first = next((each for each in found.asked(what) if each.granted is not None), None) if renewed else None
+        began: object = None if first is None else first.message.call if what == "SUBSCRIBE" else id(first.flow)
+        all_ = [(found.zero, times[0][1], began), *times] if renewed else times
         pairs = pairwise(all_)  # a REGISTER on another flow renews nothing: the client came back
-        gaps = [b[0] - a[0] for a, b in pairs if b[0] - a[0] >= SHORTEST_S and (not renewed or a[2] is b[2])]
+        gaps = [b[0] - a[0] for a, b in pairs if b[0] - a[0] >= SHORTEST_S and (not renewed or a[2] == b[2])]
         if len(times) < (1 if renewed else FEWEST) or not gaps:
             continue
         middle = median(gaps)

@@ -13,7 +13,7 @@ from lab.importing.case import Case
 from lab.importing.endings import By, Ending
 from lab.importing.facts import Kept
 from lab.importing.silences import SHORTEST_S
-from lab.importing.story import Period, Story
+from lab.importing.story import FEWEST, Period, Story
 
 PJSIP_IDLE_S = 33.0
 """PJSIP_TRANSPORT_IDLE_TIME, sip_config.h."""
@@ -29,6 +29,9 @@ PJSIP_REGISTERS_FOR_S = 300
 """PJSUA_REG_INTERVAL."""
 PJSIP_SUBSCRIBES_FOR_S = 600
 """PJSIP_PRES_DEFAULT_EXPIRES."""
+FRAMED = ("ws", "wss")
+SIPJS = frozenset({"crlf-keepalive", "options-ping", "reconnect", "server-ws-ping", "server-options", "server-crlf"})
+"""Mitigations that SIP.js and the server have; SIP.js plays the client over WebSocket, which pjsip does not speak."""
 COMES_BACK_S = 120.0
 """A client that comes back within this time does so by itself, and not because a refresh was due."""
 _WHOLE_S = 0.35
@@ -43,7 +46,13 @@ def seconds(value: float) -> str:
 
 def mitigations(case: Case) -> list[Mitigation]:
     """Return the mitigations that an account showed."""
-    return [*_sent(case.story), *_held(case), *_recovery(case)]
+    found = [*_sent(case.story), *_held(case), *_recovery(case)]
+    if case.story.transport in FRAMED:
+        asked = next((each.message.expires for each in case.story.asked("REGISTER") if each.message.expires), None)
+        known = [each for each in found if set(each) & SIPJS] if found else []
+        return [*([{"register": {"expiry": f"{asked} s"}}] if asked else []), *known]
+    watches = any("pong-watchdog" in each for each in found)
+    return [each for each in found if not (watches and "crlf-keepalive" in each)]
 
 
 def _sent(story: Story) -> Iterator[Mitigation]:
@@ -62,17 +71,19 @@ def _sent(story: Story) -> Iterator[Mitigation]:
         yield {"server-ws-ping": {"interval": seconds(one.interval_s)}}
     if one := periods.get(("TCP keep-alive", True)):
         yield {"tcp-keepalive": {"idle": f"{max(1, int(one.shortest_s + _WHOLE_S))} s", "interval": "10 s"}}
-    if flow_timer is None and story.transport in ("tcp", "tls"):
-        yield from _crlf(periods)
+    if flow_timer is None and stream:
+        yield from _crlf(periods, drawn=story.transport in FRAMED)
     if not stream and story.registers:
         yield from _over_udp(periods)
     if (one := periods.get(("SUBSCRIBE", True))) and (grants := story.grants("SUBSCRIBE")):
         yield from _resubscribes(story, one, max(grants))
 
 
-def _crlf(periods: dict[tuple[str, bool], Period]) -> Iterator[Mitigation]:
+def _crlf(periods: dict[tuple[str, bool], Period], *, drawn: bool) -> Iterator[Mitigation]:
     one = periods.get((Kept.PING.value, True)) or periods.get((Kept.PONG.value, True))
-    if one and not PJSIP_CRLF_S[0] <= one.interval_s <= PJSIP_CRLF_S[1]:
+    if one and drawn:
+        yield {"crlf-keepalive": {"interval": f"{max(1, round(one.interval_s / 0.9))} s"}}  # SIP.js: 80 % to 100 %
+    elif one and not PJSIP_CRLF_S[0] <= one.interval_s <= PJSIP_CRLF_S[1]:
         yield {"crlf-keepalive": {"interval": f"{max(1, int(one.shortest_s + _WHOLE_S))} s"}}
 
 
@@ -94,7 +105,8 @@ def _resubscribes(story: Story, one: Period, granted: int) -> Iterator[Mitigatio
         return
     again = [each for each in story.asked("SUBSCRIBE") if each.t > story.zero]
     in_dialog = sum(each.message.in_dialog and each.message.expires != 0 for each in again) * 2 >= len(again)
-    yield {"refresh-subscription" if in_dialog else "resubscribe": {"interval": seconds(one.interval_s)}}
+    if in_dialog or one.count > FEWEST:  # a watchdog subscribes anew, too, now and then
+        yield {"refresh-subscription" if in_dialog else "resubscribe": {"interval": seconds(one.interval_s)}}
 
 
 def _held(case: Case) -> Iterator[Mitigation]:

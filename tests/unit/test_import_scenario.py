@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from lab.importing.importing import Import, import_files
+from lab.importing.rerun import with_catalog
+from lab.loader import catalog
 from lab.loader.load import load_text
 from lab.model.scenario import Account, Transport
 from tests.unit.field_captures import (
@@ -79,6 +81,50 @@ def test_a_refresh_into_a_black_hole(tmp_path: Path) -> None:
     assert found.scenarios[0].content["claims"][0]["cause"] == "flow-black-holed"
 
 
+def test_what_the_client_sends_over_udp_is_not_lost_by_a_nat_that_forgets(tmp_path: Path) -> None:
+    """Its packet makes a new mapping; so a black hole or a silent server, however long the silence before was."""
+    capture = registered(expires=600)
+    for after in (0.0, 0.5, 1.5, 3.5, 7.5):
+        capture.send(500.0 + after, register(9), up=True)
+    capture.send(700.0, b"\r\n", up=True)
+    causes = {each.hypothesis.cause for each in _imported(capture, tmp_path).scenarios}
+    assert {"flow-black-holed", "server-mute"} <= causes
+    assert not causes & {"middlebox-forgot-flow", "middlebox-lost-table", "middlebox-evicted-flow"}
+
+
+def test_a_keep_alive_that_nobody_answers_is_not_lost(tmp_path: Path) -> None:
+    """Whatever comes of it cannot be seen from the client's side."""
+    capture = registered()
+    for number in range(40):
+        capture.send(29.0 * (number + 1), b"\0" * 4, up=True)
+    found = _imported(capture, tmp_path)
+    assert [each.hypothesis.name for each in found.scenarios] == ["nothing-lost"]
+    assert found.scenarios[0].content["strategy"]["mitigations"] == [{"udp-keepalive": {"interval": "32 s"}}]
+
+
+def test_a_registration_that_runs_out(tmp_path: Path) -> None:
+    """Nobody called; the scenario has a probe of the lab's after the expiry, and says so."""
+    capture = registered(expires=60)
+    capture.send(200.0, b"\r\n", up=True)
+    found = _imported(capture, tmp_path)
+    best = found.scenarios[0]
+    assert best.content["claims"][0]["cause"] == "registration-expired"
+    assert 60 < float(best.content["probes"][0]["at"].removesuffix(" s")) < 200
+    assert "the probe of the scenario at that time is the lab's" in " ".join(best.text.split())
+
+
+def test_an_account_that_was_never_set_up(tmp_path: Path) -> None:
+    """Nobody answers: a black hole from the start. A refusal is another thing."""
+    silent, refused = Capture(), Capture()
+    for number in range(3):
+        silent.send(64.0 * number, register(number + 1), up=True)
+        refused.send(64.0 * number, register(number + 1), up=True)
+        refused.send(64.0 * number + 0.1, message("SIP/2.0 403 No", "REGISTER", number + 1, answers=True), up=False)
+    assert _imported(silent, tmp_path).scenarios[0].hypothesis.cause == "flow-black-holed"
+    best = _imported(refused, tmp_path).scenarios[0]
+    assert best.content["faults"] == [{"server-refuses": {"at": "0.5 s", "method": "REGISTER", "code": 403}}]
+
+
 @pytest.mark.parametrize(("idle", "cause"), [(33.0, "client-idle-timer"), (12.0, "client-closed-transport")])
 def test_a_client_that_closes(tmp_path: Path, idle: float, cause: str) -> None:
     """33 s after the last SIP message it is pjsip's idle timer; sooner it is not."""
@@ -131,6 +177,14 @@ def _stream(last: list[tuple[float, bool, int, bytes]], *, ttl_of_last: int = 55
     for t, up, flags, data in last:
         add(0.5 + t, up, flags, data, 64 if up else ttl_of_last)
     return pcap(frames)
+
+
+def test_what_would_have_helped_is_asked_of_each_strategy_once(tmp_path: Path) -> None:
+    """One cell for each strategy of the catalogue, behind the middlebox as measured."""
+    found = _imported(_silent_phone(), tmp_path)
+    scenario = load_text(with_catalog(found.case, found.scenarios[0]), tmp_path / "x.yaml")
+    assert [cell.strategy.name for cell in scenario.cells] == catalog.strategy_names()
+    assert {box.name for cell in scenario.cells for _, box in cell.middleboxes} == {"as-measured"}
 
 
 def test_nothing_personal_reaches_a_scenario(tmp_path: Path) -> None:

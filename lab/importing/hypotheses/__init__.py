@@ -41,4 +41,6 @@ def nothing_known(case: Case) -> Hypothesis:
             score=0.0,
             text="Why the client could not be reached, this file does not show.",
         )
-    return Hypothesis(name="nothing-lost", cause="", score=1.0, text="Nothing was lost here.")
+    waits = any(each.up and each.final is None for each in case.story.all)
+    text = "No connection was lost, and no request of the server." if waits else "Nothing was lost here."
+    return Hypothesis(name="nothing-lost", cause="", score=1.0, text=text)

@@ -31,6 +31,10 @@ def explain(case: Case) -> Iterator[Hypothesis]:
         f" {story.at(bad):.1f} s"
     )
     longer = quiet > case.survived_s + 0.5 and quiet >= SHORTEST_TIMER_S
+    upwards = main.up_lost is True and not main.flow.is_stream
+    if upwards:
+        yield from _upwards(case, main, told)
+        return
     if longer:
         picks_up = main.flow.is_stream and main.again is not None and main.up_lost is not True
         low = max(case.survived_s, 1.0)
@@ -73,7 +77,6 @@ def explain(case: Case) -> Iterator[Hypothesis]:
         faults=({"reboot": {"at": at, "node": "home-nat", **({"address": "198.51.100.99"} if address else {})}},),
         decide=_OTHERS,
     )
-    dead_up = main.up_lost is True
     yield Hypothesis(
         name="evicted",
         cause="middlebox-evicted-flow",
@@ -84,17 +87,60 @@ def explain(case: Case) -> Iterator[Hypothesis]:
         faults=({"evict-flow": {"at": at, "node": "home-nat"}},),
         decide=_OTHERS,
     )
-    if dead_up or main.up_lost is None:
-        udp_up = dead_up and not main.flow.is_stream
+    if main.up_lost is not False:
         yield Hypothesis(
             name="black-hole",
             cause="flow-black-holed",
-            score=0.88 if udp_up else (0.15 if longer else 0.3),
+            score=0.15 if longer else 0.3,
             at=middle,
             within=spread + 1,
             text=f"{told}: somebody on the way drops this flow, whatever the middlebox knows.",
             faults=({"black-hole": {"at": at, "node": "home-nat"}},),
             decide=_OTHERS,
+        )
+
+
+def _upwards(case: Case, main: Break, told: str) -> Iterator[Hypothesis]:
+    """Yield the explanations of packets that the client sent over UDP in vain.
+
+    No NAT that forgot them explains it: a packet from inside makes a new mapping.
+    """
+    story = case.story
+    at, middle = story.at((main.good + main.bad) / 2), (main.good + main.bad) / 2
+    lasts = {} if main.again is None else {"lasts": (main.last_bad + main.again) / 2 - middle}
+    spread = (main.bad - main.good) / 2 + 1
+    seen_there = story.sides.far is not None
+    if lasts:
+        yield Hypothesis(
+            name="link-down",
+            cause="link-down",
+            score=0.8,
+            at=middle,
+            within=spread,
+            text=f"{told}; from {story.at(main.again or 0.0):.1f} s on it worked: a link carried nothing meanwhile.",
+            faults=({"link-down": {"at": at, "link": "access", **lasts}},),
+            decide=_OTHERS,
+        )
+    yield Hypothesis(
+        name="black-hole",
+        cause="flow-black-holed",
+        score=0.7,
+        at=middle,
+        within=spread,
+        text=f"{told}, and it came from the client, for which a NAT makes a new mapping: somebody drops this flow.",
+        faults=({"black-hole": {"at": at, "node": "home-nat", **lasts}},),
+        decide="a capture at the server: whether the requests arrive there",
+    )
+    if not seen_there:
+        yield Hypothesis(
+            name="server-mute",
+            cause="server-mute",
+            score=0.6,
+            at=middle,
+            within=spread,
+            text=f"{told}: a server that does not answer looks the same from the client's side.",
+            faults=({"server-mute": {"at": at, **lasts}},),
+            decide="a capture at the server: whether the requests arrive there",
         )
 
 

@@ -37,7 +37,7 @@ def explain(case: Case) -> Iterator[Hypothesis]:
             faults=({"server-refuses": {"at": BEGINS_S, "method": method, "code": codes[-1]}},),
         )
         return
-    if any(each.responses for each in asks):
+    if story.answers:
         return  # challenged only: with which credentials, the capture does not say
     sent = sum(len(each.requests) for each in asks)
     yield Hypothesis(
