@@ -106,12 +106,12 @@ class _Start:
         self._cell = cell
         self._loop = asyncio.get_running_loop()
         self._due = due
-        self._runs = False
+        self._runs = self._over = False
         self._starts: asyncio.TimerHandle | None = None
         self._pushes = cell.watch_pushes(self._takes_push)
 
     def _takes_push(self, _: PushPriority) -> bool:
-        if not self._runs and self._fault.pushed and self._starts is None:
+        if not self._runs and not self._over and self._fault.pushed and self._starts is None:
             self._starts = self._loop.call_later(float(self._fault.start_up), self._start)
         return self._runs
 
@@ -121,12 +121,17 @@ class _Start:
         self._pushes.offer_again()
 
     def end(self) -> None:
-        """Start it if the user does now and nothing has before; a run that ends earlier leaves it dead."""
+        """Start it if the user does now and nothing has before; a run that ends earlier leaves it dead.
+
+        The dead get no push.
+        """
+        self._over = True
         if self._starts is not None:
             self._starts.cancel()
         if not self._runs and self._loop.time() > self._due - _EARLY_S:
             self._start()
-        self._pushes.end()
+        if self._runs:
+            self._pushes.end()
 
 
 _EARLY_S = 0.1

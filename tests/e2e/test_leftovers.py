@@ -62,6 +62,37 @@ def test_kill_9(tmp_path: Path, untouched: Untouched, moment: str) -> None:
     assert again.stdout == "nothing to clean\n"
 
 
+ASLEEP = """\
+title: A client that is suspended, killed and started again, on a device whose radio sleeps
+topology: home-nat
+middlebox: never-forgets
+device:
+  name: phone
+  schedule:
+    - client-suspend: { at: 1 s, lasts: 2 s }
+    - client-kill: { at: 4 s, again: 1 s, start-up: 1 s }
+    - device-sleep: { at: 7 s }
+probes: [{ at: 60 s }]
+ends: 66 s
+"""
+
+
+@pytest.mark.parametrize("seen", ['"state":"suspended"', '"state":"killed"', '"state":"started"', '"DeviceSleep"'])
+def test_kill_9_while_the_client_sleeps(tmp_path: Path, untouched: Untouched, seen: str) -> None:
+    """Neither a stopped process nor its successor outlives the run, nor what holds its packets back."""
+    (tmp_path / "asleep.yaml").write_text(ASLEEP)
+    out = tmp_path / "runs"
+    process = start("run", tmp_path / "asleep.yaml", "--clock", "real", "--out", out, home=tmp_path)
+    wait_until(seen, lambda: _record_has(out, seen))
+    process.kill()
+    process.communicate()
+    wait_until("all processes gone", lambda: not processes_of(process.pid))
+    untouched()
+    cleaned = run("clean", home=tmp_path)
+    assert cleaned.returncode == 0, cleaned.stderr
+    assert run("clean", home=tmp_path).stdout == "nothing to clean\n"
+
+
 @pytest.mark.parametrize(
     "command",
     [
