@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Literal
 
@@ -37,6 +38,7 @@ class ClientDevice:
     _calls: set[str]
     _lives = 1
     _suspended = False
+    _go_on: asyncio.Handle | None = None
 
     def watch_device(self, tell_server: Callable[..., None]) -> None:
         """Follow the client's calls, and the pushes that the server asks for."""
@@ -55,16 +57,28 @@ class ClientDevice:
         if self.client.over:
             return False
         self._suspended = True
+        self._stay_asleep()
         stopped = self.client.freeze()
         self.record.take(self.client_node, ClientProcess(state="suspended"))
         return stopped
 
-    def resume_client(self) -> None:  # noqa: D102
+    def resume_client(self) -> None:
+        """See `RunningCell`. What it is told in the same turn of the loop, such as a push, is there when it goes on.
+
+        Else chance would decide in which order it reads that and what had waited for it, such as a change of networks.
+        """
         if self._suspended:  # not one that was killed and started again since
             self._suspended = False
             self.record.take(self.client_node, ClientProcess(state="resumed"))
-            if not self.client.over:
-                self.client.thaw()
+            self._go_on = asyncio.get_running_loop().call_soon(self._thaw)
+
+    def _thaw(self) -> None:
+        if self.client.frozen and not self.client.over:
+            self.client.thaw()
+
+    def _stay_asleep(self) -> None:
+        if self._go_on is not None:
+            self._go_on.cancel()
 
     def kill_client(self) -> int:  # noqa: D102
         self._suspended = False
