@@ -70,3 +70,34 @@ def test_the_same_seed_is_the_same_night(virtually: Virtually) -> None:
 
     assert events(first)
     assert differences(events(first), events(second), within=0.05, ends=ENDS_S) == []
+
+
+LEFT = Cells(
+    """\
+title: A phone that data wakes has left its network, and nobody has told the server
+topology: wifi-and-cellular
+middlebox: { home-nat: never-forgets, carrier: never-forgets }
+transport: udp
+client: { account: register }
+strategy: udp-silent
+faults:
+  - client-suspend: { at: 10 s, awake: 5 s }
+  - client-move: { at: 60 s, told: true }
+probes:
+  - { at: 30 s, kind: invite, hold: 1 s }
+  - { at: 90 s, kind: invite, hold: 1 s }
+ends: 100 s
+claims: [{ verdict: fail, cause: client-changed-address, at: 60 s }]
+""",
+    name="left-asleep",
+)
+
+
+@pytest.mark.cells(LEFT)
+def test_what_comes_for_an_address_that_is_gone_wakes_nobody(virtually: Virtually) -> None:
+    """The first call wakes the phone; the second goes to the network that it has left."""
+    seen = virtually(LEFT)
+    assert seen.status == 0, seen.said
+    (name,) = seen.cells
+    woken = [line["t"] for line in seen.lines(name, "client", "client-process") if line["state"] == "resumed"]
+    assert [t for t in woken if t < 99] == [pytest.approx(30, abs=0.5)]
