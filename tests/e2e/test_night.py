@@ -60,16 +60,19 @@ def test_what_rings_how_late_at_how_many_wakeups(virtually: Virtually) -> None:
 
 @pytest.mark.cells(NIGHT, AGAIN)
 def test_the_same_seed_is_the_same_night(virtually: Virtually) -> None:
-    """Each event comes at the same time, and every figure is the same."""
+    """Every event comes, up to the 100 ms that Linux may be late each time, and every figure is the same."""
     first, second = virtually(NIGHT), virtually(AGAIN)
-    assert device(first, RINGS) == device(second, RINGS)
+    figures = [dict(device(seen, RINGS)) for seen in (first, second)]
+    rang = [figure.pop("ringing_s") for figure in figures]
+    assert rang[0] == pytest.approx(rang[1], abs=0.01)
+    assert figures[0] == pytest.approx(figures[1], abs=0.01)
 
     def events(seen: Seen) -> list[Any]:
         folder = seen.folder(RINGS)
         return moments(reader.read(folder / FILE_NAME, cell_file.read(folder)))
 
     assert events(first)
-    assert differences(events(first), events(second), within=0.05, ends=ENDS_S) == []
+    assert differences(events(first), events(second), within=0.25, ends=ENDS_S) == []
 
 
 LEFT = Cells(
@@ -82,11 +85,11 @@ client: { account: register }
 strategy: udp-silent
 faults:
   - client-suspend: { at: 10 s, awake: 5 s }
-  - client-move: { at: 60 s, told: true }
+  - client-move: { at: 60 s }
 probes:
   - { at: 30 s, kind: invite, hold: 1 s }
   - { at: 90 s, kind: invite, hold: 1 s }
-ends: 100 s
+ends: 110 s
 claims: [{ verdict: fail, cause: client-changed-address, at: 60 s }]
 """,
     name="left-asleep",
@@ -100,4 +103,4 @@ def test_what_comes_for_an_address_that_is_gone_wakes_nobody(virtually: Virtuall
     assert seen.status == 0, seen.said
     (name,) = seen.cells
     woken = [line["t"] for line in seen.lines(name, "client", "client-process") if line["state"] == "resumed"]
-    assert [t for t in woken if t < 99] == [pytest.approx(30, abs=0.5)]
+    assert [t for t in woken if t < 109] == [pytest.approx(30, abs=0.5)]
