@@ -10,7 +10,7 @@ import msgspec
 
 from lab.faults._asleep import CLIENT_ASLEEP, harm_of_sleep, sent_meanwhile, was_blocked
 from lab.faults._losses import harm_of_losses
-from lab.faults.base import ActiveFault, Fault, FaultImpact, LostProbe, Occurrence, RunningCell
+from lab.faults.base import ActiveFault, Fault, FaultImpact, LostProbe, Occurrence, RunningCell, occurrences
 from lab.model.push import PushPriority
 from lab.model.verdict import CauseKind
 from lab.network.reclaimed_sockets import Reclaimed, reclaim
@@ -90,7 +90,7 @@ class Doze(Fault):
             return f"{seen.proof.rules} rules in place instead of {_CHAINS}"
         if self.suspends and not seen.proof.stopped:
             return "its process was not stopped"
-        if self.closes_sockets and (seen.proof.left or not seen.proof.taken):
+        if self.closes_sockets and (seen.proof.left or (not seen.proof.taken and not _closed_before(seen))):
             return f"of the client's sockets {seen.proof.taken} were taken, and {seen.proof.left} are as before"
         return sent_meanwhile(seen, was_blocked(seen), anything=True)
 
@@ -124,6 +124,14 @@ class Doze(Fault):
                 words = ", and the system closed the app's sockets"
                 return FaultImpact(since_s=since - BEFORE_S, words=words)  # RST leaves before the rules are there
         return None
+
+
+def _closed_before(seen: Occurrence[Doze.Proof]) -> bool:
+    """Return whether another Doze that closes sockets went before, as light Doze before deep; it has left none."""
+    return any(
+        isinstance(fault, Doze) and fault.closes_sockets and earlier.at < seen.at
+        for fault, earlier in occurrences(seen.evidence)
+    )
 
 
 def times_without_network(doze: Doze) -> Iterator[float]:

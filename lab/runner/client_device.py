@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Literal
 
@@ -11,7 +12,16 @@ from lab.model.scenario import Cell
 from lab.network.apply import Network
 from lab.network.drop_rules import DropRules, at_node
 from lab.record.entry import TimedEvent
-from lab.record.events import SENTINEL_PORT, ClientNetwork, ClientProcess, ClientRadio, Event, Packet, Probe
+from lab.record.events import (
+    SENTINEL_PORT,
+    ClientAddresses,
+    ClientNetwork,
+    ClientProcess,
+    ClientRadio,
+    Event,
+    Packet,
+    Probe,
+)
 from lab.record.writer import RecordWriter
 from lab.runner.actor_handle import ActorHandle
 from lab.runner.push_service import PushService
@@ -37,10 +47,15 @@ class ClientDevice:
     _calls: set[str]
     _lives = 1
     _suspended = False
+    _go_on: asyncio.Handle | None = None
+    _usable: frozenset[str]
+    _left: frozenset[str] = frozenset()
 
     def watch_device(self, tell_server: Callable[..., None]) -> None:
         """Follow the client's calls, and the pushes that the server asks for."""
         self._calls = set()
+        ends = [dict(link.ends)[self.client_node] for link in self.cell.topology.client_links()]
+        self._usable = frozenset(str(end.ip) for end in ends)
         self.record.watch(self._see_calls)
         self.push_service = PushService(
             self.cell.push or Push(),
@@ -55,16 +70,28 @@ class ClientDevice:
         if self.client.over:
             return False
         self._suspended = True
+        self._stay_asleep()
         stopped = self.client.freeze()
         self.record.take(self.client_node, ClientProcess(state="suspended"))
         return stopped
 
-    def resume_client(self) -> None:  # noqa: D102
+    def resume_client(self) -> None:
+        """See `RunningCell`. What it is told in the same turn of the loop, such as a push, is there when it goes on.
+
+        Else chance would decide in which order it reads that and what had waited for it, such as a change of networks.
+        """
         if self._suspended:  # not one that was killed and started again since
             self._suspended = False
             self.record.take(self.client_node, ClientProcess(state="resumed"))
-            if not self.client.over:
-                self.client.thaw()
+            self._go_on = asyncio.get_running_loop().call_soon(self._thaw)
+
+    def _thaw(self) -> None:
+        if self.client.frozen and not self.client.over:
+            self.client.thaw()
+
+    def _stay_asleep(self) -> None:
+        if self._go_on is not None:
+            self._go_on.cancel()
 
     def kill_client(self) -> int:  # noqa: D102
         self._suspended = False
@@ -98,12 +125,20 @@ class ClientDevice:
         self.record.take(self.client_node, ClientNetwork(state="open"))
         return self._block.end()
 
+    def note_addresses(self, addresses: ClientAddresses) -> None:  # noqa: D102
+        usable = frozenset(addresses.usable)
+        self._left = (self._left | self._usable) - usable
+        self._usable = usable
+        self.record.take(self.client_node, addresses)
+
     def watch_data_for_client(self, hears: Callable[[float], None]) -> Callable[[], None]:  # noqa: D102
         links = {link.name for link in self.cell.topology.client_links()}
 
         def see(happening: TimedEvent[Event]) -> None:
             packet = happening.event
             if not isinstance(packet, Packet) or packet.link not in links or packet.from_ == self.client_node:
+                return
+            if packet.dst.host in self._left:  # it is seen on its way, and nobody takes it
                 return
             if packet.payload > 0 and packet.src.port != SENTINEL_PORT:
                 hears(happening.at)

@@ -34,7 +34,7 @@ from lab.network.plan import plan, render
 from lab.network.socket_checks import open_low_ports
 from lab.pcapng import Interface, PcapNg
 from lab.proxies import start as start_proxy
-from lab.record.events import ClientAddresses, IpChanged, Obeyed, ProxyReady, Statistics
+from lab.record.events import IpChanged, Obeyed, ProxyReady, Statistics
 from lab.record.flows import Flow, Flows
 from lab.record.writer import RUNNER, RecordWriter
 from lab.runner import parts
@@ -299,9 +299,6 @@ class CellTestbed(ClientDevice):
 
     def thaw_server(self) -> None:  # noqa: D102
         self.server.thaw()
-
-    def note_addresses(self, addresses: ClientAddresses) -> None:  # noqa: D102
-        self.record.take(self.client_node, addresses)
 
     def send_ip_changed(self) -> None:  # noqa: D102
         self.client.tell("ip-changed")
