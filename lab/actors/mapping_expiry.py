@@ -232,9 +232,14 @@ class MappingExpiry:
             self._begin(key, _Flow(born, last, begun=at, ways={outbound}))
             return
         flow.ways.add(outbound)
-        flow.answered |= len(flow.ways) > 1 and at - flow.begun > _STREAM_AFTER_S
+        was_answered, flow.answered = flow.answered, len(flow.ways) > 1 and at - flow.begun > _STREAM_AFTER_S
+        flow.answered |= was_answered
         if refreshes:
             flow.refreshed = at
+        if flow.answered and not was_answered:  # its timer may be shorter from now on
+            if flow.timer is not None:
+                flow.timer.cancel()
+            self._arm(key, flow)
 
     def _sessions_beside(self, key: Key) -> list[_Flow]:
         """Return the sessions that share a new session's mapping: by the behavior, or by their outside endpoint."""

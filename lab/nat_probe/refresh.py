@@ -17,6 +17,8 @@ IN_USE_LONGEST_S = 3600.0
 """A mapping without a lifetime is kept in use for this long."""
 _WITHIN = 0.6  # of the timer: so often a mapping is refreshed; twice that is longer than the timer
 _OFTEN = 0.4  # of the timer: two such packets are within it
+_KEEPALIVE = 0.7  # of the timer: when a TCP keep-alive goes; the second is later than the timer
+_BEYOND, _MOST_BEYOND_S = 0.15, 5.0  # of the timer, and seconds: so much later a flow is tested
 _MOST_KEEPALIVE = 32767  # linux/tcp.h: MAX_TCP_KEEPIDLE
 _TRIES = 3
 _ENDS_IN_USE = "flows ended even if they were in use: their lifetime is short, or the network was down"
@@ -67,7 +69,9 @@ async def segments(session: ResponderSession, timer: float) -> dict[str, Any]:
 
     A flow refreshed with data must live: if it does not, something else ended both.
     """
-    probing = max(1, min(int(_OFTEN * timer), _MOST_KEEPALIVE))
+    probing = max(1, min(round(_KEEPALIVE * timer), _MOST_KEEPALIVE))
+    if probing >= timer:
+        return {"unsure": f"the timer is too short to be refreshed ({timer:g} s)"}
 
     def keep_alive(writer: asyncio.StreamWriter) -> None:
         sock: socket.socket = writer.get_extra_info("socket")
@@ -78,7 +82,7 @@ async def segments(session: ResponderSession, timer: float) -> dict[str, Any]:
     def send_data(writer: asyncio.StreamWriter) -> None:
         asyncio.get_running_loop().call_later(_WITHIN * timer, writer.write, b"x")
 
-    idle = max(2 * _WITHIN * timer - HALF, timer + HALF)
+    idle = timer + HALF + min(_BEYOND * timer, _MOST_BEYOND_S)  # before the next one, which may make a new mapping
     control, *fates = await asyncio.gather(
         tcp(session, idle, prepare=send_data), *(tcp(session, idle, prepare=keep_alive) for _ in range(_TRIES))
     )
