@@ -91,7 +91,7 @@ def _detach(messages: int) -> None:
 
 
 class _Keeping:
-    """What a keeper does."""
+    """The keeper of one lab, at work."""
 
     def __init__(self, name: str, scenario: Scenario, cell: Cell, messages: int) -> None:
         self._name = name

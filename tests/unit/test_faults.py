@@ -142,10 +142,12 @@ def test_it_is_in_the_reference(name: str) -> None:
         assert f"- `{cause.name}`: {cause.what}\n" in text
 
 
+HYPOTHESES = ROOT / "lab" / "importing" / "hypotheses"
+"""These write scenarios: each explains what a capture shows by a fault that it names."""
 OTHERS = {
     path.relative_to(ROOT): path.read_text("utf-8")
     for path in sorted((ROOT / "lab").rglob("*.py"))
-    if FOLDER not in path.parents
+    if FOLDER not in path.parents and HYPOTHESES not in path.parents
 }
 
 

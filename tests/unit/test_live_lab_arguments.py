@@ -21,7 +21,7 @@ from lab.model.scenario import Cell
 from lab.model.topology import Topology
 from lab.model.when import When
 from lab.units import Seconds
-from tests.unit.test_live_registry import entry
+from tests.live_entries import entry
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 from pathlib import Path
@@ -11,30 +10,16 @@ from typing import Any
 import pytest
 
 from lab.errors import HostNotCapable, LabFault, ScenarioError
-from lab.ledger import ProcessName, ProcessSpace, started
+from lab.ledger import ProcessName, ProcessSpace
 from lab.live_lab import registry
 from lab.live_lab.bring_up import take_down
 from lab.live_lab.registry import Entry
+from tests.live_entries import entry
 
 
 @pytest.fixture(autouse=True)
 def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-
-
-def entry(name: str = "default", **different: Any) -> Entry:
-    """A lab that this process keeps."""
-    made = Entry(
-        name=name,
-        owner=ProcessName(os.getpid(), started(os.getpid()) or 0),
-        space=ProcessSpace.here(),
-        folder=Path("/tmp/cell"),
-        scenario="home-nat",
-        cell="none",
-        nodes=("client", "server"),
-        links={"lan": ("client", "server")},
-    )
-    return dataclasses.replace(made, **different)
 
 
 def write(made: Entry) -> None:
