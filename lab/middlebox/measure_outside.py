@@ -38,8 +38,9 @@ from lab.runner.cell import guarded
 
 QUESTION_FILE, FINDINGS_FILE = "question.json", "findings.json"
 SECOND = "203.0.113.11"
-SAYS_EVERY_S = 600.0
-"""Of the guest's time; a world that says nothing is taken for frozen (`lab.worlds.base`)."""
+SAYS_EVERY_S = (10.0, 600.0)
+"""Of the guest's time: at first, when much happens, and later. A world that says nothing for long is taken for frozen
+(`lab.worlds.base`)."""
 _SECRET = "a secret of this world"  # noqa: S105  (nobody else is in it)
 _COTURN = (
     "turnserver", "-n", "--stun-only", "--listening-ip", SERVER, "--listening-ip", SECOND, "--no-cli", "--no-tls",
@@ -113,13 +114,15 @@ async def _wait(ended: int, aging: list[MappingExpiry], folder: Path) -> None:
     """Expire mappings until the client's program has ended, and say now and then that the world goes on."""
     over = asyncio.Event()
     loop = asyncio.get_running_loop()
+    begun = loop.time()
     loop.add_reader(ended, over.set)
     for each in aging:
         each.watch()
     while not over.is_set():
         progress.say("phase", cell=str(folder), phase="measuring")
+        first, later = SAYS_EVERY_S
         with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(over.wait(), SAYS_EVERY_S)
+            await asyncio.wait_for(over.wait(), min(later, max(first, (loop.time() - begun) / 10)))
     loop.remove_reader(ended)
     for each in aging:
         each.close()
