@@ -28,7 +28,7 @@ _WAITING = 16
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the asker is told.
+    """An answer to an asker.
 
     Attributes:
         told: JSON values.

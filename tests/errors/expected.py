@@ -20,6 +20,7 @@ LISTS: Mapping[str, Callable[[], Iterable[str]]] = {
     "EVERY-SCENARIO-KEY": lambda: keys(ScenarioFile),
     "EVERY-STRATEGY": catalog.strategy_names,
     "EVERY-DEVICE-FAULT": lambda: (name for name, cls in faults().items() if cls.of_device),
+    "EVERY-DEVICE": catalog.device_names,
     "EVERY-SERVER-KEY": lambda: keys(Server),
 }
 """What stands in a report for a list that grows with each fault, mitigation, strategy, or key."""

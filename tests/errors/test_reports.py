@@ -134,7 +134,7 @@ def test_no_project(tmp_path: Path) -> None:
     """Without a ``topologies`` folder above there are the networks that come with the lab."""
     path = tmp_path / "a.yaml"
     path.write_text(MINIMAL.format(topology="home-net"))
-    allowed = "did you mean `home-nat`? one of cgn, home-nat, home-nat-proxy, wifi-and-cellular"
+    allowed = "did you mean `home-nat`? one of cgn, home-and-vpn, home-nat, home-nat-proxy, wifi-and-cellular"
     expected = f":2 topology: unknown topology, got `home-net`; {allowed}"
     assert problems_of(path) == [expected]
 

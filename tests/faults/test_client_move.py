@@ -54,7 +54,7 @@ COMES_BACK = moves(BACK, has(50.0, AWAY), has(80.0, HOME))
 CASES = FaultCases(
     infeasible=[
         (
-            "the client is back while its old network still works",
+            "the client is back while its old network still works, so it never left it",
             replace(TWO_WAYS, faults=(replace(OVERLAP, back_after=Seconds(20)),)),
             replace(TWO_WAYS, faults=(replace(OVERLAP, back_after=Seconds(21)),)),
         ),

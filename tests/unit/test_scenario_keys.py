@@ -46,6 +46,9 @@ UNASKED = (
 )
 """`FULL` with a server that asks for no certificate, and without the faults that need one, or TLS, or a name."""
 
+SCRIPTED = f"{SMALL}transport: udp\nclient: {{ name: sipp, account: register, script: one.xml }}\n"
+"""A client that plays a script."""
+
 POPULATED = SMALL.replace("middlebox: never-forgets", "population: { never-forgets: 60 %, cgn: 40 % }")
 """`FULL` has two middleboxes in a row, which have no population."""
 
@@ -130,6 +133,7 @@ LIVENESS = {
     "registration.first-retry-interval": ("first-retry-interval: 3 s", "first-retry-interval: 0 s"),
     "registration.retry-interval": (" retry-interval: 52 s", " retry-interval: never"),
     "registration.retry-jitter": ("retry-jitter: 6 s", "retry-jitter: 0 s"),
+    "client.script": ("script: one.xml", "script: other.xml"),
     "client.image": ("image: client-image", "image: other-image"),
     "middlebox": ("cgn: rfc-ideal", "cgn: never-forgets"),
     "population": ("never-forgets: 60 %, cgn: 40 %", "never-forgets: 70 %, cgn: 30 %"),
@@ -357,7 +361,7 @@ def test_liveness(key: str, read: Read) -> None:
     """Changing the value of any key changes a cell (or, of the texts about it, the scenario)."""
     before, after = LIVENESS[key]
     full = OWN if key in OF_OWN_CLIENTS else UNASKED if key in OF_UNASKED else GRID if key in OF_GRIDS else FULL
-    full = POPULATED if key == "population" else full
+    full = {"population": POPULATED, "client.script": SCRIPTED}.get(key, full)
     full = PROXIED.replace("proxy: mine, ", "") if key == "proxy.name" else PROXIED if "proxy" in key else full
     if key == "device" or key.startswith("device.") or key == "claims.device":
         full = WITH_A_DEVICE if key == "claims.device" else WITH_A_DEVICE.replace("device: phone, ", "")

@@ -49,6 +49,7 @@ def test_networks_that_come_with_the_lab(tmp_path: Path) -> None:
     """A scenario anywhere may name them, also beside a project's own; it gets what one in the lab's folder gets."""
     middleboxes = {
         "cgn": ["home-nat", "cgn"],
+        "home-and-vpn": ["home-nat", "vpn"],
         "home-nat": ["home-nat"],
         "home-nat-proxy": ["home-nat"],
         "wifi-and-cellular": ["home-nat", "carrier"],
