@@ -46,7 +46,9 @@ UNASKED = (
 )
 """`FULL` with a server that asks for no certificate, and without the faults that need one, or TLS, or a name."""
 
-SCRIPTED = f"{SMALL}transport: udp\nclient: {{ name: sipp, account: register, script: one.xml }}\n"
+SCRIPTED = f"{SMALL}transport: udp\nclient: {{ name: sipp, account: register, script: one.xml }}\n".replace(
+    "at: 45 s", "at: 20 s"
+)
 """A client that plays a script."""
 
 POPULATED = SMALL.replace("middlebox: never-forgets", "population: { never-forgets: 60 %, cgn: 40 % }")
