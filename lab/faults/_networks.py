@@ -21,7 +21,8 @@ from lab.network.link_drops import drop_everything
 from lab.network.reclaimed_sockets import reclaim
 from lab.record.client_addresses import without
 from lab.record.entry import Entry
-from lab.record.events import SENTINEL_PORT, ClientAddresses, IpChanged, ServerFlow
+from lab.record.events import SENTINEL_PORT, ClientAddresses, ClientProcess, IpChanged, ServerFlow
+from lab.record.evidence import Evidence
 
 CHANGES_NETWORKS = "the client changes its networks"
 """A state of the client (`Fault.holds`): which addresses it has is that fault's affair."""
@@ -205,7 +206,15 @@ def not_told(seen: Occurrence[Any], fault: Told) -> str:
     if due + AT_ONCE_S >= float(evidence.cell.ends):
         return ""
     heard = any(True for _ in evidence.between(IpChanged, due - AT_ONCE_S, float("inf")))
-    return "" if heard else "the client took no note of what it was told"
+    return "" if heard or not _ran_after(evidence, due) else "the client took no note of what it was told"
+
+
+def _ran_after(evidence: Evidence, moment: float) -> bool:
+    """Return whether the client's process ran at any time after a moment and before the cell's end."""
+    stopped: float | None = None
+    for entry in evidence.between(ClientProcess, float("-inf"), float(evidence.cell.ends)):
+        stopped = entry.t if entry.event.state in ("suspended", "killed") else None
+    return stopped is None or stopped > moment + AT_ONCE_S
 
 
 def none_closed(seen: Occurrence[Any], *, closes: bool) -> str:

@@ -10,7 +10,7 @@ from lab.faults.client_move import ClientMove
 from lab.loader.load import load
 from lab.model.scenario import Transport
 from lab.model.when import When
-from lab.record.events import ClientAddresses
+from lab.record.events import ClientAddresses, ClientProcess
 from lab.units import Seconds
 from tests.e2e.lab_command import ROOT
 from tests.fault_cases import FaultCases, NoEffect
@@ -124,3 +124,15 @@ def test_back_again(at: float, cause: str) -> None:
     lost = of_flow(60.0, "lan", "server", seq=5)
     assert cause_of(BACK, *COMES_BACK, lost, at=at) == "client-changed-address"
     assert cause_of(BACK, *COMES_BACK, changed(lost, t=49.0), at=at) == cause
+
+
+@pytest.mark.parametrize(
+    ("resumed", "found"), [((), "client-changed-address"), ((55.0,), "the client took no note of what it was told")]
+)
+def test_who_stands_still_takes_no_note(resumed: tuple[float, ...], found: str) -> None:
+    """Nobody is there to be told, until the client goes on."""
+    asleep = [
+        say(40.0, CLIENT, ClientProcess(state="suspended")),
+        *(say(t, CLIENT, ClientProcess(state="resumed")) for t in resumed),
+    ]
+    assert found in cause_of(replace(MOVE, told=True), *moves(MOVE, has(50.0, AWAY)), *asleep)
