@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import IPv4Interface
@@ -96,6 +97,7 @@ class ClientNetworks:
         self._kept: set[str] = set()
         self._dead: dict[str, DropRules] = {}
         self._closed = self.dropped = 0
+        self._changed: float | None = None
         self.links = self._topology.client_links()
         self._own = {link.name: dict(link.ends)[cell.client_node] for link in self.links}
         first = self.links[0].name
@@ -125,12 +127,14 @@ class ClientNetworks:
 
     def kill(self, link: Link) -> int:
         """Let a link carry nothing, as when a phone has left the radio's range; returns how many rules there are."""
+        self._begun_at()
         name = f"fault-{self._number}-{link.name}"
         self._dead[link.name] = drop_everything(link.name, self.ends(link), name=name)
         return self._dead[link.name].rules
 
     def leave(self, link: Link) -> tuple[str, ...]:
         """Take the client's address on a link from it; returns what the kernel still shows there."""
+        self._begun_at()
         address = self._has.pop(link.name)
         left = leave(link.name, address, namespace=self._namespace, kept_way=link.name in self._kept)
         self._kept.discard(link.name)
@@ -140,6 +144,7 @@ class ClientNetworks:
 
     def join(self, link: Link, address: IPv4Interface | None = None) -> None:
         """Give the client its address on a link, or another one; the link carries packets again if it was dead."""
+        self._begun_at()
         if link.name in self._dead:
             self.dropped += self._dead.pop(link.name).end()
         new = self._has[link.name] = self.own(link) if address is None else address
@@ -156,13 +161,23 @@ class ClientNetworks:
         self._kept.discard(link.name)
 
     def note(self) -> str:
-        """Write into the record which addresses the client has now; returns the one from which it sends."""
+        """Write into the record which addresses the client has now; returns the one from which it sends.
+
+        The moment is that of the first change since the last note: what the change brings about comes after it.
+        """
         source = source_towards(self._topology.front_address(), self._namespace)
         living = [link.name for link in self.links if link.name not in self._dead]
         usable = tuple(str(IPv4Interface(one).ip) for name in living for one in addresses(name, self._namespace))
-        self._cell.note_addresses(ClientAddresses(usable=usable, source=source, closed=self._closed))
-        self._closed = 0
+        self._cell.note_addresses(
+            ClientAddresses(usable=usable, source=source, closed=self._closed), at=self._begun_at()
+        )
+        self._closed, self._changed = 0, None
         return source
+
+    def _begun_at(self) -> float:
+        if self._changed is None:
+            self._changed = time.monotonic()
+        return self._changed
 
     def move(self, old: Link, new: Link) -> tuple[int, tuple[str, ...], str]:
         """Leave a link for another; returns rules on the old one, addresses left there, and the address of packets."""

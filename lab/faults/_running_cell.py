@@ -136,8 +136,8 @@ class RunningCell(Protocol):
     def in_call(self) -> bool:
         """Return whether the client has a call, as the server sees it: it rings, talks, or is about to end."""
 
-    def note_addresses(self, addresses: ClientAddresses) -> None:
-        """Write into the record which addresses the client's node has now."""
+    def note_addresses(self, addresses: ClientAddresses, at: float) -> None:
+        """Write into the record which addresses the client's node has from a moment on (CLOCK_MONOTONIC seconds)."""
 
     def send_ip_changed(self) -> None:
         """Tell the client program that its address has changed; wait for nothing."""

@@ -125,11 +125,11 @@ class ClientDevice:
         self.record.take(self.client_node, ClientNetwork(state="open"))
         return self._block.end()
 
-    def note_addresses(self, addresses: ClientAddresses) -> None:  # noqa: D102
+    def note_addresses(self, addresses: ClientAddresses, at: float) -> None:  # noqa: D102
         usable = frozenset(addresses.usable)
         self._left = (self._left | self._usable) - usable
         self._usable = usable
-        self.record.take(self.client_node, addresses)
+        self.record.take(self.client_node, addresses, at=at)
 
     def watch_data_for_client(self, hears: Callable[[float], None]) -> Callable[[], None]:  # noqa: D102
         links = {link.name for link in self.cell.topology.client_links()}

@@ -25,7 +25,7 @@ middlebox: { name: own, base: silent-60s, refresh-direction: outbound }
 transport: tcp
 client: { account: register }
 matrix:
-  strategy: [none, crlf-30s]
+  strategy: [crlf-30s, none]
 faults:
   - reboot: { at: 1 s, node: home-nat }
 probes:
@@ -41,11 +41,21 @@ def labs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Labs]:
     found = Labs(home)
     (home / "phone.yaml").write_text(REGISTERED)
     try:
-        found.run("up", "home-nat")
+        found.run("up", "home-nat", "--strategy", "crlf-30s-hold")
         found.run("up", home / "phone.yaml", "--lab", "phone")
         yield found
     finally:
         take_all_down(found.environment)
+
+
+@pytest.fixture
+def ailing(labs: Labs) -> Iterator[Labs]:
+    """A lab of a test's own, `ailing`, in which it can do harm; kept alive by CRLF."""
+    labs.run("up", labs.home / "phone.yaml", "--lab", "ailing")
+    try:
+        yield labs
+    finally:
+        labs.run("down", "--lab", "ailing")
 
 
 def test_both_are_up(labs: Labs) -> None:
@@ -55,7 +65,7 @@ def test_both_are_up(labs: Labs) -> None:
     (first,) = one["middleboxes"]
     assert (first["profile"], one["bindings"][0]["kind"]) == ("silent-60s", "subscription")
     (second,) = other["middleboxes"]
-    assert (second["profile"], other["bindings"][0]["kind"], other["cell"]) == ("own", "registration", "none")
+    assert (second["profile"], other["bindings"][0]["kind"], other["cell"]) == ("own", "registration", "crlf-30s")
     assert other["probes"] == other["faults"] == []  # the scenario's own are left to the user
 
 
@@ -114,44 +124,46 @@ def test_shell(labs: Labs) -> None:
     assert (process.returncode, process.stdout) == (3, "in server\n"), process.stderr
 
 
-def test_the_client_is_reached_until_a_fault(labs: Labs) -> None:
+def test_the_client_is_reached_until_a_fault(ailing: Labs) -> None:
     """A probe arrives; with the NAT's table gone it does not, and the status shows both."""
-    told = labs.json("probe-client", "message", "--lab", "phone")
+    told = ailing.json("probe-client", "message", "--lab", "ailing")
     assert (told["accepted"], told["code"]) == (True, 200)
     assert 0 < told["received_after_s"] <= told["took_s"] < 5
-    assert "arrived: answered 200 after" in labs.run("probe-client", "options", "--lab", "phone")
-    fault = labs.json("inject", "reboot", "node=home-nat", "--lab", "phone")
+    assert "arrived: answered 200 after" in ailing.run("probe-client", "options", "--lab", "ailing")
+    fault = ailing.json("inject", "reboot", "node=home-nat", "--lab", "ailing")
     assert (fault["n"], fault["proof"]["node"], fault["missing"]) == (0, "home-nat", "")
     assert fault["proof"]["lost"] > 0
-    assert "timeout" in labs.run("probe-client", "message", "--within", "0.5", "--lab", "phone", status=1)
-    status = labs.json("status", "--lab", "phone")
+    assert "timeout" in ailing.run("probe-client", "message", "--within", "0.5", "--lab", "ailing", status=1)
+    status = ailing.json("status", "--lab", "ailing")
     assert [(each["fault"], each["in_force"]) for each in status["faults"]] == [("reboot", False)]
     assert [each["state"] for each in status["probes"]] == ["answered", "answered", "failed"]
 
 
-def test_a_fault_that_lasts(labs: Labs) -> None:
+def test_a_fault_that_lasts(ailing: Labs) -> None:
     """It is in force until it is ended, or until its time is over; the proof comes from the kernel."""
-    told = labs.json("inject", "black-hole", "node=home-nat", "direction=in")
+    told = ailing.json("inject", "black-hole", "node=home-nat", "direction=in", "--lab", "ailing")
     assert told["proof"]["rules"] > 0
-    labs.run("probe-client", "notify", "--within", "0.3", status=1)
-    assert "has dropped" in labs.run("inject", "--end", str(told["n"]))
-    labs.run("probe-client", "notify")
-    frozen = labs.json("inject", "server-freeze", "lasts=1 h")
+    ailing.run("probe-client", "message", "--within", "0.3", "--lab", "ailing", status=1)
+    assert "has dropped" in ailing.run("inject", "--end", str(told["n"]), "--lab", "ailing")
+    ailing.run("probe-client", "message", "--lab", "ailing")
+    frozen = ailing.json("inject", "server-freeze", "lasts=1 h", "--lab", "ailing")
     assert frozen["proof"] == {"stopped": True}
-    assert "server-frozen" in labs.run("probe-client", "notify", status=1)
-    assert "was at work" in labs.run("inject", "server-mute", status=2)
-    labs.run("inject", "--end", str(frozen["n"]))
-    labs.run("probe-client", "notify")
-    labs.run("inject", "{ client-suspend: { lasts: 0.2 s } }")
-    wait_until("the client to go on", lambda: not labs.json("status")["faults"][-1]["in_force"])
-    labs.run("probe-client", "notify")
+    assert "server-frozen" in ailing.run("probe-client", "message", "--lab", "ailing", status=1)
+    assert "was at work" in ailing.run("inject", "server-mute", "--lab", "ailing", status=2)
+    ailing.run("inject", "--end", str(frozen["n"]), "--lab", "ailing")
+    ailing.run("probe-client", "message", "--lab", "ailing")
+    ailing.run("inject", "{ client-suspend: { lasts: 0.2 s } }", "--lab", "ailing")
+    wait_until("the client to go on", lambda: not ailing.json("status", "--lab", "ailing")["faults"][-1]["in_force"])
+    ailing.run("probe-client", "message", "--lab", "ailing")
 
 
-def test_a_fault_without_effect(labs: Labs) -> None:
+def test_a_fault_without_effect(ailing: Labs) -> None:
     """The lab says so, and exits with 1."""
-    labs.run("inject", "reboot", "node=home-nat")
-    assert "cannot see that it took effect" in labs.run("inject", "evict-flow", "node=home-nat", status=1)
-    labs.run("exec", "client", "--", "true")
+    ailing.run("inject", "reboot", "node=home-nat", "--lab", "ailing")
+    assert "cannot see that it took effect" in ailing.run(
+        "inject", "evict-flow", "node=home-nat", "--lab", "ailing", status=1
+    )
+    ailing.run("exec", "client", "--lab", "ailing", "--", "true")
 
 
 def test_tap(labs: Labs, tmp_path: Path) -> None:
