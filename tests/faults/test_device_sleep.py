@@ -12,7 +12,6 @@ from lab.faults.device_sleep import DeviceSleep
 from lab.model.radio import NETWORKS
 from lab.model.scenario import RadioKind
 from lab.model.when import When
-from lab.network import paging
 from lab.network.drop_rules import DropRules
 from lab.record.events import ClientProcess, ClientRadio
 from lab.runner import client_device
@@ -50,10 +49,6 @@ def sleeps(fault: DeviceSleep = SLEEP, *, stopped: bool = True, rules: int = 0) 
 
 def _blocks_nothing(*_: Any) -> DropRules:
     return DropRules(0, "ip nothing", ())
-
-
-def _holds_nothing(self: paging.Paging) -> bool:
-    return False
 
 
 CASES = FaultCases(
@@ -100,7 +95,6 @@ CASES = FaultCases(
     },
     acts={
         "blocking": (client_device, "at_node", _blocks_nothing),
-        "holding": (paging.Paging, "hold", _holds_nothing),
     },
     written="device-sleep: { at: 2 s, lasts: 5500 ms, awake: 1 s, pushed: 20 s, paging: 1 s, radio-off: false }",
     liveness={
