@@ -72,7 +72,7 @@ device:
     - client-suspend: { at: 1 s, lasts: 2 s }
     - client-kill: { at: 4 s, again: 1 s, start-up: 1 s }
     - device-sleep: { at: 7 s }
-probes: [{ at: 60 s }]
+probes: { every: 1 s, from: 10 s, until: 59 s }    # so that the record is written on
 ends: 66 s
 """
 
