@@ -54,7 +54,7 @@ class Ending:
 
 def ending(flow: Flow) -> Ending | None:
     """Return how a connection ended; None: it did not, or it is UDP."""
-    usual = {up: _usual_ttl(flow, up) for up in (True, False)}
+    usual = {up: _usual_ttl(flow, up=up) for up in (True, False)}
     last = last_sip = last_data = flow.start
     before: Event | None = None
     for at, event in enumerate(flow.events):
@@ -128,6 +128,6 @@ def _by(event: Event, usual: int) -> tuple[By, bool]:
     return own, False
 
 
-def _usual_ttl(flow: Flow, up: bool) -> int:  # noqa: FBT001
+def _usual_ttl(flow: Flow, *, up: bool) -> int:
     counts = Counter(e.ttl for e in flow.events if e.up is up and e.ttl and not _how(e.fact))
     return counts.most_common(1)[0][0] if counts else 0

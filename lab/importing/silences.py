@@ -66,7 +66,7 @@ def passed(flow: Flow, all_: Sequence[Transaction]) -> Iterator[tuple[Event, boo
             if isinstance(event.fact, Datagram):
                 yield event, _verdict(event, answered=event.place in answered)
         return
-    acked = {up: _Acknowledged(flow, up) for up in (True, False)}
+    acked = {up: _Acknowledged(flow, up=up) for up in (True, False)}
     for event in flow.events:
         fact = event.fact
         if not isinstance(fact, Segment):
@@ -110,7 +110,7 @@ def _answered(flow: Flow, all_: Sequence[Transaction]) -> set[Place]:
 class _Acknowledged:
     """The acknowledgements of one direction, and their times."""
 
-    def __init__(self, flow: Flow, up: bool) -> None:  # noqa: FBT001
+    def __init__(self, flow: Flow, *, up: bool) -> None:
         segments = [e for e in flow.events if isinstance(e.fact, Segment)]
         own = next((e.fact.seq for e in segments if e.up is up and isinstance(e.fact, Segment)), 0)
         self._base = own

@@ -35,7 +35,7 @@ SIPJS = frozenset({"crlf-keepalive", "options-ping", "reconnect", "server-ws-pin
 COMES_BACK_S = 120.0
 """A client that comes back within this time does so by itself, and not because a refresh was due."""
 _WHOLE_S = 0.35
-Mitigation = dict[str, Any]
+Mitigation = dict[str, Any] | str
 
 
 def seconds(value: float) -> str:
@@ -126,7 +126,7 @@ def _held(case: Case) -> Iterator[Mitigation]:
     ):
         yield {"idle-time": {"time": seconds(own.since_sip_s)}}
     else:
-        yield "hold-transport"  # type: ignore[misc]  # a mitigation without keys is a word
+        yield "hold-transport"
 
 
 def _by_client(over: Ending | None) -> bool:
@@ -162,7 +162,7 @@ def _recovery(case: Case) -> Iterator[Mitigation]:
         pings = next((each for each in story.periods if each.what == Kept.PING.value and each.up), None)
         asks = next((each for each in story.periods if each.what == "OPTIONS" and each.up), None)
         if asks is not None and 30 <= took <= 34:  # Timer F, 32 s (RFC 3261 §17.1.2.2)
-            yield "drop-dead-flow"  # type: ignore[misc]
+            yield "drop-dead-flow"
         elif pings is not None and took < 30:
             yield {
                 "pong-watchdog": {

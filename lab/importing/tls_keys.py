@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -137,7 +136,9 @@ def next_secret(suite: Suite, secret: bytes) -> bytes:
 
 
 def _prf(name: str, secret: bytes, seed: bytes, size: int) -> bytes:
-    made: Callable[[bytes], bytes] = lambda text: hmac.new(secret, text, name).digest()  # noqa: E731
+    def made(text: bytes) -> bytes:
+        return hmac.new(secret, text, name).digest()
+
     found, chain = b"", seed
     while len(found) < size:
         chain = made(chain)

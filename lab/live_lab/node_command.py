@@ -73,7 +73,7 @@ def enter(namespaces: Sequence[int]) -> None:
 
 def _is_own(namespace: int) -> bool:
     name = os.readlink(f"/proc/self/fd/{namespace}").partition(":")[0]  # noqa: PTH115  (no path: `net:[4026531840]`)
-    own, other = os.stat(f"/proc/self/ns/{name}"), os.fstat(namespace)  # noqa: PTH116
+    own, other = os.stat(f"/proc/self/ns/{name}"), os.fstat(namespace)  # noqa: PTH116  (two of a kind)
     return (own.st_dev, own.st_ino) == (other.st_dev, other.st_ino)
 
 
@@ -88,7 +88,7 @@ def _become(command: Sequence[str], environment: Mapping[str, str], folder: Path
         os.execvpe(command[0], [*command], {**os.environ, "PATH": path, **environment})  # noqa: S606  (no shell is wanted)
     except OSError as problem:
         status = NOT_FOUND if isinstance(problem, FileNotFoundError) else CANNOT_START
-        print(f"cannot start `{command[0]}`: {problem.strerror}", file=sys.stderr, flush=True)  # noqa: T201
+        print(f"cannot start `{command[0]}`: {problem.strerror}", file=sys.stderr, flush=True)  # noqa: T201  (a fork)
     finally:
         os._exit(status)
 

@@ -362,7 +362,7 @@ async def _note(reader: asyncio.StreamReader, flow: dict[str, Any]) -> None:
 
 def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="The helper outside for `lab probe measure`.")
-    parser.add_argument("--address", default="0.0.0.0", help="address to listen at")  # noqa: S104
+    parser.add_argument("--address", default="0.0.0.0", help="address to listen at")  # noqa: S104  (for the open)
     parser.add_argument("--second-address", default="", metavar="ADDRESS[=PUBLIC]", help="another address of this host")
     parser.add_argument("--port", type=int, default=PORT, help=f"UDP and TCP, and UDP the next ({PORT})")
     parser.add_argument("--no-sip", action="store_true", help=f"leave port {SIP_PORT} alone")

@@ -191,9 +191,9 @@ async def hairpinning(asker: Asker) -> dict[str, Any]:
                 if came[0] == word:
                     external = came[1][0] == caller_at[0]
                     value = {"value": Hairpinning.EXTERNAL_SOURCE.value} if external else {}
-                    return {**value, "source": list(came[1]), **_odd_source(external)}
+                    return {**value, "source": list(came[1]), **_odd_source(external=external)}
     return {"value": Hairpinning.UNSUPPORTED.value}
 
 
-def _odd_source(external: bool) -> dict[str, str]:  # noqa: FBT001
+def _odd_source(*, external: bool) -> dict[str, str]:
     return {} if external else {"unsure": "it works, but with an inside source address, which no profile can say"}

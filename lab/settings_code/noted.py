@@ -206,7 +206,7 @@ class _Server:
     def send_options(self, flow: str, *, retransmits: bool = True) -> None:  # noqa: ARG002
         self._noted.keep_alives.append((self._interval, "options"))
 
-    def hold_for_push(self, *, wait: float, quiet_after: float, priority: str) -> None:  # noqa: ARG002
+    def hold_for_push(self, *, wait: float, quiet_after: float, priority: str) -> None:  # noqa: ARG002  (a host takes them)
         self._noted.push_wait_s = float(wait)
 
     def send_crlf(self, flow: str) -> None:  # noqa: ARG002

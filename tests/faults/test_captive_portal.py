@@ -49,7 +49,7 @@ async def _catches_nothing(*_: object, **__: object) -> Portal:
 
 async def _shows_nothing(*args: object, **options: object) -> Portal:
     options["certificate"] = None
-    return await _open_portal(*args, **options)  # type: ignore[arg-type]
+    return await _open_portal(*args, **options)  # type: ignore[arg-type]  # passed on as they come
 
 
 _open_portal = portals.open_portal

@@ -64,13 +64,13 @@ def test_wrong_options(arguments: tuple[str, ...], said: str) -> None:
     ended = lab(*arguments)
     assert isinstance(ended.exception, SystemExit) is False
     assert said in str(ended.exception)
-    assert ended.exception.exit_code == 2  # type: ignore[union-attr]
+    assert ended.exception.exit_code == 2  # type: ignore[union-attr]  # a LabError
 
 
 def test_all_problems_at_once() -> None:
     """Two options and the secret."""
     ended = lab("measure", HOST, "--longest", "x", "--resolution", "y", secret="")
-    assert [problem.path for problem in ended.exception.problems] == [  # type: ignore[union-attr]
+    assert [problem.path for problem in ended.exception.problems] == [  # type: ignore[union-attr]  # a LabError
         "--longest",
         "--resolution",
         responder.SECRET,
@@ -124,7 +124,7 @@ def test_a_wrong_secret(helper: str, tmp_path: Path) -> None:
     """It is said whose; status 3."""
     ended = lab("measure", HOST, "--port", helper, "--state", str(tmp_path / "state.json"), secret="wrong")
     assert str(ended.exception).endswith("it has another secret; set the same LAB_PROBE_SECRET on both sides")
-    assert ended.exception.exit_code == 3  # type: ignore[union-attr]
+    assert ended.exception.exit_code == 3  # type: ignore[union-attr]  # a LabError
     assert not (tmp_path / "state.json").exists()
 
 

@@ -39,7 +39,7 @@ def pushes(heard_s_ago: float | None, *, quiet_after: float = 0.0, settings: boo
     now = loop.time()
     loop.close()
     heard = None if heard_s_ago is None else now - heard_s_ago
-    return Pushes(wanted, channel, loop, heard_at=lambda _: heard), channel  # type: ignore[arg-type]
+    return Pushes(wanted, channel, loop, heard_at=lambda _: heard), channel  # type: ignore[arg-type]  # stands for an actor's channel
 
 
 @pytest.mark.parametrize(

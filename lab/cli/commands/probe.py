@@ -18,7 +18,7 @@ app.add_typer(probe_app, name="probe", short_help="Measure a real NAT, and get i
 @probe_app.command("serve", short_help="Run the helper outside the NAT.")
 def probe_serve_command(
     *,
-    address: Annotated[str, typer.Option(metavar="ADDRESS", help="Address to listen at.")] = "0.0.0.0",  # noqa: S104
+    address: Annotated[str, typer.Option(metavar="ADDRESS", help="Address to listen at.")] = "0.0.0.0",  # noqa: S104  (clients of the open come)
     second_address: Annotated[
         str,
         typer.Option(
